@@ -1,1 +1,28 @@
-//! placeholder
+//! The waist of cornu: primitive operations, graphs of them, their gradients, the passes that tidy a graph
+//! and the plan that lays it out in memory.
+//!
+//! Nothing here knows a layer or a machine. A [`Builder`] records operations on [`Var`]s, whose shapes may hold
+//! unknown dims; [`gradient`](grad::gradient) extends a graph by its derivatives; a [`Plan`](plan::Plan) of a graph whose dims
+//! are all numbers is what a back end runs; [`interpret`](interpret::interpret) runs the same graph by the plain loops that
+//! define every operation.
+#![forbid(unsafe_code)]
+
+pub mod builder;
+pub mod composites;
+pub mod grad;
+pub mod graph;
+pub mod interpret;
+pub mod op;
+pub mod ops;
+pub mod passes;
+pub mod plan;
+pub mod spec;
+pub mod strided;
+pub mod tensor;
+pub mod verify;
+
+pub use builder::{Builder, Var};
+pub use graph::{Graph, NodeId, ValueId};
+pub use op::{Op, ShapeError};
+pub use spec::{DType, Dim, Spec};
+pub use tensor::{Buffer, Tensor, View, ViewMut};

@@ -1,0 +1,5 @@
+//! Composites: formulas of primitives, a file a family. No kernel, no gradient of their own.
+
+pub mod softmax;
+
+pub use softmax::{log_softmax, logsumexp, softmax};

@@ -1,0 +1,75 @@
+//! Packed rows: the timesteps of several sequences, longest sequence first, step after step, without padding.
+//!
+//! `batch_sizes: i32 (T)` tells how many sequences are alive at each step; it never rises. The rows of step `t` stand after
+//! those of the steps before it, in the order of the sequences, so the rows of a step are a prefix of the batch. A dense batch
+//! is the case in which every entry is `B`. A buffer may hold more rows than are alive; the rest is left alone.
+
+use crate::op::ShapeError;
+use crate::spec::{DType, Dim, Spec};
+
+/// The rows of one timestep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// First row.
+    pub start: usize,
+    /// Live sequences.
+    pub live: usize,
+}
+
+/// The steps that have live rows.
+pub fn steps(batch_sizes: &[i32]) -> impl DoubleEndedIterator<Item = Step> + Clone + '_ {
+    let mut start = 0;
+    let ends: Vec<Step> = batch_sizes
+        .iter()
+        .map(|&n| {
+            let step = Step { start, live: n.max(0) as usize };
+            start += step.live;
+            step
+        })
+        .take_while(|s| s.live > 0)
+        .collect();
+    ends.into_iter()
+}
+
+/// `y[i, :] += x[i, :] W` for rows of `k` and `n` numbers.
+pub(super) fn add_product<T: crate::ops::unary::Real>(y: &mut [T], x: &[T], w: &[T], k: usize, n: usize) {
+    for (y, x) in y.chunks_exact_mut(n).zip(x.chunks_exact(k)) {
+        for (l, &xl) in x.iter().enumerate() {
+            for (y, &w) in y.iter_mut().zip(&w[l * n..(l + 1) * n]) {
+                *y = *y + xl * w;
+            }
+        }
+    }
+}
+
+/// `x[i, :] += d[i, :] Wᵀ` and `W += xᵀ d` are the two halves of the gradient of `x W`: this is the first.
+pub(super) fn add_product_transposed<T: crate::ops::unary::Real>(dx: &mut [T], d: &[T], w: &[T], k: usize, n: usize) {
+    for (dx, d) in dx.chunks_exact_mut(k).zip(d.chunks_exact(n)) {
+        for (l, dx) in dx.iter_mut().enumerate() {
+            *dx = *dx + d.iter().zip(&w[l * n..(l + 1) * n]).fold(T::zero(), |s, (&d, &w)| s + d * w);
+        }
+    }
+}
+
+/// The second half: `dW += xᵀ d`.
+pub(super) fn add_outer<T: crate::ops::unary::Real>(dw: &mut [T], x: &[T], d: &[T], k: usize, n: usize) {
+    for (x, d) in x.chunks_exact(k).zip(d.chunks_exact(n)) {
+        for (l, &xl) in x.iter().enumerate() {
+            for (w, &d) in dw[l * n..(l + 1) * n].iter_mut().zip(d) {
+                *w = *w + xl * d;
+            }
+        }
+    }
+}
+
+/// Checks inputs by name and expected dims, in order.
+pub(super) fn expect(op: &str, ins: &[Spec], want: &[(&str, DType, Vec<Dim>)]) -> Result<(), ShapeError> {
+    super::expect_inputs(op, ins, want.len())?;
+    for (s, (name, dtype, dims)) in ins.iter().zip(want) {
+        let spec = Spec::new(*dtype, dims.clone());
+        if !s.agrees(&spec) {
+            return Err(ShapeError::new(op, format!("`{name}` must be {spec}"), ins));
+        }
+    }
+    Ok(())
+}

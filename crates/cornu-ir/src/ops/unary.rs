@@ -1,0 +1,160 @@
+//! Pointwise functions of one value: a table with the function and its derivative in each row.
+
+use super::expect_inputs;
+use crate::builder::Var;
+use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
+use crate::spec::Spec;
+use crate::tensor::{Element, Tensor, View, ViewMut};
+use crate::with_float;
+use num_traits::Float;
+
+/// Floats of either width, with the functions that std lacks.
+pub trait Real: Float + Element {
+    /// Error function.
+    fn erf(self) -> Self;
+    /// From a literal.
+    fn lit(x: f64) -> Self;
+}
+
+impl Real for f32 {
+    fn erf(self) -> Self {
+        libm::erff(self)
+    }
+    fn lit(x: f64) -> Self {
+        x as f32
+    }
+}
+
+impl Real for f64 {
+    fn erf(self) -> Self {
+        libm::erf(self)
+    }
+    fn lit(x: f64) -> Self {
+        x
+    }
+}
+
+fn sigmoid<T: Real>(x: T) -> T {
+    // exp of a negative number only: no overflow on either side.
+    if x >= T::zero() {
+        T::one() / (T::one() + (-x).exp())
+    } else {
+        let e = x.exp();
+        e / (T::one() + e)
+    }
+}
+
+fn softplus<T: Real>(x: T) -> T {
+    x.max(T::zero()) + (-x.abs()).exp().ln_1p()
+}
+
+fn round_even<T: Real>(x: T) -> T {
+    let r = x.round();
+    if (x - x.trunc()).abs() == T::lit(0.5) { T::lit(2.0) * (x / T::lit(2.0)).round() } else { r }
+}
+
+macro_rules! unary_table {
+    ($($F:ident $name:literal |$v:ident| $f:expr, |$x:ident, $y:ident, $d:ident| $g:expr;)*) => {
+        /// The pointwise functions of one value.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[allow(missing_docs)]
+        pub enum UnaryFn { $($F),* }
+
+        impl UnaryFn {
+            /// All of them.
+            pub const ALL: &'static [UnaryFn] = &[$(UnaryFn::$F),*];
+            /// Name, as printed.
+            pub const fn name(self) -> &'static str {
+                match self { $(UnaryFn::$F => $name),* }
+            }
+            /// The function.
+            pub fn of<T: Real>(self, x: T) -> T {
+                match self { $(UnaryFn::$F => { let $v = x; $f })* }
+            }
+            /// The function over a slice, the choice made once.
+            pub fn map<T: Real>(self, x: &[T], out: &mut [T]) {
+                match self { $(UnaryFn::$F => for (o, &$v) in out.iter_mut().zip(x) { *o = $f; },)* }
+            }
+            fn derivative<'g>(self, x: Var<'g>, y: Var<'g>, d: Var<'g>) -> Option<Var<'g>> {
+                match self { $(UnaryFn::$F => { let ($x, $y, $d) = (x, y, d); $g })* }
+            }
+        }
+    };
+}
+
+unary_table! {
+    Neg "neg" |v| -v, |_x, _y, d| Some(-d);
+    Exp "exp" |v| v.exp(), |_x, y, d| Some(d * y);
+    Expm1 "expm1" |v| v.exp_m1(), |_x, y, d| Some(d * (y + 1.0));
+    Log "log" |v| v.ln(), |x, _y, d| Some(d / x);
+    Log1p "log1p" |v| v.ln_1p(), |x, _y, d| Some(d / (x + 1.0));
+    Sqrt "sqrt" |v| v.sqrt(), |_x, y, d| Some(d * 0.5 / y);
+    Rsqrt "rsqrt" |v| v.sqrt().recip(), |x, y, d| Some(d * -0.5 * y / x);
+    Tanh "tanh" |v| v.tanh(), |_x, y, d| Some(d * (1.0 - y * y));
+    Sigmoid "sigmoid" |v| sigmoid(v), |_x, y, d| Some(d * y * (1.0 - y));
+    Softplus "softplus" |v| softplus(v), |x, _y, d| Some(d * x.sigmoid());
+    Relu "relu" |v| if v > T::zero() || v.is_nan() { v } else { T::zero() }, |x, _y, d| Some(d * x.gt(0.0).cast(d.dtype()));
+    Erf "erf" |v| v.erf(), |x, _y, d| Some(d * (-(x * x)).exp() * std::f64::consts::FRAC_2_SQRT_PI);
+    Abs "abs" |v| v.abs(), |x, _y, d| Some(d * x.sign());
+    Sign "sign" |v| if v > T::zero() { T::one() } else if v < T::zero() { -T::one() } else { v }, |_x, _y, _d| None;
+    Floor "floor" |v| v.floor(), |_x, _y, _d| None;
+    Ceil "ceil" |v| v.ceil(), |_x, _y, _d| None;
+    Round "round" |v| round_even(v), |_x, _y, _d| None;
+    IsNan "is_nan" |v| if v.is_nan() { T::one() } else { T::zero() }, |_x, _y, _d| None;
+    Sin "sin" |v| v.sin(), |x, _y, d| Some(d * x.cos());
+    Cos "cos" |v| v.cos(), |x, _y, d| Some(-(d * x.sin()));
+    Tan "tan" |v| v.tan(), |_x, y, d| Some(d * (y * y + 1.0));
+    Asin "asin" |v| v.asin(), |x, _y, d| Some(d * (1.0 - x * x).rsqrt());
+    Acos "acos" |v| v.acos(), |x, _y, d| Some(-(d * (1.0 - x * x).rsqrt()));
+    Atan "atan" |v| v.atan(), |x, _y, d| Some(d / (x * x + 1.0));
+    Sinh "sinh" |v| v.sinh(), |x, _y, d| Some(d * x.cosh());
+    Cosh "cosh" |v| v.cosh(), |x, _y, d| Some(d * x.sinh());
+}
+
+/// A pointwise function of one float value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unary {
+    /// Which.
+    pub f: UnaryFn,
+}
+
+impl Primitive for Unary {
+    fn spec(&self, ins: &[Spec]) -> Result<Vec<Spec>, ShapeError> {
+        expect_inputs(self.f.name(), ins, 1)?;
+        if !ins[0].dtype.is_float() {
+            return Err(ShapeError::new(self.f.name(), "a float value is needed", ins));
+        }
+        Ok(vec![ins[0].clone()])
+    }
+
+    fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {
+        vec![self.f.derivative(at.ins[0], at.outs[0], at.grad())]
+    }
+
+    fn eval(&self, ins: &[View<'_>], outs: &mut [Option<ViewMut<'_>>]) {
+        let Some(out) = &mut outs[0] else { return };
+        with_float!(ins[0].dtype(), T => self.f.map(ins[0].get::<T>(), out.get::<T>()));
+    }
+
+    fn samples() -> Vec<Sample> {
+        UnaryFn::ALL
+            .iter()
+            .map(|&f| {
+                let mut x = sample_numbers(&[3, 4], 11);
+                if let crate::tensor::Buffer::F64(v) = &mut x.data {
+                    // Into the domain of each function, away from its corners.
+                    v.iter_mut().for_each(|x| {
+                        *x = match f {
+                            UnaryFn::Log | UnaryFn::Sqrt | UnaryFn::Rsqrt => x.abs() + 0.3,
+                            UnaryFn::Log1p => x.abs() - 0.4,
+                            UnaryFn::Asin | UnaryFn::Acos => *x * 0.6,
+                            _ => *x + 0.01,
+                        }
+                    });
+                }
+                Sample::new(Unary { f }, vec![x])
+            })
+            .chain([Sample::new(Unary { f: UnaryFn::Relu }, vec![Tensor::new(&[2], vec![-1.0f64, 2.0])])])
+            .collect()
+    }
+}
