@@ -45,15 +45,8 @@ pub struct Archive {
 impl Archive {
     /// An archive of a model saved now.
     pub fn new(config: Value, weights: Group) -> Self {
-        let seconds = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |age| age.as_secs());
-        Archive {
-            metadata: json!({"keras_version": KERAS_VERSION, "date_saved": date_saved(seconds)}),
-            config,
-            weights,
-            assets: Vec::new(),
-        }
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
+        Archive { metadata: json!({"keras_version": KERAS_VERSION, "date_saved": date_saved(seconds)}), config, weights, assets: Vec::new() }
     }
 
     /// The version of Keras that the file names.
@@ -63,10 +56,7 @@ impl Archive {
 
     /// The asset of that path, without the leading `assets/`.
     pub fn asset(&self, path: &str) -> Option<&[u8]> {
-        self.assets
-            .iter()
-            .find(|(key, _)| key == path)
-            .map(|(_, bytes)| bytes.as_slice())
+        self.assets.iter().find(|(key, _)| key == path).map(|(_, bytes)| bytes.as_slice())
     }
 
     /// Reads a `.keras` file.
@@ -83,12 +73,7 @@ impl Archive {
             let config = members.json(CONFIG)?;
             let weights = members.weights(bytes.len())?;
             let assets = members.assets()?;
-            Ok(Archive {
-                metadata,
-                config,
-                weights,
-                assets,
-            })
+            Ok(Archive { metadata, config, weights, assets })
         })
     }
 
@@ -97,29 +82,17 @@ impl Archive {
         let weights = hdf5_write::write(&self.weights).map_err(|error| error.within(WEIGHTS))?;
         let metadata = super::json::write(&self.metadata);
         let config = super::json::write(&self.config);
-        let mut parts = vec![
-            (METADATA.to_owned(), metadata.as_bytes()),
-            (CONFIG.to_owned(), config.as_bytes()),
-            (WEIGHTS.to_owned(), weights.as_slice()),
-        ];
+        let mut parts = vec![(METADATA.to_owned(), metadata.as_bytes()), (CONFIG.to_owned(), config.as_bytes()), (WEIGHTS.to_owned(), weights.as_slice())];
         for (path, bytes) in &self.assets {
             check_path(path)?;
             parts.push((format!("{ASSETS}{path}"), bytes));
         }
-        zipped(&parts).map_err(|error| {
-            FileError::refused(
-                "an archive holds each member once",
-                error.to_string(),
-                "Give the layers different names.",
-            )
-        })
+        zipped(&parts).map_err(|error| FileError::refused("an archive holds each member once", error.to_string(), "Give the layers different names."))
     }
 
     /// Saves to `path`, whole or not at all.
     pub fn write(&self, path: &Path) -> Result<(), FileError> {
-        let bytes = self
-            .to_bytes()
-            .map_err(|error| error.within(path.display().to_string()))?;
+        let bytes = self.to_bytes().map_err(|error| error.within(path.display().to_string()))?;
         atomic::write(path, &bytes)
     }
 }
@@ -127,10 +100,8 @@ impl Archive {
 fn zipped(parts: &[(String, &[u8])]) -> Result<Vec<u8>, ZipError> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in parts {
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .large_file(bytes.len() >= u32::MAX as usize)
-            .unix_permissions(0o600);
+        let options =
+            SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(bytes.len() >= u32::MAX as usize).unix_permissions(0o600);
         zip.start_file(name, options)?;
         zip.write_all(bytes)?;
     }
@@ -153,10 +124,7 @@ impl<'a> Members<'a> {
             };
             return Err(FileError::refused(
                 "a .keras file is a zip archive from its first byte on",
-                format!(
-                    "{:?}",
-                    String::from_utf8_lossy(&bytes[..bytes.len().min(8)])
-                ),
+                format!("{:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(8)])),
                 hint,
             ));
         }
@@ -165,10 +133,7 @@ impl<'a> Members<'a> {
             return Err(broken("other bytes before the archive"));
         }
         if zip.len() > MAX_MEMBERS {
-            return Err(broken(format!(
-                "{} members; at most {MAX_MEMBERS} are read",
-                zip.len()
-            )));
+            return Err(broken(format!("{} members; at most {MAX_MEMBERS} are read", zip.len())));
         }
         if zip.has_duplicate_names() {
             return Err(broken("two members of one name"));
@@ -179,11 +144,7 @@ impl<'a> Members<'a> {
             check_path(&name)?;
             names.push(name);
         }
-        Ok(Members {
-            zip,
-            names,
-            budget: Budget::of_file(bytes.len()),
-        })
+        Ok(Members { zip, names, budget: Budget::of_file(bytes.len()) })
     }
 
     fn json(&mut self, name: &str) -> Result<Value, FileError> {
@@ -192,13 +153,8 @@ impl<'a> Members<'a> {
     }
 
     fn weights(&mut self, archive_bytes: usize) -> Result<Group, FileError> {
-        if !self.names.iter().any(|name| name == WEIGHTS)
-            && self.names.iter().any(|name| name == WEIGHTS_NPZ)
-        {
-            return Err(FileError::unsupported(
-                "a .keras file with weights in .npz",
-                "Save it with weights_format=\"h5\", Keras's default.",
-            ));
+        if !self.names.iter().any(|name| name == WEIGHTS) && self.names.iter().any(|name| name == WEIGHTS_NPZ) {
+            return Err(FileError::unsupported("a .keras file with weights in .npz", "Save it with weights_format=\"h5\", Keras's default."));
         }
         let bytes = self.bytes(WEIGHTS)?;
         let mut values = Budget::of_file(archive_bytes);
@@ -206,12 +162,7 @@ impl<'a> Members<'a> {
     }
 
     fn assets(&mut self) -> Result<Vec<(String, Vec<u8>)>, FileError> {
-        let names: Vec<String> = self
-            .names
-            .iter()
-            .filter(|name| name.starts_with(ASSETS) && !name.ends_with('/'))
-            .cloned()
-            .collect();
+        let names: Vec<String> = self.names.iter().filter(|name| name.starts_with(ASSETS) && !name.ends_with('/')).cloned().collect();
         names
             .into_iter()
             .map(|name| {
@@ -243,38 +194,24 @@ impl<'a> Members<'a> {
         }
         let n_bytes = member.size();
         if name.ends_with(".json") {
-            let allowed =
-                (member.compressed_size().saturating_mul(JSON_EXPANSION)).max(JSON_FLOOR_BYTES);
+            let allowed = (member.compressed_size().saturating_mul(JSON_EXPANSION)).max(JSON_FLOOR_BYTES);
             if n_bytes > allowed {
-                return Err(broken(format!(
-                    "{n_bytes} bytes of JSON packed in {}",
-                    member.compressed_size()
-                )));
+                return Err(broken(format!("{n_bytes} bytes of JSON packed in {}", member.compressed_size())));
             }
         }
         let expected = usize::try_from(n_bytes).unwrap_or(usize::MAX);
         self.budget.charge(expected, "a member")?;
         let mut bytes = Vec::with_capacity(expected);
-        (&mut member)
-            .take(n_bytes.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(broken)?;
+        (&mut member).take(n_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(broken)?;
         if bytes.len() != expected {
-            return Err(broken(format!(
-                "{} bytes or more where {n_bytes} are said",
-                bytes.len()
-            )));
+            return Err(broken(format!("{} bytes or more where {n_bytes} are said", bytes.len())));
         }
         Ok(bytes)
     }
 }
 
 fn broken(received: impl std::fmt::Display) -> FileError {
-    FileError::refused(
-        "the file must be a sound zip archive",
-        received.to_string(),
-        "Save the model again, or copy it whole from its source.",
-    )
+    FileError::refused("the file must be a sound zip archive", received.to_string(), "Save the model again, or copy it whole from its source.")
 }
 
 /// A member's name must be a path that stays inside the archive.
@@ -282,11 +219,7 @@ fn check_path(name: &str) -> Result<(), FileError> {
     let stays_inside = !name.is_empty()
         && !name.starts_with('/')
         && !name.contains(['\\', '\0', ':'])
-        && name
-            .strip_suffix('/')
-            .unwrap_or(name)
-            .split('/')
-            .all(|part| !part.is_empty() && part != "." && part != "..");
+        && name.strip_suffix('/').unwrap_or(name).split('/').all(|part| !part.is_empty() && part != "." && part != "..");
     if stays_inside {
         return Ok(());
     }
@@ -303,23 +236,13 @@ fn date_saved(seconds: u64) -> String {
     // Days are counted from 0000-03-01, so that a leap day ends its year.
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!(
-        "{year:04}-{month:02}-{day:02}@{:02}:{:02}:{:02}",
-        second / 3_600,
-        second / 60 % 60,
-        second % 60
-    )
+    format!("{year:04}-{month:02}-{day:02}@{:02}:{:02}:{:02}", second / 3_600, second / 60 % 60, second % 60)
 }
 
 #[cfg(test)]
@@ -329,18 +252,10 @@ mod tests {
 
     fn small() -> Archive {
         let mut weights = Group::default();
-        weights
-            .insert(
-                "layers/dense/vars/0",
-                Array::from_f32(&[2], &[1.5, -2.0]).unwrap(),
-            )
-            .unwrap();
+        weights.insert("layers/dense/vars/0", Array::from_f32(&[2], &[1.5, -2.0]).unwrap()).unwrap();
         weights.group_mut("layers/dense/vars").name = Some("dichte Schicht".to_owned());
         let mut archive = Archive::new(json!({"class_name": "Sequential", "rate": 1e-7}), weights);
-        archive.assets.push((
-            "layers/string_lookup/vocabulary.txt".to_owned(),
-            b"a\nb".to_vec(),
-        ));
+        archive.assets.push(("layers/string_lookup/vocabulary.txt".to_owned(), b"a\nb".to_vec()));
         archive
     }
 
@@ -352,10 +267,7 @@ mod tests {
         let read = Archive::from_bytes(&bytes).unwrap();
         assert_eq!(read, archive);
         assert_eq!(read.keras_version(), Some(KERAS_VERSION));
-        assert_eq!(
-            read.asset("layers/string_lookup/vocabulary.txt"),
-            Some(&b"a\nb"[..])
-        );
+        assert_eq!(read.asset("layers/string_lookup/vocabulary.txt"), Some(&b"a\nb"[..]));
     }
 
     #[test]
@@ -371,11 +283,7 @@ mod tests {
         let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
         let asset = "assets/layers/string_lookup/vocabulary.txt";
         assert_eq!(names, [METADATA, CONFIG, WEIGHTS, asset]);
-        assert!(
-            found
-                .iter()
-                .all(|(_, method)| *method == CompressionMethod::Stored)
-        );
+        assert!(found.iter().all(|(_, method)| *method == CompressionMethod::Stored));
     }
 
     #[test]

@@ -25,10 +25,7 @@ impl Budget {
 
     /// An allowance of that many.
     pub(crate) fn exactly(allowed: usize) -> Self {
-        Budget {
-            left: allowed,
-            allowed,
-        }
+        Budget { left: allowed, allowed }
     }
 
     /// What may still be spent.
@@ -44,10 +41,7 @@ impl Budget {
                 Ok(())
             }
             None => Err(FileError::refused(
-                format!(
-                    "a file unfolds to at most {EXPANSION} times its size; this one to {} bytes",
-                    self.allowed
-                ),
+                format!("a file unfolds to at most {EXPANSION} times its size; this one to {} bytes", self.allowed),
                 format!("{what} of {amount} bytes with {} left", self.left),
                 "The file is damaged or made to exhaust memory; get it again from its source.",
             )),

@@ -76,24 +76,15 @@ pub struct Array {
 impl Array {
     /// An array of `bytes`, which must be as many as type and shape say.
     pub fn new(dtype: ArrayType, shape: Vec<usize>, bytes: Vec<u8>) -> Result<Self, FileError> {
-        let expected_bytes = shape
-            .iter()
-            .try_fold(dtype.element_bytes(), |n, &dim| n.checked_mul(dim));
+        let expected_bytes = shape.iter().try_fold(dtype.element_bytes(), |n, &dim| n.checked_mul(dim));
         if expected_bytes != Some(bytes.len()) {
             return Err(FileError::refused(
-                format!(
-                    "an array of {} and shape {shape:?} has one value a place",
-                    dtype.name()
-                ),
+                format!("an array of {} and shape {shape:?} has one value a place", dtype.name()),
                 format!("{} bytes", bytes.len()),
                 "Give as many values as the product of the axes.",
             ));
         }
-        Ok(Array {
-            dtype,
-            shape,
-            bytes,
-        })
+        Ok(Array { dtype, shape, bytes })
     }
 
     /// A float32 array.
@@ -109,31 +100,14 @@ impl Array {
     }
 
     /// A float array of the type named, each value rounded to nearest even.
-    pub fn from_f32_as(
-        dtype: ArrayType,
-        shape: &[usize],
-        values: &[f32],
-    ) -> Result<Self, FileError> {
+    pub fn from_f32_as(dtype: ArrayType, shape: &[usize], values: &[f32]) -> Result<Self, FileError> {
         let bytes = match dtype {
             ArrayType::F32 => return Array::from_f32(shape, values),
-            ArrayType::F64 => values
-                .iter()
-                .flat_map(|&x| f64::from(x).to_le_bytes())
-                .collect(),
-            ArrayType::F16 => values
-                .iter()
-                .flat_map(|&x| f16::from_f32(x).to_le_bytes())
-                .collect(),
-            ArrayType::BF16 => values
-                .iter()
-                .flat_map(|&x| bf16::from_f32(x).to_le_bytes())
-                .collect(),
+            ArrayType::F64 => values.iter().flat_map(|&x| f64::from(x).to_le_bytes()).collect(),
+            ArrayType::F16 => values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
+            ArrayType::BF16 => values.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect(),
             other => {
-                return Err(FileError::refused(
-                    "weights are stored in a float type",
-                    other.name(),
-                    "Use float32, float64, float16 or bfloat16.",
-                ));
+                return Err(FileError::refused("weights are stored in a float type", other.name(), "Use float32, float64, float16 or bfloat16."));
             }
         };
         Array::new(dtype, shape.to_vec(), bytes)
@@ -141,29 +115,17 @@ impl Array {
 
     /// A scalar int32, as Keras stores an optimizer's iteration.
     pub fn i32_scalar(x: i32) -> Self {
-        Array {
-            dtype: ArrayType::I32,
-            shape: Vec::new(),
-            bytes: x.to_le_bytes().to_vec(),
-        }
+        Array { dtype: ArrayType::I32, shape: Vec::new(), bytes: x.to_le_bytes().to_vec() }
     }
 
     /// A scalar int64, as Keras on TensorFlow stores an optimizer's iteration.
     pub fn i64_scalar(x: i64) -> Self {
-        Array {
-            dtype: ArrayType::I64,
-            shape: Vec::new(),
-            bytes: x.to_le_bytes().to_vec(),
-        }
+        Array { dtype: ArrayType::I64, shape: Vec::new(), bytes: x.to_le_bytes().to_vec() }
     }
 
     /// A scalar float32, as Keras stores a learning rate.
     pub fn f32_scalar(x: f32) -> Self {
-        Array {
-            dtype: ArrayType::F32,
-            shape: Vec::new(),
-            bytes: x.to_le_bytes().to_vec(),
-        }
+        Array { dtype: ArrayType::F32, shape: Vec::new(), bytes: x.to_le_bytes().to_vec() }
     }
 
     /// Element type.
@@ -201,9 +163,7 @@ impl Array {
     pub fn to_f64(&self) -> Result<Vec<f64>, FileError> {
         Ok(match self.dtype {
             ArrayType::F64 => self.map(f64::from_le_bytes),
-            ArrayType::F32 | ArrayType::F16 | ArrayType::BF16 => {
-                self.to_f32()?.into_iter().map(f64::from).collect()
-            }
+            ArrayType::F32 | ArrayType::F16 | ArrayType::BF16 => self.to_f32()?.into_iter().map(f64::from).collect(),
             _ => self.to_i64()?.into_iter().map(|x| x as f64).collect(),
         })
     }
@@ -220,36 +180,17 @@ impl Array {
             ArrayType::U32 => self.map(|bytes| u32::from_le_bytes(bytes).into()),
             ArrayType::I64 => self.map(i64::from_le_bytes),
             ArrayType::U64 => {
-                let values: Result<_, _> = self
-                    .map(u64::from_le_bytes)
-                    .into_iter()
-                    .map(i64::try_from)
-                    .collect();
-                values.map_err(|_| {
-                    FileError::refused(
-                        "a count must be below 2^63",
-                        "a larger uint64",
-                        "Save the model again.",
-                    )
-                })?
+                let values: Result<_, _> = self.map(u64::from_le_bytes).into_iter().map(i64::try_from).collect();
+                values.map_err(|_| FileError::refused("a count must be below 2^63", "a larger uint64", "Save the model again."))?
             }
             ArrayType::F16 | ArrayType::BF16 | ArrayType::F32 | ArrayType::F64 => {
-                return Err(FileError::refused(
-                    "whole numbers are expected",
-                    self.dtype.name(),
-                    "Check that the file belongs to this model.",
-                ));
+                return Err(FileError::refused("whole numbers are expected", self.dtype.name(), "Check that the file belongs to this model."));
             }
         })
     }
 
     fn map<const WIDTH: usize, X>(&self, read: impl Fn([u8; WIDTH]) -> X) -> Vec<X> {
-        self.bytes
-            .as_chunks::<WIDTH>()
-            .0
-            .iter()
-            .map(|&bytes| read(bytes))
-            .collect()
+        self.bytes.as_chunks::<WIDTH>().0.iter().map(|&bytes| read(bytes)).collect()
     }
 }
 
@@ -280,45 +221,26 @@ impl Group {
     pub fn get(&self, path: &str) -> Option<&Array> {
         let (parent, name) = parent_and_name(path);
         let parent = self.group(parent)?;
-        parent
-            .arrays
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, array)| array)
+        parent.arrays.iter().find(|(key, _)| key == name).map(|(_, array)| array)
     }
 
     /// The group at a path such as `layers/dense/vars`; the empty path is this group.
     pub fn group(&self, path: &str) -> Option<&Group> {
-        parts(path).try_fold(self, |group, part| {
-            group
-                .groups
-                .iter()
-                .find(|(key, _)| key == part)
-                .map(|(_, group)| group)
-        })
+        parts(path).try_fold(self, |group, part| group.groups.iter().find(|(key, _)| key == part).map(|(_, group)| group))
     }
 
     /// The attribute of that name.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
-        self.attributes
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, attribute)| attribute)
+        self.attributes.iter().find(|(key, _)| key == name).map(|(_, attribute)| attribute)
     }
 
     /// Puts an array at a path, making the groups on the way. A path taken is an error.
     pub fn insert(&mut self, path: &str, array: Array) -> Result<(), FileError> {
         let (parent, name) = parent_and_name(path);
         let parent = self.group_mut(parent);
-        let taken = name.is_empty()
-            || parent.arrays.iter().any(|(key, _)| key == name)
-            || parent.groups.iter().any(|(key, _)| key == name);
+        let taken = name.is_empty() || parent.arrays.iter().any(|(key, _)| key == name) || parent.groups.iter().any(|(key, _)| key == name);
         if taken {
-            return Err(FileError::refused(
-                "each weight has a path of its own",
-                format!("a second `{path}`"),
-                "Give the layers different names.",
-            ));
+            return Err(FileError::refused("each weight has a path of its own", format!("a second `{path}`"), "Give the layers different names."));
         }
         parent.arrays.push((name.to_owned(), array));
         Ok(())
@@ -327,14 +249,10 @@ impl Group {
     /// The group at a path, made with those on the way where there is none yet.
     pub fn group_mut(&mut self, path: &str) -> &mut Group {
         parts(path).fold(self, |group, part| {
-            let at = group
-                .groups
-                .iter()
-                .position(|(key, _)| key == part)
-                .unwrap_or_else(|| {
-                    group.groups.push((part.to_owned(), Group::default()));
-                    group.groups.len() - 1
-                });
+            let at = group.groups.iter().position(|(key, _)| key == part).unwrap_or_else(|| {
+                group.groups.push((part.to_owned(), Group::default()));
+                group.groups.len() - 1
+            });
             &mut group.groups[at].1
         })
     }
@@ -374,11 +292,7 @@ impl Group {
     pub(crate) fn sort_numbered(&mut self) {
         let number = |name: &str| {
             let digits = !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
-            if digits {
-                name.parse::<u64>().ok()
-            } else {
-                None
-            }
+            if digits { name.parse::<u64>().ok() } else { None }
         };
         if self.arrays.iter().all(|(name, _)| number(name).is_some()) {
             self.arrays.sort_by_key(|(name, _)| number(name));
@@ -391,9 +305,7 @@ fn parts(path: &str) -> impl Iterator<Item = &str> {
 }
 
 fn parent_and_name(path: &str) -> (&str, &str) {
-    path.trim_end_matches('/')
-        .rsplit_once('/')
-        .unwrap_or(("", path))
+    path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", path))
 }
 
 #[cfg(test)]

@@ -45,10 +45,7 @@ pub(crate) fn read_charged(bytes: Vec<u8>, budget: &mut Budget) -> Result<Group,
     if !is_hdf5(&bytes) {
         return Err(FileError::refused(
             "a weights file begins with the signature of HDF5",
-            format!(
-                "{:?}",
-                String::from_utf8_lossy(&bytes[..bytes.len().min(8)])
-            ),
+            format!("{:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(8)])),
             "Check that this is the file meant, and copy it again from its source.",
         ));
     }
@@ -76,32 +73,19 @@ pub(crate) fn read_charged(bytes: Vec<u8>, budget: &mut Budget) -> Result<Group,
 
 /// A rule of HDF5 itself that the file breaks.
 pub(crate) fn broken(received: impl Display) -> FileError {
-    FileError::refused(
-        "the file must be sound HDF5",
-        received.to_string(),
-        "Save it again, or copy it whole from its source.",
-    )
+    FileError::refused("the file must be sound HDF5", received.to_string(), "Save it again, or copy it whole from its source.")
 }
 
 fn check_superblock(file: &Hdf5File, file_bytes: usize) -> Result<(), FileError> {
     let superblock = file.superblock();
     if superblock.offset_size != OFFSET_BYTES || superblock.length_size != OFFSET_BYTES {
-        return Err(FileError::unsupported(
-            "HDF5 with addresses that are not 8 bytes wide",
-            "Save the file again with h5py.",
-        ));
+        return Err(FileError::unsupported("HDF5 with addresses that are not 8 bytes wide", "Save the file again with h5py."));
     }
     if superblock.base_address != 0 {
-        return Err(FileError::unsupported(
-            "HDF5 behind a user block",
-            "Save the file again with h5py.",
-        ));
+        return Err(FileError::unsupported("HDF5 behind a user block", "Save the file again with h5py."));
     }
     if superblock.eof_address > file_bytes as u64 {
-        return Err(broken(format!(
-            "{file_bytes} bytes of a file that says it has {}: it was cut short",
-            superblock.eof_address
-        )));
+        return Err(broken(format!("{file_bytes} bytes of a file that says it has {}: it was cut short", superblock.eof_address)));
     }
     Ok(())
 }
@@ -115,12 +99,7 @@ struct Reader<'a, 'b> {
 }
 
 impl Reader<'_, '_> {
-    fn group(
-        &mut self,
-        group: &hdf5_reader::group::Group,
-        header: &ObjectHeader,
-        depth: usize,
-    ) -> Result<Group, FileError> {
+    fn group(&mut self, group: &hdf5_reader::group::Group, header: &ObjectHeader, depth: usize) -> Result<Group, FileError> {
         let mut read = Group::default();
         for attribute in self.attributes(group, header)? {
             match self.heaps.attribute(&attribute)? {
@@ -137,26 +116,15 @@ impl Reader<'_, '_> {
                     "No model of Keras nests that deep; get the file again from its source.",
                 ));
             }
-            self.member(group, &name, address, depth, &mut read)
-                .map_err(|error| error.within(format!("`{name}`")))?;
+            self.member(group, &name, address, depth, &mut read).map_err(|error| error.within(format!("`{name}`")))?;
         }
         read.sort_numbered();
         Ok(read)
     }
 
-    fn member(
-        &mut self,
-        parent: &hdf5_reader::group::Group,
-        name: &str,
-        address: u64,
-        depth: usize,
-        read: &mut Group,
-    ) -> Result<(), FileError> {
+    fn member(&mut self, parent: &hdf5_reader::group::Group, name: &str, address: u64, depth: usize, read: &mut Group) -> Result<(), FileError> {
         let header = self.header(address)?;
-        let is_dataset = header
-            .messages
-            .iter()
-            .any(|message| matches!(message, HdfMessage::DataLayout(_)));
+        let is_dataset = header.messages.iter().any(|message| matches!(message, HdfMessage::DataLayout(_)));
         if is_dataset {
             let dataset = parent.dataset(name).map_err(broken)?;
             let array = self.array(&dataset, &header)?;
@@ -187,11 +155,7 @@ impl Reader<'_, '_> {
         Ok(header)
     }
 
-    fn attributes(
-        &mut self,
-        group: &hdf5_reader::group::Group,
-        header: &ObjectHeader,
-    ) -> Result<Vec<AttributeMessage>, FileError> {
+    fn attributes(&mut self, group: &hdf5_reader::group::Group, header: &ObjectHeader) -> Result<Vec<AttributeMessage>, FileError> {
         let dense = header.messages.iter().any(|message| {
             matches!(message, HdfMessage::AttributeInfo(info)
                 if info.fractal_heap_address != UNDEFINED_ADDRESS)
@@ -214,11 +178,7 @@ impl Reader<'_, '_> {
     }
 
     fn array(&mut self, dataset: &Dataset, header: &ObjectHeader) -> Result<Array, FileError> {
-        if header
-            .messages
-            .iter()
-            .any(|m| matches!(m, HdfMessage::ExternalFiles(_)))
-        {
+        if header.messages.iter().any(|m| matches!(m, HdfMessage::ExternalFiles(_))) {
             return Err(FileError::refused(
                 "weights are kept in the file itself",
                 "a data set whose values are in another file",
@@ -226,53 +186,31 @@ impl Reader<'_, '_> {
             ));
         }
         let dtype = self.element_type(dataset, header)?;
-        let shape: Option<Vec<usize>> = dataset
-            .shape()
-            .iter()
-            .map(|&dim| usize::try_from(dim).ok())
-            .collect();
-        let n_bytes = shape.as_ref().and_then(|shape| {
-            shape
-                .iter()
-                .try_fold(dtype.element_bytes(), |n, &dim| n.checked_mul(dim))
-        });
+        let shape: Option<Vec<usize>> = dataset.shape().iter().map(|&dim| usize::try_from(dim).ok()).collect();
+        let n_bytes = shape.as_ref().and_then(|shape| shape.iter().try_fold(dtype.element_bytes(), |n, &dim| n.checked_mul(dim)));
         let (Some(shape), Some(n_bytes)) = (shape, n_bytes) else {
-            return Err(broken(format!(
-                "an array of shape {:?}, more values than a computer can hold",
-                dataset.shape()
-            )));
+            return Err(broken(format!("an array of shape {:?}, more values than a computer can hold", dataset.shape())));
         };
-        self.values
-            .charge(n_bytes, &format!("an array of shape {shape:?}"))?;
+        self.values.charge(n_bytes, &format!("an array of shape {shape:?}"))?;
         let absent = header.messages.iter().any(|message| {
             matches!(message, HdfMessage::DataLayout(layout)
                 if matches!(layout.layout, DataLayout::Contiguous { address, .. }
                     if address == UNDEFINED_ADDRESS))
         });
         if absent && n_bytes > 0 {
-            return Err(broken(format!(
-                "an array of shape {shape:?} that was never written"
-            )));
+            return Err(broken(format!("an array of shape {shape:?} that was never written")));
         }
         let mut bytes = dataset.read_raw_bytes().map_err(broken)?;
         to_little_endian(dataset.dtype(), &mut bytes);
         if dtype == ArrayType::Bool {
-            bytes
-                .iter_mut()
-                .for_each(|byte| *byte = u8::from(*byte != 0));
+            bytes.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
         }
         Array::new(dtype, shape, bytes)
     }
 
-    fn element_type(
-        &mut self,
-        dataset: &Dataset,
-        header: &ObjectHeader,
-    ) -> Result<ArrayType, FileError> {
+    fn element_type(&mut self, dataset: &Dataset, header: &ObjectHeader) -> Result<ArrayType, FileError> {
         let found = match dataset.dtype() {
-            Datatype::FixedPoint { size, signed, .. } => {
-                match_integer(*size, *signed, &dataset.raw_datatype().map_err(broken)?)
-            }
+            Datatype::FixedPoint { size, signed, .. } => match_integer(*size, *signed, &dataset.raw_datatype().map_err(broken)?),
             Datatype::FloatingPoint { .. } => match_float(&dataset.raw_datatype().map_err(broken)?),
             Datatype::Enum { base, members } => {
                 let names: Vec<&str> = members.iter().map(|m| m.name.as_str()).collect();
@@ -304,15 +242,10 @@ impl Reader<'_, '_> {
 }
 
 fn is_group(header: &ObjectHeader) -> bool {
-    header.messages.iter().any(|message| {
-        matches!(
-            message,
-            HdfMessage::SymbolTable(_)
-                | HdfMessage::Link(_)
-                | HdfMessage::LinkInfo(_)
-                | HdfMessage::GroupInfo(_)
-        )
-    })
+    header
+        .messages
+        .iter()
+        .any(|message| matches!(message, HdfMessage::SymbolTable(_) | HdfMessage::Link(_) | HdfMessage::LinkInfo(_) | HdfMessage::GroupInfo(_)))
 }
 
 /// Class and version, flags and size come first in a datatype message.
@@ -370,16 +303,10 @@ fn kind(dtype: &Datatype) -> &'static str {
 }
 
 fn to_little_endian(dtype: &Datatype, bytes: &mut [u8]) {
-    let (Datatype::FixedPoint {
-        size, byte_order, ..
-    }
-    | Datatype::FloatingPoint { size, byte_order }) = dtype
-    else {
+    let (Datatype::FixedPoint { size, byte_order, .. } | Datatype::FloatingPoint { size, byte_order }) = dtype else {
         return;
     };
     if *byte_order == ByteOrder::BigEndian {
-        bytes
-            .chunks_exact_mut(usize::from(*size))
-            .for_each(<[u8]>::reverse);
+        bytes.chunks_exact_mut(usize::from(*size)).for_each(<[u8]>::reverse);
     }
 }

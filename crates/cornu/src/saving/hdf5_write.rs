@@ -4,10 +4,8 @@
 //! bfloat16 is two opaque bytes with an attribute `dtype`. The same tree gives the same bytes.
 
 use hdf5_pure::{
-    AttrValue, DatasetBuilder, Datatype, DatatypeByteOrder, EnumTypeBuilder, FileBuilder,
-    FinishedGroup, FloatingPointLayout, GroupBuilder, make_f32_type, make_f64_type, make_i8_type,
-    make_i16_type, make_i32_type, make_i64_type, make_u8_type, make_u16_type, make_u32_type,
-    make_u64_type,
+    AttrValue, DatasetBuilder, Datatype, DatatypeByteOrder, EnumTypeBuilder, FileBuilder, FinishedGroup, FloatingPointLayout, GroupBuilder, make_f32_type,
+    make_f64_type, make_i8_type, make_i16_type, make_i32_type, make_i64_type, make_u8_type, make_u16_type, make_u32_type, make_u64_type,
 };
 
 use super::error::guarded;
@@ -42,11 +40,7 @@ pub fn write(root: &Group) -> Result<Vec<u8>, FileError> {
 }
 
 fn refused(error: impl std::fmt::Display) -> FileError {
-    FileError::refused(
-        "names of weights are not empty and hold no slash",
-        error.to_string(),
-        "Rename the layer or weight.",
-    )
+    FileError::refused("names of weights are not empty and hold no slash", error.to_string(), "Rename the layer or weight.")
 }
 
 fn finished(mut builder: GroupBuilder, group: &Group) -> Result<FinishedGroup, FileError> {
@@ -64,10 +58,7 @@ fn finished(mut builder: GroupBuilder, group: &Group) -> Result<FinishedGroup, F
 }
 
 fn attributes(group: &Group) -> impl Iterator<Item = (&str, AttrValue)> {
-    let name = group
-        .name
-        .iter()
-        .map(|name| ("name", AttrValue::VarLenString(name.clone())));
+    let name = group.name.iter().map(|name| ("name", AttrValue::VarLenString(name.clone())));
     let others = group.attributes.iter().map(|(name, value)| {
         let value = match value {
             Attribute::Text(text) => AttrValue::VarLenString(text.clone()),
@@ -82,9 +73,7 @@ fn attributes(group: &Group) -> impl Iterator<Item = (&str, AttrValue)> {
 fn fill(dataset: &mut DatasetBuilder, array: &Array) -> Result<(), FileError> {
     let shape: Vec<u64> = array.shape().iter().map(|&dim| dim as u64).collect();
     let datatype = datatype(array.dtype())?;
-    dataset
-        .with_raw_data(datatype, array.bytes().to_vec(), array.n_elements() as u64)
-        .with_shape(&shape);
+    dataset.with_raw_data(datatype, array.bytes().to_vec(), array.n_elements() as u64).with_shape(&shape);
     if array.dtype() == ArrayType::BF16 {
         dataset.set_attr("dtype", AttrValue::VarLenString("bfloat16".to_owned()));
     }
@@ -103,20 +92,9 @@ fn datatype(dtype: ArrayType) -> Result<Datatype, FileError> {
         ArrayType::U64 => make_u64_type(),
         ArrayType::F32 => make_f32_type(),
         ArrayType::F64 => make_f64_type(),
-        ArrayType::F16 => Datatype::FloatingPoint {
-            size: 2,
-            byte_order: DatatypeByteOrder::LittleEndian,
-            layout: FLOAT16,
-        },
-        ArrayType::BF16 => Datatype::Opaque {
-            size: 2,
-            tag: Vec::new(),
-        },
-        ArrayType::Bool => EnumTypeBuilder::with_base(make_i8_type())
-            .raw_value("FALSE", &[0])
-            .raw_value("TRUE", &[1])
-            .build()
-            .map_err(refused)?,
+        ArrayType::F16 => Datatype::FloatingPoint { size: 2, byte_order: DatatypeByteOrder::LittleEndian, layout: FLOAT16 },
+        ArrayType::BF16 => Datatype::Opaque { size: 2, tag: Vec::new() },
+        ArrayType::Bool => EnumTypeBuilder::with_base(make_i8_type()).raw_value("FALSE", &[0]).raw_value("TRUE", &[1]).build().map_err(refused)?,
     })
 }
 
@@ -131,40 +109,27 @@ mod tests {
         for (index, (dtype, _, element_bytes)) in ArrayType::ALL.into_iter().enumerate() {
             let bytes = match dtype {
                 ArrayType::Bool => vec![1, 0, 1],
-                _ => (0..3 * element_bytes)
-                    .map(|i| (i * 37 % 256) as u8)
-                    .collect(),
+                _ => (0..3 * element_bytes).map(|i| (i * 37 % 256) as u8).collect(),
             };
             let array = Array::new(dtype, vec![3, 1], bytes).unwrap();
-            root.insert(&format!("layers/all/vars/{index}"), array)
-                .unwrap();
+            root.insert(&format!("layers/all/vars/{index}"), array).unwrap();
         }
         root.group_mut("layers/all/vars").name = Some("größer/als".to_owned());
         root.group_mut("layers/input_layer/vars").name = Some("eingabe".to_owned());
-        root.insert("optimizer/vars/0", Array::i32_scalar(-7))
-            .unwrap();
-        root.insert("optimizer/vars/1", Array::f32_scalar(1e-3))
-            .unwrap();
-        root.insert("leer", Array::from_f32(&[0, 4], &[]).unwrap())
-            .unwrap();
-        root.attributes
-            .push(("one".to_owned(), Attribute::Text("a text".to_owned())));
+        root.insert("optimizer/vars/0", Array::i32_scalar(-7)).unwrap();
+        root.insert("optimizer/vars/1", Array::f32_scalar(1e-3)).unwrap();
+        root.insert("leer", Array::from_f32(&[0, 4], &[]).unwrap()).unwrap();
+        root.attributes.push(("one".to_owned(), Attribute::Text("a text".to_owned())));
         let texts = vec!["a".to_owned(), "été".to_owned()];
-        root.attributes
-            .push(("many".to_owned(), Attribute::Texts(texts)));
-        root.attributes
-            .push(("none".to_owned(), Attribute::Texts(Vec::new())));
+        root.attributes.push(("many".to_owned(), Attribute::Texts(texts)));
+        root.attributes.push(("none".to_owned(), Attribute::Texts(Vec::new())));
         root
     }
 
     fn by_name(mut group: Group) -> Group {
         group.attributes.sort_by(|a, b| a.0.cmp(&b.0));
         group.groups.sort_by(|a, b| a.0.cmp(&b.0));
-        group.groups = group
-            .groups
-            .into_iter()
-            .map(|(name, child)| (name, by_name(child)))
-            .collect();
+        group.groups = group.groups.into_iter().map(|(name, child)| (name, by_name(child))).collect();
         group
     }
 
@@ -182,15 +147,10 @@ mod tests {
         for index in 0..700 {
             let path = format!("layers/dense_{index}/vars");
             root.group_mut(&path).name = Some(format!("couche_{index}_é"));
-            root.insert(&format!("{path}/0"), Array::i64_scalar(index))
-                .unwrap();
+            root.insert(&format!("{path}/0"), Array::i64_scalar(index)).unwrap();
         }
         let values: Vec<f32> = (0..100_000).map(|i| i as f32).collect();
-        root.insert(
-            "big/vars/0",
-            Array::from_f32(&[100, 1000], &values).unwrap(),
-        )
-        .unwrap();
+        root.insert("big/vars/0", Array::from_f32(&[100, 1000], &values).unwrap()).unwrap();
         assert_eq!(by_name(read(write(&root).unwrap()).unwrap()), by_name(root));
     }
 

@@ -55,11 +55,7 @@ impl H5File {
     /// Reads the bytes of a file of either kind.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, FileError> {
         let root = hdf5_read::read(bytes)?;
-        if is_legacy(&root) {
-            Legacy::from_group(root).map(H5File::Legacy)
-        } else {
-            Ok(H5File::Weights(root))
-        }
+        if is_legacy(&root) { Legacy::from_group(root).map(H5File::Legacy) } else { Ok(H5File::Weights(root)) }
     }
 }
 
@@ -86,19 +82,9 @@ impl Legacy {
         if weights.is_none() && legacy.model_config.is_none() {
             weights = Some(root);
         }
-        let mut weights = weights.ok_or_else(|| {
-            FileError::refused(
-                "a whole model in .h5 has a group `model_weights`",
-                "none",
-                "Save the model again.",
-            )
-        })?;
-        legacy.keras_version = legacy
-            .keras_version
-            .or_else(|| text_attribute(&weights, "keras_version"));
-        legacy.backend = legacy
-            .backend
-            .or_else(|| text_attribute(&weights, "backend"));
+        let mut weights = weights.ok_or_else(|| FileError::refused("a whole model in .h5 has a group `model_weights`", "none", "Save the model again."))?;
+        legacy.keras_version = legacy.keras_version.or_else(|| text_attribute(&weights, "keras_version"));
+        legacy.backend = legacy.backend.or_else(|| text_attribute(&weights, "backend"));
         let layer_names = names(&weights, "layer_names")?;
         let mut layers = Vec::with_capacity(layer_names.len());
         for name in layer_names {
@@ -117,11 +103,7 @@ impl Legacy {
     /// The bytes of a legacy file that Keras opens.
     pub fn to_bytes(&self) -> Result<Vec<u8>, FileError> {
         let mut weights = Group::default();
-        set_names(
-            &mut weights,
-            "layer_names",
-            self.layers.iter().map(|(name, _)| name),
-        );
+        set_names(&mut weights, "layer_names", self.layers.iter().map(|(name, _)| name));
         set_text(&mut weights, "backend", self.backend.as_ref());
         set_text(&mut weights, "keras_version", self.keras_version.as_ref());
         for (name, arrays) in &self.layers {
@@ -134,11 +116,7 @@ impl Legacy {
         let mut root = Group::default();
         set_text(&mut root, "keras_version", self.keras_version.as_ref());
         set_text(&mut root, "backend", self.backend.as_ref());
-        set_text(
-            &mut root,
-            "model_config",
-            Some(&super::json::write(model_config)),
-        );
+        set_text(&mut root, "model_config", Some(&super::json::write(model_config)));
         let training_config = self.training_config.as_ref().map(super::json::write);
         set_text(&mut root, "training_config", training_config.as_ref());
         root.groups.push(("model_weights".to_owned(), weights));
@@ -150,9 +128,7 @@ impl Legacy {
 
     /// Saves to `path`, whole or not at all.
     pub fn write(&self, path: &Path) -> Result<(), FileError> {
-        let bytes = self
-            .to_bytes()
-            .map_err(|error| error.within(path.display().to_string()))?;
+        let bytes = self.to_bytes().map_err(|error| error.within(path.display().to_string()))?;
         atomic::write(path, &bytes)
     }
 }
@@ -188,11 +164,7 @@ fn list(group: &mut Group, arrays: &NamedArrays) -> Result<(), FileError> {
 }
 
 fn missing(kind: &str, name: &str) -> FileError {
-    FileError::refused(
-        format!("each {kind} listed is in the file, once"),
-        format!("no `{name}`"),
-        "Save the model again, or copy it whole from its source.",
-    )
+    FileError::refused(format!("each {kind} listed is in the file, once"), format!("no `{name}`"), "Save the model again, or copy it whole from its source.")
 }
 
 /// A list of names, in one attribute or in several called `key0`, `key1`, …
@@ -211,11 +183,7 @@ fn names(group: &Group, key: &str) -> Result<Vec<String>, FileError> {
         part += 1;
     }
     if part == 0 {
-        return Err(FileError::refused(
-            format!("a legacy file lists its weights in `{key}`"),
-            "no such attribute",
-            "Save the model again.",
-        ));
+        return Err(FileError::refused(format!("a legacy file lists its weights in `{key}`"), "no such attribute", "Save the model again."));
     }
     Ok(all)
 }
@@ -223,23 +191,17 @@ fn names(group: &Group, key: &str) -> Result<Vec<String>, FileError> {
 fn set_names<'a>(group: &mut Group, key: &str, names: impl Iterator<Item = &'a String>) {
     let names: Vec<String> = names.cloned().collect();
     if names.len() <= MAX_NAMES {
-        group
-            .attributes
-            .push((key.to_owned(), Attribute::Texts(names)));
+        group.attributes.push((key.to_owned(), Attribute::Texts(names)));
         return;
     }
     for (part, chunk) in names.chunks(MAX_NAMES).enumerate() {
-        group
-            .attributes
-            .push((format!("{key}{part}"), Attribute::Texts(chunk.to_vec())));
+        group.attributes.push((format!("{key}{part}"), Attribute::Texts(chunk.to_vec())));
     }
 }
 
 fn set_text(group: &mut Group, key: &str, text: Option<&String>) {
     if let Some(text) = text {
-        group
-            .attributes
-            .push((key.to_owned(), Attribute::Text(text.clone())));
+        group.attributes.push((key.to_owned(), Attribute::Text(text.clone())));
     }
 }
 
@@ -251,10 +213,7 @@ fn text_attribute(group: &Group, key: &str) -> Option<String> {
 }
 
 fn json_attribute(group: &Group, key: &str) -> Result<Option<Value>, FileError> {
-    text_attribute(group, key)
-        .map(|text| super::json::read(text.as_bytes()))
-        .transpose()
-        .map_err(|error| error.within(format!("`{key}`")))
+    text_attribute(group, key).map(|text| super::json::read(text.as_bytes())).transpose().map_err(|error| error.within(format!("`{key}`")))
 }
 
 #[cfg(test)]
@@ -270,13 +229,7 @@ mod tests {
             training_config: None,
             keras_version: Some("2.15.0".to_owned()),
             backend: Some("tensorflow".to_owned()),
-            layers: vec![
-                (
-                    "schicht_ä".to_owned(),
-                    vec![("schicht_ä/lstm_cell/kernel:0".to_owned(), kernel)],
-                ),
-                ("dropout".to_owned(), Vec::new()),
-            ],
+            layers: vec![("schicht_ä".to_owned(), vec![("schicht_ä/lstm_cell/kernel:0".to_owned(), kernel)]), ("dropout".to_owned(), Vec::new())],
             top_level: Vec::new(),
             optimizer_weights: Some(vec![("adam/iter:0".to_owned(), Array::i64_scalar(3))]),
         }
@@ -290,23 +243,14 @@ mod tests {
 
     #[test]
     fn weights_alone_come_back() {
-        let weights = Legacy {
-            model_config: None,
-            optimizer_weights: None,
-            ..small()
-        };
+        let weights = Legacy { model_config: None, optimizer_weights: None, ..small() };
         let bytes = weights.to_bytes().unwrap();
         assert_eq!(H5File::from_bytes(bytes).unwrap(), H5File::Legacy(weights));
     }
 
     #[test]
     fn many_names_are_split_over_attributes() {
-        let legacy = Legacy {
-            layers: (0..7_000)
-                .map(|index| (format!("d{index}"), Vec::new()))
-                .collect(),
-            ..small()
-        };
+        let legacy = Legacy { layers: (0..7_000).map(|index| (format!("d{index}"), Vec::new())).collect(), ..small() };
         let bytes = legacy.to_bytes().unwrap();
         assert_eq!(H5File::from_bytes(bytes).unwrap(), H5File::Legacy(legacy));
     }
@@ -315,11 +259,7 @@ mod tests {
     fn a_weight_listed_but_missing_is_named() {
         let mut root = Group::default();
         set_names(&mut root, "layer_names", ["d".to_owned()].iter());
-        set_names(
-            root.group_mut("d"),
-            "weight_names",
-            ["d/kernel".to_owned()].iter(),
-        );
+        set_names(root.group_mut("d"), "weight_names", ["d/kernel".to_owned()].iter());
         let error = Legacy::from_group(root).unwrap_err().to_string();
         assert!(error.contains("d/kernel"), "{error}");
     }
