@@ -1,0 +1,36 @@
+//! The machine's part of the recurrent ops and of the vector math: plain functions over slices.
+//!
+//! Read in this order: [`isa`] names the tiers; `simd` is what kernels are written in; `portable`, `avx2`, `avx512` and `neon`
+//! are its tiers; `vector_math` and [`activation`] work on registers, [`map`] on slices; `matmul` is the product all
+//! cells share; `sequence` holds what they do with packed steps; [`lstm`] and its like are the cells; `table` picks the tier.
+//!
+//! Invariants:
+//! 1. No kernel allocates, starts a thread or keeps state; scratch is an argument with a function beside it that states its size.
+//! 2. A row's forward result is the same bits whatever the batch, its place in it, and the other rows:
+//!    every element is one fixed chain of operations, so paths may be chosen by speed.
+//! 3. One tier's results need not be another's to the bit.
+//!
+//! Buffers whose first element stands on a cache line (64 bytes) are read fastest; none has to.
+
+pub mod isa;
+mod simd;
+
+mod vector_math;
+
+pub mod activation;
+mod matmul;
+mod sequence;
+
+pub mod lstm;
+pub mod map;
+
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
+mod table;
+
+#[cfg(test)]
+mod reference;

@@ -1,0 +1,323 @@
+//! What the recurrent kernels share: packed steps cut in chunks, scratch handed out, the long products around the steps.
+
+use super::{
+    matmul::{self, Matmul, Right, Start, View, left_len, panels_len},
+    simd::Simd,
+};
+
+/// Rows of timesteps that are projected, or whose weight gradients are taken, in one product.
+pub(crate) const CHUNK_ROWS: usize = 512;
+
+/// Live rows of a timestep.
+#[inline(always)]
+pub(crate) fn live(batch_sizes: &[i32], t: usize) -> usize {
+    batch_sizes[t] as usize
+}
+
+/// All rows: N.
+pub(crate) fn rows_of(batch_sizes: &[i32]) -> usize {
+    batch_sizes.iter().map(|&b| b as usize).sum()
+}
+
+/// Rows of the largest chunk for batches of at most `batch` rows.
+pub(crate) fn chunk_rows(batch: usize) -> usize {
+    CHUNK_ROWS.max(batch)
+}
+
+/// Panics unless the live rows start at no more than `batch`, never grow and are never negative.
+pub(crate) fn check_batch_sizes(who: &str, batch_sizes: &[i32], batch: usize) {
+    let mut most = batch as i64;
+    for &b in batch_sizes {
+        assert!(
+            0 <= b && i64::from(b) <= most,
+            "{who}: batch_sizes must not grow, nor exceed the batch of {batch}. Received: {b} after {most}"
+        );
+        most = i64::from(b);
+    }
+}
+
+/// Panics unless a buffer has the rows its shape asks for.
+pub(crate) fn check_len(who: &str, what: &str, len: usize, needed: usize) {
+    assert!(len >= needed, "{who}: {what} must hold {needed} elements. Received: {len}");
+}
+
+/// Whole timesteps `t0..t1` whose rows are `row0..row0 + rows`.
+#[derive(Clone, Copy)]
+pub(crate) struct Chunk {
+    pub(crate) t0: usize,
+    pub(crate) t1: usize,
+    pub(crate) row0: usize,
+    pub(crate) rows: usize,
+}
+
+/// The chunk that starts at step `t0`: as many steps as [`CHUNK_ROWS`] hold, at least one.
+pub(crate) fn chunk_from(batch_sizes: &[i32], t0: usize, row0: usize) -> Chunk {
+    let mut t1 = t0 + 1;
+    let mut rows = live(batch_sizes, t0);
+    while t1 < batch_sizes.len() && rows + live(batch_sizes, t1) <= CHUNK_ROWS {
+        rows += live(batch_sizes, t1);
+        t1 += 1;
+    }
+    Chunk { t0, t1, row0, rows }
+}
+
+/// The chunk that ends before step `t1`, whose first row is `end`.
+pub(crate) fn chunk_until(batch_sizes: &[i32], t1: usize, end: usize) -> Chunk {
+    let mut t0 = t1 - 1;
+    let mut rows = live(batch_sizes, t0);
+    while t0 > 0 && rows + live(batch_sizes, t0 - 1) <= CHUNK_ROWS {
+        t0 -= 1;
+        rows += live(batch_sizes, t0);
+    }
+    Chunk { t0, t1, row0: end - rows, rows }
+}
+
+/// Hands out parts of a scratch slice, each on a cache line of its own.
+pub(crate) struct Scratch {
+    next: *mut f32,
+    left: usize,
+}
+
+/// Elements that a part of `len` takes of a [`Scratch`].
+pub(crate) fn part_len(len: usize) -> usize {
+    len.next_multiple_of(16) + 16
+}
+
+impl Scratch {
+    pub(crate) fn new(scratch: &mut [f32]) -> Self {
+        Scratch { next: scratch.as_mut_ptr(), left: scratch.len() }
+    }
+
+    /// The next `len` elements.
+    pub(crate) fn take(&mut self, len: usize) -> *mut f32 {
+        let skip = self.next.align_offset(64).min(16);
+        let whole = len.next_multiple_of(16) + skip;
+        assert!(whole <= self.left, "scratch: too small by {} elements", whole - self.left);
+        let part = self.next.wrapping_add(skip);
+        self.next = self.next.wrapping_add(whole);
+        self.left -= whole;
+        part
+    }
+}
+
+/// A right operand used over and over: in place, or packed once into scratch when the rows it meets repay that.
+#[inline(always)]
+pub(crate) unsafe fn right<S: Simd>(
+    s: S,
+    k: usize,
+    n: usize,
+    b: View,
+    repeated_rows: usize,
+    panels: *mut f32,
+) -> Right {
+    if b.cs == 1 && repeated_rows < 16 {
+        return Right::Rows { ptr: b.ptr, ld: b.rs };
+    }
+    // SAFETY: the caller's promise: `b` is (k, n) and `panels` holds `panels_len(k, n)`.
+    unsafe { matmul::pack(s, k, n, b, panels) };
+    Right::Panels(panels)
+}
+
+/// The long products of a backward pass: `dW = x^T dz`, `dR = h^T dz`, `db = 1^T dz`, summed chunk by chunk.
+pub(crate) struct WeightGradients {
+    /// Columns of `dz`.
+    pub(crate) width: usize,
+    /// Columns of `x`.
+    pub(crate) features: usize,
+    /// Columns of `h`.
+    pub(crate) units: usize,
+    /// (F, width) or null.
+    pub(crate) dkernel: *mut f32,
+    /// (U, width) or null.
+    pub(crate) drecurrent: *mut f32,
+    /// (width) or null.
+    pub(crate) dbias: *mut f32,
+    /// `panels_len(chunk, width)`.
+    pub(crate) panels: *mut f32,
+    /// `left_len(chunk)`.
+    pub(crate) left: *mut f32,
+    /// Whether the gradients hold earlier chunks.
+    pub(crate) started: bool,
+}
+
+/// Scratch of [`WeightGradients`].
+pub(crate) fn weight_gradients_scratch(width: usize, batch: usize) -> usize {
+    part_len(panels_len(chunk_rows(batch), width)) + part_len(left_len(chunk_rows(batch).max(width)))
+}
+
+impl WeightGradients {
+    /// Adds `rows` rows: `x (rows, F)`, `h (rows, U)`, `dz (rows, width)`; `hdz` stands for `dz` beside `h`.
+    #[inline(always)]
+    pub(crate) unsafe fn add<S: Simd>(&mut self, s: S, rows: usize, x: *const f32, h: *const f32, dz: *const f32) {
+        let start = if self.started { Start::Sum } else { Start::Zero };
+        if self.dkernel.is_null() && self.drecurrent.is_null() && self.dbias.is_null() {
+            return;
+        }
+        // SAFETY: shapes as stated on the fields and arguments.
+        unsafe {
+            if !(self.dkernel.is_null() && self.drecurrent.is_null()) {
+                matmul::pack(s, rows, self.width, View::rows(dz, self.width), self.panels);
+            }
+            for (a, m, c) in [(x, self.features, self.dkernel), (h, self.units, self.drecurrent)] {
+                if !c.is_null() {
+                    s.matmul(&Matmul {
+                        m,
+                        n: self.width,
+                        k: rows,
+                        a: View::rows(a, m).t(),
+                        b: Right::Panels(self.panels),
+                        c,
+                        ldc: self.width,
+                        start,
+                        left: self.left,
+                    });
+                }
+            }
+            if !self.dbias.is_null() {
+                column_sums(s, rows, self.width, dz, self.width, self.dbias, self.started);
+            }
+        }
+        self.started = true;
+    }
+
+    /// Zeros what no row was added to.
+    pub(crate) unsafe fn finish(&self) {
+        if self.started {
+            return;
+        }
+        for (c, m) in [(self.dkernel, self.features), (self.drecurrent, self.units), (self.dbias, 1)] {
+            if !c.is_null() {
+                // SAFETY: (m, width) elements.
+                unsafe { core::ptr::write_bytes(c, 0, m * self.width) };
+            }
+        }
+    }
+}
+
+/// `sums (n) = [sums +] 1^T a (rows, n)`.
+#[inline(always)]
+pub(crate) unsafe fn column_sums<S: Simd>(
+    s: S,
+    rows: usize,
+    n: usize,
+    a: *const f32,
+    ld: usize,
+    sums: *mut f32,
+    add: bool,
+) {
+    let l = S::LANES;
+    let mut j = 0;
+    // SAFETY: whole or masked registers of columns below n, rows below `rows`.
+    unsafe {
+        while j + 4 * l <= n {
+            let mut acc = [s.splat(0.0); 4];
+            for r in 0..rows {
+                let p = a.add(r * ld + j);
+                for v in 0..4 {
+                    acc[v] = s.add(acc[v], s.load(p.add(v * l)));
+                }
+            }
+            for v in 0..4 {
+                let p = sums.add(j + v * l);
+                s.store(p, if add { s.add(acc[v], s.load(p)) } else { acc[v] });
+            }
+            j += 4 * l;
+        }
+        while j < n {
+            let m = s.mask((n - j).min(l));
+            let mut acc = s.splat(0.0);
+            for r in 0..rows {
+                acc = s.add(acc, s.load_masked(a.add(r * ld + j), m));
+            }
+            let p = sums.add(j);
+            s.store_masked(p, m, if add { s.add(acc, s.load_masked(p, m)) } else { acc });
+            j += l;
+        }
+    }
+}
+
+/// The rows of h that stood before each row of a chunk, `h_{t-1} * mask`, as (rows, U).
+#[inline(always)]
+pub(crate) unsafe fn previous_rows<S: Simd>(
+    s: S,
+    batch_sizes: &[i32],
+    chunk: Chunk,
+    units: usize,
+    h: *const f32,
+    h0: *const f32,
+    mask: *const f32,
+    out: *mut f32,
+) {
+    let mut row = chunk.row0;
+    for t in chunk.t0..chunk.t1 {
+        let b = live(batch_sizes, t);
+        // SAFETY: the rows of step t - 1 stand right before those of step t.
+        unsafe {
+            let before = if t == 0 { h0 } else { h.add((row - live(batch_sizes, t - 1)) * units) };
+            let dst = out.add((row - chunk.row0) * units);
+            if mask.is_null() {
+                core::ptr::copy_nonoverlapping(before, dst, b * units);
+            } else {
+                product(s, b * units, before, mask, dst);
+            }
+        }
+        row += b;
+    }
+}
+
+/// `out = a * b`, elementwise; `out` may be `a`.
+#[inline(always)]
+pub(crate) unsafe fn product<S: Simd>(s: S, n: usize, a: *const f32, b: *const f32, out: *mut f32) {
+    let mut i = 0;
+    // SAFETY: whole registers below n, then the masked rest.
+    unsafe {
+        while i + S::LANES <= n {
+            s.store(out.add(i), s.mul(s.load(a.add(i)), s.load(b.add(i))));
+            i += S::LANES;
+        }
+        if i < n {
+            let m = s.mask(n - i);
+            s.store_masked(out.add(i), m, s.mul(s.load_masked(a.add(i), m), s.load_masked(b.add(i), m)));
+        }
+    }
+}
+
+/// A register of a row: whole, or the masked end of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Lanes<S: Simd> {
+    pub(crate) whole: bool,
+    pub(crate) mask: S::M,
+}
+
+impl<S: Simd> Lanes<S> {
+    /// The register at column `j` of a row of `n`.
+    #[inline(always)]
+    pub(crate) fn at(s: S, j: usize, n: usize) -> Self {
+        let left = n - j;
+        Lanes { whole: left >= S::LANES, mask: s.mask(left.min(S::LANES)) }
+    }
+    /// # Safety
+    /// The lanes are readable at `p`.
+    #[inline(always)]
+    pub(crate) unsafe fn load(self, s: S, p: *const f32) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { if self.whole { s.load(p) } else { s.load_masked(p, self.mask) } }
+    }
+    /// # Safety
+    /// The lanes are writable at `p`.
+    #[inline(always)]
+    pub(crate) unsafe fn store(self, s: S, p: *mut f32, v: S::V) {
+        // SAFETY: the caller's promise.
+        unsafe { if self.whole { s.store(p, v) } else { s.store_masked(p, self.mask, v) } }
+    }
+}
+
+/// The pointer of an optional slice, or null.
+pub(crate) fn or_null(x: Option<&[f32]>) -> *const f32 {
+    x.map_or(core::ptr::null(), <[f32]>::as_ptr)
+}
+
+/// The pointer of an optional slice to be written, or null.
+pub(crate) fn or_null_mut(x: &mut Option<&mut [f32]>) -> *mut f32 {
+    x.as_mut().map_or(core::ptr::null_mut(), |x| x.as_mut_ptr())
+}

@@ -1,0 +1,84 @@
+//! `Simd`: the vector instructions that the kernels are written in, one implementation a tier.
+//!
+//! Kernels are `#[inline(always)]` functions generic over `S: Simd`; a tier instantiates them inside functions
+//! that carry its `#[target_feature]`, so one source serves every instruction set.
+
+use super::matmul::Matmul;
+
+/// A tier's vector registers of `LANES` f32 and what can be done with them.
+///
+/// A value of the type is the proof that the CPU has the instructions: tiers make it only after the probe.
+/// Every method is lane by lane; a lane's result never depends on the other lanes.
+pub(crate) trait Simd: Copy {
+    /// f32 a register.
+    const LANES: usize;
+    /// Rows of the largest register tile of a matrix product with two vectors a row.
+    const TILE_ROWS: usize;
+    /// A register.
+    type V: Copy;
+    /// The first `n` lanes of a register.
+    type M: Copy;
+
+    fn splat(self, x: f32) -> Self::V;
+    /// # Safety
+    /// `p` is readable for `LANES` f32.
+    unsafe fn load(self, p: *const f32) -> Self::V;
+    /// # Safety
+    /// `p` is writable for `LANES` f32.
+    unsafe fn store(self, p: *mut f32, v: Self::V);
+    /// The mask of the first `n` lanes, `n <= LANES`.
+    fn mask(self, n: usize) -> Self::M;
+    /// Lanes outside the mask are 0 and not read.
+    /// # Safety
+    /// `p` is readable for the lanes of `m`.
+    unsafe fn load_masked(self, p: *const f32, m: Self::M) -> Self::V;
+    /// Lanes outside the mask are not written.
+    /// # Safety
+    /// `p` is writable for the lanes of `m`.
+    unsafe fn store_masked(self, p: *mut f32, m: Self::M, v: Self::V);
+
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`, one rounding where the CPU has it.
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `c - a * b`.
+    fn fnma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// The smaller; `b` if one is NaN.
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The larger; `b` if one is NaN.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sqrt(self, a: Self::V) -> Self::V;
+    /// `1 / a` within 1 ulp for normal `a` whose reciprocal is normal.
+    fn recip(self, a: Self::V) -> Self::V;
+    /// To the nearest integer, ties to even, for |a| < 2^22.
+    fn round(self, a: Self::V) -> Self::V;
+    /// `a * 2^n` for whole `n` in -252..=252, also where the result leaves the normal range.
+    fn scale2(self, a: Self::V, n: Self::V) -> Self::V;
+    /// `2^n` for whole `n` in -126..=127.
+    fn exp2_whole(self, n: Self::V) -> Self::V;
+    fn abs(self, a: Self::V) -> Self::V;
+    /// |a| with the sign of `b`.
+    fn copysign(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a < b ? x : y`.
+    fn select_lt(self, a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V;
+    /// `(e, m)` with `a = m * 2^e`, `1 <= m < 2`, for normal positive `a`.
+    fn split_exponent(self, a: Self::V) -> (Self::V, Self::V);
+    /// The sum of the lanes.
+    fn sum(self, a: Self::V) -> f32;
+
+    /// Writes lane `r` of `v[j]` to `dst[r * ld + j]` for `r < live`: four columns of `live` rows.
+    /// # Safety
+    /// `dst` is writable for those elements.
+    unsafe fn store_columns(self, dst: *mut f32, ld: usize, live: usize, v: [Self::V; 4]);
+    /// Reads four columns of `live` rows, the inverse of [`Simd::store_columns`]; other lanes are 0.
+    /// # Safety
+    /// `src` is readable for those elements.
+    unsafe fn load_columns(self, src: *const f32, ld: usize, live: usize) -> [Self::V; 4];
+
+    /// Runs a matrix product, out of line.
+    /// # Safety
+    /// The pointers of `job` are valid for the shapes it states.
+    unsafe fn matmul(self, job: &Matmul);
+}
