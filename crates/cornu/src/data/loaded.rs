@@ -1,0 +1,156 @@
+//! What a file gave: inputs, targets, weights and the split of its samples.
+
+use super::checks::{check_cardinality, check_finite};
+use super::error::{DataError, Result};
+use super::source::Data;
+
+/// How files are read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadOptions {
+    /// Whether a table begins with names; `None` finds out: a first line without any number is names.
+    pub header: Option<bool>,
+    /// Whether NaN and infinity are let through; without it they are errors that name their place.
+    pub allow_non_finite: bool,
+    /// The most bytes that the members of an archive may unpack to.
+    pub max_unpacked_bytes: u64,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self { header: None, allow_non_finite: false, max_unpacked_bytes: 8 << 30 }
+    }
+}
+
+/// The content of one data file.
+///
+/// A file may hold features and labels together (`.jsonl`, `.csv`, `.npz`, `.parquet`) or one array (`.npy`).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Loaded {
+    /// The inputs by name, in the file's order.
+    pub inputs: Vec<(String, Data)>,
+    /// The targets by name, in the file's order; empty where the file has none.
+    pub targets: Vec<(String, Data)>,
+    /// Weights by sample or by timestep.
+    pub sample_weight: Option<Data>,
+    /// The part each sample belongs to (`train`, `test`, …), where the file says so.
+    pub split: Option<Vec<String>>,
+}
+
+impl Loaded {
+    /// The number of samples.
+    pub fn n_samples(&self) -> usize {
+        self.inputs.iter().chain(&self.targets).next().map_or(0, |(_, data)| data.n_samples())
+    }
+
+    /// Only the samples of the part `name`.
+    ///
+    /// # Errors
+    /// The file has no parts, or none of that name.
+    pub fn part(&self, name: &str) -> Result<Loaded> {
+        let Some(split) = &self.split else {
+            let rule = "the file names no parts; add a column `split`.";
+            return Err(DataError::invalid(format!("part `{name}`"), rule, "none"));
+        };
+        let rows: Vec<u32> = (0..split.len() as u32).filter(|&i| split[i as usize] == name).collect();
+        if rows.is_empty() {
+            let mut parts: Vec<&str> = split.iter().map(String::as_str).collect();
+            parts.sort_unstable();
+            parts.dedup();
+            let rule = format!("the part must be one of {}.", parts.join(", "));
+            return Err(DataError::invalid("part", rule, format!("`{name}`")));
+        }
+        let take = |list: &[(String, Data)]| -> Result<Vec<(String, Data)>> {
+            list.iter().map(|(name, data)| Ok((name.clone(), data.take(&rows)?))).collect()
+        };
+        Ok(Loaded {
+            inputs: take(&self.inputs)?,
+            targets: take(&self.targets)?,
+            sample_weight: self.sample_weight.as_ref().map(|w| w.take(&rows)).transpose()?,
+            split: Some(vec![name.to_owned(); rows.len()]),
+        })
+    }
+
+    /// What the file gives where a target is asked for: its targets, or, if it names none, all it holds.
+    pub fn into_targets(self) -> Vec<(String, Data)> {
+        if self.targets.is_empty() { self.inputs } else { self.targets }
+    }
+
+    /// Checks that all parts agree in their samples, that there is one, and, unless allowed, that all are finite.
+    pub(crate) fn checked(self, who: &str, options: &ReadOptions) -> Result<Loaded> {
+        let weights = self.sample_weight.iter().map(|w| ("sample_weight", w));
+        let named = self.inputs.iter().chain(&self.targets).map(|(name, data)| (name.as_str(), data));
+        let parts: Vec<(&str, &Data)> = named.chain(weights).collect();
+        check_cardinality(who, &parts)?;
+        if !options.allow_non_finite {
+            let several = parts.len() > 1;
+            for (name, data) in &parts {
+                let place = if several { format!("{who}, `{name}`") } else { who.to_owned() };
+                check_finite(&place, data)?;
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// What a member, key or column of that name is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Input,
+    Target,
+    SampleWeight,
+    Split,
+    Other,
+}
+
+/// The role by name: `x`, `x0`…, `text` are inputs; `y`, `y0`…, `label(s)`, `target(s)` are targets.
+pub(crate) fn role(name: &str) -> Role {
+    let numbered = |letter: char| {
+        name.strip_prefix(letter).is_some_and(|rest| rest.len() < 4 && rest.bytes().all(|b| b.is_ascii_digit()))
+    };
+    match name {
+        "text" => Role::Input,
+        "label" | "labels" | "target" | "targets" => Role::Target,
+        "sample_weight" => Role::SampleWeight,
+        "split" => Role::Split,
+        _ if numbered('x') => Role::Input,
+        _ if numbered('y') => Role::Target,
+        _ => Role::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_roles() {
+        for (name, want) in [
+            ("x", Role::Input),
+            ("x12", Role::Input),
+            ("text", Role::Input),
+            ("y", Role::Target),
+            ("y0", Role::Target),
+            ("label", Role::Target),
+            ("xy", Role::Other),
+            ("year", Role::Other),
+            ("split", Role::Split),
+        ] {
+            assert_eq!(role(name), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn parts_are_selected_by_name() {
+        let loaded = Loaded {
+            inputs: vec![("x".into(), Data::from([1.0f32, 2.0, 3.0]))],
+            targets: vec![("y".into(), Data::from([0i64, 1, 2]))],
+            sample_weight: None,
+            split: Some(vec!["train".into(), "test".into(), "train".into()]),
+        };
+        let train = loaded.part("train").unwrap();
+        assert_eq!(train.inputs[0].1, Data::from([1.0f32, 3.0]));
+        assert_eq!(train.into_targets()[0].1, Data::from([0i64, 2]));
+        let e = loaded.part("dev").unwrap_err().to_string();
+        assert_eq!(e, "part: the part must be one of test, train. Received: `dev`.");
+    }
+}

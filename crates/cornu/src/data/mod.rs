@@ -1,0 +1,58 @@
+//! Data: arrays, ragged series, the files they come from, and the batches they are cut into.
+//!
+//! Letters: `B` samples (the batch axis), `T` timesteps, `F` features, `N` the sum of the lengths of all series.
+//!
+//! ```
+//! use cornu::data::{BatchMaker, Data, Ragged};
+//! use ndarray::{array, Array2};
+//!
+//! let long = array![[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]];
+//! let short = array![[7.0f32, 8.0]];
+//! let series = Ragged::from_list([long, short, Array2::zeros((0, 2))])?;
+//! assert_eq!(series.lengths(), [3, 1, 0]);
+//!
+//! let data = Data::from(series);
+//! let lengths = data.lengths().unwrap();
+//! let batches = BatchMaker::AsTheyCome.plan_epoch(Some(&lengths), 3, 2, 0, 0)?;
+//! assert_eq!(batches, [vec![0, 1], vec![2]]);
+//! # Ok::<(), cornu::data::DataError>(())
+//! ```
+
+mod error;
+
+mod axes;
+
+mod array;
+mod cast;
+mod element;
+
+mod ragged;
+mod source;
+pub use array::Array;
+pub use element::Element;
+pub use error::{DataError, DataErrorKind};
+pub use ragged::{PadSide, Ragged};
+pub use source::Data;
+
+mod checks;
+pub use checks::{check_cardinality, check_finite, check_labels};
+
+mod loaded;
+pub use loaded::{Loaded, ReadOptions};
+
+mod columns;
+mod delimited;
+mod jsonl;
+mod nested;
+pub mod npy;
+mod npz;
+#[cfg(feature = "parquet")]
+mod parquet;
+
+mod formats;
+pub use formats::{FORMATS, Format, read, read_with, write};
+
+mod batch;
+mod split;
+pub use batch::{BATCH_MAKERS, BatchMaker, Cost};
+pub use split::{ClassWeights, LabelForm, class_weights_to_sample_weights, split_at, split_last};
