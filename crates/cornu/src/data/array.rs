@@ -139,7 +139,7 @@ impl Array {
                                 "concat",
                                 "all arrays must have one type; cast them first.",
                                 format!("{} and {}", first.dtype(), other.dtype()),
-                            ))
+                            ));
                         }
                     }
                 }
@@ -165,8 +165,9 @@ impl Array {
     /// # Errors
     /// A shape that holds another number of values.
     pub fn reshape(self, shape: &[usize]) -> Result<Array> {
-        let held = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-        if held != Some(self.len()) {
+        let held: Option<usize> = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+        let fits = shape.iter().try_fold(1isize, |n, &d| n.checked_mul(isize::try_from(d).ok()?.max(1))).is_some();
+        if held != Some(self.len()) || !fits {
             let rule = format!("{} values fill only a shape with that product.", self.len());
             return Err(DataError::invalid("reshape", rule, shape_text(shape)));
         }

@@ -94,14 +94,7 @@ impl BatchMaker {
     ///
     /// # Errors
     /// A batch size of 0, lengths of another number than the samples, more than 2^32 - 1 samples.
-    pub fn plan_epoch(
-        self,
-        lengths: Option<&[usize]>,
-        n_samples: usize,
-        batch_size: usize,
-        seed: u64,
-        epoch: u64,
-    ) -> Result<Vec<Vec<u32>>> {
+    pub fn plan_epoch(self, lengths: Option<&[usize]>, n_samples: usize, batch_size: usize, seed: u64, epoch: u64) -> Result<Vec<Vec<u32>>> {
         if batch_size == 0 {
             return Err(DataError::invalid("batch size", "must be at least 1.", "0"));
         }
@@ -291,7 +284,7 @@ mod tests {
     #[test]
     fn the_order_of_a_seed_is_fixed() {
         let plan = BatchMaker::Shuffle.plan_epoch(None, 8, 8, 42, 0).unwrap();
-        assert_eq!(plan, [vec![0; 8]]);
+        assert_eq!(plan, [[6, 4, 1, 3, 2, 7, 5, 0]]);
     }
 
     #[test]

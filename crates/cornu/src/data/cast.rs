@@ -143,11 +143,7 @@ fn misfit<T: std::fmt::Display>(value: Option<T>, at: usize, shape: &[usize], dt
 }
 
 /// The same floats, once all are known to lie strictly between the bounds.
-fn whole<'a, T: Copy + Into<f64> + std::fmt::Display>(
-    a: &'a ArrayD<T>,
-    (low, high): (f64, f64),
-    dtype: &str,
-) -> Result<&'a ArrayD<T>> {
+fn whole<'a, T: Copy + Into<f64> + std::fmt::Display>(a: &'a ArrayD<T>, (low, high): (f64, f64), dtype: &str) -> Result<&'a ArrayD<T>> {
     let fits = |v: T| {
         let v: f64 = v.into();
         v > low && v < high

@@ -25,11 +25,9 @@ pub fn check_finite(who: &str, data: &Data) -> Result<()> {
     };
     match found {
         None => Ok(()),
-        Some((at, value)) => Err(DataError::invalid(
-            who,
-            "every value must be finite; remove the sample, fill the gap or mask it.",
-            format!("{value} at {}", place(data, at)),
-        )),
+        Some((at, value)) => {
+            Err(DataError::invalid(who, "every value must be finite; remove the sample, fill the gap or mask it.", format!("{value} at {}", place(data, at))))
+        }
     }
 }
 
@@ -76,11 +74,7 @@ pub fn check_cardinality(who: &str, parts: &[(&str, &Data)]) -> Result<usize> {
     let n = parts.first().map_or(0, |(_, data)| data.n_samples());
     if parts.iter().any(|(_, data)| data.n_samples() != n) {
         let sizes: Vec<String> = parts.iter().map(|(name, data)| format!("{name} {}", data.shape_text())).collect();
-        return Err(DataError::invalid(
-            who,
-            "all arrays must hold the same number of samples (first axis).",
-            sizes.join(", "),
-        ));
+        return Err(DataError::invalid(who, "all arrays must hold the same number of samples (first axis).", sizes.join(", ")));
     }
     if n == 0 {
         return Err(DataError::invalid(who, "at least one sample is needed.", "none"));

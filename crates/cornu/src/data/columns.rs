@@ -169,8 +169,7 @@ fn long_form(who: &str, columns: &[Column], s: &Sorted, n: u32) -> Result<Loaded
     let by_series = |values: Array| -> Result<Data> {
         let timesteps = ragged(values)?;
         let firsts: Vec<u32> = offsets[..offsets.len() - 1].iter().map(|&o| o as u32).collect();
-        let repeated: Vec<u32> =
-            firsts.iter().zip(&series).flat_map(|(&first, rows)| std::iter::repeat_n(first, rows.len())).collect();
+        let repeated: Vec<u32> = firsts.iter().zip(&series).flat_map(|(&first, rows)| std::iter::repeat_n(first, rows.len())).collect();
         if timesteps.values().take(&repeated)? == *timesteps.values() {
             return Ok(Data::Dense(timesteps.values().take(&firsts)?));
         }
@@ -291,7 +290,7 @@ mod tests {
         let t = [ints("series_id", &[4, 4]), ints("timestep", &[3, 3]), ints("f", &[1, 2])];
         let e = loaded(&t, 2).unwrap_err().to_string();
         assert!(e.contains("column `timestep`") && e.ends_with("3 twice in series 4."), "{e}");
-        assert!(loaded(&t[..2], 2).unwrap_err().to_string().contains("feature columns"));
+        assert!(loaded(&[ints("series_id", &[4, 5])], 2).unwrap_err().to_string().contains("feature columns"));
         assert!(loaded(&[], 0).is_err());
         let mixed = [texts("y0", &["a"]), ints("y1", &[1])];
         assert!(loaded(&mixed, 1).unwrap_err().to_string().contains("y0, y1"));

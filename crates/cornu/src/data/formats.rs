@@ -4,7 +4,7 @@ use super::error::{DataError, Result};
 use super::loaded::{Loaded, ReadOptions};
 use super::source::Data;
 use super::{delimited, jsonl, npy, npz};
-use std::io::Write;
+use crate::saving::{FileError, atomic};
 use std::path::Path;
 
 /// One file format.
@@ -107,21 +107,10 @@ pub fn write(path: impl AsRef<Path>, parts: &[(String, Data)]) -> Result<()> {
         }
     }
     let bytes = encode(parts).map_err(|e| e.within(&who))?;
-    write_whole(path, &bytes).map_err(|e| DataError::io(path, "written", &e))
-}
-
-/// Writes beside the file, syncs, and renames over it.
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // Temporary files are private by default; a data file has the mode that the user's umask gives.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    atomic::write(path, &bytes).map_err(|e| match e {
+        FileError::Io { source, .. } => DataError::io(path, "written", &source),
+        other => DataError::invalid(who, "the name must be that of a file that can be written.", other.to_string()),
+    })
 }
 
 #[cfg(test)]

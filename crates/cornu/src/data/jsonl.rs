@@ -135,12 +135,12 @@ fn parse(who: &str, mut reader: impl BufRead, options: &ReadOptions) -> Result<L
 }
 
 fn broken_line(who: &str, line: usize, text: &str, error: &serde_json::Error) -> DataError {
-    let mut rule = "must be one JSON object with lists of equal depth and width.".to_owned();
-    if error.is_syntax() && (text.contains("NaN") || text.contains("Infinity")) {
-        rule = "JSON has no NaN or infinity; fill the gap or drop the series.".to_owned();
-    }
     // Each line is parsed alone, so serde_json calls every line the first.
     let said = error.to_string().replace(" at line 1 column ", ", column ");
+    let mut rule = "must be one JSON object with lists of equal depth and width.".to_owned();
+    if said.contains("expected value") && (text.contains("NaN") || text.contains("Infinity")) {
+        rule = "JSON has no NaN or infinity; fill the gap or drop the series.".to_owned();
+    }
     DataError::invalid(format!("{who}, line {line}"), rule, said)
 }
 

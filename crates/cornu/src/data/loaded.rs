@@ -59,9 +59,7 @@ impl Loaded {
             let rule = format!("the part must be one of {}.", parts.join(", "));
             return Err(DataError::invalid("part", rule, format!("`{name}`")));
         }
-        let take = |list: &[(String, Data)]| -> Result<Vec<(String, Data)>> {
-            list.iter().map(|(name, data)| Ok((name.clone(), data.take(&rows)?))).collect()
-        };
+        let take = |list: &[(String, Data)]| -> Result<Vec<(String, Data)>> { list.iter().map(|(name, data)| Ok((name.clone(), data.take(&rows)?))).collect() };
         Ok(Loaded {
             inputs: take(&self.inputs)?,
             targets: take(&self.targets)?,
@@ -104,9 +102,7 @@ pub(crate) enum Role {
 
 /// The role by name: `x`, `x0`…, `text` are inputs; `y`, `y0`…, `label(s)`, `target(s)` are targets.
 pub(crate) fn role(name: &str) -> Role {
-    let numbered = |letter: char| {
-        name.strip_prefix(letter).is_some_and(|rest| rest.len() < 4 && rest.bytes().all(|b| b.is_ascii_digit()))
-    };
+    let numbered = |letter: char| name.strip_prefix(letter).is_some_and(|rest| rest.len() < 4 && rest.bytes().all(|b| b.is_ascii_digit()));
     match name {
         "text" => Role::Input,
         "label" | "labels" | "target" | "targets" => Role::Target,

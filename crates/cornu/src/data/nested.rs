@@ -53,9 +53,7 @@ impl NestedColumn {
 
     /// The samples as a rectangle if all have one shape, else ragged in their first axis.
     pub(crate) fn finish(mut self, who: &str, key: &str, allow_non_finite: bool) -> Result<Data> {
-        let wrong = |line: usize, rule: String, received: String| {
-            Err(DataError::invalid(format!("{who}, line {line}, `{key}`"), rule, received))
-        };
+        let wrong = |line: usize, rule: String, received: String| Err(DataError::invalid(format!("{who}, line {line}, `{key}`"), rule, received));
         if !allow_non_finite {
             if let Some((line, timestep)) = self.first_missing() {
                 let rule = "every value must be a finite number; fill the gap or drop the series.".to_owned();
@@ -73,11 +71,8 @@ impl NestedColumn {
         let first = self.shapes[0].clone();
         let rest = |s: &[usize]| s.get(1..).map(<[usize]>::to_vec);
         if let Some(i) = self.shapes.iter().position(|s| s.len() != first.len() || rest(s) != rest(&first)) {
-            let rule = format!(
-                "every series must have the axes (timesteps, features) of line {}, {}, but for the timesteps.",
-                self.lines[0],
-                shape_text(&first)
-            );
+            let rule =
+                format!("every series must have the axes (timesteps, features) of line {}, {}, but for the timesteps.", self.lines[0], shape_text(&first));
             return wrong(self.lines[i], rule, shape_text(&self.shapes[i]));
         }
         let n_rows: usize = self.shapes.iter().map(|s| s.first().copied().unwrap_or(1)).sum();
@@ -85,11 +80,7 @@ impl NestedColumn {
         shape.extend(first.iter().skip(1));
         let kinds = [self.has_float || self.has_int, self.has_bool, !self.texts.is_empty()];
         if kinds.iter().filter(|&&k| k).count() > 1 {
-            return Err(DataError::invalid(
-                format!("{who}, `{key}`"),
-                "must hold numbers, strings or booleans, not a mixture.",
-                "a mixture",
-            ));
+            return Err(DataError::invalid(format!("{who}, `{key}`"), "must hold numbers, strings or booleans, not a mixture.", "a mixture"));
         }
         let values = if !self.texts.is_empty() {
             Array::Str(filled(&shape, self.texts))

@@ -81,11 +81,12 @@ impl Header {
             () => return Err(invalid("`fortran_order` must be True or False.", text.trim().to_owned())),
         };
         let shape = parse_shape(value("shape")?)?;
-        let n_values = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-        let body_bytes = n_values.and_then(|n| n.checked_mul(descr.item_bytes));
-        let Some(body_bytes) = body_bytes.filter(|&n| n <= isize::MAX as usize) else {
+        // Axes of length 0 count as 1, so that no product of the others can wrap behind them.
+        let n_bytes = shape.iter().try_fold(descr.item_bytes, |n, &d| n.checked_mul(d.max(1)));
+        let Some(n_bytes) = n_bytes.filter(|&n| n <= isize::MAX as usize) else {
             return Err(invalid("the shape must be one that memory can hold.", shape_text(&shape)));
         };
+        let body_bytes = if shape.contains(&0) { 0 } else { n_bytes };
         Ok(Header { descr, fortran_order, shape, start, body_bytes })
     }
 
@@ -116,13 +117,12 @@ impl Header {
             (b'u', 2) => Array::I32(self.shaped(numbers!(u16).map(i32::from).collect())),
             (b'u', 4) => Array::I64(self.shaped(numbers!(u32).map(i64::from).collect())),
             (b'u', 8) => {
-                let values: std::result::Result<Vec<i64>, u64> =
-                    numbers!(u64).map(|v| i64::try_from(v).map_err(|_| v)).collect();
+                let values: std::result::Result<Vec<i64>, u64> = numbers!(u64).map(|v| i64::try_from(v).map_err(|_| v)).collect();
                 let rule = "uint64 values must be below 2^63, for they are held as int64.";
                 Array::I64(self.shaped(values.map_err(|v| invalid(rule, v.to_string()))?))
             }
             (b'S', n) => {
-                let texts: Vec<String> = self.items(body, n).map(|c| String::from_utf8_lossy(until_nul(c)).into_owned()).collect();
+                let texts: Vec<String> = body.chunks_exact(n).map(|c| String::from_utf8_lossy(until_nul(c)).into_owned()).collect();
                 Array::Str(self.shaped(texts))
             }
             (b'U', n) => {
@@ -135,23 +135,12 @@ impl Header {
                     while codes.last() == Some(&0) {
                         codes.pop();
                     }
-                    codes
-                        .into_iter()
-                        .map(|code| char::from_u32(code).ok_or_else(|| invalid("text must be Unicode.", format!("{code:#x}"))))
-                        .collect()
+                    codes.into_iter().map(|code| char::from_u32(code).ok_or_else(|| invalid("text must be Unicode.", format!("{code:#x}")))).collect()
                 };
-                Array::Str(self.shaped(self.items(body, n).map(text).collect::<Result<Vec<_>>>()?))
+                Array::Str(self.shaped(body.chunks_exact(n).map(text).collect::<Result<Vec<_>>>()?))
             }
             _ => return Err(self.descr.refused()),
         })
-    }
-
-    /// The items of a text array; those of zero bytes have no place in the body.
-    fn items<'a>(&self, body: &'a [u8], item_bytes: usize) -> Box<dyn Iterator<Item = &'a [u8]> + 'a> {
-        match item_bytes {
-            0 => Box::new(std::iter::repeat_n(&body[..0], self.shape.iter().product())),
-            n => Box::new(body.chunks_exact(n)),
-        }
     }
 
     fn shaped<T: Clone>(&self, values: Vec<T>) -> ArrayD<T> {
@@ -188,7 +177,7 @@ impl Descr {
         let count: usize = digits.parse().map_err(|_| unknown())?;
         let item_bytes = if kind == b'U' { count.checked_mul(4).ok_or_else(unknown)? } else { count };
         let descr = Descr { kind, item_bytes, big_endian: order == b'>' };
-        let known = matches!((kind, item_bytes), (b'b', 1) | (b'f', 2 | 4 | 8) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'S' | b'U', _));
+        let known = matches!((kind, item_bytes), (b'b', 1) | (b'f', 2 | 4 | 8) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'S' | b'U', 1..));
         if known { Ok(descr) } else { Err(descr.refused()) }
     }
 
@@ -360,7 +349,9 @@ mod tests {
         assert!(error(wrapping, &[]).contains("memory can hold"));
         let wide = "{'descr': '<U4611686018427387904', 'fortran_order': False, 'shape': (1,), }";
         assert!(error(wide, &[]).contains("dtype"));
-        assert!(error("{'descr': '<U0', 'fortran_order': False, 'shape': (99999999999999,), }", &[]).contains("memory"));
+        assert!(error("{'descr': '<U0', 'fortran_order': False, 'shape': (99999999999999,), }", &[]).contains("dtype U0"));
+        assert!(error("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4611686018427387904, 8), }", &[]).contains("memory"));
+        assert_eq!(decode(&file("{'descr': '<f4', 'fortran_order': True, 'shape': (0, 3), }", &[])).unwrap().shape(), [0, 3]);
     }
 
     #[test]
@@ -388,12 +379,7 @@ mod tests {
 
     #[test]
     fn every_type_comes_back() {
-        for a in [
-            Array::from(array![[0.1f64], [f64::MAX]]),
-            Array::from([i32::MIN, 7]),
-            Array::from([i64::MAX]),
-            Array::from([true, false, true]),
-        ] {
+        for a in [Array::from(array![[0.1f64], [f64::MAX]]), Array::from([i32::MIN, 7]), Array::from([i64::MAX]), Array::from([true, false, true])] {
             assert_eq!(decode(&encode(&a)).unwrap(), a);
         }
     }

@@ -149,9 +149,7 @@ fn read_parts(arrays: Vec<(String, Array)>, parts: &[String]) -> Result<Loaded> 
     }
     let first = all[0].clone();
     let same = |l: &Loaded| {
-        l.inputs.len() == first.inputs.len()
-            && l.targets.len() == first.targets.len()
-            && l.sample_weight.is_some() == first.sample_weight.is_some()
+        l.inputs.len() == first.inputs.len() && l.targets.len() == first.targets.len() && l.sample_weight.is_some() == first.sample_weight.is_some()
     };
     if !all.iter().all(same) {
         return Err(invalid("every part must hold the same members.", parts.join(", ")));
@@ -193,10 +191,7 @@ pub(crate) fn write(parts: &[(String, Data)]) -> Result<Vec<u8>> {
     let failed = |e: String| invalid("the archive must be written whole.", e);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     // numpy.savez stores without packing; a fixed date keeps the bytes the same from run to run.
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Stored)
-        .last_modified_time(zip::DateTime::default())
-        .large_file(true);
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).last_modified_time(zip::DateTime::default()).large_file(true);
     for (name, array) in &arrays {
         zip.start_file(format!("{name}.npy"), options).map_err(|e| failed(e.to_string()))?;
         zip.write_all(&encode(array)).map_err(|e| failed(e.to_string()))?;
@@ -240,11 +235,8 @@ mod tests {
 
     #[test]
     fn labels_by_timestep_take_the_offsets() {
-        let file = written(&[
-            ("values", Array::from(array![[1.0f32], [2.0], [3.0]])),
-            ("offsets", Array::from([0i32, 2, 3])),
-            ("y", Array::from([0i64, 1, 1])),
-        ]);
+        let file =
+            written(&[("values", Array::from(array![[1.0f32], [2.0], [3.0]])), ("offsets", Array::from([0i32, 2, 3])), ("y", Array::from([0i64, 1, 1]))]);
         assert_eq!(loaded(&file).unwrap().targets[0].1.lengths(), Some(vec![2, 1]));
     }
 

@@ -16,18 +16,14 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     if file.metadata().is_ok_and(|m| m.len() == 0) {
         return Err(DataError::invalid(who, "the file must hold a table.", "an empty file"));
     }
-    let broken = |e: &dyn std::fmt::Display| {
-        DataError::invalid(who.clone(), "the file must be whole parquet.", e.to_string())
-    };
+    let broken = |e: &dyn std::fmt::Display| DataError::invalid(who.clone(), "the file must be whole parquet.", e.to_string());
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| broken(&e))?;
     let fields = builder.schema().fields().clone();
     let mut columns: Vec<Column> = Vec::with_capacity(fields.len());
     for field in &fields {
         let cells = match field.data_type() {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Cells::Text(Vec::new()),
-            DataType::Dictionary(_, of) if matches!(**of, DataType::Utf8 | DataType::LargeUtf8) => {
-                Cells::Text(Vec::new())
-            }
+            DataType::Dictionary(_, of) if matches!(**of, DataType::Utf8 | DataType::LargeUtf8) => Cells::Text(Vec::new()),
             DataType::UInt64 => Cells::Int(Vec::new()),
             kind if kind.is_integer() || *kind == DataType::Boolean => Cells::Int(Vec::new()),
             kind if kind.is_floating() => Cells::Float(Vec::new()),
@@ -67,9 +63,7 @@ fn append(who: &str, column: &mut Column, values: &ArrayRef, n_rows: usize, opti
         Cells::Int(_) if missing.is_none() => DataType::Int64,
         _ => DataType::Float64,
     };
-    let values = cast(values, &to).map_err(|e| {
-        DataError::invalid(place.clone(), "every value must fit its column.", e.to_string())
-    })?;
+    let values = cast(values, &to).map_err(|e| DataError::invalid(place.clone(), "every value must fit its column.", e.to_string()))?;
     if values.null_count() > 0 && missing.is_none() {
         return Err(DataError::invalid(place, "integers must be below 2^63.", "a larger one"));
     }
@@ -116,10 +110,7 @@ mod tests {
     #[test]
     fn a_table_and_the_long_form() {
         let table = || -> Vec<(&str, ArrayRef)> {
-            vec![
-                ("f0", Arc::new(Float32Array::from(vec![0.5, 1.5, 2.5]))),
-                ("label", Arc::new(Int32Array::from(vec![1, 1, 0]))),
-            ]
+            vec![("f0", Arc::new(Float32Array::from(vec![0.5, 1.5, 2.5]))), ("label", Arc::new(Int32Array::from(vec![1, 1, 0])))]
         };
         let got = loaded(&written(table())).unwrap();
         assert_eq!(got.inputs[0].1, Data::from(ndarray::array![[0.5f64], [1.5], [2.5]]));

@@ -78,10 +78,7 @@ impl Ragged {
             if part.shape()[1..] != first.shape()[1..] {
                 return Err(DataError::invalid(
                     format!("series {i}"),
-                    format!(
-                        "all series must agree in all but the timesteps; series 0 is (timesteps, features) = {}.",
-                        shape_text(first.shape())
-                    ),
+                    format!("all series must agree in all but the timesteps; series 0 is (timesteps, features) = {}.", shape_text(first.shape())),
                     shape_text(part.shape()),
                 ));
             }
@@ -223,10 +220,7 @@ impl Ragged {
         let mut padded = ArrayD::from_elem(shape, value);
         for (i, &start) in places.iter().enumerate() {
             let (from, to) = (self.offsets[i], self.offsets[i + 1]);
-            padded
-                .index_axis_mut(Axis(0), i)
-                .slice_axis_mut(Axis(0), (start..start + to - from).into())
-                .assign(&values.slice_axis(Axis(0), (from..to).into()));
+            padded.index_axis_mut(Axis(0), i).slice_axis_mut(Axis(0), (start..start + to - from).into()).assign(&values.slice_axis(Axis(0), (from..to).into()));
         }
         padded
     }
@@ -288,12 +282,10 @@ mod tests {
     fn both_sides_and_a_longer_rectangle() {
         let r = three();
         let (padded, mask) = r.pad(PadSide::Pre, -1.0, Some(3)).unwrap();
-        let pad = [-1.0f32, -1.0];
-        assert_eq!(
-            padded,
-            Array::from(array![[pad, [1.0, 2.0], [3.0, 4.0]], [pad, pad, pad], [pad, pad, [5.0, 6.0]]])
-        );
-        assert_eq!(mask, Array::from(array![[false, true, true], [false; 3], [false, false, true]]));
+        let want = array![[[-1.0f32, -1.0], [1.0, 2.0], [3.0, 4.0]], [[-1.0, -1.0], [-1.0, -1.0], [-1.0, -1.0]], [[-1.0, -1.0], [-1.0, -1.0], [5.0, 6.0]]];
+        assert_eq!(padded, Array::from(want));
+        let want = array![[false, true, true], [false, false, false], [false, false, true]];
+        assert_eq!(mask, Array::from(want));
         assert!(r.pad(PadSide::Post, 0.0, Some(1)).unwrap_err().to_string().contains("2 timesteps"));
     }
 

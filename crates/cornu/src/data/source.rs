@@ -68,9 +68,7 @@ impl Data {
     pub fn sample_shape(&self) -> Vec<Option<usize>> {
         match self {
             Data::Dense(a) => a.shape().iter().skip(1).map(|&d| Some(d)).collect(),
-            Data::Ragged(r) => {
-                std::iter::once(None).chain(r.values().shape()[1..].iter().map(|&d| Some(d))).collect()
-            }
+            Data::Ragged(r) => std::iter::once(None).chain(r.values().shape()[1..].iter().map(|&d| Some(d))).collect(),
         }
     }
 
@@ -135,11 +133,7 @@ impl Data {
                 shape.extend_from_slice(&a.shape()[2..]);
                 Ragged::new(a.clone().reshape(&shape)?, (0..=b).map(|i| i * t).collect())
             }
-            Data::Dense(a) => Err(DataError::invalid(
-                "series",
-                "an axis of timesteps is needed: (samples, timesteps, features).",
-                shape_text(a.shape()),
-            )),
+            Data::Dense(a) => Err(DataError::invalid("series", "an axis of timesteps is needed: (samples, timesteps, features).", shape_text(a.shape()))),
         }
     }
 }
