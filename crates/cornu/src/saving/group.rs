@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn half_types_round_to_even() {
-        let values = [1.0, 1.003_906_25, 65504.0, -0.0];
+        let values = [1.0, 1.003_906_3, 65504.0, -0.0];
         let half = Array::from_f32_as(ArrayType::BF16, &[4], &values).unwrap();
         assert_eq!(half.to_f32().unwrap(), [1.0, 1.0, 65536.0, -0.0]);
         let half = Array::from_f32_as(ArrayType::F16, &[4], &values).unwrap();

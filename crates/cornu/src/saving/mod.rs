@@ -23,6 +23,3 @@ pub use archive::Archive;
 pub use error::FileError;
 pub use group::{Array, ArrayType, Attribute, Group};
 pub use legacy::{H5File, Legacy, NamedArrays};
-
-#[cfg(test)]
-mod hostile_tests;
