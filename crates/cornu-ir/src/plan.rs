@@ -114,10 +114,6 @@ fn is_alias(op: &Op) -> bool {
     matches!(op, Op::Reshape(_) | Op::StopGradient(_))
 }
 
-/// Whether an operation may write its output over an input: each element read before it is written, and read once.
-fn is_pointwise(op: &Op) -> bool {
-    matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select(_))
-}
 
 impl Plan {
     /// Lays out a concrete graph. `outputs` says where each output goes; `scratch_bytes` how much scratch a node's kernel wants.
@@ -150,7 +146,7 @@ impl Plan {
                 (Source::Node(n, _), OutputPlace::Replaces(input)) => {
                     let old = graph.inputs[*input].value.0 as usize;
                     let maker = &graph.nodes[n.0 as usize];
-                    let unread_after = last_read[old].is_none_or(|l| l < n.0 as usize || (l == n.0 as usize && is_pointwise(&maker.op)));
+                    let unread_after = last_read[old].is_none_or(|l| l < n.0 as usize);
                     let handed_out = graph.outputs.iter().any(|q| root[q.value.0 as usize] == old);
                     !matches!(maker.op, Op::Constant(_)) && unread_after && !handed_out
                 }

@@ -1,0 +1,241 @@
+//! A graph laid out and its kernels chosen ([`Layout`]), and the memory of one run of it ([`Frame`]).
+
+use crate::kernel::{Call, Kernel, Shape, eval};
+use crate::memory::{Block, address};
+use crate::threads::Threads;
+use cornu_ir::Op;
+use cornu_ir::graph::Graph;
+use cornu_ir::plan::{ALIGN_BYTES, OutputPlace, Place, Plan};
+use std::cell::RefCell;
+use std::ops::Range;
+
+/// A graph laid out, its kernels chosen: what all shards of one size share.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) plan: Plan,
+    pub(crate) shapes: Vec<Shape>,
+    pub(crate) steps: Vec<BoundStep>,
+    /// Values that lie in each input's and each output's buffer.
+    input_values: Vec<Vec<u32>>,
+    output_values: Vec<Vec<u32>>,
+    /// Outputs that hand on an input whose buffer an output replaces, with their place in the staging block.
+    staged: Vec<(usize, usize)>,
+    staging_bytes: usize,
+    /// The other outputs that are copied after the steps.
+    copied: Vec<usize>,
+}
+
+/// One step: its kernel and its values.
+#[derive(Debug)]
+pub(crate) struct BoundStep {
+    pub(crate) node: usize,
+    pub(crate) kernel: Kernel,
+    ins: Vec<u32>,
+    outs: Vec<u32>,
+    scratch: usize,
+}
+
+impl Layout {
+    /// Lays out a concrete graph.
+    pub(crate) fn new(graph: Graph, outputs: &[OutputPlace]) -> Layout {
+        let chosen = RefCell::new(Vec::new());
+        let plan = Plan::new(graph, outputs, &|g, n| {
+            let kernel = Kernel::of(g, n);
+            let bytes = kernel.scratch_bytes();
+            chosen.borrow_mut().push(kernel);
+            bytes
+        });
+        let shapes = plan
+            .graph
+            .values
+            .iter()
+            .map(|v| {
+                let dims = v.spec.numbers().expect("a concrete graph");
+                Shape { dtype: v.spec.dtype, n: dims.iter().product(), dims }
+            })
+            .collect();
+        let of_place = |want: Place| (0..plan.places.len() as u32).filter(|&v| plan.places[v as usize] == want).collect::<Vec<u32>>();
+        let input_values = (0..plan.graph.inputs.len()).map(|i| of_place(Place::Input(i))).collect();
+        let output_values = (0..plan.graph.outputs.len()).map(|i| of_place(Place::Output(i))).collect();
+        let steps = plan
+            .steps
+            .iter()
+            .zip(chosen.into_inner())
+            .map(|(s, kernel)| {
+                let n = &plan.graph.nodes[s.node];
+                let ids = |v: &[cornu_ir::ValueId]| v.iter().map(|v| v.0).collect();
+                BoundStep { node: s.node, kernel, ins: ids(&n.ins), outs: ids(&n.outs), scratch: s.scratch.0 }
+            })
+            .collect();
+        let mut layout = Layout { plan, shapes, steps, input_values, output_values, staged: vec![], staging_bytes: 0, copied: vec![] };
+        for &i in &layout.plan.copies {
+            match layout.plan.places[layout.plan.graph.outputs[i].value.0 as usize] {
+                Place::Input(k) if outputs.contains(&OutputPlace::Replaces(k)) => {
+                    layout.staged.push((i, layout.staging_bytes));
+                    layout.staging_bytes += layout.output(i).bytes().next_multiple_of(ALIGN_BYTES);
+                }
+                _ => layout.copied.push(i),
+            }
+        }
+        layout
+    }
+
+    /// Shape of the graph's input.
+    pub(crate) fn input(&self, i: usize) -> &Shape {
+        &self.shapes[self.plan.graph.inputs[i].value.0 as usize]
+    }
+
+    /// Shape of the graph's output.
+    pub(crate) fn output(&self, i: usize) -> &Shape {
+        &self.shapes[self.plan.graph.outputs[i].value.0 as usize]
+    }
+
+    /// The operation of a step.
+    pub(crate) fn op(&self, step: usize) -> &Op {
+        &self.plan.graph.nodes[self.steps[step].node].op
+    }
+
+    /// The steps at which shards meet.
+    pub(crate) fn meetings(&self) -> Vec<usize> {
+        (0..self.steps.len()).filter(|&s| matches!(self.op(s), Op::CrossSum(_))).collect()
+    }
+}
+
+/// The memory of one run of a layout: where each value lies.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    addresses: Vec<*mut u8>,
+    outputs: Vec<*mut u8>,
+    arena: *mut u8,
+    /// What `arena` points into, unless that belongs to another frame.
+    _own: Option<Block>,
+    staging: Block,
+    /// The frames of the bodies of scans, by step.
+    children: Vec<Option<Box<Frame>>>,
+}
+
+// SAFETY: a frame's addresses lie in its own arena, in its layout's constants, which nothing writes, and in buffers that
+// whoever runs it answers for.
+unsafe impl Send for Frame {}
+// SAFETY: a shared frame changes nothing.
+unsafe impl Sync for Frame {}
+
+impl Frame {
+    /// A frame with an arena of its own.
+    pub(crate) fn new(layout: &Layout) -> Frame {
+        let own = Block::new(layout.plan.arena_bytes);
+        let mut frame = Frame::within(layout, own.start());
+        frame._own = Some(own);
+        frame
+    }
+
+    /// A frame whose arena is the memory at an address: as many bytes as its plan says, on a cache line.
+    pub(crate) fn within(layout: &Layout, arena: *mut u8) -> Frame {
+        let addresses = layout
+            .plan
+            .places
+            .iter()
+            .map(|p| match *p {
+                Place::Arena(at) => arena.wrapping_add(at),
+                Place::Constant(n) => match &layout.plan.graph.nodes[n].op {
+                    Op::Constant(c) => address(&c.value.view()).cast_mut(),
+                    _ => unreachable!("a constant's node"),
+                },
+                Place::Input(_) | Place::Output(_) | Place::Nowhere => std::ptr::null_mut(),
+            })
+            .collect();
+        let children = layout
+            .steps
+            .iter()
+            .map(|s| match &s.kernel {
+                Kernel::Scan(k) => Some(Box::new(k.frame(arena.wrapping_add(s.scratch)))),
+                _ => None,
+            })
+            .collect();
+        Frame { addresses, outputs: vec![std::ptr::null_mut(); layout.plan.graph.outputs.len()], arena, _own: None, staging: Block::new(layout.staging_bytes), children }
+    }
+
+    /// Says where an input lies.
+    pub(crate) fn set_input(&mut self, layout: &Layout, i: usize, at: *const u8) {
+        for &v in &layout.input_values[i] {
+            self.addresses[v as usize] = at.cast_mut();
+        }
+    }
+
+    /// Says where an output goes.
+    pub(crate) fn set_output(&mut self, layout: &Layout, i: usize, at: *mut u8) {
+        self.outputs[i] = at;
+        for &v in &layout.output_values[i] {
+            self.addresses[v as usize] = at;
+        }
+    }
+
+    /// Where an output goes.
+    pub(crate) fn output(&self, i: usize) -> *mut u8 {
+        self.outputs[i]
+    }
+
+    /// Runs some steps.
+    ///
+    /// # Safety
+    /// `layout` made the frame. Inputs and outputs were set to memory of their shapes: outputs apart from each other and
+    /// from all inputs but those they replace, and nothing else reads or writes them meanwhile.
+    pub(crate) unsafe fn run(&mut self, layout: &Layout, steps: Range<usize>, threads: Option<&Threads>) {
+        for s in steps {
+            // SAFETY: the caller's promise.
+            unsafe { self.step(layout, s, threads) }
+        }
+    }
+
+    /// Runs one step.
+    ///
+    /// # Safety
+    /// As [`Frame::run`]; the steps before it have run.
+    pub(crate) unsafe fn step(&mut self, layout: &Layout, s: usize, threads: Option<&Threads>) {
+        let step = &layout.steps[s];
+        let call = Call {
+            op: &layout.plan.graph.nodes[step.node].op,
+            shapes: &layout.shapes,
+            addresses: &self.addresses,
+            ins: &step.ins,
+            outs: &step.outs,
+            scratch: self.arena.wrapping_add(step.scratch),
+            threads,
+        };
+        // SAFETY: the plan put every value that is read or made in memory of its own for its life; inputs and outputs are
+        // the caller's promise.
+        unsafe {
+            match &step.kernel {
+                Kernel::Eval => eval(&call),
+                Kernel::Scan(k) => k.run(&call, self.children[s].as_mut().expect("made with the frame")),
+            }
+        }
+    }
+
+    /// Addresses of a step's first input and first output.
+    pub(crate) fn ends(&self, layout: &Layout, s: usize) -> (*const u8, *mut u8) {
+        let step = &layout.steps[s];
+        (self.addresses[step.ins[0] as usize], self.addresses[step.outs[0] as usize])
+    }
+
+    /// Copies to their buffers the outputs that no step could write there.
+    ///
+    /// # Safety
+    /// As [`Frame::run`]; all steps have run.
+    pub(crate) unsafe fn copy_outputs(&self, layout: &Layout) {
+        let source = |i: usize| self.addresses[layout.plan.graph.outputs[i].value.0 as usize].cast_const();
+        // SAFETY: sources, buffers and parts of the staging block are of the output's shape. What another output would
+        // overwrite is staged first.
+        unsafe {
+            for &(i, at) in &layout.staged {
+                std::ptr::copy_nonoverlapping(source(i), self.staging.start().add(at), layout.output(i).bytes());
+            }
+            for &(i, at) in &layout.staged {
+                std::ptr::copy_nonoverlapping(self.staging.start().add(at), self.outputs[i], layout.output(i).bytes());
+            }
+            for &i in &layout.copied {
+                std::ptr::copy_nonoverlapping(source(i), self.outputs[i], layout.output(i).bytes());
+            }
+        }
+    }
+}

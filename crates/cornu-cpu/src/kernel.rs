@@ -1,0 +1,123 @@
+//! The kernel of a step: chosen once when a graph is laid out, then called with addresses.
+
+use crate::memory::{view_at, view_mut_at};
+use crate::scan::ScanKernel;
+use crate::threads::Threads;
+use cornu_ir::graph::{Graph, Node};
+use cornu_ir::tensor::Slice;
+use cornu_ir::{DType, Op, View, ViewMut};
+
+/// Type and dims of a value, all numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    pub(crate) dtype: DType,
+    pub(crate) dims: Vec<usize>,
+    pub(crate) n: usize,
+}
+
+impl Shape {
+    pub(crate) fn bytes(&self) -> usize {
+        self.n * self.dtype.size_bytes()
+    }
+}
+
+/// What a kernel is called with: the values it reads and makes, by their numbers in the graph.
+pub(crate) struct Call<'a> {
+    pub(crate) op: &'a Op,
+    pub(crate) shapes: &'a [Shape],
+    /// Address of each value; null where a value lies nowhere.
+    pub(crate) addresses: &'a [*mut u8],
+    pub(crate) ins: &'a [u32],
+    pub(crate) outs: &'a [u32],
+    /// As many bytes as [`Kernel::scratch_bytes`] said, on a cache line.
+    pub(crate) scratch: *mut u8,
+    /// Where the step may use threads of its own.
+    pub(crate) threads: Option<&'a Threads>,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn in_shape(&self, i: usize) -> &'a Shape {
+        &self.shapes[self.ins[i] as usize]
+    }
+
+    pub(crate) fn out_shape(&self, i: usize) -> &'a Shape {
+        &self.shapes[self.outs[i] as usize]
+    }
+
+    pub(crate) fn in_address(&self, i: usize) -> *const u8 {
+        self.addresses[self.ins[i] as usize]
+    }
+
+    /// Null when nothing reads the output.
+    pub(crate) fn out_address(&self, i: usize) -> *mut u8 {
+        self.addresses[self.outs[i] as usize]
+    }
+
+    /// # Safety
+    /// The call's addresses hold values of their shapes, and no output that is written lies over an input.
+    pub(crate) unsafe fn view(&self, i: usize) -> View<'a> {
+        let s = self.in_shape(i);
+        // SAFETY: the caller's promise.
+        unsafe { view_at(s.dtype, &s.dims, s.n, self.in_address(i)) }
+    }
+
+    /// # Safety
+    /// As [`Call::view`]; each output is taken once.
+    pub(crate) unsafe fn view_mut(&self, i: usize) -> Option<ViewMut<'a>> {
+        let (s, at) = (self.out_shape(i), self.out_address(i));
+        // SAFETY: the caller's promise.
+        (!at.is_null()).then(|| unsafe { view_mut_at(s.dtype, &s.dims, s.n, at) })
+    }
+}
+
+/// How a step is run.
+#[derive(Debug)]
+pub(crate) enum Kernel {
+    /// By the loops that define the operation.
+    Eval,
+    /// By the plan of its body, a timestep at a time.
+    Scan(Box<ScanKernel>),
+}
+
+impl Kernel {
+    /// The kernel of a node of a concrete graph.
+    pub(crate) fn of(_graph: &Graph, node: &Node) -> Kernel {
+        match &node.op {
+            Op::Scan(scan) => Kernel::Scan(Box::new(ScanKernel::new(scan))),
+            _ => Kernel::Eval,
+        }
+    }
+
+    /// Bytes of scratch that a call takes.
+    pub(crate) fn scratch_bytes(&self) -> usize {
+        match self {
+            Kernel::Eval => 0,
+            Kernel::Scan(k) => k.scratch_bytes(),
+        }
+    }
+}
+
+/// Values that most operations read or make at most: their views need no heap.
+const N_VIEWS: usize = 16;
+
+/// Runs an operation by the loops that define it.
+///
+/// # Safety
+/// The call's addresses hold values of their shapes, and no output that is written lies over an input.
+pub(crate) unsafe fn eval(call: &Call<'_>) {
+    let (n_ins, n_outs) = (call.ins.len(), call.outs.len());
+    // SAFETY: the caller's promise.
+    unsafe {
+        if n_ins <= N_VIEWS && n_outs <= N_VIEWS {
+            let mut ins = [View { dims: &[], data: Slice::F32(&[]) }; N_VIEWS];
+            let mut outs: [Option<ViewMut<'_>>; N_VIEWS] = [const { None }; N_VIEWS];
+            (0..n_ins).for_each(|i| ins[i] = call.view(i));
+            (0..n_outs).for_each(|i| outs[i] = call.view_mut(i));
+            call.op.eval(&ins[..n_ins], &mut outs[..n_outs]);
+        } else {
+            let ins: Vec<View<'_>> = (0..n_ins).map(|i| call.view(i)).collect();
+            let mut outs: Vec<Option<ViewMut<'_>>> = (0..n_outs).map(|i| call.view_mut(i)).collect();
+            call.op.eval(&ins, &mut outs);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Aligned blocks of bytes: what arenas and stored state are made of.
+
+use cornu_ir::plan::ALIGN_BYTES;
+use cornu_ir::tensor::{Slice, SliceMut};
+use cornu_ir::{DType, View, ViewMut};
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+use std::slice::{from_raw_parts, from_raw_parts_mut};
+
+/// Zeroed bytes that start on a cache line.
+#[derive(Debug)]
+pub(crate) struct Block {
+    start: NonNull<u8>,
+    bytes: usize,
+}
+
+// SAFETY: a block owns its bytes, as a `Vec<u8>` does.
+unsafe impl Send for Block {}
+// SAFETY: a shared block hands out no way to write but through raw pointers, whose users answer for it.
+unsafe impl Sync for Block {}
+
+impl Block {
+    /// `bytes` zeros.
+    pub(crate) fn new(bytes: usize) -> Self {
+        let layout = Block::layout(bytes);
+        // SAFETY: the layout is never empty.
+        let start = unsafe { alloc_zeroed(layout) };
+        Block { start: NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout)), bytes }
+    }
+
+    fn layout(bytes: usize) -> Layout {
+        Layout::from_size_align(bytes.max(ALIGN_BYTES), ALIGN_BYTES).expect("a size below the address space")
+    }
+
+    /// Number of bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The first byte.
+    pub(crate) fn start(&self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with the same layout.
+        unsafe { dealloc(self.start.as_ptr(), Block::layout(self.bytes)) }
+    }
+}
+
+/// A view of `n` elements at an address.
+///
+/// # Safety
+/// `at` is aligned for the type and readable for `n` initialized elements, which nothing writes during `'a`.
+pub(crate) unsafe fn view_at<'a>(dtype: DType, dims: &'a [usize], n: usize, at: *const u8) -> View<'a> {
+    // SAFETY: the caller's promise, for each type.
+    let data = unsafe {
+        match dtype {
+            DType::F32 => Slice::F32(from_raw_parts(at.cast(), n)),
+            DType::F64 => Slice::F64(from_raw_parts(at.cast(), n)),
+            DType::I32 => Slice::I32(from_raw_parts(at.cast(), n)),
+            DType::I64 => Slice::I64(from_raw_parts(at.cast(), n)),
+            DType::Bool => Slice::Bool(from_raw_parts(at, n)),
+        }
+    };
+    View { dims, data }
+}
+
+/// A mutable view of `n` elements at an address.
+///
+/// # Safety
+/// As [`view_at`], writable, and nothing else reads or writes the elements during `'a`.
+pub(crate) unsafe fn view_mut_at<'a>(dtype: DType, dims: &'a [usize], n: usize, at: *mut u8) -> ViewMut<'a> {
+    // SAFETY: the caller's promise, for each type.
+    let data = unsafe {
+        match dtype {
+            DType::F32 => SliceMut::F32(from_raw_parts_mut(at.cast(), n)),
+            DType::F64 => SliceMut::F64(from_raw_parts_mut(at.cast(), n)),
+            DType::I32 => SliceMut::I32(from_raw_parts_mut(at.cast(), n)),
+            DType::I64 => SliceMut::I64(from_raw_parts_mut(at.cast(), n)),
+            DType::Bool => SliceMut::Bool(from_raw_parts_mut(at, n)),
+        }
+    };
+    ViewMut { dims, data }
+}
+
+/// The address of a view's first element.
+pub(crate) fn address(v: &View<'_>) -> *const u8 {
+    match v.data {
+        Slice::F32(s) => s.as_ptr().cast(),
+        Slice::F64(s) => s.as_ptr().cast(),
+        Slice::I32(s) => s.as_ptr().cast(),
+        Slice::I64(s) => s.as_ptr().cast(),
+        Slice::Bool(s) => s.as_ptr(),
+    }
+}
+
+/// The address of a mutable view's first element.
+pub(crate) fn address_mut(v: &mut ViewMut<'_>) -> *mut u8 {
+    match &mut v.data {
+        SliceMut::F32(s) => s.as_mut_ptr().cast(),
+        SliceMut::F64(s) => s.as_mut_ptr().cast(),
+        SliceMut::I32(s) => s.as_mut_ptr().cast(),
+        SliceMut::I64(s) => s.as_mut_ptr().cast(),
+        SliceMut::Bool(s) => s.as_mut_ptr(),
+    }
+}
