@@ -1,7 +1,20 @@
 //! Keras's sequence models in Rust: build, train, save and run them.
-
+//!
+//! A model is symbols ([`Input`], layers called on symbols, [`Model::new`]); shapes may hold `None` until data arrives. It is
+//! lowered to a graph of [`cornu_ir`] once batch and timesteps are numbers, and run by [`cornu_cpu`].
 #![forbid(unsafe_code)]
 
-pub mod saving;
-
+pub mod error;
+pub mod config;
 pub mod data;
+pub mod saving;
+pub mod activations;
+pub mod initializers;
+pub mod regularizers;
+pub mod constraints;
+pub mod layers;
+pub mod model;
+
+pub use error::{Error, Result};
+pub use layers::*;
+pub use model::{Input, Model, Sequential, Symbol};

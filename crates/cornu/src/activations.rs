@@ -1,0 +1,183 @@
+//! Activations by Keras's names: one table.
+//!
+//! Source: keras/src/activations/activations.py and keras/src/backend/jax/nn.py, Keras 3.15.1.
+
+use crate::{Error, Result};
+use cornu_ir::Var;
+use cornu_ir::composites::{log_softmax, softmax};
+use cornu_ir::ops::Activation as Gate;
+use serde_json::Value;
+
+macro_rules! activations {
+    ($($F:ident $name:literal $(| $alias:literal)* |$x:ident| $body:expr;)*) => {
+        /// An activation of `keras.activations`, with its default arguments.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub enum Activation { $($F),* }
+
+        impl Activation {
+            /// All of them.
+            pub const ALL: &'static [Activation] = &[$(Activation::$F),*];
+
+            /// Keras's name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Activation::$F => $name),* }
+            }
+
+            /// The activation of a name or alias.
+            pub fn by_name(name: &str) -> Option<Activation> {
+                match name { $($name $(| $alias)* => Some(Activation::$F),)* _ => None }
+            }
+
+            /// Applies it.
+            ///
+            /// ```
+            /// use cornu::activations::Activation;
+            /// use cornu_ir::{Builder, DType, Spec, Tensor, interpret::interpret};
+            /// let b = Builder::new();
+            /// let x = b.input("x", Spec::known(DType::F64, &[3]));
+            /// b.output("y", Activation::HardSigmoid.of(x));
+            /// let y = interpret(&b.finish().unwrap(), &[Tensor::new(&[3], vec![-4.0f64, 0.0, 1.5])]);
+            /// assert_eq!(y[0].to_f64(), vec![0.0, 0.5, 0.75]);
+            /// ```
+            pub fn of<'g>(self, x: Var<'g>) -> Var<'g> {
+                match self { $(Activation::$F => { let $x = x; $body })* }
+            }
+        }
+    };
+}
+
+activations! {
+    Linear "linear" |x| x;
+    Relu "relu" |x| x.relu();
+    LeakyRelu "leaky_relu" |x| leaky_relu(x, 0.2);
+    Relu6 "relu6" |x| x.relu().minimum(6.0);
+    Softmax "softmax" |x| softmax(x, &[-1]);
+    Elu "elu" |x| elu(x, 1.0);
+    Selu "selu" |x| elu(x, 1.673_263_242_354_377_2) * 1.050_700_987_355_480_5;
+    Celu "celu" |x| elu(x, 1.0);
+    Softplus "softplus" |x| x.softplus();
+    Softsign "softsign" |x| x / (x.abs() + 1.0);
+    Squareplus "squareplus" |x| (x + (x * x + 4.0).sqrt()) * 0.5;
+    SoftShrink "soft_shrink" |x| x.gt(0.5).select(x - 0.5, x.lt(-0.5).select(x + 0.5, 0.0));
+    HardShrink "hard_shrink" |x| x.abs().gt(0.5).select(x, 0.0);
+    TanhShrink "tanh_shrink" |x| x - x.tanh();
+    SparsePlus "sparse_plus" |x| x.le(-1.0).select(x.zeros_like(), x.ge(1.0).select(x, (x + 1.0).square() * 0.25));
+    SparseSigmoid "sparse_sigmoid" |x| ((x + 1.0) * 0.5).clip(0.0, 1.0);
+    Silu "silu" | "swish" |x| x * x.sigmoid();
+    Gelu "gelu" |x| gelu(x, false);
+    Glu "glu" |x| glu(x, -1);
+    Tanh "tanh" |x| x.tanh();
+    Sigmoid "sigmoid" |x| x.sigmoid();
+    Exponential "exponential" |x| x.exp();
+    HardSigmoid "hard_sigmoid" |x| hard_sigmoid(x);
+    HardSilu "hard_silu" | "hard_swish" |x| x * hard_sigmoid(x);
+    HardTanh "hard_tanh" |x| x.clip(-1.0, 1.0);
+    Mish "mish" |x| x * x.softplus().tanh();
+    LogSoftmax "log_softmax" |x| log_softmax(x, &[-1]);
+    LogSigmoid "log_sigmoid" |x| -((-x).softplus());
+    Sparsemax "sparsemax" |x| sparsemax(x);
+}
+
+/// `x` where positive, else `slope · x`.
+pub fn leaky_relu<'g>(x: Var<'g>, slope: f64) -> Var<'g> {
+    x.ge(0.0).select(x, x * slope)
+}
+
+/// `x` where positive, else `alpha · (exp(x) − 1)`.
+pub fn elu<'g>(x: Var<'g>, alpha: f64) -> Var<'g> {
+    // The branch not taken must stay finite, for its gradient is multiplied by 0.
+    x.gt(0.0).select(x, x.minimum(0.0).expm1() * alpha)
+}
+
+/// Gaussian error linear unit, exact or by tanh (Hendrycks and Gimpel 2016, arXiv:1606.08415).
+pub fn gelu<'g>(x: Var<'g>, approximate: bool) -> Var<'g> {
+    if approximate {
+        let inner = (x + x * x * x * 0.044_715) * (2.0 / std::f64::consts::PI).sqrt();
+        x * 0.5 * (inner.tanh() + 1.0)
+    } else {
+        x * 0.5 * ((x * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0)
+    }
+}
+
+/// The first half of an axis times the sigmoid of the second.
+pub fn glu<'g>(x: Var<'g>, axis: isize) -> Var<'g> {
+    let n = x.dim(axis).unwrap_or(0);
+    x.slice(axis, 0, n / 2) * x.slice(axis, n / 2, n / 2 * 2).sigmoid()
+}
+
+fn hard_sigmoid<'g>(x: Var<'g>) -> Var<'g> {
+    (x + 3.0).clip(0.0, 6.0) / 6.0
+}
+
+/// The nearest point of the simplex, along the last axis (Martins and Astudillo 2016, arXiv:1602.02068).
+pub fn sparsemax<'g>(x: Var<'g>) -> Var<'g> {
+    let (sorted, _) = x.sort_last(true);
+    let dims = x.dims();
+    let last = dims.len().saturating_sub(1);
+    let rank = x.builder().apply1(cornu_ir::ops::Iota { dtype: cornu_ir::DType::I32, dims: dims.clone(), axis: last }, &[]).cast(x.dtype()) + 1.0;
+    let support = (sorted - (sorted.cumsum(-1, false) - 1.0) / rank).gt(0.0);
+    let k = support.cast(x.dtype()).sum(&[-1], true);
+    let tau = (support.select(sorted, 0.0).sum(&[-1], true) - 1.0) / k;
+    (x - tau).maximum(0.0)
+}
+
+impl Activation {
+    /// The same activation inside a recurrent primitive, where its derivative is a function of its value.
+    pub fn gate(self) -> Option<Gate> {
+        Some(match self {
+            Activation::Linear => Gate::Linear,
+            Activation::Tanh => Gate::Tanh,
+            Activation::Sigmoid => Gate::Sigmoid,
+            Activation::Relu => Gate::Relu,
+            Activation::Relu6 => Gate::Relu6,
+            Activation::HardSigmoid => Gate::HardSigmoid,
+            Activation::HardTanh => Gate::HardTanh,
+            Activation::Softsign => Gate::Softsign,
+            Activation::Softplus => Gate::Softplus,
+            Activation::Exponential => Gate::Exponential,
+            Activation::Elu | Activation::Celu => Gate::Elu,
+            Activation::Selu => Gate::Selu,
+            _ => return None,
+        })
+    }
+
+    /// Reads what Keras writes for an activation: a name, `null` for linear, or a serialized function.
+    pub fn from_json(v: &Value) -> Result<Self> {
+        let name = match v {
+            Value::Null => return Ok(Activation::Linear),
+            Value::String(s) => s.as_str(),
+            // A function serialized whole, as some versions write builtins.
+            _ => v.get("config").and_then(Value::as_str).or_else(|| v.get("class_name").and_then(Value::as_str)).unwrap_or(""),
+        };
+        Activation::by_name(name).or_else(|| Activation::by_name(&crate::config::snake_case(name))).ok_or_else(|| {
+            let known = Activation::ALL.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ");
+            Error::Unsupported(format!("activation {}; there are {known}", crate::config::short(v)))
+        })
+    }
+}
+
+impl Default for Activation {
+    fn default() -> Self {
+        Activation::Linear
+    }
+}
+
+impl TryFrom<&str> for Activation {
+    type Error = Error;
+    fn try_from(name: &str) -> Result<Self> {
+        Activation::from_json(&Value::String(name.into()))
+    }
+}
+
+impl serde::Serialize for Activation {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        s.serialize_str(self.name())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Activation {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        Activation::from_json(&Value::deserialize(d)?).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,63 @@
+//! The types a layer stores and computes in, by Keras's policy names.
+
+use super::{object, short};
+use crate::{Error, Result};
+use cornu_ir::DType;
+use serde_json::{Value, json};
+
+/// A dtype policy: `float32`, `float64`, `float16`, `bfloat16`, `mixed_float16`, `mixed_bfloat16`.
+/// Source: keras/src/dtype_policies/dtype_policy.py, Keras 3.15.1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DTypePolicy(String);
+
+impl Default for DTypePolicy {
+    fn default() -> Self {
+        Self("float32".into())
+    }
+}
+
+impl DTypePolicy {
+    const NAMES: &'static [&'static str] = &["float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16"];
+
+    /// A policy by name.
+    pub fn new(name: &str) -> Result<Self> {
+        match Self::NAMES.contains(&name) {
+            true => Ok(Self(name.into())),
+            // Layers of integers or truth values (an Input, a preprocessing layer) compute in their own type.
+            false if ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool", "string"].contains(&name) => Ok(Self(name.into())),
+            false => Err(Error::argument("dtype", format!("expected one of {}", Self::NAMES.join(", ")), name)),
+        }
+    }
+
+    /// Reads a name or a serialized policy.
+    pub fn from_json(v: &Value) -> Result<Self> {
+        match v {
+            Value::Null => Ok(Self::default()),
+            Value::String(s) => Self::new(s),
+            _ => match v.pointer("/config/name").and_then(Value::as_str) {
+                Some(name) => Self::new(name),
+                None => Err(Error::Config(format!("dtype: expected a name or a DTypePolicy. Received: {}", short(v)))),
+            },
+        }
+    }
+
+    /// As Keras serializes it.
+    pub fn to_json(&self) -> Value {
+        object("keras", "DTypePolicy", json!({"name": self.0}))
+    }
+
+    /// The policy's name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// The type of the weights.
+    pub fn variable_name(&self) -> &str {
+        if self.0.starts_with("mixed_") { "float32" } else { &self.0 }
+    }
+
+    /// The type cornu computes in: f64 for `float64`, else f32.
+    pub fn float(&self) -> DType {
+        if self.0 == "float64" { DType::F64 } else { DType::F32 }
+    }
+}

@@ -1,0 +1,117 @@
+//! How a layer is called: positional and keyword arguments, each a value, a list, or plain JSON.
+
+use crate::{Error, Result};
+use serde_json::Value;
+
+/// One argument of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arg<V> {
+    /// A value of the graph.
+    Value(V),
+    /// A list or tuple.
+    List(Vec<Arg<V>>),
+    /// Anything else, as Keras wrote it.
+    Json(Value),
+}
+
+/// The arguments of one call of a layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call<V> {
+    /// Positional arguments; the first holds the inputs.
+    pub args: Vec<Arg<V>>,
+    /// Keyword arguments.
+    pub kwargs: Vec<(String, Arg<V>)>,
+}
+
+impl<V> Arg<V> {
+    /// All values in it, in order.
+    pub fn flatten(&self) -> Vec<&V> {
+        match self {
+            Arg::Value(v) => vec![v],
+            Arg::List(items) => items.iter().flat_map(Arg::flatten).collect(),
+            Arg::Json(_) => vec![],
+        }
+    }
+
+    /// The same structure of other values.
+    pub fn try_map<W, E>(&self, f: &mut impl FnMut(&V) -> Result<W, E>) -> Result<Arg<W>, E> {
+        Ok(match self {
+            Arg::Value(v) => Arg::Value(f(v)?),
+            Arg::List(items) => Arg::List(items.iter().map(|a| a.try_map(f)).collect::<Result<_, E>>()?),
+            Arg::Json(v) => Arg::Json(v.clone()),
+        })
+    }
+}
+
+impl<V> Call<V> {
+    /// A call on one value.
+    pub fn one(v: V) -> Self {
+        Self { args: vec![Arg::Value(v)], kwargs: vec![] }
+    }
+
+    /// A call on a list of values.
+    pub fn list(values: impl IntoIterator<Item = V>) -> Self {
+        Self { args: vec![Arg::List(values.into_iter().map(Arg::Value).collect())], kwargs: vec![] }
+    }
+
+    /// With a keyword argument.
+    pub fn with(mut self, name: &str, arg: Arg<V>) -> Self {
+        self.kwargs.retain(|(n, _)| n != name);
+        self.kwargs.push((name.into(), arg));
+        self
+    }
+
+    /// The argument at a position or of a name; plain `null` counts as absent.
+    pub fn arg(&self, position: usize, name: &str) -> Option<&Arg<V>> {
+        let found = self.args.get(position).or_else(|| self.kwarg(name));
+        found.filter(|a| !matches!(a, Arg::Json(Value::Null)))
+    }
+
+    /// The keyword argument of a name.
+    pub fn kwarg(&self, name: &str) -> Option<&Arg<V>> {
+        self.kwargs.iter().find(|(n, _)| n == name).map(|(_, a)| a)
+    }
+
+    /// The value of a keyword argument.
+    pub fn kwarg_value(&self, name: &str) -> Option<&V> {
+        self.kwarg(name).and_then(|a| a.flatten().first().copied())
+    }
+
+    /// A keyword argument that is true or false.
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        match self.kwarg(name) {
+            Some(Arg::Json(Value::Bool(b))) => Some(*b),
+            _ => None,
+        }
+    }
+
+    /// The values of the first argument, flattened.
+    pub fn inputs(&self) -> Vec<&V> {
+        self.args.first().map_or(vec![], Arg::flatten)
+    }
+
+    /// The only value of the first argument.
+    pub fn input(&self) -> Result<&V> {
+        match self.inputs()[..] {
+            [v] => Ok(v),
+            ref many => Err(Error::argument("", "expected one input", format!("{} inputs", many.len()))),
+        }
+    }
+
+    /// All values: of positional arguments, then of keyword arguments.
+    pub fn values(&self) -> Vec<&V> {
+        self.args.iter().chain(self.kwargs.iter().map(|(_, a)| a)).flat_map(Arg::flatten).collect()
+    }
+
+    /// The same call of other values.
+    pub fn try_map<W, E>(&self, mut f: impl FnMut(&V) -> Result<W, E>) -> Result<Call<W>, E> {
+        let args = self.args.iter().map(|a| a.try_map(&mut f)).collect::<Result<_, E>>()?;
+        let kwargs = self.kwargs.iter().map(|(n, a)| Ok((n.clone(), a.try_map(&mut f)?))).collect::<Result<_, E>>()?;
+        Ok(Call { args, kwargs })
+    }
+
+    /// The same call of other values.
+    pub fn map<W>(&self, mut f: impl FnMut(&V) -> W) -> Call<W> {
+        self.try_map(|v| Ok::<_, std::convert::Infallible>(f(v))).unwrap_or_else(|e| match e {})
+    }
+}

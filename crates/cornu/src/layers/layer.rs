@@ -1,0 +1,278 @@
+//! What a layer says of itself, and the object that carries its name.
+
+use super::call::Call;
+use super::lowering::{Cx, Flow, Weights};
+use super::weights::WeightTree;
+use crate::config::{DTypePolicy, object, parts, short, snake_case};
+use crate::regularizers::Regularizer;
+use crate::{Error, Result};
+use cornu_ir::Spec;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What becomes of the mask that came with a layer's inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaskRule {
+    /// The outputs carry the mask of the (first) input.
+    Pass,
+    /// The mask ends here.
+    Drop,
+    /// `lower` itself says what mask its outputs carry.
+    Own,
+}
+
+/// A layer: its settings alone. Weights belong to the model, shapes to the call.
+pub trait Layer: std::fmt::Debug + Send + Sync {
+    /// Class, in Keras's word: `LSTM`.
+    fn class(&self) -> &'static str;
+
+    /// Settings under Keras's keys, but for name, trainable and dtype.
+    fn config(&self) -> Value;
+
+    /// The weights for inputs of these shapes.
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree>;
+
+    /// The meaning: writes the layer's operations for a call. Also run on unknown dims, which gives the output shapes.
+    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>>;
+
+    /// What becomes of a mask.
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Drop
+    }
+
+    /// The penalty on what the layer gives out.
+    fn activity_regularizer(&self) -> Option<&Regularizer> {
+        None
+    }
+
+    /// Where Keras keeps the class.
+    fn module(&self) -> &'static str {
+        "keras.layers"
+    }
+
+    /// Keras's registered name, for classes outside `keras.layers`.
+    fn registered_name(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Which of name, trainable and dtype stand in the config.
+    fn common_keys(&self) -> &'static [&'static str] {
+        &["name", "trainable", "dtype"]
+    }
+
+    /// The model inside, for layers that are models.
+    fn as_container(&self) -> Option<crate::model::Container<'_>> {
+        None
+    }
+
+    /// The layers inside, for wrappers: attribute and layer.
+    fn inner(&self) -> Vec<(&'static str, &LayerRef)> {
+        vec![]
+    }
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+/// A layer with a name: what is called, shared and saved.
+#[derive(Clone, Debug)]
+pub struct LayerRef(Arc<LayerObject>);
+
+#[derive(Debug)]
+struct LayerObject {
+    /// Rises with each layer made: the order of creation, after which unnamed layers are named.
+    id: u64,
+    name: Option<String>,
+    trainable: bool,
+    dtype: DTypePolicy,
+    /// As read from a file: what Keras keeps beside the config (`build_config`, of models also `compile_config`).
+    beside: Map<String, Value>,
+    rule: Box<dyn Layer>,
+}
+
+impl LayerRef {
+    /// An unnamed layer.
+    pub fn new(rule: impl Layer + 'static) -> Self {
+        Self::with(None, Box::new(rule))
+    }
+
+    fn with(name: Option<String>, rule: Box<dyn Layer>) -> Self {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::new(LayerObject { id, name, trainable: true, dtype: DTypePolicy::default(), beside: Map::new(), rule }))
+    }
+
+    fn edit(self, f: impl FnOnce(&mut LayerObject)) -> Self {
+        match Arc::try_unwrap(self.0) {
+            Ok(mut object) => {
+                f(&mut object);
+                Self(Arc::new(object))
+            }
+            Err(shared) => Self(shared),
+        }
+    }
+
+    /// With a name. Only before the first call: a layer in use keeps its name.
+    pub fn name(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.edit(|o| o.name = Some(name))
+    }
+
+    /// Trainable or frozen. Only before the first call.
+    pub fn trainable(self, trainable: bool) -> Self {
+        self.edit(|o| o.trainable = trainable)
+    }
+
+    /// With a dtype policy. Only before the first call.
+    pub fn dtype(self, policy: DTypePolicy) -> Self {
+        self.edit(|o| o.dtype = policy)
+    }
+
+    /// Identity and order of creation.
+    pub fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// Class, in Keras's word.
+    pub fn class(&self) -> &'static str {
+        self.0.rule.class()
+    }
+
+    /// The name given, if one was.
+    pub fn given_name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// The name given, or the class's.
+    pub fn shown_name(&self) -> String {
+        self.0.name.clone().unwrap_or_else(|| snake_case(self.class()))
+    }
+
+    /// Whether its weights may be trained.
+    pub fn is_trainable(&self) -> bool {
+        self.0.trainable
+    }
+
+    /// Its dtype policy.
+    pub fn policy(&self) -> &DTypePolicy {
+        &self.0.dtype
+    }
+
+    /// Its settings.
+    pub fn rule(&self) -> &dyn Layer {
+        &*self.0.rule
+    }
+
+    /// The weights for inputs of these shapes.
+    pub fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let tree = self.rule().weights(call).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
+        Ok(WeightTree { trainable: self.0.trainable, ..tree })
+    }
+
+    /// Lowers a call: the layer's own operations, then its mask and the penalty on its activity.
+    pub fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+        let cx = cx.with_policy(&self.0.dtype);
+        let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
+        let mut outs = self.rule().lower(&cx, w, call).map_err(here)?;
+        cx.builder.check().map_err(|e| here(e.into()))?;
+        match self.rule().mask_rule() {
+            MaskRule::Own => {}
+            MaskRule::Drop => outs.iter_mut().for_each(|o| o.mask = None),
+            MaskRule::Pass => {
+                let mask = call.kwarg_value("mask").map(|m| m.value).or_else(|| call.inputs().first().and_then(|f| f.mask));
+                outs.iter_mut().for_each(|o| o.mask = mask);
+            }
+        }
+        if let Some(r) = self.rule().activity_regularizer() {
+            for o in &outs {
+                cx.add_loss(r.of(o.value) / cx.batch.unwrap_or(1) as f64);
+            }
+        }
+        Ok(outs)
+    }
+
+    /// As Keras serializes it, under a name.
+    pub fn to_json_named(&self, name: &str) -> Value {
+        let rule = self.rule();
+        let mut config = Map::new();
+        for key in rule.common_keys() {
+            config.insert(
+                (*key).into(),
+                match *key {
+                    "name" => json!(name),
+                    "trainable" => json!(self.0.trainable),
+                    _ => self.0.dtype.to_json(),
+                },
+            );
+        }
+        if let Value::Object(own) = rule.config() {
+            config.extend(own);
+        }
+        if let Some(r) = rule.activity_regularizer() {
+            config.insert("activity_regularizer".into(), r.to_json());
+        }
+        let mut v = object(rule.module(), self.class(), Value::Object(config));
+        if let Some(registered) = rule.registered_name() {
+            v["registered_name"] = json!(registered);
+        }
+        for (key, value) in &self.0.beside {
+            v[key] = value.clone();
+        }
+        v
+    }
+
+    /// As Keras serializes it.
+    pub fn to_json(&self) -> Value {
+        self.to_json_named(&self.shown_name())
+    }
+
+    /// Reads what Keras writes.
+    pub fn from_json(v: &Value) -> Result<Self> {
+        let parts = parts("layer", v)?;
+        let name = parts.config.get("name").and_then(Value::as_str).map(str::to_string);
+        let shown = name.clone().unwrap_or_else(|| snake_case(parts.class));
+        let here = |e: Error| match e {
+            Error::Config(m) => Error::Config(format!("{} `{shown}`: {m}", parts.class)),
+            other => other.of_layer(parts.class, &shown),
+        };
+        let (rule, read) = super::from_class(parts.module, parts.class, &parts.config).map_err(here)?;
+        let policy = if rule.common_keys().contains(&"dtype") { parts.config.get("dtype") } else { None };
+        let dtype = DTypePolicy::from_json(policy.unwrap_or(&Value::Null)).map_err(here)?;
+        let trainable = parts.config.get("trainable").and_then(Value::as_bool).unwrap_or(true);
+        super::warn_unknown_keys(parts.class, &shown, &parts.config, &read, rule.common_keys());
+        let layer = Self::with(name, rule);
+        let beside = ["build_config", "compile_config"].into_iter().filter_map(|k| Some((k.to_string(), v.get(k)?.clone()))).collect();
+        Ok(layer.edit(|o| {
+            o.trainable = trainable;
+            o.dtype = dtype;
+            o.beside = beside;
+        }))
+    }
+}
+
+impl PartialEq for LayerRef {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<L: Layer + 'static> From<L> for LayerRef {
+    fn from(rule: L) -> Self {
+        Self::new(rule)
+    }
+}
+
+impl serde::Serialize for LayerRef {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        self.to_json().serialize(s)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for LayerRef {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        let v = Value::deserialize(d)?;
+        if !v.is_object() {
+            return Err(serde::de::Error::custom(format!("expected a layer. Received: {}", short(&v))));
+        }
+        LayerRef::from_json(&v).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,236 @@
+//! The place where layers become operations: what a layer finds when it is lowered.
+
+use super::weights::WeightTree;
+use crate::config::DTypePolicy;
+use crate::{Error, Result};
+use cornu_ir::ops::{Random, RandomKind};
+use cornu_ir::{Builder, DType, Dim, Spec, Var};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// A value on its way through the layers, with the mask that Keras hangs on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Flow<'g> {
+    /// The value.
+    pub value: Var<'g>,
+    /// bool (B, T): which timesteps count.
+    pub mask: Option<Var<'g>>,
+}
+
+impl<'g> Flow<'g> {
+    /// A value without a mask.
+    pub fn new(value: Var<'g>) -> Self {
+        Self { value, mask: None }
+    }
+
+    /// A value with a mask.
+    pub fn masked(value: Var<'g>, mask: Option<Var<'g>>) -> Self {
+        Self { value, mask }
+    }
+
+    /// Its spec.
+    pub fn spec(&self) -> Spec {
+        self.value.spec()
+    }
+}
+
+impl<'g> From<Var<'g>> for Flow<'g> {
+    fn from(value: Var<'g>) -> Self {
+        Self::new(value)
+    }
+}
+
+/// A state that a layer keeps from batch to batch, a row a sample.
+pub struct RowState<'g> {
+    /// Identity: the layer's first weight, and which of its states.
+    pub key: (usize, usize),
+    /// Before the batch.
+    pub before: Var<'g>,
+    /// After the batch.
+    pub after: Var<'g>,
+}
+
+/// What lowering gathers besides the outputs.
+#[derive(Default)]
+pub struct Gathered<'g> {
+    /// Penalties that depend on the batch: each shard's part of the sum.
+    pub losses: Vec<Var<'g>>,
+    /// New values of weights that change in the forward pass: number of the weight, value.
+    pub updates: Vec<(usize, Var<'g>)>,
+    /// States kept from batch to batch.
+    pub states: Vec<RowState<'g>>,
+    /// The key of the random numbers and the number of the shard's first row, once something draws.
+    pub random: Option<(Var<'g>, Var<'g>)>,
+    n_random: u64,
+}
+
+/// What a layer finds when it is lowered.
+#[derive(Clone)]
+pub struct Cx<'g> {
+    /// The graph written.
+    pub builder: &'g Builder,
+    /// Whether layers behave as in training.
+    pub training: bool,
+    /// Samples of the whole batch, of which this graph may hold a shard.
+    pub batch: Dim,
+    float: DType,
+    gathered: Rc<RefCell<Gathered<'g>>>,
+}
+
+impl<'g> Cx<'g> {
+    /// A new lowering into a graph.
+    pub fn new(builder: &'g Builder, training: bool, batch: Dim) -> Self {
+        Self { builder, training, batch, float: DType::F32, gathered: Rc::default() }
+    }
+
+    /// The same place for a layer with this policy.
+    pub fn with_policy(&self, policy: &DTypePolicy) -> Self {
+        Self { float: policy.float(), ..self.clone() }
+    }
+
+    /// The same place in inference mode.
+    pub fn inference(&self) -> Self {
+        Self { training: false, ..self.clone() }
+    }
+
+    /// The float type of the layer.
+    pub fn float(&self) -> DType {
+        self.float
+    }
+
+    /// A value in the layer's float type; ints and bools are cast.
+    pub fn to_float(&self, v: Var<'g>) -> Var<'g> {
+        v.cast(self.float)
+    }
+
+    /// Adds a penalty: this shard's part, so that the sum over shards is the penalty.
+    pub fn add_loss(&self, loss: Var<'g>) {
+        self.gathered.borrow_mut().losses.push(loss);
+    }
+
+    /// Says what a weight is after the batch. The value must be the same on every shard.
+    pub fn update(&self, weight: &Weight<'g>, value: Var<'g>) {
+        self.gathered.borrow_mut().updates.push((weight.number, value));
+    }
+
+    /// The sum over all shards of the batch.
+    pub fn cross_sum(&self, v: Var<'g>) -> Var<'g> {
+        self.builder.apply1(cornu_ir::ops::CrossSum, &[v])
+    }
+
+    /// Random numbers whose axis 0 is the batch.
+    pub fn random(&self, kind: RandomKind, dims: &[Dim]) -> Var<'g> {
+        let (key, row, salt) = {
+            let mut g = self.gathered.borrow_mut();
+            let scalar = || Spec::known(DType::I64, &[]);
+            let (key, row) = *g.random.get_or_insert_with(|| (self.builder.input("random_key", scalar()), self.builder.input("first_row", scalar())));
+            g.n_random += 1;
+            (key, row, g.n_random)
+        };
+        self.builder.apply1(Random { kind, dtype: self.float, dims: dims.to_vec(), salt }, &[key, row])
+    }
+
+    /// 1 / (1 − rate) where kept, 0 where dropped: what dropout multiplies by.
+    pub fn dropout_mask(&self, rate: f64, dims: &[Dim]) -> Var<'g> {
+        let keep = self.random(RandomKind::Uniform, dims).ge(rate).cast(self.float);
+        keep / (1.0 - rate)
+    }
+
+    /// A state kept from batch to batch, before this batch. `after` must be given with [`Cx::set_state`].
+    pub fn state(&self, w: &Weights<'g>, index: usize, dims: &[Dim]) -> Var<'g> {
+        let before = self.builder.input(format!("state_{}_{index}", w.first), Spec::new(self.float, dims));
+        self.gathered.borrow_mut().states.push(RowState { key: (w.first, index), before, after: before });
+        before
+    }
+
+    /// What a state is after the batch.
+    pub fn set_state(&self, w: &Weights<'g>, index: usize, after: Var<'g>) {
+        let mut g = self.gathered.borrow_mut();
+        if let Some(s) = g.states.iter_mut().find(|s| s.key == (w.first, index)) {
+            s.after = after;
+        }
+    }
+
+    /// Takes what was gathered.
+    pub fn take_gathered(&self) -> Gathered<'g> {
+        self.gathered.take()
+    }
+}
+
+/// A weight in a graph.
+#[derive(Clone, Debug)]
+pub struct Weight<'g> {
+    /// Keras's name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: Var<'g>,
+    /// Its number among all weights of the model.
+    pub number: usize,
+}
+
+/// The weights of a layer in a graph.
+#[derive(Clone, Debug)]
+pub struct Weights<'g> {
+    /// Its own.
+    pub vars: Vec<Weight<'g>>,
+    /// Those of the layers inside.
+    pub children: Vec<(String, Weights<'g>)>,
+    /// Whether the layer and all above it are trainable.
+    pub trainable: bool,
+    /// Number of the layer's first weight.
+    pub first: usize,
+}
+
+impl<'g> Weights<'g> {
+    /// Binds a tree to values, taken in the tree's order.
+    pub fn bind(tree: &WeightTree, values: &[Var<'g>], trainable: bool, next: &mut usize) -> Self {
+        let trainable = trainable && tree.trainable;
+        let first = *next;
+        let vars = tree
+            .vars
+            .iter()
+            .map(|s| {
+                *next += 1;
+                Weight { name: s.name, value: values[*next - 1], number: *next - 1 }
+            })
+            .collect();
+        let children = tree.children.iter().map(|(n, t)| (n.clone(), Weights::bind(t, values, trainable, next))).collect();
+        Self { vars, children, trainable, first }
+    }
+
+    /// The weight of a name, which the layer's `weights` declared.
+    pub fn var(&self, name: &str) -> Var<'g> {
+        self.get(name).unwrap_or_else(|| panic!("weight `{name}` is not declared; there are {:?}", self.vars.iter().map(|w| w.name).collect::<Vec<_>>()))
+    }
+
+    /// The weight of a name, if the layer has it.
+    pub fn get(&self, name: &str) -> Option<Var<'g>> {
+        self.weight(name).map(|w| w.value)
+    }
+
+    /// The weight of a name with its number.
+    pub fn weight(&self, name: &str) -> Option<&Weight<'g>> {
+        self.vars.iter().find(|w| w.name == name)
+    }
+
+    /// The weights of a layer inside.
+    pub fn child(&self, name: &str) -> &Weights<'g> {
+        &self.children.iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("layer `{name}` is not declared inside")).1
+    }
+}
+
+/// Fails unless a value has one of the ranks, whose axes are described by `axes`.
+pub fn expect_rank(spec: &Spec, ranks: std::ops::RangeInclusive<usize>, axes: &str) -> Result<()> {
+    if ranks.contains(&spec.rank()) {
+        return Ok(());
+    }
+    let rank = if ranks.start() == ranks.end() { format!("rank {}", ranks.start()) } else { format!("rank {} or more", ranks.start()) };
+    Err(Error::shapes(format!("expected input of {rank} {axes}"), std::slice::from_ref(spec)))
+}
+
+/// The number of an axis that weights are made for.
+pub fn known_dim(spec: &Spec, axis: isize, what: &str) -> Result<usize> {
+    let i = cornu_ir::builder::axis_of(axis, spec.rank());
+    let dim = spec.dims.get(i).copied().flatten();
+    dim.ok_or_else(|| Error::shapes(format!("the {what} axis (axis {axis}) must be a number, for the weights are made for it"), std::slice::from_ref(spec)))
+}

@@ -1,0 +1,81 @@
+//! The layers: a file each, and one list from which the registry derives.
+
+mod call;
+mod layer;
+mod lowering;
+mod recurrent;
+mod weights;
+
+pub use call::{Arg, Call};
+pub use layer::{Layer, LayerRef, MaskRule};
+pub use lowering::{Cx, Flow, Gathered, RowState, Weight, Weights, expect_rank, known_dim};
+pub use weights::{WeightSpec, WeightTree};
+
+use crate::model::{Functional, Sequential};
+use crate::{Error, Result};
+use serde_json::Value;
+
+/// Declares the layers: module, class in Keras's word, type. Registry, documentation and conformance tests derive from this list.
+macro_rules! layers {
+    ($($module:ident: $($class:literal => $Type:ident),+;)*) => {
+        $(mod $module; pub use $module::{$($Type),+};)*
+
+        /// Classes in Keras's words.
+        pub const CLASSES: &[&str] = &[$($($class),+),*];
+
+        fn by_class(class: &str, config: &Value) -> Option<Result<(Box<dyn Layer>, Value)>> {
+            match class {
+                $($($class => Some(read::<$Type>(config)),)+)*
+                _ => None,
+            }
+        }
+
+        $($(impl $Type {
+            /// Calls the layer on values: makes a new named layer of these settings and a symbol of what it gives.
+            pub fn call(self, inputs: impl $crate::model::IntoCall) -> Result<$crate::model::Symbol> {
+                LayerRef::new(self).call(inputs)
+            }
+
+            /// The layer with a name, to be called, shared or put into a model.
+            pub fn name(self, name: impl Into<String>) -> LayerRef {
+                LayerRef::new(self).name(name)
+            }
+        })+)*
+    };
+}
+
+layers! {
+    dense: "Dense" => Dense;
+    activation: "Activation" => Activation;
+    lstm: "LSTM" => Lstm;
+    masking: "Masking" => Masking;
+}
+
+fn read<L: Layer + serde::de::DeserializeOwned + 'static>(config: &Value) -> Result<(Box<dyn Layer>, Value)> {
+    let layer: L = serde_json::from_value(config.clone()).map_err(|e| Error::Config(e.to_string()))?;
+    let written = layer.config();
+    Ok((Box::new(layer), written))
+}
+
+/// The layer of a class with a config, and the config it writes.
+fn from_class(module: &str, class: &str, config: &Value) -> Result<(Box<dyn Layer>, Value)> {
+    match class {
+        "Sequential" => Sequential::from_config(config).map(|m| (Box::new(m) as Box<dyn Layer>, config.clone())),
+        "Functional" | "Model" => Functional::from_config(config).map(|m| (Box::new(m) as Box<dyn Layer>, config.clone())),
+        "Lambda" => Err(Error::Unsupported("Lambda holds code, which a file must not bring along; build the model in Rust with a layer of your own".into())),
+        _ if module.starts_with("keras.src.ops") => Err(Error::Unsupported(format!("operation `{class}` of {module}"))),
+        _ => by_class(class, config).unwrap_or_else(|| Err(Error::Unsupported(format!("layer class `{class}` (module `{module}`)")))),
+    }
+}
+
+/// Names settings that the file has and cornu's layer has not: they may change results.
+fn warn_unknown_keys(class: &str, name: &str, config: &Value, read: &Value, common: &[&str]) {
+    const HANDLED: &[&str] = &["name", "trainable", "dtype", "activity_regularizer", "batch_input_shape", "batch_shape", "input_dtype"];
+    let Value::Object(config) = config else { return };
+    for (key, value) in config {
+        let known = common.contains(&key.as_str()) || HANDLED.contains(&key.as_str()) || read.get(key).is_some();
+        if !known && !value.is_null() && *value != Value::Bool(false) {
+            eprintln!("warning: {class} `{name}`: setting `{key}` = {} is unknown here and has no effect", crate::config::short(value));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The weights of a layer: names, shapes and how they start, in the tree under which Keras saves them.
+
+use crate::constraints::Constraint;
+use crate::initializers::Initializer;
+use crate::regularizers::Regularizer;
+
+/// One weight.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeightSpec {
+    /// Keras's name: `kernel`.
+    pub name: &'static str,
+    /// Dims.
+    pub shape: Vec<usize>,
+    /// How it starts.
+    pub initializer: Initializer,
+    /// Whether an optimizer may move it.
+    pub trainable: bool,
+    /// The penalty on it.
+    pub regularizer: Option<Regularizer>,
+    /// The projection after each update.
+    pub constraint: Option<Constraint>,
+    /// Part of a bias that starts at 1, from and to (the forget gates of an LSTM).
+    pub ones: Option<(usize, usize)>,
+}
+
+impl WeightSpec {
+    /// A trainable weight.
+    pub fn new(name: &'static str, shape: &[usize], initializer: &Initializer) -> Self {
+        Self { name, shape: shape.to_vec(), initializer: initializer.clone(), trainable: true, regularizer: None, constraint: None, ones: None }
+    }
+
+    /// With a penalty.
+    pub fn regularizer(mut self, r: &Option<Regularizer>) -> Self {
+        self.regularizer = r.clone();
+        self
+    }
+
+    /// With a projection.
+    pub fn constraint(mut self, c: &Option<Constraint>) -> Self {
+        self.constraint = c.clone();
+        self
+    }
+
+    /// Never trained.
+    pub fn fixed(mut self) -> Self {
+        self.trainable = false;
+        self
+    }
+
+    /// Number of elements.
+    pub fn n_elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// The weights of a layer and of the layers inside it, in Keras's order of creation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeightTree {
+    /// Its own weights.
+    pub vars: Vec<WeightSpec>,
+    /// The layers inside, under the attribute by which Keras's files name them.
+    pub children: Vec<(String, WeightTree)>,
+    /// Whether the layer is trainable.
+    pub trainable: bool,
+}
+
+impl Default for WeightTree {
+    fn default() -> Self {
+        Self { vars: vec![], children: vec![], trainable: true }
+    }
+}
+
+impl WeightTree {
+    /// A layer without weights.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// A layer with weights of its own only.
+    pub fn of(vars: Vec<WeightSpec>) -> Self {
+        Self { vars, ..Self::default() }
+    }
+
+    /// A layer whose weights stand in layers inside it.
+    pub fn inside(children: impl IntoIterator<Item = (impl Into<String>, WeightTree)>) -> Self {
+        Self { children: children.into_iter().map(|(n, t)| (n.into(), t)).collect(), ..Self::default() }
+    }
+
+    /// Calls `f` for each weight with the path of its group, its number in it, and whether all layers above are trainable.
+    pub fn walk<'a>(&'a self, path: &str, trainable: bool, f: &mut impl FnMut(&str, usize, bool, &'a WeightSpec)) {
+        let trainable = trainable && self.trainable;
+        self.vars.iter().enumerate().for_each(|(i, w)| f(path, i, trainable && w.trainable, w));
+        for (name, child) in &self.children {
+            let at = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
+            child.walk(&at, trainable, f);
+        }
+    }
+
+    /// Number of weights.
+    pub fn n_vars(&self) -> usize {
+        self.vars.len() + self.children.iter().map(|(_, c)| c.n_vars()).sum::<usize>()
+    }
+
+    /// Number of parameters.
+    pub fn n_params(&self) -> usize {
+        self.vars.iter().map(WeightSpec::n_elements).sum::<usize>() + self.children.iter().map(|(_, c)| c.n_params()).sum::<usize>()
+    }
+}

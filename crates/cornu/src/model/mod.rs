@@ -1,0 +1,28 @@
+//! Models: symbols joined by layers, the graph of layers they make, and the model with its weights.
+
+mod functional;
+mod lower;
+#[allow(clippy::module_inception)]
+mod model;
+mod reference;
+mod sequential;
+mod symbol;
+mod trace;
+mod variables;
+
+pub use functional::{Functional, InputLayer, Member, MemberKind};
+pub use lower::{LoweredModel, lower_model};
+pub use model::Model;
+pub use reference::{Nest, TensorRef};
+pub use sequential::Sequential;
+pub use symbol::{Input, IntoCall, Symbol};
+pub use variables::{Variable, Variables};
+
+/// A layer that is a model.
+#[derive(Clone, Copy, Debug)]
+pub enum Container<'a> {
+    /// A graph of layers.
+    Functional(&'a Functional),
+    /// Layers one after the other.
+    Sequential(&'a Sequential),
+}

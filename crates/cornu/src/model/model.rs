@@ -1,0 +1,235 @@
+//! A model: a graph of layers with its weights.
+
+use super::functional::{Functional, InputLayer, MemberKind};
+use super::sequential::Sequential;
+use super::symbol::Symbol;
+use super::trace::trace;
+use super::variables::{self, Variables};
+use super::{Container, Nest};
+use crate::layers::{Call, Layer, LayerRef, WeightTree};
+use crate::{Error, Result};
+use cornu_ir::{Spec, spec::dims_text};
+use serde_json::Value;
+
+/// A model: a graph of layers with its weights.
+///
+/// ```
+/// use cornu::{Dense, Input, Lstm, Model};
+/// let inputs = Input::new([20, 1]);
+/// let x = Lstm::new(5).return_sequences(true).call(&inputs)?;
+/// let x = Lstm::new(4).call(&x)?;
+/// let outputs = Dense::new(1).activation("sigmoid").call(&x)?;
+/// let model = Model::new(&inputs, &outputs)?;
+/// assert_eq!(model.count_params(), 305);
+/// # Ok::<(), cornu::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub(crate) layer: LayerRef,
+    pub(crate) tree: WeightTree,
+    pub(crate) variables: Variables,
+}
+
+/// One symbol or several.
+pub trait IntoSymbols {
+    /// The symbols, and whether it is one alone.
+    fn into_symbols(self) -> (Vec<Symbol>, bool);
+}
+
+impl IntoSymbols for &Symbol {
+    fn into_symbols(self) -> (Vec<Symbol>, bool) {
+        (vec![self.clone()], true)
+    }
+}
+
+impl<const N: usize> IntoSymbols for [&Symbol; N] {
+    fn into_symbols(self) -> (Vec<Symbol>, bool) {
+        (self.into_iter().cloned().collect(), false)
+    }
+}
+
+impl IntoSymbols for &[Symbol] {
+    fn into_symbols(self) -> (Vec<Symbol>, bool) {
+        (self.to_vec(), false)
+    }
+}
+
+impl Model {
+    /// The model between symbols, with first weights from seed 0; see [`Model::seed`].
+    pub fn new(inputs: impl IntoSymbols, outputs: impl IntoSymbols) -> Result<Self> {
+        let ((inputs, one_in), (outputs, one_out)) = (inputs.into_symbols(), outputs.into_symbols());
+        Self::of(LayerRef::new(trace(&inputs, &outputs, one_in, one_out)?).name("functional"), 0)
+    }
+
+    /// A model of layers one after the other.
+    pub fn sequential(input: &Symbol, layers: impl IntoIterator<Item = LayerRef>) -> Result<Self> {
+        let input = match &input.node.maker {
+            super::symbol::Maker::Input(i) => InputLayer::clone(i),
+            super::symbol::Maker::Layer(l) => return Err(Error::argument("Sequential", "its entry must be made by Input", l.shown_name())),
+        };
+        let rule = Sequential::new(Some(input), layers.into_iter().collect())?;
+        Self::of(LayerRef::new(rule).name("sequential"), 0)
+    }
+
+    /// The model of a layer that is one, with first weights.
+    pub(crate) fn of(layer: LayerRef, seed: u64) -> Result<Self> {
+        let tree = Self::tree_of(&layer)?;
+        let variables = variables::initial(&tree, layer.policy().float(), seed)?;
+        Ok(Self { layer, tree, variables })
+    }
+
+    fn tree_of(layer: &LayerRef) -> Result<WeightTree> {
+        let graph = Self::graph_of(layer)?;
+        let specs = graph.inputs.flatten().into_iter().map(|t| graph.members[t.member].outputs[t.call][t.output].clone());
+        layer.weights(&Call::list(specs))
+    }
+
+    fn graph_of(layer: &LayerRef) -> Result<&Functional> {
+        match layer.rule().as_container() {
+            Some(Container::Functional(f)) => Ok(f),
+            Some(Container::Sequential(s)) => s.chain().ok_or_else(|| {
+                Error::Config(format!(
+                    "Sequential `{}`: the shape of its input is not known; put an Input first, or save it after it was built",
+                    layer.shown_name()
+                ))
+            }),
+            None => Err(Error::Config(format!("expected a model. Received: a layer of class {}", layer.class()))),
+        }
+    }
+
+    /// Reads the architecture from Keras's config (the whole of config.json), with first weights from seed 0.
+    pub fn from_json(v: &Value) -> Result<Self> {
+        Self::of(LayerRef::from_json(v)?, 0)
+    }
+
+    /// Reads the architecture, its weights zero until they are read too.
+    pub(crate) fn blank_from_json(v: &Value) -> Result<Self> {
+        let layer = LayerRef::from_json(v)?;
+        let tree = Self::tree_of(&layer)?;
+        let variables = variables::blank(&tree, layer.policy().float())?;
+        Ok(Self { layer, tree, variables })
+    }
+
+    /// The same model with first weights from a seed.
+    pub fn seed(mut self, seed: u64) -> Result<Self> {
+        self.variables = variables::initial(&self.tree, self.layer.policy().float(), seed)?;
+        Ok(self)
+    }
+
+    /// With a name.
+    pub fn name(self, name: &str) -> Result<Self> {
+        let layer = match self.layer.rule().as_container() {
+            Some(Container::Functional(f)) => LayerRef::new(f.clone()),
+            Some(Container::Sequential(s)) => LayerRef::new(s.clone()),
+            None => self.layer.clone(),
+        };
+        Ok(Self { layer: layer.name(name), ..self })
+    }
+
+    /// The model's own architecture as Keras's config.
+    pub fn to_json(&self) -> Value {
+        self.layer.to_json()
+    }
+
+    /// The graph of layers.
+    pub fn graph(&self) -> &Functional {
+        Self::graph_of(&self.layer).expect("a model has a graph: it was made from one")
+    }
+
+    /// The model as a layer: what is called inside another model. Its weights start anew there.
+    pub fn layer(&self) -> &LayerRef {
+        &self.layer
+    }
+
+    /// The weights, in Keras's order.
+    pub fn variables(&self) -> &Variables {
+        &self.variables
+    }
+
+    /// Number of parameters.
+    pub fn count_params(&self) -> usize {
+        self.tree.n_params()
+    }
+
+    /// The entries with their names, in the order of `model.inputs`.
+    pub fn inputs(&self) -> Vec<(String, InputLayer)> {
+        let g = self.graph();
+        let entry = |t: super::TensorRef| match &g.members[t.member].kind {
+            MemberKind::Input(i) => (g.members[t.member].name.clone(), i.clone()),
+            MemberKind::Layer(_) => (
+                g.members[t.member].name.clone(),
+                InputLayer { batch_shape: g.members[t.member].outputs[t.call][t.output].dims.clone(), ..InputLayer::default() },
+            ),
+        };
+        g.inputs.flatten().into_iter().map(entry).collect()
+    }
+
+    /// Specs of the outputs, in the order of `model.outputs`.
+    pub fn output_specs(&self) -> &[Spec] {
+        &self.graph().output_specs
+    }
+
+    /// Names of the outputs: the layers that give them.
+    pub fn output_names(&self) -> Vec<String> {
+        let g = self.graph();
+        g.outputs.flatten().into_iter().map(|t| g.members[t.member].name.clone()).collect()
+    }
+
+    /// The structure of the outputs.
+    pub fn output_nest(&self) -> &Nest {
+        &self.graph().outputs
+    }
+
+    /// The concrete specs of data for the entries, or what does not fit and why.
+    pub fn check_inputs(&self, shapes: &[Vec<usize>]) -> Result<Vec<Spec>> {
+        let entries = self.inputs();
+        if entries.len() != shapes.len() {
+            let names = entries.iter().map(|(n, _)| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+            return Err(Error::Data(format!(
+                "model `{}` has {} inputs ({names}). Received: {} arrays; give one for each, in this order",
+                self.layer.shown_name(),
+                entries.len(),
+                shapes.len()
+            )));
+        }
+        let mut specs = Vec::new();
+        for ((name, input), shape) in entries.iter().zip(shapes) {
+            let want = input.spec();
+            let got: Vec<_> = shape.iter().map(|d| Some(*d)).collect();
+            let fits = want.rank() == got.len() && want.dims.iter().zip(&got).skip(1).all(|(w, g)| w.is_none() || w == g);
+            if !fits {
+                return Err(Error::Data(axis_message(name, &want, shape)));
+            }
+            specs.push(Spec::new(want.dtype, got));
+        }
+        let batch: Vec<usize> = shapes.iter().filter_map(|s| s.first().copied()).collect();
+        if batch.windows(2).any(|w| w[0] != w[1]) {
+            return Err(Error::Data(format!("all inputs must hold the same number of samples (axis 0). Received: {batch:?}")));
+        }
+        Ok(specs)
+    }
+}
+
+/// Says which axis of the data does not fit, and what would.
+fn axis_message(name: &str, want: &Spec, got: &[usize]) -> String {
+    let axes: &[&str] = match want.rank() {
+        2 => &["batch", "features"],
+        3 => &["batch", "timesteps", "features"],
+        _ => &["batch"],
+    };
+    let received = dims_text(&got.iter().map(|d| Some(*d)).collect::<Vec<_>>());
+    let expected = dims_text(&want.dims);
+    let called = if axes.len() > 1 { format!(" = ({})", axes.join(", ")) } else { String::new() };
+    if want.rank() != got.len() {
+        let cure = match (want.rank(), got.len()) {
+            (3, 2) => "; a series of one feature needs a last axis of 1: reshape (batch, timesteps) to (batch, timesteps, 1)",
+            (w, g) if g + 1 == w => "; a single sample needs a first axis of 1, the batch",
+            _ => "",
+        };
+        return format!("input `{name}`: expected rank {}, {expected}{called}. Received: rank {}, {received}{cure}", want.rank(), got.len());
+    }
+    let bad = want.dims.iter().zip(got).position(|(w, g)| w.is_some_and(|w| w != *g)).unwrap_or(0);
+    let axis = axes.get(bad).map_or(format!("axis {bad}"), |a| format!("axis {bad} ({a})"));
+    let number = want.dims[bad].unwrap_or(0);
+    format!("input `{name}`: expected {number} on {axis}, {expected}{called}. Received: {} there, {received}", got[bad])
+}
