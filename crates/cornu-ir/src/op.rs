@@ -117,6 +117,7 @@ impl Op {
             Op::MaskLayout(_) | Op::Lstm(_) => 5,
             Op::LstmGrad(_) => 6,
             Op::Scan(scan) => scan.body.outputs.len(),
+            Op::Fused(chain) => chain.outputs.len(),
             _ => 1,
         }
     }
@@ -138,7 +139,7 @@ pub fn sample_numbers(dims: &[usize], seed: u64) -> Tensor {
     Tensor::new(dims, (0..n).map(|_| next()).collect())
 }
 
-// In the order a newcomer should read them: values, pointwise, shapes, sums, products, indices, time, batch.
+// In the order a newcomer should read them: values, pointwise, shapes, sums, products, indices, time, batch, chains.
 primitives! {
     Constant Iota Random
     Unary Binary Compare Select Cast
@@ -148,4 +149,5 @@ primitives! {
     Gather ScatterAdd Windows FoldWindows
     MaskLayout Lstm LstmGrad Scan
     CrossSum
+    Fused
 }

@@ -109,6 +109,12 @@ pub fn value_bytes(graph: &Graph, v: ValueId) -> usize {
     s.n_elements().expect("a concrete graph") * s.dtype.size_bytes()
 }
 
+/// Whether a node may write an output over an input: it reads each element of that memory only to make the same element.
+fn reads_in_step(n: &Node, root: &[usize], old: usize) -> bool {
+    let Op::Fused(chain) = &n.op else { return false };
+    n.ins.iter().enumerate().all(|(i, v)| root[v.0 as usize] != old || chain.reads_in_step(i))
+}
+
 /// Whether an operation hands on its first input's memory untouched.
 fn is_alias(op: &Op) -> bool {
     matches!(op, Op::Reshape(_) | Op::StopGradient(_))
@@ -146,7 +152,8 @@ impl Plan {
                 (Source::Node(n, _), OutputPlace::Replaces(input)) => {
                     let old = graph.inputs[*input].value.0 as usize;
                     let maker = &graph.nodes[n.0 as usize];
-                    let unread_after = last_read[old].is_none_or(|l| l < n.0 as usize);
+                    let at = n.0 as usize;
+                    let unread_after = last_read[old].is_none_or(|l| l < at || (l == at && reads_in_step(maker, &root, old)));
                     let handed_out = graph.outputs.iter().any(|q| root[q.value.0 as usize] == old);
                     !matches!(maker.op, Op::Constant(_)) && unread_after && !handed_out
                 }
@@ -172,10 +179,23 @@ impl Plan {
             if !n.outs.iter().any(read) {
                 continue;
             }
+            let mut overwritten = Vec::new();
             for v in n.outs.iter().filter(|v| read(v)) {
-                if places[v.0 as usize] == Place::Nowhere {
-                    places[v.0 as usize] = Place::Arena(arena.take(value_bytes(&graph, *v)));
+                if places[v.0 as usize] != Place::Nowhere {
+                    continue;
                 }
+                let bytes = value_bytes(&graph, *v);
+                let over = n.ins.iter().map(|u| root[u.0 as usize]).find(|&u| {
+                    let dies_here = last_read[u] == Some(i) && matches!(places[u], Place::Arena(_));
+                    dies_here && !overwritten.contains(&u) && value_bytes(&graph, ValueId(u as u32)) == bytes && reads_in_step(n, &root, u)
+                });
+                places[v.0 as usize] = match over {
+                    Some(u) => {
+                        overwritten.push(u);
+                        places[u]
+                    }
+                    None => Place::Arena(arena.take(bytes)),
+                };
             }
             let scratch = scratch_bytes(&graph, n);
             let at = if scratch > 0 { arena.take(scratch) } else { 0 };
@@ -186,7 +206,7 @@ impl Plan {
             let mut done: Vec<usize> = n.ins.iter().map(|v| root[v.0 as usize]).filter(|v| last_read[*v] == Some(i)).collect();
             done.sort_unstable();
             done.dedup();
-            for v in done {
+            for v in done.into_iter().filter(|v| !overwritten.contains(v)) {
                 if let Place::Arena(at) = places[v] {
                     arena.give(at, value_bytes(&graph, ValueId(v as u32)));
                 }

@@ -2,11 +2,13 @@
 
 mod cse;
 mod dce;
+mod fuse;
 mod rewrite;
 mod simplify;
 
 pub use cse::cse;
 pub use dce::dce;
+pub use fuse::fuse;
 pub use rewrite::Rewriter;
 pub use simplify::simplify;
 
@@ -16,7 +18,7 @@ use crate::graph::Graph;
 pub type Pass = fn(&Graph) -> Graph;
 
 /// All passes with their names, in order.
-pub const PASSES: &[(&str, Pass)] = &[("simplify", simplify), ("cse", cse), ("dce", dce)];
+pub const PASSES: &[(&str, Pass)] = &[("simplify", simplify), ("cse", cse), ("dce", dce), ("fuse", fuse)];
 
 /// Runs all passes. Debug builds verify the graph after each.
 pub fn run(graph: Graph) -> Graph {
