@@ -117,19 +117,19 @@ impl Pair for TanhSigmoid {
 impl Pair for AnyPair {
     #[inline(always)]
     fn main<S: Simd>(self, s: S, x: S::V) -> S::V {
-        value(s, self.main, x)
+        s.activate(self.main, x)
     }
     #[inline(always)]
     fn main_slope<S: Simd>(self, s: S, y: S::V, g: S::V) -> S::V {
-        slope(s, self.main, y, g)
+        s.activation_slope(self.main, y, g)
     }
     #[inline(always)]
     fn gate<S: Simd>(self, s: S, x: S::V) -> S::V {
-        value(s, self.gate, x)
+        s.activate(self.gate, x)
     }
     #[inline(always)]
     fn gate_slope<S: Simd>(self, s: S, y: S::V, g: S::V) -> S::V {
-        slope(s, self.gate, y, g)
+        s.activation_slope(self.gate, y, g)
     }
 }
 

@@ -3,6 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::{
+    activation::{self, Activation},
     matmul::{self, Matmul},
     simd::Simd,
 };
@@ -142,12 +143,12 @@ impl Simd for Avx2 {
         })
     }
     #[inline(always)]
-    fn sum(self, a: __m256) -> f32 {
-        op!({
-            let q = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
-            let d = _mm_add_ps(q, _mm_movehl_ps(q, q));
-            _mm_cvtss_f32(_mm_add_ss(d, _mm_movehdup_ps(d)))
-        })
+    fn sums(self, v: [__m256; 4]) -> [f32; 4] {
+        let [a, b, c, d] = op!(transpose(v));
+        let t = self.add(self.add(a, b), self.add(c, d));
+        let mut out = [0.0; 4];
+        op!(_mm_storeu_ps(out.as_mut_ptr(), _mm_add_ps(_mm256_castps256_ps128(t), _mm256_extractf128_ps::<1>(t))));
+        out
     }
     #[inline(always)]
     unsafe fn store_columns(self, dst: *mut f32, ld: usize, live: usize, v: [__m256; 4]) {
@@ -174,6 +175,22 @@ impl Simd for Avx2 {
             }
         }
         op!(transpose(q))
+    }
+    #[inline(always)]
+    fn activate(self, activation: Activation, x: __m256) -> __m256 {
+        #[target_feature(enable = "avx2,fma")]
+        fn outlined(s: Avx2, activation: Activation, x: __m256) -> __m256 {
+            activation::value(s, activation, x)
+        }
+        op!(outlined(self, activation, x))
+    }
+    #[inline(always)]
+    fn activation_slope(self, activation: Activation, y: __m256, g: __m256) -> __m256 {
+        #[target_feature(enable = "avx2,fma")]
+        fn outlined(s: Avx2, activation: Activation, y: __m256, g: __m256) -> __m256 {
+            activation::slope(s, activation, y, g)
+        }
+        op!(outlined(self, activation, y, g))
     }
     #[inline(always)]
     unsafe fn matmul(self, job: &Matmul) {

@@ -3,6 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::{
+    activation::{self, Activation},
     matmul::{self, Matmul},
     simd::Simd,
 };
@@ -136,8 +137,16 @@ impl Simd for Avx512 {
         ))
     }
     #[inline(always)]
-    fn sum(self, a: __m512) -> f32 {
-        op!(_mm512_reduce_add_ps(a))
+    fn sums(self, v: [__m512; 4]) -> [f32; 4] {
+        let [a, b, c, d] = op!(transpose(v));
+        let t = self.add(self.add(a, b), self.add(c, d));
+        let mut out = [0.0; 4];
+        op!({
+            let h = _mm256_add_ps(_mm512_castps512_ps256(t), _mm512_extractf32x8_ps::<1>(t));
+            let q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps::<1>(h));
+            _mm_storeu_ps(out.as_mut_ptr(), q);
+        });
+        out
     }
     #[inline(always)]
     unsafe fn store_columns(self, dst: *mut f32, ld: usize, live: usize, v: [__m512; 4]) {
@@ -176,6 +185,22 @@ impl Simd for Avx512 {
             }
         }
         op!(transpose(q))
+    }
+    #[inline(always)]
+    fn activate(self, activation: Activation, x: __m512) -> __m512 {
+        #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")]
+        fn outlined(s: Avx512, activation: Activation, x: __m512) -> __m512 {
+            activation::value(s, activation, x)
+        }
+        op!(outlined(self, activation, x))
+    }
+    #[inline(always)]
+    fn activation_slope(self, activation: Activation, y: __m512, g: __m512) -> __m512 {
+        #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")]
+        fn outlined(s: Avx512, activation: Activation, y: __m512, g: __m512) -> __m512 {
+            activation::slope(s, activation, y, g)
+        }
+        op!(outlined(self, activation, y, g))
     }
     #[inline(always)]
     unsafe fn matmul(self, job: &Matmul) {

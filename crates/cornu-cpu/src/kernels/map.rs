@@ -1,7 +1,7 @@
 //! Elementwise functions over slices, within 2 ulp.
 
 use super::{
-    activation::{self, Activation},
+    activation::Activation,
     simd::Simd,
     table::table,
     vector_math,
@@ -156,6 +156,6 @@ fn one<S: Simd>(s: S, f: Map, x: S::V) -> S::V {
             let h = s.mul(half, x);
             s.fma(h, t, h)
         }
-        Map::Activation(a) => activation::value(s, a, x),
+        Map::Activation(a) => s.activate(a, x),
     }
 }

@@ -279,8 +279,8 @@ unsafe fn panels<S: Simd, const PACKED: bool>(s: S, rows: usize, n: usize, block
         let left = n - j;
         let vectors = match rows {
             _ if left < 2 * l => 1,
-            1 | 2 if left >= 8 * l && S::LANES >= 16 => 8,
-            1..=4 if left >= 4 * l && S::LANES >= 16 => 4,
+            1 | 2 if !PACKED && left >= 8 * l && S::LANES >= 16 => 8,
+            1..=4 if !PACKED && left >= 4 * l && S::LANES >= 16 => 4,
             _ => 2,
         };
         let w = (vectors * l).min(left);
@@ -346,20 +346,17 @@ unsafe fn tile_of<S: Simd, const PACKED: bool>(s: S, rows: usize, vectors: usize
             // SAFETY: the caller's promise.
             unsafe {
                 match (rows, vectors) {
-                    (1, 8) if S::LANES >= 16 => registers::<S, 1, 8, PACKED, false>(s, tile),
-                    (2, 8) if S::LANES >= 16 => registers::<S, 2, 8, PACKED, false>(s, tile),
-                    (1, 4) if S::LANES >= 16 => registers::<S, 1, 4, PACKED, false>(s, tile),
-                    (2, 4) if S::LANES >= 16 => registers::<S, 2, 4, PACKED, false>(s, tile),
-                    (3, 4) if S::LANES >= 16 => registers::<S, 3, 4, PACKED, false>(s, tile),
-                    (4, 4) if S::LANES >= 16 => registers::<S, 4, 4, PACKED, false>(s, tile),
+                    (1, 8) if S::LANES >= 16 && !PACKED => registers::<S, 1, 8, false, false>(s, tile),
+                    (2, 8) if S::LANES >= 16 && !PACKED => registers::<S, 2, 8, false, false>(s, tile),
+                    (1, 4) if S::LANES >= 16 && !PACKED => registers::<S, 1, 4, false, false>(s, tile),
+                    (2, 4) if S::LANES >= 16 && !PACKED => registers::<S, 2, 4, false, false>(s, tile),
+                    (3, 4) if S::LANES >= 16 && !PACKED => registers::<S, 3, 4, false, false>(s, tile),
+                    (4, 4) if S::LANES >= 16 && !PACKED => registers::<S, 4, 4, false, false>(s, tile),
                     $(
                     ($h, 2) if $h <= S::TILE_ROWS => registers::<S, $h, 2, PACKED, false>(s, tile),
-                    ($h, 1) if $h <= S::TILE_ROWS && tile.width == S::LANES => {
-                        registers::<S, $h, 1, PACKED, false>(s, tile)
-                    }
                     ($h, 1) if $h <= S::TILE_ROWS => registers::<S, $h, 1, PACKED, true>(s, tile),
                     )*
-                    _ => {}
+                    _ => unreachable!("no tile of {rows} rows, {vectors} registers wide"),
                 }
             }
         };

@@ -18,10 +18,14 @@ mod simd;
 mod vector_math;
 
 pub mod activation;
+pub mod shape;
 mod matmul;
+mod lanes;
 mod sequence;
 
+pub mod gru;
 pub mod lstm;
+pub mod simple_rnn;
 pub mod map;
 
 mod portable;

@@ -1,6 +1,7 @@
 //! The tier that every CPU runs: arrays of four f32 and plain loops.
 
 use super::{
+    activation::{self, Activation},
     matmul::{self, Matmul},
     simd::Simd,
 };
@@ -142,8 +143,8 @@ impl Simd for Portable {
         )
     }
     #[inline(always)]
-    fn sum(self, a: V4) -> f32 {
-        (a[0] + a[2]) + (a[1] + a[3])
+    fn sums(self, v: [V4; 4]) -> [f32; 4] {
+        lanes!(i => (v[i][0] + v[i][2]) + (v[i][1] + v[i][3]))
     }
     #[inline(always)]
     unsafe fn store_columns(self, dst: *mut f32, ld: usize, live: usize, v: [V4; 4]) {
@@ -165,6 +166,15 @@ impl Simd for Portable {
         }
         v
     }
+    #[inline(never)]
+    fn activate(self, activation: Activation, x: V4) -> V4 {
+        activation::value(self, activation, x)
+    }
+    #[inline(never)]
+    fn activation_slope(self, activation: Activation, y: V4, g: V4) -> V4 {
+        activation::slope(self, activation, y, g)
+    }
+    #[inline(never)]
     unsafe fn matmul(self, job: &Matmul) {
         // SAFETY: the caller's promise.
         unsafe { matmul::run(self, job) }

@@ -160,9 +160,60 @@ impl Cell64 {
         })
     }
 
+    pub(crate) fn gru(&self, reset_after: bool) -> Run64 {
+        self.run(|this, x, before, masked, h, _| {
+            let u = this.units;
+            let [_, kernel, recurrent, bias, ..] = &this.arrays;
+            let mut z = if bias.is_empty() { vec![0.0; 3 * u] } else { bias[..3 * u].to_vec() };
+            accumulate(&mut z, x, kernel, 3 * u, 0);
+            let mut q = vec![0.0; 3 * u];
+            if reset_after {
+                if !bias.is_empty() {
+                    q.copy_from_slice(&bias[3 * u..]);
+                }
+                accumulate(&mut q, masked, recurrent, 3 * u, 0);
+            } else {
+                accumulate(&mut q[..2 * u], masked, recurrent, 3 * u, 0);
+            }
+            for j in 0..2 * u {
+                z[j] = activate(this.gate, z[j] + q[j]);
+            }
+            if reset_after {
+                for j in 0..u {
+                    z[2 * u + j] += z[u + j] * q[2 * u + j];
+                }
+            } else {
+                let reset: Vec<f64> = (0..u).map(|j| z[u + j] * masked[j]).collect();
+                accumulate(&mut z[2 * u..], &reset, recurrent, 3 * u, 2 * u);
+            }
+            for j in 0..u {
+                z[2 * u + j] = activate(this.main, z[2 * u + j]);
+                h[j] = z[j] * before[j] + (1.0 - z[j]) * z[2 * u + j];
+            }
+            if reset_after {
+                z.extend_from_slice(&q[2 * u..]);
+            }
+            z
+        })
+    }
+
+    pub(crate) fn simple_rnn(&self) -> Run64 {
+        self.run(|this, x, _, masked, h, _| {
+            let u = this.units;
+            let [_, kernel, recurrent, bias, ..] = &this.arrays;
+            let mut z = if bias.is_empty() { vec![0.0; u] } else { bias.clone() };
+            accumulate(&mut z, x, kernel, u, 0);
+            accumulate(&mut z, masked, recurrent, u, 0);
+            for j in 0..u {
+                h[j] = activate(this.main, z[j]);
+            }
+            vec![]
+        })
+    }
+
     /// The derivative of `loss` by element `i` of array `a`, by central differences.
     pub(crate) fn slope(&self, a: usize, i: usize, loss: impl Fn(&Cell64) -> f64) -> f64 {
-        const STEP: f64 = 1e-5;
+        const STEP: f64 = 1e-7;
         let mut moved = self.clone();
         moved.arrays[a][i] += STEP;
         let up = loss(&moved);

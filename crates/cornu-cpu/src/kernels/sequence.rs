@@ -118,79 +118,111 @@ pub(crate) unsafe fn right<S: Simd>(
     Right::Panels(panels)
 }
 
-/// The long products of a backward pass: `dW = x^T dz`, `dR = h^T dz`, `db = 1^T dz`, summed chunk by chunk.
-pub(crate) struct WeightGradients {
-    /// Columns of `dz`.
-    pub(crate) width: usize,
-    /// Columns of `x`.
-    pub(crate) features: usize,
-    /// Columns of `h`.
-    pub(crate) units: usize,
-    /// (F, width) or null.
-    pub(crate) dkernel: *mut f32,
-    /// (U, width) or null.
-    pub(crate) drecurrent: *mut f32,
-    /// (width) or null.
-    pub(crate) dbias: *mut f32,
-    /// `panels_len(chunk, width)`.
-    pub(crate) panels: *mut f32,
-    /// `left_len(chunk)`.
-    pub(crate) left: *mut f32,
-    /// Whether the gradients hold earlier chunks.
-    pub(crate) started: bool,
+/// One long product of a backward pass: `c (m, n) = [c +] a^T dz`, `a (rows, m)`.
+#[derive(Clone, Copy)]
+pub(crate) struct WeightGradient {
+    pub(crate) a: *const f32,
+    pub(crate) m: usize,
+    /// Not computed where null.
+    pub(crate) c: *mut f32,
 }
 
-/// Scratch of [`WeightGradients`].
-pub(crate) fn weight_gradients_scratch(width: usize, batch: usize) -> usize {
+/// Columns `0..n` of rows of `ld` elements: the gradients of a chunk's pre-activations.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows {
+    pub(crate) ptr: *const f32,
+    pub(crate) rows: usize,
+    pub(crate) n: usize,
+    pub(crate) ld: usize,
+}
+
+/// Scratch of the long products, and whether the gradients hold earlier chunks.
+#[derive(Clone, Copy)]
+pub(crate) struct LongProducts {
+    /// `panels_len(chunk, n)`
+    pub(crate) panels: *mut f32,
+    /// `left_len(chunk)`
+    pub(crate) left: *mut f32,
+    /// Elements between rows of every `c`.
+    pub(crate) ldc: usize,
+    pub(crate) add: bool,
+}
+
+/// Scratch of [`LongProducts`] for gradients of `width` columns, and of every product of a step.
+pub(crate) fn long_products_scratch(width: usize, batch: usize) -> usize {
     part_len(panels_len(chunk_rows(batch), width)) + part_len(left_len(chunk_rows(batch).max(width)))
 }
 
-impl WeightGradients {
-    /// Adds `rows` rows: `x (rows, F)`, `h (rows, U)`, `dz (rows, width)`; `hdz` stands for `dz` beside `h`.
-    #[inline(always)]
-    pub(crate) unsafe fn add<S: Simd>(&mut self, s: S, rows: usize, x: *const f32, h: *const f32, dz: *const f32) {
-        let start = if self.started { Start::Sum } else { Start::Zero };
-        if self.dkernel.is_null() && self.drecurrent.is_null() && self.dbias.is_null() {
-            return;
+impl LongProducts {
+    pub(crate) fn new(parts: &mut Scratch, width: usize, batch: usize) -> Self {
+        LongProducts {
+            panels: parts.take(panels_len(chunk_rows(batch), width)),
+            left: parts.take(left_len(chunk_rows(batch).max(width))),
+            ldc: width,
+            add: false,
         }
-        // SAFETY: shapes as stated on the fields and arguments.
-        unsafe {
-            if !(self.dkernel.is_null() && self.drecurrent.is_null()) {
-                matmul::pack(s, rows, self.width, View::rows(dz, self.width), self.panels);
-            }
-            for (a, m, c) in [(x, self.features, self.dkernel), (h, self.units, self.drecurrent)] {
-                if !c.is_null() {
-                    s.matmul(&Matmul {
-                        m,
-                        n: self.width,
-                        k: rows,
-                        a: View::rows(a, m).t(),
-                        b: Right::Panels(self.panels),
-                        c,
-                        ldc: self.width,
-                        start,
-                        left: self.left,
-                    });
-                }
-            }
-            if !self.dbias.is_null() {
-                column_sums(s, rows, self.width, dz, self.width, self.dbias, self.started);
-            }
-        }
-        self.started = true;
     }
 
-    /// Zeros what no row was added to.
-    pub(crate) unsafe fn finish(&self) {
-        if self.started {
+    /// The products of one `dz`, packed once.
+    #[inline(always)]
+    pub(crate) unsafe fn weights<S: Simd>(&self, s: S, dz: Rows, products: &[WeightGradient]) {
+        if products.iter().all(|p| p.c.is_null()) {
             return;
         }
-        for (c, m) in [(self.dkernel, self.features), (self.drecurrent, self.units), (self.dbias, 1)] {
-            if !c.is_null() {
-                // SAFETY: (m, width) elements.
-                unsafe { core::ptr::write_bytes(c, 0, m * self.width) };
+        // SAFETY: shapes as stated on the types.
+        unsafe {
+            matmul::pack(s, dz.rows, dz.n, View::rows(dz.ptr, dz.ld), self.panels);
+            for p in products.iter().filter(|p| !p.c.is_null()) {
+                s.matmul(&Matmul {
+                    m: p.m,
+                    n: dz.n,
+                    k: dz.rows,
+                    a: View::rows(p.a, p.m).t(),
+                    b: Right::Panels(self.panels),
+                    c: p.c,
+                    ldc: self.ldc,
+                    start: if self.add { Start::Sum } else { Start::Zero },
+                    left: self.left,
+                });
             }
         }
+    }
+
+    /// `sums (n) = [sums +] 1^T dz`, unless null.
+    #[inline(always)]
+    pub(crate) unsafe fn bias<S: Simd>(&self, s: S, dz: Rows, sums: *mut f32) {
+        if !sums.is_null() {
+            // SAFETY: shapes as stated on the types.
+            unsafe { column_sums(s, dz.rows, dz.n, dz.ptr, dz.ld, sums, self.add) };
+        }
+    }
+
+    /// `dx (rows, f) = dz kernel^T`, unless null.
+    #[inline(always)]
+    pub(crate) unsafe fn inputs<S: Simd>(&self, s: S, dz: Rows, kernel: Right, dx: *mut f32, f: usize) {
+        if !dx.is_null() {
+            // SAFETY: shapes as stated on the types.
+            unsafe {
+                s.matmul(&Matmul {
+                    m: dz.rows,
+                    n: f,
+                    k: dz.n,
+                    a: View::rows(dz.ptr, dz.ld),
+                    b: kernel,
+                    c: dx,
+                    ldc: f,
+                    start: Start::Zero,
+                    left: self.left,
+                });
+            }
+        }
+    }
+}
+
+/// Zeros a gradient that no row contributed to.
+pub(crate) fn zero(gradient: &mut Option<&mut [f32]>, len: usize) {
+    if let Some(gradient) = gradient {
+        gradient[..len].fill(0.0);
     }
 }
 
@@ -269,16 +301,23 @@ pub(crate) unsafe fn previous_rows<S: Simd>(
 #[inline(always)]
 pub(crate) unsafe fn product<S: Simd>(s: S, n: usize, a: *const f32, b: *const f32, out: *mut f32) {
     let mut i = 0;
-    // SAFETY: whole registers below n, then the masked rest.
-    unsafe {
-        while i + S::LANES <= n {
-            s.store(out.add(i), s.mul(s.load(a.add(i)), s.load(b.add(i))));
-            i += S::LANES;
-        }
-        if i < n {
-            let m = s.mask(n - i);
-            s.store_masked(out.add(i), m, s.mul(s.load_masked(a.add(i), m), s.load_masked(b.add(i), m)));
-        }
+    while i < n {
+        let lanes = Lanes::at(s, i, n);
+        // SAFETY: registers below n, the last one masked.
+        unsafe { lanes.store(s, out.add(i), s.mul(lanes.load(s, a.add(i)), lanes.load(s, b.add(i)))) };
+        i += S::LANES;
+    }
+}
+
+/// `out += a`, elementwise.
+#[inline(always)]
+pub(crate) unsafe fn sum<S: Simd>(s: S, n: usize, a: *const f32, out: *mut f32) {
+    let mut i = 0;
+    while i < n {
+        let lanes = Lanes::at(s, i, n);
+        // SAFETY: registers below n, the last one masked.
+        unsafe { lanes.store(s, out.add(i), s.add(lanes.load(s, out.add(i)), lanes.load(s, a.add(i)))) };
+        i += S::LANES;
     }
 }
 

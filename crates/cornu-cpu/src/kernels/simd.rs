@@ -3,7 +3,7 @@
 //! Kernels are `#[inline(always)]` functions generic over `S: Simd`; a tier instantiates them inside functions
 //! that carry its `#[target_feature]`, so one source serves every instruction set.
 
-use super::matmul::Matmul;
+use super::{activation::Activation, matmul::Matmul};
 
 /// A tier's vector registers of `LANES` f32 and what can be done with them.
 ///
@@ -65,8 +65,8 @@ pub(crate) trait Simd: Copy {
     fn select_lt(self, a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V;
     /// `(e, m)` with `a = m * 2^e`, `1 <= m < 2`, for normal positive `a`.
     fn split_exponent(self, a: Self::V) -> (Self::V, Self::V);
-    /// The sum of the lanes.
-    fn sum(self, a: Self::V) -> f32;
+    /// The sum of the lanes of each.
+    fn sums(self, v: [Self::V; 4]) -> [f32; 4];
 
     /// Writes lane `r` of `v[j]` to `dst[r * ld + j]` for `r < live`: four columns of `live` rows.
     /// # Safety
@@ -76,6 +76,11 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// `src` is readable for those elements.
     unsafe fn load_columns(self, src: *const f32, ld: usize, live: usize) -> [Self::V; 4];
+
+    /// An activation looked up at run time, out of line.
+    fn activate(self, activation: Activation, x: Self::V) -> Self::V;
+    /// `g` times the activation's derivative where its value is `y`, out of line.
+    fn activation_slope(self, activation: Activation, y: Self::V, g: Self::V) -> Self::V;
 
     /// Runs a matrix product, out of line.
     /// # Safety

@@ -7,8 +7,10 @@ use slots::*;
 pub(crate) mod slots {
     pub(crate) use super::Table;
     pub(crate) use crate::kernels::{
+        gru::{self, GruBackward, GruForward, GruGradients, GruOutputs},
         lstm::{self, LstmBackward, LstmForward, LstmGradients, LstmOutputs},
         map::{self, Map},
+        simple_rnn::{self, SimpleRnnBackward, SimpleRnnForward, SimpleRnnGradients, SimpleRnnOutputs},
     };
 }
 
@@ -17,6 +19,10 @@ pub(crate) struct Table {
     pub(crate) map: unsafe fn(Map, &[f32], &mut [f32]),
     pub(crate) lstm_forward: unsafe fn(&LstmForward<'_>, &mut LstmOutputs<'_>, &mut [f32]),
     pub(crate) lstm_backward: unsafe fn(&LstmBackward<'_>, &mut LstmGradients<'_>, &mut [f32]),
+    pub(crate) gru_forward: unsafe fn(&GruForward<'_>, &mut GruOutputs<'_>, &mut [f32]),
+    pub(crate) gru_backward: unsafe fn(&GruBackward<'_>, &mut GruGradients<'_>, &mut [f32]),
+    pub(crate) simple_rnn_forward: unsafe fn(&SimpleRnnForward<'_>, &mut SimpleRnnOutputs<'_>, &mut [f32]),
+    pub(crate) simple_rnn_backward: unsafe fn(&SimpleRnnBackward<'_>, &mut SimpleRnnGradients<'_>, &mut [f32]),
 }
 
 static PORTABLE: Table = super::portable::TABLE;
@@ -62,7 +68,35 @@ macro_rules! tier {
                 // SAFETY: the probe found the tier; the rest is the caller's promise.
                 unsafe { lstm::backward($simd::new_unchecked(), args, out, scratch) }
             }
-            Table { map, lstm_forward, lstm_backward }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn gru_forward(args: &GruForward<'_>, out: &mut GruOutputs<'_>, scratch: &mut [f32]) {
+                // SAFETY: the probe found the tier; the rest is the caller's promise.
+                unsafe { gru::forward($simd::new_unchecked(), args, out, scratch) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn gru_backward(args: &GruBackward<'_>, out: &mut GruGradients<'_>, scratch: &mut [f32]) {
+                // SAFETY: the probe found the tier; the rest is the caller's promise.
+                unsafe { gru::backward($simd::new_unchecked(), args, out, scratch) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn simple_rnn_forward(args: &SimpleRnnForward<'_>, out: &mut SimpleRnnOutputs<'_>, scratch: &mut [f32]) {
+                // SAFETY: the probe found the tier; the rest is the caller's promise.
+                unsafe { simple_rnn::forward($simd::new_unchecked(), args, out, scratch) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn simple_rnn_backward(args: &SimpleRnnBackward<'_>, out: &mut SimpleRnnGradients<'_>, scratch: &mut [f32]) {
+                // SAFETY: the probe found the tier; the rest is the caller's promise.
+                unsafe { simple_rnn::backward($simd::new_unchecked(), args, out, scratch) }
+            }
+            Table {
+                map,
+                lstm_forward,
+                lstm_backward,
+                gru_forward,
+                gru_backward,
+                simple_rnn_forward,
+                simple_rnn_backward,
+            }
         };
     };
 }

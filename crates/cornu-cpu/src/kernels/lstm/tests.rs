@@ -8,7 +8,7 @@ use crate::kernels::{
 };
 
 struct Case {
-    shape: LstmShape,
+    shape: CellShape,
     pair: (Activation, Activation),
     arrays: [Vec<f32>; 6],
     mask: Option<Vec<f32>>,
@@ -16,8 +16,8 @@ struct Case {
 }
 
 impl Case {
-    fn new(rng: &mut Rng, shape: LstmShape, steps: usize) -> Case {
-        let LstmShape { features: f, units: u, batch: b } = shape;
+    fn new(rng: &mut Rng, shape: CellShape, steps: usize) -> Case {
+        let CellShape { features: f, units: u, batch: b } = shape;
         let batch_sizes = rng.batch_sizes(b, steps);
         let n = rows_of(&batch_sizes);
         let scale = 1.5 / (u as f32).sqrt();
@@ -73,7 +73,7 @@ type Run = [Vec<f32>; 5];
 const GUARD: f32 = 77.0;
 
 fn run(isa: Isa, case: &Case, training: bool) -> Run {
-    let LstmShape { units: u, batch: b, .. } = case.shape;
+    let CellShape { units: u, batch: b, .. } = case.shape;
     let n = rows_of(&case.batch_sizes);
     let mut run = [(n + 1) * u, (n + 1) * u, (n + 1) * 4 * u, b * u, b * u].map(|len| vec![GUARD; len]);
     let mut scratch = vec![f32::NAN; lstm_forward_scratch(case.shape)];
@@ -88,18 +88,18 @@ fn run(isa: Isa, case: &Case, training: bool) -> Run {
     run
 }
 
-fn shapes(rng: &mut Rng) -> Vec<(LstmShape, usize)> {
+fn shapes(rng: &mut Rng) -> Vec<(CellShape, usize)> {
     let mut all = vec![];
     for units in (1..20).chain([24, 31, 32, 33, 40, 47, 48, 64, 65, 70]) {
-        let shape = LstmShape { features: 1 + rng.below(40), units, batch: 1 + rng.below(33) };
+        let shape = CellShape { features: 1 + rng.below(40), units, batch: 1 + rng.below(33) };
         all.push((shape, 1 + rng.below(6)));
     }
     for units in [3, 5, 8, 64] {
-        all.push((LstmShape { features: 1, units, batch: 10 }, 4));
-        all.push((LstmShape { features: units, units: 4, batch: 1 }, 3));
+        all.push((CellShape { features: 1, units, batch: 10 }, 4));
+        all.push((CellShape { features: units, units: 4, batch: 1 }, 3));
     }
-    all.push((LstmShape { features: 5, units: 9, batch: 33 }, 40));
-    all.push((LstmShape { features: 33, units: 66, batch: 17 }, 70));
+    all.push((CellShape { features: 5, units: 9, batch: 33 }, 40));
+    all.push((CellShape { features: 33, units: 66, batch: 17 }, 70));
     all
 }
 
@@ -136,7 +136,7 @@ fn every_activation_is_the_f64_loops() {
     for (name, main) in Activation::ALL {
         for gate in [Activation::Sigmoid, Activation::HardSigmoid, main] {
             for units in [3, 37] {
-                let shape = LstmShape { features: 3, units, batch: 5 };
+                let shape = CellShape { features: 3, units, batch: 5 };
                 // Exponentials of exponentials leave f32's range after one step.
                 let steps = if main == Activation::Exponential { 1 } else { 3 };
                 let mut case = Case::new(&mut rng, shape, steps);
@@ -168,7 +168,7 @@ fn backward_is_the_finite_differences() {
 }
 
 fn check_gradients(isa: Isa, case: &Case, forward: &Run, rng: &mut Rng, samples: usize) {
-    let LstmShape { features: f, units: u, batch: b } = case.shape;
+    let CellShape { features: f, units: u, batch: b } = case.shape;
     let n = rows_of(&case.batch_sizes);
     let given = [rng.values(n * u, 1.0), rng.values(b * u, 1.0), rng.values(b * u, 1.0)];
     let with = [rng.below(4) > 0, rng.below(3) > 0, rng.below(3) > 0];
@@ -232,7 +232,7 @@ fn a_row_has_the_same_bits_in_every_batch() {
     for units in [1, 4, 5, 7, 8, 16, 17, 32, 33, 64, 128] {
         for features in [1, 3, 20, 130] {
             let (batch, steps) = (64, 3);
-            let shape = LstmShape { features, units, batch };
+            let shape = CellShape { features, units, batch };
             let mut case = Case::new(&mut rng, shape, steps);
             case.batch_sizes = vec![batch as i32; steps];
             case.arrays[0] = rng.values(steps * batch * features, 1.0);
@@ -244,7 +244,7 @@ fn a_row_has_the_same_bits_in_every_batch() {
                     };
                     let [x, kernel, recurrent, bias, h0, c0] = &case.arrays;
                     let part = Case {
-                        shape: LstmShape { batch: count, ..shape },
+                        shape: CellShape { batch: count, ..shape },
                         pair: case.pair,
                         arrays: [
                             rows(x, features, steps),

@@ -1,0 +1,277 @@
+//! The backward pass of a GRU: gate gradients step by step, weight gradients chunk by chunk.
+
+use super::{GruBackward, GruGradients, bias_len, gru_gates_width};
+use crate::kernels::{
+    activation::{Activation, AnyPair, Pair, TanhSigmoid},
+    matmul::{Matmul, Right, Start, View, panels_len},
+    sequence::*,
+    shape::CellShape,
+    simd::Simd,
+};
+
+/// # Safety
+/// The lengths that `gru_backward` checks.
+#[inline(always)]
+pub(crate) unsafe fn backward<S: Simd>(s: S, args: &GruBackward<'_>, out: &mut GruGradients<'_>, scratch: &mut [f32]) {
+    let (main, gate) = (args.forward.activation, args.forward.recurrent_activation);
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (main, gate) == (Activation::Tanh, Activation::Sigmoid) {
+            backward_with(s, TanhSigmoid, args, out, scratch);
+        } else {
+            backward_with(s, AnyPair { main, gate }, args, out, scratch);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn backward_with<S: Simd, P: Pair>(
+    s: S,
+    pair: P,
+    args: &GruBackward<'_>,
+    out: &mut GruGradients<'_>,
+    scratch: &mut [f32],
+) {
+    let forward = &args.forward;
+    let after = forward.reset_after;
+    let CellShape { features: f, units: u, batch } = forward.shape;
+    let sizes = forward.batch_sizes;
+    let width = gru_gates_width(u, after);
+    let n = rows_of(sizes);
+    let mut parts = Scratch::new(scratch);
+    let panels = [parts.take(panels_len(3 * u, u)), parts.take(panels_len(3 * u, u))];
+    let kernel_panels = parts.take(panels_len(3 * u, f));
+    let dh = parts.take(batch * u);
+    let dreset = parts.take(batch * u);
+    let dmasked = parts.take(batch * u);
+    let dx_chunk = parts.take(chunk_rows(batch) * 3 * u);
+    let dq_chunk = parts.take(chunk_rows(batch) * 3 * u);
+    let before = parts.take(chunk_rows(batch) * u);
+    let reset = parts.take(chunk_rows(batch) * u);
+    let mut long = LongProducts::new(&mut parts, 3 * u, batch);
+    let left = long.left;
+    let (dkernel, drecurrent) = (or_null_mut(&mut out.dkernel), or_null_mut(&mut out.drecurrent));
+    let (dx, dbias) = (or_null_mut(&mut out.dx), or_null_mut(&mut out.dbias));
+    let dh_out = or_null(args.dh);
+    let mask = or_null(forward.recurrent_mask);
+    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
+    unsafe {
+        // A row's gradient waits here, untouched, until the step at which its sequence ends.
+        match args.dh_last {
+            Some(last) => core::ptr::copy_nonoverlapping(last.as_ptr(), dh, batch * u),
+            None => core::ptr::write_bytes(dh, 0, batch * u),
+        }
+        if n > 0 && u > 0 {
+            let r = forward.recurrent.as_ptr();
+            let depth = if after { 3 * u } else { 2 * u };
+            let recurrent = right(s, depth, u, View::rows(r, 3 * u).t(), n, panels[0]);
+            let candidate = if after {
+                recurrent
+            } else {
+                right(s, u, u, View::rows(r.add(2 * u), 3 * u).t(), n, panels[1])
+            };
+            let kernel = if dx.is_null() {
+                Right::Panels(kernel_panels)
+            } else {
+                right(s, 3 * u, f, View::rows(forward.kernel.as_ptr(), 3 * u).t(), n, kernel_panels)
+            };
+            let product_of = |m: usize, a: *const f32, k: usize, b: Right, c: *mut f32, start: Start| {
+                s.matmul(&Matmul { m, n: u, k, a: View::rows(a, 3 * u), b, c, ldc: u, start, left });
+            };
+            let (mut t, mut end) = (sizes.len(), n);
+            while t > 0 {
+                let chunk = chunk_until(sizes, t, end);
+                previous_rows(s, sizes, chunk, u, args.h.as_ptr(), forward.h0.as_ptr(), mask, before);
+                let mut row = end;
+                while t > chunk.t0 {
+                    t -= 1;
+                    let b = live(sizes, t);
+                    row -= b;
+                    let at = row - chunk.row0;
+                    let step = Step {
+                        rows: b,
+                        units: u,
+                        width,
+                        gates: args.gates.as_ptr().add(row * width),
+                        h_before: if t == 0 {
+                            forward.h0.as_ptr()
+                        } else {
+                            args.h.as_ptr().add((row - live(sizes, t - 1)) * u)
+                        },
+                        dh_out: if dh_out.is_null() { dh_out } else { dh_out.add(row * u) },
+                        dh,
+                        dx: dx_chunk.add(at * 3 * u),
+                        dq: dq_chunk.add(at * 3 * u),
+                    };
+                    // The part of dh_{t-1} that came through h' gathers here.
+                    let through = if mask.is_null() { dh } else { dmasked };
+                    if after {
+                        cells_reset_after(s, pair, &step);
+                        let start = if mask.is_null() { Start::Sum } else { Start::Zero };
+                        product_of(b, step.dq, 3 * u, recurrent, through, start);
+                    } else {
+                        cells_reset_before(s, pair, &step);
+                        product_of(b, step.dx.add(2 * u), u, candidate, dreset, Start::Zero);
+                        let (before, reset) = (before.add(at * u), reset.add(at * u));
+                        gates_reset_before(s, pair, &step, dreset, before, reset, through, mask.is_null());
+                        product_of(b, step.dx, 2 * u, recurrent, through, Start::Sum);
+                    }
+                    if !mask.is_null() {
+                        product(s, b * u, dmasked, mask, dmasked);
+                        sum(s, b * u, dmasked, dh);
+                    }
+                }
+                let whole = Rows { ptr: dx_chunk, rows: chunk.rows, n: 3 * u, ld: 3 * u };
+                let x = forward.x.as_ptr().add(chunk.row0 * f);
+                if after {
+                    let inner = Rows { ptr: dq_chunk, ..whole };
+                    long.weights(s, whole, &[WeightGradient { a: x, m: f, c: dkernel }]);
+                    long.weights(s, inner, &[WeightGradient { a: before, m: u, c: drecurrent }]);
+                    if !dbias.is_null() {
+                        long.bias(s, inner, dbias.add(3 * u));
+                    }
+                } else {
+                    let parts = [
+                        (Rows { n: 2 * u, ..whole }, before, 0),
+                        (Rows { ptr: dx_chunk.add(2 * u), n: u, ..whole }, reset, 2 * u),
+                    ];
+                    for (dz, h, column) in parts {
+                        let of = |c: *mut f32| if c.is_null() { c } else { c.add(column) };
+                        let products = [
+                            WeightGradient { a: x, m: f, c: of(dkernel) },
+                            WeightGradient { a: h, m: u, c: of(drecurrent) },
+                        ];
+                        long.weights(s, dz, &products);
+                    }
+                }
+                long.bias(s, whole, dbias);
+                if !dx.is_null() {
+                    long.inputs(s, whole, kernel, dx.add(chunk.row0 * f), f);
+                }
+                long.add = true;
+                end = chunk.row0;
+            }
+        }
+        if let Some(dh0) = &mut out.dh0 {
+            core::ptr::copy_nonoverlapping(dh, dh0.as_mut_ptr(), batch * u);
+        }
+    }
+    if !long.add {
+        zero(&mut out.dkernel, f * 3 * u);
+        zero(&mut out.drecurrent, u * 3 * u);
+        zero(&mut out.dbias, bias_len(forward));
+    }
+}
+
+/// One timestep.
+struct Step {
+    rows: usize,
+    units: usize,
+    /// Columns of `gates`.
+    width: usize,
+    gates: *const f32,
+    h_before: *const f32,
+    dh_out: *const f32,
+    dh: *mut f32,
+    /// (rows, 3U): gradients of the pre-activations.
+    dx: *mut f32,
+    /// (rows, 3U): gradients of the recurrent product, with `reset_after`.
+    dq: *mut f32,
+}
+
+/// Gradients of z and of the candidate's pre-activation, where gate values and states are given;
+/// `dh` becomes the part of `dh_{t-1}` that z let through.
+#[inline(always)]
+unsafe fn mixed<S: Simd, P: Pair>(s: S, pair: P, step: &Step, row: usize, j: usize, lanes: Lanes<S>) -> [S::V; 2] {
+    let u = step.units;
+    let at = row * u + j;
+    // SAFETY: row below `rows`, lanes j.. below U of each gate.
+    unsafe {
+        let gates = step.gates.add(row * step.width + j);
+        let (z, g) = (lanes.load(s, gates), lanes.load(s, gates.add(2 * u)));
+        let mut dh = lanes.load(s, step.dh.add(at));
+        if !step.dh_out.is_null() {
+            dh = s.add(dh, lanes.load(s, step.dh_out.add(at)));
+        }
+        lanes.store(s, step.dh.add(at), s.mul(dh, z));
+        let dz = s.mul(dh, s.sub(lanes.load(s, step.h_before.add(at)), g));
+        [pair.gate_slope(s, z, dz), pair.main_slope(s, g, s.fnma(dh, z, dh))]
+    }
+}
+
+#[inline(always)]
+unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
+    let u = step.units;
+    for row in 0..step.rows {
+        let mut j = 0;
+        while j < u {
+            let lanes = Lanes::at(s, j, u);
+            // SAFETY: row below `rows`, lanes j.. below U of each gate.
+            unsafe {
+                let [dz, dg] = mixed(s, pair, step, row, j, lanes);
+                let gates = step.gates.add(row * step.width + j);
+                let (r, inner) = (lanes.load(s, gates.add(u)), lanes.load(s, gates.add(3 * u)));
+                let dr = pair.gate_slope(s, r, s.mul(dg, inner));
+                let (dx, dq) = (step.dx.add(row * 3 * u + j), step.dq.add(row * 3 * u + j));
+                for (i, x, q) in [(0, dz, dz), (u, dr, dr), (2 * u, dg, s.mul(dg, r))] {
+                    lanes.store(s, dx.add(i), x);
+                    lanes.store(s, dq.add(i), q);
+                }
+            }
+            j += S::LANES;
+        }
+    }
+}
+
+/// Gradients of z and the candidate; r's follows behind the product.
+#[inline(always)]
+unsafe fn cells_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
+    let u = step.units;
+    for row in 0..step.rows {
+        let mut j = 0;
+        while j < u {
+            let lanes = Lanes::at(s, j, u);
+            // SAFETY: row below `rows`, lanes j.. below U of each gate.
+            unsafe {
+                let [dz, dg] = mixed(s, pair, step, row, j, lanes);
+                let dx = step.dx.add(row * 3 * u + j);
+                lanes.store(s, dx, dz);
+                lanes.store(s, dx.add(2 * u), dg);
+            }
+            j += S::LANES;
+        }
+    }
+}
+
+/// From `dreset`, the gradient of `r h'`: r's own, and what goes `through` to h'; `r h'` itself to `reset`.
+#[inline(always)]
+unsafe fn gates_reset_before<S: Simd, P: Pair>(
+    s: S,
+    pair: P,
+    step: &Step,
+    dreset: *const f32,
+    before: *const f32,
+    reset: *mut f32,
+    through: *mut f32,
+    add: bool,
+) {
+    let u = step.units;
+    for row in 0..step.rows {
+        let mut j = 0;
+        while j < u {
+            let lanes = Lanes::at(s, j, u);
+            let at = row * u + j;
+            // SAFETY: row below `rows`, lanes j.. below U of each gate.
+            unsafe {
+                let r = lanes.load(s, step.gates.add(row * step.width + j + u));
+                let h = lanes.load(s, before.add(at));
+                let d = lanes.load(s, dreset.add(at));
+                lanes.store(s, step.dx.add(row * 3 * u + j + u), pair.gate_slope(s, r, s.mul(d, h)));
+                lanes.store(s, reset.add(at), s.mul(r, h));
+                let base = if add { lanes.load(s, through.add(at)) } else { s.splat(0.0) };
+                lanes.store(s, through.add(at), s.fma(d, r, base));
+            }
+            j += S::LANES;
+        }
+    }
+}

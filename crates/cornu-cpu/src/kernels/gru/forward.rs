@@ -1,0 +1,205 @@
+//! The forward pass of a GRU: projection in chunks, then a product or two and the gates at each step.
+
+use super::{GruForward, GruOutputs, gru_gates_width};
+use crate::kernels::{
+    activation::{Activation, AnyPair, Pair, TanhSigmoid},
+    matmul::{Matmul, Right, Start, View, left_len, panels_len},
+    sequence::*,
+    shape::CellShape,
+    simd::Simd,
+};
+
+/// # Safety
+/// The lengths that `gru_forward` checks.
+#[inline(always)]
+pub(crate) unsafe fn forward<S: Simd>(s: S, args: &GruForward<'_>, out: &mut GruOutputs<'_>, scratch: &mut [f32]) {
+    let (main, gate) = (args.activation, args.recurrent_activation);
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (main, gate) == (Activation::Tanh, Activation::Sigmoid) {
+            forward_with(s, TanhSigmoid, args, out, scratch);
+        } else {
+            forward_with(s, AnyPair { main, gate }, args, out, scratch);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn forward_with<S: Simd, P: Pair>(
+    s: S,
+    pair: P,
+    args: &GruForward<'_>,
+    out: &mut GruOutputs<'_>,
+    scratch: &mut [f32],
+) {
+    let CellShape { features: f, units: u, batch } = args.shape;
+    let sizes = args.batch_sizes;
+    out.h_last[..batch * u].copy_from_slice(&args.h0[..batch * u]);
+    let n = rows_of(sizes);
+    if n == 0 || u == 0 {
+        return;
+    }
+    let width = gru_gates_width(u, args.reset_after);
+    let mut parts = Scratch::new(scratch);
+    let panels = [parts.take(panels_len(u, 3 * u)), parts.take(panels_len(u, 3 * u))];
+    let kernel_panels = parts.take(panels_len(f, 3 * u));
+    let left = parts.take(left_len(u.max(f)));
+    let masked = parts.take(batch * u);
+    let q = parts.take(batch * 3 * u);
+    let z_chunk = parts.take(chunk_rows(batch) * 4 * u);
+    let h_out = or_null_mut(&mut out.h);
+    let gates = or_null_mut(&mut out.gates);
+    let mask = or_null(args.recurrent_mask);
+    let h = out.h_last.as_mut_ptr();
+    let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr()));
+    let repeated = if live(sizes, 0) > 2 { n } else { 0 };
+    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
+    unsafe {
+        let r = args.recurrent.as_ptr();
+        // All columns at once, or those of z and r apart from those of the candidate.
+        let columns = if args.reset_after { 3 * u } else { 2 * u };
+        let recurrent = right(s, u, columns, View::rows(r, 3 * u), repeated, panels[0]);
+        let candidate = if args.reset_after {
+            recurrent
+        } else {
+            right(s, u, u, View::rows(r.add(2 * u), 3 * u), repeated, panels[1])
+        };
+        let kernel = right(s, f, 3 * u, View::rows(args.kernel.as_ptr(), 3 * u), n, kernel_panels);
+        let product_of = |m: usize, a: *const f32, b: Right, columns: usize, c: *mut f32, ldc: usize, start: Start| {
+            s.matmul(&Matmul { m, n: columns, k: u, a: View::rows(a, u), b, c, ldc, start, left });
+        };
+        let (mut t, mut row) = (0, 0);
+        while t < sizes.len() {
+            let chunk = chunk_from(sizes, t, row);
+            let mut z = if gates.is_null() { z_chunk } else { gates.add(row * width) };
+            let x = View::rows(args.x.as_ptr().add(row * f), f);
+            s.matmul(&Matmul { m: chunk.rows, n: 3 * u, k: f, a: x, b: kernel, c: z, ldc: width, start, left });
+            while t < chunk.t1 {
+                let b = live(sizes, t);
+                let mut before = h.cast_const();
+                if !mask.is_null() {
+                    product(s, b * u, h, mask, masked);
+                    before = masked;
+                }
+                let h_out = if h_out.is_null() { h_out } else { h_out.add(row * u) };
+                let step = Step { rows: b, units: u, width, z, q, h, h_out, keep: !gates.is_null() };
+                if args.reset_after {
+                    let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr().add(3 * u)));
+                    product_of(b, before, recurrent, 3 * u, q, 3 * u, start);
+                    cells_reset_after(s, pair, step);
+                } else {
+                    product_of(b, before, recurrent, 2 * u, z, width, Start::Sum);
+                    gates_reset_before(s, pair, &step, before);
+                    product_of(b, q, candidate, u, z.add(2 * u), width, Start::Sum);
+                    cells_reset_before(s, pair, step);
+                }
+                z = z.add(b * width);
+                row += b;
+                t += 1;
+            }
+        }
+    }
+}
+
+/// One timestep.
+struct Step {
+    rows: usize,
+    units: usize,
+    /// Columns of `z`.
+    width: usize,
+    /// The projected inputs, turned to gates in place.
+    z: *mut f32,
+    /// The recurrent product (rows, 3U), or `r h'` (rows, U).
+    q: *mut f32,
+    h: *mut f32,
+    h_out: *mut f32,
+    keep: bool,
+}
+
+/// `z h + (1 - z) g`.
+#[inline(always)]
+fn mix<S: Simd>(s: S, z: S::V, h: S::V, g: S::V) -> S::V {
+    s.fma(z, s.sub(h, g), g)
+}
+
+#[inline(always)]
+unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: Step) {
+    let u = step.units;
+    for row in 0..step.rows {
+        let mut j = 0;
+        while j < u {
+            let lanes = Lanes::at(s, j, u);
+            // SAFETY: row below `rows`, lanes j.. below U of each gate.
+            unsafe {
+                let x = step.z.add(row * step.width + j);
+                let q = step.q.add(row * 3 * u + j);
+                let z = pair.gate(s, s.add(lanes.load(s, x), lanes.load(s, q)));
+                let r = pair.gate(s, s.add(lanes.load(s, x.add(u)), lanes.load(s, q.add(u))));
+                let inner = lanes.load(s, q.add(2 * u));
+                let g = pair.main(s, s.fma(r, inner, lanes.load(s, x.add(2 * u))));
+                let p = step.h.add(row * u + j);
+                let h = mix(s, z, lanes.load(s, p), g);
+                lanes.store(s, p, h);
+                if step.keep {
+                    lanes.store(s, x, z);
+                    lanes.store(s, x.add(u), r);
+                    lanes.store(s, x.add(2 * u), g);
+                    lanes.store(s, x.add(3 * u), inner);
+                }
+                if !step.h_out.is_null() {
+                    lanes.store(s, step.h_out.add(row * u + j), h);
+                }
+            }
+            j += S::LANES;
+        }
+    }
+}
+
+/// z and r activated in place, `r h'` to `q`.
+#[inline(always)]
+unsafe fn gates_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step, before: *const f32) {
+    let u = step.units;
+    for row in 0..step.rows {
+        let mut j = 0;
+        while j < u {
+            let lanes = Lanes::at(s, j, u);
+            // SAFETY: row below `rows`, lanes j.. below U of each gate.
+            unsafe {
+                let x = step.z.add(row * step.width + j);
+                let z = pair.gate(s, lanes.load(s, x));
+                let r = pair.gate(s, lanes.load(s, x.add(u)));
+                lanes.store(s, x, z);
+                lanes.store(s, x.add(u), r);
+                let at = row * u + j;
+                lanes.store(s, step.q.add(at), s.mul(r, lanes.load(s, before.add(at))));
+            }
+            j += S::LANES;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn cells_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: Step) {
+    let u = step.units;
+    for row in 0..step.rows {
+        let mut j = 0;
+        while j < u {
+            let lanes = Lanes::at(s, j, u);
+            // SAFETY: row below `rows`, lanes j.. below U of each gate.
+            unsafe {
+                let x = step.z.add(row * step.width + j);
+                let g = pair.main(s, lanes.load(s, x.add(2 * u)));
+                let p = step.h.add(row * u + j);
+                let h = mix(s, lanes.load(s, x), lanes.load(s, p), g);
+                lanes.store(s, p, h);
+                if step.keep {
+                    lanes.store(s, x.add(2 * u), g);
+                }
+                if !step.h_out.is_null() {
+                    lanes.store(s, step.h_out.add(row * u + j), h);
+                }
+            }
+            j += S::LANES;
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The backward pass of an LSTM: gate gradients step by step, weight gradients chunk by chunk.
+
+use super::{LstmBackward, LstmGradients, lanes};
+use crate::kernels::{
+    activation::{Activation, AnyPair, Pair, TanhSigmoid},
+    matmul::{Matmul, Right, Start, View, panels_len},
+    sequence::*,
+    shape::CellShape,
+    simd::Simd,
+};
+
+/// # Safety
+/// The lengths that [`lstm_backward`] checks.
+#[inline(always)]
+pub(crate) unsafe fn backward<S: Simd>(
+    s: S,
+    args: &LstmBackward<'_>,
+    out: &mut LstmGradients<'_>,
+    scratch: &mut [f32],
+) {
+    let (main, gate) = (args.forward.activation, args.forward.recurrent_activation);
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (main, gate) == (Activation::Tanh, Activation::Sigmoid) {
+            backward_with(s, TanhSigmoid, args, out, scratch);
+        } else {
+            backward_with(s, AnyPair { main, gate }, args, out, scratch);
+        }
+    }
+}
+
+/// What a cell's backward step reads in one register.
+#[derive(Clone, Copy)]
+pub(crate) struct CellState<S: Simd> {
+    pub(crate) gates: [S::V; 4],
+    pub(crate) c: S::V,
+    pub(crate) c_before: S::V,
+}
+
+/// `(dz of i f g o, dc_{t-1})` from the gradients of `h_t` and `c_t`.
+#[inline(always)]
+pub(crate) fn cell_backward<S: Simd, P: Pair>(
+    s: S,
+    pair: P,
+    at: CellState<S>,
+    dh: S::V,
+    dc: S::V,
+) -> ([S::V; 4], S::V) {
+    let [i, f, g, o] = at.gates;
+    let y = pair.main(s, at.c);
+    let dc = s.add(dc, pair.main_slope(s, y, s.mul(dh, o)));
+    (
+        [
+            pair.gate_slope(s, i, s.mul(dc, g)),
+            pair.gate_slope(s, f, s.mul(dc, at.c_before)),
+            pair.main_slope(s, g, s.mul(dc, i)),
+            pair.gate_slope(s, o, s.mul(dh, y)),
+        ],
+        s.mul(dc, f),
+    )
+}
+
+#[inline(always)]
+unsafe fn backward_with<S: Simd, P: Pair>(
+    s: S,
+    pair: P,
+    args: &LstmBackward<'_>,
+    out: &mut LstmGradients<'_>,
+    scratch: &mut [f32],
+) {
+    let forward = &args.forward;
+    let CellShape { features: f, units: u, batch } = forward.shape;
+    let sizes = forward.batch_sizes;
+    let width = 4 * u;
+    let n = rows_of(sizes);
+    if n > 0 && lanes::serves(forward.shape, sizes) {
+        // SAFETY: the caller's promise.
+        return unsafe { lanes::backward(s, pair, args, out, scratch) };
+    }
+    let mut parts = Scratch::new(scratch);
+    let recurrent_panels = parts.take(panels_len(width, u));
+    let kernel_panels = parts.take(panels_len(width, f));
+    let dh = parts.take(batch * u);
+    let dc = parts.take(batch * u);
+    let dz_chunk = parts.take(chunk_rows(batch) * width);
+    let before = parts.take(chunk_rows(batch) * u);
+    let mut long = LongProducts::new(&mut parts, width, batch);
+    let left = long.left;
+    let (dkernel, drecurrent) = (or_null_mut(&mut out.dkernel), or_null_mut(&mut out.drecurrent));
+    let dbias = or_null_mut(&mut out.dbias);
+    let dx = or_null_mut(&mut out.dx);
+    let dh_out = or_null(args.dh);
+    let mask = or_null(forward.recurrent_mask);
+    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
+    unsafe {
+        // A row's gradient waits here, untouched, until the step at which its sequence ends.
+        for (state, last) in [(dh, args.dh_last), (dc, args.dc_last)] {
+            match last {
+                Some(last) => core::ptr::copy_nonoverlapping(last.as_ptr(), state, batch * u),
+                None => core::ptr::write_bytes(state, 0, batch * u),
+            }
+        }
+        if n > 0 && u > 0 {
+            let recurrent = View::rows(forward.recurrent.as_ptr(), width).t();
+            let recurrent = right(s, width, u, recurrent, n, recurrent_panels);
+            let kernel = View::rows(forward.kernel.as_ptr(), width).t();
+            let kernel = if dx.is_null() {
+                Right::Panels(kernel_panels)
+            } else {
+                right(s, width, f, kernel, n, kernel_panels)
+            };
+            let (mut t, mut end) = (sizes.len(), n);
+            while t > 0 {
+                let chunk = chunk_until(sizes, t, end);
+                let mut row = end;
+                while t > chunk.t0 {
+                    t -= 1;
+                    let b = live(sizes, t);
+                    row -= b;
+                    let dz = dz_chunk.add((row - chunk.row0) * width);
+                    let step = StepBackward {
+                        rows: b,
+                        units: u,
+                        gates: args.gates.as_ptr().add(row * width),
+                        c: args.c.as_ptr().add(row * u),
+                        c_before: if t == 0 {
+                            forward.c0.as_ptr()
+                        } else {
+                            args.c.as_ptr().add((row - live(sizes, t - 1)) * u)
+                        },
+                        dh_out: if dh_out.is_null() { dh_out } else { dh_out.add(row * u) },
+                        dh,
+                        dc,
+                        dz,
+                    };
+                    cells_backward(s, pair, step);
+                    s.matmul(&Matmul {
+                        m: b,
+                        n: u,
+                        k: width,
+                        a: View::rows(dz, width),
+                        b: recurrent,
+                        c: dh,
+                        ldc: u,
+                        start: Start::Zero,
+                        left,
+                    });
+                    if !mask.is_null() {
+                        product(s, b * u, dh, mask, dh);
+                    }
+                }
+                if !drecurrent.is_null() {
+                    previous_rows(s, sizes, chunk, u, args.h.as_ptr(), forward.h0.as_ptr(), mask, before);
+                }
+                let dz = Rows { ptr: dz_chunk, rows: chunk.rows, n: width, ld: width };
+                let x = forward.x.as_ptr().add(chunk.row0 * f);
+                long.weights(
+                    s,
+                    dz,
+                    &[
+                        WeightGradient { a: x, m: f, c: dkernel },
+                        WeightGradient { a: before, m: u, c: drecurrent },
+                    ],
+                );
+                long.bias(s, dz, dbias);
+                if !dx.is_null() {
+                    long.inputs(s, dz, kernel, dx.add(chunk.row0 * f), f);
+                }
+                long.add = true;
+                end = chunk.row0;
+            }
+        }
+        if !long.add {
+            zero(&mut out.dkernel, f * width);
+            zero(&mut out.drecurrent, u * width);
+            zero(&mut out.dbias, width);
+        }
+        for (state, first) in [(dh, &mut out.dh0), (dc, &mut out.dc0)] {
+            if let Some(first) = first {
+                core::ptr::copy_nonoverlapping(state, first.as_mut_ptr(), batch * u);
+            }
+        }
+    }
+}
+
+struct StepBackward {
+    rows: usize,
+    units: usize,
+    gates: *const f32,
+    c: *const f32,
+    c_before: *const f32,
+    dh_out: *const f32,
+    dh: *const f32,
+    dc: *mut f32,
+    dz: *mut f32,
+}
+
+#[inline(always)]
+unsafe fn cells_backward<S: Simd, P: Pair>(s: S, pair: P, step: StepBackward) {
+    let u = step.units;
+    for r in 0..step.rows {
+        let mut j = 0;
+        while j < u {
+            let lanes = Lanes::at(s, j, u);
+            let at = r * u + j;
+            // SAFETY: row r of `rows`, lanes j.. below U of each gate.
+            unsafe {
+                let gates = step.gates.add(r * 4 * u + j);
+                let state = CellState {
+                    gates: [
+                        lanes.load(s, gates),
+                        lanes.load(s, gates.add(u)),
+                        lanes.load(s, gates.add(2 * u)),
+                        lanes.load(s, gates.add(3 * u)),
+                    ],
+                    c: lanes.load(s, step.c.add(at)),
+                    c_before: lanes.load(s, step.c_before.add(at)),
+                };
+                let mut dh = lanes.load(s, step.dh.add(at));
+                if !step.dh_out.is_null() {
+                    dh = s.add(dh, lanes.load(s, step.dh_out.add(at)));
+                }
+                let (dz, dc) = cell_backward(s, pair, state, dh, lanes.load(s, step.dc.add(at)));
+                lanes.store(s, step.dc.add(at), dc);
+                let out = step.dz.add(r * 4 * u + j);
+                for q in 0..4 {
+                    lanes.store(s, out.add(q * u), dz[q]);
+                }
+            }
+            j += S::LANES;
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The forward pass of an LSTM: projection in chunks, then the recurrent product and the cells of each step.
+
+use super::{LstmForward, LstmOutputs, lanes};
+use crate::kernels::{
+    activation::{Activation, AnyPair, Pair, TanhSigmoid},
+    matmul::{Matmul, Start, View, left_len, panels_len},
+    sequence::*,
+    shape::CellShape,
+    simd::Simd,
+};
+
+/// # Safety
+/// The lengths that [`lstm_forward`] checks.
+#[inline(always)]
+pub(crate) unsafe fn forward<S: Simd>(s: S, args: &LstmForward<'_>, out: &mut LstmOutputs<'_>, scratch: &mut [f32]) {
+    let (main, gate) = (args.activation, args.recurrent_activation);
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (main, gate) == (Activation::Tanh, Activation::Sigmoid) {
+            forward_with(s, TanhSigmoid, args, out, scratch);
+        } else {
+            forward_with(s, AnyPair { main, gate }, args, out, scratch);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn forward_with<S: Simd, P: Pair>(
+    s: S,
+    pair: P,
+    args: &LstmForward<'_>,
+    out: &mut LstmOutputs<'_>,
+    scratch: &mut [f32],
+) {
+    let CellShape { features: f, units: u, batch } = args.shape;
+    let sizes = args.batch_sizes;
+    let width = 4 * u;
+    out.h_last[..batch * u].copy_from_slice(&args.h0[..batch * u]);
+    out.c_last[..batch * u].copy_from_slice(&args.c0[..batch * u]);
+    let n = rows_of(sizes);
+    if n == 0 || u == 0 {
+        return;
+    }
+    if lanes::serves(args.shape, sizes) {
+        // SAFETY: the caller's promise.
+        return unsafe { lanes::forward(s, pair, args, out, scratch) };
+    }
+    let mut parts = Scratch::new(scratch);
+    let recurrent_panels = parts.take(panels_len(u, width));
+    let kernel_panels = parts.take(panels_len(f, width));
+    let left = parts.take(left_len(u.max(f)));
+    let masked = parts.take(batch * u);
+    let z_chunk = parts.take(chunk_rows(batch) * width);
+    let h_out = or_null_mut(&mut out.h);
+    let c_out = or_null_mut(&mut out.c);
+    let gates = or_null_mut(&mut out.gates);
+    let mask = or_null(args.recurrent_mask);
+    let (h, c) = (out.h_last.as_mut_ptr(), out.c_last.as_mut_ptr());
+    let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr()));
+    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
+    unsafe {
+        let repeated = if live(sizes, 0) > 2 { n } else { 0 };
+        let recurrent = right(s, u, width, View::rows(args.recurrent.as_ptr(), width), repeated, recurrent_panels);
+        let kernel = right(s, f, width, View::rows(args.kernel.as_ptr(), width), n, kernel_panels);
+        let (mut t, mut row) = (0, 0);
+        while t < sizes.len() {
+            let chunk = chunk_from(sizes, t, row);
+            let z = if gates.is_null() { z_chunk } else { gates.add(row * width) };
+            let x = View::rows(args.x.as_ptr().add(row * f), f);
+            s.matmul(&Matmul { m: chunk.rows, n: width, k: f, a: x, b: kernel, c: z, ldc: width, start, left });
+            let mut z = z;
+            while t < chunk.t1 {
+                let b = live(sizes, t);
+                let mut before = h.cast_const();
+                if !mask.is_null() {
+                    product(s, b * u, h, mask, masked);
+                    before = masked;
+                }
+                s.matmul(&Matmul {
+                    m: b,
+                    n: width,
+                    k: u,
+                    a: View::rows(before, u),
+                    b: recurrent,
+                    c: z,
+                    ldc: width,
+                    start: Start::Sum,
+                    left,
+                });
+                let step = Step {
+                    rows: b,
+                    units: u,
+                    z,
+                    h,
+                    c,
+                    h_out: if h_out.is_null() { h_out } else { h_out.add(row * u) },
+                    c_out: if c_out.is_null() { c_out } else { c_out.add(row * u) },
+                    keep: !gates.is_null(),
+                };
+                cells(s, pair, step);
+                z = z.add(b * width);
+                row += b;
+                t += 1;
+            }
+        }
+    }
+}
+
+/// One timestep's cells: `z` to gates in place, the states forward.
+struct Step {
+    rows: usize,
+    units: usize,
+    z: *mut f32,
+    h: *mut f32,
+    c: *mut f32,
+    h_out: *mut f32,
+    c_out: *mut f32,
+    keep: bool,
+}
+
+#[inline(always)]
+unsafe fn cells<S: Simd, P: Pair>(s: S, pair: P, step: Step) {
+    let u = step.units;
+    for r in 0..step.rows {
+        let mut j = 0;
+        while j < u {
+            let lanes = Lanes::at(s, j, u);
+            let at = r * u + j;
+            // SAFETY: row r of `rows`, lanes j.. below U of each gate.
+            unsafe {
+                let z = step.z.add(r * 4 * u + j);
+                let i = pair.gate(s, lanes.load(s, z));
+                let f = pair.gate(s, lanes.load(s, z.add(u)));
+                let g = pair.main(s, lanes.load(s, z.add(2 * u)));
+                let o = pair.gate(s, lanes.load(s, z.add(3 * u)));
+                let (c, h) = cell(s, pair, i, f, g, o, lanes.load(s, step.c.add(at)));
+                lanes.store(s, step.c.add(at), c);
+                lanes.store(s, step.h.add(at), h);
+                if step.keep {
+                    lanes.store(s, z, i);
+                    lanes.store(s, z.add(u), f);
+                    lanes.store(s, z.add(2 * u), g);
+                    lanes.store(s, z.add(3 * u), o);
+                }
+                if !step.c_out.is_null() {
+                    lanes.store(s, step.c_out.add(at), c);
+                }
+                if !step.h_out.is_null() {
+                    lanes.store(s, step.h_out.add(at), h);
+                }
+            }
+            j += S::LANES;
+        }
+    }
+}
+
+/// `(c_t, h_t)` of activated gates.
+#[inline(always)]
+pub(crate) fn cell<S: Simd, P: Pair>(s: S, pair: P, i: S::V, f: S::V, g: S::V, o: S::V, c: S::V) -> (S::V, S::V) {
+    let c = s.fma(f, c, s.mul(i, g));
+    (c, s.mul(o, pair.main(s, c)))
+}
