@@ -19,7 +19,7 @@ mod vector_math;
 
 pub mod activation;
 pub mod shape;
-mod matmul;
+pub(crate) mod matmul;
 mod lanes;
 mod sequence;
 
@@ -34,7 +34,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 
-mod table;
+pub(crate) mod table;
 
 #[cfg(test)]
 mod reference;
