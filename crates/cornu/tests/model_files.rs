@@ -21,9 +21,7 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 fn packed(name: &str) -> Vec<(String, Vec<u8>)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
     let mut zip = ZipArchive::new(std::fs::File::open(path).unwrap()).unwrap();
     (0..zip.len())
         .map(|index| {
@@ -36,11 +34,7 @@ fn packed(name: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 fn sound(name: &str) -> Vec<u8> {
-    packed("sound.zip")
-        .into_iter()
-        .find(|(key, _)| key == name)
-        .unwrap()
-        .1
+    packed("sound.zip").into_iter().find(|(key, _)| key == name).unwrap().1
 }
 
 /// A line of /proc/self/status, in kB.
@@ -86,7 +80,7 @@ fn hostile_weights_are_refused() {
         ("one_text_often_attribute.h5", "unfolds to at most"),
         ("one_text_often_dataset.h5", "not supported"),
         ("external_storage.h5", "in another file"),
-        ("virtual.h5", "layout class 3"),
+        ("virtual.h5", "a virtual data set"),
         ("soft_link.h5", "soft link `other`"),
         ("dangling_soft_link.h5", "soft link `other`"),
         ("external_link.h5", "external link `other`"),
@@ -109,10 +103,7 @@ fn hostile_weights_are_refused() {
         let text = refused(name, || hdf5_read::read(bytes.clone())).to_string();
         assert!(text.contains(words), "{name}: {text}");
         refused(name, || H5File::from_bytes(bytes.clone()));
-        let inside = archive(
-            &[METADATA, CONFIG, (WEIGHTS.0, bytes)],
-            CompressionMethod::Deflated,
-        );
+        let inside = archive(&[METADATA, CONFIG, (WEIGHTS.0, bytes)], CompressionMethod::Deflated);
         refused(name, || Archive::from_bytes(&inside));
     }
 }
@@ -134,9 +125,7 @@ fn archive(members: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u8> {
 /// Every `from` in the bytes becomes `to`, which is as long; there must be `n` of them.
 fn patched(mut bytes: Vec<u8>, from: &[u8], to: &[u8], n: usize) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
-    let places: Vec<usize> = (0..bytes.len() - from.len())
-        .filter(|&at| bytes[at..].starts_with(from))
-        .collect();
+    let places: Vec<usize> = (0..bytes.len() - from.len()).filter(|&at| bytes[at..].starts_with(from)).collect();
     assert_eq!(places.len(), n);
     for at in places {
         bytes[at..at + to.len()].copy_from_slice(to);
@@ -152,19 +141,15 @@ fn hostile_archives_are_refused() {
     let stored = |members: &[(&str, &[u8])]| archive(members, CompressionMethod::Stored);
     let good = stored(&[METADATA, CONFIG, weights]);
     assert!(Archive::from_bytes(&good).is_ok());
+    let packed = archive(&[METADATA, CONFIG, weights], CompressionMethod::Deflated);
+    assert!(Archive::from_bytes(&packed).is_ok());
 
     let zeros = vec![0; 123_456_789];
-    let bomb = archive(
-        &[METADATA, CONFIG, (WEIGHTS.0, &zeros)],
-        CompressionMethod::Deflated,
-    );
+    let bomb = archive(&[METADATA, CONFIG, (WEIGHTS.0, &zeros)], CompressionMethod::Deflated);
     let said = (zeros.len() as u32).to_le_bytes();
     let lie = patched(bomb.clone(), &said, &1000_u32.to_le_bytes(), 2);
     let blanks = vec![b' '; 64 << 20];
-    let json_bomb = archive(
-        &[METADATA, (CONFIG.0, &blanks), weights],
-        CompressionMethod::Deflated,
-    );
+    let json_bomb = archive(&[METADATA, (CONFIG.0, &blanks), weights], CompressionMethod::Deflated);
     drop((zeros, blanks));
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let twice = stored(&[METADATA, CONFIG, ("config.jsoX", b"{}"), weights]);
@@ -181,8 +166,7 @@ fn hostile_archives_are_refused() {
         link.start_file(name, SimpleFileOptions::default()).unwrap();
         link.write_all(bytes).unwrap();
     }
-    link.add_symlink(WEIGHTS.0, "/etc/passwd", SimpleFileOptions::default())
-        .unwrap();
+    link.add_symlink(WEIGHTS.0, "/etc/passwd", SimpleFileOptions::default()).unwrap();
     let link = link.finish().unwrap().into_inner();
     let mut locked = good.clone();
     let directory = (0..good.len()).filter(|&at| good[at..].starts_with(b"PK\x01\x02"));
@@ -196,46 +180,18 @@ fn hostile_archives_are_refused() {
         ("bomb", bomb, "unfolds to at most"),
         ("bomb that lies", lie, "sound zip archive"),
         ("bomb of blanks", json_bomb, "bytes of JSON"),
-        (
-            "deep config",
-            stored(&[METADATA, (CONFIG.0, deep.as_bytes()), weights]),
-            "128 levels",
-        ),
-        (
-            "config that is no JSON",
-            stored(&[METADATA, (CONFIG.0, b"{"), weights]),
-            "JSON",
-        ),
+        ("deep config", stored(&[METADATA, (CONFIG.0, deep.as_bytes()), weights]), "128 levels"),
+        ("config that is no JSON", stored(&[METADATA, (CONFIG.0, b"{"), weights]), "JSON"),
         ("config twice", twice, "two members"),
         ("..", climbing, "plain relative names"),
         ("/", rooted, "plain relative names"),
         ("..\\", back, "plain relative names"),
-        (
-            "no metadata",
-            stored(&[CONFIG, weights]),
-            "only config.json",
-        ),
-        (
-            "no config",
-            stored(&[METADATA, weights]),
-            "only metadata.json",
-        ),
-        (
-            "no weights",
-            stored(&[METADATA, CONFIG]),
-            "only metadata.json",
-        ),
+        ("no metadata", stored(&[CONFIG, weights]), "only config.json"),
+        ("no config", stored(&[METADATA, weights]), "only metadata.json"),
+        ("no weights", stored(&[METADATA, CONFIG]), "only metadata.json"),
         ("no members", stored(&[]), "zip archive"),
-        (
-            "junk before",
-            [b"#!/bin/sh\n", good.as_slice()].concat(),
-            "first byte",
-        ),
-        (
-            "an archive before",
-            [good.as_slice(), good.as_slice()].concat(),
-            "before the archive",
-        ),
+        ("junk before", [b"#!/bin/sh\n", good.as_slice()].concat(), "first byte"),
+        ("an archive before", [good.as_slice(), good.as_slice()].concat(), "before the archive"),
         ("many members", stored(&many), "members"),
         ("symbolic link", link, "a link"),
         ("locked", locked, "sound zip archive"),
@@ -257,32 +213,15 @@ fn forged_shapes_are_refused() {
     let mut group = Group::default();
     group.insert("vars/0", array).unwrap();
     let bytes = hdf5_write::write(&group).unwrap();
-    let dims: Vec<u8> = [3_u64, 5]
-        .iter()
-        .flat_map(|dim| dim.to_le_bytes())
-        .collect();
+    let dims: Vec<u8> = [3_u64, 5].iter().flat_map(|dim| dim.to_le_bytes()).collect();
     let keras = sound("model.weights.h5");
-    let keras_dims: Vec<u8> = [2_u64, 8]
-        .iter()
-        .flat_map(|dim| dim.to_le_bytes())
-        .collect();
-    for forged in [
-        [1 << 40, 1],
-        [1 << 31, 1 << 31],
-        [u64::MAX, u64::MAX],
-        [1 << 62, 2],
-        [4, 5],
-    ] {
-        let forged_dims: Vec<u8> = forged
-            .iter()
-            .flat_map(|dim: &u64| dim.to_le_bytes())
-            .collect();
+    let keras_dims: Vec<u8> = [2_u64, 8].iter().flat_map(|dim| dim.to_le_bytes()).collect();
+    for forged in [[1 << 40, 1], [1 << 31, 1 << 31], [u64::MAX, u64::MAX], [1 << 62, 2], [4, 5]] {
+        let forged_dims: Vec<u8> = forged.iter().flat_map(|dim: &u64| dim.to_le_bytes()).collect();
         let own = patched(bytes.clone(), &dims, &forged_dims, 1);
         refused("own", || hdf5_read::read(own.clone()));
         let mut of_keras = keras.clone();
-        let at = (0..keras.len())
-            .find(|&at| keras[at..].starts_with(&keras_dims))
-            .unwrap();
+        let at = (0..keras.len()).find(|&at| keras[at..].starts_with(&keras_dims)).unwrap();
         of_keras[at..at + 16].copy_from_slice(&forged_dims);
         refused("of Keras", || hdf5_read::read(of_keras.clone()));
     }
@@ -295,22 +234,10 @@ fn sound_files_are_read() {
         let root = hdf5_read::read(sound(name)).unwrap();
         let vars = root.group("layers/k/vars").unwrap();
         assert_eq!(vars.name.as_deref(), Some("größe"));
-        let types = [
-            ArrayType::F16,
-            ArrayType::F32,
-            ArrayType::F64,
-            ArrayType::I16,
-            ArrayType::I32,
-            ArrayType::I64,
-            ArrayType::U8,
-            ArrayType::U64,
-        ];
+        let types = [ArrayType::F16, ArrayType::F32, ArrayType::F64, ArrayType::I16, ArrayType::I32, ArrayType::I64, ArrayType::U8, ArrayType::U64];
         for (index, dtype) in types.into_iter().enumerate() {
             let (key, array) = &vars.arrays[index];
-            assert_eq!(
-                (key.as_str(), array.dtype()),
-                (index.to_string().as_str(), dtype)
-            );
+            assert_eq!((key.as_str(), array.dtype()), (index.to_string().as_str(), dtype));
             assert_eq!(array.to_f32().unwrap(), [0.0, 1.0, 2.0, 100.0]);
         }
         assert_eq!(vars.get("8").unwrap().dtype(), ArrayType::Bool);
@@ -354,15 +281,8 @@ fn files_of_keras_are_read() {
     };
     assert_eq!(legacy.model_config.unwrap()["config"]["name"], "small");
     assert_eq!(legacy.training_config.unwrap()["loss"], "mse");
-    assert_eq!(
-        (legacy.keras_version.as_deref(), legacy.backend.as_deref()),
-        (Some("3.15.1"), Some("jax"))
-    );
-    let names: Vec<&str> = legacy
-        .layers
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
+    assert_eq!((legacy.keras_version.as_deref(), legacy.backend.as_deref()), (Some("3.15.1"), Some("jax")));
+    let names: Vec<&str> = legacy.layers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["lstm", "dense"]);
     assert_eq!(&legacy.layers[0].1[0].1, cell.get("0").unwrap());
     assert_eq!(legacy.optimizer_weights.unwrap().len(), 12);
@@ -377,10 +297,7 @@ fn lists_of_names_in_parts_are_joined() {
     assert_eq!(legacy.keras_version.as_deref(), Some("2.1.6"));
     assert_eq!(legacy.layers.len(), 9);
     for (index, (name, arrays)) in legacy.layers.iter().enumerate() {
-        assert_eq!(
-            *name,
-            format!("layer_{index}_with_a_name_that_fills_the_header")
-        );
+        assert_eq!(*name, format!("layer_{index}_with_a_name_that_fills_the_header"));
         if index == 4 {
             assert!(arrays.is_empty());
         } else {
@@ -431,10 +348,7 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, n: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (self.0 >> 33) as usize % n
     }
 }

@@ -1,4 +1,7 @@
 //! `.keras`: a zip of metadata.json, config.json, model.weights.h5 and the assets of layers.
+//!
+//! Source: `keras/src/saving/saving_lib.py`, Keras 3.15.1. Differs: members must have the names Keras
+//! writes, all three must be there, and the date is in universal time.
 
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
@@ -128,13 +131,12 @@ impl<'a> Members<'a> {
                 hint,
             ));
         }
+        check_count(members_said(bytes))?;
         let zip = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
         if zip.offset() != 0 {
             return Err(broken("other bytes before the archive"));
         }
-        if zip.len() > MAX_MEMBERS {
-            return Err(broken(format!("{} members; at most {MAX_MEMBERS} are read", zip.len())));
-        }
+        check_count(zip.len())?;
         if zip.has_duplicate_names() {
             return Err(broken("two members of one name"));
         }
@@ -208,6 +210,22 @@ impl<'a> Members<'a> {
         }
         Ok(bytes)
     }
+}
+
+/// How many members the archive's last record says it has, known before they are listed.
+fn members_said(bytes: &[u8]) -> usize {
+    const RECORD: &[u8] = b"PK\x05\x06";
+    const RECORD_BYTES: usize = 22;
+    let longest = RECORD_BYTES + usize::from(u16::MAX);
+    let tail = &bytes[bytes.len().saturating_sub(longest)..];
+    tail.windows(RECORD_BYTES).rev().find(|record| record.starts_with(RECORD)).map_or(0, |record| usize::from(u16::from_le_bytes([record[10], record[11]])))
+}
+
+fn check_count(n_members: usize) -> Result<(), FileError> {
+    if n_members <= MAX_MEMBERS {
+        return Ok(());
+    }
+    Err(broken(format!("{n_members} members or more; at most {MAX_MEMBERS} are read")))
 }
 
 fn broken(received: impl std::fmt::Display) -> FileError {

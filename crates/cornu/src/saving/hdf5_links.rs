@@ -18,7 +18,7 @@ use hdf5_reader::symbol_table::SymbolTableNode;
 
 use super::FileError;
 use super::budget::Budget;
-use super::hdf5_read::{OFFSET_BYTES, UNDEFINED_ADDRESS, broken};
+use super::hdf5_read::{OFFSET_BYTES, UNDEFINED_ADDRESS, broken, reader_error};
 
 /// `cache_type` of a symbol table entry that is a soft link.
 const SOFT_LINK: u32 = 2;
@@ -61,18 +61,18 @@ fn hard(link: &LinkMessage) -> Result<(String, u64), FileError> {
 }
 
 fn symbol_table(storage: &dyn Storage, table: &SymbolTableMessage, work: &mut Budget, found: &mut Vec<(String, u64)>) -> Result<(), FileError> {
-    let heap = LocalHeap::parse_at_storage(storage, table.heap_address, OFFSET_BYTES, OFFSET_BYTES).map_err(broken)?;
+    let heap = LocalHeap::parse_at_storage(storage, table.heap_address, OFFSET_BYTES, OFFSET_BYTES).map_err(reader_error)?;
     let names_bytes = usize::try_from(heap.data_segment_size).unwrap_or(usize::MAX);
     work.charge(names_bytes, "a heap of names")?;
-    let names = storage.read_range(heap.data_segment_address, names_bytes).map_err(broken)?;
-    let leaves = collect_btree_v1_leaves_storage(storage, table.btree_address, OFFSET_BYTES, OFFSET_BYTES, None, &[], None).map_err(broken)?;
+    let names = storage.read_range(heap.data_segment_address, names_bytes).map_err(reader_error)?;
+    let leaves = collect_btree_v1_leaves_storage(storage, table.btree_address, OFFSET_BYTES, OFFSET_BYTES, None, &[], None).map_err(reader_error)?;
     for (_, address) in leaves {
-        let head = storage.read_range(address, NODE_HEAD_BYTES).map_err(broken)?;
+        let head = storage.read_range(address, NODE_HEAD_BYTES).map_err(reader_error)?;
         let n_entries = usize::from(u16::from_le_bytes([head[6], head[7]]));
         let node_bytes = NODE_HEAD_BYTES + n_entries * ENTRY_BYTES;
         work.charge(node_bytes, "a symbol table")?;
-        let node = storage.read_range(address, node_bytes).map_err(broken)?;
-        let node = SymbolTableNode::parse(&mut Cursor::new(&node), OFFSET_BYTES, OFFSET_BYTES).map_err(broken)?;
+        let node = storage.read_range(address, node_bytes).map_err(reader_error)?;
+        let node = SymbolTableNode::parse(&mut Cursor::new(&node), OFFSET_BYTES, OFFSET_BYTES).map_err(reader_error)?;
         for entry in &node.entries {
             let name = name_at(&names, entry.link_name_offset)?;
             work.charge(name.len(), "a name")?;
@@ -96,18 +96,18 @@ fn name_at(names: &[u8], offset: u64) -> Result<String, FileError> {
 }
 
 fn dense_links(storage: &dyn Storage, info: &LinkInfoMessage, work: &mut Budget, found: &mut Vec<(String, u64)>) -> Result<(), FileError> {
-    let heap = FractalHeap::parse_at_storage(storage, info.fractal_heap_address, OFFSET_BYTES, OFFSET_BYTES).map_err(broken)?;
-    let tree = BTreeV2Header::parse_at_storage(storage, info.btree_name_index_address, OFFSET_BYTES, OFFSET_BYTES).map_err(broken)?;
-    let records = collect_btree_v2_records_storage(storage, &tree, OFFSET_BYTES, OFFSET_BYTES, None, &[], None).map_err(broken)?;
+    let heap = FractalHeap::parse_at_storage(storage, info.fractal_heap_address, OFFSET_BYTES, OFFSET_BYTES).map_err(reader_error)?;
+    let tree = BTreeV2Header::parse_at_storage(storage, info.btree_name_index_address, OFFSET_BYTES, OFFSET_BYTES).map_err(reader_error)?;
+    let records = collect_btree_v2_records_storage(storage, &tree, OFFSET_BYTES, OFFSET_BYTES, None, &[], None).map_err(reader_error)?;
     let mut blocks = FractalHeapDirectBlockCache::default();
     for record in &records {
         let BTreeV2Record::LinkNameHash { heap_id, .. } = record else {
             continue;
         };
-        let bytes = heap.get_object_storage_cached(heap_id, storage, OFFSET_BYTES, OFFSET_BYTES, &mut blocks).map_err(broken)?;
+        let bytes = heap.get_object_storage_cached(heap_id, storage, OFFSET_BYTES, OFFSET_BYTES, &mut blocks).map_err(reader_error)?;
         work.charge(bytes.len(), "a link")?;
         let mut cursor = Cursor::new(&bytes);
-        let link = link::parse(&mut cursor, OFFSET_BYTES, OFFSET_BYTES, bytes.len()).map_err(broken)?;
+        let link = link::parse(&mut cursor, OFFSET_BYTES, OFFSET_BYTES, bytes.len()).map_err(reader_error)?;
         found.push(hard(&link)?);
     }
     Ok(())

@@ -26,6 +26,8 @@ pub(crate) const OFFSET_BYTES: u8 = 8;
 pub(crate) const UNDEFINED_ADDRESS: u64 = u64::MAX;
 
 const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
+/// The layout class of virtual data sets.
+const VIRTUAL_LAYOUT: u8 = 3;
 const MAX_DEPTH: usize = 64;
 const MAX_OBJECT_HEADER_BYTES: usize = 4 << 20;
 
@@ -56,7 +58,7 @@ pub(crate) fn read_charged(bytes: Vec<u8>, budget: &mut Budget) -> Result<Group,
             .with_max_read_bytes(budget.left())
             .with_max_chunk_bytes(budget.left())
             .with_max_object_header_bytes(MAX_OBJECT_HEADER_BYTES.min(file_bytes));
-        let file = Hdf5File::from_vec_with_options(bytes, limits).map_err(broken)?;
+        let file = Hdf5File::from_vec_with_options(bytes, limits).map_err(reader_error)?;
         check_superblock(&file, file_bytes)?;
         let mut reader = Reader {
             file: &file,
@@ -65,10 +67,28 @@ pub(crate) fn read_charged(bytes: Vec<u8>, budget: &mut Budget) -> Result<Group,
             work: Budget::exactly(file_bytes.saturating_mul(2)),
             values: budget,
         };
-        let root = file.root_group().map_err(broken)?;
+        let root = file.root_group().map_err(reader_error)?;
         let header = reader.header(root.address())?;
         reader.group(&root, &header, 0)
     })
+}
+
+/// What the HDF5 reader says of the file: broken, or beyond the reader.
+pub(crate) fn reader_error(error: hdf5_reader::error::Error) -> FileError {
+    use hdf5_reader::error::Error;
+    let mut cause = &error;
+    while let Error::Context { source, .. } = cause {
+        cause = source;
+    }
+    match cause {
+        Error::UnsupportedFilter(_) | Error::UnsupportedEncoding(_) => FileError::unsupported(cause.to_string(), "Save it again without compression."),
+        Error::UnsupportedLayoutClass(VIRTUAL_LAYOUT) => FileError::refused(
+            "weights are kept in the file itself",
+            "a virtual data set, whose values are in other files",
+            "Save the weights again with Keras or cornu; never load such a file.",
+        ),
+        _ => broken(cause),
+    }
 }
 
 /// A rule of HDF5 itself that the file breaks.
@@ -126,11 +146,11 @@ impl Reader<'_, '_> {
         let header = self.header(address)?;
         let is_dataset = header.messages.iter().any(|message| matches!(message, HdfMessage::DataLayout(_)));
         if is_dataset {
-            let dataset = parent.dataset(name).map_err(broken)?;
+            let dataset = parent.dataset(name).map_err(reader_error)?;
             let array = self.array(&dataset, &header)?;
             read.arrays.push((name.to_owned(), array));
         } else if is_group(&header) {
-            let child = parent.group(name).map_err(broken)?;
+            let child = parent.group(name).map_err(reader_error)?;
             let child = self.group(&child, &header, depth + 1)?;
             read.groups.push((name.to_owned(), child));
         }
@@ -146,7 +166,7 @@ impl Reader<'_, '_> {
                 "Save the weights again with Keras or cornu.",
             ));
         }
-        let header = self.file.get_or_parse_header(address).map_err(broken)?;
+        let header = self.file.get_or_parse_header(address).map_err(reader_error)?;
         let header_bytes = header.messages.iter().map(|message| match message {
             HdfMessage::Attribute(attribute) => 8 + attribute.raw_data.len(),
             _ => 8,
@@ -161,7 +181,7 @@ impl Reader<'_, '_> {
                 if info.fractal_heap_address != UNDEFINED_ADDRESS)
         });
         if dense {
-            let found = group.raw_attributes().map_err(broken)?;
+            let found = group.raw_attributes().map_err(reader_error)?;
             let found: Vec<_> = found.into_iter().map(|raw| raw.into_parts().0).collect();
             let n_bytes = found.iter().map(|attribute| attribute.raw_data.len()).sum();
             self.work.charge(n_bytes, "attributes")?;
@@ -200,7 +220,7 @@ impl Reader<'_, '_> {
         if absent && n_bytes > 0 {
             return Err(broken(format!("an array of shape {shape:?} that was never written")));
         }
-        let mut bytes = dataset.read_raw_bytes().map_err(broken)?;
+        let mut bytes = dataset.read_raw_bytes().map_err(reader_error)?;
         to_little_endian(dataset.dtype(), &mut bytes);
         if dtype == ArrayType::Bool {
             bytes.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
@@ -210,8 +230,8 @@ impl Reader<'_, '_> {
 
     fn element_type(&mut self, dataset: &Dataset, header: &ObjectHeader) -> Result<ArrayType, FileError> {
         let found = match dataset.dtype() {
-            Datatype::FixedPoint { size, signed, .. } => match_integer(*size, *signed, &dataset.raw_datatype().map_err(broken)?),
-            Datatype::FloatingPoint { .. } => match_float(&dataset.raw_datatype().map_err(broken)?),
+            Datatype::FixedPoint { size, signed, .. } => match_integer(*size, *signed, &dataset.raw_datatype().map_err(reader_error)?),
+            Datatype::FloatingPoint { .. } => match_float(&dataset.raw_datatype().map_err(reader_error)?),
             Datatype::Enum { base, members } => {
                 let names: Vec<&str> = members.iter().map(|m| m.name.as_str()).collect();
                 let byte = matches!(**base, Datatype::FixedPoint { size: 1, .. });

@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use hdf5_reader::messages::attribute::AttributeMessage;
+use hdf5_reader::messages::dataspace::DataspaceType;
 use hdf5_reader::storage::Storage;
 use hdf5_reader::{Datatype, StringPadding, StringSize, VarLenKind};
 
 use super::budget::Budget;
-use super::hdf5_read::{UNDEFINED_ADDRESS, broken};
+use super::hdf5_read::{UNDEFINED_ADDRESS, broken, reader_error};
 use super::{Attribute, FileError};
 
 /// Bytes of a reference: length u32, heap address u64, index u32.
@@ -37,6 +38,9 @@ impl<'a> Heaps<'a> {
     /// The attribute's text or texts; `None` for one of numbers.
     pub(crate) fn attribute(&mut self, message: &AttributeMessage) -> Result<Option<Attribute>, FileError> {
         let dims = &message.dataspace.dims;
+        if message.dataspace.dataspace_type == DataspaceType::Null {
+            return Ok(None);
+        }
         if dims.contains(&0) {
             return Ok(Some(Attribute::Texts(Vec::new())));
         }
@@ -86,12 +90,12 @@ impl<'a> Heaps<'a> {
             self.objects[&address].get(&index).filter(|span| length <= span.end - span.start).ok_or_else(|| broken("a text lies outside its heap"))?.clone();
         let n_bytes = usize::try_from(length).unwrap_or(usize::MAX);
         self.copied.charge(n_bytes, "text")?;
-        let bytes = self.storage.read_range(span.start, n_bytes).map_err(broken)?;
+        let bytes = self.storage.read_range(span.start, n_bytes).map_err(reader_error)?;
         Ok(unpadded(&bytes, StringPadding::NullTerminate))
     }
 
     fn scan(&mut self, address: u64) -> Result<HashMap<u16, Range<u64>>, FileError> {
-        let head = self.storage.read_range(address, HEAP_HEAD_BYTES).map_err(broken)?;
+        let head = self.storage.read_range(address, HEAP_HEAD_BYTES).map_err(reader_error)?;
         if &head[..5] != b"GCOL\x01" {
             return Err(broken("a text's heap has no signature"));
         }
@@ -103,7 +107,7 @@ impl<'a> Heaps<'a> {
         let mut at = address + HEAP_HEAD_BYTES as u64;
         while at + OBJECT_HEAD_BYTES as u64 <= end {
             self.scanned.charge(OBJECT_HEAD_BYTES, "heap object")?;
-            let head = self.storage.read_range(at, OBJECT_HEAD_BYTES).map_err(broken)?;
+            let head = self.storage.read_range(at, OBJECT_HEAD_BYTES).map_err(reader_error)?;
             let index = u16::from_le_bytes([head[0], head[1]]);
             if index == 0 {
                 break;

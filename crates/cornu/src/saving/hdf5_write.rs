@@ -3,13 +3,15 @@
 //! As `h5py` does for Keras: the attribute `name` and every text is of variable length in UTF-8,
 //! bfloat16 is two opaque bytes with an attribute `dtype`. The same tree gives the same bytes.
 
+use std::path::Path;
+
 use hdf5_pure::{
     AttrValue, DatasetBuilder, Datatype, DatatypeByteOrder, EnumTypeBuilder, FileBuilder, FinishedGroup, FloatingPointLayout, GroupBuilder, make_f32_type,
     make_f64_type, make_i8_type, make_i16_type, make_i32_type, make_i64_type, make_u8_type, make_u16_type, make_u32_type, make_u64_type,
 };
 
 use super::error::guarded;
-use super::{Array, ArrayType, Attribute, FileError, Group};
+use super::{Array, ArrayType, Attribute, FileError, Group, atomic};
 
 const FLOAT16: FloatingPointLayout = FloatingPointLayout {
     bit_offset: 0,
@@ -21,7 +23,13 @@ const FLOAT16: FloatingPointLayout = FloatingPointLayout {
     exponent_bias: 15,
 };
 
-/// Writes a whole file.
+/// Saves a tree to `path`, whole or not at all.
+pub fn save(path: &Path, root: &Group) -> Result<(), FileError> {
+    let bytes = write(root).map_err(|error| error.within(path.display().to_string()))?;
+    atomic::write(path, &bytes)
+}
+
+/// The bytes of the file of a tree.
 pub fn write(root: &Group) -> Result<Vec<u8>, FileError> {
     guarded(|| {
         let mut file = FileBuilder::new();

@@ -2,6 +2,8 @@
 //!
 //! The config is JSON in an attribute; weights are listed by name for each layer, in the order
 //! trainable, then the others.
+//!
+//! Source: `keras/src/legacy/saving/legacy_h5_format.py`, Keras 3.15.1.
 
 use std::path::Path;
 

@@ -1,4 +1,6 @@
 //! Weights in several files: `x.weights.json` says which of `x_00000.weights.h5`, … holds what.
+//!
+//! Source: `ShardedH5IOStore` in `keras/src/saving/saving_lib.py`, Keras 3.15.1.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -111,8 +113,7 @@ fn write_shards(path: &Path, weights: &Group, max_shard_bytes: usize) -> Result<
         }
     }
     for (index, shard) in shards.iter().enumerate() {
-        let bytes = hdf5_write::write(shard)?;
-        atomic::write(&path.with_file_name(shard_name(stem, index)), &bytes)?;
+        hdf5_write::save(&path.with_file_name(shard_name(stem, index)), shard)?;
     }
     let map = json!({"metadata": {"total_size": total_bytes}, "weight_map": weight_map});
     atomic::write(path, super::json::write(&map).as_bytes())
