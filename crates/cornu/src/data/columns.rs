@@ -5,7 +5,7 @@
 
 use super::array::{Array, filled};
 use super::error::{DataError, Result};
-use super::loaded::{Loaded, ReadOptions, Role, role};
+use super::loaded::{Loaded, ReadOptions, Role, listed_place};
 use super::ragged::Ragged;
 use super::source::Data;
 use std::collections::HashMap;
@@ -80,20 +80,24 @@ struct Sorted<'a> {
     split: Option<&'a Column>,
 }
 
-fn sorted<'a>(who: &str, columns: &'a [Column]) -> Result<Sorted<'a>> {
+fn sorted<'a>(who: &str, columns: &'a [Column], options: &ReadOptions) -> Result<Sorted<'a>> {
+    options.need_listed(who, columns.iter().map(|c| c.name.as_str()))?;
     let mut s = Sorted { features: vec![], texts: vec![], targets: vec![], weight: None, split: None };
     for column in columns.iter().filter(|c| c.name != SERIES_ID && c.name != TIMESTEP) {
-        match role(&column.name) {
+        match options.role(&column.name) {
             Role::Target => s.targets.push(column),
             Role::Split => s.split = Some(column),
             Role::SampleWeight if column.is_text() => {
                 return Err(DataError::invalid(format!("{who}, column `sample_weight`"), "must hold numbers.", "text"));
             }
             Role::SampleWeight => s.weight = Some(column),
+            Role::Other if !options.inputs.is_empty() => {}
             _ if column.is_text() => s.texts.push(column),
             _ => s.features.push(column),
         }
     }
+    s.features.sort_by_key(|c| listed_place(&options.inputs, &c.name));
+    s.targets.sort_by_key(|c| listed_place(&options.targets, &c.name));
     if s.targets.len() > 1 && s.targets.iter().any(|c| c.is_text()) {
         let names: Vec<&str> = s.targets.iter().map(|c| c.name.as_str()).collect();
         let rule = "several target columns must all hold numbers.";
@@ -110,14 +114,14 @@ fn target(targets: &[&Column], order: &[u32]) -> Array {
 }
 
 /// Inputs, targets, weights and split of the columns, all of one length.
-pub(crate) fn load(who: &str, columns: &[Column], n_rows: usize, _options: &ReadOptions) -> Result<Loaded> {
+pub(crate) fn load(who: &str, columns: &[Column], n_rows: usize, options: &ReadOptions) -> Result<Loaded> {
     if n_rows == 0 {
         return Err(DataError::invalid(who, "the table must hold at least one row.", "none"));
     }
     let Ok(n) = u32::try_from(n_rows) else {
         return Err(DataError::invalid(who, "a table holds at most 4,294,967,295 rows.", n_rows.to_string()));
     };
-    let s = sorted(who, columns)?;
+    let s = sorted(who, columns, options)?;
     if columns.iter().any(|c| c.name == SERIES_ID) {
         return long_form(who, columns, &s, n);
     }
@@ -253,6 +257,15 @@ mod tests {
         assert_eq!(got.targets, [("label".to_owned(), Data::from([0i64, 1]))]);
         let two = [ints("a", &[1, 2]), ints("y0", &[0, 1]), floats("y1", &[1.0, 0.0])];
         assert_eq!(loaded(&two, 2).unwrap().targets[0].1, Data::from(array![[0.0f64, 1.0], [1.0, 0.0]]));
+    }
+
+    #[test]
+    fn columns_are_chosen_by_name() {
+        let t = [texts("date", &["m", "n"]), floats("rain", &[0.5, 1.5]), ints("wind", &[1, 2]), texts("weather", &["sun", "fog"])];
+        let options = ReadOptions { inputs: vec!["wind".into(), "rain".into()], targets: vec!["weather".into()], ..ReadOptions::default() };
+        let got = load("t.csv", &t, 2, &options).unwrap();
+        assert_eq!(got.inputs, [("x".to_owned(), Data::from(array![[1.0f64, 0.5], [2.0, 1.5]]))]);
+        assert_eq!(got.targets, [("weather".to_owned(), Data::from(["sun", "fog"]))]);
     }
 
     #[test]

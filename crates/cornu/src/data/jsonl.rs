@@ -2,7 +2,7 @@
 
 use super::array::{Array, each};
 use super::error::{DataError, Result};
-use super::loaded::{Loaded, ReadOptions, Role, role};
+use super::loaded::{Loaded, ReadOptions, Role};
 use super::nested::NestedColumn;
 use super::source::Data;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
@@ -31,6 +31,7 @@ impl Columns {
 /// Reads one line's object into the columns; keys without a role are passed over.
 struct LineSeed<'a> {
     columns: &'a mut Columns,
+    options: &'a ReadOptions,
     line: usize,
 }
 
@@ -52,7 +53,7 @@ impl<'de> Visitor<'de> for LineSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> std::result::Result<(), A::Error> {
         let before: Vec<usize> = self.columns.named.iter().map(|(.., c)| c.n_samples()).collect();
         while let Some(key) = object.next_key::<String>()? {
-            match role(&key) {
+            match self.options.role(&key) {
                 Role::Other => {
                     object.next_value::<IgnoredAny>()?;
                 }
@@ -101,7 +102,7 @@ fn parse(who: &str, mut reader: impl BufRead, options: &ReadOptions) -> Result<L
         }
         let mut json = serde_json::Deserializer::from_str(trimmed);
         let read = if trimmed.starts_with('{') {
-            LineSeed { columns: &mut columns, line }.deserialize(&mut json)
+            LineSeed { columns: &mut columns, options, line }.deserialize(&mut json)
         } else {
             columns.of("x", Role::Input).next_sample(line).deserialize(&mut json)
         };
@@ -127,6 +128,7 @@ fn parse(who: &str, mut reader: impl BufRead, options: &ReadOptions) -> Result<L
             _ => loaded.inputs.push((key, data)),
         }
     }
+    options.need_listed(who, loaded.inputs.iter().chain(&loaded.targets).map(|(key, _)| key.as_str()))?;
     if loaded.inputs.is_empty() && loaded.targets.is_empty() {
         let rule = "each line must hold `x` or `text`, and for training `label`.";
         return Err(DataError::invalid(who, rule, "none of them"));
@@ -244,6 +246,14 @@ mod tests {
         assert_eq!(load("{\"text\": \"so é\"}\n{\"text\": \"\"}").unwrap().inputs[0].1, Data::from(["so é", ""]));
         assert_eq!(load("[1, 2]\n[3, 4]").unwrap().inputs[0].1, Data::from(array![[1i64, 2], [3, 4]]));
         assert_eq!(load("3\n4\n").unwrap().into_targets()[0].1, Data::from([3i64, 4]));
+    }
+
+    #[test]
+    fn keys_are_chosen_by_name() {
+        let options = ReadOptions { inputs: vec!["q".into(), "a".into()], ..ReadOptions::default() };
+        let got = parse("q.jsonl", "{\"q\": [1], \"x\": 5, \"a\": [2, 3]}".as_bytes(), &options).unwrap();
+        assert_eq!(got.inputs, [("q".to_owned(), Data::from(array![[1i64]])), ("a".to_owned(), Data::from(array![[2i64, 3]]))]);
+        assert!(parse("q.jsonl", "{\"q\": [1]}".as_bytes(), &options).unwrap_err().to_string().contains("`a`"));
     }
 
     #[test]

@@ -11,13 +11,44 @@ pub struct ReadOptions {
     pub header: Option<bool>,
     /// Whether NaN and infinity are let through; without it they are errors that name their place.
     pub allow_non_finite: bool,
+    /// The keys, members or columns that are inputs, in the model's order, where their names do not say so; all others without a role are
+    /// then left out.
+    pub inputs: Vec<String>,
+    /// The keys, members or columns that are targets, where their names do not say so.
+    pub targets: Vec<String>,
     /// The most bytes that the members of an archive may unpack to.
     pub max_unpacked_bytes: u64,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { header: None, allow_non_finite: false, max_unpacked_bytes: 8 << 30 }
+        Self { header: None, allow_non_finite: false, inputs: Vec::new(), targets: Vec::new(), max_unpacked_bytes: 8 << 30 }
+    }
+}
+
+impl ReadOptions {
+    /// What a member, key or column of that name is for.
+    pub(crate) fn role(&self, name: &str) -> Role {
+        let listed = |names: &[String]| names.iter().any(|n| n == name);
+        match role(name) {
+            _ if listed(&self.inputs) => Role::Input,
+            _ if listed(&self.targets) => Role::Target,
+            Role::Input if !self.inputs.is_empty() => Role::Other,
+            Role::Target if !self.targets.is_empty() => Role::Other,
+            by_name => by_name,
+        }
+    }
+
+    /// Checks that what was asked for by name was found.
+    pub(crate) fn need_listed<'a>(&self, who: &str, found: impl Iterator<Item = &'a str>) -> Result<()> {
+        let found: Vec<&str> = found.collect();
+        match self.inputs.iter().chain(&self.targets).find(|name| !found.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => {
+                let rule = format!("inputs and targets must be among {}.", found.join(", "));
+                Err(DataError::invalid(who, rule, format!("`{name}`")))
+            }
+        }
     }
 }
 
@@ -73,8 +104,10 @@ impl Loaded {
         if self.targets.is_empty() { self.inputs } else { self.targets }
     }
 
-    /// Checks that all parts agree in their samples, that there is one, and, unless allowed, that all are finite.
-    pub(crate) fn checked(self, who: &str, options: &ReadOptions) -> Result<Loaded> {
+    /// Puts listed inputs and targets in their order, and checks that all parts agree in their samples, that there is one, and, unless allowed, that all are finite.
+    pub(crate) fn checked(mut self, who: &str, options: &ReadOptions) -> Result<Loaded> {
+        self.inputs.sort_by_key(|(name, _)| listed_place(&options.inputs, name));
+        self.targets.sort_by_key(|(name, _)| listed_place(&options.targets, name));
         let weights = self.sample_weight.iter().map(|w| ("sample_weight", w));
         let named = self.inputs.iter().chain(&self.targets).map(|(name, data)| (name.as_str(), data));
         let parts: Vec<(&str, &Data)> = named.chain(weights).collect();
@@ -90,6 +123,11 @@ impl Loaded {
     }
 }
 
+/// The place of `name` in a list; what is not in it comes after.
+pub(crate) fn listed_place(names: &[String], name: &str) -> usize {
+    names.iter().position(|n| n == name).unwrap_or(names.len())
+}
+
 /// What a member, key or column of that name is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -101,7 +139,7 @@ pub(crate) enum Role {
 }
 
 /// The role by name: `x`, `x0`…, `text` are inputs; `y`, `y0`…, `label(s)`, `target(s)` are targets.
-pub(crate) fn role(name: &str) -> Role {
+fn role(name: &str) -> Role {
     let numbered = |letter: char| name.strip_prefix(letter).is_some_and(|rest| rest.len() < 4 && rest.bytes().all(|b| b.is_ascii_digit()));
     match name {
         "text" => Role::Input,
@@ -133,6 +171,16 @@ mod tests {
         ] {
             assert_eq!(role(name), want, "{name}");
         }
+    }
+
+    #[test]
+    fn listed_names_come_first() {
+        let options = ReadOptions { inputs: vec!["a".into(), "y".into()], targets: vec!["x".into()], ..ReadOptions::default() };
+        let roles = ["a", "y", "x", "x1", "label", "split", "b"].map(|name| options.role(name));
+        let want = [Role::Input, Role::Input, Role::Target, Role::Other, Role::Other, Role::Split, Role::Other];
+        assert_eq!(roles, want);
+        let e = options.need_listed("t.csv", ["a", "x"].into_iter()).unwrap_err().to_string();
+        assert_eq!(e, "t.csv: inputs and targets must be among a, x. Received: `y`.");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::array::Array;
 use super::error::{DataError, Result};
-use super::loaded::{Loaded, ReadOptions, Role, role};
+use super::loaded::{Loaded, ReadOptions, Role};
 use super::npy::{Header, encode, header_bytes};
 use super::ragged::Ragged;
 use super::source::Data;
@@ -78,22 +78,23 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     let mut arrays = members(path, options.max_unpacked_bytes)?;
     let parts: Vec<String> = arrays.iter().filter_map(|(name, _)| name.strip_suffix("_values")).map(str::to_owned).collect();
     if !parts.is_empty() && !arrays.iter().any(|(name, _)| name == "values") {
-        return read_parts(arrays, &parts);
+        return read_parts(arrays, &parts, options);
     }
-    gather(&mut arrays)
+    options.need_listed("npz", arrays.iter().map(|(name, _)| name.as_str()))?;
+    gather(&mut arrays, options)
 }
 
 /// One set of members into inputs and targets.
-fn gather(arrays: &mut Vec<(String, Array)>) -> Result<Loaded> {
+fn gather(arrays: &mut Vec<(String, Array)>, options: &ReadOptions) -> Result<Loaded> {
     let mut loaded = Loaded::default();
     let offsets = take_offsets(arrays)?;
     if offsets.is_some() && !arrays.iter().any(|(name, _)| name == "values") {
         return Err(invalid("`offsets` (B + 1) need `values` (N, features) beside them.", "no `values`"));
     }
-    let has_inputs = arrays.iter().any(|(name, _)| name == "values" || role(name) == Role::Input);
+    let has_inputs = arrays.iter().any(|(name, _)| name == "values" || options.role(name) == Role::Input);
     for (name, array) in arrays.drain(..) {
         array.need_samples(&format!("`{name}`"))?;
-        match (role(&name), &offsets) {
+        match (options.role(&name), &offsets) {
             (_, Some(offsets)) if name == "values" => {
                 let series = Ragged::new(array, offsets.clone())?;
                 loaded.inputs.push(("x".to_owned(), Data::Ragged(series)));
@@ -138,12 +139,12 @@ fn take_offsets(arrays: &mut Vec<(String, Array)>) -> Result<Option<Vec<usize>>>
 }
 
 /// Sets `train_values`, `train_offsets`, `train_labels`, `test_values` … as one, with the part of each sample.
-fn read_parts(arrays: Vec<(String, Array)>, parts: &[String]) -> Result<Loaded> {
+fn read_parts(arrays: Vec<(String, Array)>, parts: &[String], options: &ReadOptions) -> Result<Loaded> {
     let mut all: Vec<Loaded> = Vec::new();
     for part in parts {
         let prefix = format!("{part}_");
         let own = arrays.iter().filter_map(|(name, a)| Some((name.strip_prefix(&prefix)?.to_owned(), a.clone())));
-        let mut loaded = gather(&mut own.collect())?;
+        let mut loaded = gather(&mut own.collect(), options)?;
         loaded.split = Some(vec![part.clone(); loaded.n_samples()]);
         all.push(loaded);
     }

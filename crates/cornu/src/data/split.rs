@@ -140,8 +140,9 @@ mod tests {
     fn the_split_rounds_down_as_python_does() {
         // 1 - 0.2 is 0.8, 5 * 0.8 = 4; 1 - 0.9 is 0.0999…98, so 10 * that floors to 0.
         assert_eq!(split_at(5, 0.2).unwrap(), 4);
+        assert_eq!(split_at(10, 0.3).unwrap(), 7);
         assert!(split_at(10, 0.9).unwrap_err().to_string().contains("10 samples leave nothing"));
-        assert_eq!(split_at(100, 0.33).unwrap(), 67 - usize::from(100.0 * (1.0 - 0.33) < 67.0));
+        assert_eq!(split_at(100, 0.33).unwrap(), 67);
         for wrong in [0.0, 1.0, -0.1, f64::NAN] {
             assert!(split_at(10, wrong).is_err());
         }
