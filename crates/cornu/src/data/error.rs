@@ -62,3 +62,12 @@ impl DataError {
         self
     }
 }
+
+impl From<DataError> for crate::Error {
+    fn from(error: DataError) -> Self {
+        match error.kind {
+            DataErrorKind::Unsupported => crate::Error::Unsupported(error.to_string()),
+            DataErrorKind::Invalid | DataErrorKind::Io => crate::Error::Data(error.to_string()),
+        }
+    }
+}
