@@ -13,6 +13,7 @@ pub mod initializers;
 pub mod regularizers;
 pub mod constraints;
 pub mod layers;
+pub mod losses;
 pub mod model;
 
 pub use error::{Error, Result};

@@ -1,0 +1,94 @@
+//! Cross-entropies of probabilities of yes and no.
+
+use super::{EPSILON, LossFunction, Values, expect_equal_shapes, settings};
+use crate::layers::Cx;
+use crate::{Error, Result};
+use cornu_ir::Var;
+use cornu_ir::builder::axis_of;
+
+settings! {
+    /// `mean(−y·log(p) − (1 − y)·log(1 − p))` along an axis, `p` kept within `ε..1 − ε`.
+    BinaryCrossentropy "binary_crossentropy" {
+        /// Predictions are logits, whose sigmoid is `p`.
+        from_logits: bool = false,
+        /// Targets are drawn to 1/2 by this share.
+        label_smoothing: f64 = 0.0,
+        /// The axis of the mean.
+        axis: isize = -1,
+    }
+}
+
+settings! {
+    /// Binary cross-entropy weighted by `(1 − p_t)^γ`, `p_t` the probability given to the truth (Lin and others 2018, arXiv:1708.02002).
+    BinaryFocalCrossentropy "binary_focal_crossentropy" {
+        /// Predictions are logits, whose sigmoid is `p`.
+        from_logits: bool = false,
+        /// Targets are drawn to 1/2 by this share.
+        label_smoothing: f64 = 0.0,
+        /// The axis of the mean.
+        axis: isize = -1,
+        /// Weigh positives by `alpha` and negatives by `1 − alpha`.
+        apply_class_balancing: bool = false,
+        /// Weight of the positives.
+        alpha: f64 = 0.25,
+        /// Focusing exponent.
+        gamma: f64 = 2.0,
+    }
+}
+
+fn smooth<'g>(y_true: Var<'g>, label_smoothing: f64) -> Var<'g> {
+    if label_smoothing == 0.0 { y_true } else { y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing }
+}
+
+fn pointwise<'g>(t: Var<'g>, p: Var<'g>, from_logits: bool) -> Var<'g> {
+    if from_logits {
+        // −log sigmoid(x) = softplus(−x)
+        return t * (-p).softplus() + (1.0 - t) * p.softplus();
+    }
+    let p = p.clip(EPSILON, 1.0 - EPSILON);
+    -(t * p.log() + (1.0 - t) * (1.0 - p).log())
+}
+
+fn expect_axis(who: &str, v: Var<'_>, axis: isize) -> Result<()> {
+    if axis_of(axis, v.rank()) < v.rank() {
+        return Ok(());
+    }
+    Err(Error::argument(who, format!("`axis` must name an axis of {}", v.spec()), axis))
+}
+
+/// Values of [`BinaryCrossentropy`].
+pub fn binary_crossentropy<'g>(y_true: Var<'g>, y_pred: Var<'g>, from_logits: bool, label_smoothing: f64, axis: isize) -> Result<Var<'g>> {
+    expect_equal_shapes("binary_crossentropy", y_true, y_pred)?;
+    expect_axis("binary_crossentropy", y_pred, axis)?;
+    let t = smooth(y_true.cast(y_pred.dtype()), label_smoothing);
+    Ok(pointwise(t, y_pred, from_logits).mean(&[axis], false))
+}
+
+impl LossFunction for BinaryCrossentropy {
+    fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
+        Ok(binary_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)?.into())
+    }
+
+    fn couples_rows(&self, rank: usize) -> bool {
+        axis_of(self.axis, rank) == 0
+    }
+}
+
+impl LossFunction for BinaryFocalCrossentropy {
+    fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
+        expect_equal_shapes(&self.name, y_true, y_pred)?;
+        expect_axis(&self.name, y_pred, self.axis)?;
+        let t = smooth(y_true, self.label_smoothing);
+        let p = if self.from_logits { y_pred.sigmoid() } else { y_pred };
+        let p_t = t * p + (1.0 - t) * (1.0 - p);
+        let mut value = (1.0 - p_t).pow(self.gamma) * pointwise(t, p, false);
+        if self.apply_class_balancing {
+            value = (t * self.alpha + (1.0 - t) * (1.0 - self.alpha)) * value;
+        }
+        Ok(value.mean(&[self.axis], false).into())
+    }
+
+    fn couples_rows(&self, rank: usize) -> bool {
+        axis_of(self.axis, rank) == 0
+    }
+}

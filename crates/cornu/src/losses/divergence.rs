@@ -1,0 +1,41 @@
+//! Divergences between distributions.
+
+use super::{EPSILON, LossFunction, Values, expect_equal_shapes, settings};
+use crate::Result;
+use crate::layers::Cx;
+use cornu_ir::Var;
+
+settings! {
+    /// `Σ y·log(y / p)` over the last axis, both kept within `ε..1`.
+    KLDivergence "kl_divergence" {}
+}
+
+settings! {
+    /// `mean(p − y·log(p + ε))` over the last axis.
+    Poisson "poisson" {}
+}
+
+/// Values of [`KLDivergence`].
+pub fn kl_divergence<'g>(y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>> {
+    expect_equal_shapes("kl_divergence", y_true, y_pred)?;
+    let (t, p) = (y_true.cast(y_pred.dtype()).clip(EPSILON, 1.0), y_pred.clip(EPSILON, 1.0));
+    Ok((t * (t / p).log()).sum(&[-1], false))
+}
+
+/// Values of [`Poisson`].
+pub fn poisson<'g>(y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>> {
+    expect_equal_shapes("poisson", y_true, y_pred)?;
+    Ok((y_pred - y_true.cast(y_pred.dtype()) * (y_pred + EPSILON).log()).mean(&[-1], false))
+}
+
+impl LossFunction for KLDivergence {
+    fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
+        Ok(kl_divergence(y_true, y_pred)?.into())
+    }
+}
+
+impl LossFunction for Poisson {
+    fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
+        Ok(poisson(y_true, y_pred)?.into())
+    }
+}

@@ -1,0 +1,47 @@
+//! Errors that are squares near 0 and lines far away.
+
+use super::{LossFunction, Values, fit_targets, settings};
+use crate::Result;
+use crate::layers::Cx;
+use cornu_ir::Var;
+
+settings! {
+    /// `mean(e²/2 where |e| ≤ δ, else δ|e| − δ²/2)` over the last axis, `e = ŷ − y`. Keras does not write `delta` to files.
+    Huber "huber_loss" {
+        /// Where the square becomes a line.
+        #[serde(skip_serializing)]
+        delta: f64 = 1.0,
+    }
+}
+
+settings! {
+    /// `mean(log(cosh(ŷ − y)))` over the last axis.
+    LogCosh "log_cosh" {}
+}
+
+/// Values of [`Huber`].
+pub fn huber<'g>(y_true: Var<'g>, y_pred: Var<'g>, delta: f64) -> Result<Var<'g>> {
+    let (t, p) = fit_targets("huber", y_true.cast(y_pred.dtype()), y_pred)?;
+    let error = p - t;
+    let far = error.abs();
+    Ok(far.le(delta).select(error.square() * 0.5, far * delta - 0.5 * delta * delta).mean(&[-1], false))
+}
+
+/// Values of [`LogCosh`].
+pub fn log_cosh<'g>(y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>> {
+    let (t, p) = fit_targets("log_cosh", y_true.cast(y_pred.dtype()), y_pred)?;
+    let error = p - t;
+    Ok((error + (error * -2.0).softplus() - std::f64::consts::LN_2).mean(&[-1], false))
+}
+
+impl LossFunction for Huber {
+    fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
+        Ok(huber(y_true, y_pred, self.delta)?.into())
+    }
+}
+
+impl LossFunction for LogCosh {
+    fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
+        Ok(log_cosh(y_true, y_pred)?.into())
+    }
+}

@@ -1,0 +1,133 @@
+//! Losses by their Keras classes: what a prediction costs, a number a sample or a timestep, and how the batch's numbers become one.
+//!
+//! Source: keras/src/losses/losses.py and keras/src/losses/loss.py, Keras 3.15.1. Differs: values are computed in the type of the
+//! predictions; where Keras would stretch a sample axis against a timestep axis without a word, an error is raised.
+
+mod ranks;
+mod reduction;
+mod settings;
+pub mod mean_error;
+pub mod huber;
+pub mod cosine_similarity;
+pub mod binary_crossentropy;
+pub mod categorical_crossentropy;
+pub mod sparse_categorical_crossentropy;
+pub mod divergence;
+pub mod hinge;
+pub mod overlap;
+pub mod circle;
+pub mod ctc;
+
+pub use binary_crossentropy::{BinaryCrossentropy, BinaryFocalCrossentropy};
+pub use categorical_crossentropy::{CategoricalCrossentropy, CategoricalFocalCrossentropy, CategoricalGeneralizedCrossEntropy};
+pub use circle::Circle;
+pub use cosine_similarity::CosineSimilarity;
+pub use ctc::CTC;
+pub use divergence::{KLDivergence, Poisson};
+pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
+pub use huber::{Huber, LogCosh};
+pub use mean_error::{MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError};
+pub use overlap::{Dice, Tversky};
+pub(crate) use ranks::{expect_equal_shapes, fit_targets, squeeze_or_expand};
+pub use reduction::Reduction;
+pub(crate) use settings::settings;
+pub use settings::{LossFunction, Settings, Values};
+pub use sparse_categorical_crossentropy::SparseCategoricalCrossentropy;
+
+use crate::Result;
+use crate::layers::Cx;
+use cornu_ir::Var;
+
+/// Keras's `epsilon()`.
+pub(crate) const EPSILON: f64 = 1e-7;
+
+macro_rules! losses {
+    ($($class:literal $(| $alias:literal)* => $Type:ident),* $(,)?) => {
+        crate::family! {
+            /// A loss by its Keras class.
+            pub enum Loss = "loss", "keras.losses" { $($class $(| $alias)* => $Type),* }
+        }
+
+        impl Loss {
+            fn function(&self) -> &dyn LossFunction {
+                match self { $(Self::$Type(loss) => loss),* }
+            }
+        }
+    };
+}
+
+losses! {
+    "MeanSquaredError" | "mse" | "MSE" => MeanSquaredError,
+    "MeanAbsoluteError" | "mae" | "MAE" => MeanAbsoluteError,
+    "MeanAbsolutePercentageError" | "mape" | "MAPE" => MeanAbsolutePercentageError,
+    "MeanSquaredLogarithmicError" | "msle" | "MSLE" => MeanSquaredLogarithmicError,
+    "Huber" | "huber_loss" => Huber,
+    "LogCosh" | "logcosh" => LogCosh,
+    "CosineSimilarity" => CosineSimilarity,
+    "BinaryCrossentropy" | "bce" | "BCE" => BinaryCrossentropy,
+    "BinaryFocalCrossentropy" => BinaryFocalCrossentropy,
+    "CategoricalCrossentropy" => CategoricalCrossentropy,
+    "CategoricalFocalCrossentropy" => CategoricalFocalCrossentropy,
+    "CategoricalGeneralizedCrossEntropy" => CategoricalGeneralizedCrossEntropy,
+    "SparseCategoricalCrossentropy" => SparseCategoricalCrossentropy,
+    "KLDivergence" | "kld" | "KLD" | "kullback_leibler_divergence" => KLDivergence,
+    "Poisson" => Poisson,
+    "Hinge" => Hinge,
+    "SquaredHinge" => SquaredHinge,
+    "CategoricalHinge" => CategoricalHinge,
+    "Dice" => Dice,
+    "Tversky" => Tversky,
+    "Circle" => Circle,
+    "CTC" => CTC,
+}
+
+impl Loss {
+    /// Keras's name of this loss.
+    pub fn name(&self) -> &str {
+        self.function().name()
+    }
+
+    /// How the values of a batch become one.
+    pub fn reduction(&self) -> Reduction {
+        self.function().reduction()
+    }
+
+    /// Whether a row's value depends on other rows in a way that only a graph holding the whole batch can compute.
+    /// `rank` is that of the predictions.
+    pub fn couples_rows(&self, rank: usize) -> bool {
+        self.function().couples_rows(rank)
+    }
+
+    /// The values before the reduction, as Keras's `call` gives them. `y_true` may be of any type.
+    pub fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
+        let y_pred = if y_pred.dtype().is_float() { y_pred } else { cx.to_float(y_pred) };
+        let (y_true, y_pred) = squeeze_or_expand(y_true.cast(y_pred.dtype()), y_pred, true);
+        self.function().values(cx, y_true, y_pred)
+    }
+
+    /// This shard's part of the batch's loss, a scalar: the sum over the shards is the loss that Keras reports for the batch.
+    ///
+    /// ```
+    /// use cornu::{layers::Cx, losses::Loss};
+    /// use cornu_ir::{Builder, DType, Spec, Tensor, interpret::interpret};
+    /// let b = Builder::new();
+    /// let cx = Cx::new(&b, true, Some(2));
+    /// let spec = Spec::known(DType::F64, &[2, 2]);
+    /// let (y_true, y_pred) = (b.input("y_true", spec.clone()), b.input("y_pred", spec));
+    /// let loss = Loss::try_from("mse").unwrap().total(&cx, y_true, y_pred, None, None).unwrap();
+    /// b.output("loss", loss);
+    /// let y_true = Tensor::new(&[2, 2], vec![0.0f64, 1.0, 0.0, 0.0]);
+    /// let y_pred = Tensor::new(&[2, 2], vec![1.0f64, 1.0, 1.0, 0.0]);
+    /// assert_eq!(interpret(&b.finish().unwrap(), &[y_true, y_pred])[0].to_f64(), vec![0.5]);
+    /// ```
+    pub fn total<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, mask: Option<Var<'g>>, sample_weight: Option<Var<'g>>) -> Result<Var<'g>> {
+        let batch = reduction::Batch::of(cx, y_pred);
+        if batch.is_shard() && self.couples_rows(y_pred.rank()) {
+            return Err(crate::Error::argument(self.name(), "the whole batch in one graph is needed, for its value couples rows", format!("{batch:?}")));
+        }
+        let values = self.values(cx, y_true, y_pred)?;
+        let part = reduction::part(cx, self.name(), self.reduction(), batch, values, mask, sample_weight)?;
+        cx.builder.check()?;
+        Ok(part)
+    }
+}

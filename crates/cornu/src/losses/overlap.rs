@@ -1,0 +1,88 @@
+//! Overlaps of sets given by probabilities: Dice and Tversky.
+
+use super::{EPSILON, LossFunction, Values, fit_targets, settings};
+use crate::layers::Cx;
+use crate::{Error, Result};
+use cornu_ir::Var;
+use cornu_ir::builder::axis_of;
+use serde::{Deserialize, Serialize};
+
+settings! {
+    /// `1 − 2·Σ y·p / (Σ y + Σ p + ε)` over axes.
+    Dice "dice" {
+        /// Axes of the sums; `None` for all, the batch among them.
+        axis: Option<Axes> = None,
+    }
+}
+
+settings! {
+    /// `1 − Σ y·p / (Σ y·p + α·Σ y·(1 − p) + β·Σ (1 − y)·p + ε)` over axes (Salehi and others 2017, arXiv:1706.05721).
+    Tversky "tversky" {
+        /// Weight of what is missed.
+        alpha: f64 = 0.5,
+        /// Weight of what is found without being there.
+        beta: f64 = 0.5,
+        /// Axes of the sums; `None` for all, the batch among them.
+        axis: Option<Axes> = None,
+    }
+}
+
+/// One axis or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Axes {
+    /// One.
+    One(isize),
+    /// Several.
+    Many(Vec<isize>),
+}
+
+impl Axes {
+    fn list(&self) -> &[isize] {
+        match self {
+            Axes::One(axis) => std::slice::from_ref(axis),
+            Axes::Many(axes) => axes,
+        }
+    }
+}
+
+/// Sums over axes; over all of them, they are the whole batch's.
+fn sum<'g>(who: &str, cx: &Cx<'g>, v: Var<'g>, axis: &Option<Axes>) -> Result<Var<'g>> {
+    match axis {
+        None => Ok(cx.cross_sum(v.sum_all())),
+        Some(axes) => match axes.list().iter().find(|a| axis_of(**a, v.rank()) >= v.rank()) {
+            Some(a) => Err(Error::argument(who, format!("`axis` must name axes of {}", v.spec()), a)),
+            None => Ok(v.sum(axes.list(), false)),
+        },
+    }
+}
+
+fn holds_batch(axis: &Option<Axes>, rank: usize) -> bool {
+    axis.as_ref().is_some_and(|a| a.list().iter().any(|a| axis_of(*a, rank) == 0))
+}
+
+impl LossFunction for Dice {
+    fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
+        let (t, p) = fit_targets(&self.name, y_true, y_pred)?;
+        let sum = |v: Var<'g>| sum(&self.name, cx, v, &self.axis);
+        Ok((1.0 - sum(t * p)? * 2.0 / (sum(t)? + sum(p)? + EPSILON)).into())
+    }
+
+    fn couples_rows(&self, rank: usize) -> bool {
+        holds_batch(&self.axis, rank)
+    }
+}
+
+impl LossFunction for Tversky {
+    fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
+        let (t, p) = fit_targets(&self.name, y_true, y_pred)?;
+        let sum = |v: Var<'g>| sum(&self.name, cx, v, &self.axis);
+        let both = sum(t * p)?;
+        let (missed, excess) = (sum((1.0 - p) * t)?, sum(p * (1.0 - t))?);
+        Ok((1.0 - both / (both + missed * self.alpha + excess * self.beta + EPSILON)).into())
+    }
+
+    fn couples_rows(&self, rank: usize) -> bool {
+        holds_batch(&self.axis, rank)
+    }
+}
