@@ -2,6 +2,7 @@
 
 use crate::kernel::{Call, Kernel, Shape, eval};
 use crate::memory::{Block, address};
+use crate::recurrent;
 use crate::threads::Threads;
 use cornu_ir::Op;
 use cornu_ir::graph::Graph;
@@ -45,15 +46,7 @@ impl Layout {
             chosen.borrow_mut().push(kernel);
             bytes
         });
-        let shapes = plan
-            .graph
-            .values
-            .iter()
-            .map(|v| {
-                let dims = v.spec.numbers().expect("a concrete graph");
-                Shape { dtype: v.spec.dtype, n: dims.iter().product(), dims }
-            })
-            .collect();
+        let shapes = plan.graph.values.iter().map(|v| Shape::of(&v.spec)).collect();
         let of_place = |want: Place| (0..plan.places.len() as u32).filter(|&v| plan.places[v as usize] == want).collect::<Vec<u32>>();
         let input_values = (0..plan.graph.inputs.len()).map(|i| of_place(Place::Input(i))).collect();
         let output_values = (0..plan.graph.outputs.len()).map(|i| of_place(Place::Output(i))).collect();
@@ -64,7 +57,7 @@ impl Layout {
             .map(|(s, kernel)| {
                 let n = &plan.graph.nodes[s.node];
                 let ids = |v: &[cornu_ir::ValueId]| v.iter().map(|v| v.0).collect();
-                BoundStep { node: s.node, kernel, ins: ids(&n.ins), outs: ids(&n.outs), scratch: s.scratch.0 }
+                BoundStep { node: s.node, kernel: kernel.placed(&plan, n), ins: ids(&n.ins), outs: ids(&n.outs), scratch: s.scratch.0 }
             })
             .collect();
         let mut layout = Layout { plan, shapes, steps, input_values, output_values, staged: vec![], staging_bytes: 0, copied: vec![] };
@@ -207,6 +200,12 @@ impl Frame {
         unsafe {
             match &step.kernel {
                 Kernel::Eval => eval(&call),
+                Kernel::Copy => std::ptr::copy_nonoverlapping(call.in_address(0), call.out_address(0), call.out_shape(0).bytes()),
+                Kernel::Strided(k) => k.run(&call),
+                Kernel::Fused(k) => k.run(&call),
+                Kernel::Reduce(k) => k.run(&call),
+                Kernel::MatMul(k) => k.run(&call),
+                Kernel::Recurrent(_) => recurrent::run(&call),
                 Kernel::Scan(k) => k.run(&call, self.children[s].as_mut().expect("made with the frame")),
             }
         }

@@ -1,11 +1,17 @@
 //! The kernel of a step: chosen once when a graph is laid out, then called with addresses.
 
+use crate::dense::fused::FusedKernel;
+use crate::dense::matmul::MatMulKernel;
+use crate::dense::reduce::ReduceKernel;
+use crate::dense::strided::Strided;
 use crate::memory::{view_at, view_mut_at};
+use crate::recurrent;
 use crate::scan::ScanKernel;
 use crate::threads::Threads;
 use cornu_ir::graph::{Graph, Node};
+use cornu_ir::plan::{Place, Plan};
 use cornu_ir::tensor::Slice;
-use cornu_ir::{DType, Op, View, ViewMut};
+use cornu_ir::{DType, Op, Spec, ValueId, View, ViewMut};
 
 /// Type and dims of a value, all numbers.
 #[derive(Clone, Debug)]
@@ -16,6 +22,11 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
+    pub(crate) fn of(spec: &Spec) -> Shape {
+        let dims = spec.numbers().expect("a concrete graph");
+        Shape { dtype: spec.dtype, n: dims.iter().product(), dims }
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.n * self.dtype.size_bytes()
     }
@@ -75,24 +86,61 @@ impl<'a> Call<'a> {
 pub(crate) enum Kernel {
     /// By the loops that define the operation.
     Eval,
+    /// The elements as they are.
+    Copy,
+    /// Elements moved without a look at them.
+    Strided(Strided),
+    /// A chain of pointwise operations.
+    Fused(Box<FusedKernel>),
+    /// A reduction of f32.
+    Reduce(ReduceKernel),
+    /// A matrix product of f32.
+    MatMul(MatMulKernel),
+    /// A recurrent operation of f32, with the elements of its scratch.
+    Recurrent(usize),
     /// By the plan of its body, a timestep at a time.
     Scan(Box<ScanKernel>),
 }
 
 impl Kernel {
     /// The kernel of a node of a concrete graph.
-    pub(crate) fn of(_graph: &Graph, node: &Node) -> Kernel {
+    pub(crate) fn of(graph: &Graph, node: &Node) -> Kernel {
+        let shape = |v: &ValueId| Shape::of(graph.spec(*v));
+        let ins: Vec<Shape> = node.ins.iter().map(shape).collect();
+        let is_f32 = ins.first().is_some_and(|s| s.dtype == DType::F32);
         match &node.op {
             Op::Scan(scan) => Kernel::Scan(Box::new(ScanKernel::new(scan))),
+            Op::CrossSum(_) => Kernel::Copy,
+            Op::MatMul(op) if is_f32 => Kernel::MatMul(MatMulKernel::new(op, &ins[0], &ins[1])),
+            Op::Reduce(op) if is_f32 => ReduceKernel::new(op, &ins[0]).map_or(Kernel::Eval, Kernel::Reduce),
+            Op::Lstm(op) if is_f32 => Kernel::Recurrent(recurrent::lstm_scratch(op, &ins)),
+            Op::LstmGrad(op) if is_f32 => Kernel::Recurrent(recurrent::lstm_grad_scratch(op, &ins)),
+            Op::Transpose(_) | Op::Slice(_) | Op::Reverse(_) | Op::Broadcast(_) | Op::Windows(_) | Op::Pad(_) => {
+                Strided::new(&node.op, &ins[0], &shape(&node.outs[0])).map_or(Kernel::Eval, Kernel::Strided)
+            }
             _ => Kernel::Eval,
         }
+    }
+
+    /// What the plan decides of a kernel: which outputs are written over which inputs, which are wanted.
+    pub(crate) fn placed(self, plan: &Plan, node: &Node) -> Kernel {
+        let Op::Fused(op) = &node.op else { return self };
+        let ins: Vec<Shape> = node.ins.iter().map(|v| Shape::of(plan.graph.spec(*v))).collect();
+        let place = |v: &ValueId| plan.places[v.0 as usize];
+        let over: Vec<Vec<usize>> = (node.outs.iter()).map(|o| (0..ins.len()).filter(|&i| plan.shares(*o, node.ins[i])).collect()).collect();
+        let wanted: Vec<bool> = node.outs.iter().map(|o| place(o) != Place::Nowhere).collect();
+        let kernel = FusedKernel::new(op, &ins.iter().collect::<Vec<_>>(), &over, &wanted);
+        assert!(kernel.is_some() || over.iter().all(Vec::is_empty), "a chain too long for its kernel is written to memory of its own");
+        kernel.map_or(Kernel::Eval, |k| Kernel::Fused(Box::new(k)))
     }
 
     /// Bytes of scratch that a call takes.
     pub(crate) fn scratch_bytes(&self) -> usize {
         match self {
-            Kernel::Eval => 0,
+            Kernel::MatMul(k) => k.scratch_bytes(),
+            Kernel::Recurrent(n) => 4 * n,
             Kernel::Scan(k) => k.scratch_bytes(),
+            _ => 0,
         }
     }
 }

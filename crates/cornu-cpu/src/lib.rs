@@ -15,6 +15,9 @@ mod memory;
 mod store;
 mod threads;
 
+mod dense;
+mod recurrent;
+
 mod kernel;
 mod frame;
 mod scan;

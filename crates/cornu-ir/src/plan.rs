@@ -57,6 +57,8 @@ pub struct Plan {
     pub arena_bytes: usize,
     /// Outputs that must be copied to their buffer when the steps are done.
     pub copies: Vec<usize>,
+    /// For each output the input whose buffer it replaces.
+    replaced: Vec<Option<usize>>,
 }
 
 /// Free parts of the arena, by first byte.
@@ -215,7 +217,20 @@ impl Plan {
         for v in 0..n_values {
             places[v] = places[root[v]];
         }
-        Plan { graph, places, steps, arena_bytes: arena.bytes, copies }
+        let replaced = outputs.iter().map(|o| if let OutputPlace::Replaces(i) = o { Some(*i) } else { None }).collect();
+        Plan { graph, places, steps, arena_bytes: arena.bytes, copies, replaced }
+    }
+}
+
+impl Plan {
+    /// Whether two values lie in the same memory: an output written over an input.
+    pub fn shares(&self, a: ValueId, b: ValueId) -> bool {
+        let place = |v: ValueId| self.places[v.0 as usize];
+        match (place(a), place(b)) {
+            (Place::Arena(x), Place::Arena(y)) => x == y,
+            (Place::Output(o), Place::Input(i)) => self.replaced[o] == Some(i),
+            _ => false,
+        }
     }
 }
 

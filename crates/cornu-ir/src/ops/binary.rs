@@ -25,7 +25,12 @@ macro_rules! binary_table {
             pub fn map<T: Real>(self, x: &[T], y: &[T], out: &mut [T]) {
                 match self { $(BinaryFn::$F => for ((o, &$a), &$b) in out.iter_mut().zip(x).zip(y) { *o = $f; },)* }
             }
-            fn map_i64(self, x: i64, y: i64) -> i64 {
+            /// The function of two floats.
+            pub fn of<T: Real>(self, x: T, y: T) -> T {
+                match self { $(BinaryFn::$F => { let ($a, $b) = (x, y); $f })* }
+            }
+            /// The function of two integers.
+            pub fn of_i64(self, x: i64, y: i64) -> i64 {
                 match self { $(BinaryFn::$F => { let ($m, $n) = (x, y); $i })* }
             }
             fn derivatives<'g>(self, x: Var<'g>, y: Var<'g>, o: Var<'g>, d: Var<'g>) -> [Option<Var<'g>>; 2] {
@@ -83,17 +88,17 @@ impl Primitive for Binary {
             DType::F64 => self.f.map(ins[0].get::<f64>(), ins[1].get::<f64>(), out.get::<f64>()),
             DType::I32 => {
                 for ((o, &a), &b) in out.get::<i32>().iter_mut().zip(ins[0].get::<i32>()).zip(ins[1].get::<i32>()) {
-                    *o = self.f.map_i64(a as i64, b as i64) as i32;
+                    *o = self.f.of_i64(a as i64, b as i64) as i32;
                 }
             }
             DType::I64 => {
                 for ((o, &a), &b) in out.get::<i64>().iter_mut().zip(ins[0].get::<i64>()).zip(ins[1].get::<i64>()) {
-                    *o = self.f.map_i64(a, b);
+                    *o = self.f.of_i64(a, b);
                 }
             }
             DType::Bool => {
                 for ((o, &a), &b) in out.get::<u8>().iter_mut().zip(ins[0].get::<u8>()).zip(ins[1].get::<u8>()) {
-                    *o = (self.f.map_i64(a as i64, b as i64) != 0) as u8;
+                    *o = (self.f.of_i64(a as i64, b as i64) != 0) as u8;
                 }
             }
         }

@@ -43,7 +43,7 @@ pub use fused::{Fused, Instr, Reach};
 pub use gather::{Gather, ScatterAdd};
 pub use lstm::{Lstm, LstmGrad};
 pub use mask_layout::MaskLayout;
-pub use matmul::MatMul;
+pub use matmul::{MatMul, MatMulDims};
 pub use pad::Pad;
 pub use random::{Random, RandomKind};
 pub use reduce::{Reduce, ReduceFn};

@@ -1,0 +1,290 @@
+//! Pointwise functions over tiles: the loops that chains are made of, compiled for each tier.
+//!
+//! Additions to roots are rounded as IEEE 754 says, so they give the same bits on every tier; exp and its kin come from the
+//! vector math of the tier.
+
+use crate::kernels::map::{Map, map};
+use cornu_ir::ops::{BinaryFn, CompareFn, Instr, UnaryFn};
+use cornu_ir::tensor::Element;
+use cornu_ir::{DType, with_type};
+
+/// Compiles functions once for each set of instructions and picks one at run time.
+macro_rules! by_tier {
+    ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $t:ty),* $(,)?) $body:block)*) => {$(
+        $(#[$meta])*
+        #[inline]
+        fn $name($($arg: $t),*) {
+            #[inline(always)]
+            fn plain($($arg: $t),*) $body
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+            fn avx512($($arg: $t),*) { plain($($arg),*) }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2($($arg: $t),*) { plain($($arg),*) }
+            match $crate::kernels::isa::isa() {
+                // SAFETY: the probe found the tier.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernels::isa::Isa::Avx512 => unsafe { avx512($($arg),*) },
+                // SAFETY: the probe found the tier.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernels::isa::Isa::Avx2 => unsafe { avx2($($arg),*) },
+                _ => plain($($arg),*),
+            }
+        }
+    )*};
+}
+pub(crate) use by_tier;
+
+/// Operands of a function over a tile: up to three inputs and the output, which overlaps none of them or is one of them
+/// element by element.
+#[derive(Clone, Copy)]
+pub(crate) struct Operands {
+    pub(crate) a: *const u8,
+    pub(crate) b: *const u8,
+    pub(crate) c: *const u8,
+    pub(crate) out: *mut u8,
+    pub(crate) n: usize,
+}
+
+/// A function over a tile.
+///
+/// # Safety
+/// The operands that the instruction reads hold `n` elements of its types, and the output has room for them.
+pub(crate) type TileFn = unsafe fn(&Instr, Operands);
+
+/// The function of an instruction whose first value operand has a type.
+pub(crate) fn tile_fn(instr: &Instr, dtype: DType) -> TileFn {
+    match (instr, dtype) {
+        (Instr::Unary(f, _), DType::F32) => unary_f32(*f),
+        (Instr::Unary(..), _) => unary_f64,
+        (Instr::Binary(f, ..), DType::F32) => binary_f32(*f),
+        (Instr::Binary(..), DType::F64) => binary_f64,
+        (Instr::Binary(..), DType::I32) => binary_int::<i32>,
+        (Instr::Binary(..), DType::I64) => binary_int::<i64>,
+        (Instr::Binary(..), DType::Bool) => binary_bool,
+        (Instr::Compare(f, ..), DType::F32) => compare_f32(*f),
+        (Instr::Compare(..), t) => with_type!(t, T => compare::<T>),
+        (Instr::Select(..), t) => match t.size_bytes() {
+            1 => select::<u8>,
+            4 => select_4,
+            _ => select::<u64>,
+        },
+        (Instr::Cast(to, _), from) => cast_fn(from, *to),
+        (Instr::Number(..), _) => unreachable!("numbers are filled in before the tiles"),
+    }
+}
+
+/// The first operand and the output, as raw parts: they may be one array.
+macro_rules! each {
+    ($o:ident, |$a:ident: $A:ty| -> $R:ty { $e:expr }) => {{
+        let (a, out) = ($o.a.cast::<$A>(), $o.out.cast::<$R>());
+        for i in 0..$o.n {
+            // SAFETY: the promise of `TileFn`.
+            unsafe {
+                let $a = *a.add(i);
+                *out.add(i) = $e;
+            }
+        }
+    }};
+    ($o:ident, |$a:ident: $A:ty, $b:ident: $B:ty| -> $R:ty { $e:expr }) => {{
+        let (a, b, out) = ($o.a.cast::<$A>(), $o.b.cast::<$B>(), $o.out.cast::<$R>());
+        for i in 0..$o.n {
+            // SAFETY: the promise of `TileFn`.
+            unsafe {
+                let ($a, $b) = (*a.add(i), *b.add(i));
+                *out.add(i) = $e;
+            }
+        }
+    }};
+    ($o:ident, |$a:ident: $A:ty, $b:ident: $B:ty, $c:ident: $C:ty| -> $R:ty { $e:expr }) => {{
+        let (a, b, c, out) = ($o.a.cast::<$A>(), $o.b.cast::<$B>(), $o.c.cast::<$C>(), $o.out.cast::<$R>());
+        for i in 0..$o.n {
+            // SAFETY: the promise of `TileFn`.
+            unsafe {
+                let ($a, $b, $c) = (*a.add(i), *b.add(i), *c.add(i));
+                *out.add(i) = $e;
+            }
+        }
+    }};
+}
+
+/// A function over a tile of each tier, the tier's chosen when the chain is laid out.
+macro_rules! choose {
+    (|$($v:ident: $t:ty),*| -> $R:ty { $e:expr }) => {{
+        #[inline(always)]
+        unsafe fn plain(_: &Instr, o: Operands) { each!(o, |$($v: $t),*| -> $R { $e }) }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+        // SAFETY: as `plain`.
+        unsafe fn avx512(i: &Instr, o: Operands) { unsafe { plain(i, o) } }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma")]
+        // SAFETY: as `plain`.
+        unsafe fn avx2(i: &Instr, o: Operands) { unsafe { plain(i, o) } }
+        match crate::kernels::isa::isa() {
+            #[cfg(target_arch = "x86_64")]
+            crate::kernels::isa::Isa::Avx512 => avx512 as TileFn,
+            #[cfg(target_arch = "x86_64")]
+            crate::kernels::isa::Isa::Avx2 => avx2 as TileFn,
+            _ => plain as TileFn,
+        }
+    }};
+}
+
+/// Input and output of a unary function as slices, through a copy when they are one array.
+///
+/// # Safety
+/// The promise of [`TileFn`], for a unary function of T.
+unsafe fn unary_slices<T: Element>(o: Operands, f: impl FnOnce(&[T], &mut [T])) {
+    // SAFETY: the caller's promise; a value that is overwritten is copied out first.
+    unsafe {
+        let out = std::slice::from_raw_parts_mut(o.out.cast::<T>(), o.n);
+        f(std::slice::from_raw_parts(o.a.cast::<T>(), o.n), out);
+    }
+}
+
+unsafe fn mapped(which: Map, o: Operands) {
+    // SAFETY: the promise of `TileFn`.
+    unsafe { unary_slices::<f32>(o, |x, y| map(which, x, y)) }
+}
+
+fn unary_f32(f: UnaryFn) -> TileFn {
+    macro_rules! vector {
+        ($M:ident) => {{
+            unsafe fn run(_: &Instr, o: Operands) {
+                // SAFETY: the promise of `TileFn`.
+                unsafe { mapped(Map::$M, o) }
+            }
+            run
+        }};
+    }
+    match f {
+        UnaryFn::Neg => choose!(|x: f32| -> f32 { -x }),
+        UnaryFn::Abs => choose!(|x: f32| -> f32 { x.abs() }),
+        UnaryFn::Sqrt => choose!(|x: f32| -> f32 { x.sqrt() }),
+        UnaryFn::Rsqrt => choose!(|x: f32| -> f32 { 1.0 / x.sqrt() }),
+        UnaryFn::Relu => choose!(|x: f32| -> f32 { if x > 0.0 || x.is_nan() { x } else { 0.0 } }),
+        UnaryFn::Sign => choose!(|x: f32| -> f32 {
+            if x > 0.0 {
+                1.0
+            } else if x < 0.0 {
+                -1.0
+            } else {
+                x
+            }
+        }),
+        UnaryFn::Floor => choose!(|x: f32| -> f32 { x.floor() }),
+        UnaryFn::Ceil => choose!(|x: f32| -> f32 { x.ceil() }),
+        UnaryFn::Round => choose!(|x: f32| -> f32 { x.round_ties_even() }),
+        UnaryFn::IsNan => choose!(|x: f32| -> f32 { if x.is_nan() { 1.0 } else { 0.0 } }),
+        UnaryFn::Exp => vector!(Exp),
+        UnaryFn::Expm1 => vector!(Expm1),
+        UnaryFn::Log => vector!(Log),
+        UnaryFn::Tanh => vector!(Tanh),
+        UnaryFn::Sigmoid => vector!(Sigmoid),
+        UnaryFn::Softplus => vector!(Softplus),
+        UnaryFn::Erf => vector!(Erf),
+        _ => unary_by_table,
+    }
+}
+
+/// Functions that have no vector form.
+unsafe fn unary_by_table(i: &Instr, o: Operands) {
+    let Instr::Unary(f, _) = i else { unreachable!("chosen for a unary function") };
+    // SAFETY: the promise of `TileFn`.
+    unsafe { unary_slices::<f32>(o, |x, y| f.map(x, y)) }
+}
+
+unsafe fn unary_f64(i: &Instr, o: Operands) {
+    let Instr::Unary(f, _) = i else { unreachable!("chosen for a unary function") };
+    // SAFETY: the promise of `TileFn`.
+    unsafe { unary_slices::<f64>(o, |x, y| f.map(x, y)) }
+}
+
+fn binary_f32(f: BinaryFn) -> TileFn {
+    match f {
+        BinaryFn::Add => choose!(|a: f32, b: f32| -> f32 { a + b }),
+        BinaryFn::Sub => choose!(|a: f32, b: f32| -> f32 { a - b }),
+        BinaryFn::Mul => choose!(|a: f32, b: f32| -> f32 { a * b }),
+        BinaryFn::Div => choose!(|a: f32, b: f32| -> f32 { a / b }),
+        BinaryFn::Max => choose!(|a: f32, b: f32| -> f32 { if a > b || a.is_nan() { a } else { b } }),
+        BinaryFn::Min => choose!(|a: f32, b: f32| -> f32 { if a < b || a.is_nan() { a } else { b } }),
+        BinaryFn::Mod => choose!(|a: f32, b: f32| -> f32 { a - b * (a / b).floor() }),
+        BinaryFn::Pow => choose!(|a: f32, b: f32| -> f32 { a.powf(b) }),
+        BinaryFn::Atan2 => choose!(|a: f32, b: f32| -> f32 { a.atan2(b) }),
+    }
+}
+
+unsafe fn binary_f64(i: &Instr, o: Operands) {
+    let Instr::Binary(f, ..) = i else { unreachable!("chosen for a binary function") };
+    each!(o, |a: f64, b: f64| -> f64 { f.of(a, b) });
+}
+
+unsafe fn binary_int<T: Element + Into<i64> + TryFrom<i64>>(i: &Instr, o: Operands) {
+    let Instr::Binary(f, ..) = i else { unreachable!("chosen for a binary function") };
+    each!(o, |a: T, b: T| -> T { wrapped(f.of_i64(a.into(), b.into())) });
+}
+
+/// The low bits of an i64, as `as` takes them.
+fn wrapped<T: Element + TryFrom<i64>>(x: i64) -> T {
+    let x = if size_of::<T>() == 4 { i64::from(x as i32) } else { x };
+    T::try_from(x).unwrap_or_default()
+}
+
+unsafe fn binary_bool(i: &Instr, o: Operands) {
+    let Instr::Binary(f, ..) = i else { unreachable!("chosen for a binary function") };
+    each!(o, |a: u8, b: u8| -> u8 { (f.of_i64(a.into(), b.into()) != 0) as u8 });
+}
+
+fn compare_f32(f: CompareFn) -> TileFn {
+    match f {
+        CompareFn::Eq => choose!(|a: f32, b: f32| -> u8 { (a == b) as u8 }),
+        CompareFn::Ne => choose!(|a: f32, b: f32| -> u8 { (a != b) as u8 }),
+        CompareFn::Lt => choose!(|a: f32, b: f32| -> u8 { (a < b) as u8 }),
+        CompareFn::Le => choose!(|a: f32, b: f32| -> u8 { (a <= b) as u8 }),
+        CompareFn::Gt => choose!(|a: f32, b: f32| -> u8 { (a > b) as u8 }),
+        CompareFn::Ge => choose!(|a: f32, b: f32| -> u8 { (a >= b) as u8 }),
+    }
+}
+
+unsafe fn compare<T: Element>(i: &Instr, o: Operands) {
+    let Instr::Compare(f, ..) = i else { unreachable!("chosen for a comparison") };
+    match f {
+        CompareFn::Eq => each!(o, |a: T, b: T| -> u8 { (a == b) as u8 }),
+        CompareFn::Ne => each!(o, |a: T, b: T| -> u8 { (a != b) as u8 }),
+        CompareFn::Lt => each!(o, |a: T, b: T| -> u8 { (a < b) as u8 }),
+        CompareFn::Le => each!(o, |a: T, b: T| -> u8 { (a <= b) as u8 }),
+        CompareFn::Gt => each!(o, |a: T, b: T| -> u8 { (a > b) as u8 }),
+        CompareFn::Ge => each!(o, |a: T, b: T| -> u8 { (a >= b) as u8 }),
+    }
+}
+
+unsafe fn select<T: Copy>(_: &Instr, o: Operands) {
+    each!(o, |c: u8, a: T, b: T| -> T { if c != 0 { a } else { b } });
+}
+
+/// Selection by four bytes, the width of f32 and i32.
+unsafe fn select_4(i: &Instr, o: Operands) {
+    // SAFETY: as the function chosen.
+    unsafe { (choose!(|c: u8, a: u32, b: u32| -> u32 { if c != 0 { a } else { b } }))(i, o) }
+}
+
+fn cast_fn(from: DType, to: DType) -> TileFn {
+    match (from, to) {
+        (DType::Bool, DType::F32) => choose!(|x: u8| -> f32 { x as f32 }),
+        (DType::I32, DType::F32) => choose!(|x: i32| -> f32 { x as f32 }),
+        (DType::F32, DType::I32) => choose!(|x: f32| -> i32 { x as i32 }),
+        (from, DType::Bool) => with_type!(from, S => cast_bool::<S>),
+        (from, to) => with_type!(from, S => with_type!(to, T => {
+            unsafe fn run(_: &Instr, o: Operands) {
+                each!(o, |x: S| -> T { x as T });
+            }
+            run as TileFn
+        })),
+    }
+}
+
+unsafe fn cast_bool<S: Element>(_: &Instr, o: Operands) {
+    each!(o, |x: S| -> u8 { (x != S::default()) as u8 });
+}
