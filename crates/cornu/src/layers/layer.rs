@@ -56,7 +56,7 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
         None
     }
 
-    /// Which of name, trainable and dtype stand in the config.
+    /// Which of name, trainable and dtype stand in the config; `dtype_name` is a dtype written as its name alone.
     fn common_keys(&self) -> &'static [&'static str] {
         &["name", "trainable", "dtype"]
     }
@@ -196,8 +196,9 @@ impl LayerRef {
         let mut config = Map::new();
         for key in rule.common_keys() {
             config.insert(
-                (*key).into(),
+                key.trim_end_matches("_name").into(),
                 match *key {
+                    "dtype_name" => json!(self.0.dtype.variable_name()),
                     "name" => json!(name),
                     "trainable" => json!(self.0.trainable),
                     _ => self.0.dtype.to_json(),
@@ -235,7 +236,7 @@ impl LayerRef {
             other => other.of_layer(parts.class, &shown),
         };
         let (rule, read) = super::from_class(parts.module, parts.class, &parts.config).map_err(here)?;
-        let policy = if rule.common_keys().contains(&"dtype") { parts.config.get("dtype") } else { None };
+        let policy = if rule.common_keys().iter().any(|k| k.starts_with("dtype")) { parts.config.get("dtype") } else { None };
         let dtype = DTypePolicy::from_json(policy.unwrap_or(&Value::Null)).map_err(here)?;
         let trainable = parts.config.get("trainable").and_then(Value::as_bool).unwrap_or(true);
         super::warn_unknown_keys(parts.class, &shown, &parts.config, &read, rule.common_keys());

@@ -132,6 +132,9 @@ impl<'g> Cx<'g> {
 
     /// 1 / (1 − rate) where kept, 0 where dropped: what dropout multiplies by.
     pub fn dropout_mask(&self, rate: f64, dims: &[Dim]) -> Var<'g> {
+        if rate >= 1.0 {
+            return self.builder.full(self.float, dims, 0.0);
+        }
         let keep = self.random(RandomKind::Uniform, dims).ge(rate).cast(self.float);
         keep / (1.0 - rate)
     }

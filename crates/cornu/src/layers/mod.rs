@@ -1,12 +1,28 @@
 //! The layers: a file each, and one list from which the registry derives.
 
+/// The two methods of [`Layer`] that are alike for layers whose fields are Keras's config keys.
+macro_rules! settings {
+    ($class:literal) => {
+        fn class(&self) -> &'static str {
+            $class
+        }
+
+        fn config(&self) -> serde_json::Value {
+            serde_json::to_value(self).expect("plain settings serialize")
+        }
+    };
+}
+
 mod call;
+mod convolution;
+mod geometry;
 mod layer;
 mod lowering;
 mod recurrent;
 mod weights;
 
 pub use call::{Arg, Call};
+pub use geometry::{DataFormat, Extent, Padding, Pair};
 pub use layer::{Layer, LayerRef, MaskRule};
 pub use lowering::{Cx, Flow, Gathered, RowState, Weight, Weights, expect_rank, known_dim};
 pub use weights::{WeightSpec, WeightTree};
@@ -49,6 +65,21 @@ layers! {
     activation: "Activation" => Activation;
     lstm: "LSTM" => Lstm;
     masking: "Masking" => Masking;
+    embedding: "Embedding" => Embedding;
+    identity: "Identity" => Identity, "ActivityRegularization" => ActivityRegularization;
+    dropout: "Dropout" => Dropout, "SpatialDropout1D" => SpatialDropout1d;
+    noise: "GaussianNoise" => GaussianNoise, "GaussianDropout" => GaussianDropout, "AlphaDropout" => AlphaDropout;
+    flatten: "Flatten" => Flatten;
+    reshape: "Reshape" => Reshape;
+    permute: "Permute" => Permute;
+    repeat: "RepeatVector" => RepeatVector, "UpSampling1D" => UpSampling1d;
+    crop: "Cropping1D" => Cropping1d, "ZeroPadding1D" => ZeroPadding1d;
+    merge: "Add" => Add, "Subtract" => Subtract, "Multiply" => Multiply, "Average" => Average, "Maximum" => Maximum, "Minimum" => Minimum;
+    concatenate: "Concatenate" => Concatenate;
+    dot: "Dot" => Dot;
+    pooling: "MaxPooling1D" => MaxPooling1d, "AveragePooling1D" => AveragePooling1d;
+    global_pooling: "GlobalMaxPooling1D" => GlobalMaxPooling1d, "GlobalAveragePooling1D" => GlobalAveragePooling1d;
+    conv1d: "Conv1D" => Conv1d;
 }
 
 fn read<L: Layer + serde::de::DeserializeOwned + 'static>(config: &Value) -> Result<(Box<dyn Layer>, Value)> {

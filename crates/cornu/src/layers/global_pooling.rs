@@ -1,0 +1,88 @@
+//! The largest or the mean over all time.
+
+use super::geometry::DataFormat;
+use super::recurrent::mask_of;
+use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank};
+use crate::Result;
+use cornu_ir::Spec;
+use serde::{Deserialize, Serialize};
+
+/// The largest of each channel over time. A mask does not count, and ends here.
+///
+/// # Shapes
+/// x (B, T, C), y (B, C), with `keepdims` (B, 1, C); with `channels_first` x (B, C, T), y (B, C) or (B, C, 1).
+///
+/// # Source
+/// keras/src/layers/pooling/global_max_pooling1d.py, Keras 3.15.1.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GlobalMaxPooling1d {
+    /// Where the channels stand.
+    pub data_format: DataFormat,
+    /// Whether time stays as an axis of 1.
+    pub keepdims: bool,
+}
+
+/// The mean of each channel over time, or over the steps that a mask leaves.
+///
+/// # Shapes
+/// x (B, T, C), y (B, C), with `keepdims` (B, 1, C); with `channels_first` x (B, C, T), y (B, C) or (B, C, 1).
+///
+/// # Source
+/// keras/src/layers/pooling/global_average_pooling1d.py, Keras 3.15.1.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GlobalAveragePooling1d {
+    /// Where the channels stand.
+    pub data_format: DataFormat,
+    /// Whether time stays as an axis of 1.
+    pub keepdims: bool,
+}
+
+impl GlobalMaxPooling1d {
+    /// With the channels last.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl GlobalAveragePooling1d {
+    /// With the channels last.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Layer for GlobalMaxPooling1d {
+    settings!("GlobalMaxPooling1D");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        expect_rank(call.input()?, 3..=3, "(batch, timesteps, channels)")?;
+        Ok(WeightTree::none())
+    }
+
+    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+        let x = cx.to_float(call.input()?.value);
+        Ok(vec![x.max(&[self.data_format.time_axis()], self.keepdims).into()])
+    }
+}
+
+impl Layer for GlobalAveragePooling1d {
+    settings!("GlobalAveragePooling1D");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        expect_rank(call.input()?, 3..=3, "(batch, timesteps, channels)")?;
+        Ok(WeightTree::none())
+    }
+
+    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+        let x = cx.to_float(call.input()?.value);
+        let time = [self.data_format.time_axis()];
+        let Some(mask) = mask_of(call) else {
+            return Ok(vec![x.mean(&time, self.keepdims).into()]);
+        };
+        let counts = mask.cast(cornu_ir::DType::Bool).expand_dims(if self.data_format == DataFormat::ChannelsLast { 2 } else { 1 });
+        let sum = counts.select(x, 0.0).sum(&time, self.keepdims);
+        Ok(vec![(sum / counts.cast(x.dtype()).sum(&time, self.keepdims)).into()])
+    }
+}
