@@ -15,6 +15,7 @@ pub mod constraints;
 pub mod layers;
 pub mod losses;
 pub mod model;
+pub mod optimizers;
 
 pub use error::{Error, Result};
 pub use layers::*;

@@ -1,0 +1,65 @@
+//! Adam: means of gradients and of their squares, corrected for their start at 0.
+
+use super::VarInfo;
+use super::rule::{Moved, Rule, Slot, Step};
+use super::settings::optimizer;
+use cornu_ir::Var;
+
+optimizer! {
+    /// `m ← m + (1-β₁)·(g - m)`, `v ← v + (1-β₂)·(g² - v)`, `w ← w - m·lr·√(1-β₂ᵗ)/(1-β₁ᵗ) / (√v + ε)`.
+    ///
+    /// Source: keras/src/optimizers/adam.py, Keras 3.15.1.
+    pub struct Adam("adam", learning_rate = 0.001, weight_decay = None) {
+        /// Part of the mean gradient that stays at each step, `β₁`.
+        beta_1: f64 = 0.9,
+        /// Part of the mean square that stays at each step, `β₂`.
+        beta_2: f64 = 0.999,
+        /// Added to the root, `ε`.
+        epsilon: f64 = 1e-7,
+        /// Whether the largest mean square so far divides.
+        amsgrad: bool = false,
+    }
+}
+
+/// The numbers of an Adam step.
+pub(super) struct Moments {
+    pub beta_1: f64,
+    pub beta_2: f64,
+    pub epsilon: f64,
+}
+
+impl Moments {
+    /// The slots: means interleaved by weight, then the largest mean squares.
+    pub fn slots(var: &VarInfo, amsgrad: bool) -> Vec<Vec<Slot>> {
+        let means = vec![Slot::like("momentum", var), Slot::like("velocity", var)];
+        if amsgrad { vec![means, vec![Slot::like("velocity_hat", var)]] } else { vec![means] }
+    }
+
+    /// The means renewed.
+    pub fn renewed<'g>(&self, g: Var<'g>, m: Var<'g>, v: Var<'g>) -> (Var<'g>, Var<'g>) {
+        (m + (g - m) * (1.0 - self.beta_1), v + (g.square() - v) * (1.0 - self.beta_2))
+    }
+
+    /// A step over the slots momentum, velocity and, with amsgrad, the largest velocity.
+    pub fn step<'g>(&self, at: &Step<'_, 'g>, rate: Var<'g>) -> Moved<'g> {
+        let alpha = rate * at.warmed(self.beta_2).sqrt() / at.warmed(self.beta_1);
+        let (m, v) = self.renewed(at.gradient, at.slots[0], at.slots[1]);
+        let mut slots = vec![m, v];
+        let mut over = v;
+        if let Some(&most) = at.slots.get(2) {
+            over = most.maximum(v);
+            slots.push(over);
+        }
+        Moved { weight: at.weight - m * alpha / (over.sqrt() + self.epsilon), slots }
+    }
+}
+
+impl Rule for Adam {
+    fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
+        Moments::slots(var, self.amsgrad)
+    }
+
+    fn step<'g>(&self, at: &Step<'_, 'g>) -> Moved<'g> {
+        Moments { beta_1: self.beta_1, beta_2: self.beta_2, epsilon: self.epsilon }.step(at, at.rate)
+    }
+}

@@ -1,0 +1,53 @@
+//! The learning rate: a number that training may change, or a schedule.
+
+use super::schedules::Schedule;
+use crate::{Error, Result};
+use serde::de::Error as _;
+use serde_json::Value;
+
+/// How far an optimizer goes at each step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LearningRate {
+    /// A number: the first value of the variable that Keras saves as `learning_rate`, which callbacks may change.
+    Number(f64),
+    /// A function of the number of steps made; it has no variable.
+    Schedule(Schedule),
+}
+
+impl LearningRate {
+    /// Reads a number or a serialized schedule.
+    pub fn from_json(v: &Value) -> Result<Self> {
+        match v {
+            Value::Number(n) => Ok(Self::Number(n.as_f64().unwrap_or(f64::NAN))),
+            Value::Object(_) => Schedule::from_json(v).map(Self::Schedule),
+            other => Err(Error::argument("learning_rate", "it must be a number or a learning rate schedule", crate::config::short(other))),
+        }
+    }
+}
+
+impl From<f64> for LearningRate {
+    fn from(x: f64) -> Self {
+        Self::Number(x)
+    }
+}
+
+impl<S: Into<Schedule>> From<S> for LearningRate {
+    fn from(s: S) -> Self {
+        Self::Schedule(s.into())
+    }
+}
+
+impl serde::Serialize for LearningRate {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Number(x) => s.serialize_f64(*x),
+            Self::Schedule(schedule) => schedule.serialize(s),
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for LearningRate {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Self::from_json(&Value::deserialize(d)?).map_err(D::Error::custom)
+    }
+}

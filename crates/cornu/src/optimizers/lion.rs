@@ -1,0 +1,37 @@
+//! Lion: steps of one size, in the direction of the momentum's sign.
+
+use super::VarInfo;
+use super::rule::{Moved, Rule, Slot, Step};
+use super::settings::optimizer;
+use crate::{Error, Result};
+
+optimizer! {
+    /// `w ← w - lr·sign(β₁·m + (1-β₁)·g)`, `m ← β₂·m + (1-β₂)·g`.
+    ///
+    /// Source: keras/src/optimizers/lion.py, Keras 3.15.1.
+    pub struct Lion("lion", learning_rate = 0.001, weight_decay = None) {
+        /// Part of the momentum in the direction, `β₁`.
+        beta_1: f64 = 0.9,
+        /// Part of the momentum that stays at each step, `β₂`.
+        beta_2: f64 = 0.99,
+    }
+}
+
+impl Rule for Lion {
+    fn check(&self) -> Result<()> {
+        match self.beta_1 > 0.0 && self.beta_1 <= 1.0 {
+            true => Ok(()),
+            false => Err(Error::argument("Lion beta_1", "it must be above 0 and at most 1", self.beta_1)),
+        }
+    }
+
+    fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
+        vec![vec![Slot::like("momentum", var)]]
+    }
+
+    fn step<'g>(&self, at: &Step<'_, 'g>) -> Moved<'g> {
+        let (g, m, beta_1, beta_2) = (at.gradient, at.slots[0], at.scalar(self.beta_1), at.scalar(self.beta_2));
+        let direction = (m * beta_1 + g * (1.0 - beta_1)).sign();
+        Moved { weight: at.weight - at.rate * direction, slots: vec![m * beta_2 + g * (1.0 - beta_2)] }
+    }
+}

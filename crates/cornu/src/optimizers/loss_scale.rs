@@ -1,0 +1,81 @@
+//! LossScaleOptimizer: another optimizer behind a loss scale that follows what the gradients bear.
+
+use super::{Initial, Optimizer, StateSpec, Update, VarInfo};
+use cornu_ir::{DType, Var};
+use serde::{Deserialize, Serialize};
+
+/// Scales the loss, takes the scale off the gradients, and leaves out steps whose gradients are not finite.
+///
+/// After `dynamic_growth_steps` finite steps in a row the scale doubles; at a step that is not finite it halves.
+///
+/// Source: keras/src/optimizers/loss_scale_optimizer.py, Keras 3.15.1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LossScaleOptimizer {
+    /// Name.
+    #[serde(default = "name")]
+    pub name: String,
+    /// The optimizer that moves the weights.
+    pub inner_optimizer: Box<Optimizer>,
+    /// The first scale.
+    #[serde(default = "initial_scale")]
+    pub initial_scale: f64,
+    /// Finite steps in a row before the scale doubles.
+    #[serde(default = "dynamic_growth_steps")]
+    pub dynamic_growth_steps: u32,
+}
+
+fn name() -> String {
+    "loss_scale_optimizer".into()
+}
+
+fn initial_scale() -> f64 {
+    32768.0
+}
+
+fn dynamic_growth_steps() -> u32 {
+    2000
+}
+
+/// Its own variables: iteration and learning rate (both unused), counter, scale. The inner optimizer's follow.
+pub(super) const OWN: usize = 4;
+const COUNTER: usize = 2;
+const SCALE: usize = 3;
+
+impl LossScaleOptimizer {
+    /// Keras's defaults around an optimizer.
+    pub fn new(inner: impl Into<Optimizer>) -> Self {
+        Self { name: name(), inner_optimizer: Box::new(inner.into()), initial_scale: initial_scale(), dynamic_growth_steps: dynamic_growth_steps() }
+    }
+
+    pub(super) fn state(&self, vars: &[VarInfo]) -> Vec<StateSpec> {
+        let mut specs = vec![
+            StateSpec::scalar("iteration", DType::I32, Initial::Zeros),
+            StateSpec::scalar("learning_rate", DType::F32, Initial::Zeros),
+            StateSpec::scalar("step_counter", DType::I32, Initial::Zeros),
+            StateSpec::scalar("dynamic_scale", DType::F32, Initial::Value(self.initial_scale)),
+        ];
+        specs.extend(self.inner_optimizer.state(vars));
+        specs
+    }
+
+    pub(super) fn scale_loss<'g>(&self, loss: Var<'g>, state: &[Var<'g>]) -> Var<'g> {
+        state.get(SCALE).map_or(loss, |scale| loss * scale.cast(loss.dtype()))
+    }
+
+    pub(super) fn update<'g>(&self, vars: &[VarInfo], params: &[Var<'g>], gradients: &[Var<'g>], state: &[Var<'g>]) -> Update<'g> {
+        let Some((own, inner)) = state.split_at_checked(OWN) else { return Update { params: params.to_vec(), state: state.to_vec() } };
+        let (counter, scale) = (own[COUNTER], own[SCALE]);
+        let unscaled: Vec<Var<'g>> = gradients.iter().map(|g| *g / scale.cast(g.dtype())).collect();
+        let moved = self.inner_optimizer.update(vars, params, &unscaled, inner);
+        let all_finite = |g: &Var<'g>| g.abs().lt(f64::INFINITY).all(&g.all_axes(), false);
+        let Some(finite) = gradients.iter().map(all_finite).reduce(|a, b| a.and(b)) else { return moved };
+        let pick = |new: &[Var<'g>], old: &[Var<'g>]| new.iter().zip(old).map(|(n, o)| finite.select(*n, *o)).collect::<Vec<_>>();
+
+        let grows = counter.eq(f64::from(self.dynamic_growth_steps) - 1.0);
+        let mut next = own.to_vec();
+        next[COUNTER] = finite.and(grows.not()).select(counter + 1.0, 0.0);
+        next[SCALE] = finite.select(grows.select(scale * 2.0, scale), scale * 0.5);
+        next.extend(pick(&moved.state, inner));
+        Update { params: pick(&moved.params, params), state: next }
+    }
+}

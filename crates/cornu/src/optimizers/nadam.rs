@@ -1,0 +1,57 @@
+//! Nadam: Adam with Nesterov's look ahead.
+
+use super::VarInfo;
+use super::rule::{Moved, Rule, Slot, SlotInitial, Step};
+use super::settings::optimizer;
+use cornu_ir::{DType, Var};
+
+optimizer! {
+    /// With `uₜ = β₁·(1 - 0.96ᵗ/2)` and `Πₜ = u₁·…·uₜ`: means as in Adam, `m̂ = uₜ₊₁·m/(1 - Πₜ·uₜ₊₁) + (1-uₜ)·g/(1-Πₜ)`,
+    /// `v̂ = v/(1-β₂ᵗ)`, `w ← w - lr·m̂ / (√v̂ + ε)`.
+    ///
+    /// Source: keras/src/optimizers/nadam.py, Keras 3.15.1.
+    pub struct Nadam("nadam", learning_rate = 0.001, weight_decay = None) {
+        /// Part of the mean gradient that stays at each step, `β₁`.
+        beta_1: f64 = 0.9,
+        /// Part of the mean square that stays at each step, `β₂`.
+        beta_2: f64 = 0.999,
+        /// Added to the root, `ε`.
+        epsilon: f64 = 1e-7,
+    }
+}
+
+/// Base of the factor by which the momentum grows to its full size.
+const DECAY: f64 = 0.96;
+
+impl Rule for Nadam {
+    fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
+        vec![vec![Slot::like("momentum", var), Slot::like("velocity", var)]]
+    }
+
+    fn shared(&self, vars: &[VarInfo]) -> Vec<Slot> {
+        let dtype = vars.first().map_or(DType::F32, |v| v.dtype);
+        vec![Slot { name: "variable", shape: vec![], dtype, initial: SlotInitial::Value(1.0) }]
+    }
+
+    fn renew<'g>(&self, shared: &[Var<'g>], updates: Var<'g>) -> Vec<Var<'g>> {
+        let product = shared[0];
+        let number = (updates + 1.0).cast(product.dtype());
+        let growth = product.builder().scalar(product.dtype(), DECAY).pow(number);
+        vec![product * self.beta_1 * (1.0 - 0.5 * growth)]
+    }
+
+    fn step<'g>(&self, at: &Step<'_, 'g>) -> Moved<'g> {
+        let (g, m, v) = (at.gradient, at.slots[0], at.slots[1]);
+        let (beta_1, beta_2, decay) = (at.scalar(self.beta_1), at.scalar(self.beta_2), at.scalar(DECAY));
+        let next = (at.updates + 2.0).cast(at.weight.dtype());
+        let u = beta_1 * (1.0 - 0.5 * decay.pow(at.number()));
+        let u_next = beta_1 * (1.0 - 0.5 * decay.pow(next));
+        let product = at.shared[0].cast(at.weight.dtype());
+        let product_next = product * u_next;
+        let m = m + (g - m) * (1.0 - beta_1);
+        let v = v + (g.square() - v) * (1.0 - beta_2);
+        let m_hat = u_next * m / (1.0 - product_next) + (1.0 - u) * g / (1.0 - product);
+        let v_hat = v / at.warmed(self.beta_2);
+        Moved { weight: at.weight - m_hat * at.rate / (v_hat.sqrt() + self.epsilon), slots: vec![m, v] }
+    }
+}

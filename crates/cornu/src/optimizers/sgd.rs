@@ -1,0 +1,39 @@
+//! Stochastic gradient descent, with momentum.
+
+use super::VarInfo;
+use super::rule::{Moved, Rule, Slot, Step};
+use super::settings::optimizer;
+use crate::{Error, Result};
+
+optimizer! {
+    /// `w ← w - lr·g`; with momentum `m ← μ·m - lr·g, w ← w + m`, or with Nesterov's look ahead `w ← w + μ·m - lr·g`.
+    ///
+    /// Source: keras/src/optimizers/sgd.py, Keras 3.15.1.
+    pub struct Sgd("sgd", learning_rate = 0.01, weight_decay = None) {
+        /// Part of the last movement that goes on, `μ`.
+        momentum: f64 = 0.0,
+        /// Whether the gradient counts as taken after the momentum's movement.
+        nesterov: bool = false,
+    }
+}
+
+impl Rule for Sgd {
+    fn check(&self) -> Result<()> {
+        match (0.0..=1.0).contains(&self.momentum) {
+            true => Ok(()),
+            false => Err(Error::argument("SGD momentum", "it must lie within 0 and 1", self.momentum)),
+        }
+    }
+
+    fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
+        if self.momentum == 0.0 { vec![] } else { vec![vec![Slot::like("momentum", var)]] }
+    }
+
+    fn step<'g>(&self, at: &Step<'_, 'g>) -> Moved<'g> {
+        let pull = at.gradient * at.rate;
+        let Some(&m) = at.slots.first() else { return Moved { weight: at.weight - pull, slots: vec![] } };
+        let m = m * self.momentum - pull;
+        let weight = if self.nesterov { at.weight + (m * self.momentum - pull) } else { at.weight + m };
+        Moved { weight, slots: vec![m] }
+    }
+}
