@@ -14,6 +14,7 @@ pub mod regularizers;
 pub mod constraints;
 pub mod layers;
 pub mod losses;
+pub mod metrics;
 pub mod model;
 pub mod optimizers;
 

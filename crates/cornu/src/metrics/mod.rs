@@ -1,0 +1,135 @@
+//! Metrics by their Keras classes: sums over a shard that add up over shards and batches, and a number made of the totals.
+//!
+//! Source: keras/src/metrics, Keras 3.15.1. Differs: totals are kept in 64 bits.
+
+mod settings;
+mod mean;
+mod accuracy;
+mod regression;
+mod probabilistic;
+mod correlation;
+mod r2_score;
+mod confusion;
+mod counts;
+mod at_constraint;
+mod auc;
+mod f_score;
+mod iou;
+
+pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, SparseTopKCategoricalAccuracy, TopKCategoricalAccuracy};
+pub use at_constraint::{PrecisionAtRecall, RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity};
+pub use auc::{AUC, AucCurve, AucSummation};
+pub use confusion::Thresholds;
+pub use correlation::{ConcordanceCorrelation, PearsonCorrelation};
+pub use counts::{FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives};
+pub use f_score::{Average, F1Score, FBetaScore};
+pub use iou::{BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU};
+pub use mean::{Mean, MeanMetricWrapper, Sum};
+pub use probabilistic::{BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge, KLDivergence, Poisson, SparseCategoricalCrossentropy, SquaredHinge};
+pub use r2_score::{ClassAggregation, R2Score};
+pub use regression::{
+    CosineSimilarity, LogCoshError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, RootMeanSquaredError,
+};
+pub(crate) use settings::settings;
+pub use settings::{MetricFunction, MetricValue};
+
+use crate::Result;
+use crate::layers::Cx;
+use cornu_ir::Var;
+
+macro_rules! metrics {
+    ($($class:literal $(| $alias:literal)* => $Type:ident),* $(,)?) => {
+        crate::family! {
+            /// A metric by its Keras class.
+            pub enum Metric = "metric", "keras.metrics" { $($class $(| $alias)* => $Type),* }
+        }
+
+        impl Metric {
+            fn function(&self) -> &dyn MetricFunction {
+                match self { $(Self::$Type(metric) => metric),* }
+            }
+
+            /// The same metric under another name.
+            pub fn renamed(mut self, name: &str) -> Self {
+                match &mut self { $(Self::$Type(metric) => metric.name = name.into()),* }
+                self
+            }
+        }
+    };
+}
+
+metrics! {
+    "Mean" => Mean,
+    "Sum" => Sum,
+    "MeanMetricWrapper" => MeanMetricWrapper,
+    "Accuracy" => Accuracy,
+    "BinaryAccuracy" => BinaryAccuracy,
+    "CategoricalAccuracy" => CategoricalAccuracy,
+    "SparseCategoricalAccuracy" => SparseCategoricalAccuracy,
+    "TopKCategoricalAccuracy" => TopKCategoricalAccuracy,
+    "SparseTopKCategoricalAccuracy" => SparseTopKCategoricalAccuracy,
+    "MeanSquaredError" | "mse" | "MSE" => MeanSquaredError,
+    "MeanAbsoluteError" | "mae" | "MAE" => MeanAbsoluteError,
+    "MeanAbsolutePercentageError" | "mape" | "MAPE" => MeanAbsolutePercentageError,
+    "MeanSquaredLogarithmicError" | "msle" | "MSLE" => MeanSquaredLogarithmicError,
+    "RootMeanSquaredError" => RootMeanSquaredError,
+    "CosineSimilarity" => CosineSimilarity,
+    "LogCoshError" | "log_cosh" => LogCoshError,
+    "R2Score" => R2Score,
+    "KLDivergence" => KLDivergence,
+    "Poisson" => Poisson,
+    "BinaryCrossentropy" | "bce" | "BCE" => BinaryCrossentropy,
+    "CategoricalCrossentropy" => CategoricalCrossentropy,
+    "SparseCategoricalCrossentropy" => SparseCategoricalCrossentropy,
+    "Hinge" => Hinge,
+    "SquaredHinge" => SquaredHinge,
+    "CategoricalHinge" => CategoricalHinge,
+    "PearsonCorrelation" => PearsonCorrelation,
+    "ConcordanceCorrelation" => ConcordanceCorrelation,
+    "AUC" => AUC,
+    "Precision" => Precision,
+    "Recall" => Recall,
+    "TruePositives" => TruePositives,
+    "TrueNegatives" => TrueNegatives,
+    "FalsePositives" => FalsePositives,
+    "FalseNegatives" => FalseNegatives,
+    "PrecisionAtRecall" => PrecisionAtRecall,
+    "RecallAtPrecision" => RecallAtPrecision,
+    "SensitivityAtSpecificity" => SensitivityAtSpecificity,
+    "SpecificityAtSensitivity" => SpecificityAtSensitivity,
+    "F1Score" => F1Score,
+    "FBetaScore" => FBetaScore,
+    "IoU" => IoU,
+    "BinaryIoU" => BinaryIoU,
+    "MeanIoU" => MeanIoU,
+    "OneHotIoU" => OneHotIoU,
+    "OneHotMeanIoU" => OneHotMeanIoU,
+}
+
+impl Metric {
+    /// Keras's name of this metric, its key in logs.
+    pub fn name(&self) -> &str {
+        self.function().name()
+    }
+
+    /// Sums over this shard, floats: added up over shards and batches they are the totals that [`Metric::result`] takes.
+    /// `mask` is the predictions' (bool, a prefix of their dims); metrics that Keras computes without it leave it aside.
+    pub fn partials<'g>(
+        &self,
+        cx: &Cx<'g>,
+        y_true: Var<'g>,
+        y_pred: Var<'g>,
+        mask: Option<Var<'g>>,
+        sample_weight: Option<Var<'g>>,
+    ) -> Result<Vec<Var<'g>>> {
+        let y_pred = if y_pred.dtype().is_float() { y_pred } else { cx.to_float(y_pred) };
+        let sums = self.function().partials(cx, y_true.cast(y_pred.dtype()), y_pred, mask, sample_weight.map(|w| w.cast(y_pred.dtype())))?;
+        cx.builder.check()?;
+        Ok(sums)
+    }
+
+    /// The metric of totals, one vector for each of [`Metric::partials`].
+    pub fn result(&self, totals: &[Vec<f64>]) -> MetricValue {
+        self.function().result(totals)
+    }
+}

@@ -1,0 +1,89 @@
+//! What every metric has: a name, sums over a shard, and what the totals say.
+
+use crate::Result;
+use crate::layers::Cx;
+use cornu_ir::Var;
+
+/// What a metric says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MetricValue {
+    /// One number.
+    Number(f64),
+    /// A number a class or threshold.
+    List(Vec<f64>),
+}
+
+impl MetricValue {
+    /// A list, which is a number when it has one element.
+    pub fn list(values: Vec<f64>) -> Self {
+        match values[..] {
+            [one] => Self::Number(one),
+            _ => Self::List(values),
+        }
+    }
+}
+
+/// The formula of a metric. Targets and weights have the type of the predictions.
+pub trait MetricFunction {
+    /// Keras's name.
+    fn name(&self) -> &str;
+
+    /// Sums over this shard.
+    fn partials<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, mask: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>>;
+
+    /// The metric of their totals.
+    fn result(&self, totals: &[Vec<f64>]) -> MetricValue;
+}
+
+/// Makes the struct of a metric: Keras's config keys with their defaults, `name` and `dtype` among them.
+macro_rules! settings {
+    ($(#[$meta:meta])* $Type:ident $name:literal $dtype:literal { $($(#[$field_meta:meta])* $field:ident: $T:ty = $default:expr),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(default)]
+        pub struct $Type {
+            /// Keras's name, the key in logs.
+            pub name: String,
+            /// Keras's type of the sums.
+            pub dtype: serde_json::Value,
+            $($(#[$field_meta])* pub $field: $T,)*
+        }
+
+        impl Default for $Type {
+            fn default() -> Self {
+                Self { name: $name.into(), dtype: $dtype.into(), $($field: $default),* }
+            }
+        }
+    };
+}
+pub(crate) use settings;
+
+/// Makes metrics that are means of a number a sample: `Type "name" {settings} |self, cx, y_true, y_pred| values`.
+macro_rules! mean_metrics {
+    ($($(#[$meta:meta])* $Type:ident $name:literal { $($(#[$field_meta:meta])* $field:ident: $T:ty = $default:expr),* $(,)? }
+        |$this:ident, $cx:ident, $t:ident, $p:ident| $values:expr;)*) => {$(
+        $crate::metrics::settings! { $(#[$meta])* $Type $name "float32" { $($(#[$field_meta])* $field: $T = $default),* } }
+
+        impl $crate::metrics::MetricFunction for $Type {
+            fn name(&self) -> &str {
+                &self.name
+            }
+            fn partials<'g>(
+                &self,
+                $cx: &$crate::layers::Cx<'g>,
+                $t: cornu_ir::Var<'g>,
+                $p: cornu_ir::Var<'g>,
+                mask: Option<cornu_ir::Var<'g>>,
+                weight: Option<cornu_ir::Var<'g>>,
+            ) -> $crate::Result<Vec<cornu_ir::Var<'g>>> {
+                let $this = self;
+                let values: $crate::losses::Values<'g> = $values.into();
+                $crate::metrics::mean::masked_mean(&self.name, values, mask, weight)
+            }
+            fn result(&self, totals: &[Vec<f64>]) -> $crate::metrics::MetricValue {
+                $crate::metrics::mean::ratio(totals)
+            }
+        }
+    )*};
+}
+pub(crate) use mean_metrics;
