@@ -16,6 +16,7 @@ pub mod layers;
 pub mod losses;
 pub mod metrics;
 pub mod model;
+pub mod compile;
 pub mod optimizers;
 
 pub use error::{Error, Result};

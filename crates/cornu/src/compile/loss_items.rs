@@ -1,0 +1,142 @@
+//! Which loss stands on which output, with which weight, under which key.
+
+use super::Outputs;
+use super::outputs::{Task, function_name, is_object, leaves, pair_targets, wrong};
+use crate::Result;
+use crate::losses::Loss;
+use cornu_ir::Spec;
+use serde_json::Value;
+
+/// A loss of an output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputLoss {
+    /// Number of the output.
+    pub output: usize,
+    /// Number of its target.
+    pub target: usize,
+    /// The loss.
+    pub loss: Loss,
+    /// Its weight in the total.
+    pub weight: Option<f64>,
+    /// Its own key in logs, where there are several losses.
+    pub key: Option<String>,
+}
+
+/// A leaf of `loss`: on which output, what, and its weight.
+struct Leaf<'a> {
+    output: usize,
+    loss: &'a Value,
+    weight: Option<f64>,
+}
+
+/// The entry of each output: the losses on it.
+fn by_output<'a>(loss: &'a Value, outputs: &Outputs) -> Result<Vec<(usize, &'a Value)>> {
+    let n = outputs.len();
+    match loss {
+        Value::Array(items) if n == 1 && items.len() != 1 && outputs.keys.is_none() => Ok(items.iter().map(|l| (0, l)).collect()),
+        Value::Array(items) if items.len() <= n && (outputs.keys.is_none() || items.len() == n) => Ok(items.iter().enumerate().collect()),
+        Value::Array(items) => match leaves(loss) {
+            flat if flat.len() == n => Ok(flat.into_iter().enumerate().collect()),
+            _ => Err(wrong("loss", format!("expected a loss for each of the outputs {}, got {}", outputs.listed(), items.len()), loss)),
+        },
+        Value::Object(map) if !is_object(loss) => {
+            if let Some(unknown) = map.keys().find(|k| outputs.find(k).is_none()) {
+                return Err(wrong("loss", format!("`{unknown}` is no output; there are {}", outputs.listed()), loss));
+            }
+            if outputs.keys.is_some() {
+                return Ok(map.iter().filter_map(|(k, l)| Some((outputs.find(k)?, l))).collect());
+            }
+            match (0..n).map(|i| map.get(outputs.called(i)).map(|l| (i, l))).collect::<Option<Vec<_>>>() {
+                Some(all) => Ok(all),
+                None => Err(wrong("loss", format!("expected a key for each of the outputs {} (null for none)", outputs.listed()), loss)),
+            }
+        }
+        _ => Ok((0..n).map(|i| (i, loss)).collect()),
+    }
+}
+
+/// The weights of the leaves of `loss`, in the order of [`leaves`].
+fn weights(loss: &Value, loss_weights: &Value, outputs: &Outputs) -> Result<Option<Vec<Option<f64>>>> {
+    let listed = match (loss, loss_weights) {
+        (_, Value::Null) => return Ok(None),
+        // By name on both sides, in the order of the outputs.
+        (Value::Object(l), Value::Object(w)) if !is_object(loss) => {
+            let mut keys: Vec<&String> = l.keys().collect();
+            keys.sort();
+            if let Some(unknown) = w.keys().find(|k| !l.contains_key(*k)) {
+                return Err(wrong("loss_weights", format!("`{unknown}` has no loss; there are {}", outputs.listed()), loss_weights));
+            }
+            let missing = keys.iter().find(|k| !w.contains_key(k.as_str()));
+            if let Some(missing) = missing {
+                return Err(wrong("loss_weights", format!("expected a weight for `{missing}`"), loss_weights));
+            }
+            keys.into_iter().flat_map(|k| leaves(&w[k])).collect()
+        }
+        // A list beside a dict: the dict stands in the order of the outputs when the outputs are a list.
+        (Value::Object(l), Value::Array(w)) if !is_object(loss) && outputs.keys.is_none() && w.len() == outputs.len() => {
+            let mut keys: Vec<&String> = l.keys().collect();
+            keys.sort();
+            keys.into_iter().flat_map(|k| outputs.find(k).map(|i| leaves(&w[i])).unwrap_or_default()).collect()
+        }
+        _ => leaves(loss_weights),
+    };
+    let n = leaves(loss).len();
+    if listed.len() != n {
+        return Err(wrong("loss_weights", format!("expected a weight for each of the {n} losses"), loss_weights));
+    }
+    let number = |v: &Value| match v {
+        Value::Null => Ok(None),
+        v => v.as_f64().map(Some).ok_or_else(|| wrong("loss_weights", "expected numbers", v)),
+    };
+    Ok(Some(listed.into_iter().map(number).collect::<Result<_>>()?))
+}
+
+/// The loss of a name, object or function; `crossentropy` and `ce` are chosen by the shapes.
+fn read(v: &Value, y_true: &Spec, y_pred: &Spec) -> Result<Loss> {
+    let Some(name) = function_name(v) else { return Loss::from_json(v) };
+    if !["crossentropy", "ce"].contains(&name.to_lowercase().as_str()) {
+        return Loss::try_from(name);
+    }
+    Loss::try_from(match Task::of(y_true, y_pred) {
+        Task::Binary => "binary_crossentropy",
+        Task::SparseCategorical => "sparse_categorical_crossentropy",
+        Task::Categorical => "categorical_crossentropy",
+    })
+}
+
+/// The losses, and the keys that Keras shows without ever setting them.
+pub(super) fn resolve(loss: &Value, loss_weights: &Value, outputs: &Outputs, targets: &[Spec]) -> Result<(Vec<OutputLoss>, Vec<String>)> {
+    if loss.is_null() {
+        return Ok((vec![], vec![]));
+    }
+    let weights = weights(loss, loss_weights, outputs)?;
+    let all = leaves(loss);
+    let weight_of = |leaf: &Value| {
+        let i = all.iter().position(|l| std::ptr::eq(*l, leaf))?;
+        weights.as_ref()?[i]
+    };
+    let mut found: Vec<Leaf> = vec![];
+    for (output, entry) in by_output(loss, outputs)? {
+        let of_leaf = |leaf| Leaf { output, loss: leaf, weight: weight_of(leaf) };
+        found.extend(leaves(entry).into_iter().filter(|l| !l.is_null()).map(of_leaf));
+    }
+    let mut with_loss: Vec<usize> = found.iter().map(|l| l.output).collect();
+    with_loss.sort_unstable();
+    with_loss.dedup();
+    let paired = pair_targets(outputs, targets, &with_loss)?;
+    let several = found.len() > 1;
+    // On a single output that is no list Keras adds up only the first loss, and shows the others' key with 0.
+    let mut idle = vec![];
+    if several && outputs.len() == 1 && outputs.keys.is_none() {
+        found.truncate(1);
+        idle.push(format!("{}_loss", outputs.called(0)));
+    }
+    let mut losses = vec![];
+    for leaf in found {
+        let target = paired[with_loss.iter().position(|o| *o == leaf.output).expect("outputs with losses are listed")];
+        let loss = read(leaf.loss, &targets[target], &outputs.specs[leaf.output])?;
+        let key = (several && idle.is_empty()).then(|| format!("{}_loss", outputs.called(leaf.output)));
+        losses.push(OutputLoss { output: leaf.output, target, loss, weight: leaf.weight, key });
+    }
+    Ok((losses, idle))
+}

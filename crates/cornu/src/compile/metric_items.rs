@@ -1,0 +1,102 @@
+//! Which metrics stand on which output, and under which keys.
+
+use super::Outputs;
+use super::outputs::{Task, function_name, is_object, leaves, wrong};
+use crate::Result;
+use crate::config::snake_case;
+use crate::metrics::Metric;
+use cornu_ir::Spec;
+use serde_json::{Value, json};
+
+/// A metric of an output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputMetric {
+    /// Number of the output.
+    pub output: usize,
+    /// Number of its target.
+    pub target: usize,
+    /// The metric.
+    pub metric: Metric,
+    /// Whether sample weights enter.
+    pub weighted: bool,
+    /// Its key in logs.
+    pub key: String,
+}
+
+/// The metric of a name, object or function; `accuracy` and `acc` are chosen by the shapes. A metric given by name keeps that name.
+fn read(v: &Value, y_true: &Spec, y_pred: &Spec) -> Result<Metric> {
+    let Some(name) = function_name(v) else { return Metric::from_json(v) };
+    if !["accuracy", "acc"].contains(&name.to_lowercase().as_str()) {
+        let shown = if v.is_string() { name.to_string() } else { snake_case(name) };
+        return Ok(Metric::try_from(name)?.renamed(&shown));
+    }
+    let class = match Task::of(y_true, y_pred) {
+        Task::Binary => "BinaryAccuracy",
+        Task::SparseCategorical => "SparseCategoricalAccuracy",
+        Task::Categorical => "CategoricalAccuracy",
+    };
+    Metric::from_class(class, json!({"name": name}))
+}
+
+/// The entry of each output, in the order in which Keras goes through them.
+fn by_output<'a>(argument: &str, given: &'a Value, outputs: &Outputs) -> Result<Vec<(usize, Vec<&'a Value>)>> {
+    let n = outputs.len();
+    let entry = |v: &'a Value| match v {
+        Value::Null => vec![],
+        Value::Array(_) => leaves(v),
+        Value::Object(_) if !is_object(v) => leaves(v),
+        _ => vec![v],
+    };
+    match given {
+        Value::Null => Ok(vec![]),
+        Value::Array(items) if items.is_empty() => Ok(vec![]),
+        Value::Array(_) if n == 1 => Ok(vec![(0, leaves(given))]),
+        Value::Object(_) if !is_object(given) && n == 1 => Ok(vec![(0, leaves(given))]),
+        Value::Array(items) if items.len() == n => Ok(outputs.metric_order().into_iter().zip(items).map(|(i, v)| (i, entry(v))).collect()),
+        Value::Object(map) if !is_object(given) => match map.keys().find(|k| outputs.find(k).is_none()) {
+            Some(unknown) => Err(wrong(argument, format!("`{unknown}` is no output; there are {}", outputs.listed()), given)),
+            None => Ok(outputs.metric_order().into_iter().filter_map(|i| Some((i, entry(map.get(outputs.called(i))?)))).collect()),
+        },
+        Value::Array(_) => Err(wrong(argument, format!("expected a list with an entry for each of the outputs {}, or a dict by their names", outputs.listed()), given)),
+        _ => Err(wrong(argument, "expected a list, or a dict by the names of outputs", given)),
+    }
+}
+
+/// The metrics of one argument of `compile`, their keys the plain names.
+pub(super) fn resolve(argument: &str, given: &Value, outputs: &Outputs, targets: &[Spec], target_of: &[Option<usize>]) -> Result<Vec<OutputMetric>> {
+    let mut metrics = vec![];
+    for (output, entries) in by_output(argument, given, outputs)? {
+        for v in entries {
+            if v.is_null() {
+                return Err(wrong(argument, "expected a metric, not null", given));
+            }
+            let target = target_of[output].filter(|t| *t < targets.len());
+            let target = target.ok_or_else(|| wrong(argument, format!("output `{}` has no target to measure by", outputs.called(output)), given))?;
+            let metric = read(v, &targets[target], &outputs.specs[output])?;
+            metrics.push(OutputMetric { output, target, weighted: argument == "weighted_metrics", key: metric.name().to_string(), metric });
+        }
+    }
+    Ok(metrics)
+}
+
+/// Gives each metric its key: the output's name before it where there are several, `weighted_` where the plain key is taken, a number where that is too.
+pub(super) fn assign_keys(metrics: &mut [OutputMetric], outputs: &Outputs) {
+    let prefix = |m: &OutputMetric, name: &str| if outputs.len() > 1 { format!("{}_{name}", outputs.called(m.output)) } else { name.to_string() };
+    let mut taken = std::collections::HashMap::<String, usize>::new();
+    for m in metrics {
+        let mut key = prefix(m, m.metric.name());
+        if m.weighted && taken.contains_key(&key) {
+            key = prefix(m, &format!("weighted_{}", m.metric.name()));
+        }
+        m.key = match taken.get_mut(&key) {
+            None => {
+                taken.insert(key.clone(), 1);
+                key
+            }
+            Some(n) => {
+                *n += 1;
+                format!("{key}_{}", *n - 1)
+            }
+        };
+    }
+}
