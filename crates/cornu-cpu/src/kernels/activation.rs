@@ -22,8 +22,6 @@ pub enum Activation {
     Relu,
     /// `min(max(x, 0), 6)`
     Relu6,
-    /// `x`, or `0.2 x` below 0
-    LeakyRelu,
     /// `relu6(x + 3) / 6`
     HardSigmoid,
     /// `min(max(x, -1), 1)`
@@ -45,13 +43,12 @@ const SELU_ALPHA: f32 = 1.673_263_2;
 
 impl Activation {
     /// The activations with their names in Keras's configs.
-    pub const ALL: [(&'static str, Activation); 13] = [
+    pub const ALL: [(&'static str, Activation); 12] = [
         ("tanh", Activation::Tanh),
         ("sigmoid", Activation::Sigmoid),
         ("linear", Activation::Linear),
         ("relu", Activation::Relu),
         ("relu6", Activation::Relu6),
-        ("leaky_relu", Activation::LeakyRelu),
         ("hard_sigmoid", Activation::HardSigmoid),
         ("hard_tanh", Activation::HardTanh),
         ("softsign", Activation::Softsign),
@@ -60,16 +57,6 @@ impl Activation {
         ("selu", Activation::Selu),
         ("exponential", Activation::Exponential),
     ];
-
-    /// The activation of a name, or `None` if a kernel can't have it inside a step.
-    pub fn from_name(name: &str) -> Option<Activation> {
-        Activation::ALL.iter().find(|(n, _)| *n == name).map(|(_, a)| *a)
-    }
-
-    /// The name in Keras's configs.
-    pub fn name(self) -> &'static str {
-        Activation::ALL.iter().find(|(_, a)| *a == self).map_or("", |(n, _)| n)
-    }
 }
 
 /// The two activations of a cell, known to the compiler or looked up at each register.
@@ -143,7 +130,6 @@ pub(crate) fn value<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
         Activation::Linear => x,
         Activation::Relu => s.max(zero, x),
         Activation::Relu6 => s.min(s.splat(6.0), s.max(zero, x)),
-        Activation::LeakyRelu => s.select_lt(x, zero, s.mul(x, s.splat(0.2)), x),
         Activation::HardSigmoid => {
             let y = s.min(s.splat(6.0), s.max(zero, s.add(x, s.splat(3.0))));
             s.mul(y, s.splat(1.0 / 6.0))
@@ -171,7 +157,6 @@ pub(crate) fn slope<S: Simd>(s: S, activation: Activation, y: S::V, g: S::V) -> 
         Activation::Linear => g,
         Activation::Relu => s.select_lt(zero, y, g, zero),
         Activation::Relu6 => s.select_lt(zero, y, s.select_lt(y, s.splat(6.0), g, zero), zero),
-        Activation::LeakyRelu => s.select_lt(y, zero, s.mul(g, s.splat(0.2)), g),
         Activation::HardSigmoid => {
             s.select_lt(zero, y, s.select_lt(y, one, s.mul(g, s.splat(1.0 / 6.0)), zero), zero)
         }

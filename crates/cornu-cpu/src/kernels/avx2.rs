@@ -98,8 +98,12 @@ impl Simd for Avx2 {
         op!(_mm256_sqrt_ps(a))
     }
     #[inline(always)]
-    fn recip(self, a: __m256) -> __m256 {
-        op!(_mm256_div_ps(_mm256_set1_ps(1.0), a))
+    fn estimate(self, a: __m256) -> __m256 {
+        self.div(self.splat(1.0), a)
+    }
+    #[inline(always)]
+    fn ratio(self, a: __m256, b: __m256) -> __m256 {
+        self.div(a, b)
     }
     #[inline(always)]
     fn round(self, a: __m256) -> __m256 {

@@ -94,11 +94,15 @@ impl Simd for Avx512 {
         op!(_mm512_sqrt_ps(a))
     }
     #[inline(always)]
-    fn recip(self, a: __m512) -> __m512 {
-        // 14 bits from the table, doubled by one Newton step.
-        let r = op!(_mm512_rcp14_ps(a));
-        let e = self.fnma(a, r, self.splat(1.0));
-        self.fma(r, e, r)
+    fn estimate(self, a: __m512) -> __m512 {
+        op!(_mm512_rcp14_ps(a))
+    }
+    #[inline(always)]
+    fn ratio(self, a: __m512, b: __m512) -> __m512 {
+        // 14 bits from the table, doubled by what the first quotient leaves over: shorter than a division.
+        let r = self.estimate(b);
+        let q = self.mul(a, r);
+        self.fma(self.fnma(q, b, a), r, q)
     }
     #[inline(always)]
     fn round(self, a: __m512) -> __m512 {

@@ -7,8 +7,6 @@ use std::sync::OnceLock;
 pub enum Isa {
     /// Plain Rust, on every CPU.
     Portable,
-    /// NEON on aarch64.
-    Neon,
     /// AVX2 with FMA on x86-64.
     Avx2,
     /// AVX-512 (F, VL, DQ, BW) on x86-64.
@@ -17,13 +15,12 @@ pub enum Isa {
 
 impl Isa {
     /// The tiers, slowest first.
-    pub const ALL: [Isa; 4] = [Isa::Portable, Isa::Neon, Isa::Avx2, Isa::Avx512];
+    pub const ALL: [Isa; 3] = [Isa::Portable, Isa::Avx2, Isa::Avx512];
 
     /// The name that reports print and `CORNU_ISA` takes.
     pub fn name(self) -> &'static str {
         match self {
             Isa::Portable => "portable",
-            Isa::Neon => "neon",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
         }
@@ -33,7 +30,6 @@ impl Isa {
     pub fn is_supported(self) -> bool {
         match self {
             Isa::Portable => true,
-            Isa::Neon => cfg!(target_arch = "aarch64"),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(target_arch = "x86_64")]
@@ -52,7 +48,7 @@ impl Isa {
 }
 
 /// The tier in use: the fastest that this CPU has, or the one that `CORNU_ISA` names
-/// (`portable`, `neon`, `avx2`, `avx512`; ignored if the CPU lacks it). Read once in a process.
+/// (`portable`, `avx2`, `avx512`; ignored if the CPU lacks it). Read once in a process.
 pub fn isa() -> Isa {
     static ISA: OnceLock<Isa> = OnceLock::new();
     *ISA.get_or_init(|| choose(std::env::var("CORNU_ISA").ok().as_deref()))

@@ -159,3 +159,151 @@ fn one<S: Simd>(s: S, f: Map, x: S::V) -> S::V {
         Map::Activation(a) => s.activate(a, x),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::{reference::tiers, table::table_of};
+
+    /// ln Gamma-free exact functions in f64; erf by its series and its continued fraction.
+    fn exact(f: Map, x: f64) -> f64 {
+        match f {
+            Map::Exp => x.exp(),
+            Map::Expm1 => x.exp_m1(),
+            Map::Log => x.ln(),
+            Map::Tanh => x.tanh(),
+            Map::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Map::Erf => erf(x),
+            Map::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+            Map::Sqrt => x.sqrt(),
+            Map::Rsqrt => 1.0 / x.sqrt(),
+            _ => 1.0 / x,
+        }
+    }
+
+    fn erf(x: f64) -> f64 {
+        let a = x.abs();
+        let y = if a < 3.0 {
+            let (mut term, mut sum, mut n) = (a, a, 0.0);
+            while term.abs() > 1e-18 * sum {
+                n += 1.0;
+                term *= -a * a / n * (2.0 * n - 1.0) / (2.0 * n + 1.0);
+                sum += term;
+            }
+            sum * core::f64::consts::FRAC_2_SQRT_PI
+        } else {
+            let mut fraction = 0.0;
+            for n in (1..60).rev() {
+                fraction = f64::from(n) / 2.0 / (a + fraction);
+            }
+            1.0 - (-a * a).exp() / (a + fraction) * core::f64::consts::FRAC_2_SQRT_PI / 2.0
+        };
+        y.copysign(x)
+    }
+
+    /// The distance in units of the last place of the exact value's f32.
+    fn ulps(got: f32, want: f64) -> f64 {
+        if f64::from(got) == want || (got.is_nan() && want.is_nan()) {
+            return 0.0;
+        }
+        let nearest = want as f32;
+        if nearest.is_infinite() {
+            return if got == nearest { 0.0 } else { f64::INFINITY };
+        }
+        let above = f32::from_bits(nearest.abs().to_bits() + 1);
+        (f64::from(got) - want).abs() / (f64::from(above) - f64::from(nearest.abs()))
+    }
+
+    /// `count` values between `low` and `high`, evenly spaced among the f32 of each sign where `by_bits`.
+    fn samples(low: f32, high: f32, count: u32) -> Vec<f32> {
+        let mut all: Vec<f32> =
+            (0..count).map(|i| low + (high - low) * (i as f32 / count as f32)).collect();
+        // Every magnitude down to the subnormals.
+        for i in 0..count {
+            let x = f32::from_bits((u64::from(high.to_bits()) * u64::from(i) / u64::from(count)) as u32);
+            all.push(x);
+            if low < 0.0 && -x >= low {
+                all.push(-x);
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn functions_are_within_2_ulp() {
+        let cases = [
+            (Map::Exp, -110.0, 95.0),
+            (Map::Expm1, -30.0, 95.0),
+            (Map::Log, 0.0, f32::MAX),
+            (Map::Tanh, -12.0, 12.0),
+            (Map::Sigmoid, -110.0, 40.0),
+            (Map::Erf, -5.0, 5.0),
+            (Map::Softplus, -110.0, 60.0),
+            (Map::Sqrt, 0.0, 1e30),
+            (Map::Rsqrt, 1e-30, 1e30),
+            (Map::Recip, 1e-30, 1e30),
+        ];
+        let mut failures = String::new();
+        for (f, low, high) in cases {
+            let x = samples(low, high, 60_000);
+            for isa in tiers() {
+                let mut y = vec![0.0; x.len()];
+                // SAFETY: a supported tier; equal lengths.
+                unsafe { (table_of(isa).map)(f, &x, &mut y) };
+                let (worst, at) = x
+                    .iter()
+                    .zip(&y)
+                    .map(|(&x, &y)| (ulps(y, exact(f, f64::from(x))), x))
+                    .fold((0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a });
+                if worst > 2.0 {
+                    failures += &format!("{} {f:?}: {worst} ulp at {at:e}\n", isa.name());
+                }
+            }
+        }
+        assert!(failures.is_empty(), "{failures}");
+    }
+
+    #[test]
+    fn ends_of_the_range() {
+        let inf = f32::INFINITY;
+        let cases = [
+            (Map::Exp, [0.0, inf, 1.0]),
+            (Map::Expm1, [-1.0, inf, 0.0]),
+            (Map::Tanh, [-1.0, 1.0, 0.0]),
+            (Map::Sigmoid, [0.0, 1.0, 0.5]),
+            (Map::Erf, [-1.0, 1.0, 0.0]),
+            (Map::Softplus, [0.0, inf, core::f32::consts::LN_2]),
+            (Map::Log, [f32::NAN, inf, -inf]),
+            (Map::Sqrt, [f32::NAN, inf, 0.0]),
+        ];
+        for isa in tiers() {
+            for (f, want) in cases {
+                let mut y = [0.0; 4];
+                // SAFETY: a supported tier; equal lengths.
+                unsafe { (table_of(isa).map)(f, &[-inf, inf, 0.0, f32::NAN], &mut y) };
+                for (got, want) in y.iter().zip(want) {
+                    assert!(*got == want || (got.is_nan() && want.is_nan()), "{} {f:?}: {y:?}", isa.name());
+                }
+                assert!(y[3].is_nan(), "{} {f:?} of NaN: {}", isa.name(), y[3]);
+            }
+        }
+    }
+
+    #[test]
+    fn an_element_does_not_depend_on_its_place() {
+        let x: Vec<f32> = (0..100).map(|i| (i as f32 - 50.0) * 0.37).collect();
+        for isa in tiers() {
+            for f in [Map::Exp, Map::Tanh, Map::Sigmoid, Map::Erf, Map::Gelu, Map::GeluTanh, Map::Silu] {
+                let mut whole = vec![0.0; 100];
+                // SAFETY: a supported tier; equal lengths.
+                unsafe { (table_of(isa).map)(f, &x, &mut whole) };
+                for i in 0..100 {
+                    let mut one = [0.0];
+                    // SAFETY: a supported tier; equal lengths.
+                    unsafe { (table_of(isa).map)(f, &x[i..=i], &mut one) };
+                    assert_eq!(one[0].to_bits(), whole[i].to_bits(), "{} {f:?}", isa.name());
+                }
+            }
+        }
+    }
+}

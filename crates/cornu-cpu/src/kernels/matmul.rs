@@ -72,6 +72,8 @@ pub(crate) struct Matmul {
     pub(crate) start: Start,
     /// `left_len(k)` elements.
     pub(crate) left: *mut f32,
+    /// Take the columns of one or two rows from the far end: what the last such product read last is still near.
+    pub(crate) from_end: bool,
 }
 
 /// Elements that [`pack`] writes for a (K, N) operand, whatever the tier.
@@ -188,9 +190,9 @@ pub(crate) unsafe fn run<S: Simd>(s: S, job: &Matmul) {
                 };
                 if !wide && n >= PACK_COLUMNS && rows > 4 {
                     let packed = pack_left(s, rows, kb, block.a, job.left);
-                    panels::<S, true>(s, rows, n, Block { a: packed, ..block });
+                    panels::<S, true>(s, rows, n, Block { a: packed, ..block }, false);
                 } else {
-                    panels::<S, false>(s, rows, n, block);
+                    panels::<S, false>(s, rows, n, block, job.from_end);
                 }
             }
             k0 += kb;
@@ -271,54 +273,70 @@ unsafe fn pack_left<S: Simd>(s: S, rows: usize, k: usize, a: View, dst: *mut f32
 
 /// All columns of a block of rows, panel after panel. `PACKED`: `a.ptr` holds the tiles of [`pack_left`].
 #[inline(always)]
-unsafe fn panels<S: Simd, const PACKED: bool>(s: S, rows: usize, n: usize, block: Block) {
+unsafe fn panels<S: Simd, const PACKED: bool>(s: S, rows: usize, n: usize, block: Block, from_end: bool) {
     let l = S::LANES;
-    let mut j = 0;
+    let wide = if !PACKED && rows <= 2 && l >= 16 { n / (8 * l) } else { 0 };
+    for i in 0..wide {
+        let j = 8 * l * if from_end { wide - 1 - i } else { i };
+        // SAFETY: whole wide blocks of columns below n.
+        unsafe { column_block::<S, PACKED>(s, rows, j, 8, 8 * l, block) };
+    }
+    let mut j = wide * 8 * l;
     while j < n {
-        // How many registers wide: many for one or two rows, two in general, one at the edge.
+        // Four registers wide for a few rows, two in general, one at the edge.
         let left = n - j;
         let vectors = match rows {
             _ if left < 2 * l => 1,
-            1 | 2 if !PACKED && left >= 8 * l && S::LANES >= 16 => 8,
-            1..=4 if !PACKED && left >= 4 * l && S::LANES >= 16 => 4,
+            1..=4 if !PACKED && left >= 4 * l && l >= 16 => 4,
             _ => 2,
         };
         let w = (vectors * l).min(left);
-        let (tall, high, count) = tiles(rows, S::TILE_ROWS);
-        let mut row = 0;
-        let mut a = block.a.ptr;
-        // SAFETY: columns j..j + w, rows row..row + h inside the block.
-        unsafe {
-            let tile = Tile {
-                b: block.b.add((j / (2 * l)) * block.b_panel + j % (2 * l)),
-                start: match block.start {
-                    Start::Row(p) => Start::Row(p.add(j)),
-                    other => other,
-                },
-                a,
-                c: block.c,
-                width: w,
-                k: block.k,
-                a_rs: block.a.rs,
-                a_cs: block.a.cs,
-                b_row: block.b_row,
-                b_panel: block.b_panel,
-                ldc: block.ldc,
-            };
-            for t in 0..count {
-                let h = if t < tall { high } else { high - 1 };
-                let c = block.c.add(row * block.ldc + j);
-                let tile = if PACKED {
-                    Tile { a, a_rs: 1, a_cs: h, c, ..tile }
-                } else {
-                    Tile { a, c, ..tile }
-                };
-                tile_of::<S, PACKED>(s, h, vectors, tile);
-                a = if PACKED { a.add(h * block.k) } else { a.add(h * block.a.rs) };
-                row += h;
-            }
-        }
+        // SAFETY: columns j..j + w of n.
+        unsafe { column_block::<S, PACKED>(s, rows, j, vectors, w, block) };
         j += w;
+    }
+}
+
+/// Columns `j..j + w` of all rows of a block.
+#[inline(always)]
+unsafe fn column_block<S: Simd, const PACKED: bool>(
+    s: S,
+    rows: usize,
+    j: usize,
+    vectors: usize,
+    w: usize,
+    block: Block,
+) {
+    let width = 2 * S::LANES;
+    let (tall, high, count) = tiles(rows, S::TILE_ROWS);
+    let mut row = 0;
+    let mut a = block.a.ptr;
+    // SAFETY: columns j..j + w, rows row..row + h inside the block.
+    unsafe {
+        let tile = Tile {
+            b: block.b.add((j / width) * block.b_panel + j % width),
+            start: match block.start {
+                Start::Row(p) => Start::Row(p.add(j)),
+                other => other,
+            },
+            a,
+            c: block.c,
+            width: w,
+            k: block.k,
+            a_rs: block.a.rs,
+            a_cs: block.a.cs,
+            b_row: block.b_row,
+            b_panel: block.b_panel,
+            ldc: block.ldc,
+        };
+        for t in 0..count {
+            let h = if t < tall { high } else { high - 1 };
+            let c = block.c.add(row * block.ldc + j);
+            let tile = if PACKED { Tile { a, a_rs: 1, a_cs: h, c, ..tile } } else { Tile { a, c, ..tile } };
+            tile_of::<S, PACKED>(s, h, vectors, tile);
+            a = if PACKED { a.add(h * block.k) } else { a.add(h * block.a.rs) };
+            row += h;
+        }
     }
 }
 
@@ -354,7 +372,7 @@ unsafe fn tile_of<S: Simd, const PACKED: bool>(s: S, rows: usize, vectors: usize
                     (4, 4) if S::LANES >= 16 && !PACKED => registers::<S, 4, 4, false, false>(s, tile),
                     $(
                     ($h, 2) if $h <= S::TILE_ROWS => registers::<S, $h, 2, PACKED, false>(s, tile),
-                    ($h, 1) if $h <= S::TILE_ROWS => registers::<S, $h, 1, PACKED, true>(s, tile),
+                    ($h, 1) if $h <= S::TILE_ROWS => registers::<S, $h, 1, false, true>(s, tile),
                     )*
                     _ => unreachable!("no tile of {rows} rows, {vectors} registers wide"),
                 }

@@ -1,8 +1,8 @@
 //! The machine's part of the recurrent ops and of the vector math: plain functions over slices.
 //!
-//! Read in this order: [`isa`] names the tiers; `simd` is what kernels are written in; `portable`, `avx2`, `avx512` and `neon`
+//! Read in this order: [`isa`] names the tiers; `simd` is what kernels are written in; `portable`, `avx2` and `avx512`
 //! are its tiers; `vector_math` and [`activation`] work on registers, [`map`] on slices; `matmul` is the product all
-//! cells share; `sequence` holds what they do with packed steps; [`lstm`] and its like are the cells; `table` picks the tier.
+//! cells share, [`product`] the same for others; `sequence` holds what they do with packed steps; [`lstm`] and its like are the cells; `table` picks the tier.
 //!
 //! Invariants:
 //! 1. No kernel allocates, starts a thread or keeps state; scratch is an argument with a function beside it that states its size.
@@ -19,7 +19,7 @@ mod vector_math;
 
 pub mod activation;
 pub mod shape;
-pub(crate) mod matmul;
+mod matmul;
 mod lanes;
 mod sequence;
 
@@ -27,6 +27,7 @@ pub mod gru;
 pub mod lstm;
 pub mod simple_rnn;
 pub mod map;
+pub mod product;
 
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -34,7 +35,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 
-pub(crate) mod table;
+mod table;
 
 #[cfg(test)]
 mod reference;

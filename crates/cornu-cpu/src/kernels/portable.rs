@@ -105,8 +105,12 @@ impl Simd for Portable {
         lanes!(i => a[i].sqrt())
     }
     #[inline(always)]
-    fn recip(self, a: V4) -> V4 {
+    fn estimate(self, a: V4) -> V4 {
         lanes!(i => 1.0 / a[i])
+    }
+    #[inline(always)]
+    fn ratio(self, a: V4, b: V4) -> V4 {
+        self.div(a, b)
     }
     #[inline(always)]
     fn round(self, a: V4) -> V4 {

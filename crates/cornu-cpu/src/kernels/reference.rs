@@ -62,7 +62,6 @@ pub(crate) fn activate(a: Activation, x: f64) -> f64 {
         Activation::Linear => x,
         Activation::Relu => x.max(0.0),
         Activation::Relu6 => x.clamp(0.0, 6.0),
-        Activation::LeakyRelu => x.max(0.2 * x),
         Activation::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
         Activation::HardTanh => x.clamp(-1.0, 1.0),
         Activation::Softsign => x / (1.0 + x.abs()),

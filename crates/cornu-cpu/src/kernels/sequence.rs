@@ -100,17 +100,30 @@ impl Scratch {
     }
 }
 
-/// A right operand used over and over: in place, or packed once into scratch when the rows it meets repay that.
+/// How often the weights of a step are read, each time by how many rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Reads {
+    pub(crate) times: usize,
+    pub(crate) rows: usize,
+}
+
+/// The reads of weights that every step with live rows makes.
+pub(crate) fn per_step(batch_sizes: &[i32]) -> Reads {
+    Reads { times: batch_sizes.iter().filter(|&&b| b > 0).count(), rows: live(batch_sizes, 0) }
+}
+
+/// The reads of weights that long products make.
+pub(crate) fn at_once(rows: usize) -> Reads {
+    Reads { times: 1, rows }
+}
+
+/// A right operand in place, or packed once into scratch where the reads repay that.
 #[inline(always)]
-pub(crate) unsafe fn right<S: Simd>(
-    s: S,
-    k: usize,
-    n: usize,
-    b: View,
-    repeated_rows: usize,
-    panels: *mut f32,
-) -> Right {
-    if b.cs == 1 && repeated_rows < 16 {
+pub(crate) unsafe fn right<S: Simd>(s: S, k: usize, n: usize, b: View, reads: Reads, panels: *mut f32) -> Right {
+    // One or two rows read each weight once a step, in whole lines unless rows of weights straddle them.
+    let whole_lines = b.ptr.align_offset(64) == 0 && b.rs.is_multiple_of(16);
+    let pays = if reads.rows <= 2 { !whole_lines && reads.times >= 8 } else { reads.times * reads.rows >= 16 };
+    if b.cs == 1 && !pays {
         return Right::Rows { ptr: b.ptr, ld: b.rs };
     }
     // SAFETY: the caller's promise: `b` is (k, n) and `panels` holds `panels_len(k, n)`.
@@ -183,6 +196,7 @@ impl LongProducts {
                     ldc: self.ldc,
                     start: if self.add { Start::Sum } else { Start::Zero },
                     left: self.left,
+                    from_end: false,
                 });
             }
         }
@@ -213,6 +227,7 @@ impl LongProducts {
                     ldc: f,
                     start: Start::Zero,
                     left: self.left,
+                    from_end: false,
                 });
             }
         }

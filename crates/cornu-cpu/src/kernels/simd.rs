@@ -50,8 +50,10 @@ pub(crate) trait Simd: Copy {
     /// The larger; `b` if one is NaN.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     fn sqrt(self, a: Self::V) -> Self::V;
-    /// `1 / a` within 1 ulp for normal `a` whose reciprocal is normal.
-    fn recip(self, a: Self::V) -> Self::V;
+    /// `1 / a` within 2^-14 of it, for normal `a` whose reciprocal is normal.
+    fn estimate(self, a: Self::V) -> Self::V;
+    /// `a / b` within 1 ulp, for `b` between 2^-60 and 2^60.
+    fn ratio(self, a: Self::V, b: Self::V) -> Self::V;
     /// To the nearest integer, ties to even, for |a| < 2^22.
     fn round(self, a: Self::V) -> Self::V;
     /// `a * 2^n` for whole `n` in -252..=252, also where the result leaves the normal range.

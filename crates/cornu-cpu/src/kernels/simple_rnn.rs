@@ -175,17 +175,16 @@ pub(crate) unsafe fn forward<S: Simd>(
     let mask = or_null(args.recurrent_mask);
     let h = out.h_last.as_mut_ptr();
     let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr()));
-    let repeated = if live(sizes, 0) > 2 { n } else { 0 };
     // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
     unsafe {
-        let recurrent = right(s, u, u, View::rows(args.recurrent.as_ptr(), u), repeated, recurrent_panels);
-        let kernel = right(s, f, u, View::rows(args.kernel.as_ptr(), u), n, kernel_panels);
+        let recurrent = right(s, u, u, View::rows(args.recurrent.as_ptr(), u), per_step(sizes), recurrent_panels);
+        let kernel = right(s, f, u, View::rows(args.kernel.as_ptr(), u), at_once(n), kernel_panels);
         let (mut t, mut row) = (0, 0);
         while t < sizes.len() {
             let chunk = chunk_from(sizes, t, row);
             let mut z = if h_out.is_null() { z_chunk } else { h_out.add(row * u) };
             let x = View::rows(args.x.as_ptr().add(row * f), f);
-            s.matmul(&Matmul { m: chunk.rows, n: u, k: f, a: x, b: kernel, c: z, ldc: u, start, left });
+            s.matmul(&Matmul { m: chunk.rows, n: u, k: f, a: x, b: kernel, c: z, ldc: u, start, left, from_end: false });
             while t < chunk.t1 {
                 let b = live(sizes, t);
                 let mut before = h.cast_const();
@@ -203,6 +202,7 @@ pub(crate) unsafe fn forward<S: Simd>(
                     ldc: u,
                     start: Start::Sum,
                     left,
+                    from_end: false,
                 });
                 let mut i = 0;
                 while i < b * u {
@@ -253,11 +253,11 @@ pub(crate) unsafe fn backward<S: Simd>(
             None => core::ptr::write_bytes(dh, 0, batch * u),
         }
         if n > 0 && u > 0 {
-            let recurrent = right(s, u, u, View::rows(forward.recurrent.as_ptr(), u).t(), n, recurrent_panels);
+            let recurrent = right(s, u, u, View::rows(forward.recurrent.as_ptr(), u).t(), per_step(sizes), recurrent_panels);
             let kernel = if dx.is_null() {
                 Right::Panels(kernel_panels)
             } else {
-                right(s, u, f, View::rows(forward.kernel.as_ptr(), u).t(), n, kernel_panels)
+                right(s, u, f, View::rows(forward.kernel.as_ptr(), u).t(), at_once(n), kernel_panels)
             };
             let (mut t, mut end) = (sizes.len(), n);
             while t > 0 {
@@ -289,6 +289,7 @@ pub(crate) unsafe fn backward<S: Simd>(
                         ldc: u,
                         start: Start::Zero,
                         left,
+                        from_end: false,
                     });
                     if !mask.is_null() {
                         product(s, b * u, dh, mask, dh);

@@ -10,7 +10,7 @@ pub(crate) mod slots {
         gru::{self, GruBackward, GruForward, GruGradients, GruOutputs},
         lstm::{self, LstmBackward, LstmForward, LstmGradients, LstmOutputs},
         map::{self, Map},
-        matmul::{self, Matmul, View},
+        product::{self, Product},
         simple_rnn::{self, SimpleRnnBackward, SimpleRnnForward, SimpleRnnGradients, SimpleRnnOutputs},
     };
 }
@@ -18,8 +18,7 @@ pub(crate) mod slots {
 /// One slot a kernel. The functions check nothing: the checks stand in front of the table.
 pub(crate) struct Table {
     pub(crate) map: unsafe fn(Map, &[f32], &mut [f32]),
-    pub(crate) matmul: unsafe fn(&Matmul),
-    pub(crate) pack: unsafe fn(usize, usize, View, *mut f32),
+    pub(crate) product: unsafe fn(&Product<'_>, &mut [f32], &mut [f32]),
     pub(crate) lstm_forward: unsafe fn(&LstmForward<'_>, &mut LstmOutputs<'_>, &mut [f32]),
     pub(crate) lstm_backward: unsafe fn(&LstmBackward<'_>, &mut LstmGradients<'_>, &mut [f32]),
     pub(crate) gru_forward: unsafe fn(&GruForward<'_>, &mut GruOutputs<'_>, &mut [f32]),
@@ -62,14 +61,9 @@ macro_rules! tier {
                 unsafe { map::run($simd::new_unchecked(), f, x, y) }
             }
             $(#[target_feature(enable = $features)])?
-            unsafe fn matmul(job: &Matmul) {
+            unsafe fn product(job: &Product<'_>, c: &mut [f32], scratch: &mut [f32]) {
                 // SAFETY: the probe found the tier; the rest is the caller's promise.
-                unsafe { matmul::run($simd::new_unchecked(), job) }
-            }
-            $(#[target_feature(enable = $features)])?
-            unsafe fn pack(k: usize, n: usize, b: View, panels: *mut f32) {
-                // SAFETY: the probe found the tier; the rest is the caller's promise.
-                unsafe { matmul::pack($simd::new_unchecked(), k, n, b, panels) }
+                unsafe { product::run($simd::new_unchecked(), job, c, scratch) }
             }
             $(#[target_feature(enable = $features)])?
             unsafe fn lstm_forward(args: &LstmForward<'_>, out: &mut LstmOutputs<'_>, scratch: &mut [f32]) {
@@ -103,8 +97,7 @@ macro_rules! tier {
             }
             Table {
                 map,
-                matmul,
-                pack,
+                product,
                 lstm_forward,
                 lstm_backward,
                 gru_forward,

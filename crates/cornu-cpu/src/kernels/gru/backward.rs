@@ -64,19 +64,19 @@ unsafe fn backward_with<S: Simd, P: Pair>(
         if n > 0 && u > 0 {
             let r = forward.recurrent.as_ptr();
             let depth = if after { 3 * u } else { 2 * u };
-            let recurrent = right(s, depth, u, View::rows(r, 3 * u).t(), n, panels[0]);
+            let recurrent = right(s, depth, u, View::rows(r, 3 * u).t(), per_step(sizes), panels[0]);
             let candidate = if after {
                 recurrent
             } else {
-                right(s, u, u, View::rows(r.add(2 * u), 3 * u).t(), n, panels[1])
+                right(s, u, u, View::rows(r.add(2 * u), 3 * u).t(), per_step(sizes), panels[1])
             };
             let kernel = if dx.is_null() {
                 Right::Panels(kernel_panels)
             } else {
-                right(s, 3 * u, f, View::rows(forward.kernel.as_ptr(), 3 * u).t(), n, kernel_panels)
+                right(s, 3 * u, f, View::rows(forward.kernel.as_ptr(), 3 * u).t(), at_once(n), kernel_panels)
             };
             let product_of = |m: usize, a: *const f32, k: usize, b: Right, c: *mut f32, start: Start| {
-                s.matmul(&Matmul { m, n: u, k, a: View::rows(a, 3 * u), b, c, ldc: u, start, left });
+                s.matmul(&Matmul { m, n: u, k, a: View::rows(a, 3 * u), b, c, ldc: u, start, left, from_end: false });
             };
             let (mut t, mut end) = (sizes.len(), n);
             while t > 0 {

@@ -52,28 +52,27 @@ unsafe fn forward_with<S: Simd, P: Pair>(
     let mask = or_null(args.recurrent_mask);
     let h = out.h_last.as_mut_ptr();
     let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr()));
-    let repeated = if live(sizes, 0) > 2 { n } else { 0 };
     // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
     unsafe {
         let r = args.recurrent.as_ptr();
         // All columns at once, or those of z and r apart from those of the candidate.
         let columns = if args.reset_after { 3 * u } else { 2 * u };
-        let recurrent = right(s, u, columns, View::rows(r, 3 * u), repeated, panels[0]);
+        let recurrent = right(s, u, columns, View::rows(r, 3 * u), per_step(sizes), panels[0]);
         let candidate = if args.reset_after {
             recurrent
         } else {
-            right(s, u, u, View::rows(r.add(2 * u), 3 * u), repeated, panels[1])
+            right(s, u, u, View::rows(r.add(2 * u), 3 * u), per_step(sizes), panels[1])
         };
-        let kernel = right(s, f, 3 * u, View::rows(args.kernel.as_ptr(), 3 * u), n, kernel_panels);
+        let kernel = right(s, f, 3 * u, View::rows(args.kernel.as_ptr(), 3 * u), at_once(n), kernel_panels);
         let product_of = |m: usize, a: *const f32, b: Right, columns: usize, c: *mut f32, ldc: usize, start: Start| {
-            s.matmul(&Matmul { m, n: columns, k: u, a: View::rows(a, u), b, c, ldc, start, left });
+            s.matmul(&Matmul { m, n: columns, k: u, a: View::rows(a, u), b, c, ldc, start, left, from_end: false });
         };
         let (mut t, mut row) = (0, 0);
         while t < sizes.len() {
             let chunk = chunk_from(sizes, t, row);
             let mut z = if gates.is_null() { z_chunk } else { gates.add(row * width) };
             let x = View::rows(args.x.as_ptr().add(row * f), f);
-            s.matmul(&Matmul { m: chunk.rows, n: 3 * u, k: f, a: x, b: kernel, c: z, ldc: width, start, left });
+            s.matmul(&Matmul { m: chunk.rows, n: 3 * u, k: f, a: x, b: kernel, c: z, ldc: width, start, left, from_end: false });
             while t < chunk.t1 {
                 let b = live(sizes, t);
                 let mut before = h.cast_const();

@@ -102,12 +102,12 @@ unsafe fn backward_with<S: Simd, P: Pair>(
         }
         if n > 0 && u > 0 {
             let recurrent = View::rows(forward.recurrent.as_ptr(), width).t();
-            let recurrent = right(s, width, u, recurrent, n, recurrent_panels);
+            let recurrent = right(s, width, u, recurrent, per_step(sizes), recurrent_panels);
             let kernel = View::rows(forward.kernel.as_ptr(), width).t();
             let kernel = if dx.is_null() {
                 Right::Panels(kernel_panels)
             } else {
-                right(s, width, f, kernel, n, kernel_panels)
+                right(s, width, f, kernel, at_once(n), kernel_panels)
             };
             let (mut t, mut end) = (sizes.len(), n);
             while t > 0 {
@@ -144,6 +144,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(
                         ldc: u,
                         start: Start::Zero,
                         left,
+                        from_end: false,
                     });
                     if !mask.is_null() {
                         product(s, b * u, dh, mask, dh);

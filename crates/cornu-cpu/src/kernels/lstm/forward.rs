@@ -59,15 +59,14 @@ unsafe fn forward_with<S: Simd, P: Pair>(
     let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr()));
     // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
     unsafe {
-        let repeated = if live(sizes, 0) > 2 { n } else { 0 };
-        let recurrent = right(s, u, width, View::rows(args.recurrent.as_ptr(), width), repeated, recurrent_panels);
-        let kernel = right(s, f, width, View::rows(args.kernel.as_ptr(), width), n, kernel_panels);
+            let recurrent = right(s, u, width, View::rows(args.recurrent.as_ptr(), width), per_step(sizes), recurrent_panels);
+        let kernel = right(s, f, width, View::rows(args.kernel.as_ptr(), width), at_once(n), kernel_panels);
         let (mut t, mut row) = (0, 0);
         while t < sizes.len() {
             let chunk = chunk_from(sizes, t, row);
             let z = if gates.is_null() { z_chunk } else { gates.add(row * width) };
             let x = View::rows(args.x.as_ptr().add(row * f), f);
-            s.matmul(&Matmul { m: chunk.rows, n: width, k: f, a: x, b: kernel, c: z, ldc: width, start, left });
+            s.matmul(&Matmul { m: chunk.rows, n: width, k: f, a: x, b: kernel, c: z, ldc: width, start, left, from_end: false });
             let mut z = z;
             while t < chunk.t1 {
                 let b = live(sizes, t);
@@ -86,6 +85,7 @@ unsafe fn forward_with<S: Simd, P: Pair>(
                     ldc: width,
                     start: Start::Sum,
                     left,
+                    from_end: t % 2 == 1,
                 });
                 let step = Step {
                     rows: b,
