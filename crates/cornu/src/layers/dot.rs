@@ -69,9 +69,9 @@ impl Dot {
     }
 }
 
-/// Brought to length 1 along an axis.
-pub(super) fn unit_length<'g>(x: Var<'g>, axes: &[isize]) -> Var<'g> {
-    x * x.square().sum(axes, true).rsqrt().minimum(1e7)
+/// Brought to length 1 along axes; what is shorter than `shortest` stays shorter than 1.
+pub(super) fn unit_length_within<'g>(x: Var<'g>, axes: &[isize], shortest: f64) -> Var<'g> {
+    x * x.square().sum(axes, true).rsqrt().minimum(1.0 / shortest)
 }
 
 impl Layer for Dot {
@@ -85,7 +85,7 @@ impl Layer for Dot {
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let values: Vec<Var<'g>> = call.inputs().into_iter().map(|f| cx.to_float(f.value)).collect();
         let axes = self.axes_for(&values.iter().map(Var::spec).collect::<Vec<_>>())?;
-        let unit = |i: usize| if self.normalize { unit_length(values[i], &[axes[i] as isize]) } else { values[i] };
+        let unit = |i: usize| if self.normalize { unit_length_within(values[i], &[axes[i] as isize], 1e-7) } else { values[i] };
         let (x, y) = (unit(0), unit(1));
         let rest = |rank: usize, axis: usize| (1..rank).filter(move |&i| i != axis);
         let (order_x, order_y): (Vec<usize>, Vec<usize>) = (

@@ -110,7 +110,14 @@ impl<'g> Cx<'g> {
 
     /// Says what a weight is after the batch. The value must be the same on every shard.
     pub fn update(&self, weight: &Weight<'g>, value: Var<'g>) {
-        self.gathered.borrow_mut().updates.push((weight.number, value));
+        let updates = &mut self.gathered.borrow_mut().updates;
+        updates.retain(|(number, _)| *number != weight.number);
+        updates.push((weight.number, value));
+    }
+
+    /// What a weight is here: as the layers before have left it.
+    pub fn current(&self, weight: &Weight<'g>) -> Var<'g> {
+        self.gathered.borrow().updates.iter().find(|(number, _)| *number == weight.number).map_or(weight.value, |(_, v)| *v)
     }
 
     /// The sum over all shards of the batch.

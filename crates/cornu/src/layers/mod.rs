@@ -80,6 +80,11 @@ layers! {
     pooling: "MaxPooling1D" => MaxPooling1d, "AveragePooling1D" => AveragePooling1d;
     global_pooling: "GlobalMaxPooling1D" => GlobalMaxPooling1d, "GlobalAveragePooling1D" => GlobalAveragePooling1d;
     conv1d: "Conv1D" => Conv1d;
+    rectifiers: "ReLU" => Relu, "LeakyReLU" => LeakyRelu, "ELU" => Elu, "PReLU" => Prelu;
+    softmax: "Softmax" => Softmax;
+    batch_normalization: "BatchNormalization" => BatchNormalization;
+    layer_normalization: "LayerNormalization" => LayerNormalization, "RMSNormalization" => RmsNormalization, "UnitNormalization" => UnitNormalization;
+    group_normalization: "GroupNormalization" => GroupNormalization;
 }
 
 fn read<L: Layer + serde::de::DeserializeOwned + 'static>(config: &Value) -> Result<(Box<dyn Layer>, Value)> {
