@@ -5,10 +5,7 @@
 
 use cornu_cpu::kernels::{
     activation::Activation,
-    lstm::{
-        LstmBackward, LstmForward, LstmGradients, LstmOutputs, lstm_backward, lstm_backward_scratch,
-        lstm_forward, lstm_forward_scratch,
-    },
+    lstm::{LstmBackward, LstmForward, LstmGradients, LstmOutputs, lstm_backward, lstm_backward_scratch, lstm_forward, lstm_forward_scratch},
     map::{Map, map},
     shape::CellShape,
 };
@@ -64,14 +61,7 @@ impl Lstm {
         Lstm {
             shape,
             batch_sizes: vec![b as i32; t],
-            inputs: [
-                values(n * f, 1.0),
-                values(f * 4 * u, 0.3),
-                values(u * 4 * u, scale),
-                values(4 * u, 0.1),
-                vec![0.0; b * u],
-                vec![0.0; b * u],
-            ],
+            inputs: [values(n * f, 1.0), values(f * 4 * u, 0.3), values(u * 4 * u, scale), values(4 * u, 0.1), vec![0.0; b * u], vec![0.0; b * u]],
             outputs: [n * u, n * u, n * 4 * u, b * u, b * u].map(|n| vec![0.0; n]),
             dh: values(n * u, 1.0),
             gradients: [n * f, f * 4 * u, u * 4 * u, 4 * u, b * u, b * u].map(|n| vec![0.0; n]),
@@ -106,14 +96,7 @@ impl Lstm {
             dh_last: None,
             dc_last: None,
         };
-        let mut out = LstmGradients {
-            dx: Some(dx),
-            dkernel: Some(dkernel),
-            drecurrent: Some(drecurrent),
-            dbias: Some(dbias),
-            dh0: Some(dh0),
-            dc0: Some(dc0),
-        };
+        let mut out = LstmGradients { dx: Some(dx), dkernel: Some(dkernel), drecurrent: Some(drecurrent), dbias: Some(dbias), dh0: Some(dh0), dc0: Some(dc0) };
         lstm_backward(&args, &mut out, &mut self.scratch);
     }
 }

@@ -157,9 +157,7 @@ pub(crate) fn slope<S: Simd>(s: S, activation: Activation, y: S::V, g: S::V) -> 
         Activation::Linear => g,
         Activation::Relu => s.select_lt(zero, y, g, zero),
         Activation::Relu6 => s.select_lt(zero, y, s.select_lt(y, s.splat(6.0), g, zero), zero),
-        Activation::HardSigmoid => {
-            s.select_lt(zero, y, s.select_lt(y, one, s.mul(g, s.splat(1.0 / 6.0)), zero), zero)
-        }
+        Activation::HardSigmoid => s.select_lt(zero, y, s.select_lt(y, one, s.mul(g, s.splat(1.0 / 6.0)), zero), zero),
         Activation::HardTanh => s.select_lt(s.abs(y), one, g, zero),
         Activation::Softsign => {
             let d = s.sub(one, s.abs(y));

@@ -117,10 +117,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn exp2_whole(self, n: __m256) -> __m256 {
-        op!(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(
-            _mm256_cvtps_epi32(n),
-            _mm256_set1_epi32(127),
-        ))))
+        op!(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127),))))
     }
     #[inline(always)]
     fn abs(self, a: __m256) -> __m256 {
@@ -139,10 +136,7 @@ impl Simd for Avx2 {
         op!({
             let bits = _mm256_castps_si256(a);
             let e = _mm256_sub_epi32(_mm256_srli_epi32::<23>(bits), _mm256_set1_epi32(127));
-            let m = _mm256_or_si256(
-                _mm256_and_si256(bits, _mm256_set1_epi32(0x007f_ffff)),
-                _mm256_set1_epi32(0x3f80_0000),
-            );
+            let m = _mm256_or_si256(_mm256_and_si256(bits, _mm256_set1_epi32(0x007f_ffff)), _mm256_set1_epi32(0x3f80_0000));
             (_mm256_cvtepi32_ps(e), _mm256_castsi256_ps(m))
         })
     }

@@ -123,11 +123,7 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn copysign(self, a: __m512, b: __m512) -> __m512 {
         // Ternary table 0xca: the first operand chooses between the second and the third.
-        op!(_mm512_castsi512_ps(_mm512_ternarylogic_epi32::<0xca>(
-            _mm512_set1_epi32(i32::MIN),
-            _mm512_castps_si512(b),
-            _mm512_castps_si512(a),
-        )))
+        op!(_mm512_castsi512_ps(_mm512_ternarylogic_epi32::<0xca>(_mm512_set1_epi32(i32::MIN), _mm512_castps_si512(b), _mm512_castps_si512(a),)))
     }
     #[inline(always)]
     fn select_lt(self, a: __m512, b: __m512, x: __m512, y: __m512) -> __m512 {
@@ -135,10 +131,7 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn split_exponent(self, a: __m512) -> (__m512, __m512) {
-        op!((
-            _mm512_getexp_ps(a),
-            _mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_ZERO>(a),
-        ))
+        op!((_mm512_getexp_ps(a), _mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_ZERO>(a),))
     }
     #[inline(always)]
     fn sums(self, v: [__m512; 4]) -> [f32; 4] {

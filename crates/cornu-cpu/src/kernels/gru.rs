@@ -3,7 +3,13 @@
 mod backward;
 mod forward;
 
-use super::{activation::Activation, matmul::{left_len, panels_len}, sequence::*, shape::CellShape, table::table};
+use super::{
+    activation::Activation,
+    matmul::{left_len, panels_len},
+    sequence::*,
+    shape::CellShape,
+    table::table,
+};
 pub(crate) use backward::backward;
 pub(crate) use forward::forward;
 

@@ -1,11 +1,6 @@
 //! Elementwise functions over slices, within 2 ulp.
 
-use super::{
-    activation::Activation,
-    simd::Simd,
-    table::table,
-    vector_math,
-};
+use super::{activation::Activation, simd::Simd, table::table, vector_math};
 
 /// A function of one f32.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -216,8 +211,7 @@ mod tests {
 
     /// `count` values between `low` and `high`, evenly spaced among the f32 of each sign where `by_bits`.
     fn samples(low: f32, high: f32, count: u32) -> Vec<f32> {
-        let mut all: Vec<f32> =
-            (0..count).map(|i| low + (high - low) * (i as f32 / count as f32)).collect();
+        let mut all: Vec<f32> = (0..count).map(|i| low + (high - low) * (i as f32 / count as f32)).collect();
         // Every magnitude down to the subnormals.
         for i in 0..count {
             let x = f32::from_bits((u64::from(high.to_bits()) * u64::from(i) / u64::from(count)) as u32);
@@ -250,11 +244,7 @@ mod tests {
                 let mut y = vec![0.0; x.len()];
                 // SAFETY: a supported tier; equal lengths.
                 unsafe { (table_of(isa).map)(f, &x, &mut y) };
-                let (worst, at) = x
-                    .iter()
-                    .zip(&y)
-                    .map(|(&x, &y)| (ulps(y, exact(f, f64::from(x))), x))
-                    .fold((0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a });
+                let (worst, at) = x.iter().zip(&y).map(|(&x, &y)| (ulps(y, exact(f, f64::from(x))), x)).fold((0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a });
                 if worst > 2.0 {
                     failures += &format!("{} {f:?}: {worst} ulp at {at:e}\n", isa.name());
                 }

@@ -177,10 +177,7 @@ pub(crate) unsafe fn run<S: Simd>(s: S, job: &Matmul) {
             unsafe {
                 let block = Block {
                     k: kb,
-                    a: View {
-                        ptr: job.a.ptr.add(i0 * job.a.rs + k0 * job.a.cs),
-                        ..job.a
-                    },
+                    a: View { ptr: job.a.ptr.add(i0 * job.a.rs + k0 * job.a.cs), ..job.a },
                     b: b.add(k0 * b_row),
                     b_row,
                     b_panel,
@@ -299,14 +296,7 @@ unsafe fn panels<S: Simd, const PACKED: bool>(s: S, rows: usize, n: usize, block
 
 /// Columns `j..j + w` of all rows of a block.
 #[inline(always)]
-unsafe fn column_block<S: Simd, const PACKED: bool>(
-    s: S,
-    rows: usize,
-    j: usize,
-    vectors: usize,
-    w: usize,
-    block: Block,
-) {
+unsafe fn column_block<S: Simd, const PACKED: bool>(s: S, rows: usize, j: usize, vectors: usize, w: usize, block: Block) {
     let width = 2 * S::LANES;
     let (tall, high, count) = tiles(rows, S::TILE_ROWS);
     let mut row = 0;
@@ -384,10 +374,7 @@ unsafe fn tile_of<S: Simd, const PACKED: bool>(s: S, rows: usize, vectors: usize
 
 /// The innermost loop: `MR` rows by `NV` registers of columns held in registers over the whole depth.
 #[inline(always)]
-unsafe fn registers<S: Simd, const MR: usize, const NV: usize, const PACKED: bool, const TAIL: bool>(
-    s: S,
-    t: Tile,
-) {
+unsafe fn registers<S: Simd, const MR: usize, const NV: usize, const PACKED: bool, const TAIL: bool>(s: S, t: Tile) {
     let l = S::LANES;
     let mask = s.mask(if TAIL { t.width } else { l });
     let mut acc = [[s.splat(0.0); NV]; MR];

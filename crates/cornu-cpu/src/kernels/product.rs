@@ -38,11 +38,7 @@ impl<'a> Operand<'a> {
     }
 
     fn view(&self, row: usize, column: usize) -> View {
-        View {
-            ptr: self.data.as_ptr().wrapping_add(row * self.row_stride + column * self.column_stride),
-            rs: self.row_stride,
-            cs: self.column_stride,
-        }
+        View { ptr: self.data.as_ptr().wrapping_add(row * self.row_stride + column * self.column_stride), rs: self.row_stride, cs: self.column_stride }
     }
 }
 
@@ -183,16 +179,10 @@ mod tests {
         for (m, n, k) in shapes {
             let (a, b, row) = (rng.values(m * k, 1.0), rng.values(k * n, 1.0), rng.values(n, 1.0));
             for kind in 0..6 {
-                let (a, get_a): (_, fn(usize, usize, usize, usize) -> usize) = if kind % 2 == 0 {
-                    (Operand::rows(&a, k), |i, p, _, k| i * k + p)
-                } else {
-                    (Operand::transposed(&a, m), |i, p, m, _| p * m + i)
-                };
-                let (b, get_b): (_, fn(usize, usize, usize, usize) -> usize) = if kind < 3 {
-                    (Operand::rows(&b, n), |p, j, n, _| p * n + j)
-                } else {
-                    (Operand::transposed(&b, k), |p, j, _, k| j * k + p)
-                };
+                let (a, get_a): (_, fn(usize, usize, usize, usize) -> usize) =
+                    if kind % 2 == 0 { (Operand::rows(&a, k), |i, p, _, k| i * k + p) } else { (Operand::transposed(&a, m), |i, p, m, _| p * m + i) };
+                let (b, get_b): (_, fn(usize, usize, usize, usize) -> usize) =
+                    if kind < 3 { (Operand::rows(&b, n), |p, j, n, _| p * n + j) } else { (Operand::transposed(&b, k), |p, j, _, k| j * k + p) };
                 let start = match kind % 3 {
                     0 => ProductStart::Zero,
                     1 => ProductStart::Row(&row),
@@ -201,11 +191,7 @@ mod tests {
                 let want: Vec<f64> = (0..m * n)
                     .map(|at| {
                         let (i, j) = (at / n, at % n);
-                        let sum: f64 = (0..k)
-                            .map(|p| {
-                                f64::from(a.data[get_a(i, p, m, k)]) * f64::from(b.data[get_b(p, j, n, k)])
-                            })
-                            .sum();
+                        let sum: f64 = (0..k).map(|p| f64::from(a.data[get_a(i, p, m, k)]) * f64::from(b.data[get_b(p, j, n, k)])).sum();
                         sum + match kind % 3 {
                             0 => 0.0,
                             1 => f64::from(row[j]),

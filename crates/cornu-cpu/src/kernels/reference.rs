@@ -66,10 +66,14 @@ pub(crate) fn activate(a: Activation, x: f64) -> f64 {
         Activation::HardTanh => x.clamp(-1.0, 1.0),
         Activation::Softsign => x / (1.0 + x.abs()),
         Activation::Softplus => x.exp().ln_1p(),
-        Activation::Elu => if x < 0.0 { x.exp_m1() } else { x },
-        Activation::Selu => {
-            1.050_700_987_355_480_5 * if x < 0.0 { 1.673_263_242_354_377_2 * x.exp_m1() } else { x }
+        Activation::Elu => {
+            if x < 0.0 {
+                x.exp_m1()
+            } else {
+                x
+            }
         }
+        Activation::Selu => 1.050_700_987_355_480_5 * if x < 0.0 { 1.673_263_242_354_377_2 * x.exp_m1() } else { x },
         Activation::Exponential => x.exp(),
     }
 }
@@ -107,13 +111,7 @@ pub(crate) struct Run64 {
 impl Cell64 {
     fn run(&self, mut step: impl FnMut(&Cell64, &[f64], &[f64], &[f64], &mut [f64], &mut [f64]) -> Vec<f64>) -> Run64 {
         let (f, u) = (self.features, self.units);
-        let mut out = Run64 {
-            h: vec![],
-            c: vec![],
-            gates: vec![],
-            h_last: self.arrays[4].clone(),
-            c_last: self.arrays[5].clone(),
-        };
+        let mut out = Run64 { h: vec![], c: vec![], gates: vec![], h_last: self.arrays[4].clone(), c_last: self.arrays[5].clone() };
         let mut row = 0;
         for &b in &self.batch_sizes {
             for k in 0..b as usize {
@@ -124,8 +122,7 @@ impl Cell64 {
                     None => h.clone(),
                 };
                 let mut h_new = h;
-                let mut c_new =
-                    if out.c_last.is_empty() { vec![] } else { out.c_last[k * u..(k + 1) * u].to_vec() };
+                let mut c_new = if out.c_last.is_empty() { vec![] } else { out.c_last[k * u..(k + 1) * u].to_vec() };
                 let before = h_new.clone();
                 let gates = step(self, x, &before, &masked, &mut h_new, &mut c_new);
                 out.h.extend_from_slice(&h_new);

@@ -28,10 +28,7 @@ pub(crate) fn chunk_rows(batch: usize) -> usize {
 pub(crate) fn check_batch_sizes(who: &str, batch_sizes: &[i32], batch: usize) {
     let mut most = batch as i64;
     for &b in batch_sizes {
-        assert!(
-            0 <= b && i64::from(b) <= most,
-            "{who}: batch_sizes must not grow, nor exceed the batch of {batch}. Received: {b} after {most}"
-        );
+        assert!(0 <= b && i64::from(b) <= most, "{who}: batch_sizes must not grow, nor exceed the batch of {batch}. Received: {b} after {most}");
         most = i64::from(b);
     }
 }
@@ -243,15 +240,7 @@ pub(crate) fn zero(gradient: &mut Option<&mut [f32]>, len: usize) {
 
 /// `sums (n) = [sums +] 1^T a (rows, n)`.
 #[inline(always)]
-pub(crate) unsafe fn column_sums<S: Simd>(
-    s: S,
-    rows: usize,
-    n: usize,
-    a: *const f32,
-    ld: usize,
-    sums: *mut f32,
-    add: bool,
-) {
+pub(crate) unsafe fn column_sums<S: Simd>(s: S, rows: usize, n: usize, a: *const f32, ld: usize, sums: *mut f32, add: bool) {
     let l = S::LANES;
     let mut j = 0;
     // SAFETY: whole or masked registers of columns below n, rows below `rows`.

@@ -77,21 +77,13 @@ pub struct SimpleRnnGradients<'a> {
 /// Elements of scratch that [`simple_rnn_forward`] takes, whatever the lengths of the sequences.
 pub fn simple_rnn_forward_scratch(shape: CellShape) -> usize {
     let CellShape { features: f, units: u, batch: b } = shape;
-    part_len(panels_len(u, u))
-        + part_len(panels_len(f, u))
-        + part_len(left_len(u.max(f)))
-        + part_len(b * u)
-        + part_len(chunk_rows(b) * u)
+    part_len(panels_len(u, u)) + part_len(panels_len(f, u)) + part_len(left_len(u.max(f))) + part_len(b * u) + part_len(chunk_rows(b) * u)
 }
 
 /// Elements of scratch that [`simple_rnn_backward`] takes, whatever the lengths of the sequences.
 pub fn simple_rnn_backward_scratch(shape: CellShape) -> usize {
     let CellShape { features: f, units: u, batch: b } = shape;
-    part_len(panels_len(u, u))
-        + part_len(panels_len(u, f))
-        + part_len(b * u)
-        + 2 * part_len(chunk_rows(b) * u)
-        + long_products_scratch(u, b)
+    part_len(panels_len(u, u)) + part_len(panels_len(u, f)) + part_len(b * u) + 2 * part_len(chunk_rows(b) * u) + long_products_scratch(u, b)
 }
 
 /// Runs the sequences through the cell.
@@ -123,13 +115,9 @@ pub fn simple_rnn_backward(args: &SimpleRnnBackward<'_>, out: &mut SimpleRnnGrad
     for (what, slice, needed) in [("dh", args.dh, n * u), ("dh_last", args.dh_last, b * u)] {
         check_len("simple_rnn", what, slice.map_or(needed, <[f32]>::len), needed);
     }
-    for (what, slice, needed) in [
-        ("dx", &out.dx, n * f),
-        ("dkernel", &out.dkernel, f * u),
-        ("drecurrent", &out.drecurrent, u * u),
-        ("dbias", &out.dbias, u),
-        ("dh0", &out.dh0, b * u),
-    ] {
+    for (what, slice, needed) in
+        [("dx", &out.dx, n * f), ("dkernel", &out.dkernel, f * u), ("drecurrent", &out.drecurrent, u * u), ("dbias", &out.dbias, u), ("dh0", &out.dh0, b * u)]
+    {
         check_len("simple_rnn", what, slice.as_ref().map_or(needed, |s| s.len()), needed);
     }
     check_len("simple_rnn", "scratch", scratch.len(), simple_rnn_backward_scratch(args.forward.shape));
@@ -152,12 +140,7 @@ fn check_forward(args: &SimpleRnnForward<'_>) {
 /// # Safety
 /// The lengths that [`simple_rnn_forward`] checks.
 #[inline(always)]
-pub(crate) unsafe fn forward<S: Simd>(
-    s: S,
-    args: &SimpleRnnForward<'_>,
-    out: &mut SimpleRnnOutputs<'_>,
-    scratch: &mut [f32],
-) {
+pub(crate) unsafe fn forward<S: Simd>(s: S, args: &SimpleRnnForward<'_>, out: &mut SimpleRnnOutputs<'_>, scratch: &mut [f32]) {
     let CellShape { features: f, units: u, batch } = args.shape;
     let sizes = args.batch_sizes;
     out.h_last[..batch * u].copy_from_slice(&args.h0[..batch * u]);
@@ -192,18 +175,7 @@ pub(crate) unsafe fn forward<S: Simd>(
                     product(s, b * u, h, mask, masked);
                     before = masked;
                 }
-                s.matmul(&Matmul {
-                    m: b,
-                    n: u,
-                    k: u,
-                    a: View::rows(before, u),
-                    b: recurrent,
-                    c: z,
-                    ldc: u,
-                    start: Start::Sum,
-                    left,
-                    from_end: false,
-                });
+                s.matmul(&Matmul { m: b, n: u, k: u, a: View::rows(before, u), b: recurrent, c: z, ldc: u, start: Start::Sum, left, from_end: false });
                 let mut i = 0;
                 while i < b * u {
                     let lanes = Lanes::at(s, i, b * u);
@@ -223,12 +195,7 @@ pub(crate) unsafe fn forward<S: Simd>(
 /// # Safety
 /// The lengths that [`simple_rnn_backward`] checks.
 #[inline(always)]
-pub(crate) unsafe fn backward<S: Simd>(
-    s: S,
-    args: &SimpleRnnBackward<'_>,
-    out: &mut SimpleRnnGradients<'_>,
-    scratch: &mut [f32],
-) {
+pub(crate) unsafe fn backward<S: Simd>(s: S, args: &SimpleRnnBackward<'_>, out: &mut SimpleRnnGradients<'_>, scratch: &mut [f32]) {
     let forward = &args.forward;
     let CellShape { features: f, units: u, batch } = forward.shape;
     let sizes = forward.batch_sizes;
@@ -254,11 +221,8 @@ pub(crate) unsafe fn backward<S: Simd>(
         }
         if n > 0 && u > 0 {
             let recurrent = right(s, u, u, View::rows(forward.recurrent.as_ptr(), u).t(), per_step(sizes), recurrent_panels);
-            let kernel = if dx.is_null() {
-                Right::Panels(kernel_panels)
-            } else {
-                right(s, u, f, View::rows(forward.kernel.as_ptr(), u).t(), at_once(n), kernel_panels)
-            };
+            let kernel =
+                if dx.is_null() { Right::Panels(kernel_panels) } else { right(s, u, f, View::rows(forward.kernel.as_ptr(), u).t(), at_once(n), kernel_panels) };
             let (mut t, mut end) = (sizes.len(), n);
             while t > 0 {
                 let chunk = chunk_until(sizes, t, end);
@@ -279,18 +243,7 @@ pub(crate) unsafe fn backward<S: Simd>(
                         lanes.store(s, dz.add(i), activation_slope(s, forward.activation, y, g));
                         i += S::LANES;
                     }
-                    s.matmul(&Matmul {
-                        m: b,
-                        n: u,
-                        k: u,
-                        a: View::rows(dz, u),
-                        b: recurrent,
-                        c: dh,
-                        ldc: u,
-                        start: Start::Zero,
-                        left,
-                        from_end: false,
-                    });
+                    s.matmul(&Matmul { m: b, n: u, k: u, a: View::rows(dz, u), b: recurrent, c: dh, ldc: u, start: Start::Zero, left, from_end: false });
                     if !mask.is_null() {
                         product(s, b * u, dh, mask, dh);
                     }
@@ -299,10 +252,8 @@ pub(crate) unsafe fn backward<S: Simd>(
                     previous_rows(s, sizes, chunk, u, args.h.as_ptr(), forward.h0.as_ptr(), mask, before);
                 }
                 let dz = Rows { ptr: dz_chunk, rows: chunk.rows, n: u, ld: u };
-                let products = [
-                    WeightGradient { a: forward.x.as_ptr().add(chunk.row0 * f), m: f, c: dkernel },
-                    WeightGradient { a: before, m: u, c: drecurrent },
-                ];
+                let products =
+                    [WeightGradient { a: forward.x.as_ptr().add(chunk.row0 * f), m: f, c: dkernel }, WeightGradient { a: before, m: u, c: drecurrent }];
                 long.weights(s, dz, &products);
                 long.bias(s, dz, dbias);
                 if !dx.is_null() {

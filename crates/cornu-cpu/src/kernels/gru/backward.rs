@@ -25,13 +25,7 @@ pub(crate) unsafe fn backward<S: Simd>(s: S, args: &GruBackward<'_>, out: &mut G
 }
 
 #[inline(always)]
-unsafe fn backward_with<S: Simd, P: Pair>(
-    s: S,
-    pair: P,
-    args: &GruBackward<'_>,
-    out: &mut GruGradients<'_>,
-    scratch: &mut [f32],
-) {
+unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>, out: &mut GruGradients<'_>, scratch: &mut [f32]) {
     let forward = &args.forward;
     let after = forward.reset_after;
     let CellShape { features: f, units: u, batch } = forward.shape;
@@ -65,11 +59,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(
             let r = forward.recurrent.as_ptr();
             let depth = if after { 3 * u } else { 2 * u };
             let recurrent = right(s, depth, u, View::rows(r, 3 * u).t(), per_step(sizes), panels[0]);
-            let candidate = if after {
-                recurrent
-            } else {
-                right(s, u, u, View::rows(r.add(2 * u), 3 * u).t(), per_step(sizes), panels[1])
-            };
+            let candidate = if after { recurrent } else { right(s, u, u, View::rows(r.add(2 * u), 3 * u).t(), per_step(sizes), panels[1]) };
             let kernel = if dx.is_null() {
                 Right::Panels(kernel_panels)
             } else {
@@ -93,11 +83,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(
                         units: u,
                         width,
                         gates: args.gates.as_ptr().add(row * width),
-                        h_before: if t == 0 {
-                            forward.h0.as_ptr()
-                        } else {
-                            args.h.as_ptr().add((row - live(sizes, t - 1)) * u)
-                        },
+                        h_before: if t == 0 { forward.h0.as_ptr() } else { args.h.as_ptr().add((row - live(sizes, t - 1)) * u) },
                         dh_out: if dh_out.is_null() { dh_out } else { dh_out.add(row * u) },
                         dh,
                         dx: dx_chunk.add(at * 3 * u),
@@ -131,16 +117,10 @@ unsafe fn backward_with<S: Simd, P: Pair>(
                         long.bias(s, inner, dbias.add(3 * u));
                     }
                 } else {
-                    let parts = [
-                        (Rows { n: 2 * u, ..whole }, before, 0),
-                        (Rows { ptr: dx_chunk.add(2 * u), n: u, ..whole }, reset, 2 * u),
-                    ];
+                    let parts = [(Rows { n: 2 * u, ..whole }, before, 0), (Rows { ptr: dx_chunk.add(2 * u), n: u, ..whole }, reset, 2 * u)];
                     for (dz, h, column) in parts {
                         let of = |c: *mut f32| if c.is_null() { c } else { c.add(column) };
-                        let products = [
-                            WeightGradient { a: x, m: f, c: of(dkernel) },
-                            WeightGradient { a: h, m: u, c: of(drecurrent) },
-                        ];
+                        let products = [WeightGradient { a: x, m: f, c: of(dkernel) }, WeightGradient { a: h, m: u, c: of(drecurrent) }];
                         long.weights(s, dz, &products);
                     }
                 }

@@ -25,13 +25,7 @@ pub(crate) unsafe fn forward<S: Simd>(s: S, args: &GruForward<'_>, out: &mut Gru
 }
 
 #[inline(always)]
-unsafe fn forward_with<S: Simd, P: Pair>(
-    s: S,
-    pair: P,
-    args: &GruForward<'_>,
-    out: &mut GruOutputs<'_>,
-    scratch: &mut [f32],
-) {
+unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruForward<'_>, out: &mut GruOutputs<'_>, scratch: &mut [f32]) {
     let CellShape { features: f, units: u, batch } = args.shape;
     let sizes = args.batch_sizes;
     out.h_last[..batch * u].copy_from_slice(&args.h0[..batch * u]);
@@ -58,11 +52,7 @@ unsafe fn forward_with<S: Simd, P: Pair>(
         // All columns at once, or those of z and r apart from those of the candidate.
         let columns = if args.reset_after { 3 * u } else { 2 * u };
         let recurrent = right(s, u, columns, View::rows(r, 3 * u), per_step(sizes), panels[0]);
-        let candidate = if args.reset_after {
-            recurrent
-        } else {
-            right(s, u, u, View::rows(r.add(2 * u), 3 * u), per_step(sizes), panels[1])
-        };
+        let candidate = if args.reset_after { recurrent } else { right(s, u, u, View::rows(r.add(2 * u), 3 * u), per_step(sizes), panels[1]) };
         let kernel = right(s, f, 3 * u, View::rows(args.kernel.as_ptr(), 3 * u), at_once(n), kernel_panels);
         let product_of = |m: usize, a: *const f32, b: Right, columns: usize, c: *mut f32, ldc: usize, start: Start| {
             s.matmul(&Matmul { m, n: columns, k: u, a: View::rows(a, u), b, c, ldc, start, left, from_end: false });

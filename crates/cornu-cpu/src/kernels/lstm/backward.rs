@@ -12,12 +12,7 @@ use crate::kernels::{
 /// # Safety
 /// The lengths that [`lstm_backward`] checks.
 #[inline(always)]
-pub(crate) unsafe fn backward<S: Simd>(
-    s: S,
-    args: &LstmBackward<'_>,
-    out: &mut LstmGradients<'_>,
-    scratch: &mut [f32],
-) {
+pub(crate) unsafe fn backward<S: Simd>(s: S, args: &LstmBackward<'_>, out: &mut LstmGradients<'_>, scratch: &mut [f32]) {
     let (main, gate) = (args.forward.activation, args.forward.recurrent_activation);
     // SAFETY: the caller's promise.
     unsafe {
@@ -39,13 +34,7 @@ pub(crate) struct CellState<S: Simd> {
 
 /// `(dz of i f g o, dc_{t-1})` from the gradients of `h_t` and `c_t`.
 #[inline(always)]
-pub(crate) fn cell_backward<S: Simd, P: Pair>(
-    s: S,
-    pair: P,
-    at: CellState<S>,
-    dh: S::V,
-    dc: S::V,
-) -> ([S::V; 4], S::V) {
+pub(crate) fn cell_backward<S: Simd, P: Pair>(s: S, pair: P, at: CellState<S>, dh: S::V, dc: S::V) -> ([S::V; 4], S::V) {
     let [i, f, g, o] = at.gates;
     let y = pair.main(s, at.c);
     let dc = s.add(dc, pair.main_slope(s, y, s.mul(dh, o)));
@@ -61,13 +50,7 @@ pub(crate) fn cell_backward<S: Simd, P: Pair>(
 }
 
 #[inline(always)]
-unsafe fn backward_with<S: Simd, P: Pair>(
-    s: S,
-    pair: P,
-    args: &LstmBackward<'_>,
-    out: &mut LstmGradients<'_>,
-    scratch: &mut [f32],
-) {
+unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>, out: &mut LstmGradients<'_>, scratch: &mut [f32]) {
     let forward = &args.forward;
     let CellShape { features: f, units: u, batch } = forward.shape;
     let sizes = forward.batch_sizes;
@@ -104,11 +87,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(
             let recurrent = View::rows(forward.recurrent.as_ptr(), width).t();
             let recurrent = right(s, width, u, recurrent, per_step(sizes), recurrent_panels);
             let kernel = View::rows(forward.kernel.as_ptr(), width).t();
-            let kernel = if dx.is_null() {
-                Right::Panels(kernel_panels)
-            } else {
-                right(s, width, f, kernel, at_once(n), kernel_panels)
-            };
+            let kernel = if dx.is_null() { Right::Panels(kernel_panels) } else { right(s, width, f, kernel, at_once(n), kernel_panels) };
             let (mut t, mut end) = (sizes.len(), n);
             while t > 0 {
                 let chunk = chunk_until(sizes, t, end);
@@ -123,11 +102,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(
                         units: u,
                         gates: args.gates.as_ptr().add(row * width),
                         c: args.c.as_ptr().add(row * u),
-                        c_before: if t == 0 {
-                            forward.c0.as_ptr()
-                        } else {
-                            args.c.as_ptr().add((row - live(sizes, t - 1)) * u)
-                        },
+                        c_before: if t == 0 { forward.c0.as_ptr() } else { args.c.as_ptr().add((row - live(sizes, t - 1)) * u) },
                         dh_out: if dh_out.is_null() { dh_out } else { dh_out.add(row * u) },
                         dh,
                         dc,
@@ -155,14 +130,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(
                 }
                 let dz = Rows { ptr: dz_chunk, rows: chunk.rows, n: width, ld: width };
                 let x = forward.x.as_ptr().add(chunk.row0 * f);
-                long.weights(
-                    s,
-                    dz,
-                    &[
-                        WeightGradient { a: x, m: f, c: dkernel },
-                        WeightGradient { a: before, m: u, c: drecurrent },
-                    ],
-                );
+                long.weights(s, dz, &[WeightGradient { a: x, m: f, c: dkernel }, WeightGradient { a: before, m: u, c: drecurrent }]);
                 long.bias(s, dz, dbias);
                 if !dx.is_null() {
                     long.inputs(s, dz, kernel, dx.add(chunk.row0 * f), f);
@@ -208,12 +176,7 @@ unsafe fn cells_backward<S: Simd, P: Pair>(s: S, pair: P, step: StepBackward) {
             unsafe {
                 let gates = step.gates.add(r * 4 * u + j);
                 let state = CellState {
-                    gates: [
-                        lanes.load(s, gates),
-                        lanes.load(s, gates.add(u)),
-                        lanes.load(s, gates.add(2 * u)),
-                        lanes.load(s, gates.add(3 * u)),
-                    ],
+                    gates: [lanes.load(s, gates), lanes.load(s, gates.add(u)), lanes.load(s, gates.add(2 * u)), lanes.load(s, gates.add(3 * u))],
                     c: lanes.load(s, step.c.add(at)),
                     c_before: lanes.load(s, step.c_before.add(at)),
                 };

@@ -25,13 +25,7 @@ pub(crate) unsafe fn forward<S: Simd>(s: S, args: &LstmForward<'_>, out: &mut Ls
 }
 
 #[inline(always)]
-unsafe fn forward_with<S: Simd, P: Pair>(
-    s: S,
-    pair: P,
-    args: &LstmForward<'_>,
-    out: &mut LstmOutputs<'_>,
-    scratch: &mut [f32],
-) {
+unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, out: &mut LstmOutputs<'_>, scratch: &mut [f32]) {
     let CellShape { features: f, units: u, batch } = args.shape;
     let sizes = args.batch_sizes;
     let width = 4 * u;
@@ -59,7 +53,7 @@ unsafe fn forward_with<S: Simd, P: Pair>(
     let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr()));
     // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
     unsafe {
-            let recurrent = right(s, u, width, View::rows(args.recurrent.as_ptr(), width), per_step(sizes), recurrent_panels);
+        let recurrent = right(s, u, width, View::rows(args.recurrent.as_ptr(), width), per_step(sizes), recurrent_panels);
         let kernel = right(s, f, width, View::rows(args.kernel.as_ptr(), width), at_once(n), kernel_panels);
         let (mut t, mut row) = (0, 0);
         while t < sizes.len() {

@@ -45,13 +45,7 @@ fn live_in(sizes: &[i32], t: usize, first: usize, lanes: usize) -> usize {
 }
 
 #[inline(always)]
-pub(super) unsafe fn forward<S: Simd, P: Pair>(
-    s: S,
-    pair: P,
-    args: &LstmForward<'_>,
-    out: &mut LstmOutputs<'_>,
-    scratch: &mut [f32],
-) {
+pub(super) unsafe fn forward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, out: &mut LstmOutputs<'_>, scratch: &mut [f32]) {
     let CellShape { features: f, units: u, .. } = args.shape;
     let sizes = args.batch_sizes;
     let l = S::LANES;
@@ -146,13 +140,7 @@ unsafe fn chain<S: Simd>(s: S, mut acc: [S::V; 4], k: usize, a: *const f32, w: *
 }
 
 #[inline(always)]
-pub(super) unsafe fn backward<S: Simd, P: Pair>(
-    s: S,
-    pair: P,
-    args: &LstmBackward<'_>,
-    out: &mut LstmGradients<'_>,
-    scratch: &mut [f32],
-) {
+pub(super) unsafe fn backward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>, out: &mut LstmGradients<'_>, scratch: &mut [f32]) {
     let forward = &args.forward;
     let CellShape { features: f, units: u, batch } = forward.shape;
     let sizes = forward.batch_sizes;
@@ -177,11 +165,7 @@ pub(super) unsafe fn backward<S: Simd, P: Pair>(
         for (first, last) in [(dh0, args.dh_last), (dc0, args.dc_last)] {
             if !first.is_null() {
                 match last {
-                    Some(last) => core::ptr::copy_nonoverlapping(
-                        last.as_ptr().add(empty.start),
-                        first.add(empty.start),
-                        empty.len(),
-                    ),
+                    Some(last) => core::ptr::copy_nonoverlapping(last.as_ptr().add(empty.start), first.add(empty.start), empty.len()),
                     None => core::ptr::write_bytes(first.add(empty.start), 0, empty.len()),
                 }
             }
@@ -229,12 +213,7 @@ pub(super) unsafe fn backward<S: Simd, P: Pair>(
                 for j in 0..u {
                     let at = j * l;
                     let state = CellState {
-                        gates: [
-                            s.load(gates.add(at)),
-                            s.load(gates.add(u * l + at)),
-                            s.load(gates.add(2 * u * l + at)),
-                            s.load(gates.add(3 * u * l + at)),
-                        ],
+                        gates: [s.load(gates.add(at)), s.load(gates.add(u * l + at)), s.load(gates.add(2 * u * l + at)), s.load(gates.add(3 * u * l + at))],
                         c: s.load(c.add(at)),
                         c_before: s.load(c_before.add(at)),
                     };
@@ -280,9 +259,7 @@ pub(super) unsafe fn backward<S: Simd, P: Pair>(
             }
             first += l;
         }
-        for (to, sum, registers) in
-            [(dkernel, sum_kernel, f * width), (drecurrent, sum_recurrent, u * width), (dbias, sum_bias, width)]
-        {
+        for (to, sum, registers) in [(dkernel, sum_kernel, f * width), (drecurrent, sum_recurrent, u * width), (dbias, sum_bias, width)] {
             if !to.is_null() {
                 lanes::sums(s, registers, sum, to);
             }

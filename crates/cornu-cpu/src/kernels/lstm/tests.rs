@@ -201,12 +201,7 @@ fn check_gradients(isa: Isa, case: &Case, forward: &Run, rng: &mut Rng, samples:
     let given = given.map(|g| wide(&g));
     let loss = |cell: &Cell64| {
         let run = cell.lstm();
-        [&run.h, &run.h_last, &run.c_last]
-            .iter()
-            .zip(&given)
-            .zip(with)
-            .map(|((y, g), with)| if with { dot(y, g) } else { 0.0 })
-            .sum()
+        [&run.h, &run.h_last, &run.c_last].iter().zip(&given).zip(with).map(|((y, g), with)| if with { dot(y, g) } else { 0.0 }).sum()
     };
     let mut exact = case.exact();
     if exact.arrays[3].is_empty() {
@@ -239,21 +234,12 @@ fn a_row_has_the_same_bits_in_every_batch() {
             for isa in tiers() {
                 let whole = run(isa, &case, true);
                 for (count, from) in [(1, 0), (1, 63), (2, 5), (3, 30), (5, 9), (10, 40), (17, 47), (33, 31)] {
-                    let rows = |a: &[f32], w: usize, n: usize| -> Vec<f32> {
-                        (0..n).flat_map(|t| a[(t * batch + from) * w..][..count * w].to_vec()).collect()
-                    };
+                    let rows = |a: &[f32], w: usize, n: usize| -> Vec<f32> { (0..n).flat_map(|t| a[(t * batch + from) * w..][..count * w].to_vec()).collect() };
                     let [x, kernel, recurrent, bias, h0, c0] = &case.arrays;
                     let part = Case {
                         shape: CellShape { batch: count, ..shape },
                         pair: case.pair,
-                        arrays: [
-                            rows(x, features, steps),
-                            kernel.clone(),
-                            recurrent.clone(),
-                            bias.clone(),
-                            rows(h0, units, 1),
-                            rows(c0, units, 1),
-                        ],
+                        arrays: [rows(x, features, steps), kernel.clone(), recurrent.clone(), bias.clone(), rows(h0, units, 1), rows(c0, units, 1)],
                         mask: case.mask.as_ref().map(|m| rows(m, units, 1)),
                         batch_sizes: vec![count as i32; steps],
                     };
