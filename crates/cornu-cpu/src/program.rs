@@ -4,10 +4,11 @@ use crate::frame::{Frame, Layout};
 use crate::memory::{Block, address, address_mut};
 use crate::spec::{Feed, Fetch, Part, ProgramSpec, Shard};
 use crate::store::{SlotId, Store};
-use crate::sums::{Sum, add_tree};
+use crate::sums::{RowTerm, Sum, add_tree};
 use crate::threads::Threads;
+use cornu_ir::graph::Port;
 use cornu_ir::plan::{ALIGN_BYTES, OutputPlace};
-use cornu_ir::{DType, View, ViewMut};
+use cornu_ir::{DType, Graph, Op, View, ViewMut};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,10 +29,40 @@ struct BoundPart {
     layout: Arc<Layout>,
     feeds: Vec<Feed>,
     fetches: Vec<Fetch>,
+    tables: Vec<TableSum>,
     meetings: Vec<usize>,
     /// Where each output that a shard keeps to itself lies in the shard's own block.
     own: Vec<Option<usize>>,
     own_bytes: usize,
+}
+
+/// A sum whose terms are rows of a table: the outputs that hold the rows and the table's row of each.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct TableSum {
+    values: usize,
+    index: usize,
+    rows: usize,
+    width: usize,
+}
+
+/// A shard's graph in which tables made by [`ScatterAdd`](cornu_ir::ops::ScatterAdd) only to be summed are not made: their
+/// outputs are the rows, and outputs behind all others are the indices.
+fn without_tables(part: &Part) -> (Graph, Vec<TableSum>) {
+    let mut graph = part.graph.clone();
+    let uses = graph.use_counts();
+    let mut tables = Vec::new();
+    for (i, _) in part.fetches.iter().enumerate().filter(|(_, f)| matches!(f, Fetch::Sum(_))) {
+        let v = graph.outputs[i].value;
+        let Some(node) = graph.producer(v).filter(|n| matches!(n.op, Op::ScatterAdd(_)) && uses[v.0 as usize] == 1) else { continue };
+        let (values, index) = (node.ins[0], node.ins[1]);
+        let dims = graph.spec(v).numbers().expect("a concrete graph");
+        if graph.spec(v).dtype == DType::F32 {
+            tables.push(TableSum { values: i, index: graph.outputs.len(), rows: dims[0], width: dims[1..].iter().product() });
+            graph.outputs[i].value = values;
+            graph.outputs.push(Port { name: String::new(), value: index });
+        }
+    }
+    (graph, tables)
 }
 
 #[derive(Debug)]
@@ -45,21 +76,21 @@ struct ShardRun {
 }
 
 impl BoundPart {
-    fn new(part: Part, places: &[OutputPlace], keeps: impl Fn(&Fetch) -> bool) -> BoundPart {
+    fn new(part: Part, tables: Vec<TableSum>, places: &[OutputPlace], keeps: impl Fn(Option<&Fetch>) -> bool) -> BoundPart {
         assert_eq!(part.graph.inputs.len(), part.feeds.len(), "a feed for each input");
-        assert_eq!(part.graph.outputs.len(), part.fetches.len(), "a fetch for each output");
+        assert_eq!(part.graph.outputs.len(), part.fetches.len() + tables.len(), "a fetch for each output");
         let layout = Arc::new(Layout::new(part.graph, places));
         let mut own_bytes = 0;
-        let own = (part.fetches.iter().enumerate())
-            .map(|(i, f)| {
-                keeps(f).then(|| {
+        let own = (0..places.len())
+            .map(|i| {
+                keeps(part.fetches.get(i)).then(|| {
                     own_bytes += layout.output(i).bytes().next_multiple_of(ALIGN_BYTES);
                     own_bytes - layout.output(i).bytes().next_multiple_of(ALIGN_BYTES)
                 })
             })
             .collect();
         let meetings = layout.meetings();
-        BoundPart { layout, feeds: part.feeds, fetches: part.fetches, meetings, own, own_bytes }
+        BoundPart { layout, feeds: part.feeds, fetches: part.fetches, tables, meetings, own, own_bytes }
     }
 
     /// The steps before, between and after the meetings.
@@ -80,12 +111,13 @@ impl Program {
         let whole = spec.shards.len() == 1;
         let parts: Vec<BoundPart> = (spec.shard_graphs.into_iter())
             .map(|p| {
-                let places = vec![OutputPlace::Own; p.fetches.len()];
-                BoundPart::new(p, &places, |f| !matches!(f, Fetch::Rows(_)))
+                let (graph, tables) = without_tables(&p);
+                let places = vec![OutputPlace::Own; graph.outputs.len()];
+                BoundPart::new(Part { graph, ..p }, tables, &places, |f| !matches!(f, Some(Fetch::Rows(_))))
             })
             .collect();
         for p in parts.iter().skip(1) {
-            assert!(p.feeds == parts[0].feeds && p.fetches == parts[0].fetches, "shard graphs with the same inputs and outputs");
+            assert!(p.feeds == parts[0].feeds && p.fetches == parts[0].fetches && p.tables == parts[0].tables, "shard graphs with the same inputs and outputs");
             assert_eq!(p.meetings.len(), parts[0].meetings.len(), "shard graphs with the same meetings");
         }
         let shards: Vec<ShardRun> = (spec.shards.iter())
@@ -104,13 +136,21 @@ impl Program {
         let mut sums: Vec<(usize, Sum)> = Vec::new();
         if let Some(first) = shards.first() {
             let part = &parts[first.shard.part];
+            let at = |s: &ShardRun, i: usize| s.own.start().wrapping_add(parts[s.shard.part].own[i].expect("sums are kept"));
             for (i, f) in part.fetches.iter().enumerate() {
-                if let Fetch::Sum(k) = *f {
-                    let shape = part.layout.output(i);
-                    let at = |s: &ShardRun| s.own.start().wrapping_add(parts[s.shard.part].own[i].expect("sums are kept"));
-                    assert!(shards.iter().all(|s| s.layout.output(i).dims == shape.dims), "sums of one shape");
-                    sums.push((k, Sum::new(shape.dtype, shape.n, shards.iter().map(at).collect())));
-                }
+                let Fetch::Sum(k) = *f else { continue };
+                let shape = part.layout.output(i);
+                let sum = match part.tables.iter().find(|t| t.values == i) {
+                    Some(&TableSum { values, index, rows, width }) => {
+                        let term = |s: &ShardRun| RowTerm { values: at(s, values).cast(), index: at(s, index).cast(), n: s.layout.output(index).n };
+                        Sum::rows(rows, width, shards.iter().map(term).collect())
+                    }
+                    None => {
+                        assert!(shards.iter().all(|s| s.layout.output(i).dims == shape.dims), "sums of one shape");
+                        Sum::dense(shape.dtype, shape.n, shards.iter().map(|s| at(s, i)).collect())
+                    }
+                };
+                sums.push((k, sum));
             }
         }
         sums.sort_by_key(|s| s.0);
@@ -118,7 +158,7 @@ impl Program {
         let update = spec.update.map(|p| {
             let replaced = |slot: SlotId| p.feeds.iter().position(|f| *f == Feed::State(slot)).map_or(OutputPlace::Own, OutputPlace::Replaces);
             let places: Vec<OutputPlace> = p.fetches.iter().map(|f| if let Fetch::State(s) = f { replaced(*s) } else { OutputPlace::Own }).collect();
-            let part = BoundPart::new(p, &places, |_| false);
+            let part = BoundPart::new(p, vec![], &places, |_| false);
             let frame = Frame::new(&part.layout);
             (part, frame)
         });
@@ -129,7 +169,8 @@ impl Program {
     /// Bytes of the arenas of all shards and of what they keep.
     pub fn arena_bytes(&self) -> usize {
         let shards: usize = self.shards.iter().map(|s| s.layout.plan.arena_bytes + s.own.bytes()).sum();
-        shards + self.update.as_ref().map_or(0, |(p, _)| p.layout.plan.arena_bytes)
+        let sums: usize = self.sums.iter().map(Sum::bytes).sum();
+        shards + sums + self.update.as_ref().map_or(0, |(p, _)| p.layout.plan.arena_bytes)
     }
 
     /// Runs the step: reads `inputs` and the store, writes `results` and the store.
@@ -150,6 +191,7 @@ impl Program {
                 frame.copy_outputs(&part.layout);
             }
         }
+        self.clear_tables();
         self.keep_states(store);
     }
 
@@ -190,6 +232,7 @@ impl Program {
             // SAFETY: as in `run`.
             unsafe { frame.copy_outputs(&part.layout) }
         }
+        self.clear_tables();
         self.keep_states(store);
         note("(states)");
         times.sort_by(|a, b| b.2.total_cmp(&a.2));
@@ -221,17 +264,17 @@ impl Program {
                 };
                 s.frame.set_input(&part.layout, i, at);
             }
-            for (i, fetch) in part.fetches.iter().enumerate() {
+            for i in 0..part.own.len() {
                 let shape = part.layout.output(i);
-                let at = match *fetch {
-                    Fetch::Rows(k) => {
+                let at = match part.fetches.get(i).copied() {
+                    Some(Fetch::Rows(k)) => {
                         debug_assert_eq!(shape.dims.first(), Some(&rows), "rows of the shard");
                         let result = &mut results[k];
                         let at = rows_of(&as_view(result), "result", k, shape.dtype, &shape.dims, first_row);
                         at.cast_mut()
                     }
-                    Fetch::First(k) if n == 0 => result_at(results, k, shape.dtype, shape.n),
-                    Fetch::Value(_) => panic!("values are results of the update graph alone"),
+                    Some(Fetch::First(k)) if n == 0 => result_at(results, k, shape.dtype, shape.n),
+                    Some(Fetch::Value(_)) => panic!("values are results of the update graph alone"),
                     _ => s.own.start().wrapping_add(part.own[i].expect("kept by the shard")),
                 };
                 s.frame.set_output(&part.layout, i, at);
@@ -289,6 +332,14 @@ impl Program {
         for sum in &self.sums {
             // SAFETY: the shards' own blocks hold the terms and no shard runs.
             unsafe { sum.add(threads) }
+        }
+    }
+
+    /// Makes the tables of sums zero again for the next run.
+    fn clear_tables(&self) {
+        for sum in &self.sums {
+            // SAFETY: the update has read the sums, no shard has run since.
+            unsafe { sum.clear() }
         }
     }
 

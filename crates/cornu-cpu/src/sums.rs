@@ -1,5 +1,6 @@
-//! Sums over shards, added in a tree that depends on their number alone.
+//! Sums over shards, added in an order that depends on shapes and values alone.
 
+use crate::memory::Block;
 use crate::threads::Threads;
 use cornu_ir::DType;
 use std::ops::Range;
@@ -8,44 +9,162 @@ use std::ops::Range;
 const TILE: usize = 1024;
 /// Elements that are worth a thread.
 const PART: usize = 1 << 16;
+/// Parts of a table whose rows are added to by threads of their own.
+const TABLE_PARTS: usize = 8;
 
-/// A value that every shard makes and whose sum is wanted; the sum takes the place of the first shard's.
+/// A value that every shard makes and whose sum is wanted.
 #[derive(Debug)]
-pub(crate) struct Sum {
-    dtype: DType,
-    n: usize,
-    terms: Vec<*mut u8>,
+pub(crate) enum Sum {
+    /// Arrays; the sum takes the place of the first shard's.
+    Dense { dtype: DType, n: usize, terms: Vec<*mut u8> },
+    /// Rows of f32 that belong into a table: no shard makes a table of its own.
+    Rows { table: Block, rows: usize, width: usize, terms: Vec<RowTerm> },
+}
+
+/// What one shard brings to a table: `n` rows and the table's row of each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowTerm {
+    pub(crate) values: *const f32,
+    pub(crate) index: *const i32,
+    pub(crate) n: usize,
 }
 
 // SAFETY: the terms lie in the blocks of the program that owns the sum.
 unsafe impl Send for Sum {}
-// SAFETY: nothing is written but by `add`, whose callers answer for it.
+// SAFETY: nothing is written but by `add` and `clear`, whose callers answer for it.
 unsafe impl Sync for Sum {}
 
+/// A table that parts of one sum write rows of.
+struct Table(*mut f32);
+
+// SAFETY: the parts write rows of their own.
+unsafe impl Sync for Table {}
+// SAFETY: as above.
+unsafe impl Send for Table {}
+
+impl Table {
+    /// # Safety
+    /// The row lies in the table and nothing else uses it meanwhile.
+    unsafe fn row<'a>(&self, row: usize, width: usize) -> &'a mut [f32] {
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(row * width), width) }
+    }
+}
+
+impl RowTerm {
+    /// The table's rows of the term, with their place in it; rows outside the table are left out.
+    ///
+    /// # Safety
+    /// The index is readable.
+    unsafe fn rows<'a>(&self, within: Range<usize>) -> impl Iterator<Item = (usize, usize)> + use<'a> {
+        // SAFETY: the caller's promise.
+        let index = unsafe { std::slice::from_raw_parts(self.index, self.n) };
+        index.iter().enumerate().filter_map(move |(k, &row)| usize::try_from(row).ok().filter(|row| within.contains(row)).map(|row| (k, row)))
+    }
+}
+
 impl Sum {
-    pub(crate) fn new(dtype: DType, n: usize, terms: Vec<*mut u8>) -> Sum {
+    pub(crate) fn dense(dtype: DType, n: usize, terms: Vec<*mut u8>) -> Sum {
         assert!(dtype.is_float(), "floats are summed over shards, not {dtype}");
-        Sum { dtype, n, terms }
+        Sum::Dense { dtype, n, terms }
+    }
+
+    pub(crate) fn rows(rows: usize, width: usize, terms: Vec<RowTerm>) -> Sum {
+        Sum::Rows { table: Block::new(4 * rows * width), rows, width, terms }
     }
 
     /// Where the sum lies, its type and number of elements checked.
     pub(crate) fn total(&self, dtype: DType, n: usize) -> *const u8 {
-        assert!(self.dtype == dtype && self.n == n, "a sum of {} elements of {}, not {n} of {dtype}", self.n, self.dtype);
-        self.terms[0]
+        let (own_type, own_n, at) = match self {
+            Sum::Dense { dtype, n, terms } => (*dtype, *n, terms[0]),
+            Sum::Rows { table, rows, width, .. } => (DType::F32, rows * width, table.start()),
+        };
+        assert!(own_type == dtype && own_n == n, "a sum of {own_n} elements of {own_type}, not {n} of {dtype}");
+        at
     }
 
-    /// Adds the terms.
+    /// Bytes of the memory that belongs to the sum and to no shard.
+    pub(crate) fn bytes(&self) -> usize {
+        if let Sum::Rows { table, .. } = self { table.bytes() } else { 0 }
+    }
+
+    /// Adds the terms. A table must be clear.
     ///
     /// # Safety
-    /// The terms hold `n` elements each, and nothing else reads or writes them.
+    /// The terms hold what their shapes say, and nothing else reads or writes them.
     pub(crate) unsafe fn add(&self, threads: &Threads) {
-        if self.terms.len() < 2 {
-            return;
+        match self {
+            Sum::Dense { terms, .. } if terms.len() < 2 => {}
+            Sum::Dense { dtype, n, terms } => {
+                let terms = Terms(terms);
+                threads.parts(*n, PART, |start, end| {
+                    // SAFETY: the caller's promise; parts don't overlap.
+                    unsafe { add_tree(*dtype, start..end, terms.n(), &|i| terms.at(i)) }
+                });
+            }
+            Sum::Rows { table, rows, width, terms } => {
+                let out = Table(table.start().cast());
+                let terms = RowTerms(terms);
+                let small = terms.all().iter().map(|t| t.n * width).sum::<usize>() < PART;
+                let part = if small { *rows } else { rows.div_ceil(TABLE_PARTS) };
+                threads.parts(*rows, part.max(1), |start, end| {
+                    for t in terms.all() {
+                        // SAFETY: the caller's promise; parts have rows of their own.
+                        unsafe {
+                            for (k, row) in t.rows(start..end) {
+                                let value = std::slice::from_raw_parts(t.values.add(k * width), *width);
+                                out.row(row, *width).iter_mut().zip(value).for_each(|(o, v)| *o += v);
+                            }
+                        }
+                    }
+                });
+            }
         }
-        threads.parts(self.n, PART, |start, end| {
-            // SAFETY: the caller's promise; parts don't overlap.
-            unsafe { add_tree(self.dtype, start..end, self.terms.len(), &|i| self.terms[i]) }
-        });
+    }
+
+    /// Makes a table zero again, row by row that was added to.
+    ///
+    /// # Safety
+    /// As [`Sum::add`], before the terms change.
+    pub(crate) unsafe fn clear(&self) {
+        if let Sum::Rows { table, rows, width, terms } = self {
+            let out = Table(table.start().cast());
+            for t in terms {
+                // SAFETY: the caller's promise.
+                unsafe { t.rows(0..*rows).for_each(|(_, row)| out.row(row, *width).fill(0.0)) }
+            }
+        }
+    }
+}
+
+/// Terms that parts of one sum share.
+struct Terms<'a>(&'a [*mut u8]);
+
+// SAFETY: the parts write elements of their own.
+unsafe impl Sync for Terms<'_> {}
+// SAFETY: as above.
+unsafe impl Send for Terms<'_> {}
+
+impl Terms<'_> {
+    fn n(&self) -> usize {
+        self.0.len()
+    }
+    fn at(&self, i: usize) -> *mut u8 {
+        self.0[i]
+    }
+}
+
+/// Terms of rows that parts of one sum share.
+struct RowTerms<'a>(&'a [RowTerm]);
+
+// SAFETY: the terms are read alone.
+unsafe impl Sync for RowTerms<'_> {}
+// SAFETY: as above.
+unsafe impl Send for RowTerms<'_> {}
+
+impl RowTerms<'_> {
+    fn all(&self) -> &[RowTerm] {
+        self.0
     }
 }
 

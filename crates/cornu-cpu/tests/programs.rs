@@ -209,3 +209,58 @@ fn a_stateful_graph_keeps_the_rows_of_each_shard() {
     assert_eq!(store.view(slot).get::<f32>(), want);
     assert_eq!(first.to_f64()[0], x.to_f64()[0] + x.to_f64()[1]);
 }
+
+/// An embedding trained for some steps; indices outside the table are left out.
+fn embed(cut: &[usize], n_threads: usize) -> (Vec<f32>, usize) {
+    let (batch, t, v, u) = (cut.iter().sum::<usize>(), 40, 300, 64);
+    let graph = |rows: usize| {
+        let b = Builder::new();
+        let index = b.input("index", Spec::known(DType::I32, &[rows, t]));
+        let y = b.input("y", known(&[rows, u]));
+        let table = b.input("table", known(&[v, u]));
+        let d = table.gather(index).sum(&[1], false) - y;
+        let loss = (d * d).sum_all();
+        b.output("d", gradient(&[(loss, loss.ones_like())], &[table])[0].unwrap());
+        cornu_ir::passes::run(b.finish().unwrap())
+    };
+    let b = Builder::new();
+    let (w, d) = (b.input("w", known(&[v, u])), b.input("d", known(&[v, u])));
+    b.output("w", w - d * 0.01);
+    let update = b.finish().unwrap();
+    let mut store = Store::new();
+    let slot = store.push(&numbers(&[v, u], 3));
+    let part = |rows| Part { graph: graph(rows), feeds: vec![Feed::Rows(0), Feed::Rows(1), Feed::State(slot)], fetches: vec![Fetch::Sum(0)] };
+    let shards = cut.iter().enumerate().map(|(i, &rows)| Shard { part: i, first_row: cut[..i].iter().sum(), rows }).collect();
+    let update = Some(Part { graph: update, feeds: vec![Feed::State(slot), Feed::Sum(0)], fetches: vec![Fetch::State(slot)] });
+    let mut program = Program::new(ProgramSpec { shard_graphs: cut.iter().map(|&n| part(n)).collect(), shards, update });
+    let threads = Threads::new(n_threads);
+    for step in 0..3 {
+        // Other rows in each step: what a step added must not be seen by the next.
+        let index = (0..batch * t).map(|k| ((k * k + 7 * step) % (v + 20)) as i32 - 10).collect();
+        program.run(&threads, &mut store, &[Tensor::new(&[batch, t], index).view(), numbers(&[batch, u], step as u64).view()], &mut []);
+    }
+    (store.view(slot).get::<f32>().to_vec(), program.arena_bytes())
+}
+
+#[test]
+fn gradients_of_an_embedding_need_no_table_of_each_shard() {
+    let (whole, _) = embed(&[30], 1);
+    let (cut, bytes) = embed(&[8, 8, 8, 6], 1);
+    close(&cut, &whole);
+    assert_eq!(cut, embed(&[8, 8, 8, 6], 2).0);
+    assert_eq!(cut, embed(&[8, 8, 8, 6], 5).0);
+    let b = Builder::new();
+    let (index, y, table) = (b.input("index", Spec::known(DType::I32, &[30, 40])), b.input("y", known(&[30, 64])), b.input("table", known(&[300, 64])));
+    let d = table.gather(index).sum(&[1], false) - y;
+    let loss = (d * d).sum_all();
+    b.output("w", table - gradient(&[(loss, loss.ones_like())], &[table])[0].unwrap() * 0.01);
+    let g = b.finish().unwrap();
+    let mut w = numbers(&[300, 64], 3);
+    for step in 0..3 {
+        let index = (0..30 * 40).map(|k| ((k * k + 7 * step) % 320) as i32 - 10).collect();
+        w = interpret(&g, &[Tensor::new(&[30, 40], index), numbers(&[30, 64], step as u64), w]).remove(0);
+    }
+    close(&whole, w.view().get());
+    // Four shards' rows and one table, not four tables.
+    assert!(bytes < 4 * (2 * 30 * 40 * 64 + 2 * 300 * 64 + 40_000), "{bytes} bytes");
+}
