@@ -113,8 +113,9 @@ impl Op {
     /// How many outputs the operation has.
     pub fn n_outputs(&self) -> usize {
         match self {
-            Op::Sort(_) => 2,
-            Op::MaskLayout(_) | Op::Lstm(_) => 5,
+            Op::Sort(_) | Op::SimpleRnn(_) => 2,
+            Op::Gru(_) => 3,
+            Op::MaskLayout(_) | Op::Lstm(_) | Op::GruGrad(_) | Op::SimpleRnnGrad(_) => 5,
             Op::LstmGrad(_) => 6,
             Op::Scan(scan) => scan.body.outputs.len(),
             Op::Fused(chain) => chain.outputs.len(),
@@ -147,7 +148,7 @@ primitives! {
     Reduce ArgReduce Cumulative Sort
     MatMul
     Gather ScatterAdd Windows FoldWindows
-    MaskLayout Lstm LstmGrad Scan
+    MaskLayout Lstm LstmGrad Gru GruGrad SimpleRnn SimpleRnnGrad Scan
     CrossSum
     Fused
 }

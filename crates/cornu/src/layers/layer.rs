@@ -1,7 +1,9 @@
 //! What a layer says of itself, and the object that carries its name.
 
 use super::call::Call;
+use super::cell::Cell;
 use super::lowering::{Cx, Flow, Weights};
+use super::recurrence::Recurrent;
 use super::weights::WeightTree;
 use crate::config::{DTypePolicy, object, parts, short, snake_case};
 use crate::regularizers::Regularizer;
@@ -63,6 +65,16 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
 
     /// The model inside, for layers that are models.
     fn as_container(&self) -> Option<crate::model::Container<'_>> {
+        None
+    }
+
+    /// The cell, for layers that are cells of a recurrence.
+    fn as_cell(&self) -> Option<&dyn Cell> {
+        None
+    }
+
+    /// The walk, for layers that run along sequences.
+    fn as_recurrent(&self) -> Option<&dyn Recurrent> {
         None
     }
 
@@ -166,6 +178,20 @@ impl LayerRef {
     pub fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let tree = self.rule().weights(call).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
         Ok(WeightTree { trainable: self.0.trainable, ..tree })
+    }
+
+    /// The same layer with other settings and maybe another name, not yet in use.
+    pub(super) fn remade(&self, name: Option<String>, rule: Box<dyn Layer>) -> Self {
+        let (trainable, dtype, beside) = (self.0.trainable, self.0.dtype.clone(), self.0.beside.clone());
+        Self::with(name.or_else(|| self.0.name.clone()), rule).edit(|o| (o.trainable, o.dtype, o.beside) = (trainable, dtype, beside))
+    }
+
+    /// Lowers what Keras's `layer.call` does, without mask and penalty: how wrappers call the layer inside.
+    pub(super) fn lower_inner<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+        let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
+        let outs = self.rule().lower(&cx.with_policy(&self.0.dtype), w, call).map_err(here)?;
+        cx.builder.check().map_err(|e| here(e.into()))?;
+        Ok(outs)
     }
 
     /// Lowers a call: the layer's own operations, then its mask and the penalty on its activity.

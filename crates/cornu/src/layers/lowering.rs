@@ -4,6 +4,7 @@ use super::weights::WeightTree;
 use crate::config::DTypePolicy;
 use crate::{Error, Result};
 use cornu_ir::ops::{Random, RandomKind};
+use cornu_ir::spec::product;
 use cornu_ir::{Builder, DType, Dim, Spec, Var};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -74,13 +75,15 @@ pub struct Cx<'g> {
     /// Samples of the whole batch, of which this graph may hold a shard.
     pub batch: Dim,
     float: DType,
+    /// How many rows of the values that layers see belong to one sample: the timesteps that a wrapper put in the batch.
+    rows_per_sample: Dim,
     gathered: Rc<RefCell<Gathered<'g>>>,
 }
 
 impl<'g> Cx<'g> {
     /// A new lowering into a graph.
     pub fn new(builder: &'g Builder, training: bool, batch: Dim) -> Self {
-        Self { builder, training, batch, float: DType::F32, gathered: Rc::default() }
+        Self { builder, training, batch, float: DType::F32, rows_per_sample: Some(1), gathered: Rc::default() }
     }
 
     /// The same place for a layer with this policy.
@@ -91,6 +94,11 @@ impl<'g> Cx<'g> {
     /// The same place in inference mode.
     pub fn inference(&self) -> Self {
         Self { training: false, ..self.clone() }
+    }
+
+    /// The same place for a layer that sees all timesteps of all samples as rows, sample after sample.
+    pub fn with_timesteps(&self, timesteps: Dim) -> Self {
+        Self { rows_per_sample: product(&[self.rows_per_sample, timesteps]), ..self.clone() }
     }
 
     /// The float type of the layer.
@@ -120,6 +128,15 @@ impl<'g> Cx<'g> {
         self.gathered.borrow().updates.iter().find(|(number, _)| *number == weight.number).map_or(weight.value, |(_, v)| *v)
     }
 
+    /// Weights with the values that [`Cx::update`] gave them so far: for a layer that is called again in the same batch.
+    pub fn updated(&self, w: &Weights<'g>) -> Weights<'g> {
+        let g = self.gathered.borrow();
+        let now = |v: &Weight<'g>| g.updates.iter().rev().find(|(n, _)| *n == v.number).map_or(v.value, |(_, value)| *value);
+        let vars = w.vars.iter().map(|v| Weight { value: now(v), ..v.clone() }).collect();
+        let children = w.children.iter().map(|(n, c)| (n.clone(), self.updated(c))).collect();
+        Weights { vars, children, ..*w }
+    }
+
     /// The sum over all shards of the batch.
     pub fn cross_sum(&self, v: Var<'g>) -> Var<'g> {
         self.builder.apply1(cornu_ir::ops::CrossSum, &[v])
@@ -127,6 +144,13 @@ impl<'g> Cx<'g> {
 
     /// Random numbers whose axis 0 is the batch.
     pub fn random(&self, kind: RandomKind, dims: &[Dim]) -> Var<'g> {
+        // Numbers are drawn by sample, so that they do not depend on how the batch is cut.
+        if let (Some(k @ 2..), Some(Some(rows))) = (self.rows_per_sample, dims.first())
+            && rows % k == 0
+        {
+            let by_sample = Self { rows_per_sample: Some(1), ..self.clone() };
+            return by_sample.random(kind, &[&[Some(rows / k), Some(k)], &dims[1..]].concat()).reshape(dims);
+        }
         let (key, row, salt) = {
             let mut g = self.gathered.borrow_mut();
             let scalar = || Spec::known(DType::I64, &[]);
@@ -221,6 +245,24 @@ impl<'g> Weights<'g> {
     /// The weight of a name with its number.
     pub fn weight(&self, name: &str) -> Option<&Weight<'g>> {
         self.vars.iter().find(|w| w.name == name)
+    }
+
+    /// The values, in the order of the tree.
+    pub fn values(&self) -> Vec<Var<'g>> {
+        let own = self.vars.iter().map(|w| w.value);
+        own.chain(self.children.iter().flat_map(|(_, c)| c.values())).collect()
+    }
+
+    /// The same weights with other values, in the order of the tree: inside the body of a scan.
+    pub fn rebind<'b>(&self, values: &[Var<'b>]) -> Weights<'b> {
+        self.rebound(&mut values.iter().copied())
+    }
+
+    fn rebound<'b>(&self, values: &mut impl Iterator<Item = Var<'b>>) -> Weights<'b> {
+        let mut next = || values.next().expect("a value for each weight");
+        let vars = self.vars.iter().map(|w| Weight { name: w.name, value: next(), number: w.number }).collect();
+        let children = self.children.iter().map(|(n, c)| (n.clone(), c.rebound(values))).collect();
+        Weights { vars, children, trainable: self.trainable, first: self.first }
     }
 
     /// The weights of a layer inside.

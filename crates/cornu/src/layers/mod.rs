@@ -14,16 +14,21 @@ macro_rules! settings {
 }
 
 mod call;
-mod convolution;
-mod geometry;
-mod layer;
-mod lowering;
-mod recurrent;
 mod weights;
+mod lowering;
+mod cell;
+mod layer;
+mod geometry;
+mod convolution;
+mod recurrent;
+mod recurrence;
 
 pub use call::{Arg, Call};
 pub use geometry::{DataFormat, Extent, Padding, Pair};
+pub use cell::{Cell, Dropped, WholeCell, WholeRun};
 pub use layer::{Layer, LayerRef, MaskRule};
+pub use recurrence::Recurrent;
+pub use recurrent::Walk;
 pub use lowering::{Cx, Flow, Gathered, RowState, Weight, Weights, expect_rank, known_dim};
 pub use weights::{WeightSpec, WeightTree};
 
@@ -63,7 +68,14 @@ macro_rules! layers {
 layers! {
     dense: "Dense" => Dense;
     activation: "Activation" => Activation;
+    lstm_cell: "LSTMCell" => LstmCell;
+    gru_cell: "GRUCell" => GruCell;
+    simple_rnn_cell: "SimpleRNNCell" => SimpleRnnCell;
     lstm: "LSTM" => Lstm;
+    gru: "GRU" => Gru;
+    simple_rnn: "SimpleRNN" => SimpleRnn;
+    bidirectional: "Bidirectional" => Bidirectional;
+    time_distributed: "TimeDistributed" => TimeDistributed;
     masking: "Masking" => Masking;
     embedding: "Embedding" => Embedding;
     identity: "Identity" => Identity, "ActivityRegularization" => ActivityRegularization;
@@ -106,7 +118,7 @@ fn from_class(module: &str, class: &str, config: &Value) -> Result<(Box<dyn Laye
 
 /// Names settings that the file has and cornu's layer has not: they may change results.
 fn warn_unknown_keys(class: &str, name: &str, config: &Value, read: &Value, common: &[&str]) {
-    const HANDLED: &[&str] = &["name", "trainable", "dtype", "activity_regularizer", "batch_input_shape", "batch_shape", "input_dtype"];
+    const HANDLED: &[&str] = &["name", "trainable", "dtype", "activity_regularizer", "batch_input_shape", "batch_shape", "input_dtype", "implementation"];
     let Value::Object(config) = config else { return };
     for (key, value) in config {
         let known = common.contains(&key.as_str()) || HANDLED.contains(&key.as_str()) || read.get(key).is_some();

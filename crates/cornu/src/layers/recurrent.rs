@@ -3,14 +3,16 @@
 //! A batch without a mask is packed by exchanging batch and time; a masked one by the rows its mask leaves, so that the cell
 //! runs on real timesteps only and the state passes over the others, as Keras's `rnn` loop lets it.
 
-use super::{Arg, Call, Flow, expect_rank};
+use super::{Arg, Call, Flow};
 use crate::{Error, Result};
 use cornu_ir::ops::MaskLayout;
 use cornu_ir::spec::product;
-use cornu_ir::{DType, Dim, Spec, Var};
+use cornu_ir::{DType, Dim, Var};
+use serde::{Deserialize, Serialize};
 
 /// How a recurrent layer walks and what it gives, in Keras's words.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Walk {
     /// Every timestep's output, not only the last.
     pub return_sequences: bool,
@@ -18,8 +20,25 @@ pub struct Walk {
     pub return_state: bool,
     /// From the last timestep to the first.
     pub go_backwards: bool,
+    /// The state of each row goes on to the next batch.
+    pub stateful: bool,
+    /// Accepted; it changes nothing but what stands at masked timesteps: [`Walk::zeroes`], [`Walk::holds_state`].
+    pub unroll: bool,
     /// 0 at masked timesteps, instead of the output before.
     pub zero_output_for_mask: bool,
+}
+
+impl Walk {
+    /// Whether 0 stands at masked timesteps. Keras's unrolled loop on JAX leaves the setting aside.
+    pub fn zeroes(self) -> bool {
+        self.zero_output_for_mask && (!self.unroll || self.stateful)
+    }
+
+    /// Whether the first state stands at masked timesteps before the first that counts; otherwise 0 does, as in Keras's unrolled
+    /// loop and in its loop on TensorFlow, the back end on which layers keep their state.
+    pub fn holds_state(self) -> bool {
+        !self.unroll && !self.stateful
+    }
 }
 
 /// A batch in packed rows.
@@ -56,11 +75,6 @@ pub fn sequence_and_states<V: Clone>(call: &Call<V>) -> Result<(V, Vec<V>)> {
     Ok(((*x).clone(), states.into_iter().cloned().collect()))
 }
 
-/// Fails unless a sequence has the three axes.
-pub fn expect_sequence(x: &Spec) -> Result<()> {
-    expect_rank(x, 3..=3, "(batch, timesteps, features)")
-}
-
 impl<'g> Packed<'g> {
     /// Packs x (B, T, F) under a mask (B, T).
     pub fn new(x: Var<'g>, mask: Option<Var<'g>>, walk: Walk) -> Self {
@@ -73,7 +87,7 @@ impl<'g> Packed<'g> {
             let batch_sizes = b.full(DType::I32, &[timesteps], batch.unwrap_or(0) as f64);
             return Self { rows, batch_sizes, layout: None, batch, timesteps, walk };
         };
-        let op = MaskLayout { reverse: walk.go_backwards, zero_masked: walk.zero_output_for_mask };
+        let op = MaskLayout { reverse: walk.go_backwards, zero_masked: walk.zeroes() };
         let layout = b.apply(op, &[mask.cast(DType::Bool)]);
         let rows = x.reshape(&[n, features]).gather(layout[0]);
         let (order, places, last) = (layout[2], layout[3], layout[4]);
@@ -98,30 +112,31 @@ impl<'g> Packed<'g> {
             return rows.reshape(&[self.timesteps, self.batch, units]).transpose(&[1, 0, 2]);
         };
         let mut y = rows.gather(l.last).reshape(&dims);
-        if let Some(h0) = before.filter(|_| !self.walk.zero_output_for_mask) {
+        if let Some(h0) = before.filter(|_| !self.walk.zeroes() && self.walk.holds_state()) {
             let none = l.last.lt(0.0).reshape(&[self.batch, self.timesteps, Some(1)]);
             y = none.select(h0.expand_dims(1).broadcast_to(&dims), y);
         }
         if self.walk.go_backwards { y.reverse(1) } else { y }
     }
 
+    /// The rows of the last timestep walked, or of the last live one before it (B, U).
+    fn last(&self, rows: Var<'g>, l: &Layout<'g>) -> Var<'g> {
+        let t = if self.walk.go_backwards { 0 } else { self.timesteps.unwrap_or(1).saturating_sub(1) };
+        rows.gather(l.last.reshape(&[self.batch, self.timesteps]).slice_step(1, t, Some(t + 1), 1).squeeze(1))
+    }
+
     /// What the layer gives: the output (every step or the last), then the states when asked for, with the output's mask.
-    /// `rows` (N, U) are the outputs of the cell, `states` its last states in packed order, `h0` (B, U) the first state in the batch's order.
+    /// `rows` (N, U) are the outputs of the cell, `states` its last states and `h0` (B, U) the first, in the batch's order.
     pub fn finish(&self, rows: Var<'g>, states: &[Var<'g>], h0: Option<Var<'g>>, mask: Option<Var<'g>>) -> Vec<Flow<'g>> {
-        let states: Vec<Var<'g>> = states.iter().map(|s| self.unsort(*s)).collect();
-        let zeroed = self.layout.is_some() && self.walk.zero_output_for_mask;
-        let output = if self.walk.return_sequences {
-            Flow::masked(self.unpack(rows, h0), mask)
-        } else if zeroed {
-            let y = self.unpack(rows, h0);
-            let t = self.timesteps.unwrap_or(1);
-            Flow::new(y.slice_step(1, t - 1, None, 1).squeeze(1))
-        } else {
-            Flow::new(states[0])
+        let held = self.walk.holds_state() || h0.is_none();
+        let output = match &self.layout {
+            _ if self.walk.return_sequences => Flow::masked(self.unpack(rows, h0), mask),
+            Some(l) if self.walk.zeroes() || !held => Flow::new(self.last(rows, l)),
+            _ => Flow::new(states[0]),
         };
         let mut outs = vec![output];
         if self.walk.return_state {
-            outs.extend(states.into_iter().map(Flow::new));
+            outs.extend(states.iter().map(|s| Flow::new(*s)));
         }
         outs
     }

@@ -1,0 +1,29 @@
+//! Gated recurrent units.
+
+use super::recurrence::{layer_of_cell, walk_settings};
+use super::{GruCell, Walk};
+use crate::regularizers::Regularizer;
+use serde::{Deserialize, Serialize};
+
+/// A layer of gated recurrent units (Cho et al. 2014): [`GruCell`] over the timesteps.
+///
+/// # Shapes
+/// x (B, T, F), W (F, 3U), R (U, 3U), b (2, 3U), or (3U) without `reset_after`; out (B, U), or (B, T, U) with `return_sequences`;
+/// with `return_state` also h (B, U). `initial_state` is h.
+///
+/// # Source
+/// keras/src/layers/rnn/gru.py, Keras 3.15.1. Differs: no `use_cudnn`; see [`GruCell`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Gru {
+    /// How it walks and what it gives.
+    #[serde(flatten)]
+    pub walk: Walk,
+    /// What it does at a timestep.
+    #[serde(flatten)]
+    pub cell: GruCell,
+    /// Penalty on the output.
+    pub activity_regularizer: Option<Regularizer>,
+}
+
+layer_of_cell!(Gru, "GRU", GruCell, omits []);

@@ -1,0 +1,317 @@
+//! What all recurrent layers do: a cell run over the sequences of a call.
+
+use super::cell::{Cell, Dropped, WholeRun};
+use super::recurrent::{Packed, Walk, mask_of, sequence_and_states};
+use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank, known_dim};
+use crate::{Error, Result};
+use cornu_ir::ops::Scan;
+use cornu_ir::{DType, Dim, Spec, Var};
+use serde_json::{Map, Value};
+
+/// A layer that walks along sequences: what [`Bidirectional`](super::Bidirectional) wraps.
+pub trait Recurrent {
+    /// How it walks and what it gives.
+    fn walk(&self) -> Walk;
+    /// The same layer walking otherwise.
+    fn walking(&self, walk: Walk) -> Box<dyn Layer>;
+}
+
+/// The spec of one timestep of a sequence (B, T, …) for a cell; fails unless there are as many axes as it takes.
+pub fn step_spec(cell: &dyn Cell, x: &Spec) -> Result<Spec> {
+    let rank = cell.step_rank() + 1;
+    let axes = if rank == 3 { "(batch, timesteps, features)" } else { "(batch, timesteps, …, channels)" };
+    expect_rank(x, rank..=rank, axes)?;
+    let mut dims = x.dims.clone();
+    dims.remove(1);
+    Ok(Spec::new(x.dtype, dims))
+}
+
+/// The weights of a layer that runs a cell: the cell's, inside.
+pub fn weights(cell: &dyn Cell, call: &Call<Spec>) -> Result<WeightTree> {
+    let (x, _) = sequence_and_states(call)?;
+    Ok(WeightTree::inside([("cell", cell.weights(&step_spec(cell, &x)?)?)]))
+}
+
+/// U and F of a cell whose weights are made for steps (B, F).
+pub fn units_and_features(units: usize, x: &Spec) -> Result<(usize, usize)> {
+    if units == 0 {
+        return Err(Error::argument("", "units must be at least 1", units));
+    }
+    Ok((units, known_dim(x, -1, "features")?))
+}
+
+/// The config of a layer that has its cell's settings as its own, in Keras's order, but for those it omits.
+pub fn flat_config(settings: impl serde::Serialize, omitted: &[&str]) -> Value {
+    let Value::Object(mut all) = serde_json::to_value(settings).expect("plain settings serialize") else { unreachable!("settings are a map") };
+    let activity = all.shift_remove("activity_regularizer").unwrap_or_default();
+    let mut ordered = Map::new();
+    for (key, value) in all.into_iter().filter(|(k, _)| !omitted.contains(&k.as_str())) {
+        let last = key == "bias_regularizer";
+        ordered.insert(key, value);
+        if last {
+            ordered.insert("activity_regularizer".into(), activity.clone());
+        }
+    }
+    Value::Object(ordered)
+}
+
+/// Settings of the walk as methods of a layer with a field `walk`.
+macro_rules! walk_settings {
+    ($Type:ident) => {
+        impl $Type {
+            /// Every timestep's output, not only the last.
+            pub fn return_sequences(mut self, on: bool) -> Self {
+                self.walk.return_sequences = on;
+                self
+            }
+
+            /// The states beside the output.
+            pub fn return_state(mut self, on: bool) -> Self {
+                self.walk.return_state = on;
+                self
+            }
+
+            /// From the last timestep to the first.
+            pub fn go_backwards(mut self, on: bool) -> Self {
+                self.walk.go_backwards = on;
+                self
+            }
+
+            /// The state of each row goes on to the next batch.
+            pub fn stateful(mut self, on: bool) -> Self {
+                self.walk.stateful = on;
+                self
+            }
+
+            /// 0 at masked timesteps, instead of the output before.
+            pub fn zero_output_for_mask(mut self, on: bool) -> Self {
+                self.walk.zero_output_for_mask = on;
+                self
+            }
+        }
+
+        impl super::recurrence::Recurrent for $Type {
+            fn walk(&self) -> super::recurrent::Walk {
+                self.walk
+            }
+
+            fn walking(&self, walk: super::recurrent::Walk) -> Box<dyn super::Layer> {
+                Box::new(Self { walk, ..self.clone() })
+            }
+        }
+    };
+}
+
+/// Settings of a cell of units as methods of the cell.
+macro_rules! cell_settings {
+    ($Type:ident) => {
+        impl $Type {
+            /// A cell of U units with Keras's defaults.
+            pub fn new(units: usize) -> Self {
+                Self { units, ..Self::default() }
+            }
+
+            /// With an activation.
+            pub fn activation(mut self, activation: crate::activations::Activation) -> Self {
+                self.activation = activation;
+                self
+            }
+
+            /// With or without b.
+            pub fn use_bias(mut self, on: bool) -> Self {
+                self.use_bias = on;
+                self
+            }
+
+            /// Share of inputs dropped in training.
+            pub fn dropout(mut self, rate: f64) -> Self {
+                self.dropout = rate;
+                self
+            }
+
+            /// Share of the state dropped in training.
+            pub fn recurrent_dropout(mut self, rate: f64) -> Self {
+                self.recurrent_dropout = rate;
+                self
+            }
+        }
+    };
+}
+
+/// A layer over a cell whose settings it has as its own: its methods and its rules.
+macro_rules! layer_of_cell {
+    ($Type:ident, $class:literal, $Cell:ident, omits $omitted:expr) => {
+        walk_settings!($Type);
+
+        impl $Type {
+            /// A layer of U units with Keras's defaults.
+            pub fn new(units: usize) -> Self {
+                Self { cell: $Cell::new(units), ..Self::default() }
+            }
+
+            /// With an activation by Keras's name. Panics on a name that does not exist: see [`Activation::ALL`](crate::activations::Activation::ALL).
+            pub fn activation(mut self, name: &str) -> Self {
+                self.cell.activation = crate::activations::Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
+                self
+            }
+
+            /// With or without b.
+            pub fn use_bias(mut self, on: bool) -> Self {
+                self.cell.use_bias = on;
+                self
+            }
+
+            /// Share of inputs dropped in training.
+            pub fn dropout(mut self, rate: f64) -> Self {
+                self.cell.dropout = rate;
+                self
+            }
+
+            /// Share of the state dropped in training.
+            pub fn recurrent_dropout(mut self, rate: f64) -> Self {
+                self.cell.recurrent_dropout = rate;
+                self
+            }
+        }
+
+        impl super::Layer for $Type {
+            fn class(&self) -> &'static str {
+                $class
+            }
+
+            fn config(&self) -> serde_json::Value {
+                super::recurrence::flat_config(self, &$omitted)
+            }
+
+            fn weights(&self, call: &super::Call<cornu_ir::Spec>) -> crate::Result<super::WeightTree> {
+                super::recurrence::weights(&self.cell, call)
+            }
+
+            fn lower<'g>(&self, cx: &super::Cx<'g>, w: &super::Weights<'g>, call: &super::Call<super::Flow<'g>>) -> crate::Result<Vec<super::Flow<'g>>> {
+                super::recurrence::run(&self.cell, self.walk, cx, w, call)
+            }
+
+            fn mask_rule(&self) -> super::MaskRule {
+                super::MaskRule::Own
+            }
+
+            fn activity_regularizer(&self) -> Option<&crate::regularizers::Regularizer> {
+                self.activity_regularizer.as_ref()
+            }
+
+            fn as_recurrent(&self) -> Option<&dyn super::recurrence::Recurrent> {
+                Some(self)
+            }
+        }
+    };
+}
+
+pub(super) use {cell_settings, layer_of_cell, walk_settings};
+
+/// Runs a cell over the sequences of a call and gives the output, then the last states when the walk asks for them.
+/// `w` are the layer's weights, those of the cell inside as `cell`.
+pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    let (x, states) = sequence_and_states(call)?;
+    let mask = mask_of(call).map(|m| m.cast(DType::Bool));
+    let x = cx.to_float(x.value);
+    let step = step_spec(cell, &x.spec())?;
+    let with_batch = |dims: &[Dim]| [&[x.dim(0)], dims].concat();
+    let dims: Vec<Vec<Dim>> = cell.state_dims(&step)?.iter().map(|d| with_batch(d)).collect();
+    let given: Vec<Option<Var<'g>>> = match states.len() {
+        0 if walk.stateful => dims.iter().enumerate().map(|(i, d)| Some(cx.state(w, i, d))).collect(),
+        0 => vec![None; dims.len()],
+        n if n == dims.len() => states.iter().map(|s| Some(cx.to_float(s.value))).collect(),
+        n => return Err(Error::argument("", format!("initial_state must hold {} values", dims.len()), format!("{n} values"))),
+    };
+    let first: Vec<Var<'g>> = given.iter().zip(&dims).map(|(s, d)| s.unwrap_or_else(|| cx.builder.full(cx.float(), d, 0.0))).collect();
+    let dropped = if cx.training { cell.draw(cx, &step)? } else { vec![Dropped::default(); cell.n_dropped()] };
+    let w_cell = w.child("cell");
+    let (outs, last) = match cell.whole() {
+        Some(whole) => {
+            let x = dropped[0].input.map_or(x, |m| x * m.expand_dims(1));
+            let packed = Packed::new(x, mask, walk);
+            let run = WholeRun {
+                rows: packed.rows,
+                batch_sizes: packed.batch_sizes,
+                first: first.iter().map(|s| packed.sort(*s)).collect(),
+                recurrent_mask: dropped[0].recurrent.map(|m| packed.sort(m)),
+            };
+            let (rows, last) = whole.run(w_cell, &run);
+            let last: Vec<Var<'g>> = last.into_iter().map(|s| packed.unsort(s)).collect();
+            (packed.finish(rows, &last, given[0], mask), last)
+        }
+        None => {
+            let steps = Steps { cell, walk, w: w_cell, dropped: &dropped, x, mask, output: with_batch(&cell.output_dims(&step)?) };
+            let (y, last) = steps.run(cx, &first)?;
+            let output = if walk.return_sequences { Flow::masked(y, mask) } else { Flow::new(y) };
+            let states = last.iter().filter(|_| walk.return_state).map(|s| Flow::new(*s));
+            (std::iter::once(output).chain(states).collect(), last)
+        }
+    };
+    if walk.stateful {
+        last.iter().enumerate().for_each(|(i, s)| cx.set_state(w, i, *s));
+    }
+    Ok(outs)
+}
+
+/// A cell run step by step.
+struct Steps<'a, 'g> {
+    cell: &'a dyn Cell,
+    walk: Walk,
+    w: &'a Weights<'g>,
+    dropped: &'a [Dropped<'g>],
+    x: Var<'g>,
+    mask: Option<Var<'g>>,
+    /// Dims of an output, with the batch.
+    output: Vec<Dim>,
+}
+
+impl<'g> Steps<'_, 'g> {
+    /// The outputs (B, T, …) in the order walked, or the last one (B, …), and the last states.
+    fn run(&self, cx: &Cx<'g>, first: &[Var<'g>]) -> Result<(Var<'g>, Vec<Var<'g>>)> {
+        let time_major = |v: Var<'g>| v.swap_axes(0, 1);
+        let weights = self.w.values();
+        let masks = self.dropped.iter().flat_map(|d| [d.input, d.recurrent]).flatten();
+        let constants: Vec<Var<'g>> = weights.iter().copied().chain(masks).collect();
+        let output_state = self.cell.output_state();
+        // Where the output before is not the state before, it goes along from step to step.
+        let from_state = self.walk.holds_state() && first[output_state].dims() == self.output;
+        let carried = !self.walk.return_sequences || (self.mask.is_some() && !self.walk.zeroes() && !from_state);
+        let mut carries = first.to_vec();
+        carries.extend(carried.then(|| cx.builder.full(cx.float(), &self.output, 0.0)));
+        let sequences: Vec<Var<'g>> = std::iter::once(self.x).chain(self.mask).map(time_major).collect();
+        let mut failed = None;
+        let (finals, kept) = Scan::build(cx.builder, &constants, &carries, &sequences, self.x.dim(1), self.walk.go_backwards, |_, c, s, x| {
+            let w = self.w.rebind(&c[..weights.len()]);
+            let mut masks = c[weights.len()..].iter().copied();
+            let dropped: Vec<Dropped<'_>> = self
+                .dropped
+                .iter()
+                .map(|d| Dropped { input: d.input.and_then(|_| masks.next()), recurrent: d.recurrent.and_then(|_| masks.next()) })
+                .collect();
+            let states = &s[..first.len()];
+            let (mut y, mut next) = self.cell.step(&w, &dropped, x[0], states).unwrap_or_else(|e| {
+                failed = Some(e);
+                (s[0], states.to_vec())
+            });
+            if let Some(live) = x.get(1) {
+                let at = |v: Var<'_>| (1..v.rank()).fold(*live, |m, _| m.expand_dims(-1));
+                let before = if from_state { states[output_state] } else { s[s.len() - 1] };
+                y = if self.walk.zeroes() { at(y).select(y, 0.0) } else { at(y).select(y, before) };
+                next = next.iter().zip(states).map(|(n, s)| at(*n).select(*n, *s)).collect();
+            }
+            let kept = if self.walk.return_sequences { vec![y] } else { vec![] };
+            next.extend(carried.then_some(y));
+            (next, kept)
+        });
+        if let Some(e) = failed {
+            return Err(e);
+        }
+        let y = match kept.first() {
+            Some(y) if self.walk.go_backwards => time_major(*y).reverse(1),
+            Some(y) => time_major(*y),
+            None => finals[first.len()],
+        };
+        Ok((y, finals[..first.len()].to_vec()))
+    }
+}

@@ -1,0 +1,100 @@
+//! A layer applied to every timestep.
+
+use super::{Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights, expect_rank};
+use crate::model::{Container, MemberKind};
+use crate::{Error, Result};
+use cornu_ir::builder::stack;
+use cornu_ir::spec::product;
+use cornu_ir::{Dim, Spec};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// A layer applied to every timestep with the same weights.
+///
+/// # Shapes
+/// x (B, T, …), y (B, T, …): the layer sees (B, …) and its output gains the axis of time.
+///
+/// # Source
+/// keras/src/layers/rnn/time_distributed.py, Keras 3.15.1. Timesteps stand as rows of one batch, but for a layer that counts
+/// over the batch in training (BatchNormalization): there one follows the other. Differs: no layer inside may be stateful.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimeDistributed {
+    /// What is applied.
+    pub layer: LayerRef,
+}
+
+impl TimeDistributed {
+    /// A layer for every timestep.
+    pub fn new(layer: impl Into<LayerRef>) -> Self {
+        Self { layer: layer.into() }
+    }
+}
+
+/// Whether a layer, or one inside it, fulfils a condition.
+fn any_inside(layer: &LayerRef, is: &dyn Fn(&LayerRef) -> bool) -> bool {
+    let rule = layer.rule();
+    let contained = || match rule.as_container() {
+        Some(Container::Functional(f)) => f.members.iter().any(|m| matches!(&m.kind, MemberKind::Layer(l) if any_inside(l, is))),
+        Some(Container::Sequential(s)) => s.layers.iter().any(|(_, l)| any_inside(l, is)),
+        None => false,
+    };
+    is(layer) || rule.inner().iter().any(|(_, l)| any_inside(l, is)) || contained()
+}
+
+fn without_time(x: &Spec) -> Result<Spec> {
+    expect_rank(x, 3..=usize::MAX, "(batch, timesteps, …)")?;
+    let mut dims = x.dims.clone();
+    dims.remove(1);
+    Ok(Spec::new(x.dtype, dims))
+}
+
+impl Layer for TimeDistributed {
+    fn class(&self) -> &'static str {
+        "TimeDistributed"
+    }
+
+    fn config(&self) -> Value {
+        json!({"layer": self.layer})
+    }
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        if any_inside(&self.layer, &|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful)) {
+            return Err(Error::Unsupported("TimeDistributed over a stateful layer".into()));
+        }
+        let step = without_time(call.input()?)?;
+        Ok(WeightTree::inside([("layer", self.layer.weights(&Call::one(step))?)]))
+    }
+
+    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+        let x = *call.input()?;
+        let mask = call.kwarg_value("mask").map(|m| m.value).or(x.mask);
+        let step = without_time(&x.spec())?;
+        let (batch, timesteps) = (x.value.dim(0), x.value.dim(1));
+        let w = w.child("layer");
+        if let Some(t) = timesteps.filter(|_| cx.training && any_inside(&self.layer, &|l| l.class() == "BatchNormalization")) {
+            let mut w = w.clone();
+            let mut steps: Vec<Vec<cornu_ir::Var<'g>>> = vec![];
+            for i in 0..t {
+                let one = Flow::masked(x.value.index(1, i), mask.map(|m| m.index(1, i)));
+                let outs = self.layer.lower_inner(cx, &w, &Call::one(one))?;
+                steps.resize(outs.len(), vec![]);
+                steps.iter_mut().zip(outs).for_each(|(s, o)| s.push(o.value));
+                w = cx.updated(&w);
+            }
+            return Ok(steps.iter().map(|s| Flow::masked(stack(s, 1), mask)).collect());
+        }
+        let merged = |rest: &[Dim]| [&[product(&[batch, timesteps])], rest].concat();
+        let rows = Flow::new(x.value.reshape(&merged(&step.dims[1..])));
+        let outs = self.layer.lower_inner(&cx.with_timesteps(timesteps), w, &Call::one(rows))?;
+        let split = |y: Flow<'g>| y.value.reshape(&[&[batch, timesteps], &y.value.dims()[1..]].concat());
+        Ok(outs.into_iter().map(|y| Flow::masked(split(y), mask)).collect())
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Own
+    }
+
+    fn inner(&self) -> Vec<(&'static str, &LayerRef)> {
+        vec![("layer", &self.layer)]
+    }
+}
