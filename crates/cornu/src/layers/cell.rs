@@ -33,8 +33,8 @@ pub trait Cell: std::fmt::Debug + Send + Sync {
     }
 
     /// The state that stands for the output where a timestep is masked.
-    fn output_state(&self) -> usize {
-        0
+    fn output_state(&self, _: &Spec) -> Result<usize> {
+        Ok(0)
     }
 
     /// Axes of a step, batch first.

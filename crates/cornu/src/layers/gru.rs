@@ -1,6 +1,6 @@
 //! Gated recurrent units.
 
-use super::recurrence::{layer_of_cell, walk_settings};
+use super::recurrence::{layer_of_cell, units_settings, walk_settings};
 use super::{GruCell, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
@@ -26,4 +26,5 @@ pub struct Gru {
     pub activity_regularizer: Option<Regularizer>,
 }
 
-layer_of_cell!(Gru, "GRU", GruCell, omits []);
+units_settings!(Gru, GruCell);
+layer_of_cell!(Gru, "GRU", omits []);

@@ -1,6 +1,6 @@
 //! Long short-term memory.
 
-use super::recurrence::{layer_of_cell, walk_settings};
+use super::recurrence::{layer_of_cell, units_settings, walk_settings};
 use super::{LstmCell, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
@@ -26,4 +26,5 @@ pub struct Lstm {
     pub activity_regularizer: Option<Regularizer>,
 }
 
-layer_of_cell!(Lstm, "LSTM", LstmCell, omits []);
+units_settings!(Lstm, LstmCell);
+layer_of_cell!(Lstm, "LSTM", omits []);

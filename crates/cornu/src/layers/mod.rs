@@ -74,6 +74,10 @@ layers! {
     lstm: "LSTM" => Lstm;
     gru: "GRU" => Gru;
     simple_rnn: "SimpleRNN" => SimpleRnn;
+    stacked_rnn_cells: "StackedRNNCells" => StackedRnnCells;
+    rnn: "RNN" => Rnn;
+    conv_lstm_cell: "ConvLSTMCell" => ConvLstmCell;
+    conv_lstm1d: "ConvLSTM1D" => ConvLstm1d;
     bidirectional: "Bidirectional" => Bidirectional;
     time_distributed: "TimeDistributed" => TimeDistributed;
     masking: "Masking" => Masking;

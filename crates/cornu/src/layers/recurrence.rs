@@ -138,11 +138,9 @@ macro_rules! cell_settings {
     };
 }
 
-/// A layer over a cell whose settings it has as its own: its methods and its rules.
-macro_rules! layer_of_cell {
-    ($Type:ident, $class:literal, $Cell:ident, omits $omitted:expr) => {
-        walk_settings!($Type);
-
+/// Settings of the cell as methods of a layer of units with a field `cell`.
+macro_rules! units_settings {
+    ($Type:ident, $Cell:ident) => {
         impl $Type {
             /// A layer of U units with Keras's defaults.
             pub fn new(units: usize) -> Self {
@@ -173,6 +171,13 @@ macro_rules! layer_of_cell {
                 self
             }
         }
+    };
+}
+
+/// The rules of a layer over a cell whose settings it has as its own.
+macro_rules! layer_of_cell {
+    ($Type:ident, $class:literal, omits $omitted:expr) => {
+        walk_settings!($Type);
 
         impl super::Layer for $Type {
             fn class(&self) -> &'static str {
@@ -206,7 +211,7 @@ macro_rules! layer_of_cell {
     };
 }
 
-pub(super) use {cell_settings, layer_of_cell, walk_settings};
+pub(super) use {cell_settings, layer_of_cell, units_settings, walk_settings};
 
 /// Runs a cell over the sequences of a call and gives the output, then the last states when the walk asks for them.
 /// `w` are the layer's weights, those of the cell inside as `cell`.
@@ -241,7 +246,7 @@ pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: 
             (packed.finish(rows, &last, given[0], mask), last)
         }
         None => {
-            let steps = Steps { cell, walk, w: w_cell, dropped: &dropped, x, mask, output: with_batch(&cell.output_dims(&step)?) };
+            let steps = Steps { cell, walk, w: w_cell, dropped: &dropped, x, mask, step };
             let (y, last) = steps.run(cx, &first)?;
             let output = if walk.return_sequences { Flow::masked(y, mask) } else { Flow::new(y) };
             let states = last.iter().filter(|_| walk.return_state).map(|s| Flow::new(*s));
@@ -262,8 +267,7 @@ struct Steps<'a, 'g> {
     dropped: &'a [Dropped<'g>],
     x: Var<'g>,
     mask: Option<Var<'g>>,
-    /// Dims of an output, with the batch.
-    output: Vec<Dim>,
+    step: Spec,
 }
 
 impl<'g> Steps<'_, 'g> {
@@ -273,12 +277,13 @@ impl<'g> Steps<'_, 'g> {
         let weights = self.w.values();
         let masks = self.dropped.iter().flat_map(|d| [d.input, d.recurrent]).flatten();
         let constants: Vec<Var<'g>> = weights.iter().copied().chain(masks).collect();
-        let output_state = self.cell.output_state();
+        let output_state = self.cell.output_state(&self.step)?;
+        let output = [&self.step.dims[..1], &self.cell.output_dims(&self.step)?].concat();
         // Where the output before is not the state before, it goes along from step to step.
-        let from_state = self.walk.holds_state() && first[output_state].dims() == self.output;
+        let from_state = self.walk.holds_state() && first[output_state].dims() == output;
         let carried = !self.walk.return_sequences || (self.mask.is_some() && !self.walk.zeroes() && !from_state);
         let mut carries = first.to_vec();
-        carries.extend(carried.then(|| cx.builder.full(cx.float(), &self.output, 0.0)));
+        carries.extend(carried.then(|| cx.builder.full(cx.float(), &output, 0.0)));
         let sequences: Vec<Var<'g>> = std::iter::once(self.x).chain(self.mask).map(time_major).collect();
         let mut failed = None;
         let (finals, kept) = Scan::build(cx.builder, &constants, &carries, &sequences, self.x.dim(1), self.walk.go_backwards, |_, c, s, x| {

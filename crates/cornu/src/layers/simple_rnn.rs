@@ -1,6 +1,6 @@
 //! Simple recurrent units.
 
-use super::recurrence::{layer_of_cell, walk_settings};
+use super::recurrence::{layer_of_cell, units_settings, walk_settings};
 use super::{SimpleRnnCell, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
@@ -27,4 +27,5 @@ pub struct SimpleRnn {
     pub activity_regularizer: Option<Regularizer>,
 }
 
-layer_of_cell!(SimpleRnn, "SimpleRNN", SimpleRnnCell, omits ["seed"]);
+units_settings!(SimpleRnn, SimpleRnnCell);
+layer_of_cell!(SimpleRnn, "SimpleRNN", omits ["seed"]);
