@@ -231,11 +231,11 @@ impl LayerRef {
                 },
             );
         }
-        if let Value::Object(own) = rule.config() {
-            config.extend(own);
-        }
         if let Some(r) = rule.activity_regularizer() {
             config.insert("activity_regularizer".into(), r.to_json());
+        }
+        if let Value::Object(own) = rule.config() {
+            config.extend(own);
         }
         let mut v = object(rule.module(), self.class(), Value::Object(config));
         if let Some(registered) = rule.registered_name() {
