@@ -1,2 +1,50 @@
-//! The command `cornu`.
-fn main() {}
+//! The command `cornu`: Keras's sequence models from the shell.
+#![forbid(unsafe_code)]
+
+mod commands;
+mod failure;
+mod files;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use std::process::ExitCode;
+
+/// Build, train, save and run Keras models of sequences.
+#[derive(Parser)]
+#[command(name = "cornu", version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+macro_rules! commands {
+    ($($Name:ident $module:ident;)*) => {
+        #[derive(Subcommand)]
+        enum Command { $($Name(commands::$module::Args)),* }
+
+        fn run(cli: Cli) -> Result<(), Failure> {
+            match cli.command { $(Command::$Name(args) => commands::$module::run(args)),* }
+        }
+    };
+}
+
+commands! {
+    Predict predict;
+}
+
+fn main() -> ExitCode {
+    // A broken invariant is cornu's own fault: it is told in one line, without a trace.
+    std::panic::set_hook(Box::new(|_| {}));
+    match std::panic::catch_unwind(|| run(Cli::parse())) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(f)) => {
+            eprintln!("error: {}", f.message);
+            ExitCode::from(f.code)
+        }
+        Err(cause) => {
+            let what = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("unknown");
+            eprintln!("error: cornu broke one of its own rules, please report it: {what}");
+            ExitCode::from(1)
+        }
+    }
+}

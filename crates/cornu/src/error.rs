@@ -39,9 +39,12 @@ pub enum Error {
     /// Understood, but not something cornu does.
     #[error("not supported: {0}")]
     Unsupported(String),
-    /// A file.
+    /// A model file.
     #[error(transparent)]
     File(#[from] crate::saving::FileError),
+    /// A data file or array.
+    #[error(transparent)]
+    Array(#[from] crate::data::DataError),
     /// Reading or writing failed.
     #[error("{what}: {source}")]
     Io {
@@ -66,6 +69,16 @@ impl Error {
             many => format!("[{}]", many.iter().map(dims).collect::<Vec<_>>().join(", ")),
         };
         Error::Call { class: String::new(), name: String::new(), rule: rule.into(), received }
+    }
+
+    /// Whether cornu understood what was asked, and does not do it.
+    pub fn is_unsupported(&self) -> bool {
+        match self {
+            Error::Unsupported(_) => true,
+            Error::File(e) => matches!(e, crate::saving::FileError::Unsupported { .. }),
+            Error::Array(e) => e.kind == crate::data::DataErrorKind::Unsupported,
+            _ => false,
+        }
     }
 
     /// The same error, raised by this layer.

@@ -18,7 +18,9 @@ pub mod metrics;
 pub mod model;
 pub mod compile;
 pub mod optimizers;
+pub mod training;
 
 pub use error::{Error, Result};
 pub use layers::*;
 pub use model::{Input, Model, Sequential, Symbol};
+pub use training::Predict;

@@ -176,8 +176,9 @@ impl LayerRef {
 
     /// The weights for inputs of these shapes.
     pub fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
-        let tree = self.rule().weights(call).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
-        Ok(WeightTree { trainable: self.0.trainable, ..tree })
+        let mut tree = self.rule().weights(call).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
+        tree.set_dtype(self.0.dtype.float());
+        Ok(WeightTree { trainable: self.0.trainable, label: self.shown_name(), ..tree })
     }
 
     /// The same layer with other settings and maybe another name, not yet in use.

@@ -3,6 +3,7 @@
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::regularizers::Regularizer;
+use cornu_ir::DType;
 
 /// One weight.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,12 +22,14 @@ pub struct WeightSpec {
     pub constraint: Option<Constraint>,
     /// Part of a bias that starts at 1, from and to (the forget gates of an LSTM).
     pub ones: Option<(usize, usize)>,
+    /// The type it is kept in; set from the layer's policy.
+    pub dtype: Option<DType>,
 }
 
 impl WeightSpec {
     /// A trainable weight.
     pub fn new(name: &'static str, shape: &[usize], initializer: &Initializer) -> Self {
-        Self { name, shape: shape.to_vec(), initializer: initializer.clone(), trainable: true, regularizer: None, constraint: None, ones: None }
+        Self { name, shape: shape.to_vec(), initializer: initializer.clone(), trainable: true, regularizer: None, constraint: None, ones: None, dtype: None }
     }
 
     /// With a penalty.
@@ -47,6 +50,11 @@ impl WeightSpec {
         self
     }
 
+    /// The type it is kept in.
+    pub fn dtype(&self) -> DType {
+        self.dtype.unwrap_or(DType::F32)
+    }
+
     /// Number of elements.
     pub fn n_elements(&self) -> usize {
         self.shape.iter().product()
@@ -62,11 +70,13 @@ pub struct WeightTree {
     pub children: Vec<(String, WeightTree)>,
     /// Whether the layer is trainable.
     pub trainable: bool,
+    /// The layer's name, which files note beside its weights.
+    pub label: String,
 }
 
 impl Default for WeightTree {
     fn default() -> Self {
-        Self { vars: vec![], children: vec![], trainable: true }
+        Self { vars: vec![], children: vec![], trainable: true, label: String::new() }
     }
 }
 
@@ -94,6 +104,12 @@ impl WeightTree {
             let at = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
             child.walk(&at, trainable, f);
         }
+    }
+
+    /// Gives a type to the weights that have none yet.
+    pub(super) fn set_dtype(&mut self, dtype: DType) {
+        self.vars.iter_mut().for_each(|w| w.dtype = w.dtype.or(Some(dtype)));
+        self.children.iter_mut().for_each(|(_, c)| c.set_dtype(dtype));
     }
 
     /// Number of weights.

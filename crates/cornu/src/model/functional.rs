@@ -260,7 +260,10 @@ impl Functional {
     /// The weights of all members, grouped as Keras's files group them.
     pub(super) fn tree(&self, with_inputs: bool) -> WeightTree {
         let children = self.groups().into_iter().filter(|(i, _)| with_inputs || matches!(self.members[*i].kind, MemberKind::Layer(_)));
-        WeightTree::inside(children.map(|(i, group)| (format!("layers/{group}"), self.members[i].tree.clone())))
+        WeightTree::inside(children.map(|(i, group)| {
+            let m = &self.members[i];
+            (format!("layers/{group}"), WeightTree { label: m.name.clone(), ..m.tree.clone() })
+        }))
     }
 
     /// Lowers all calls for values of the inputs.

@@ -19,7 +19,7 @@ pub fn lower_model<'g>(cx: &Cx<'g>, layer: &LayerRef, tree: &WeightTree, inputs:
     let b = cx.builder;
     let data: Vec<Var<'g>> = inputs.iter().enumerate().map(|(i, s)| b.input(format!("x{i}"), s.clone())).collect();
     let mut weights = Vec::new();
-    tree.walk("", true, &mut |group, _, _, w| weights.push(b.input(format!("{group}/{}", w.name), Spec::known(layer.policy().float(), &w.shape))));
+    tree.walk("", true, &mut |group, _, _, w| weights.push(b.input(format!("{group}/{}", w.name), Spec::known(w.dtype(), &w.shape))));
     let bound = Weights::bind(tree, &weights, true, &mut 0);
     let call = Call::list(data.iter().map(|v| Flow::new(*v)));
     let outputs = layer.lower(cx, &bound, &call)?;

@@ -4,6 +4,8 @@ mod functional;
 mod lower;
 #[allow(clippy::module_inception)]
 mod model;
+mod weights_file;
+mod open;
 mod reference;
 mod sequential;
 mod symbol;
@@ -12,11 +14,11 @@ mod variables;
 
 pub use functional::{Functional, InputLayer, Member, MemberKind};
 pub use lower::{LoweredModel, lower_model};
-pub use model::Model;
+pub use model::{IntoSymbols, Model};
 pub use reference::{Nest, TensorRef};
 pub use sequential::Sequential;
 pub use symbol::{Input, IntoCall, Symbol};
-pub use variables::{Variable, Variables};
+pub use variables::Variable;
 
 /// A layer that is a model.
 #[derive(Clone, Copy, Debug)]

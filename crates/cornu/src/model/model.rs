@@ -4,11 +4,13 @@ use super::functional::{Functional, InputLayer, MemberKind};
 use super::sequential::Sequential;
 use super::symbol::Symbol;
 use super::trace::trace;
-use super::variables::{self, Variables};
+use super::variables::{self, Variable};
 use super::{Container, Nest};
-use crate::layers::{Call, Layer, LayerRef, WeightTree};
+use crate::layers::{Call, LayerRef, WeightTree};
+use crate::training::{Compiled, Runtime};
 use crate::{Error, Result};
-use cornu_ir::{Spec, spec::dims_text};
+use cornu_cpu::{SlotId, Store};
+use cornu_ir::{Spec, Tensor, spec::dims_text};
 use serde_json::Value;
 
 /// A model: a graph of layers with its weights.
@@ -23,11 +25,17 @@ use serde_json::Value;
 /// assert_eq!(model.count_params(), 305);
 /// # Ok::<(), cornu::Error>(())
 /// ```
-#[derive(Clone, Debug)]
 pub struct Model {
     pub(crate) layer: LayerRef,
     pub(crate) tree: WeightTree,
-    pub(crate) variables: Variables,
+    pub(crate) variables: Vec<Variable>,
+    /// Where the value of each variable lies in the store.
+    pub(crate) slots: Vec<SlotId>,
+    pub(crate) store: Store,
+    pub(crate) runtime: Runtime,
+    pub(crate) compiled: Option<Compiled>,
+    /// What a file brought along for layers: vocabularies.
+    pub(crate) assets: Vec<(String, Vec<u8>)>,
 }
 
 /// One symbol or several.
@@ -73,9 +81,20 @@ impl Model {
 
     /// The model of a layer that is one, with first weights.
     pub(crate) fn of(layer: LayerRef, seed: u64) -> Result<Self> {
+        Self::with_values(layer, |i, v| v.first_value(seed, i))
+    }
+
+    /// The model of a layer that is one, its weights to be filled in.
+    pub(crate) fn blank(layer: LayerRef) -> Result<Self> {
+        Self::with_values(layer, |_, v| Ok(Tensor::zeros(v.spec.dtype(), &v.spec.shape)))
+    }
+
+    fn with_values(layer: LayerRef, value: impl Fn(usize, &Variable) -> Result<Tensor>) -> Result<Self> {
         let tree = Self::tree_of(&layer)?;
-        let variables = variables::initial(&tree, layer.policy().float(), seed)?;
-        Ok(Self { layer, tree, variables })
+        let variables = variables::variables(&tree)?;
+        let mut store = Store::new();
+        let slots = variables.iter().enumerate().map(|(i, v)| value(i, v).map(|t| store.push(&t))).collect::<Result<_>>()?;
+        Ok(Self { layer, tree, variables, slots, store, runtime: Runtime::default(), compiled: None, assets: vec![] })
     }
 
     fn tree_of(layer: &LayerRef) -> Result<WeightTree> {
@@ -102,28 +121,23 @@ impl Model {
         Self::of(LayerRef::from_json(v)?, 0)
     }
 
-    /// Reads the architecture, its weights zero until they are read too.
-    pub(crate) fn blank_from_json(v: &Value) -> Result<Self> {
-        let layer = LayerRef::from_json(v)?;
-        let tree = Self::tree_of(&layer)?;
-        let variables = variables::blank(&tree, layer.policy().float())?;
-        Ok(Self { layer, tree, variables })
-    }
-
-    /// The same model with first weights from a seed.
+    /// The same model with first weights from a seed, which also draws what is random in training.
     pub fn seed(mut self, seed: u64) -> Result<Self> {
-        self.variables = variables::initial(&self.tree, self.layer.policy().float(), seed)?;
+        for (i, (v, slot)) in self.variables.iter().zip(&self.slots).enumerate() {
+            self.store.replace(*slot, &v.first_value(seed, i)?);
+        }
+        self.runtime.seed = seed;
         Ok(self)
     }
 
     /// With a name.
-    pub fn name(self, name: &str) -> Result<Self> {
+    pub fn name(self, name: &str) -> Self {
         let layer = match self.layer.rule().as_container() {
             Some(Container::Functional(f)) => LayerRef::new(f.clone()),
             Some(Container::Sequential(s)) => LayerRef::new(s.clone()),
             None => self.layer.clone(),
         };
-        Ok(Self { layer: layer.name(name), ..self })
+        Self { layer: layer.name(name), ..self }
     }
 
     /// The model's own architecture as Keras's config.
@@ -142,8 +156,27 @@ impl Model {
     }
 
     /// The weights, in Keras's order.
-    pub fn variables(&self) -> &Variables {
+    pub fn variables(&self) -> &[Variable] {
         &self.variables
+    }
+
+    /// The value of the `i`-th weight.
+    pub fn weight(&self, i: usize) -> Tensor {
+        self.store.view(self.slots[i]).to_tensor()
+    }
+
+    /// Gives the `i`-th weight a value.
+    ///
+    /// # Errors
+    /// The shape is not the weight's.
+    pub fn set_weight(&mut self, i: usize, value: &Tensor) -> Result<()> {
+        let v = &self.variables[i];
+        if value.dims != v.spec.shape || value.dtype() != v.spec.dtype() {
+            let rule = format!("weight `{}` has shape {:?} and type {}", v.file_path(), v.spec.shape, v.spec.dtype());
+            return Err(Error::argument("set_weight", rule, format!("{:?} of type {}", value.dims, value.dtype())));
+        }
+        self.store.replace(self.slots[i], value);
+        Ok(())
     }
 
     /// Number of parameters.

@@ -179,7 +179,7 @@ pub(super) fn infer_with(layer: &LayerRef, tree: &crate::layers::WeightTree, spe
     let b = Builder::new();
     let cx = Cx::new(&b, false, None);
     let mut values = Vec::new();
-    tree.walk("", true, &mut |_, _, _, w| values.push(b.input(w.name, Spec::known(layer.policy().float(), &w.shape))));
+    tree.walk("", true, &mut |_, _, _, w| values.push(b.input(w.name, Spec::known(w.dtype(), &w.shape))));
     let weights = Weights::bind(tree, &values, true, &mut 0);
     let masked = masked.values();
     let mut next = 0;

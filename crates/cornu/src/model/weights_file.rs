@@ -1,0 +1,122 @@
+//! Weights between a model and the groups of a file.
+
+use super::functional::MemberKind;
+use super::model::Model;
+use crate::layers::WeightTree;
+use crate::saving::{Array, ArrayType, Group, NamedArrays};
+use crate::{Error, Result};
+use cornu_ir::{DType, Tensor};
+
+/// A tensor for an array of a file.
+pub(crate) fn to_tensor(a: &Array, dtype: DType) -> Result<Tensor> {
+    Ok(match dtype {
+        DType::F64 => Tensor::new(a.shape(), a.to_f64()?),
+        DType::I32 => Tensor::new(a.shape(), a.to_i64()?.into_iter().map(|x| x as i32).collect::<Vec<_>>()),
+        DType::I64 => Tensor::new(a.shape(), a.to_i64()?),
+        _ => Tensor::new(a.shape(), a.to_f32()?),
+    })
+}
+
+/// An array of a file for a tensor.
+pub(crate) fn to_file_array(t: &Tensor, float: ArrayType) -> Result<Array> {
+    Ok(match t.dtype() {
+        DType::F32 => Array::from_f32_as(float, &t.dims, t.view().get::<f32>())?,
+        DType::F64 => Array::from_f64(&t.dims, t.view().get::<f64>())?,
+        DType::I32 => Array::new(ArrayType::I32, t.dims.clone(), t.view().get::<i32>().iter().flat_map(|x| x.to_le_bytes()).collect())?,
+        DType::I64 => Array::new(ArrayType::I64, t.dims.clone(), t.view().get::<i64>().iter().flat_map(|x| x.to_le_bytes()).collect())?,
+        DType::Bool => Array::new(ArrayType::Bool, t.dims.clone(), t.view().get::<u8>().to_vec())?,
+    })
+}
+
+impl Model {
+    /// Takes the weights of a group as Keras's weights files hold them.
+    ///
+    /// # Errors
+    /// A weight is missing or of another shape; the model keeps all its weights then.
+    pub(crate) fn read_weights(&mut self, root: &Group) -> Result<()> {
+        let mut values = Vec::with_capacity(self.variables.len());
+        for v in &self.variables {
+            let path = v.file_path();
+            let array = root.get(&path).or_else(|| root.get(&older_path(&path)));
+            let array = array.ok_or_else(|| Error::Config(format!("weights: `{path}` is missing; the file belongs to another model")))?;
+            values.push(self.checked(v, &path, array)?);
+        }
+        for (slot, t) in self.slots.iter().zip(&values) {
+            self.store.replace(*slot, t);
+        }
+        Ok(())
+    }
+
+    fn checked(&self, v: &super::Variable, path: &str, array: &Array) -> Result<Tensor> {
+        if array.shape() != v.spec.shape {
+            return Err(Error::Config(format!("weights: `{path}` must have shape {:?}. Received: {:?}", v.spec.shape, array.shape())));
+        }
+        to_tensor(array, v.spec.dtype())
+    }
+
+    /// The weights as the groups of a weights file: a group for each layer, also for those without weights.
+    pub(crate) fn write_weights(&self) -> Result<Group> {
+        let mut root = Group::default();
+        write_groups(&self.tree, "", &mut root);
+        let float = ArrayType::from_name(self.layer.policy().variable_name()).unwrap_or(ArrayType::F32);
+        for (v, slot) in self.variables.iter().zip(&self.slots) {
+            root.insert(&v.file_path(), to_file_array(&self.store.view(*slot).to_tensor(), float)?)?;
+        }
+        Ok(root)
+    }
+
+    /// Takes the weights of a legacy file: by layer name, in Keras's legacy order.
+    pub(crate) fn read_legacy_weights(&mut self, layers: &[(String, NamedArrays)]) -> Result<()> {
+        let groups = self.graph().groups();
+        let mut values: Vec<Option<Tensor>> = vec![None; self.variables.len()];
+        for (member, group) in groups {
+            let m = &self.graph().members[member];
+            let prefix = format!("layers/{group}");
+            let of_member = |i: &usize| {
+                let g = &self.variables[*i].group;
+                g == &prefix || g.starts_with(&format!("{prefix}/"))
+            };
+            let mut own: Vec<usize> = (0..self.variables.len()).filter(of_member).collect();
+            if own.is_empty() {
+                continue;
+            }
+            if let MemberKind::Layer(l) = &m.kind
+                && l.is_trainable()
+            {
+                // The trainable weights stand before the others.
+                own.sort_by_key(|i| !self.variables[*i].trainable);
+            }
+            let arrays = layers.iter().find(|(n, _)| *n == m.name).map(|(_, a)| a);
+            let arrays = arrays.ok_or_else(|| Error::Config(format!("weights: the file has none for layer `{}`", m.name)))?;
+            if arrays.len() != own.len() {
+                return Err(Error::Config(format!("weights: layer `{}` has {} weights, the file {}", m.name, own.len(), arrays.len())));
+            }
+            for (i, (name, a)) in own.iter().zip(arrays) {
+                values[*i] = Some(self.checked(&self.variables[*i], name, a)?);
+            }
+        }
+        for (i, t) in values.into_iter().enumerate() {
+            let t = t.ok_or_else(|| Error::Config(format!("weights: `{}` is missing", self.variables[i].file_path())))?;
+            self.store.replace(self.slots[i], &t);
+        }
+        Ok(())
+    }
+}
+
+/// Where tf_keras wrote what Keras 3 writes elsewhere: the forward layer of a Bidirectional is `layer` there.
+fn older_path(path: &str) -> String {
+    path.replace("/forward_layer/", "/layer/")
+}
+
+/// Makes the groups of a layer and of those inside it; each has a `vars`, be it empty, that notes the layer's name.
+fn write_groups(tree: &WeightTree, path: &str, root: &mut Group) {
+    let name = if tree.label.is_empty() { path.rsplit('/').next().unwrap_or("") } else { &tree.label };
+    root.group_mut(&join(path, "vars")).name = Some(name.into());
+    for (child, inside) in &tree.children {
+        write_groups(inside, &join(path, child), root);
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.into() } else { format!("{path}/{name}") }
+}

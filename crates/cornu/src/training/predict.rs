@@ -1,0 +1,127 @@
+//! Prediction.
+
+use super::feed::{Fed, IntoData, views};
+use super::runtime::{Mode, Out, Seams, prepare, random_key, shard_program};
+use crate::data::{Array, Data};
+use crate::{Error, Model, Result};
+use cornu_cpu::Fetch;
+use cornu_ir::{Buffer, Spec, Tensor};
+use ndarray::{ArrayD, IxDyn};
+use std::time::Instant;
+
+/// How `predict` runs, in Keras's words.
+#[derive(Clone, Debug)]
+pub struct Predict {
+    /// Samples of a batch.
+    pub batch_size: usize,
+}
+
+impl Default for Predict {
+    fn default() -> Self {
+        Self { batch_size: 32 }
+    }
+}
+
+impl Model {
+    /// The outputs for data, in the order of `model.outputs`; results do not depend on the batch size.
+    pub fn predict(&mut self, x: impl IntoData, options: &Predict) -> Result<Vec<Array>> {
+        let fed = self.feed_inputs(&x.into_data())?;
+        let n = fed.first().map_or(0, Fed::n_samples);
+        let batch_size = self.batch_size_for(options.batch_size)?;
+        let mut outputs: Vec<Option<Array>> = vec![None; self.output_specs().len()];
+        let mut parts: Vec<Vec<Array>> = vec![vec![]; outputs.len()];
+        let mut batches: Vec<Tensor> = fed.iter().map(Fed::empty_batch).collect();
+        let rows: Vec<u32> = (0..n as u32).collect();
+        self.runtime.reset_states(&mut self.store);
+        for chunk in rows.chunks(batch_size) {
+            fed.iter().zip(&mut batches).for_each(|(f, b)| f.gather(chunk, b));
+            for (part, t) in parts.iter_mut().zip(self.predict_batch(&batches)?) {
+                part.push(to_array(t)?);
+            }
+        }
+        for (o, part) in outputs.iter_mut().zip(parts) {
+            *o = Some(Array::concat(&part)?);
+        }
+        Ok(outputs.into_iter().flatten().collect())
+    }
+
+    /// The outputs of one batch of tensors of the entries' types.
+    pub(crate) fn predict_batch(&mut self, batches: &[Tensor]) -> Result<Vec<Tensor>> {
+        let specs: Vec<Spec> = batches.iter().map(Tensor::spec).collect();
+        let key = random_key(self.runtime.seed, self.runtime.n_steps);
+        let (layer, tree, slots, store) = (&self.layer, &self.tree, &self.slots, &mut self.store);
+        let (prepared, threads) = self.runtime.prepared(Mode::Predict, &specs, |runtime| {
+            let started = Instant::now();
+            let seams = Seams { layer, tree, slots, specs: &specs, n_entries: specs.len(), training: false };
+            let mut results = Vec::new();
+            let program = shard_program(runtime, store, &seams, &mut |_, body, _| {
+                let outs = body.lowered.outputs.iter().enumerate();
+                results = outs.clone().map(|(_, o)| o.spec()).collect();
+                Ok(outs.map(|(k, o)| Out { name: format!("output{k}"), value: o.value, fetch: Fetch::Rows(k) }).collect())
+            })?;
+            for r in &mut results {
+                r.dims[0] = specs[0].dims[0];
+            }
+            Ok(prepare(program, &results, started))
+        })?;
+        let mut inputs = views(batches);
+        inputs.push(key.view());
+        let mut results: Vec<_> = prepared.results.iter_mut().map(Tensor::view_mut).collect();
+        prepared.program.run(threads, store, &inputs, &mut results);
+        Ok(prepared.results.clone())
+    }
+
+    /// Checks data against the entries and casts them.
+    pub(crate) fn feed_inputs(&self, x: &[Data]) -> Result<Vec<Fed>> {
+        let arrays: Vec<Array> = x.iter().map(|d| dense(d)).collect::<Result<_>>()?;
+        let specs = self.check_inputs(&arrays.iter().map(|a| a.shape().to_vec()).collect::<Vec<_>>())?;
+        let names = self.inputs();
+        arrays.iter().zip(specs).zip(names).map(|((a, s), (name, _))| Fed::new(&format!("input `{name}`"), a, s.dtype)).collect()
+    }
+
+    /// The batch size that the model fixes, or the one asked for.
+    pub(crate) fn batch_size_for(&self, asked: usize) -> Result<usize> {
+        let fixed = self.inputs().iter().find_map(|(_, i)| i.batch_shape.first().copied().flatten());
+        match fixed {
+            Some(b) => Ok(b),
+            None if asked == 0 => Err(Error::argument("batch_size", "at least 1 sample a batch is needed", 0)),
+            None => Ok(asked),
+        }
+    }
+}
+
+/// Data as a rectangle.
+pub(crate) fn dense(d: &Data) -> Result<Array> {
+    match d {
+        Data::Dense(a) => Ok(a.clone()),
+        Data::Ragged(r) => {
+            let lengths = r.lengths();
+            match lengths.windows(2).all(|w| w[0] == w[1]) {
+                true => r.pad(crate::data::PadSide::Post, 0.0, None).map(|(a, _)| a).map_err(Error::from),
+                false => Err(ragged_error(&lengths)),
+            }
+        }
+    }
+}
+
+/// Why sequences of unequal length make no rectangle, and the ways out.
+pub(crate) fn ragged_error(lengths: &[usize]) -> Error {
+    let (low, high) = (lengths.iter().min().copied().unwrap_or(0), lengths.iter().max().copied().unwrap_or(0));
+    Error::Data(format!(
+        "a batch is a rectangle (batch, timesteps, features): all its sequences must have the same number of timesteps. Received: sequences of {low} to {high} timesteps. \
+         Three ways out: batch size 1; batches of equal length (batches = \"equal-length\" or \"bucket\"); padding with a mask (a Masking layer, or Embedding with mask_zero)"
+    ))
+}
+
+/// A tensor as an array of the public API.
+pub(crate) fn to_array(t: Tensor) -> Result<Array> {
+    let shape = IxDyn(&t.dims);
+    let wrong = |e: ndarray::ShapeError| Error::Data(e.to_string());
+    Ok(match t.data {
+        Buffer::F32(v) => Array::F32(ArrayD::from_shape_vec(shape, v).map_err(wrong)?),
+        Buffer::F64(v) => Array::F64(ArrayD::from_shape_vec(shape, v).map_err(wrong)?),
+        Buffer::I32(v) => Array::I32(ArrayD::from_shape_vec(shape, v).map_err(wrong)?),
+        Buffer::I64(v) => Array::I64(ArrayD::from_shape_vec(shape, v).map_err(wrong)?),
+        Buffer::Bool(v) => Array::Bool(ArrayD::from_shape_vec(shape, v.into_iter().map(|b| b != 0).collect()).map_err(wrong)?),
+    })
+}

@@ -1,0 +1,245 @@
+//! What a model keeps between runs: threads, programs by shape, states of stateful layers, the place in the random numbers.
+
+use crate::layers::{Cx, Gathered, LayerRef, WeightTree};
+use crate::model::{LoweredModel, lower_model};
+use crate::{Error, Result};
+use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, SlotId, Store, Threads, shard_rows};
+use cornu_ir::{Builder, DType, Graph, Op, Spec, Tensor, ValueId, Var};
+use std::collections::HashMap;
+
+/// What a program does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Mode {
+    /// Outputs alone.
+    Predict,
+    /// Loss and metrics.
+    Evaluate,
+    /// Loss, metrics, gradients and update.
+    Train,
+}
+
+/// A program with what it is found by.
+pub(crate) struct Prepared {
+    pub(crate) program: Program,
+    /// Buffers for its results, in the order of its result numbers.
+    pub(crate) results: Vec<Tensor>,
+    /// Seconds it took to plan.
+    pub(crate) plan_s: f64,
+}
+
+/// What a model keeps between runs.
+#[derive(Default)]
+pub struct Runtime {
+    /// Threads asked for; 0 is all cores.
+    pub(crate) n_threads: usize,
+    threads: Option<Threads>,
+    /// Draws first weights and what is random in training.
+    pub(crate) seed: u64,
+    /// Training steps run: with the seed, the place in the random numbers.
+    pub(crate) n_steps: u64,
+    programs: HashMap<(Mode, Vec<Spec>), Prepared>,
+    /// States of stateful layers: layer, state, number of rows.
+    states: HashMap<(usize, usize, usize), SlotId>,
+}
+
+/// Programs kept at most: beyond it the cache starts anew (shapes of ragged batches come and go).
+const MAX_PROGRAMS: usize = 256;
+
+/// What a mode adds to the lowered model: outputs of the shard graph with where they go.
+pub(crate) struct ShardBody<'g> {
+    pub(crate) lowered: LoweredModel<'g>,
+    pub(crate) gathered: Gathered<'g>,
+}
+
+impl Runtime {
+    /// The thread pool, made when first asked for.
+    pub(crate) fn threads(&mut self) -> &Threads {
+        let n = self.n_threads;
+        self.threads.get_or_insert_with(|| if n == 0 { Threads::all() } else { Threads::new(n) })
+    }
+
+    /// How many threads run.
+    pub(crate) fn set_threads(&mut self, n: usize) {
+        self.n_threads = n;
+        self.threads = None;
+    }
+
+    /// Forgets programs: their meaning has changed.
+    pub(crate) fn forget(&mut self) {
+        self.programs.clear();
+    }
+
+    /// Sets the states of stateful layers to 0.
+    pub(crate) fn reset_states(&mut self, store: &mut Store) {
+        for slot in self.states.values() {
+            let zero = store.view(*slot).to_tensor();
+            store.replace(*slot, &Tensor::zeros(zero.dtype(), &zero.dims));
+        }
+    }
+
+    /// The program of a mode for batches of these specs, prepared when first asked for.
+    pub(crate) fn prepared(&mut self, mode: Mode, specs: &[Spec], make: impl FnOnce(&mut Self) -> Result<Prepared>) -> Result<(&mut Prepared, &Threads)> {
+        let key = (mode, specs.to_vec());
+        if !self.programs.contains_key(&key) {
+            if self.programs.len() >= MAX_PROGRAMS {
+                self.programs.clear();
+            }
+            let prepared = make(self)?;
+            self.programs.insert(key.clone(), prepared);
+        }
+        self.threads();
+        let threads = self.threads.as_ref().expect("made above");
+        Ok((self.programs.get_mut(&key).expect("inserted above"), threads))
+    }
+
+    /// The slot of a state for batches of so many rows.
+    fn state_slot(&mut self, store: &mut Store, key: (usize, usize), rows: usize, spec: &Spec) -> Result<SlotId> {
+        if let Some(slot) = self.states.get(&(key.0, key.1, rows)) {
+            return Ok(*slot);
+        }
+        let mut dims = spec.numbers().ok_or_else(|| Error::Config("a stateful layer needs states of known size".into()))?;
+        dims[0] = rows;
+        let slot = store.push(&Tensor::zeros(spec.dtype, &dims));
+        self.states.insert((key.0, key.1, rows), slot);
+        Ok(slot)
+    }
+}
+
+/// The seams of a shard program: how the inputs of its graph are fed.
+pub(crate) struct Seams<'a> {
+    pub(crate) layer: &'a LayerRef,
+    pub(crate) tree: &'a WeightTree,
+    pub(crate) slots: &'a [SlotId],
+    /// Specs of the batch: entries of the model first.
+    pub(crate) specs: &'a [Spec],
+    /// How many of them are entries.
+    pub(crate) n_entries: usize,
+    pub(crate) training: bool,
+}
+
+/// A value that a shard program gives out.
+pub(crate) struct Out<'g> {
+    pub(crate) name: String,
+    pub(crate) value: Var<'g>,
+    pub(crate) fetch: Fetch,
+}
+
+/// Writes the shard graphs of a batch and says how they are fed. `finish` turns the lowered model and the further data (targets,
+/// weights) into the outputs of the graph; it is called once for each size of shard and must give the same outputs each time.
+pub(crate) fn shard_program(
+    runtime: &mut Runtime,
+    store: &mut Store,
+    seams: &Seams<'_>,
+    finish: &mut dyn for<'g> FnMut(&Cx<'g>, ShardBody<'g>, &[Var<'g>]) -> Result<Vec<Out<'g>>>,
+) -> Result<ProgramSpec> {
+    let batch = seams.specs[0].dims[0].ok_or_else(|| Error::Config("a batch of known size is needed".into()))?;
+    let mut write = |rows: usize| -> Result<Part> {
+        let b = Builder::new();
+        let cx = Cx::new(&b, seams.training, Some(batch));
+        let specs: Vec<Spec> = seams
+            .specs
+            .iter()
+            .map(|s| {
+                let mut s = s.clone();
+                s.dims[0] = Some(rows);
+                s
+            })
+            .collect();
+        let lowered = lower_model(&cx, seams.layer, seams.tree, &specs[..seams.n_entries])?;
+        let further: Vec<Var<'_>> = specs[seams.n_entries..].iter().enumerate().map(|(i, s)| b.input(format!("y{i}"), s.clone())).collect();
+        let gathered = cx.take_gathered();
+        let mut feeds: HashMap<ValueId, Feed> = HashMap::new();
+        lowered.inputs.iter().chain(&further).enumerate().for_each(|(i, v)| drop(feeds.insert(v.id(), Feed::Rows(i))));
+        lowered.weights.iter().zip(seams.slots).for_each(|(v, s)| drop(feeds.insert(v.id(), Feed::State(*s))));
+        if let Some((key, row)) = gathered.random {
+            feeds.insert(key.id(), Feed::Whole(seams.specs.len()));
+            feeds.insert(row.id(), Feed::FirstRow);
+        }
+        let mut state_slots = Vec::new();
+        for s in &gathered.states {
+            let slot = runtime.state_slot(store, s.key, batch, &s.before.spec())?;
+            feeds.insert(s.before.id(), Feed::StateRows(slot));
+            state_slots.push((s.after, slot));
+        }
+        let updates: Vec<(SlotId, Var<'_>)> = gathered.updates.iter().map(|(n, v)| (seams.slots[*n], *v)).collect();
+        let outs = finish(&cx, ShardBody { lowered, gathered }, &further)?;
+        let mut fetches = Vec::new();
+        for o in outs {
+            b.output(o.name, o.value);
+            fetches.push(o.fetch);
+        }
+        for (after, slot) in state_slots {
+            b.output("state", after);
+            fetches.push(Fetch::StateRows(slot));
+        }
+        if seams.training {
+            for (slot, v) in updates {
+                b.output("update", v);
+                fetches.push(Fetch::State(slot));
+            }
+        }
+        b.check()?;
+        let graph = b.finish()?;
+        let feeds = graph.inputs.iter().map(|p| feeds[&p.value]).collect();
+        Ok(Part { graph: cornu_ir::passes::run(graph), feeds, fetches })
+    };
+    let whole = write(batch)?;
+    let rows = shard_rows(batch, flops(&whole.graph) / batch.max(1) as f64);
+    if rows >= batch {
+        return Ok(ProgramSpec { shard_graphs: vec![whole], shards: vec![Shard { part: 0, first_row: 0, rows: batch }], update: None });
+    }
+    let mut sizes: Vec<usize> = vec![];
+    let mut shards = vec![];
+    for first_row in (0..batch).step_by(rows) {
+        let n = rows.min(batch - first_row);
+        let part = sizes.iter().position(|s| *s == n).unwrap_or_else(|| {
+            sizes.push(n);
+            sizes.len() - 1
+        });
+        shards.push(Shard { part, first_row, rows: n });
+    }
+    let shard_graphs = sizes.into_iter().map(write).collect::<Result<_>>()?;
+    Ok(ProgramSpec { shard_graphs, shards, update: None })
+}
+
+/// Operations of floating point of a concrete graph, roughly: products exactly, everything else one an element.
+pub(crate) fn flops(g: &Graph) -> f64 {
+    let n = |v: &ValueId| g.spec(*v).n_elements().unwrap_or(0) as f64;
+    let product_of_weights = |node: &cornu_ir::graph::Node, first: usize| {
+        let rows = g.spec(node.ins[0]).dims[0].unwrap_or(0) as f64;
+        2.0 * rows * node.ins[first..].iter().filter(|v| g.spec(**v).rank() == 2 && g.spec(**v).dims[0] != g.spec(node.ins[0]).dims[0]).map(n).sum::<f64>()
+    };
+    g.nodes
+        .iter()
+        .map(|node| match &node.op {
+            Op::MatMul(m) => {
+                let s = g.spec(node.ins[0]);
+                let k = if m.transpose_a { s.dims[s.rank() - 2] } else { s.dims[s.rank() - 1] };
+                2.0 * n(&node.outs[0]) * k.unwrap_or(0) as f64
+            }
+            Op::Scan(s) => s.steps.unwrap_or(0) as f64 * flops(&s.body),
+            op if ["Lstm", "Gru", "SimpleRnn"].contains(&op.name()) => product_of_weights(node, 1),
+            op if op.name().ends_with("Grad") => 2.0 * product_of_weights(node, 1),
+            Op::Constant(_) | Op::Reshape(_) => 0.0,
+            _ => node.outs.iter().map(n).sum(),
+        })
+        .sum()
+}
+
+/// A program with buffers for results of these specs.
+pub(crate) fn prepare(spec: ProgramSpec, results: &[Spec], started: std::time::Instant) -> Prepared {
+    let results = results.iter().map(|s| Tensor::zeros(s.dtype, &s.numbers().expect("results of known size"))).collect();
+    let program = Program::new(spec);
+    Prepared { program, results, plan_s: started.elapsed().as_secs_f64() }
+}
+
+/// The key of the random numbers of a step.
+pub(crate) fn random_key(seed: u64, step: u64) -> Tensor {
+    // A odd multiplier keeps (seed, step) apart; the stream itself is ChaCha's.
+    Tensor::scalar(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(step) as i64)
+}
+
+/// The spec of results that are scalars.
+pub(crate) fn scalar_spec(dtype: DType) -> Spec {
+    Spec::known(dtype, &[])
+}
