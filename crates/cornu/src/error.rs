@@ -42,9 +42,6 @@ pub enum Error {
     /// A model file.
     #[error(transparent)]
     File(#[from] crate::saving::FileError),
-    /// A data file or array.
-    #[error(transparent)]
-    Array(#[from] crate::data::DataError),
     /// Reading or writing failed.
     #[error("{what}: {source}")]
     Io {
@@ -76,7 +73,6 @@ impl Error {
         match self {
             Error::Unsupported(_) => true,
             Error::File(e) => matches!(e, crate::saving::FileError::Unsupported { .. }),
-            Error::Array(e) => e.kind == crate::data::DataErrorKind::Unsupported,
             _ => false,
         }
     }

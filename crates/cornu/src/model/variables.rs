@@ -12,6 +12,8 @@ pub struct Variable {
     pub group: String,
     /// Number in the group.
     pub index: usize,
+    /// The path by which optimizers know it: `lstm/lstm_cell/kernel`.
+    pub path: String,
     /// Its spec.
     pub spec: WeightSpec,
     /// Whether an optimizer may move it: its own word and that of all layers around it.
@@ -45,13 +47,26 @@ const MAX_PARAMS: usize = 1 << 34;
 pub(super) fn variables(tree: &WeightTree) -> Result<Vec<Variable>> {
     let mut all = Vec::new();
     let mut total = Some(0usize);
+    let mut paths = Vec::new();
+    tree.children.iter().for_each(|(name, child)| name_paths(child, &label(child, name), &mut paths));
+    let mut paths = tree.vars.iter().map(|w| w.name.to_string()).chain(paths);
     tree.walk("", true, &mut |group, index, trainable, spec| {
         let n = spec.shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
         total = total.zip(n).and_then(|(a, b)| a.checked_add(b));
-        all.push(Variable { group: group.into(), index, spec: spec.clone(), trainable });
+        all.push(Variable { group: group.into(), index, path: paths.next().unwrap_or_default(), spec: spec.clone(), trainable });
     });
     match total {
         Some(n) if n <= MAX_PARAMS => Ok(all),
         _ => Err(Error::Config(format!("model: it declares more than {MAX_PARAMS} parameters"))),
     }
+}
+
+/// The name of a layer: its own, or the attribute that holds it.
+fn label(tree: &WeightTree, attribute: &str) -> String {
+    if tree.label.is_empty() { attribute.rsplit('/').next().unwrap_or(attribute).into() } else { tree.label.clone() }
+}
+
+fn name_paths(tree: &WeightTree, path: &str, paths: &mut Vec<String>) {
+    paths.extend(tree.vars.iter().map(|w| format!("{path}/{}", w.name)));
+    tree.children.iter().for_each(|(name, child)| name_paths(child, &format!("{path}/{}", label(child, name)), paths));
 }

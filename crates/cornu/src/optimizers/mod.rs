@@ -67,7 +67,7 @@ pub struct VarInfo {
 
 impl From<&Variable> for VarInfo {
     fn from(v: &Variable) -> Self {
-        Self { path: v.path(), name: v.spec.name.into(), shape: v.spec.shape.clone(), dtype: v.value.dtype(), constraint: v.spec.constraint.clone() }
+        Self { path: v.path.clone(), name: v.spec.name.into(), shape: v.spec.shape.clone(), dtype: v.spec.dtype(), constraint: v.spec.constraint.clone() }
     }
 }
 
