@@ -23,4 +23,4 @@ pub mod training;
 pub use error::{Error, Result};
 pub use layers::*;
 pub use model::{Input, Model, Sequential, Symbol};
-pub use training::Predict;
+pub use training::{Compile, Evaluate, Fit, History, Predict};

@@ -19,6 +19,7 @@ pub use reference::{Nest, TensorRef};
 pub use sequential::Sequential;
 pub use symbol::{Input, IntoCall, Symbol};
 pub use variables::Variable;
+pub(crate) use weights_file::{to_file_array, to_tensor};
 
 /// A layer that is a model.
 #[derive(Clone, Copy, Debug)]

@@ -58,8 +58,8 @@ impl Model {
     /// The model as an archive, as Keras writes it.
     pub fn to_archive(&self) -> Result<Archive> {
         let mut config = self.to_json();
-        if let Some(c) = &self.compiled {
-            config["compile_config"] = c.to_json();
+        if let Some(c) = self.compile_config() {
+            config["compile_config"] = c;
         }
         let mut weights = self.write_weights()?;
         self.write_optimizer_state(&mut weights)?;

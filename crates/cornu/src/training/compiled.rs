@@ -1,37 +1,182 @@
-//! What `compile` settled: losses, metrics, optimizer.
+//! What `compile` settles: losses, metrics, optimizer.
 
-use crate::{Model, Result};
-use crate::saving::Group;
-use serde_json::Value;
+use crate::compile::Outputs;
+use crate::model::Nest;
+use crate::optimizers::{Optimizer, VarInfo};
+use crate::saving::{Array, ArrayType, Group};
+use crate::{Error, Model, Result};
+use cornu_cpu::SlotId;
+use cornu_ir::Tensor;
+use serde_json::{Value, json};
+
+/// Settings of `compile`, in Keras's words.
+///
+/// ```
+/// use cornu::Compile;
+/// let c = Compile::new("adam", "binary_crossentropy").metrics(["accuracy"]);
+/// assert_eq!(c.to_json()["loss"], "binary_crossentropy");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compile(Value);
+
+impl Compile {
+    /// An optimizer and a loss, by Keras's names or as serialized objects.
+    pub fn new(optimizer: impl Into<Value>, loss: impl Into<Value>) -> Self {
+        Self(json!({
+            "optimizer": optimizer.into(), "loss": loss.into(), "loss_weights": null, "metrics": null, "weighted_metrics": null,
+            "run_eagerly": false, "steps_per_execution": 1, "jit_compile": true,
+        }))
+    }
+
+    /// With an optimizer and its settings.
+    pub fn optimizer(mut self, optimizer: impl Into<Optimizer>) -> Self {
+        self.0["optimizer"] = optimizer.into().to_json();
+        self
+    }
+
+    /// With a loss and its settings.
+    pub fn loss(mut self, loss: impl Into<crate::losses::Loss>) -> Self {
+        self.0["loss"] = loss.into().to_json();
+        self
+    }
+
+    /// With metrics by name.
+    pub fn metrics<'a>(mut self, metrics: impl IntoIterator<Item = &'a str>) -> Self {
+        self.0["metrics"] = metrics.into_iter().collect();
+        self
+    }
+
+    /// With any setting of Keras's compile config.
+    pub fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.0[key] = value.into();
+        self
+    }
+
+    /// As Keras serializes it.
+    pub fn to_json(&self) -> &Value {
+        &self.0
+    }
+}
 
 /// What `compile` settled.
+#[derive(Debug)]
 pub struct Compiled {
     json: Value,
+    /// The optimizer.
+    pub optimizer: Optimizer,
+    /// Where its variables lie, in the order in which Keras saves them.
+    pub(crate) state: Vec<SlotId>,
 }
 
 impl Compiled {
-    /// As Keras serializes it.
-    pub fn to_json(&self) -> Value {
-        self.json.clone()
+    /// Loss, metrics and their weights as Keras's compile config holds them.
+    pub fn settings(&self) -> &Value {
+        &self.json
     }
 }
 
 impl Model {
-    /// Compiles with the settings beside a model's config, if there are some.
-    pub(crate) fn compile_from_json(&mut self, v: &Value) -> Result<()> {
-        if let Some(c) = v.get("compile_config").filter(|c| c.get("optimizer").is_some()) {
-            self.compiled = Some(Compiled { json: c.clone() });
-        }
+    /// Settles losses, metrics and optimizer, whose variables start anew.
+    pub fn compile(mut self, settings: Compile) -> Result<Self> {
+        self.compile_with(settings.0)?;
+        Ok(self)
+    }
+
+    fn compile_with(&mut self, mut json: Value) -> Result<()> {
+        let optimizer = Optimizer::from_json(&json["optimizer"])?;
+        optimizer.check()?;
+        json["optimizer"] = optimizer.to_json();
+        let weights: Vec<Tensor> = self.trainable().map(|i| self.store.view(self.slots[i]).to_tensor()).collect();
+        let specs = optimizer.state(&self.trainable_vars());
+        let state = specs.iter().map(|s| self.store.push(&s.first_value(&weights))).collect();
+        self.runtime.forget();
+        self.compiled = Some(Compiled { json, optimizer, state });
         Ok(())
     }
 
-    /// Takes the state of the optimizer from a file.
-    pub(crate) fn read_optimizer_state(&mut self, _: &Group) -> Result<()> {
+    /// Numbers of the weights that an optimizer moves.
+    pub(crate) fn trainable(&self) -> impl Iterator<Item = usize> + '_ {
+        self.variables.iter().enumerate().filter(|(_, v)| v.trainable).map(|(i, _)| i)
+    }
+
+    /// The weights that an optimizer moves, as optimizers see them.
+    pub(crate) fn trainable_vars(&self) -> Vec<VarInfo> {
+        self.trainable().map(|i| VarInfo::from(&self.variables[i])).collect()
+    }
+
+    /// The outputs as losses and metrics are assigned to them.
+    pub(crate) fn outputs(&self) -> Outputs {
+        let nest = self.output_nest();
+        let keys = nest.keys().map(|k| k.into_iter().map(str::to_string).collect());
+        debug_assert!(matches!(nest, Nest::One(_) | Nest::List(_) | Nest::Dict(_)));
+        Outputs { names: self.output_names(), keys, specs: self.output_specs().to_vec() }
+    }
+
+    /// What `compile` settled, or why training needs it.
+    pub(crate) fn need_compiled(&self) -> Result<&Compiled> {
+        let name = self.layer.shown_name();
+        self.compiled.as_ref().ok_or_else(|| Error::argument(format!("model `{name}`"), "it must be compiled (optimizer, loss) before it is trained or evaluated", "a model that is not compiled"))
+    }
+
+    /// Compiles with the settings beside a model's config, if there are some.
+    pub(crate) fn compile_from_json(&mut self, v: &Value) -> Result<()> {
+        match v.get("compile_config").filter(|c| c.get("optimizer").is_some_and(|o| !o.is_null())) {
+            Some(c) => self.compile_with(c.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// The compile config as Keras writes it, the learning rate as it stands.
+    pub(crate) fn compile_config(&self) -> Option<Value> {
+        let c = self.compiled.as_ref()?;
+        let mut json = c.json.clone();
+        let rate = c.optimizer.learning_rate_index().map(|i| self.store.view(c.state[i]).to_tensor().to_f64()[0]);
+        json["optimizer"] = rate.map_or(c.optimizer.clone(), |r| c.optimizer.clone().with_learning_rate(r)).to_json();
+        Some(json)
+    }
+
+    /// The learning rate that stands in the optimizer's variables; with a schedule there is none.
+    pub fn learning_rate(&self) -> Option<f64> {
+        let c = self.compiled.as_ref()?;
+        c.optimizer.learning_rate_index().map(|i| self.store.view(c.state[i]).to_tensor().to_f64()[0])
+    }
+
+    /// Sets the learning rate for the coming steps.
+    pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
+        let c = self.need_compiled()?;
+        let i = c.optimizer.learning_rate_index().ok_or_else(|| Error::argument("learning_rate", "the optimizer follows a schedule, which sets it", rate))?;
+        let slot = c.state[i];
+        let dtype = self.store.spec(slot).dtype;
+        self.store.replace(slot, &Tensor::scalar_of(dtype, rate));
+        Ok(())
+    }
+
+    /// Takes the state of the optimizer from a file. A file of a model that was never trained holds its first two variables only.
+    pub(crate) fn read_optimizer_state(&mut self, vars: &Group) -> Result<()> {
+        let Some(c) = &self.compiled else { return Ok(()) };
+        let mut values = Vec::new();
+        for (slot, (name, array)) in c.state.iter().zip(&vars.arrays) {
+            let spec = self.store.spec(*slot);
+            if array.shape() != spec.numbers().unwrap_or_default() {
+                return Err(Error::Config(format!("optimizer: variable {name} must have shape {}. Received: {:?}", cornu_ir::spec::dims_text(&spec.dims), array.shape())));
+            }
+            values.push((*slot, crate::model::to_tensor(array, spec.dtype)?));
+        }
+        if vars.arrays.len() > c.state.len() {
+            return Err(Error::Config(format!("optimizer: it has {} variables, the file {}", c.state.len(), vars.arrays.len())));
+        }
+        values.iter().for_each(|(slot, t)| self.store.replace(*slot, t));
         Ok(())
     }
 
     /// Writes the state of the optimizer into a file.
-    pub(crate) fn write_optimizer_state(&self, _: &mut Group) -> Result<()> {
+    pub(crate) fn write_optimizer_state(&self, root: &mut Group) -> Result<()> {
+        let Some(c) = &self.compiled else { return Ok(()) };
+        root.group_mut("optimizer/vars").name = Some(c.optimizer.name().into());
+        for (i, slot) in c.state.iter().enumerate() {
+            let array: Array = crate::model::to_file_array(&self.store.view(*slot).to_tensor(), ArrayType::F32)?;
+            root.insert(&format!("optimizer/vars/{i}"), array)?;
+        }
         Ok(())
     }
 }

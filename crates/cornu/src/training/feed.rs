@@ -53,13 +53,18 @@ where
 
 /// A data set cast to the type in which a graph takes it.
 pub(crate) struct Fed {
+    /// Dense: (samples, …). Ragged: (timesteps of all samples, …).
     tensor: Tensor,
+    /// Numbers of a sample, or of a timestep.
     row_len: usize,
+    /// Where each sample's timesteps begin, the total last; none when dense.
+    offsets: Option<Vec<usize>>,
 }
 
 impl Fed {
-    /// Casts an array. Ids and labels must be numbers of their range; `who` names the data in errors.
-    pub(crate) fn new(who: &str, array: &Array, dtype: DType) -> Result<Self> {
+    /// Casts data. Ids and labels must be numbers of their range; `who` names the data in errors.
+    pub(crate) fn new(who: &str, data: &Data, dtype: DType) -> Result<Self> {
+        let array = data.values();
         let here = |e: crate::data::DataError| Error::from(e.within(who));
         let dims = array.shape().to_vec();
         let tensor = match dtype {
@@ -72,53 +77,72 @@ impl Fed {
         if dims.is_empty() {
             return Err(Error::Data(format!("{who}: expected samples along axis 0. Received: a single number")));
         }
-        let row_len = dims[1..].iter().product();
-        Ok(Self { tensor, row_len })
-    }
-
-    /// A tensor as it is.
-    pub(crate) fn of(tensor: Tensor) -> Self {
-        let row_len = tensor.dims[1..].iter().product();
-        Self { tensor, row_len }
+        let offsets = match data {
+            Data::Dense(_) => None,
+            Data::Ragged(r) => Some(r.offsets().to_vec()),
+        };
+        Ok(Self { tensor, row_len: dims[1..].iter().product(), offsets })
     }
 
     /// Samples.
     pub(crate) fn n_samples(&self) -> usize {
-        self.tensor.dims[0]
+        self.offsets.as_ref().map_or(self.tensor.dims[0], |o| o.len() - 1)
     }
 
-    /// Dims, samples first.
-    pub(crate) fn dims(&self) -> &[usize] {
-        &self.tensor.dims
+    /// Dims of a batch of so many samples; a ragged set stands for its longest sequence.
+    pub(crate) fn spec(&self, batch: usize) -> cornu_ir::Spec {
+        let mut dims = self.tensor.dims.clone();
+        dims[0] = batch;
+        if let Some(l) = self.lengths() {
+            dims.insert(1, l.into_iter().max().unwrap_or(0));
+        }
+        cornu_ir::Spec::known(self.tensor.dtype(), &dims)
     }
 
-    /// Element type.
-    pub(crate) fn dtype(&self) -> DType {
-        self.tensor.dtype()
+    /// Timesteps of each sample, when ragged.
+    pub(crate) fn lengths(&self) -> Option<Vec<usize>> {
+        self.offsets.as_ref().map(|o| o.windows(2).map(|w| w[1] - w[0]).collect())
     }
 
-    /// Copies rows into a batch buffer, which keeps its memory from batch to batch.
-    pub(crate) fn gather(&self, rows: &[u32], batch: &mut Tensor) {
+    /// Copies samples into a batch buffer, which keeps its memory from batch to batch. Sequences of unequal length are filled up
+    /// with `pad`, where it is given.
+    pub(crate) fn gather(&self, rows: &[u32], batch: &mut Tensor, pad: Option<f64>) -> Result<()> {
+        let n = self.row_len;
         batch.dims.clear();
         batch.dims.push(rows.len());
+        let span = |r: u32| match &self.offsets {
+            None => (r as usize, 1),
+            Some(o) => (o[r as usize], o[r as usize + 1] - o[r as usize]),
+        };
+        let mut longest = 1;
+        if self.offsets.is_some() {
+            let lengths = rows.iter().map(|&r| span(r).1);
+            longest = lengths.clone().max().unwrap_or(0);
+            if pad.is_none() && lengths.clone().any(|l| l != longest) {
+                return Err(super::predict::ragged_error(&lengths.collect::<Vec<_>>()));
+            }
+            batch.dims.push(longest);
+        }
         batch.dims.extend(&self.tensor.dims[1..]);
         cornu_ir::with_type!(self.tensor.dtype(), T => {
             let src = self.tensor.view();
             let src = src.get::<T>();
-            let n = self.row_len;
+            let filler = Tensor::scalar_of(self.tensor.dtype(), pad.unwrap_or(0.0));
+            let filler = filler.view().get::<T>()[0];
             let dst = buffer::<T>(&mut batch.data);
             dst.clear();
             for &r in rows {
-                dst.extend_from_slice(&src[r as usize * n..(r as usize + 1) * n]);
+                let (first, len) = span(r);
+                dst.extend_from_slice(&src[first * n..(first + len) * n]);
+                dst.resize(dst.len() + (longest - len) * n, filler);
             }
         });
+        Ok(())
     }
 
     /// A batch buffer of its type.
     pub(crate) fn empty_batch(&self) -> Tensor {
-        let mut dims = self.tensor.dims.clone();
-        dims[0] = 0;
-        Tensor::zeros(self.tensor.dtype(), &dims)
+        Tensor::zeros(self.tensor.dtype(), &[0])
     }
 }
 

@@ -32,9 +32,10 @@ impl Model {
         let mut parts: Vec<Vec<Array>> = vec![vec![]; outputs.len()];
         let mut batches: Vec<Tensor> = fed.iter().map(Fed::empty_batch).collect();
         let rows: Vec<u32> = (0..n as u32).collect();
-        self.runtime.reset_states(&mut self.store);
         for chunk in rows.chunks(batch_size) {
-            fed.iter().zip(&mut batches).for_each(|(f, b)| f.gather(chunk, b));
+            for (f, b) in fed.iter().zip(&mut batches) {
+                f.gather(chunk, b, None)?;
+            }
             for (part, t) in parts.iter_mut().zip(self.predict_batch(&batches)?) {
                 part.push(to_array(t)?);
             }
@@ -52,7 +53,7 @@ impl Model {
         let (layer, tree, slots, store) = (&self.layer, &self.tree, &self.slots, &mut self.store);
         let (prepared, threads) = self.runtime.prepared(Mode::Predict, &specs, |runtime| {
             let started = Instant::now();
-            let seams = Seams { layer, tree, slots, specs: &specs, n_entries: specs.len(), training: false };
+            let seams = Seams { layer, tree, slots, specs: &specs, n_entries: specs.len(), training: false, whole: false };
             let mut results = Vec::new();
             let program = shard_program(runtime, store, &seams, &mut |_, body, _| {
                 let outs = body.lowered.outputs.iter().enumerate();
@@ -73,10 +74,12 @@ impl Model {
 
     /// Checks data against the entries and casts them.
     pub(crate) fn feed_inputs(&self, x: &[Data]) -> Result<Vec<Fed>> {
-        let arrays: Vec<Array> = x.iter().map(|d| dense(d)).collect::<Result<_>>()?;
-        let specs = self.check_inputs(&arrays.iter().map(|a| a.shape().to_vec()).collect::<Vec<_>>())?;
+        // A ragged data set stands for the shape of its longest sequence.
+        let shape = |d: &Data| d.sample_shape().into_iter().map(|n| n.or_else(|| d.lengths()?.into_iter().max()).unwrap_or(0)).collect::<Vec<_>>();
+        let shapes: Vec<Vec<usize>> = x.iter().map(|d| std::iter::once(d.n_samples()).chain(shape(d)).collect()).collect();
+        let specs = self.check_inputs(&shapes)?;
         let names = self.inputs();
-        arrays.iter().zip(specs).zip(names).map(|((a, s), (name, _))| Fed::new(&format!("input `{name}`"), a, s.dtype)).collect()
+        x.iter().zip(specs).zip(names).map(|((d, s), (name, _))| Fed::new(&format!("input `{name}`"), d, s.dtype)).collect()
     }
 
     /// The batch size that the model fixes, or the one asked for.
@@ -86,20 +89,6 @@ impl Model {
             Some(b) => Ok(b),
             None if asked == 0 => Err(Error::argument("batch_size", "at least 1 sample a batch is needed", 0)),
             None => Ok(asked),
-        }
-    }
-}
-
-/// Data as a rectangle.
-pub(crate) fn dense(d: &Data) -> Result<Array> {
-    match d {
-        Data::Dense(a) => Ok(a.clone()),
-        Data::Ragged(r) => {
-            let lengths = r.lengths();
-            match lengths.windows(2).all(|w| w[0] == w[1]) {
-                true => r.pad(crate::data::PadSide::Post, 0.0, None).map(|(a, _)| a).map_err(Error::from),
-                false => Err(ragged_error(&lengths)),
-            }
         }
     }
 }

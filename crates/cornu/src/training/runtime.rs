@@ -23,6 +23,8 @@ pub(crate) struct Prepared {
     pub(crate) program: Program,
     /// Buffers for its results, in the order of its result numbers.
     pub(crate) results: Vec<Tensor>,
+    /// How many of the results belong to each metric.
+    pub(crate) partial_counts: Vec<usize>,
     /// Seconds it took to plan.
     pub(crate) plan_s: f64,
 }
@@ -115,6 +117,8 @@ pub(crate) struct Seams<'a> {
     /// How many of them are entries.
     pub(crate) n_entries: usize,
     pub(crate) training: bool,
+    /// The batch must stay in one graph.
+    pub(crate) whole: bool,
 }
 
 /// A value that a shard program gives out.
@@ -184,7 +188,7 @@ pub(crate) fn shard_program(
         Ok(Part { graph: cornu_ir::passes::run(graph), feeds, fetches })
     };
     let whole = write(batch)?;
-    let rows = shard_rows(batch, flops(&whole.graph) / batch.max(1) as f64);
+    let rows = if seams.whole { batch } else { shard_rows(batch, flops(&whole.graph) / batch.max(1) as f64) };
     if rows >= batch {
         return Ok(ProgramSpec { shard_graphs: vec![whole], shards: vec![Shard { part: 0, first_row: 0, rows: batch }], update: None });
     }
@@ -230,7 +234,7 @@ pub(crate) fn flops(g: &Graph) -> f64 {
 pub(crate) fn prepare(spec: ProgramSpec, results: &[Spec], started: std::time::Instant) -> Prepared {
     let results = results.iter().map(|s| Tensor::zeros(s.dtype, &s.numbers().expect("results of known size"))).collect();
     let program = Program::new(spec);
-    Prepared { program, results, plan_s: started.elapsed().as_secs_f64() }
+    Prepared { program, results, partial_counts: vec![], plan_s: started.elapsed().as_secs_f64() }
 }
 
 /// The key of the random numbers of a step.

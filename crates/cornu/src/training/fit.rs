@@ -1,0 +1,269 @@
+//! Training over epochs.
+
+use super::callbacks::{Callback, Run};
+use super::feed::IntoData;
+use super::history::{History, Logs, Running};
+use super::progress::Progress;
+use super::runtime::Mode;
+use super::step::Examples;
+use crate::data::{BatchMaker, ClassWeights, Data, LabelForm, class_weights_to_sample_weights, split_last};
+use crate::{Error, Model, Result};
+
+/// What becomes of sequences of unequal length in one batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Unequal {
+    /// An error that names the ways out.
+    Refuse,
+    /// They are filled up with a value, which a Masking layer (or an Embedding with `mask_zero`) then leaves out.
+    Pad(f64),
+}
+
+/// How `fit` runs, in Keras's words and with Keras's defaults.
+pub struct Fit {
+    batch_size: usize,
+    epochs: usize,
+    initial_epoch: usize,
+    batches: BatchMaker,
+    seed: u64,
+    verbose: u8,
+    validation_split: f64,
+    validation_data: Option<(Vec<Data>, Vec<Data>, Option<Vec<Data>>)>,
+    validation_batch_size: Option<usize>,
+    validation_freq: usize,
+    sample_weight: Option<Vec<Data>>,
+    class_weight: Option<ClassWeights>,
+    unequal: Unequal,
+    callbacks: Vec<Box<dyn Callback>>,
+}
+
+impl Default for Fit {
+    fn default() -> Self {
+        Self {
+            batch_size: 32,
+            epochs: 1,
+            initial_epoch: 0,
+            batches: BatchMaker::Shuffle,
+            seed: 0,
+            verbose: 1,
+            validation_split: 0.0,
+            validation_data: None,
+            validation_batch_size: None,
+            validation_freq: 1,
+            sample_weight: None,
+            class_weight: None,
+            unequal: Unequal::Refuse,
+            callbacks: vec![],
+        }
+    }
+}
+
+impl Fit {
+    /// Keras's defaults: one epoch, batches of 32, shuffled.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Samples of a batch.
+    pub fn batch_size(mut self, n: usize) -> Self {
+        self.batch_size = n;
+        self
+    }
+
+    /// Passes over the data.
+    pub fn epochs(mut self, n: usize) -> Self {
+        self.epochs = n;
+        self
+    }
+
+    /// The epoch to begin with, counted from 0.
+    pub fn initial_epoch(mut self, n: usize) -> Self {
+        self.initial_epoch = n;
+        self
+    }
+
+    /// Whether each epoch takes the samples in another order.
+    pub fn shuffle(mut self, on: bool) -> Self {
+        self.batches = if on { BatchMaker::Shuffle } else { BatchMaker::AsTheyCome };
+        self
+    }
+
+    /// How samples are put into batches.
+    pub fn batches(mut self, maker: BatchMaker) -> Self {
+        self.batches = maker;
+        self
+    }
+
+    /// What becomes of sequences of unequal length in one batch.
+    pub fn unequal(mut self, u: Unequal) -> Self {
+        self.unequal = u;
+        self
+    }
+
+    /// The seed of the order of samples.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// 0 silent, 1 a bar, 2 a line an epoch.
+    pub fn verbose(mut self, v: u8) -> Self {
+        self.verbose = v;
+        self
+    }
+
+    /// The last part of the data validates.
+    pub fn validation_split(mut self, fraction: f64) -> Self {
+        self.validation_split = fraction;
+        self
+    }
+
+    /// Data that validate.
+    pub fn validation_data(mut self, x: impl IntoData, y: impl IntoData) -> Self {
+        self.validation_data = Some((x.into_data(), y.into_data(), None));
+        self
+    }
+
+    /// Data that validate, with weights.
+    pub fn validation_data_weighted(mut self, x: impl IntoData, y: impl IntoData, w: impl IntoData) -> Self {
+        self.validation_data = Some((x.into_data(), y.into_data(), Some(w.into_data())));
+        self
+    }
+
+    /// Samples of a validation batch.
+    pub fn validation_batch_size(mut self, n: usize) -> Self {
+        self.validation_batch_size = Some(n);
+        self
+    }
+
+    /// Epochs between validations.
+    pub fn validation_freq(mut self, n: usize) -> Self {
+        self.validation_freq = n.max(1);
+        self
+    }
+
+    /// Weights of the samples: one set, or one for each output.
+    pub fn sample_weight(mut self, w: impl IntoData) -> Self {
+        self.sample_weight = Some(w.into_data());
+        self
+    }
+
+    /// Weights of the classes.
+    pub fn class_weight(mut self, w: ClassWeights) -> Self {
+        self.class_weight = Some(w);
+        self
+    }
+
+    /// With something that listens.
+    pub fn callback(mut self, c: impl Callback + 'static) -> Self {
+        self.callbacks.push(Box::new(c));
+        self
+    }
+
+    /// With something that listens.
+    pub fn boxed_callback(mut self, c: Box<dyn Callback>) -> Self {
+        self.callbacks.push(c);
+        self
+    }
+}
+
+impl Model {
+    /// Trains on data and returns what each epoch measured.
+    ///
+    /// # Errors
+    /// Data that do not fit the model, or a failing callback; the weights stay as the last step left them.
+    pub fn fit(&mut self, x: impl IntoData, y: impl IntoData, mut options: Fit) -> Result<History> {
+        let (mut x, mut y) = (x.into_data(), y.into_data());
+        let mut w = options.sample_weight.take();
+        let mut validation = options.validation_data.take();
+        if options.validation_split > 0.0 && validation.is_none() {
+            let cut = |all: Vec<Data>| -> Result<(Vec<Data>, Vec<Data>)> {
+                Ok(all.iter().map(|d| split_last(d, options.validation_split)).collect::<Result<Vec<_>, _>>()?.into_iter().unzip())
+            };
+            let (x_train, x_val) = cut(x)?;
+            let (y_train, y_val) = cut(y)?;
+            let (w_train, w_val) = w.map(cut).transpose()?.map_or((None, None), |(a, b)| (Some(a), Some(b)));
+            (x, y, w) = (x_train, y_train, w_train);
+            validation = Some((x_val, y_val, w_val));
+        }
+        if let Some(class_weight) = &options.class_weight {
+            let [target] = &y[..] else {
+                return Err(Error::argument("class_weight", "a model of one output is needed", format!("{} outputs", y.len())));
+            };
+            if w.is_some() {
+                return Err(Error::argument("class_weight", "either class weights or sample weights can be given", "both"));
+            }
+            let sparse = crate::compile::Compiled::resolve(self.need_compiled()?.settings(), &self.outputs(), &[])
+                .is_ok_and(|c| c.losses.iter().any(|l| l.loss.class().starts_with("Sparse") || l.loss.class().starts_with("Binary")));
+            let form = if sparse && target.sample_shape().len() > 1 { LabelForm::Integer } else { LabelForm::Inferred };
+            w = Some(vec![class_weights_to_sample_weights(target, class_weight, form)?]);
+        }
+        let examples = Examples::new(self, x, y, w)?;
+        let validation = validation.map(|(x, y, w)| Examples::new(self, x, y, w)).transpose()?;
+        self.fit_examples(&examples, validation.as_ref(), options)
+    }
+
+    fn fit_examples(&mut self, examples: &Examples, validation: Option<&Examples>, mut options: Fit) -> Result<History> {
+        let compiled = self.resolve_for(examples)?;
+        let batch_size = self.batch_size_for(options.batch_size)?;
+        let lengths = examples.lengths();
+        let pad = match options.unequal {
+            Unequal::Refuse => None,
+            Unequal::Pad(v) => Some(v),
+        };
+        let mut callbacks = std::mem::take(&mut options.callbacks);
+        let mut progress = Progress::new(options.verbose, options.epochs);
+        let mut history = History::default();
+        let mut stop = false;
+        let mut logs = Logs::new();
+        let mut buffers = examples.buffers();
+        let weighted = examples.weighted();
+        macro_rules! tell {
+            ($hook:ident $(, $arg:expr)*) => {
+                for c in &mut callbacks {
+                    c.$hook(&mut Run { model: self, stop_training: &mut stop } $(, $arg)*)?;
+                }
+            };
+        }
+        tell!(on_train_begin);
+        for epoch in options.initial_epoch..options.epochs {
+            let plan = options.batches.plan_epoch(lengths.as_deref(), examples.n_samples(), batch_size, options.seed, epoch as u64)?;
+            progress.epoch_begin(epoch, plan.len());
+            tell!(on_epoch_begin, epoch);
+            let mut running = Running::default();
+            let reads = progress.shows_steps() || callbacks.iter().any(|c| c.reads_batches());
+            for (step, rows) in plan.iter().enumerate() {
+                tell!(on_train_batch_begin, step);
+                examples.gather(rows, &mut buffers, pad)?;
+                let r = self.run_batch(Mode::Train, &compiled, &weighted, &buffers)?;
+                running.add(&r, rows.len());
+                if reads {
+                    let so_far = running.logs(&compiled);
+                    progress.step(step, &so_far);
+                    tell!(on_train_batch_end, step, &so_far);
+                }
+                if stop {
+                    break;
+                }
+            }
+            logs = running.logs(&compiled);
+            if epoch + 1 == options.epochs || stop {
+                self.finalize_weights()?;
+            }
+            if let Some(v) = validation.filter(|_| (epoch + 1) % options.validation_freq == 0) {
+                tell!(on_test_begin);
+                let resolved = self.resolve_for(v)?;
+                let val = self.evaluate_examples(v, &resolved, options.validation_batch_size.unwrap_or(options.batch_size), pad)?;
+                tell!(on_test_end, &val);
+                logs.extend(val.into_iter().map(|(k, v)| (format!("val_{k}"), v)));
+            }
+            progress.epoch_end(epoch, examples.n_samples(), &logs);
+            tell!(on_epoch_end, epoch, &mut logs);
+            history.push(epoch, &logs);
+            if stop {
+                break;
+            }
+        }
+        tell!(on_train_end, &logs);
+        Ok(history)
+    }
+}

@@ -1,0 +1,78 @@
+//! The progress of a run: a bar on a terminal, a line an epoch elsewhere.
+
+use super::history::Logs;
+use crate::metrics::MetricValue;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::Instant;
+
+/// Shows a run as Keras's verbose does: 0 nothing, 1 a bar (lines where there is no terminal), 2 a line an epoch.
+pub(crate) struct Progress {
+    verbose: u8,
+    bar: Option<ProgressBar>,
+    started: Instant,
+    epochs: usize,
+    steps: usize,
+}
+
+impl Progress {
+    pub(crate) fn new(verbose: u8, epochs: usize) -> Self {
+        Self { verbose, bar: None, started: Instant::now(), epochs, steps: 0 }
+    }
+
+    pub(crate) fn epoch_begin(&mut self, epoch: usize, steps: usize) {
+        self.started = Instant::now();
+        self.steps = steps;
+        if self.verbose == 0 {
+            return;
+        }
+        if self.verbose == 1 && std::io::stderr().is_terminal() {
+            eprintln!("Epoch {}/{}", epoch + 1, self.epochs);
+            let style = ProgressStyle::with_template("{pos}/{len} {bar:20.green/white} {elapsed} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+            self.bar = Some(ProgressBar::new(steps as u64).with_style(style.progress_chars("━━─")));
+        }
+    }
+
+    /// Whether the values of a step are shown.
+    pub(crate) fn shows_steps(&self) -> bool {
+        self.bar.is_some()
+    }
+
+    pub(crate) fn step(&self, step: usize, logs: &Logs) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(step as u64 + 1);
+            bar.set_message(text(logs));
+        }
+    }
+
+    pub(crate) fn epoch_end(&mut self, epoch: usize, samples: usize, logs: &Logs) {
+        if self.verbose == 0 {
+            return;
+        }
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        let seconds = self.started.elapsed().as_secs_f64();
+        let per_step = per_step(seconds / self.steps.max(1) as f64);
+        eprintln!("Epoch {}/{} - {}/{} - {samples} samples - {seconds:.2}s - {per_step}/step - {}", epoch + 1, self.epochs, self.steps, self.steps, text(logs));
+    }
+}
+
+fn per_step(s: f64) -> String {
+    if s >= 1.0 {
+        format!("{s:.1}s")
+    } else if s >= 1e-3 {
+        format!("{:.0}ms", s * 1e3)
+    } else {
+        format!("{:.0}us", s * 1e6)
+    }
+}
+
+fn text(logs: &Logs) -> String {
+    let number = |x: f64| if x.abs() > 1e-3 || x == 0.0 { format!("{x:.4}") } else { format!("{x:.4e}") };
+    let value = |v: &MetricValue| match v {
+        MetricValue::Number(x) => number(*x),
+        MetricValue::List(items) => format!("[{}]", items.iter().map(|x| number(*x)).collect::<Vec<_>>().join(", ")),
+    };
+    logs.iter().map(|(k, v)| format!("{k}: {}", value(v))).collect::<Vec<_>>().join(" - ")
+}
