@@ -27,3 +27,10 @@ impl From<cornu::data::DataError> for Failure {
         cornu::Error::from(e).into()
     }
 }
+
+impl Failure {
+    /// It failed.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { code: 1, message: message.into() }
+    }
+}

@@ -26,3 +26,35 @@ pub fn targets(paths: &[PathBuf]) -> Result<Vec<Data>, Failure> {
 pub fn write_array(path: &PathBuf, name: &str, array: cornu::data::Array) -> Result<(), Failure> {
     Ok(write(path, &[(name.into(), Data::Dense(array))])?)
 }
+
+/// Inputs and targets: of their own files, or labels that came with the inputs.
+pub fn examples(inputs_from: &[PathBuf], targets_from: &[PathBuf]) -> Result<(Vec<Data>, Vec<Data>), Failure> {
+    if !targets_from.is_empty() {
+        return Ok((inputs(inputs_from)?, targets(targets_from)?));
+    }
+    let (mut x, mut y) = (vec![], vec![]);
+    for p in inputs_from {
+        let loaded = read(p)?;
+        x.extend(loaded.inputs.into_iter().map(|(_, d)| d));
+        y.extend(loaded.targets.into_iter().map(|(_, d)| d));
+    }
+    if y.is_empty() {
+        return Err(Failure::usage("targets are needed: --target Y, or an input file with labels"));
+    }
+    Ok((x, y))
+}
+
+/// Writes JSON as Python's json would.
+pub fn write_json(path: &std::path::Path, v: &serde_json::Value) -> Result<(), Failure> {
+    let text = cornu::saving::json::write(v);
+    cornu::saving::atomic::write(path, text.as_bytes()).map_err(cornu::Error::from)?;
+    Ok(())
+}
+
+/// Whole numbers of a file.
+pub fn lengths(path: &PathBuf) -> Result<Vec<usize>, Failure> {
+    let data = inputs(std::slice::from_ref(path))?;
+    let array = data.first().ok_or_else(|| Failure::failed("lengths: the file is empty"))?;
+    let numbers = array.values().to_i64()?;
+    Ok(numbers.iter().map(|n| (*n).max(0) as usize).collect())
+}

@@ -4,6 +4,8 @@
 mod commands;
 mod failure;
 mod files;
+mod plot;
+mod run_file;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
@@ -29,7 +31,10 @@ macro_rules! commands {
 }
 
 commands! {
+    Fit fit;
+    Evaluate evaluate;
     Predict predict;
+    Bench bench;
 }
 
 fn main() -> ExitCode {

@@ -1,3 +1,6 @@
 //! The commands, a file each.
 
+pub mod bench;
+pub mod evaluate;
+pub mod fit;
 pub mod predict;

@@ -130,6 +130,21 @@ impl Model {
         Ok(self)
     }
 
+    /// The seed of what is random in training: dropout, noise.
+    pub fn set_seed(&mut self, seed: u64) {
+        self.runtime.seed = seed;
+    }
+
+    /// How many threads run; all cores unless set. Results do not depend on it.
+    pub fn set_threads(&mut self, n: usize) {
+        self.runtime.set_threads(n);
+    }
+
+    /// Sets the states of stateful layers to 0.
+    pub fn reset_states(&mut self) {
+        self.runtime.reset_states(&mut self.store);
+    }
+
     /// With a name.
     pub fn name(self, name: &str) -> Self {
         let layer = match self.layer.rule().as_container() {

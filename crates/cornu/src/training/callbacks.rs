@@ -52,3 +52,8 @@ pub trait Callback {
         true
     }
 }
+
+/// The callback of a Keras class with its arguments.
+pub fn by_class(class: &str, _: serde_json::Value) -> Result<Box<dyn Callback>> {
+    Err(crate::Error::Unsupported(format!("callback `{class}`")))
+}

@@ -10,12 +10,13 @@ mod history;
 pub mod callbacks;
 mod progress;
 mod fit;
+pub mod bench;
 
 pub use compiled::{Compile, Compiled};
 pub use evaluate::Evaluate;
 pub use feed::IntoData;
 pub use fit::{Fit, Unequal};
-pub use history::{History, Logs};
+pub use history::{History, Logs, value_json};
 pub use predict::Predict;
 pub use runtime::Runtime;
 pub use step::Examples;

@@ -39,6 +39,8 @@ pub struct Runtime {
     pub(crate) seed: u64,
     /// Training steps run: with the seed, the place in the random numbers.
     pub(crate) n_steps: u64,
+    /// Seconds that the last program took to plan.
+    pub(crate) last_plan_s: f64,
     programs: HashMap<(Mode, Vec<Spec>), Prepared>,
     /// States of stateful layers: layer, state, number of rows.
     states: HashMap<(usize, usize, usize), SlotId>,
@@ -87,6 +89,7 @@ impl Runtime {
                 self.programs.clear();
             }
             let prepared = make(self)?;
+            self.last_plan_s = prepared.plan_s;
             self.programs.insert(key.clone(), prepared);
         }
         self.threads();

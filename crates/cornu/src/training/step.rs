@@ -117,6 +117,41 @@ pub(crate) struct BatchResult {
 impl Model {
     /// Runs one batch: evaluation, or a training step.
     pub(crate) fn run_batch(&mut self, mode: Mode, compiled: &compile::Compiled, weighted: &[bool], batch: &[Tensor]) -> Result<BatchResult> {
+        let mut result = BatchResult::default();
+        self.with_program(mode, compiled, weighted, batch, |prepared, threads, store, inputs| {
+            let mut results: Vec<_> = prepared.results.iter_mut().map(Tensor::view_mut).collect();
+            prepared.program.run(threads, store, inputs, &mut results);
+            let values: Vec<Vec<f64>> = prepared.results.iter().map(Tensor::to_f64).collect();
+            let n_losses = compiled.losses.len();
+            let mut partials = values[1 + n_losses..].iter().cloned();
+            result = BatchResult {
+                loss: values[0][0],
+                losses: values[1..1 + n_losses].iter().map(|v| v[0]).collect(),
+                metrics: prepared.partial_counts.iter().map(|n| partials.by_ref().take(*n).collect()).collect(),
+            };
+        })?;
+        Ok(result)
+    }
+
+    /// Where the time of a training step goes: operation, calls, milliseconds, largest first.
+    pub(crate) fn profile_batch(&mut self, compiled: &compile::Compiled, weighted: &[bool], batch: &[Tensor]) -> Result<Vec<(String, usize, f64)>> {
+        let mut rows = vec![];
+        self.with_program(Mode::Train, compiled, weighted, batch, |prepared, _, store, inputs| {
+            let mut results: Vec<_> = prepared.results.iter_mut().map(Tensor::view_mut).collect();
+            rows = prepared.program.profile(store, inputs, &mut results).into_iter().map(|(name, n, s)| (name.to_string(), n, s * 1e3)).collect();
+        })?;
+        Ok(rows)
+    }
+
+    /// Finds or makes the program of a batch and hands it on with what it runs on.
+    fn with_program(
+        &mut self,
+        mode: Mode,
+        compiled: &compile::Compiled,
+        weighted: &[bool],
+        batch: &[Tensor],
+        run: impl FnOnce(&mut Prepared, &cornu_cpu::Threads, &mut cornu_cpu::Store, &[cornu_ir::View<'_>]),
+    ) -> Result<()> {
         let specs: Vec<Spec> = batch.iter().map(Tensor::spec).collect();
         let key = random_key(self.runtime.seed, self.runtime.n_steps);
         if mode == Mode::Train {
@@ -167,16 +202,8 @@ impl Model {
         })?;
         let mut inputs = views(batch);
         inputs.push(key.view());
-        let mut results: Vec<_> = prepared.results.iter_mut().map(Tensor::view_mut).collect();
-        prepared.program.run(threads, store, &inputs, &mut results);
-        let values: Vec<Vec<f64>> = prepared.results.iter().map(Tensor::to_f64).collect();
-        let n_losses = compiled.losses.len();
-        let mut partials = values[1 + n_losses..].iter().cloned();
-        Ok(BatchResult {
-            loss: values[0][0],
-            losses: values[1..1 + n_losses].iter().map(|v| v[0]).collect(),
-            metrics: prepared.partial_counts.iter().map(|n| partials.by_ref().take(*n).collect()).collect(),
-        })
+        run(prepared, threads, store, &inputs);
+        Ok(())
     }
 }
 

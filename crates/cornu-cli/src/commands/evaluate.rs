@@ -1,0 +1,56 @@
+//! `cornu evaluate`: loss and metrics of a model over data.
+
+use crate::failure::Failure;
+use crate::files;
+use cornu::training::{Logs, value_json};
+use cornu::{Evaluate, Model};
+use std::path::PathBuf;
+
+/// Loss and metrics of a compiled model over data.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A .keras file, or a config.json.
+    model: PathBuf,
+    /// Data for an input; repeat it for several inputs, in the model's order. A file with labels brings the targets along.
+    #[arg(long = "input", required = true, value_name = "X")]
+    inputs: Vec<PathBuf>,
+    /// Targets of an output; repeat it for several outputs, in the model's order.
+    #[arg(long = "target", value_name = "Y")]
+    targets: Vec<PathBuf>,
+    /// Weights of the samples, one file or one for each output.
+    #[arg(long, value_name = "W")]
+    sample_weight: Vec<PathBuf>,
+    /// Samples of a batch.
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    batch_size: usize,
+    /// Other weights for the model.
+    #[arg(long, value_name = "W.weights.h5")]
+    weights: Option<PathBuf>,
+    /// Fill sequences of unequal length up with this value, for a model that masks it.
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    pad: Option<f64>,
+    /// One JSON object instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args) -> Result<(), Failure> {
+    let mut model = Model::load(&args.model)?;
+    if let Some(w) = &args.weights {
+        model.load_weights(w)?;
+    }
+    let (x, y) = files::examples(&args.inputs, &args.targets)?;
+    let sample_weight = if args.sample_weight.is_empty() { None } else { Some(files::targets(&args.sample_weight)?) };
+    let logs = model.evaluate(x, y, &Evaluate { batch_size: args.batch_size, sample_weight, pad: args.pad })?;
+    print!("{}", text(&logs, args.json));
+    Ok(())
+}
+
+/// The values as a JSON object, or a line each.
+pub fn text(logs: &Logs, json: bool) -> String {
+    if json {
+        let object: serde_json::Map<_, _> = logs.iter().map(|(k, v)| (k.clone(), value_json(v))).collect();
+        return cornu::saving::json::write(&serde_json::Value::Object(object)) + "\n";
+    }
+    logs.iter().map(|(k, v)| format!("{k}: {}\n", value_json(v))).collect()
+}

@@ -1,0 +1,249 @@
+//! RUN.toml: data, layers, compile and fit settings of a run, in Keras's words.
+//!
+//! ```toml
+//! [data]
+//! train = "train.jsonl"          # beside the file; features and labels together, or x = …, y = …
+//! test = "test.jsonl"
+//! pad = 0.0                      # fills sequences of unequal length, for a model that masks it
+//!
+//! [model]
+//! name = "speaker"
+//! input = [0, 12]                # 0 stands for None: any number of timesteps
+//! layers = [
+//!   { class = "Masking", mask_value = 0.0 },
+//!   { class = "LSTM", units = 100 },
+//!   { class = "Dense", units = 9, activation = "softmax" },
+//! ]
+//!
+//! [compile]
+//! optimizer = "adam"
+//! loss = "sparse_categorical_crossentropy"
+//! metrics = ["accuracy"]
+//!
+//! [fit]
+//! batch_size = 32
+//! epochs = 40
+//! seed = 1
+//!
+//! [output]
+//! model = "speaker.keras"
+//! history = "history.json"
+//! plot = "history.svg"
+//! ```
+
+use crate::commands::fit::Args;
+use crate::failure::Failure;
+use crate::{files, plot};
+use cornu::data::{BatchMaker, Data};
+use cornu::training::{Unequal, callbacks};
+use cornu::{Compile, Evaluate, Fit, Input, LayerRef, Model};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+/// A run.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunFile {
+    data: DataTable,
+    model: ModelTable,
+    compile: Option<Map<String, Value>>,
+    #[serde(default)]
+    fit: FitTable,
+    #[serde(default)]
+    output: OutputTable,
+    #[serde(default)]
+    callbacks: Vec<Map<String, Value>>,
+    #[serde(skip)]
+    folder: PathBuf,
+    #[serde(skip)]
+    threads: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DataTable {
+    train: OneOrMany,
+    #[serde(default)]
+    train_target: OneOrMany,
+    #[serde(default)]
+    test: OneOrMany,
+    #[serde(default)]
+    test_target: OneOrMany,
+    pad: Option<f64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(untagged)]
+enum OneOrMany {
+    #[default]
+    None,
+    One(PathBuf),
+    Many(Vec<PathBuf>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelTable {
+    /// A file to start from, instead of layers.
+    file: Option<PathBuf>,
+    name: Option<String>,
+    #[serde(default)]
+    input: Vec<usize>,
+    #[serde(default)]
+    input_dtype: Option<String>,
+    #[serde(default)]
+    layers: Vec<Map<String, Value>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct FitTable {
+    batch_size: Option<usize>,
+    epochs: Option<usize>,
+    shuffle: Option<bool>,
+    /// A batch maker by name.
+    batches: Option<String>,
+    seed: u64,
+    verbose: Option<u8>,
+    validation_split: f64,
+    validate_on_test: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct OutputTable {
+    model: Option<PathBuf>,
+    history: Option<PathBuf>,
+    plot: Option<PathBuf>,
+}
+
+impl OneOrMany {
+    fn paths(&self, folder: &Path) -> Vec<PathBuf> {
+        match self {
+            OneOrMany::None => vec![],
+            OneOrMany::One(p) => vec![folder.join(p)],
+            OneOrMany::Many(v) => v.iter().map(|p| folder.join(p)).collect(),
+        }
+    }
+}
+
+impl RunFile {
+    /// Reads a run; paths in it are taken from its folder.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path).map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
+        let mut run: RunFile = toml::from_str(&text).map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
+        run.folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        Ok(run)
+    }
+
+    /// What the command line says instead.
+    pub fn overridden(mut self, args: &Args) -> Self {
+        let (batch_size, epochs, seed, history, output) = args.overrides();
+        let here = |p: &PathBuf| std::path::absolute(p).unwrap_or_else(|_| p.clone());
+        self.fit.batch_size = batch_size.or(self.fit.batch_size);
+        self.fit.epochs = epochs.or(self.fit.epochs);
+        self.fit.seed = seed.unwrap_or(self.fit.seed);
+        self.output.history = history.map(here).or(self.output.history);
+        self.output.model = output.map(here).or(self.output.model);
+        self.threads = args.threads();
+        self
+    }
+
+    fn build(&self) -> Result<Model, Failure> {
+        let mut model = match &self.model.file {
+            Some(f) => Model::load(self.folder.join(f))?,
+            None => {
+                let layers = self.model.layers.iter().map(layer).collect::<Result<Vec<_>, _>>()?;
+                let dims = self.model.input.iter().map(|d| if *d == 0 { None } else { Some(*d) });
+                let input = match self.model.input_dtype.as_deref() {
+                    Some(d) if d.starts_with("int") => Input::ids(dims),
+                    _ => Input::new(dims),
+                };
+                Model::sequential(&input, layers)?.seed(self.fit.seed)?
+            }
+        };
+        if let Some(name) = &self.model.name {
+            model = model.name(name);
+        }
+        if let Some(c) = &self.compile {
+            let mut compile = Compile::new("rmsprop", Value::Null);
+            for (k, v) in c {
+                compile = compile.set(k, keras_object(v));
+            }
+            model = model.compile(compile)?;
+        }
+        Ok(model)
+    }
+
+    /// Trains, tells the test's values, saves.
+    pub fn run(self) -> Result<(), Failure> {
+        let mut model = self.build()?;
+        if let Some(n) = self.threads {
+            model.set_threads(n);
+        }
+        let (x, y) = files::examples(&self.data.train.paths(&self.folder), &self.data.train_target.paths(&self.folder))?;
+        let test = self.data.test.paths(&self.folder);
+        let test: Option<(Vec<Data>, Vec<Data>)> = if test.is_empty() { None } else { Some(files::examples(&test, &self.data.test_target.paths(&self.folder))?) };
+        let f = &self.fit;
+        let mut fit = Fit::new().batch_size(f.batch_size.unwrap_or(32)).epochs(f.epochs.unwrap_or(1)).seed(f.seed).verbose(f.verbose.unwrap_or(1)).validation_split(f.validation_split);
+        if let Some(shuffle) = f.shuffle {
+            fit = fit.shuffle(shuffle);
+        }
+        if let Some(name) = &f.batches {
+            fit = fit.batches(BatchMaker::parse(name)?);
+        }
+        if let Some(v) = self.data.pad {
+            fit = fit.unequal(Unequal::Pad(v));
+        }
+        if let (true, Some((x, y))) = (f.validate_on_test, &test) {
+            fit = fit.validation_data(&x[..], &y[..]);
+        }
+        for c in &self.callbacks {
+            let mut config = c.clone();
+            let class = config.remove("class").and_then(|v| v.as_str().map(str::to_string)).ok_or_else(|| Failure::failed("[[callbacks]]: `class` is missing"))?;
+            fit = fit.boxed_callback(callbacks::by_class(&class, Value::Object(config))?);
+        }
+        let history = model.fit(x, y, fit)?;
+        if let Some((x, y)) = test {
+            let logs = model.evaluate(x, y, &Evaluate { batch_size: f.batch_size.unwrap_or(32), sample_weight: None, pad: self.data.pad })?;
+            for (k, v) in crate::commands::evaluate::text(&logs, false).lines().filter_map(|l| l.split_once(": ")) {
+                println!("test {k}: {v}");
+            }
+        }
+        let saved = |what: &str, p: &Path| println!("{what} saved to {}", p.display());
+        if let Some(p) = self.output.model.map(|p| self.folder.join(p)) {
+            model.save(&p)?;
+            saved("model", &p);
+        }
+        if let Some(p) = self.output.history.map(|p| self.folder.join(p)) {
+            files::write_json(&p, &history.to_json())?;
+            saved("history", &p);
+        }
+        if let Some(p) = self.output.plot.map(|p| self.folder.join(p)) {
+            plot::curves(&p, &history)?;
+            saved("curves", &p);
+        }
+        Ok(())
+    }
+}
+
+/// A layer of a RUN.toml: `class`, and Keras's arguments.
+fn layer(table: &Map<String, Value>) -> Result<LayerRef, Failure> {
+    Ok(LayerRef::from_json(&keras_object(&Value::Object(table.clone())))?)
+}
+
+/// Tables with a `class` become Keras's serialized objects, at every level.
+fn keras_object(v: &Value) -> Value {
+    match v {
+        Value::Object(map) => {
+            let mut config: Map<String, Value> = map.iter().map(|(k, v)| (k.clone(), keras_object(v))).collect();
+            match config.remove("class") {
+                Some(class) => json!({"class_name": class, "config": config}),
+                None => Value::Object(config),
+            }
+        }
+        Value::Array(items) => items.iter().map(keras_object).collect(),
+        _ => v.clone(),
+    }
+}
