@@ -77,6 +77,24 @@ pub trait Initialize {
 }
 
 impl Initializer {
+    /// The same with the axes that count as input and output, where its scale depends on them and it names none.
+    pub fn with_fans(&self, inputs: &[isize], outputs: &[isize]) -> Self {
+        let mut x = self.clone();
+        macro_rules! fill {
+            ($($Type:ident)*) => {
+                match &mut x {
+                    $(Self::$Type(i) => (&mut i.input_axes, &mut i.output_axes),)*
+                    _ => return x,
+                }
+            };
+        }
+        let (i, o) = fill!(GlorotUniform GlorotNormal HeNormal HeUniform LecunNormal LecunUniform VarianceScaling);
+        if i.is_none() || o.is_none() {
+            (*i, *o) = (Some(inputs.to_vec()), Some(outputs.to_vec()));
+        }
+        x
+    }
+
     /// The values of a weight, row-major.
     pub fn values(&self, shape: &[usize], draw: &mut Draw) -> Result<Vec<f64>> {
         match self {

@@ -29,6 +29,11 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     /// Class, in Keras's word: `LSTM`.
     fn class(&self) -> &'static str;
 
+    /// The stem of the names of unnamed layers and of the groups in a weights file: `lstm`.
+    fn stem(&self) -> String {
+        snake_case(self.class())
+    }
+
     /// Settings under Keras's keys, but for name, trainable and dtype.
     fn config(&self) -> Value;
 
@@ -156,7 +161,7 @@ impl LayerRef {
 
     /// The name given, or the class's.
     pub fn shown_name(&self) -> String {
-        self.0.name.clone().unwrap_or_else(|| snake_case(self.class()))
+        self.0.name.clone().unwrap_or_else(|| self.rule().stem())
     }
 
     /// Whether its weights may be trained.

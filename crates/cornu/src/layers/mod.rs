@@ -100,6 +100,10 @@ layers! {
     softmax: "Softmax" => Softmax;
     batch_normalization: "BatchNormalization" => BatchNormalization;
     layer_normalization: "LayerNormalization" => LayerNormalization, "RMSNormalization" => RmsNormalization, "UnitNormalization" => UnitNormalization;
+    einsum_dense: "EinsumDense" => EinsumDense;
+    attention: "Attention" => Attention, "AdditiveAttention" => AdditiveAttention;
+    multi_head_attention: "MultiHeadAttention" => MultiHeadAttention;
+    grouped_query_attention: "GroupQueryAttention" => GroupQueryAttention;
     group_normalization: "GroupNormalization" => GroupNormalization;
 }
 

@@ -2,7 +2,7 @@
 
 use super::reference::{Nest, TensorRef, arg_from_json, arg_to_json};
 use super::symbol::infer_with;
-use crate::config::{short, snake_case};
+use crate::config::short;
 use crate::layers::{Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::{DType, Dim, Spec};
@@ -80,6 +80,14 @@ impl Member {
         match &self.kind {
             MemberKind::Input(_) => "InputLayer",
             MemberKind::Layer(l) => l.class(),
+        }
+    }
+
+    /// The stem of its group in a weights file.
+    fn stem(&self) -> String {
+        match &self.kind {
+            MemberKind::Input(_) => "input_layer".into(),
+            MemberKind::Layer(l) => l.rule().stem(),
         }
     }
 
@@ -249,7 +257,7 @@ impl Functional {
         let layers = self.members.iter().enumerate().filter(|(_, m)| m.is_layer());
         layers
             .map(|(i, m)| {
-                let base = snake_case(m.class());
+                let base = m.stem();
                 let n = seen.entry(base.clone()).or_default();
                 *n += 1;
                 (i, if *n == 1 { base } else { format!("{base}_{}", *n - 1) })

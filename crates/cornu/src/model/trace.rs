@@ -6,7 +6,6 @@
 use super::functional::{Draft, Functional, InputLayer, MemberKind};
 use super::reference::{Nest, TensorRef};
 use super::symbol::{CallNode, Maker, Symbol};
-use crate::config::snake_case;
 use crate::layers::LayerRef;
 use crate::{Error, Result};
 use std::collections::{HashMap, HashSet};
@@ -140,7 +139,7 @@ fn names(makers: &[Key], calls: &[Vec<&Arc<CallNode>>]) -> Result<Vec<String>> {
         .iter()
         .map(|c| match &c[0].maker {
             Maker::Input(_) => "input_layer".to_string(),
-            Maker::Layer(l) => snake_case(l.class()),
+            Maker::Layer(l) => l.rule().stem(),
         })
         .collect();
     Ok(unique_names(&given, &bases, &order))
@@ -169,6 +168,6 @@ pub(super) fn unique_names(given: &[Option<String>], bases: &[String], order: &[
 /// Names for layers in a list.
 pub(super) fn names_in_order(layers: &[LayerRef]) -> Vec<String> {
     let given: Vec<Option<String>> = layers.iter().map(|l| l.given_name().map(str::to_string)).collect();
-    let bases: Vec<String> = layers.iter().map(|l| snake_case(l.class())).collect();
+    let bases: Vec<String> = layers.iter().map(|l| l.rule().stem()).collect();
     unique_names(&given, &bases, &(0..layers.len()).collect::<Vec<_>>())
 }
