@@ -204,6 +204,11 @@ impl RunFile {
             let class = config.remove("class").and_then(|v| v.as_str().map(str::to_string)).ok_or_else(|| Failure::failed("[[callbacks]]: `class` is missing"))?;
             fit = fit.boxed_callback(callbacks::by_class(&class, Value::Object(config))?);
         }
+        let targets = [&self.output.model, &self.output.history, &self.output.plot].map(|p| p.as_ref().map(|p| self.folder.join(p)));
+        for folder in targets.iter().flatten().filter_map(|p| p.parent()) {
+            std::fs::create_dir_all(folder).map_err(|e| Failure::failed(format!("{}: {e}", folder.display())))?;
+        }
+        let [to_model, to_history, to_plot] = targets;
         let history = model.fit(x, y, fit)?;
         if let Some((x, y)) = test {
             let logs = model.evaluate(x, y, &Evaluate { batch_size: f.batch_size.unwrap_or(32), sample_weight: None, pad: self.data.pad })?;
@@ -212,15 +217,15 @@ impl RunFile {
             }
         }
         let saved = |what: &str, p: &Path| println!("{what} saved to {}", p.display());
-        if let Some(p) = self.output.model.map(|p| self.folder.join(p)) {
+        if let Some(p) = to_model {
             model.save(&p)?;
             saved("model", &p);
         }
-        if let Some(p) = self.output.history.map(|p| self.folder.join(p)) {
+        if let Some(p) = to_history {
             files::write_json(&p, &history.to_json())?;
             saved("history", &p);
         }
-        if let Some(p) = self.output.plot.map(|p| self.folder.join(p)) {
+        if let Some(p) = to_plot {
             plot::curves(&p, &history)?;
             saved("curves", &p);
         }
