@@ -22,9 +22,9 @@ pub fn targets(paths: &[PathBuf]) -> Result<Vec<Data>, Failure> {
     Ok(all)
 }
 
-/// Writes an array by the ending of the path.
-pub fn write_array(path: &PathBuf, name: &str, array: cornu::data::Array) -> Result<(), Failure> {
-    Ok(write(path, &[(name.into(), Data::Dense(array))])?)
+/// Writes data by the ending of the path.
+pub fn write_data(path: &PathBuf, name: &str, data: Data) -> Result<(), Failure> {
+    Ok(write(path, &[(name.into(), data)])?)
 }
 
 /// Inputs and targets: of their own files, or labels that came with the inputs.

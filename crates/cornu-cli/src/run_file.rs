@@ -211,7 +211,7 @@ impl RunFile {
         let [to_model, to_history, to_plot] = targets;
         let history = model.fit(x, y, fit)?;
         if let Some((x, y)) = test {
-            let logs = model.evaluate(x, y, &Evaluate { batch_size: f.batch_size.unwrap_or(32), sample_weight: None, pad: self.data.pad })?;
+            let logs = model.evaluate(x, y, &Evaluate { batch_size: f.batch_size.unwrap_or(32), sample_weight: None, unequal: self.data.pad.map_or(Unequal::Known, Unequal::Pad) })?;
             for (k, v) in crate::commands::evaluate::text(&logs, false).lines().filter_map(|l| l.split_once(": ")) {
                 println!("test {k}: {v}");
             }

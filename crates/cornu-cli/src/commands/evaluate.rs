@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::files;
-use cornu::training::{Logs, value_json};
+use cornu::training::{Logs, Unequal, value_json};
 use cornu::{Evaluate, Model};
 use std::path::PathBuf;
 
@@ -41,7 +41,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     }
     let (x, y) = files::examples(&args.inputs, &args.targets)?;
     let sample_weight = if args.sample_weight.is_empty() { None } else { Some(files::targets(&args.sample_weight)?) };
-    let logs = model.evaluate(x, y, &Evaluate { batch_size: args.batch_size, sample_weight, pad: args.pad })?;
+    let logs = model.evaluate(x, y, &Evaluate { batch_size: args.batch_size, sample_weight, unequal: args.pad.map_or(Unequal::Known, Unequal::Pad) })?;
     print!("{}", text(&logs, args.json));
     Ok(())
 }

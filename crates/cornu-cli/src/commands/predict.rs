@@ -34,10 +34,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
         return Err(Failure::usage(format!("the model has {n} outputs ({}); give --output for each", model.output_names().join(", "))));
     }
     let x = files::inputs(&args.inputs)?;
-    let options = Predict { batch_size: args.batch_size.unwrap_or(Predict::default().batch_size) };
+    let options = Predict { batch_size: args.batch_size.unwrap_or(32), ..Predict::default() };
     let names = model.output_names();
-    for ((path, name), array) in args.outputs.iter().zip(names).zip(model.predict(x, &options)?) {
-        files::write_array(path, &name, array)?;
+    for ((path, name), data) in args.outputs.iter().zip(names).zip(model.predict(x, &options)?) {
+        files::write_data(path, &name, data)?;
     }
     Ok(())
 }

@@ -63,7 +63,16 @@ impl Layer for GlobalMaxPooling1d {
 
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
+        // Keras leaves a mask out of account; what is past the end of a sequence never counts.
+        let x = match mask_of(call).filter(|_| cx.ragged) {
+            Some(own) => own.expand_dims(if self.data_format == DataFormat::ChannelsLast { 2 } else { 1 }).select(x, f64::NEG_INFINITY),
+            None => x,
+        };
         Ok(vec![x.max(&[self.data_format.time_axis()], self.keepdims).into()])
+    }
+
+    fn takes_ragged(&self) -> bool {
+        true
     }
 }
 
@@ -84,5 +93,9 @@ impl Layer for GlobalAveragePooling1d {
         let counts = mask.cast(cornu_ir::DType::Bool).expand_dims(if self.data_format == DataFormat::ChannelsLast { 2 } else { 1 });
         let sum = counts.select(x, 0.0).sum(&time, self.keepdims);
         Ok(vec![(sum / counts.cast(x.dtype()).sum(&time, self.keepdims)).into()])
+    }
+
+    fn takes_ragged(&self) -> bool {
+        true
     }
 }

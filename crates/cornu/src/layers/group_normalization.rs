@@ -124,4 +124,9 @@ impl Layer for GroupNormalization {
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
     }
+
+    fn takes_ragged(&self) -> bool {
+        // Its statistics run over all timesteps of a sample.
+        false
+    }
 }

@@ -48,6 +48,12 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
         MaskRule::Drop
     }
 
+    /// Whether sequences of unequal length may meet in one batch here: no timestep past a sequence's end may enter its result.
+    /// A layer that hands the mask on works timestep by timestep unless it says otherwise.
+    fn takes_ragged(&self) -> bool {
+        self.mask_rule() != MaskRule::Drop
+    }
+
     /// The penalty on what the layer gives out.
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         None
@@ -204,6 +210,11 @@ impl LayerRef {
     pub fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let cx = cx.with_policy(&self.0.dtype);
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
+        if cx.ragged && !self.rule().takes_ragged() && call.inputs().iter().any(|f| f.mask.is_some()) {
+            let rule = "sequences of unequal length cannot meet in one batch here, for the layer reads across timesteps and knows no mask; \
+                        take batches of equal length (batches = \"equal-length\") or batch size 1";
+            return Err(here(Error::shapes(rule, &call.inputs().iter().map(|f| f.spec()).collect::<Vec<_>>())));
+        }
         let mut outs = self.rule().lower(&cx, w, call).map_err(here)?;
         cx.builder.check().map_err(|e| here(e.into()))?;
         match self.rule().mask_rule() {

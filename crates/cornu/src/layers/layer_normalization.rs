@@ -189,6 +189,11 @@ impl Layer for LayerNormalization {
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
     }
+
+    fn takes_ragged(&self) -> bool {
+        // Axes that leave the time axis of (batch, timesteps, features) alone.
+        self.axis.list().iter().all(|a| *a == -1 || *a >= 2)
+    }
 }
 
 impl Layer for RmsNormalization {
@@ -206,6 +211,11 @@ impl Layer for RmsNormalization {
         // The scale stretches from the last axis, as in Keras, whatever the axes are.
         Ok(vec![(x * (x.square().mean(&axes, true) + self.epsilon).rsqrt() * w.var("scale")).into()])
     }
+
+    fn takes_ragged(&self) -> bool {
+        // Axes that leave the time axis of (batch, timesteps, features) alone.
+        self.axis.list().iter().all(|a| *a == -1 || *a >= 2)
+    }
 }
 
 impl Layer for UnitNormalization {
@@ -222,5 +232,10 @@ impl Layer for UnitNormalization {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
+    }
+
+    fn takes_ragged(&self) -> bool {
+        // Axes that leave the time axis of (batch, timesteps, features) alone.
+        self.axis.list().iter().all(|a| *a == -1 || *a >= 2)
     }
 }

@@ -74,6 +74,8 @@ pub struct Cx<'g> {
     pub training: bool,
     /// Samples of the whole batch, of which this graph may hold a shard.
     pub batch: Dim,
+    /// Whether the batch holds sequences of unequal length, whose ends the entries' masks tell.
+    pub ragged: bool,
     float: DType,
     /// How many rows of the values that layers see belong to one sample: the timesteps that a wrapper put in the batch.
     rows_per_sample: Dim,
@@ -83,12 +85,17 @@ pub struct Cx<'g> {
 impl<'g> Cx<'g> {
     /// A new lowering into a graph.
     pub fn new(builder: &'g Builder, training: bool, batch: Dim) -> Self {
-        Self { builder, training, batch, float: DType::F32, rows_per_sample: Some(1), gathered: Rc::default() }
+        Self { builder, training, batch, ragged: false, float: DType::F32, rows_per_sample: Some(1), gathered: Rc::default() }
     }
 
     /// The same place for a layer with this policy.
     pub fn with_policy(&self, policy: &DTypePolicy) -> Self {
         Self { float: policy.float(), ..self.clone() }
+    }
+
+    /// The same place for a batch of sequences of equal or unequal length.
+    pub fn with_ragged(&self, ragged: bool) -> Self {
+        Self { ragged, ..self.clone() }
     }
 
     /// The same place in inference mode.

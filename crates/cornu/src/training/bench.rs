@@ -1,5 +1,6 @@
 //! How long a model's training step and prediction take, on random data.
 
+use super::feed::{Steps, Unequal};
 use super::runtime::Mode;
 use super::step::Examples;
 use crate::data::{Array, Data, Ragged};
@@ -73,7 +74,7 @@ impl Bench {
         let fed = model.feed_inputs(&x)?;
         let n = self.batch_size * self.n_batches();
         let rows: Vec<u32> = (0..n as u32).collect();
-        let pad = Some(0.0);
+        let unequal = Unequal::Pad(0.0);
         let mut train_ms = None;
         let mut plan_us = 0.0;
         let mut profile = vec![];
@@ -82,13 +83,14 @@ impl Bench {
             let examples = Examples::new(model, &x[..], &y[..], None)?;
             let compiled = model.resolve_for(&examples)?;
             let mut buffers = examples.buffers();
+            let layout = examples.layout();
             let mut times = Vec::new();
             // A round to warm up and plan, then the rounds timed.
             for round in 0..1 + self.steps.div_ceil(self.n_batches()) {
                 for chunk in rows.chunks(self.batch_size) {
                     let t = Instant::now();
-                    examples.gather(chunk, &mut buffers, pad)?;
-                    model.run_batch(Mode::Train, &compiled, &examples.weighted(), &buffers)?;
+                    examples.gather(chunk, &mut buffers, unequal)?;
+                    model.run_batch(Mode::Train, &compiled, &layout, &buffers)?;
                     if round > 0 {
                         times.push(t.elapsed().as_secs_f64() * 1e3);
                     }
@@ -97,7 +99,7 @@ impl Bench {
             train_ms = Some(median(times));
             plan_us = model.runtime.last_plan_s * 1e6;
             if self.profile {
-                profile = model.profile_batch(&compiled, &examples.weighted(), &buffers)?;
+                profile = model.profile_batch(&compiled, &layout, &buffers)?;
             }
         }
         let mut batches: Vec<Tensor> = fed.iter().map(super::feed::Fed::empty_batch).collect();
@@ -105,10 +107,11 @@ impl Bench {
         for round in 0..1 + self.steps.div_ceil(self.n_batches()) {
             for chunk in rows.chunks(self.batch_size) {
                 let t = Instant::now();
+                let steps = Steps::of(&fed, chunk, unequal)?;
                 for (f, b) in fed.iter().zip(&mut batches) {
-                    f.gather(chunk, b, pad)?;
+                    f.gather(chunk, b, steps.timesteps, 0.0);
                 }
-                model.predict_batch(&batches)?;
+                model.predict_batch(&batches, false)?;
                 if round > 0 {
                     times.push(t.elapsed().as_secs_f64() * 1e3);
                 }

@@ -1,6 +1,6 @@
 //! Evaluation.
 
-use super::feed::IntoData;
+use super::feed::{IntoData, Unequal};
 use super::history::{Logs, Running};
 use super::runtime::Mode;
 use super::step::Examples;
@@ -15,13 +15,13 @@ pub struct Evaluate {
     pub batch_size: usize,
     /// Weights of the samples: one set, or one for each output.
     pub sample_weight: Option<Vec<Data>>,
-    /// What fills sequences of unequal length up to the longest of their batch; none makes them an error.
-    pub pad: Option<f64>,
+    /// What becomes of sequences of unequal length in one batch.
+    pub unequal: Unequal,
 }
 
 impl Default for Evaluate {
     fn default() -> Self {
-        Self { batch_size: 32, sample_weight: None, pad: None }
+        Self { batch_size: 32, sample_weight: None, unequal: Unequal::Known }
     }
 }
 
@@ -30,7 +30,7 @@ impl Model {
     pub fn evaluate(&mut self, x: impl IntoData, y: impl IntoData, options: &Evaluate) -> Result<Logs> {
         let examples = Examples::new(self, x, y, options.sample_weight.clone())?;
         let compiled = self.resolve_for(&examples)?;
-        self.evaluate_examples(&examples, &compiled, options.batch_size, options.pad)
+        self.evaluate_examples(&examples, &compiled, options.batch_size, options.unequal)
     }
 
     /// Losses and metrics resolved for the targets of examples.
@@ -38,14 +38,15 @@ impl Model {
         compile::Compiled::resolve(self.need_compiled()?.settings(), &self.outputs(), &examples.target_specs(1))
     }
 
-    pub(crate) fn evaluate_examples(&mut self, examples: &Examples, compiled: &compile::Compiled, batch_size: usize, pad: Option<f64>) -> Result<Logs> {
+    pub(crate) fn evaluate_examples(&mut self, examples: &Examples, compiled: &compile::Compiled, batch_size: usize, unequal: Unequal) -> Result<Logs> {
         let batch_size = self.batch_size_for(batch_size)?;
         let rows: Vec<u32> = (0..examples.n_samples() as u32).collect();
         let mut buffers = examples.buffers();
+        let layout = examples.layout();
         let mut running = Running::default();
         for chunk in rows.chunks(batch_size) {
-            examples.gather(chunk, &mut buffers, pad)?;
-            let r = self.run_batch(Mode::Evaluate, compiled, &examples.weighted(), &buffers)?;
+            examples.gather(chunk, &mut buffers, unequal)?;
+            let r = self.run_batch(Mode::Evaluate, compiled, &layout, &buffers)?;
             running.add(&r, chunk.len());
         }
         Ok(running.logs(compiled))

@@ -51,6 +51,66 @@ where
     }
 }
 
+/// What becomes of sequences of unequal length in one batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Unequal {
+    /// The model knows the lengths: layers, losses and metrics leave out what is past the end of a sequence, and recurrent layers do
+    /// not compute it. A layer that cannot is an error.
+    #[default]
+    Known,
+    /// They are filled up with a value, which a Masking layer (or an Embedding with `mask_zero`) then leaves out, as in Keras.
+    Pad(f64),
+    /// An error that names the ways out.
+    Refuse,
+}
+
+impl Unequal {
+    /// What stands past the end of a sequence.
+    pub(crate) fn filler(self) -> f64 {
+        if let Unequal::Pad(v) = self { v } else { 0.0 }
+    }
+}
+
+/// The time axis of a batch.
+#[derive(Default)]
+pub(crate) struct Steps {
+    /// Timesteps of its longest sequence, or a little more.
+    pub(crate) timesteps: usize,
+    /// bool (B, T): which are a sequence's own, when lengths differ and the model is to know them.
+    pub(crate) mask: Option<Tensor>,
+}
+
+/// Timesteps of batches of unequal lengths are a multiple of this: fewer shapes to plan, and what is past an end costs nothing.
+const TIMESTEP_GRAIN: usize = 8;
+
+impl Steps {
+    /// The time axis of a batch of these samples.
+    pub(crate) fn of(inputs: &[Fed], rows: &[u32], unequal: Unequal) -> Result<Self> {
+        let mut first: Option<Vec<usize>> = None;
+        for f in inputs {
+            let Some(lengths) = f.lengths_of(rows) else { continue };
+            if first.as_ref().is_some_and(|l| *l != lengths) {
+                return Err(Error::Data("several inputs of sequences must agree in the timesteps of each sample".into()));
+            }
+            first = Some(lengths);
+        }
+        let Some(lengths) = first else { return Ok(Self::default()) };
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        if lengths.iter().all(|l| *l == longest) && longest > 0 {
+            return Ok(Self { timesteps: longest, mask: None });
+        }
+        match unequal {
+            Unequal::Refuse => Err(super::predict::ragged_error(&lengths)),
+            Unequal::Pad(_) => Ok(Self { timesteps: longest, mask: None }),
+            Unequal::Known => {
+                let timesteps = longest.max(1).next_multiple_of(TIMESTEP_GRAIN);
+                let own = lengths.iter().flat_map(|l| (0..timesteps).map(move |t| (t < *l) as u8)).collect();
+                Ok(Self { timesteps, mask: Some(Tensor::new(&[rows.len(), timesteps], own)) })
+            }
+        }
+    }
+}
+
 /// A data set cast to the type in which a graph takes it.
 pub(crate) struct Fed {
     /// Dense: (samples, …). Ragged: (timesteps of all samples, …).
@@ -104,9 +164,13 @@ impl Fed {
         self.offsets.as_ref().map(|o| o.windows(2).map(|w| w[1] - w[0]).collect())
     }
 
-    /// Copies samples into a batch buffer, which keeps its memory from batch to batch. Sequences of unequal length are filled up
-    /// with `pad`, where it is given.
-    pub(crate) fn gather(&self, rows: &[u32], batch: &mut Tensor, pad: Option<f64>) -> Result<()> {
+    fn lengths_of(&self, rows: &[u32]) -> Option<Vec<usize>> {
+        let o = self.offsets.as_ref()?;
+        Some(rows.iter().map(|&r| o[r as usize + 1] - o[r as usize]).collect())
+    }
+
+    /// Copies samples into a batch buffer, which keeps its memory from batch to batch. Sequences are filled up to `timesteps`.
+    pub(crate) fn gather(&self, rows: &[u32], batch: &mut Tensor, timesteps: usize, filler: f64) {
         let n = self.row_len;
         batch.dims.clear();
         batch.dims.push(rows.len());
@@ -114,30 +178,24 @@ impl Fed {
             None => (r as usize, 1),
             Some(o) => (o[r as usize], o[r as usize + 1] - o[r as usize]),
         };
-        let mut longest = 1;
+        let width = if self.offsets.is_some() { timesteps } else { 1 };
         if self.offsets.is_some() {
-            let lengths = rows.iter().map(|&r| span(r).1);
-            longest = lengths.clone().max().unwrap_or(0);
-            if pad.is_none() && lengths.clone().any(|l| l != longest) {
-                return Err(super::predict::ragged_error(&lengths.collect::<Vec<_>>()));
-            }
-            batch.dims.push(longest);
+            batch.dims.push(timesteps);
         }
         batch.dims.extend(&self.tensor.dims[1..]);
         cornu_ir::with_type!(self.tensor.dtype(), T => {
             let src = self.tensor.view();
             let src = src.get::<T>();
-            let filler = Tensor::scalar_of(self.tensor.dtype(), pad.unwrap_or(0.0));
+            let filler = Tensor::scalar_of(self.tensor.dtype(), filler);
             let filler = filler.view().get::<T>()[0];
             let dst = buffer::<T>(&mut batch.data);
             dst.clear();
             for &r in rows {
                 let (first, len) = span(r);
                 dst.extend_from_slice(&src[first * n..(first + len) * n]);
-                dst.resize(dst.len() + (longest - len) * n, filler);
+                dst.resize(dst.len() + (width - len) * n, filler);
             }
         });
-        Ok(())
     }
 
     /// A batch buffer of its type.

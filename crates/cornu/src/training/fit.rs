@@ -1,22 +1,13 @@
 //! Training over epochs.
 
 use super::callbacks::{Callback, Run};
-use super::feed::IntoData;
+use super::feed::{IntoData, Unequal};
 use super::history::{History, Logs, Running};
 use super::progress::Progress;
 use super::runtime::Mode;
 use super::step::Examples;
 use crate::data::{BatchMaker, ClassWeights, Data, LabelForm, class_weights_to_sample_weights, split_last};
 use crate::{Error, Model, Result};
-
-/// What becomes of sequences of unequal length in one batch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Unequal {
-    /// An error that names the ways out.
-    Refuse,
-    /// They are filled up with a value, which a Masking layer (or an Embedding with `mask_zero`) then leaves out.
-    Pad(f64),
-}
 
 /// How `fit` runs, in Keras's words and with Keras's defaults.
 pub struct Fit {
@@ -51,7 +42,7 @@ impl Default for Fit {
             validation_freq: 1,
             sample_weight: None,
             class_weight: None,
-            unequal: Unequal::Refuse,
+            unequal: Unequal::Known,
             callbacks: vec![],
         }
     }
@@ -206,17 +197,14 @@ impl Model {
         let compiled = self.resolve_for(examples)?;
         let batch_size = self.batch_size_for(options.batch_size)?;
         let lengths = examples.lengths();
-        let pad = match options.unequal {
-            Unequal::Refuse => None,
-            Unequal::Pad(v) => Some(v),
-        };
+        let unequal = options.unequal;
         let mut callbacks = std::mem::take(&mut options.callbacks);
         let mut progress = Progress::new(options.verbose, options.epochs);
         let mut history = History::default();
         let mut stop = false;
         let mut logs = Logs::new();
         let mut buffers = examples.buffers();
-        let weighted = examples.weighted();
+        let layout = examples.layout();
         macro_rules! tell {
             ($hook:ident $(, $arg:expr)*) => {
                 for c in &mut callbacks {
@@ -233,8 +221,8 @@ impl Model {
             let reads = progress.shows_steps() || callbacks.iter().any(|c| c.reads_batches());
             for (step, rows) in plan.iter().enumerate() {
                 tell!(on_train_batch_begin, step);
-                examples.gather(rows, &mut buffers, pad)?;
-                let r = self.run_batch(Mode::Train, &compiled, &weighted, &buffers)?;
+                examples.gather(rows, &mut buffers, unequal)?;
+                let r = self.run_batch(Mode::Train, &compiled, &layout, &buffers)?;
                 running.add(&r, rows.len());
                 if reads {
                     let so_far = running.logs(&compiled);
@@ -252,7 +240,7 @@ impl Model {
             if let Some(v) = validation.filter(|_| (epoch + 1) % options.validation_freq == 0) {
                 tell!(on_test_begin);
                 let resolved = self.resolve_for(v)?;
-                let val = self.evaluate_examples(v, &resolved, options.validation_batch_size.unwrap_or(options.batch_size), pad)?;
+                let val = self.evaluate_examples(v, &resolved, options.validation_batch_size.unwrap_or(options.batch_size), unequal)?;
                 tell!(on_test_end, &val);
                 logs.extend(val.into_iter().map(|(k, v)| (format!("val_{k}"), v)));
             }

@@ -14,8 +14,8 @@ pub mod bench;
 
 pub use compiled::{Compile, Compiled};
 pub use evaluate::Evaluate;
-pub use feed::IntoData;
-pub use fit::{Fit, Unequal};
+pub use feed::{IntoData, Unequal};
+pub use fit::Fit;
 pub use history::{History, Logs, value_json};
 pub use predict::Predict;
 pub use runtime::Runtime;

@@ -1,6 +1,6 @@
 //! Prediction.
 
-use super::feed::{Fed, IntoData, views};
+use super::feed::{Fed, IntoData, Steps, Unequal, views};
 use super::runtime::{Mode, Out, Seams, prepare, random_key, shard_program};
 use crate::data::{Array, Data};
 use crate::{Error, Model, Result};
@@ -14,46 +14,57 @@ use std::time::Instant;
 pub struct Predict {
     /// Samples of a batch.
     pub batch_size: usize,
+    /// What becomes of sequences of unequal length in one batch.
+    pub unequal: Unequal,
 }
 
 impl Default for Predict {
     fn default() -> Self {
-        Self { batch_size: 32 }
+        Self { batch_size: 32, unequal: Unequal::Known }
     }
 }
 
 impl Model {
-    /// The outputs for data, in the order of `model.outputs`; results do not depend on the batch size.
-    pub fn predict(&mut self, x: impl IntoData, options: &Predict) -> Result<Vec<Array>> {
+    /// The outputs for data, in the order of `model.outputs`; results do not depend on the batch size. Outputs by timestep of sequences
+    /// of unequal length are such sequences again.
+    pub fn predict(&mut self, x: impl IntoData, options: &Predict) -> Result<Vec<Data>> {
         let fed = self.feed_inputs(&x.into_data())?;
         let n = fed.first().map_or(0, Fed::n_samples);
         let batch_size = self.batch_size_for(options.batch_size)?;
-        let mut outputs: Vec<Option<Array>> = vec![None; self.output_specs().len()];
-        let mut parts: Vec<Vec<Array>> = vec![vec![]; outputs.len()];
+        let mut parts: Vec<Vec<Data>> = vec![vec![]; self.output_specs().len()];
         let mut batches: Vec<Tensor> = fed.iter().map(Fed::empty_batch).collect();
         let rows: Vec<u32> = (0..n as u32).collect();
+        let lengths = fed.iter().find_map(Fed::lengths);
         for chunk in rows.chunks(batch_size) {
+            let steps = Steps::of(&fed, chunk, options.unequal)?;
+            batches.truncate(fed.len());
             for (f, b) in fed.iter().zip(&mut batches) {
-                f.gather(chunk, b, None)?;
+                f.gather(chunk, b, steps.timesteps, options.unequal.filler());
             }
-            for (part, t) in parts.iter_mut().zip(self.predict_batch(&batches)?) {
-                part.push(to_array(t)?);
+            let ragged = steps.mask.is_some();
+            batches.extend(steps.mask);
+            for (part, t) in parts.iter_mut().zip(self.predict_batch(&batches, ragged)?) {
+                part.push(Data::Dense(to_array(t)?));
             }
         }
-        for (o, part) in outputs.iter_mut().zip(parts) {
-            *o = Some(Array::concat(&part)?);
-        }
-        Ok(outputs.into_iter().flatten().collect())
+        let sequences = self.sequence_outputs();
+        parts.into_iter().zip(sequences).map(|(part, by_step)| joined(part, lengths.as_deref().filter(|_| by_step))).collect()
     }
 
-    /// The outputs of one batch of tensors of the entries' types.
-    pub(crate) fn predict_batch(&mut self, batches: &[Tensor]) -> Result<Vec<Tensor>> {
+    /// Which outputs have the time axis of the sequences that came in.
+    fn sequence_outputs(&self) -> Vec<bool> {
+        let open = self.inputs().iter().any(|(_, i)| i.batch_shape.get(1) == Some(&None));
+        self.output_specs().iter().map(|s| open && s.rank() >= 3 && s.dims[1].is_none()).collect()
+    }
+
+    /// The outputs of one batch of tensors of the entries' types; with `ragged` the mask stands last.
+    pub(crate) fn predict_batch(&mut self, batches: &[Tensor], ragged: bool) -> Result<Vec<Tensor>> {
         let specs: Vec<Spec> = batches.iter().map(Tensor::spec).collect();
         let key = random_key(self.runtime.seed, self.runtime.n_steps);
         let (layer, tree, slots, store) = (&self.layer, &self.tree, &self.slots, &mut self.store);
         let (prepared, threads) = self.runtime.prepared(Mode::Predict, &specs, |runtime| {
             let started = Instant::now();
-            let seams = Seams { layer, tree, slots, specs: &specs, n_entries: specs.len(), training: false, whole: false };
+            let seams = Seams { layer, tree, slots, specs: &specs, n_entries: specs.len() - ragged as usize, training: false, whole: false, ragged };
             let mut results = Vec::new();
             let program = shard_program(runtime, store, &seams, &mut |_, body, _| {
                 let outs = body.lowered.outputs.iter().enumerate();
@@ -93,12 +104,27 @@ impl Model {
     }
 }
 
+/// The outputs of all batches together; with lengths, the timesteps past the end of each sequence left out.
+fn joined(parts: Vec<Data>, lengths: Option<&[usize]>) -> Result<Data> {
+    let Some(lengths) = lengths else { return Ok(Data::concat(&parts)?) };
+    let mut series = Vec::with_capacity(lengths.len());
+    let mut next = lengths.iter();
+    for part in &parts {
+        for row in 0..part.n_samples() {
+            let sample = part.values().slice(row..row + 1)?;
+            let shape = sample.shape()[1..].to_vec();
+            series.push(sample.reshape(&shape)?.slice(0..*next.next().unwrap_or(&0))?);
+        }
+    }
+    Ok(Data::Ragged(crate::data::Ragged::from_list(series)?))
+}
+
 /// Why sequences of unequal length make no rectangle, and the ways out.
 pub(crate) fn ragged_error(lengths: &[usize]) -> Error {
     let (low, high) = (lengths.iter().min().copied().unwrap_or(0), lengths.iter().max().copied().unwrap_or(0));
     Error::Data(format!(
         "a batch is a rectangle (batch, timesteps, features): all its sequences must have the same number of timesteps. Received: sequences of {low} to {high} timesteps. \
-         Three ways out: batch size 1; batches of equal length (batches = \"equal-length\" or \"bucket\"); padding with a mask (a Masking layer, or Embedding with mask_zero)"
+         Three ways out: batch size 1; batches of equal length (batches = \"equal-length\" or \"bucket\"); sequences as they are (Unequal::Known), whose lengths the model knows as by a mask"
     ))
 }
 

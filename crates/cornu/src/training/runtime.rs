@@ -120,6 +120,8 @@ pub(crate) struct Seams<'a> {
     /// How many of them are entries.
     pub(crate) n_entries: usize,
     pub(crate) training: bool,
+    /// Whether the last spec is the mask of sequences of unequal length.
+    pub(crate) ragged: bool,
     /// The batch must stay in one graph.
     pub(crate) whole: bool,
 }
@@ -152,11 +154,14 @@ pub(crate) fn shard_program(
                 s
             })
             .collect();
-        let lowered = lower_model(&cx, seams.layer, seams.tree, &specs[..seams.n_entries])?;
-        let further: Vec<Var<'_>> = specs[seams.n_entries..].iter().enumerate().map(|(i, s)| b.input(format!("y{i}"), s.clone())).collect();
+        let n_data = specs.len() - seams.ragged as usize;
+        let timesteps = if seams.ragged { specs[n_data].dims[1] } else { None };
+        let lowered = lower_model(&cx, seams.layer, seams.tree, &specs[..seams.n_entries], timesteps)?;
+        let further: Vec<Var<'_>> = specs[seams.n_entries..n_data].iter().enumerate().map(|(i, s)| b.input(format!("y{i}"), s.clone())).collect();
         let gathered = cx.take_gathered();
         let mut feeds: HashMap<ValueId, Feed> = HashMap::new();
         lowered.inputs.iter().chain(&further).enumerate().for_each(|(i, v)| drop(feeds.insert(v.id(), Feed::Rows(i))));
+        lowered.mask.iter().for_each(|m| drop(feeds.insert(m.id(), Feed::Rows(n_data))));
         lowered.weights.iter().zip(seams.slots).for_each(|(v, s)| drop(feeds.insert(v.id(), Feed::State(*s))));
         if let Some((key, row)) = gathered.random {
             feeds.insert(key.id(), Feed::Whole(seams.specs.len()));

@@ -1,6 +1,6 @@
 //! One batch through loss, metrics, gradients and update, as a program.
 
-use super::feed::{Fed, IntoData, views};
+use super::feed::{Fed, IntoData, Steps, Unequal, views};
 use super::runtime::{Mode, Out, Prepared, Seams, prepare, random_key, scalar_spec, shard_program};
 use crate::compile;
 use crate::data::Data;
@@ -84,14 +84,18 @@ impl Examples {
         self.all().map(Fed::empty_batch).collect()
     }
 
-    /// Copies samples into the buffers.
-    pub(crate) fn gather(&self, rows: &[u32], buffers: &mut [Tensor], pad: Option<f64>) -> Result<()> {
+    /// Copies samples into the buffers; a mask stands last when their lengths differ and the model is to know them.
+    pub(crate) fn gather(&self, rows: &[u32], buffers: &mut Vec<Tensor>, unequal: Unequal) -> Result<()> {
         let n_inputs = self.inputs.len();
-        for (i, (f, b)) in self.all().zip(buffers).enumerate() {
-            // Targets and weights by timestep are filled up too, under the mask.
-            let pad = if i < n_inputs { pad } else { pad.map(|_| 0.0) };
-            f.gather(rows, b, pad)?;
+        let n_data = self.all().count();
+        let steps = Steps::of(&self.inputs, rows, unequal)?;
+        buffers.truncate(n_data);
+        for (i, (f, b)) in self.all().zip(&mut *buffers).enumerate() {
+            // Targets and weights by timestep are filled up too: the mask leaves them out.
+            let filler = if i < n_inputs { unequal.filler() } else { 0.0 };
+            f.gather(rows, b, steps.timesteps, filler);
         }
+        buffers.extend(steps.mask);
         Ok(())
     }
 
@@ -100,10 +104,17 @@ impl Examples {
         self.targets.iter().map(|t| t.spec(batch)).collect()
     }
 
-    /// Which outputs have weights.
-    pub(crate) fn weighted(&self) -> Vec<bool> {
-        self.weights.iter().map(Option::is_some).collect()
+    /// How the arrays of a batch stand.
+    pub(crate) fn layout(&self) -> Layout {
+        Layout { n_targets: self.targets.len(), weighted: self.weights.iter().map(Option::is_some).collect() }
     }
+}
+
+/// How the arrays of a batch stand: inputs, targets, the weights there are, and last the mask if lengths differ.
+pub(crate) struct Layout {
+    n_targets: usize,
+    /// Which outputs have weights.
+    weighted: Vec<bool>,
 }
 
 /// What a batch gave: its loss, the losses of the outputs, partials of the metrics.
@@ -116,9 +127,9 @@ pub(crate) struct BatchResult {
 
 impl Model {
     /// Runs one batch: evaluation, or a training step.
-    pub(crate) fn run_batch(&mut self, mode: Mode, compiled: &compile::Compiled, weighted: &[bool], batch: &[Tensor]) -> Result<BatchResult> {
+    pub(crate) fn run_batch(&mut self, mode: Mode, compiled: &compile::Compiled, layout: &Layout, batch: &[Tensor]) -> Result<BatchResult> {
         let mut result = BatchResult::default();
-        self.with_program(mode, compiled, weighted, batch, |prepared, threads, store, inputs| {
+        self.with_program(mode, compiled, layout, batch, |prepared, threads, store, inputs| {
             let mut results: Vec<_> = prepared.results.iter_mut().map(Tensor::view_mut).collect();
             prepared.program.run(threads, store, inputs, &mut results);
             let values: Vec<Vec<f64>> = prepared.results.iter().map(Tensor::to_f64).collect();
@@ -134,9 +145,9 @@ impl Model {
     }
 
     /// Where the time of a training step goes: operation, calls, milliseconds, largest first.
-    pub(crate) fn profile_batch(&mut self, compiled: &compile::Compiled, weighted: &[bool], batch: &[Tensor]) -> Result<Vec<(String, usize, f64)>> {
+    pub(crate) fn profile_batch(&mut self, compiled: &compile::Compiled, layout: &Layout, batch: &[Tensor]) -> Result<Vec<(String, usize, f64)>> {
         let mut rows = vec![];
-        self.with_program(Mode::Train, compiled, weighted, batch, |prepared, _, store, inputs| {
+        self.with_program(Mode::Train, compiled, layout, batch, |prepared, _, store, inputs| {
             let mut results: Vec<_> = prepared.results.iter_mut().map(Tensor::view_mut).collect();
             rows = prepared.program.profile(store, inputs, &mut results).into_iter().map(|(name, n, s)| (name.to_string(), n, s * 1e3)).collect();
         })?;
@@ -148,7 +159,7 @@ impl Model {
         &mut self,
         mode: Mode,
         compiled: &compile::Compiled,
-        weighted: &[bool],
+        layout: &Layout,
         batch: &[Tensor],
         run: impl FnOnce(&mut Prepared, &cornu_cpu::Threads, &mut cornu_cpu::Store, &[cornu_ir::View<'_>]),
     ) -> Result<()> {
@@ -161,20 +172,21 @@ impl Model {
         let vars = self.trainable_vars();
         let trainable: Vec<usize> = self.trainable().collect();
         let n_entries = self.inputs().len();
+        let n_data = n_entries + layout.n_targets + layout.weighted.iter().filter(|w| **w).count();
         self.need_compiled()?;
         let settled = self.compiled.as_ref().expect("checked above");
         let (layer, tree, slots, store, variables) = (&self.layer, &self.tree, &self.slots, &mut self.store, &self.variables);
         let (prepared, threads) = self.runtime.prepared(mode, &specs, |runtime| {
             let started = Instant::now();
             let whole = compiled.couples_rows(&outputs);
-            let seams = Seams { layer, tree, slots, specs: &specs, n_entries, training: mode == Mode::Train, whole };
-            let n_targets = specs.len() - n_entries - weighted.iter().filter(|w| **w).count();
+            let ragged = specs.len() > n_data;
+            let seams = Seams { layer, tree, slots, specs: &specs, n_entries, training: mode == Mode::Train, whole, ragged };
             let mut sums: Vec<Spec> = Vec::new();
             let mut partial_counts = Vec::new();
             let mut program = shard_program(runtime, store, &seams, &mut |cx, body, further| {
-                let (targets, weights) = further.split_at(n_targets);
+                let (targets, weights) = further.split_at(layout.n_targets);
                 let mut given = weights.iter().copied();
-                let weights: Vec<Option<Var<'_>>> = weighted.iter().map(|w| if *w { given.next() } else { None }).collect();
+                let weights: Vec<Option<Var<'_>>> = layout.weighted.iter().map(|w| if *w { given.next() } else { None }).collect();
                 let outs = &body.lowered.outputs;
                 let parts = compiled.loss_parts(cx, &outputs.names, outs, targets, &weights)?;
                 let partials = compiled.metric_partials(cx, &outputs.names, outs, targets, &weights, mode == Mode::Evaluate)?;
