@@ -37,7 +37,7 @@ fn models() -> Vec<(&'static str, Model)> {
         build("lstm stack", &|x| Lstm::new(4).call(&Dense::new(6).activation("tanh").call(&Lstm::new(5).return_sequences(true).call(x)?)?)),
         build("backwards", &|x| Lstm::new(5).go_backwards(true).call(x)),
         build("gru", &|x| Gru::new(5).call(x)),
-        build("bidirectional", &|x| Bidirectional::new(LayerRef::new(Lstm::new(4).return_sequences(true))).call(x)),
+        build("bidirectional", &|x| Bidirectional::new(LayerRef::new(Lstm::new(4).return_sequences(true)))?.call(x)),
         build("mean", &|x| GlobalAveragePooling1d::default().call(&Lstm::new(5).return_sequences(true).call(x)?)),
         build("largest", &|x| GlobalMaxPooling1d::default().call(&Lstm::new(5).return_sequences(true).call(x)?)),
     ]

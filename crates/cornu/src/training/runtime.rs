@@ -160,9 +160,9 @@ pub(crate) fn shard_program(
         let further: Vec<Var<'_>> = specs[seams.n_entries..n_data].iter().enumerate().map(|(i, s)| b.input(format!("y{i}"), s.clone())).collect();
         let gathered = cx.take_gathered();
         let mut feeds: HashMap<ValueId, Feed> = HashMap::new();
-        lowered.inputs.iter().chain(&further).enumerate().for_each(|(i, v)| drop(feeds.insert(v.id(), Feed::Rows(i))));
-        lowered.mask.iter().for_each(|m| drop(feeds.insert(m.id(), Feed::Rows(n_data))));
-        lowered.weights.iter().zip(seams.slots).for_each(|(v, s)| drop(feeds.insert(v.id(), Feed::State(*s))));
+        feeds.extend(lowered.inputs.iter().chain(&further).enumerate().map(|(i, v)| (v.id(), Feed::Rows(i))));
+        feeds.extend(lowered.mask.iter().map(|m| (m.id(), Feed::Rows(n_data))));
+        feeds.extend(lowered.weights.iter().zip(seams.slots).map(|(v, s)| (v.id(), Feed::State(*s))));
         if let Some((key, row)) = gathered.random {
             feeds.insert(key.id(), Feed::Whole(seams.specs.len()));
             feeds.insert(row.id(), Feed::FirstRow);
