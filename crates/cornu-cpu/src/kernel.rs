@@ -113,11 +113,10 @@ impl Kernel {
             Op::CrossSum(_) => Kernel::Copy,
             Op::MatMul(op) if is_f32 => Kernel::MatMul(MatMulKernel::new(op, &ins[0], &ins[1])),
             Op::Reduce(op) if is_f32 => ReduceKernel::new(op, &ins[0]).map_or(Kernel::Eval, Kernel::Reduce),
-            Op::Lstm(op) if is_f32 => Kernel::Recurrent(recurrent::lstm_scratch(op, &ins)),
-            Op::LstmGrad(op) if is_f32 => Kernel::Recurrent(recurrent::lstm_grad_scratch(op, &ins)),
             Op::Transpose(_) | Op::Slice(_) | Op::Reverse(_) | Op::Broadcast(_) | Op::Windows(_) | Op::Pad(_) => {
                 Strided::new(&node.op, &ins[0], &shape(&node.outs[0])).map_or(Kernel::Eval, Kernel::Strided)
             }
+            op if is_f32 => recurrent::scratch_elements(op, &ins).map_or(Kernel::Eval, Kernel::Recurrent),
             _ => Kernel::Eval,
         }
     }

@@ -2,10 +2,15 @@
 
 use crate::kernel::{Call, Shape};
 use crate::kernels::activation::Activation as KernelActivation;
+use crate::kernels::gru::{GruBackward, GruForward, GruGradients, GruOutputs, gru_backward, gru_backward_scratch, gru_forward, gru_forward_scratch};
 use crate::kernels::lstm::{LstmBackward, LstmForward, LstmGradients, LstmOutputs, lstm_backward, lstm_backward_scratch, lstm_forward, lstm_forward_scratch};
 use crate::kernels::shape::CellShape;
+use crate::kernels::simple_rnn::{
+    SimpleRnnBackward, SimpleRnnForward, SimpleRnnGradients, SimpleRnnOutputs, simple_rnn_backward, simple_rnn_backward_scratch, simple_rnn_forward,
+    simple_rnn_forward_scratch,
+};
 use cornu_ir::Op;
-use cornu_ir::ops::{Activation, Lstm, LstmGrad};
+use cornu_ir::ops::{Activation, Gru, GruGrad, Lstm, LstmGrad, SimpleRnn, SimpleRnnGrad};
 
 /// The kernels' name for an activation.
 pub(crate) fn activation(a: Activation) -> KernelActivation {
@@ -70,8 +75,10 @@ fn clear_rest(rows: &mut Option<&mut [f32]>, sizes: &[i32], width: usize) {
     }
 }
 
-/// Places of the optional inputs of a cell.
+/// Where the inputs of a cell stand: x, W, R, b, the states, m, batch_sizes, then what a gradient reads more.
+#[derive(Clone, Copy)]
 struct At {
+    units: usize,
     bias: Option<usize>,
     h0: usize,
     mask: Option<usize>,
@@ -79,109 +86,219 @@ struct At {
 }
 
 impl At {
-    fn of(cell: &Lstm) -> At {
-        let h0 = 3 + cell.use_bias as usize;
-        At {
-            bias: cell.use_bias.then_some(3),
-            h0,
-            mask: cell.recurrent_mask.then_some(h0 + 2),
-            sizes: h0 + 2 + cell.recurrent_mask as usize,
+    fn new(units: usize, use_bias: bool, n_states: usize, recurrent_mask: bool) -> At {
+        let h0 = 3 + use_bias as usize;
+        let mask = h0 + n_states;
+        At { units, bias: use_bias.then_some(3), h0, mask: recurrent_mask.then_some(mask), sizes: mask + recurrent_mask as usize }
+    }
+
+    fn of(op: &Op) -> Option<At> {
+        let lstm = |c: &Lstm| At::new(c.units, c.use_bias, 2, c.recurrent_mask);
+        let gru = |c: &Gru| At::new(c.units, c.use_bias, 1, c.recurrent_mask);
+        let simple = |c: &SimpleRnn| At::new(c.units, c.use_bias, 1, c.recurrent_mask);
+        match op {
+            Op::Lstm(c) => Some(lstm(c)),
+            Op::LstmGrad(g) => Some(lstm(&g.cell)),
+            Op::Gru(c) => Some(gru(c)),
+            Op::GruGrad(g) => Some(gru(&g.cell)),
+            Op::SimpleRnn(c) => Some(simple(c)),
+            Op::SimpleRnnGrad(g) => Some(simple(&g.cell)),
+            _ => None,
         }
+    }
+
+    fn shape(&self, dim: impl Fn(usize, usize) -> usize) -> CellShape {
+        CellShape { features: dim(0, 1), units: self.units, batch: dim(self.h0, 0) }
     }
 }
 
-fn lstm_shape(cell: &Lstm, dims: impl Fn(usize, usize) -> usize) -> CellShape {
-    CellShape { features: dims(0, 1), units: cell.units, batch: dims(At::of(cell).h0, 0) }
+/// Elements of scratch of a recurrent operation on inputs of these shapes: the kernel's, and for a cell its last states, which
+/// nothing may read. `None` for other operations.
+pub(crate) fn scratch_elements(op: &Op, ins: &[Shape]) -> Option<usize> {
+    let shape = At::of(op)?.shape(|i, axis| ins[i].dims[axis]);
+    let states = shape.batch * shape.units;
+    Some(match op {
+        Op::Lstm(_) => lstm_forward_scratch(shape) + 2 * states,
+        Op::LstmGrad(_) => lstm_backward_scratch(shape),
+        Op::Gru(_) => gru_forward_scratch(shape) + states,
+        Op::GruGrad(_) => gru_backward_scratch(shape),
+        Op::SimpleRnn(_) => simple_rnn_forward_scratch(shape) + states,
+        _ => simple_rnn_backward_scratch(shape),
+    })
 }
 
 /// Runs a recurrent operation.
 ///
 /// # Safety
 /// The call is of such an operation of f32, its addresses hold values of their shapes, no output lies over an input, and it
-/// has the scratch that the functions below say.
+/// has [`scratch_elements`].
 pub(crate) unsafe fn run(call: &Call<'_>) {
+    let at = At::of(call.op).expect("chosen for recurrent operations");
+    let cell = Cell { s: Slices { call }, at, shape: at.shape(|i, axis| call.in_shape(i).dims[axis]) };
     // SAFETY: the caller's promise.
     unsafe {
         match call.op {
-            Op::Lstm(op) => lstm(call, op),
-            Op::LstmGrad(op) => lstm_grad(call, op),
+            Op::Lstm(op) => cell.lstm(op),
+            Op::LstmGrad(op) => cell.lstm_grad(op),
+            Op::Gru(op) => cell.gru(op),
+            Op::GruGrad(op) => cell.gru_grad(op),
+            Op::SimpleRnn(op) => cell.simple_rnn(op),
+            Op::SimpleRnnGrad(op) => cell.simple_rnn_grad(op),
             _ => unreachable!("chosen for recurrent operations"),
         }
     }
 }
 
-/// What the cell reads, in gradients too.
-fn lstm_inputs<'a>(s: &Slices<'a>, cell: &Lstm) -> LstmForward<'a> {
-    let at = At::of(cell);
-    LstmForward {
-        shape: lstm_shape(cell, |i, axis| s.call.in_shape(i).dims[axis]),
-        activation: activation(cell.activation),
-        recurrent_activation: activation(cell.recurrent_activation),
-        x: s.read(0),
-        kernel: s.read(1),
-        recurrent: s.read(2),
-        bias: at.bias.map(|i| s.read(i)),
-        h0: s.read(at.h0),
-        c0: s.read(at.h0 + 1),
-        recurrent_mask: at.mask.map(|i| s.read(i)),
-        batch_sizes: s.sizes(at.sizes),
+/// A recurrent operation being run.
+struct Cell<'a> {
+    s: Slices<'a>,
+    at: At,
+    shape: CellShape,
+}
+
+impl<'a> Cell<'a> {
+    fn n_states(&self) -> usize {
+        self.shape.batch * self.shape.units
     }
-}
 
-/// Elements of scratch of [`lstm`]: the kernel's, and the last states that nothing may read.
-pub(crate) fn lstm_scratch(cell: &Lstm, ins: &[Shape]) -> usize {
-    let shape = lstm_shape(cell, |i, axis| ins[i].dims[axis]);
-    lstm_forward_scratch(shape) + 2 * shape.batch * shape.units
-}
+    fn sizes(&self) -> &'a [i32] {
+        self.s.sizes(self.at.sizes)
+    }
 
-/// # Safety
-/// The call is of an [`Lstm`] of f32, its addresses hold values of their shapes, no output lies over an input, and it has
-/// [`lstm_scratch`] elements of scratch.
-unsafe fn lstm(call: &Call<'_>, cell: &Lstm) {
-    let s = Slices { call };
-    let args = lstm_inputs(&s, cell);
-    let (n, states) = (lstm_forward_scratch(args.shape), args.shape.batch * args.shape.units);
-    // SAFETY: three parts of the scratch, apart from each other.
-    let (work, h_unread, c_unread) = unsafe { (scratch(call, 0, n), scratch(call, n, states), scratch(call, n + states, states)) };
-    let mut out = LstmOutputs {
-        h: s.write(0),
-        c: s.write(1),
-        gates: s.write(2),
-        h_last: s.write(3).unwrap_or(h_unread),
-        c_last: s.write(4).unwrap_or(c_unread),
-    };
-    lstm_forward(&args, &mut out, work);
-    clear_rest(&mut out.h, args.batch_sizes, cell.units);
-}
+    /// The optional gradients that come behind `first`, as flagged.
+    fn flagged<const N: usize>(&self, first: usize, flags: [bool; N]) -> [Option<&'a [f32]>; N] {
+        let mut next = first;
+        flags.map(|flag| {
+            next += flag as usize;
+            flag.then(|| self.s.read(next - 1))
+        })
+    }
 
-/// Elements of scratch of [`lstm_grad`].
-pub(crate) fn lstm_grad_scratch(op: &LstmGrad, ins: &[Shape]) -> usize {
-    lstm_backward_scratch(lstm_shape(&op.cell, |i, axis| ins[i].dims[axis]))
-}
+    fn lstm_forward(&self, op: &Lstm) -> LstmForward<'a> {
+        LstmForward {
+            shape: self.shape,
+            activation: activation(op.activation),
+            recurrent_activation: activation(op.recurrent_activation),
+            x: self.s.read(0),
+            kernel: self.s.read(1),
+            recurrent: self.s.read(2),
+            bias: self.at.bias.map(|i| self.s.read(i)),
+            h0: self.s.read(self.at.h0),
+            c0: self.s.read(self.at.h0 + 1),
+            recurrent_mask: self.at.mask.map(|i| self.s.read(i)),
+            batch_sizes: self.sizes(),
+        }
+    }
 
-/// # Safety
-/// As [`lstm`], of an [`LstmGrad`].
-unsafe fn lstm_grad(call: &Call<'_>, op: &LstmGrad) {
-    let s = Slices { call };
-    let forward = lstm_inputs(&s, &op.cell);
-    let saved = At::of(&op.cell).sizes + 1;
-    let mut next = saved + 3;
-    let mut flagged = |flag: bool| {
-        next += flag as usize;
-        flag.then(|| s.read(next - 1))
-    };
-    let args = LstmBackward {
-        forward,
-        h: s.read(saved),
-        c: s.read(saved + 1),
-        gates: s.read(saved + 2),
-        dh: flagged(op.dh),
-        dh_last: flagged(op.dh_last),
-        dc_last: flagged(op.dc_last),
-    };
-    let mut out = LstmGradients { dx: s.write(0), dkernel: s.write(1), drecurrent: s.write(2), dbias: s.write(3), dh0: s.write(4), dc0: s.write(5) };
-    // SAFETY: the whole scratch of the call.
-    let work = unsafe { scratch(call, 0, lstm_backward_scratch(forward.shape)) };
-    lstm_backward(&args, &mut out, work);
-    clear_rest(&mut out.dx, forward.batch_sizes, forward.shape.features);
+    /// # Safety
+    /// As [`run`].
+    unsafe fn lstm(&self, op: &Lstm) {
+        let args = self.lstm_forward(op);
+        let (n, states) = (lstm_forward_scratch(self.shape), self.n_states());
+        // SAFETY: three parts of the scratch, apart from each other.
+        let [work, h_unread, c_unread] = unsafe { [(0, n), (n, states), (n + states, states)].map(|(from, n)| scratch(self.s.call, from, n)) };
+        let mut out = LstmOutputs {
+            h: self.s.write(0),
+            c: self.s.write(1),
+            gates: self.s.write(2),
+            h_last: self.s.write(3).unwrap_or(h_unread),
+            c_last: self.s.write(4).unwrap_or(c_unread),
+        };
+        lstm_forward(&args, &mut out, work);
+        clear_rest(&mut out.h, args.batch_sizes, op.units);
+    }
+
+    /// # Safety
+    /// As [`run`].
+    unsafe fn lstm_grad(&self, op: &LstmGrad) {
+        let saved = self.at.sizes + 1;
+        let [dh, dh_last, dc_last] = self.flagged(saved + 3, [op.dh, op.dh_last, op.dc_last]);
+        let forward = self.lstm_forward(&op.cell);
+        let args = LstmBackward { forward, h: self.s.read(saved), c: self.s.read(saved + 1), gates: self.s.read(saved + 2), dh, dh_last, dc_last };
+        let [dx, dkernel, drecurrent, dbias, dh0, dc0] = std::array::from_fn(|i| self.s.write(i));
+        let mut out = LstmGradients { dx, dkernel, drecurrent, dbias, dh0, dc0 };
+        // SAFETY: the whole scratch of the call.
+        lstm_backward(&args, &mut out, unsafe { scratch(self.s.call, 0, lstm_backward_scratch(self.shape)) });
+        clear_rest(&mut out.dx, args.forward.batch_sizes, self.shape.features);
+    }
+
+    fn gru_forward(&self, op: &Gru) -> GruForward<'a> {
+        GruForward {
+            shape: self.shape,
+            activation: activation(op.activation),
+            recurrent_activation: activation(op.recurrent_activation),
+            reset_after: op.reset_after,
+            x: self.s.read(0),
+            kernel: self.s.read(1),
+            recurrent: self.s.read(2),
+            bias: self.at.bias.map(|i| self.s.read(i)),
+            h0: self.s.read(self.at.h0),
+            recurrent_mask: self.at.mask.map(|i| self.s.read(i)),
+            batch_sizes: self.sizes(),
+        }
+    }
+
+    /// # Safety
+    /// As [`run`].
+    unsafe fn gru(&self, op: &Gru) {
+        let args = self.gru_forward(op);
+        let n = gru_forward_scratch(self.shape);
+        // SAFETY: two parts of the scratch, apart from each other.
+        let [work, unread] = unsafe { [(0, n), (n, self.n_states())].map(|(from, n)| scratch(self.s.call, from, n)) };
+        let mut out = GruOutputs { h: self.s.write(0), gates: self.s.write(1), h_last: self.s.write(2).unwrap_or(unread) };
+        gru_forward(&args, &mut out, work);
+        clear_rest(&mut out.h, args.batch_sizes, op.units);
+    }
+
+    /// # Safety
+    /// As [`run`].
+    unsafe fn gru_grad(&self, op: &GruGrad) {
+        let saved = self.at.sizes + 1;
+        let [dh, dh_last] = self.flagged(saved + 2, [op.dh, op.dh_last]);
+        let args = GruBackward { forward: self.gru_forward(&op.cell), h: self.s.read(saved), gates: self.s.read(saved + 1), dh, dh_last };
+        let [dx, dkernel, drecurrent, dbias, dh0] = std::array::from_fn(|i| self.s.write(i));
+        let mut out = GruGradients { dx, dkernel, drecurrent, dbias, dh0 };
+        // SAFETY: the whole scratch of the call.
+        gru_backward(&args, &mut out, unsafe { scratch(self.s.call, 0, gru_backward_scratch(self.shape)) });
+        clear_rest(&mut out.dx, args.forward.batch_sizes, self.shape.features);
+    }
+
+    fn simple_rnn_forward(&self, op: &SimpleRnn) -> SimpleRnnForward<'a> {
+        SimpleRnnForward {
+            shape: self.shape,
+            activation: activation(op.activation),
+            x: self.s.read(0),
+            kernel: self.s.read(1),
+            recurrent: self.s.read(2),
+            bias: self.at.bias.map(|i| self.s.read(i)),
+            h0: self.s.read(self.at.h0),
+            recurrent_mask: self.at.mask.map(|i| self.s.read(i)),
+            batch_sizes: self.sizes(),
+        }
+    }
+
+    /// # Safety
+    /// As [`run`].
+    unsafe fn simple_rnn(&self, op: &SimpleRnn) {
+        let args = self.simple_rnn_forward(op);
+        let n = simple_rnn_forward_scratch(self.shape);
+        // SAFETY: two parts of the scratch, apart from each other.
+        let [work, unread] = unsafe { [(0, n), (n, self.n_states())].map(|(from, n)| scratch(self.s.call, from, n)) };
+        let mut out = SimpleRnnOutputs { h: self.s.write(0), h_last: self.s.write(1).unwrap_or(unread) };
+        simple_rnn_forward(&args, &mut out, work);
+        clear_rest(&mut out.h, args.batch_sizes, op.units);
+    }
+
+    /// # Safety
+    /// As [`run`].
+    unsafe fn simple_rnn_grad(&self, op: &SimpleRnnGrad) {
+        let saved = self.at.sizes + 1;
+        let [dh, dh_last] = self.flagged(saved + 1, [op.dh, op.dh_last]);
+        let args = SimpleRnnBackward { forward: self.simple_rnn_forward(&op.cell), h: self.s.read(saved), dh, dh_last };
+        let [dx, dkernel, drecurrent, dbias, dh0] = std::array::from_fn(|i| self.s.write(i));
+        let mut out = SimpleRnnGradients { dx, dkernel, drecurrent, dbias, dh0 };
+        // SAFETY: the whole scratch of the call.
+        simple_rnn_backward(&args, &mut out, unsafe { scratch(self.s.call, 0, simple_rnn_backward_scratch(self.shape)) });
+        clear_rest(&mut out.dx, args.forward.batch_sizes, self.shape.features);
+    }
 }

@@ -95,7 +95,7 @@ fn check_op(op: &Op, ins: &[Tensor]) {
         outs.iter().for_each(|o| b.output("y", *o));
         if with_gradient {
             // What recurrent operations keep for their gradient carries none itself.
-            let kept = |k: usize| matches!(op, Op::Lstm(_)) && (k == 1 || k == 2);
+            let kept = |k: usize| (matches!(op, Op::Lstm(_)) && (k == 1 || k == 2)) || (matches!(op, Op::Gru(_)) && k == 1);
             let weight = |v: Var<'_>, k: usize| sample_numbers(&v.spec().numbers().unwrap(), 7 + k as u64);
             let seeds: Vec<_> = (outs.iter().enumerate())
                 .filter(|(k, o)| o.dtype().is_float() && !kept(*k))

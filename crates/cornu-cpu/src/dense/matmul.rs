@@ -1,13 +1,11 @@
 //! Matrix products.
-//!
-//! Every element is one chain of fused multiply-adds over the summed axis, so its bits depend on its row and its column
-//! alone: a row of a prediction is the same in every batch.
 
 use crate::kernel::{Call, Shape};
 use crate::kernels::product::{Operand, Product, ProductStart, product, product_scratch};
 use cornu_ir::ops::{MatMul, MatMulDims};
+use std::slice::{from_raw_parts, from_raw_parts_mut};
 
-/// A product of two values of one rank.
+/// A product of two values of one rank, matrix by matrix of their last two axes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MatMulKernel {
     dims: MatMulDims,
@@ -17,12 +15,15 @@ pub(crate) struct MatMulKernel {
 
 impl MatMulKernel {
     pub(crate) fn new(op: &MatMul, a: &Shape, b: &Shape) -> MatMulKernel {
-        let dims = op.dims(&a.dims, &b.dims);
-        MatMulKernel { dims, transpose_a: op.transpose_a, transpose_b: op.transpose_b }
+        MatMulKernel { dims: op.dims(&a.dims, &b.dims), transpose_a: op.transpose_a, transpose_b: op.transpose_b }
+    }
+
+    fn scratch_elements(&self) -> usize {
+        product_scratch(self.dims.n, self.dims.k)
     }
 
     pub(crate) fn scratch_bytes(&self) -> usize {
-        4 * product_scratch(self.dims.n, self.dims.k)
+        4 * self.scratch_elements()
     }
 
     /// # Safety
@@ -33,22 +34,20 @@ impl MatMulKernel {
         // SAFETY: the caller's promise.
         let (a, b, c, scratch) = unsafe {
             (
-                core::slice::from_raw_parts(call.in_address(0).cast::<f32>(), batch * m * k),
-                core::slice::from_raw_parts(call.in_address(1).cast::<f32>(), batch * k * n),
-                core::slice::from_raw_parts_mut(call.out_address(0).cast::<f32>(), batch * m * n),
-                core::slice::from_raw_parts_mut(call.scratch.cast::<f32>(), product_scratch(n, k)),
+                from_raw_parts(call.in_address(0).cast::<f32>(), batch * m * k),
+                from_raw_parts(call.in_address(1).cast::<f32>(), batch * k * n),
+                from_raw_parts_mut(call.out_address(0).cast::<f32>(), batch * m * n),
+                from_raw_parts_mut(call.scratch.cast::<f32>(), self.scratch_elements()),
             )
         };
-        let operand = |data, turned: bool, rows: usize, columns: usize| {
-            if turned { Operand::transposed(data, rows) } else { Operand::rows(data, columns) }
-        };
         for p in 0..batch {
+            let (a, b) = (&a[p * m * k..(p + 1) * m * k], &b[p * k * n..(p + 1) * k * n]);
             let job = Product {
                 m,
                 n,
                 k,
-                a: operand(&a[p * m * k..(p + 1) * m * k], self.transpose_a, m, k),
-                b: operand(&b[p * k * n..(p + 1) * k * n], self.transpose_b, k, n),
+                a: if self.transpose_a { Operand::transposed(a, m) } else { Operand::rows(a, k) },
+                b: if self.transpose_b { Operand::transposed(b, k) } else { Operand::rows(b, n) },
                 start: ProductStart::Zero,
             };
             product(&job, &mut c[p * m * n..(p + 1) * m * n], scratch);
