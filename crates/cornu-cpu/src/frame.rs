@@ -1,5 +1,6 @@
 //! A graph laid out and its kernels chosen ([`Layout`]), and the memory of one run of it ([`Frame`]).
 
+use crate::dense::mask_layout;
 use crate::kernel::{Call, Kernel, Shape, eval};
 use crate::memory::{Block, address};
 use crate::recurrent;
@@ -206,6 +207,10 @@ impl Frame {
                 Kernel::Reduce(k) => k.run(&call),
                 Kernel::MatMul(k) => k.run(&call),
                 Kernel::Recurrent(_) => recurrent::run(&call),
+                Kernel::MaskLayout(_) => match call.op {
+                    Op::MaskLayout(op) => mask_layout::run(&call, op),
+                    _ => unreachable!("chosen for this operation"),
+                },
                 Kernel::Scan(k) => k.run(&call, self.children[s].as_mut().expect("made with the frame")),
             }
         }

@@ -1,6 +1,7 @@
 //! The kernel of a step: chosen once when a graph is laid out, then called with addresses.
 
 use crate::dense::fused::FusedKernel;
+use crate::dense::mask_layout;
 use crate::dense::matmul::MatMulKernel;
 use crate::dense::reduce::ReduceKernel;
 use crate::dense::strided::Strided;
@@ -96,6 +97,8 @@ pub(crate) enum Kernel {
     Reduce(ReduceKernel),
     /// A matrix product of f32.
     MatMul(MatMulKernel),
+    /// The packed layout of a mask, with the elements of its scratch.
+    MaskLayout(usize),
     /// A recurrent operation of f32, with the elements of its scratch.
     Recurrent(usize),
     /// By the plan of its body, a timestep at a time.
@@ -116,6 +119,7 @@ impl Kernel {
             Op::Transpose(_) | Op::Slice(_) | Op::Reverse(_) | Op::Broadcast(_) | Op::Windows(_) | Op::Pad(_) => {
                 Strided::new(&node.op, &ins[0], &shape(&node.outs[0])).map_or(Kernel::Eval, Kernel::Strided)
             }
+            Op::MaskLayout(_) => Kernel::MaskLayout(mask_layout::scratch_elements(&ins[0].dims)),
             op if is_f32 => recurrent::scratch_elements(op, &ins).map_or(Kernel::Eval, Kernel::Recurrent),
             _ => Kernel::Eval,
         }
@@ -137,7 +141,7 @@ impl Kernel {
     pub(crate) fn scratch_bytes(&self) -> usize {
         match self {
             Kernel::MatMul(k) => k.scratch_bytes(),
-            Kernel::Recurrent(n) => 4 * n,
+            Kernel::Recurrent(n) | Kernel::MaskLayout(n) => 4 * n,
             Kernel::Scan(k) => k.scratch_bytes(),
             _ => 0,
         }

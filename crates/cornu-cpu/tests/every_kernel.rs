@@ -251,3 +251,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn layouts_of_random_masks() {
+    for seed in 0..40u64 {
+        let (b, t) = (1 + seed as usize % 7, 1 + seed as usize % 11);
+        let live = sample_numbers(&[b, t], seed).to_f64().iter().map(|x| (*x > seed as f64 / 20.0 - 1.0) as u8).collect();
+        let mask = Tensor::new::<u8>(&[b, t], live);
+        for (reverse, zero_masked) in [(false, false), (true, false), (false, true), (true, true)] {
+            check_op(&MaskLayout { reverse, zero_masked }.into(), std::slice::from_ref(&mask));
+        }
+    }
+}

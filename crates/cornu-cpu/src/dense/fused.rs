@@ -1,6 +1,6 @@
 //! Chains of pointwise operations, run over tiles that stay in the first cache: one pass over memory for the whole chain.
 
-use super::tile::{Operands, TileFn, tile_fn};
+use super::tile::{Numbers, Operands, TileFn, binary_f32, takes_numbers, tile_fn};
 use crate::kernel::{Call, Shape};
 use cornu_ir::ops::{Fused, Instr, Reach};
 use cornu_ir::{DType, Tensor};
@@ -15,7 +15,7 @@ const ALIGN: usize = 64;
 /// Elements of a chain that are worth a thread.
 const PART: usize = 1 << 15;
 /// Registers of a chain at most: what the pass makes and some more.
-const MOST_REGISTERS: usize = 128;
+const MOST_REGISTERS: usize = 80;
 
 /// Where a register lies during a tile.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,6 +24,8 @@ enum Lies {
     Input(usize),
     /// In the memory of this output, tile by tile.
     Output(usize),
+    /// In the memory of this input, one number for all tiles.
+    Number(usize),
     /// In the tile's own memory, from this byte.
     Slot(usize),
 }
@@ -31,8 +33,10 @@ enum Lies {
 /// What fills a slot before instructions read it.
 #[derive(Clone, Copy, Debug)]
 enum Fill {
-    /// A number, once.
+    /// A number, once, in every element.
     Number([u8; 8]),
+    /// A number, once, in the first element.
+    One([u8; 8]),
     /// The elements of an input, once: the same in every tile.
     Once(usize),
     /// The elements of an input that a tile reads, in every tile.
@@ -84,12 +88,7 @@ impl FusedKernel {
         let mut copies = Vec::new();
         for (k, (r, _)) in op.outputs.iter().enumerate().filter(|(k, _)| wanted[*k]) {
             let made = (*r as usize).checked_sub(n_inputs);
-            let free = made.is_some_and(|made| {
-                // Slices of one array must not meet in a unary function; loops over elements may.
-                let may_meet = !matches!(op.code[made], Instr::Unary(..));
-                let unread = |&input: &usize| last_read[input] < made || (last_read[input] == made && may_meet);
-                !matches!(op.code[made], Instr::Number(..)) && over[k].iter().all(unread)
-            });
+            let free = made.is_some_and(|made| !matches!(op.code[made], Instr::Number(..)) && over[k].iter().all(|&input| last_read[input] < made));
             if free && lies[*r as usize].is_none() {
                 lies[*r as usize] = Some(Lies::Output(k));
             } else {
@@ -109,8 +108,13 @@ impl FusedKernel {
                 *i *= slot;
             }
         }
+        let alone = numbers_alone(op, &types);
         let mut fills = Vec::new();
         for (i, reach) in op.inputs.iter().enumerate().filter(|(i, _)| !op.reads_in_step(*i)) {
+            if alone[i] {
+                lies[i] = Some(Lies::Number(i));
+                continue;
+            }
             let once = reach.period == 1 || tile % (reach.period * reach.hold) == 0;
             fills.push((i as u16, if once { Fill::Once(i) } else { Fill::EachTile(i) }));
         }
@@ -118,12 +122,17 @@ impl FusedKernel {
         for (i, instr) in op.code.iter().enumerate() {
             let r = (n_inputs + i) as u16;
             if let Instr::Number(t, x) = *instr {
-                fills.push((r, Fill::Number(bytes_of(t, x))));
+                fills.push((r, if alone[r as usize] { Fill::One(bytes_of(t, x)) } else { Fill::Number(bytes_of(t, x)) }));
                 continue;
             }
             let mut reads = [0; 3];
             instr.reads().zip(&mut reads).for_each(|(from, to)| *to = from);
-            code.push(Bound { run: tile_fn(instr, operand_type(instr, &types)), instr: *instr, reads, writes: r });
+            let run = match *instr {
+                Instr::Binary(f, a, _) if alone[a as usize] => binary_f32(f, Numbers::First),
+                Instr::Binary(f, _, b) if alone[b as usize] => binary_f32(f, Numbers::Second),
+                _ => tile_fn(instr, operand_type(instr, &types)),
+            };
+            code.push(Bound { run, instr: *instr, reads, writes: r });
         }
         let lies = lies.into_iter().map(|l| l.unwrap_or(Lies::Slot(0))).collect();
         Some(FusedKernel { n: op.n, tile, reaches: op.inputs.clone(), items, lies, fills, code, copies, slot_bytes: n_slots.max(1) * slot })
@@ -159,6 +168,7 @@ impl FusedKernel {
             at[r] = match *lies {
                 Lies::Input(i) => call.in_address(i).cast_mut().wrapping_add(start * self.items[r]),
                 Lies::Output(k) => call.out_address(k).wrapping_add(start * self.items[r]),
+                Lies::Number(i) => call.in_address(i).cast_mut(),
                 Lies::Slot(byte) => slots.wrapping_add(byte),
             };
         }
@@ -167,6 +177,7 @@ impl FusedKernel {
         unsafe {
             for &(r, fill) in &self.fills {
                 match fill {
+                    Fill::One(x) => fill_number(at[r as usize], x, self.items[r as usize], 1),
                     Fill::Number(x) => fill_number(at[r as usize], x, self.items[r as usize], first),
                     Fill::Once(i) => self.fill(call, i, r, at[r as usize], start, first),
                     Fill::EachTile(_) => {}
@@ -189,7 +200,7 @@ impl FusedKernel {
                     std::ptr::copy(at[r as usize].cast_const(), call.out_address(k).add(s * item), n * item);
                 }
                 for (r, lies) in self.lies.iter().enumerate() {
-                    if !matches!(lies, Lies::Slot(_)) {
+                    if matches!(lies, Lies::Input(_) | Lies::Output(_)) {
                         at[r] = at[r].wrapping_add(n * self.items[r]);
                     }
                 }
@@ -233,6 +244,27 @@ impl<'a, 'b> Shared<'a, 'b> {
 fn operand_type(instr: &Instr, types: &[DType]) -> DType {
     let first = if let Instr::Select(_, a, _) = instr { Some(*a) } else { instr.reads().next() };
     types[first.expect("numbers are no functions") as usize]
+}
+
+/// For each register whether it is one f32 that only functions with a form for numbers read: it needs no tile of its own.
+fn numbers_alone(op: &Fused, types: &[DType]) -> Vec<bool> {
+    let n_inputs = op.inputs.len();
+    let is_number = |r: usize| match r.checked_sub(n_inputs) {
+        Some(i) => matches!(op.code[i], Instr::Number(..)),
+        None => op.inputs[r].period == 1 && op.n > 1,
+    };
+    let mut alone: Vec<bool> = (0..types.len()).map(|r| types[r] == DType::F32 && is_number(r)).collect();
+    for instr in &op.code {
+        let takes = match *instr {
+            Instr::Binary(f, a, b) => takes_numbers(f) && !(is_number(a as usize) && is_number(b as usize)),
+            _ => false,
+        };
+        if !takes {
+            instr.reads().for_each(|r| alone[r as usize] = false);
+        }
+    }
+    op.outputs.iter().for_each(|(r, _)| alone[*r as usize] = false);
+    alone
 }
 
 /// Gives each register that lies nowhere yet a slot; returns how many there are.

@@ -36,8 +36,7 @@ macro_rules! by_tier {
 }
 pub(crate) use by_tier;
 
-/// Operands of a function over a tile: up to three inputs and the output, which overlaps none of them or is one of them
-/// element by element.
+/// Operands of a function over a tile: up to three inputs and the output, which overlaps none of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Operands {
     pub(crate) a: *const u8,
@@ -58,7 +57,7 @@ pub(crate) fn tile_fn(instr: &Instr, dtype: DType) -> TileFn {
     match (instr, dtype) {
         (Instr::Unary(f, _), DType::F32) => unary_f32(*f),
         (Instr::Unary(..), _) => unary_f64,
-        (Instr::Binary(f, ..), DType::F32) => binary_f32(*f),
+        (Instr::Binary(f, ..), DType::F32) => binary_f32(*f, Numbers::None),
         (Instr::Binary(..), DType::F64) => binary_f64,
         (Instr::Binary(..), DType::I32) => binary_int::<i32>,
         (Instr::Binary(..), DType::I64) => binary_int::<i64>,
@@ -75,45 +74,82 @@ pub(crate) fn tile_fn(instr: &Instr, dtype: DType) -> TileFn {
     }
 }
 
-/// The first operand and the output, as raw parts: they may be one array.
+/// A loop over a tile, written over slices so that the compiler knows that nothing overlaps. An operand marked `one` is read
+/// once: the same number for every element.
 macro_rules! each {
     ($o:ident, |$a:ident: $A:ty| -> $R:ty { $e:expr }) => {{
-        let (a, out) = ($o.a.cast::<$A>(), $o.out.cast::<$R>());
-        for i in 0..$o.n {
-            // SAFETY: the promise of `TileFn`.
-            unsafe {
-                let $a = *a.add(i);
-                *out.add(i) = $e;
+        #[inline(always)]
+        fn go(x: &[$A], out: &mut [$R]) {
+            for (o, &$a) in out.iter_mut().zip(x) {
+                *o = $e;
             }
         }
+        // SAFETY: the promise of `TileFn`.
+        unsafe { go(slice($o.a, $o.n), slice_mut($o.out, $o.n)) }
     }};
     ($o:ident, |$a:ident: $A:ty, $b:ident: $B:ty| -> $R:ty { $e:expr }) => {{
-        let (a, b, out) = ($o.a.cast::<$A>(), $o.b.cast::<$B>(), $o.out.cast::<$R>());
-        for i in 0..$o.n {
-            // SAFETY: the promise of `TileFn`.
-            unsafe {
-                let ($a, $b) = (*a.add(i), *b.add(i));
-                *out.add(i) = $e;
+        #[inline(always)]
+        fn go(x: &[$A], y: &[$B], out: &mut [$R]) {
+            for ((o, &$a), &$b) in out.iter_mut().zip(x).zip(y) {
+                *o = $e;
             }
         }
+        // SAFETY: the promise of `TileFn`.
+        unsafe { go(slice($o.a, $o.n), slice($o.b, $o.n), slice_mut($o.out, $o.n)) }
+    }};
+    ($o:ident, |one $a:ident: $A:ty, $b:ident: $B:ty| -> $R:ty { $e:expr }) => {{
+        #[inline(always)]
+        fn go($a: $A, y: &[$B], out: &mut [$R]) {
+            for (o, &$b) in out.iter_mut().zip(y) {
+                *o = $e;
+            }
+        }
+        // SAFETY: the promise of `TileFn`.
+        unsafe { go(*$o.a.cast::<$A>(), slice($o.b, $o.n), slice_mut($o.out, $o.n)) }
+    }};
+    ($o:ident, |$a:ident: $A:ty, one $b:ident: $B:ty| -> $R:ty { $e:expr }) => {{
+        #[inline(always)]
+        fn go(x: &[$A], $b: $B, out: &mut [$R]) {
+            for (o, &$a) in out.iter_mut().zip(x) {
+                *o = $e;
+            }
+        }
+        // SAFETY: the promise of `TileFn`.
+        unsafe { go(slice($o.a, $o.n), *$o.b.cast::<$B>(), slice_mut($o.out, $o.n)) }
     }};
     ($o:ident, |$a:ident: $A:ty, $b:ident: $B:ty, $c:ident: $C:ty| -> $R:ty { $e:expr }) => {{
-        let (a, b, c, out) = ($o.a.cast::<$A>(), $o.b.cast::<$B>(), $o.c.cast::<$C>(), $o.out.cast::<$R>());
-        for i in 0..$o.n {
-            // SAFETY: the promise of `TileFn`.
-            unsafe {
-                let ($a, $b, $c) = (*a.add(i), *b.add(i), *c.add(i));
-                *out.add(i) = $e;
+        #[inline(always)]
+        fn go(x: &[$A], y: &[$B], z: &[$C], out: &mut [$R]) {
+            for (((o, &$a), &$b), &$c) in out.iter_mut().zip(x).zip(y).zip(z) {
+                *o = $e;
             }
         }
+        // SAFETY: the promise of `TileFn`.
+        unsafe { go(slice($o.a, $o.n), slice($o.b, $o.n), slice($o.c, $o.n), slice_mut($o.out, $o.n)) }
     }};
+}
+
+/// # Safety
+/// As [`std::slice::from_raw_parts`].
+#[inline(always)]
+unsafe fn slice<'a, T>(at: *const u8, n: usize) -> &'a [T] {
+    // SAFETY: the caller's promise.
+    unsafe { std::slice::from_raw_parts(at.cast(), n) }
+}
+
+/// # Safety
+/// As [`std::slice::from_raw_parts_mut`].
+#[inline(always)]
+unsafe fn slice_mut<'a, T>(at: *mut u8, n: usize) -> &'a mut [T] {
+    // SAFETY: the caller's promise.
+    unsafe { std::slice::from_raw_parts_mut(at.cast(), n) }
 }
 
 /// A function over a tile of each tier, the tier's chosen when the chain is laid out.
 macro_rules! choose {
-    (|$($v:ident: $t:ty),*| -> $R:ty { $e:expr }) => {{
+    (|$($v:ident $($w:ident)?: $t:ty),*| -> $R:ty { $e:expr }) => {{
         #[inline(always)]
-        unsafe fn plain(_: &Instr, o: Operands) { each!(o, |$($v: $t),*| -> $R { $e }) }
+        unsafe fn plain(_: &Instr, o: Operands) { each!(o, |$($v $($w)?: $t),*| -> $R { $e }) }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
         // SAFETY: as `plain`.
@@ -132,16 +168,13 @@ macro_rules! choose {
     }};
 }
 
-/// Input and output of a unary function as slices, through a copy when they are one array.
+/// Input and output of a unary function.
 ///
 /// # Safety
 /// The promise of [`TileFn`], for a unary function of T.
 unsafe fn unary_slices<T: Element>(o: Operands, f: impl FnOnce(&[T], &mut [T])) {
-    // SAFETY: the caller's promise; a value that is overwritten is copied out first.
-    unsafe {
-        let out = std::slice::from_raw_parts_mut(o.out.cast::<T>(), o.n);
-        f(std::slice::from_raw_parts(o.a.cast::<T>(), o.n), out);
-    }
+    // SAFETY: the caller's promise.
+    unsafe { f(slice(o.a, o.n), slice_mut(o.out, o.n)) }
 }
 
 unsafe fn mapped(which: Map, o: Operands) {
@@ -202,14 +235,39 @@ unsafe fn unary_f64(i: &Instr, o: Operands) {
     unsafe { unary_slices::<f64>(o, |x, y| f.map(x, y)) }
 }
 
-fn binary_f32(f: BinaryFn) -> TileFn {
+/// A function of two tiles, of a number and a tile, of a tile and a number.
+macro_rules! binary_forms {
+    ($side:ident, |$a:ident, $b:ident| $e:expr) => {
+        match $side {
+            Numbers::None => choose!(|$a: f32, $b: f32| -> f32 { $e }),
+            Numbers::First => choose!(|one $a: f32, $b: f32| -> f32 { $e }),
+            Numbers::Second => choose!(|$a: f32, one $b: f32| -> f32 { $e }),
+        }
+    };
+}
+
+/// Which operand of a function of two f32 is one number for the whole tile.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Numbers {
+    None,
+    First,
+    Second,
+}
+
+/// Whether a function of two f32 has forms that take a number for an operand.
+pub(crate) fn takes_numbers(f: BinaryFn) -> bool {
+    matches!(f, BinaryFn::Add | BinaryFn::Sub | BinaryFn::Mul | BinaryFn::Div | BinaryFn::Max | BinaryFn::Min)
+}
+
+/// The function over tiles of a function of two f32.
+pub(crate) fn binary_f32(f: BinaryFn, numbers: Numbers) -> TileFn {
     match f {
-        BinaryFn::Add => choose!(|a: f32, b: f32| -> f32 { a + b }),
-        BinaryFn::Sub => choose!(|a: f32, b: f32| -> f32 { a - b }),
-        BinaryFn::Mul => choose!(|a: f32, b: f32| -> f32 { a * b }),
-        BinaryFn::Div => choose!(|a: f32, b: f32| -> f32 { a / b }),
-        BinaryFn::Max => choose!(|a: f32, b: f32| -> f32 { if a > b || a.is_nan() { a } else { b } }),
-        BinaryFn::Min => choose!(|a: f32, b: f32| -> f32 { if a < b || a.is_nan() { a } else { b } }),
+        BinaryFn::Add => binary_forms!(numbers, |a, b| a + b),
+        BinaryFn::Sub => binary_forms!(numbers, |a, b| a - b),
+        BinaryFn::Mul => binary_forms!(numbers, |a, b| a * b),
+        BinaryFn::Div => binary_forms!(numbers, |a, b| a / b),
+        BinaryFn::Max => binary_forms!(numbers, |a, b| if a > b || a.is_nan() { a } else { b }),
+        BinaryFn::Min => binary_forms!(numbers, |a, b| if a < b || a.is_nan() { a } else { b }),
         BinaryFn::Mod => choose!(|a: f32, b: f32| -> f32 { a - b * (a / b).floor() }),
         BinaryFn::Pow => choose!(|a: f32, b: f32| -> f32 { a.powf(b) }),
         BinaryFn::Atan2 => choose!(|a: f32, b: f32| -> f32 { a.atan2(b) }),
@@ -218,12 +276,17 @@ fn binary_f32(f: BinaryFn) -> TileFn {
 
 unsafe fn binary_f64(i: &Instr, o: Operands) {
     let Instr::Binary(f, ..) = i else { unreachable!("chosen for a binary function") };
-    each!(o, |a: f64, b: f64| -> f64 { f.of(a, b) });
+    // SAFETY: the promise of `TileFn`.
+    unsafe { f.map(slice::<f64>(o.a, o.n), slice(o.b, o.n), slice_mut(o.out, o.n)) }
 }
 
 unsafe fn binary_int<T: Element + Into<i64> + TryFrom<i64>>(i: &Instr, o: Operands) {
     let Instr::Binary(f, ..) = i else { unreachable!("chosen for a binary function") };
-    each!(o, |a: T, b: T| -> T { wrapped(f.of_i64(a.into(), b.into())) });
+    // SAFETY: the promise of `TileFn`.
+    let (x, y, out) = unsafe { (slice::<T>(o.a, o.n), slice::<T>(o.b, o.n), slice_mut::<T>(o.out, o.n)) };
+    for ((o, &a), &b) in out.iter_mut().zip(x).zip(y) {
+        *o = wrapped(f.of_i64(a.into(), b.into()));
+    }
 }
 
 /// The low bits of an i64, as `as` takes them.
@@ -234,7 +297,11 @@ fn wrapped<T: Element + TryFrom<i64>>(x: i64) -> T {
 
 unsafe fn binary_bool(i: &Instr, o: Operands) {
     let Instr::Binary(f, ..) = i else { unreachable!("chosen for a binary function") };
-    each!(o, |a: u8, b: u8| -> u8 { (f.of_i64(a.into(), b.into()) != 0) as u8 });
+    // SAFETY: the promise of `TileFn`.
+    let (x, y, out) = unsafe { (slice::<u8>(o.a, o.n), slice::<u8>(o.b, o.n), slice_mut::<u8>(o.out, o.n)) };
+    for ((o, &a), &b) in out.iter_mut().zip(x).zip(y) {
+        *o = (f.of_i64(a.into(), b.into()) != 0) as u8;
+    }
 }
 
 fn compare_f32(f: CompareFn) -> TileFn {
@@ -250,18 +317,16 @@ fn compare_f32(f: CompareFn) -> TileFn {
 
 unsafe fn compare<T: Element>(i: &Instr, o: Operands) {
     let Instr::Compare(f, ..) = i else { unreachable!("chosen for a comparison") };
-    match f {
-        CompareFn::Eq => each!(o, |a: T, b: T| -> u8 { (a == b) as u8 }),
-        CompareFn::Ne => each!(o, |a: T, b: T| -> u8 { (a != b) as u8 }),
-        CompareFn::Lt => each!(o, |a: T, b: T| -> u8 { (a < b) as u8 }),
-        CompareFn::Le => each!(o, |a: T, b: T| -> u8 { (a <= b) as u8 }),
-        CompareFn::Gt => each!(o, |a: T, b: T| -> u8 { (a > b) as u8 }),
-        CompareFn::Ge => each!(o, |a: T, b: T| -> u8 { (a >= b) as u8 }),
-    }
+    // SAFETY: the promise of `TileFn`.
+    unsafe { f.map(slice::<T>(o.a, o.n), slice(o.b, o.n), slice_mut(o.out, o.n)) }
 }
 
 unsafe fn select<T: Copy>(_: &Instr, o: Operands) {
-    each!(o, |c: u8, a: T, b: T| -> T { if c != 0 { a } else { b } });
+    // SAFETY: the promise of `TileFn`.
+    let (c, x, y, out) = unsafe { (slice::<u8>(o.a, o.n), slice::<T>(o.b, o.n), slice::<T>(o.c, o.n), slice_mut::<T>(o.out, o.n)) };
+    for (((o, &c), &a), &b) in out.iter_mut().zip(c).zip(x).zip(y) {
+        *o = if c != 0 { a } else { b };
+    }
 }
 
 /// Selection by four bytes, the width of f32 and i32.
@@ -286,5 +351,9 @@ fn cast_fn(from: DType, to: DType) -> TileFn {
 }
 
 unsafe fn cast_bool<S: Element>(_: &Instr, o: Operands) {
-    each!(o, |x: S| -> u8 { (x != S::default()) as u8 });
+    // SAFETY: the promise of `TileFn`.
+    let (x, out) = unsafe { (slice::<S>(o.a, o.n), slice_mut::<u8>(o.out, o.n)) };
+    for (o, &x) in out.iter_mut().zip(x) {
+        *o = (x != S::default()) as u8;
+    }
 }

@@ -35,7 +35,8 @@ impl CompareFn {
         }
     }
 
-    fn map<T: Element>(self, a: &[T], b: &[T], out: &mut [u8]) {
+    /// The comparison over slices, the choice made once.
+    pub fn map<T: Element>(self, a: &[T], b: &[T], out: &mut [u8]) {
         fn each<T: Copy>(a: &[T], b: &[T], out: &mut [u8], f: impl Fn(T, T) -> bool) {
             for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
                 *o = f(a, b) as u8;
