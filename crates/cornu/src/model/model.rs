@@ -170,6 +170,11 @@ impl Model {
         &self.layer
     }
 
+    /// The weights as a tree, as files group them.
+    pub fn tree(&self) -> &WeightTree {
+        &self.tree
+    }
+
     /// The weights, in Keras's order.
     pub fn variables(&self) -> &[Variable] {
         &self.variables

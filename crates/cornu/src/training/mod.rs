@@ -10,6 +10,7 @@ mod history;
 pub mod callbacks;
 mod progress;
 mod fit;
+mod on_batch;
 pub mod bench;
 
 pub use compiled::{Compile, Compiled};
