@@ -35,7 +35,16 @@ impl Model {
 
     /// Losses and metrics resolved for the targets of examples.
     pub(crate) fn resolve_for(&self, examples: &Examples) -> Result<compile::Compiled> {
-        compile::Compiled::resolve(self.need_compiled()?.settings(), &self.outputs(), &examples.target_specs(1))
+        let outputs = self.outputs();
+        let compiled = compile::Compiled::resolve(self.need_compiled()?.settings(), &outputs, &examples.target_specs(1))?;
+        for l in compiled.losses.iter().filter(|l| l.loss.class().starts_with("Sparse")) {
+            let classes = outputs.specs[l.output].dims.last().copied().flatten();
+            let ignored = l.loss.to_json().pointer("/config/ignore_class").and_then(serde_json::Value::as_i64);
+            if let (Some(n), Some(target)) = (classes, examples.targets.get(l.target)) {
+                target.check_range(&format!("target of output `{}`", outputs.called(l.output)), "labels", n, ignored)?;
+            }
+        }
+        Ok(compiled)
     }
 
     pub(crate) fn evaluate_examples(&mut self, examples: &Examples, compiled: &compile::Compiled, batch_size: usize, unequal: Unequal) -> Result<Logs> {

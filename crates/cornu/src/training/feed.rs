@@ -198,6 +198,18 @@ impl Fed {
         });
     }
 
+    /// Fails on a number that is no class or id: whole, from 0 and below `n` (or the one that is ignored).
+    pub(crate) fn check_range(&self, who: &str, what: &str, n: usize, ignored: Option<i64>) -> Result<()> {
+        let wrong = |x: f64| x.is_nan() || x < 0.0 || x >= n as f64;
+        let found = cornu_ir::with_type!(self.tensor.dtype(), T => {
+            self.tensor.view().get::<T>().iter().map(|x| *x as f64).enumerate().find(|(_, x)| wrong(*x) && ignored != Some(*x as i64))
+        });
+        let Some((at, x)) = found else { return Ok(()) };
+        let row = at / self.row_len.max(1);
+        let sample = self.offsets.as_ref().map_or(row, |o| o.partition_point(|first| *first <= row) - 1);
+        Err(Error::Data(format!("{who}: {what} must be whole numbers from 0 to {}. Received: {x} at sample {sample}", n.saturating_sub(1))))
+    }
+
     /// A batch buffer of its type.
     pub(crate) fn empty_batch(&self) -> Tensor {
         Tensor::zeros(self.tensor.dtype(), &[0])

@@ -90,7 +90,25 @@ impl Model {
         let shapes: Vec<Vec<usize>> = x.iter().map(|d| std::iter::once(d.n_samples()).chain(shape(d)).collect()).collect();
         let specs = self.check_inputs(&shapes)?;
         let names = self.inputs();
-        x.iter().zip(specs).zip(names).map(|((d, s), (name, _))| Fed::new(&format!("input `{name}`"), d, s.dtype)).collect()
+        let fed: Vec<Fed> = x.iter().zip(specs).zip(&names).map(|((d, s), (name, _))| Fed::new(&format!("input `{name}`"), d, s.dtype)).collect::<Result<_>>()?;
+        for (i, n) in self.id_limits() {
+            fed[i].check_range(&format!("input `{}`", names[i].0), "ids of the Embedding", n, None)?;
+        }
+        Ok(fed)
+    }
+
+    /// Entries that an Embedding reads as ids, with the number of its rows.
+    fn id_limits(&self) -> Vec<(usize, usize)> {
+        let g = self.graph();
+        let entries = g.inputs.flatten();
+        let embeddings = g.members.iter().filter(|m| m.class() == "Embedding");
+        embeddings
+            .flat_map(|m| {
+                let rows = m.tree.vars.first().map_or(0, |v| v.shape[0]);
+                m.calls.iter().flat_map(|c| c.inputs().into_iter().copied().collect::<Vec<_>>()).map(move |t| (t, rows))
+            })
+            .filter_map(|(t, rows)| entries.iter().position(|e| *e == t).map(|i| (i, rows)))
+            .collect()
     }
 
     /// The batch size that the model fixes, or the one asked for.
