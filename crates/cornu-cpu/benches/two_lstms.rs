@@ -120,7 +120,10 @@ impl Step {
         Step {
             program: Program::new(ProgramSpec { shard_graphs, shards, update }),
             store,
-            inputs: vec![numbers(&[sizes.batch, sizes.timesteps, sizes.features], 90), Tensor::new(&[sizes.batch, 1], (0..sizes.batch).map(|i| (i % 2) as f32).collect())],
+            inputs: vec![
+                numbers(&[sizes.batch, sizes.timesteps, sizes.features], 90),
+                Tensor::new(&[sizes.batch, 1], (0..sizes.batch).map(|i| (i % 2) as f32).collect()),
+            ],
             results: vec![Tensor::zeros(DType::F32, &[])],
         }
     }

@@ -146,7 +146,14 @@ impl Frame {
                 _ => None,
             })
             .collect();
-        Frame { addresses, outputs: vec![std::ptr::null_mut(); layout.plan.graph.outputs.len()], arena, _own: None, staging: Block::new(layout.staging_bytes), children }
+        Frame {
+            addresses,
+            outputs: vec![std::ptr::null_mut(); layout.plan.graph.outputs.len()],
+            arena,
+            _own: None,
+            staging: Block::new(layout.staging_bytes),
+            children,
+        }
     }
 
     /// Says where an input lies.

@@ -55,11 +55,7 @@ fn run(graph: &Graph, ins: &[Tensor], n_threads: usize) -> Vec<Tensor> {
             Tensor::zeros(s.dtype, &s.numbers().unwrap())
         })
         .collect();
-    let part = Part {
-        graph: graph.clone(),
-        feeds: (0..ins.len()).map(Feed::Whole).collect(),
-        fetches: (0..results.len()).map(Fetch::First).collect(),
-    };
+    let part = Part { graph: graph.clone(), feeds: (0..ins.len()).map(Feed::Whole).collect(), fetches: (0..results.len()).map(Fetch::First).collect() };
     let mut program = Program::new(ProgramSpec { shard_graphs: vec![part], shards: vec![Shard { part: 0, first_row: 0, rows: 1 }], update: None });
     let views: Vec<_> = ins.iter().map(Tensor::view).collect();
     for _ in 0..2 {
@@ -174,7 +170,19 @@ fn every_pointwise_function_across_tiles() {
 #[test]
 fn special_numbers_pass_through_chains() {
     let x = Tensor::new(&[9], vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, 1e-40, 3e38, -3e38, 0.5]);
-    for f in [UnaryFn::Neg, UnaryFn::Abs, UnaryFn::Relu, UnaryFn::Sign, UnaryFn::Floor, UnaryFn::Ceil, UnaryFn::Round, UnaryFn::IsNan, UnaryFn::Exp, UnaryFn::Tanh, UnaryFn::Sigmoid] {
+    for f in [
+        UnaryFn::Neg,
+        UnaryFn::Abs,
+        UnaryFn::Relu,
+        UnaryFn::Sign,
+        UnaryFn::Floor,
+        UnaryFn::Ceil,
+        UnaryFn::Round,
+        UnaryFn::IsNan,
+        UnaryFn::Exp,
+        UnaryFn::Tanh,
+        UnaryFn::Sigmoid,
+    ] {
         check_op(&Unary { f }.into(), std::slice::from_ref(&x));
     }
     for f in [BinaryFn::Max, BinaryFn::Min, BinaryFn::Add] {

@@ -177,7 +177,8 @@ fn states_may_change_places() {
     b.output("both", x + y);
     let mut store = Store::new();
     let (sx, sy) = (store.push(&numbers(&[3], 1)), store.push(&numbers(&[3], 2)));
-    let part = Part { graph: b.finish().unwrap(), feeds: vec![Feed::State(sx), Feed::State(sy)], fetches: vec![Fetch::State(sx), Fetch::State(sy), Fetch::Value(0)] };
+    let part =
+        Part { graph: b.finish().unwrap(), feeds: vec![Feed::State(sx), Feed::State(sy)], fetches: vec![Fetch::State(sx), Fetch::State(sy), Fetch::Value(0)] };
     let mut program = Program::new(ProgramSpec { update: Some(part), ..ProgramSpec::default() });
     let mut both = Tensor::zeros(DType::F32, &[3]);
     program.run(&Threads::new(1), &mut store, &[], &mut [both.view_mut()]);

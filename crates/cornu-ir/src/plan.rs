@@ -122,7 +122,6 @@ fn is_alias(op: &Op) -> bool {
     matches!(op, Op::Reshape(_) | Op::StopGradient(_))
 }
 
-
 impl Plan {
     /// Lays out a concrete graph. `outputs` says where each output goes; `scratch_bytes` how much scratch a node's kernel wants.
     pub fn new(graph: Graph, outputs: &[OutputPlace], scratch_bytes: &dyn Fn(&Graph, &Node) -> usize) -> Plan {

@@ -9,12 +9,16 @@ use crate::ops::{Constant, Fused, Instr, Reach, Reshape, Scan};
 use crate::passes::Rewriter;
 use crate::spec::{DType, Dim, Spec};
 use crate::tensor::Tensor;
+use crate::with_type;
 use std::sync::Arc;
 
 /// Operations of a chain at most.
 const MOST_CODE: usize = 48;
 /// Inputs of a chain at most.
 const MOST_INPUTS: usize = 24;
+
+/// Elements up to which a repeated number is kept as a tensor instead of being written in every run.
+const MOST_CONSTANT: usize = 1 << 14;
 
 /// Fuses chains of pointwise operations, and the bodies of scans in themselves. A graph with unknown dims stays as it is.
 pub fn fuse(graph: &Graph) -> Graph {
@@ -196,6 +200,12 @@ impl Fuser<'_> {
                 self.close(c);
                 return self.materialize(v);
             }
+            Known::Number(dtype, x) if spec.n_elements().is_some_and(|n| n <= MOST_CONSTANT) => {
+                let mut value = Tensor::zeros(dtype, &numbers(&spec));
+                let number = Tensor::scalar_of(dtype, x);
+                with_type!(dtype, T => value.view_mut().get::<T>().fill(number.view().get::<T>()[0]));
+                self.r.push(Constant { value }.into(), vec![], [spec.clone()])[0]
+            }
             Known::Number(dtype, x) => {
                 let scalar = self.r.push(Constant { value: Tensor::scalar_of(dtype, x) }.into(), vec![], [Spec::known(dtype, &[])])[0];
                 self.stretch(scalar, &spec)
@@ -357,7 +367,8 @@ impl Fuser<'_> {
                 given.push(v);
             }
         }
-        let op = Fused { n: self.chains[c].n, inputs: inputs.iter().map(|i| i.1).collect(), code: code.iter().map(|i| renumbered(i, place)).collect(), outputs };
+        let op =
+            Fused { n: self.chains[c].n, inputs: inputs.iter().map(|i| i.1).collect(), code: code.iter().map(|i| renumbered(i, place)).collect(), outputs };
         let specs: Vec<Spec> = given.iter().map(|v| self.old.spec(*v).clone()).collect();
         let outs = self.r.push(op.into(), inputs.into_iter().map(|i| i.0).collect(), specs);
         // Every old value that was a register of this chain, reshapes of it included, is now a value.
