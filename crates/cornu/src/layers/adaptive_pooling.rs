@@ -65,7 +65,7 @@ adaptive_layers! {
 
 fn adapt<'g>(x: Var<'g>, n: usize, pool: impl Fn(Var<'g>) -> Var<'g>) -> Result<Var<'g>> {
     let Some(t) = x.dim(1) else {
-        return Ok(x.slice_step(1, 0, None, 1).reshape(&[x.dim(0), Some(n), x.dim(2)]));
+        return Ok(x.reshape(&[x.dim(0), Some(n), x.dim(2)]));
     };
     if t == 0 {
         return Err(Error::shapes("at least one timestep is needed", &[x.spec()]));

@@ -62,6 +62,8 @@ pub struct Gathered<'g> {
     pub states: Vec<RowState<'g>>,
     /// The key of the random numbers and the number of the shard's first row, once something draws.
     pub random: Option<(Var<'g>, Var<'g>)>,
+    /// Rows of the batch meet in a way that no sum over shards can say: the batch must not be cut.
+    pub whole: bool,
     n_random: u64,
 }
 
@@ -142,6 +144,11 @@ impl<'g> Cx<'g> {
         let vars = w.vars.iter().map(|v| Weight { value: now(v), ..v.clone() }).collect();
         let children = w.children.iter().map(|(n, c)| (n.clone(), self.updated(c))).collect();
         Weights { vars, children, ..*w }
+    }
+
+    /// Says that rows of the batch meet: the batch must not be cut.
+    pub fn keep_whole(&self) {
+        self.gathered.borrow_mut().whole = true;
     }
 
     /// The sum over all shards of the batch.

@@ -16,6 +16,7 @@ macro_rules! settings {
 mod call;
 mod weights;
 mod lowering;
+mod operation;
 mod cell;
 mod layer;
 mod geometry;
@@ -30,6 +31,7 @@ pub use layer::{Layer, LayerRef, MaskRule};
 pub use recurrence::Recurrent;
 pub use recurrent::Walk;
 pub use lowering::{Cx, Flow, Gathered, RowState, Weight, Weights, expect_rank, known_dim};
+pub use operation::Operation;
 pub use weights::{WeightSpec, WeightTree};
 
 use crate::model::{Functional, Sequential};
@@ -96,6 +98,10 @@ layers! {
     pooling: "MaxPooling1D" => MaxPooling1d, "AveragePooling1D" => AveragePooling1d;
     global_pooling: "GlobalMaxPooling1D" => GlobalMaxPooling1d, "GlobalAveragePooling1D" => GlobalAveragePooling1d;
     conv1d: "Conv1D" => Conv1d;
+    depthwise_conv1d: "DepthwiseConv1D" => DepthwiseConv1d;
+    separable_conv1d: "SeparableConv1D" => SeparableConv1d;
+    conv1d_transpose: "Conv1DTranspose" => Conv1dTranspose;
+    adaptive_pooling: "AdaptiveAveragePooling1D" => AdaptiveAveragePooling1d, "AdaptiveMaxPooling1D" => AdaptiveMaxPooling1d;
     rectifiers: "ReLU" => Relu, "LeakyReLU" => LeakyRelu, "ELU" => Elu, "PReLU" => Prelu;
     softmax: "Softmax" => Softmax;
     batch_normalization: "BatchNormalization" => BatchNormalization;
@@ -119,7 +125,7 @@ fn from_class(module: &str, class: &str, config: &Value) -> Result<(Box<dyn Laye
         "Sequential" => Sequential::from_config(config).map(|m| (Box::new(m) as Box<dyn Layer>, config.clone())),
         "Functional" | "Model" => Functional::from_config(config).map(|m| (Box::new(m) as Box<dyn Layer>, config.clone())),
         "Lambda" => Err(Error::Unsupported("Lambda holds code, which a file must not bring along; build the model in Rust with a layer of your own".into())),
-        _ if module.starts_with("keras.src.ops") => Err(Error::Unsupported(format!("operation `{class}` of {module}"))),
+        _ if module.starts_with("keras.src.ops") => Operation::from_config(class, config).map(|o| (Box::new(o) as Box<dyn Layer>, config.clone())),
         _ => by_class(class, config).unwrap_or_else(|| Err(Error::Unsupported(format!("layer class `{class}` (module `{module}`)")))),
     }
 }

@@ -1,0 +1,260 @@
+//! Operations of `keras.ops` as members of models: a table of their meanings.
+
+mod arguments;
+mod moves;
+mod reductions;
+mod site;
+
+use super::{Call, Cx, Flow, Layer, WeightTree, Weights};
+use crate::activations::{Activation, elu, gelu, glu, leaky_relu, sparsemax};
+use crate::config::{short, snake_case};
+use crate::layers::dot::unit_length_within;
+use crate::{Error, Result};
+use cornu_ir::composites::{einsum, log_softmax, logsumexp, softmax};
+use cornu_ir::{DType, Spec, Var};
+use serde_json::Value;
+use site::Site;
+
+/// An operation of `keras.ops` in a model. It has no weights, and what it gives carries no mask.
+///
+/// # Source
+/// keras/src/ops, Keras 3.15.1.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    row: &'static Row,
+    config: Value,
+}
+
+/// What an operation gives for a call.
+type Rule = for<'a, 'g> fn(&Site<'a, 'g>) -> Result<Vec<Var<'g>>>;
+
+/// Class, module, meaning.
+struct Row(&'static str, &'static str, Rule);
+
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+const NUMPY: &str = "keras.src.ops.numpy";
+const NN: &str = "keras.src.ops.nn";
+const CORE: &str = "keras.src.ops.core";
+const MATH: &str = "keras.src.ops.math";
+const LINALG: &str = "keras.src.ops.linalg";
+
+#[rustfmt::skip]
+static TABLE: &[Row] = &[
+    // Two values, stretched to each other, in the type they take together.
+    Row("Add", NUMPY, |s| s.pair(|a, b| if a.dtype() == DType::Bool { a.or(b) } else { a + b })),
+    Row("Subtract", NUMPY, |s| s.pair(|a, b| a - b)),
+    Row("Multiply", NUMPY, |s| s.pair(|a, b| if a.dtype() == DType::Bool { a.and(b) } else { a * b })),
+    Row("Divide", NUMPY, |s| s.float_pair(|a, b| a / b)),
+    Row("TrueDivide", NUMPY, |s| s.float_pair(|a, b| a / b)),
+    Row("DivideNoNan", NUMPY, |s| s.float_pair(|a, b| b.eq(0.0).select(a.zeros_like() + b.zeros_like(), a / b.eq(0.0).select(b.ones_like(), b)))),
+    Row("FloorDivide", NUMPY, |s| s.pair(|a, b| if a.dtype().is_float() { (a / b).floor() } else { (a - a.floor_mod(b)) / b })),
+    Row("Mod", NUMPY, |s| s.pair(|a, b| a.floor_mod(b))),
+    Row("Power", NUMPY, |s| s.power()),
+    Row("Maximum", NUMPY, |s| s.pair(|a, b| a.maximum(b))),
+    Row("Minimum", NUMPY, |s| s.pair(|a, b| a.minimum(b))),
+    Row("Arctan2", NUMPY, |s| s.float_pair(|a, b| a.atan2(b))),
+    Row("Hypot", NUMPY, |s| s.float_pair(|a, b| (a * a + b * b).sqrt())),
+    Row("Logaddexp", NUMPY, |s| s.float_pair(|a, b| a.maximum(b) + (-(a - b).abs()).exp().log1p())),
+    Row("Equal", NUMPY, |s| s.pair(|a, b| a.eq(b))),
+    Row("NotEqual", NUMPY, |s| s.pair(|a, b| a.ne(b))),
+    Row("Less", NUMPY, |s| s.pair(|a, b| a.lt(b))),
+    Row("LessEqual", NUMPY, |s| s.pair(|a, b| a.le(b))),
+    Row("Greater", NUMPY, |s| s.pair(|a, b| a.gt(b))),
+    Row("GreaterEqual", NUMPY, |s| s.pair(|a, b| a.ge(b))),
+    Row("LogicalAnd", NUMPY, |s| s.bool_pair(|a, b| a.and(b))),
+    Row("LogicalOr", NUMPY, |s| s.bool_pair(|a, b| a.or(b))),
+    Row("LogicalXor", NUMPY, |s| s.bool_pair(|a, b| a.ne(b))),
+    Row("LogicalNot", NUMPY, |s| Ok(vec![s.bool_value(0)?.not()])),
+    Row("Where", NUMPY, |s| s.choose()),
+    // One value.
+    Row("Absolute", NUMPY, |s| s.number(|x| if x.dtype().is_float() { x.abs() } else { x.maximum(0.0 - x) })),
+    Row("Abs", NUMPY, |s| s.number(|x| if x.dtype().is_float() { x.abs() } else { x.maximum(0.0 - x) })),
+    Row("Negative", NUMPY, |s| s.number(|x| if x.dtype().is_float() { -x } else { 0.0 - x })),
+    Row("Square", NUMPY, |s| s.number(|x| x * x)),
+    Row("Sign", NUMPY, |s| s.number(|x| if x.dtype().is_float() { x.sign() } else { x.minimum(1.0).maximum(-1.0) })),
+    Row("Exp", NUMPY, |s| s.float(|x| x.exp())),
+    Row("Exp2", NUMPY, |s| s.float(|x| (x * std::f64::consts::LN_2).exp())),
+    Row("Expm1", NUMPY, |s| s.float(|x| x.expm1())),
+    Row("Log", NUMPY, |s| s.float(|x| x.log())),
+    Row("Log1p", NUMPY, |s| s.float(|x| x.log1p())),
+    Row("Log2", NUMPY, |s| s.float(|x| x.log() * std::f64::consts::LOG2_E)),
+    Row("Log10", NUMPY, |s| s.float(|x| x.log() * std::f64::consts::LOG10_E)),
+    Row("Sqrt", NUMPY, |s| s.float(|x| x.sqrt())),
+    Row("Cbrt", NUMPY, |s| s.float(|x| x.sign() * x.abs().pow(1.0 / 3.0))),
+    Row("Rsqrt", MATH, |s| s.float(|x| x.rsqrt())),
+    Row("Reciprocal", NUMPY, |s| s.float(|x| 1.0 / x)),
+    Row("Sin", NUMPY, |s| s.float(|x| x.sin())),
+    Row("Cos", NUMPY, |s| s.float(|x| x.cos())),
+    Row("Tan", NUMPY, |s| s.float(|x| x.tan())),
+    Row("Arcsin", NUMPY, |s| s.float(|x| x.asin())),
+    Row("Arccos", NUMPY, |s| s.float(|x| x.acos())),
+    Row("Arctan", NUMPY, |s| s.float(|x| x.atan())),
+    Row("Sinh", NUMPY, |s| s.float(|x| x.sinh())),
+    Row("Cosh", NUMPY, |s| s.float(|x| x.cosh())),
+    Row("Tanh", NUMPY, |s| s.float(|x| x.tanh())),
+    Row("Arcsinh", NUMPY, |s| s.float(|x| x.sign() * (x.abs() + (x * x + 1.0).sqrt()).log())),
+    Row("Arccosh", NUMPY, |s| s.float(|x| (x + (x * x - 1.0).sqrt()).log())),
+    Row("Arctanh", NUMPY, |s| s.float(|x| (x.log1p() - (-x).log1p()) * 0.5)),
+    Row("Erf", MATH, |s| s.float(|x| x.erf())),
+    Row("Erfc", MATH, |s| s.float(|x| 1.0 - x.erf())),
+    Row("Floor", NUMPY, |s| s.float(|x| x.floor())),
+    Row("Ceil", NUMPY, |s| s.float(|x| x.ceil())),
+    Row("Trunc", NUMPY, |s| s.float(|x| x.sign() * x.abs().floor())),
+    Row("Round", NUMPY, |s| { let k = 10f64.powi(s.integer("decimals")?.unwrap_or(0) as i32); s.float(|x| if k == 1.0 { x.round() } else { (x * k).round() / k }) }),
+    Row("Isnan", NUMPY, |s| s.float(|x| x.is_nan().cast(DType::Bool))),
+    Row("Isinf", NUMPY, |s| s.float(|x| x.abs().eq(f64::INFINITY))),
+    Row("Isfinite", NUMPY, |s| s.float(|x| x.abs().lt(f64::INFINITY))),
+    Row("Clip", NUMPY, |s| { let (low, high) = (s.real("x_min", f64::NEG_INFINITY)?, s.real("x_max", f64::INFINITY)?); s.number(|x| s.clip(x, low, high)) }),
+    Row("Copy", NUMPY, |s| Ok(vec![s.value(0)?])),
+    Row("Cast", CORE, |s| Ok(vec![s.value(0)?.cast(s.dtype()?.unwrap_or(s.cx.float()))])),
+    Row("StopGradient", CORE, |s| Ok(vec![s.value(0)?.stop_gradient()])),
+    Row("ConvertToTensor", CORE, |s| { let x = s.value(0)?; Ok(vec![s.dtype()?.map_or(x, |d| x.cast(d))]) }),
+    Row("ZerosLike", NUMPY, |s| s.like(0.0)),
+    Row("OnesLike", NUMPY, |s| s.like(1.0)),
+    Row("FullLike", NUMPY, |s| s.full_like()),
+    // Activations.
+    Row("Relu", NN, |s| s.float(|x| x.relu())),
+    Row("Relu6", NN, |s| s.float(|x| Activation::Relu6.of(x))),
+    Row("Sigmoid", NN, |s| s.float(|x| x.sigmoid())),
+    Row("SparseSigmoid", NN, |s| s.float(|x| Activation::SparseSigmoid.of(x))),
+    Row("Softplus", NN, |s| s.float(|x| x.softplus())),
+    Row("Softsign", NN, |s| s.float(|x| Activation::Softsign.of(x))),
+    Row("SparsePlus", NN, |s| s.float(|x| Activation::SparsePlus.of(x))),
+    Row("Silu", NN, |s| s.float(|x| Activation::Silu.of(x))),
+    Row("Squareplus", NN, |s| { let b = s.real("b", 4.0)?; s.float(|x| (x + (x * x + b).sqrt()) * 0.5) }),
+    Row("LogSigmoid", NN, |s| s.float(|x| Activation::LogSigmoid.of(x))),
+    Row("LeakyRelu", NN, |s| { let slope = s.real("negative_slope", 0.2)?; s.float(|x| leaky_relu(x, slope)) }),
+    Row("HardSigmoid", NN, |s| s.float(|x| Activation::HardSigmoid.of(x))),
+    Row("HardSilu", NN, |s| s.float(|x| Activation::HardSilu.of(x))),
+    Row("HardTanh", NN, |s| s.float(|x| Activation::HardTanh.of(x))),
+    Row("TanhShrink", NN, |s| s.float(|x| x - x.tanh())),
+    Row("SoftShrink", NN, |s| { let t = s.real("threshold", 0.5)?; s.float(|x| x.gt(t).select(x - t, x.lt(-t).select(x + t, 0.0))) }),
+    Row("HardShrink", NN, |s| { let t = s.real("threshold", 0.5)?; s.float(|x| x.abs().gt(t).select(x, 0.0)) }),
+    Row("Threshold", NN, |s| { let (t, d) = (s.real("threshold", 0.0)?, s.real("default_value", 0.0)?); s.float(|x| x.gt(t).select(x, d)) }),
+    Row("Elu", NN, |s| { let alpha = s.real("alpha", 1.0)?; s.float(|x| elu(x, alpha)) }),
+    Row("Selu", NN, |s| s.float(|x| Activation::Selu.of(x))),
+    Row("Celu", NN, |s| { let alpha = s.real("alpha", 1.0)?; s.float(|x| x.gt(0.0).select(x, (x.minimum(0.0) / alpha).expm1() * alpha)) }),
+    Row("Gelu", NN, |s| { let near = s.flag("approximate", true); s.float(|x| gelu(x, near)) }),
+    Row("Glu", NN, |s| { let axis = s.integer("axis")?.unwrap_or(-1); s.float(|x| glu(x, axis)) }),
+    Row("Softmax", NN, |s| s.along(-1, |x, axes| softmax(x, axes))),
+    Row("LogSoftmax", NN, |s| s.along(-1, |x, axes| log_softmax(x, axes))),
+    Row("Sparsemax", NN, |s| s.last(|x| sparsemax(x))),
+    Row("Normalize", NN, |s| { let shortest = s.real("epsilon", 1e-7)?; s.only("order", 2)?; s.along(-1, |x, axes| unit_length_within(x, axes, shortest)) }),
+    Row("OneHot", NN, |s| s.one_hot()),
+    // Over axes.
+    Row("Sum", NUMPY, |s| s.reduce(|x, axes, keep| x.sum(axes, keep))),
+    Row("Prod", NUMPY, |s| s.reduce(|x, axes, keep| x.prod(axes, keep))),
+    Row("Max", NUMPY, |s| s.extreme(|x, axes, keep| x.max(axes, keep), |a, b| a.maximum(b))),
+    Row("Amax", NUMPY, |s| s.extreme(|x, axes, keep| x.max(axes, keep), |a, b| a.maximum(b))),
+    Row("Min", NUMPY, |s| s.extreme(|x, axes, keep| x.min(axes, keep), |a, b| a.minimum(b))),
+    Row("Amin", NUMPY, |s| s.extreme(|x, axes, keep| x.min(axes, keep), |a, b| a.minimum(b))),
+    Row("Mean", NUMPY, |s| s.reduce_float(|x, axes, keep| x.mean(axes, keep))),
+    Row("Average", NUMPY, |s| s.average()),
+    Row("Var", NUMPY, |s| s.reduce_float(|x, axes, keep| (x - x.mean(axes, true)).square().mean(axes, keep))),
+    Row("Std", NUMPY, |s| s.reduce_float(|x, axes, keep| (x - x.mean(axes, true)).square().mean(axes, keep).sqrt())),
+    Row("Logsumexp", MATH, |s| s.reduce_float(|x, axes, keep| { let y = logsumexp(x, axes); if keep { y } else { y.sum(axes, false) } })),
+    Row("Norm", LINALG, |s| s.norm()),
+    Row("Any", NUMPY, |s| s.reduce_bool(|x, axes, keep| x.any(axes, keep))),
+    Row("All", NUMPY, |s| s.reduce_bool(|x, axes, keep| x.all(axes, keep))),
+    Row("CountNonzero", NUMPY, |s| s.reduce_bool(|x, axes, keep| x.cast(DType::I32).sum(axes, keep))),
+    Row("Argmax", NUMPY, |s| s.place(|x, axis| x.argmax(axis))),
+    Row("Argmin", NUMPY, |s| s.place(|x, axis| x.argmin(axis))),
+    Row("Cumsum", NUMPY, |s| s.cumsum()),
+    Row("Sort", NUMPY, |s| s.last(|x| x.sort_last(false).0)),
+    Row("Argsort", NUMPY, |s| s.last(|x| x.sort_last(false).1)),
+    Row("TopK", MATH, |s| s.top_k()),
+    // Products.
+    Row("Matmul", NUMPY, |s| s.matmul()),
+    Row("Dot", NUMPY, |s| s.dot()),
+    Row("Einsum", NUMPY, |s| { let v = s.all_float()?; if v.is_empty() { return Err(s.unsupported("no operands")) } Ok(vec![einsum(s.text("subscripts")?, &v)]) }),
+    // Moves.
+    Row("Reshape", NUMPY, |s| s.reshape()),
+    Row("Ravel", NUMPY, |s| s.ravel()),
+    Row("Transpose", NUMPY, |s| s.transpose()),
+    Row("Swapaxes", NUMPY, |s| s.swap_axes()),
+    Row("Moveaxis", NUMPY, |s| s.move_axis()),
+    Row("ExpandDims", NUMPY, |s| s.expand_dims()),
+    Row("Squeeze", NUMPY, |s| s.squeeze()),
+    Row("BroadcastTo", NUMPY, |s| s.broadcast_to()),
+    Row("Concatenate", NUMPY, |s| s.concatenate()),
+    Row("Stack", NUMPY, |s| s.stack()),
+    Row("Split", NUMPY, |s| s.split()),
+    Row("Unstack", CORE, |s| s.unstack()),
+    Row("Flip", NUMPY, |s| s.flip()),
+    Row("Roll", NUMPY, |s| s.roll()),
+    Row("Repeat", NUMPY, |s| s.repeat()),
+    Row("Tile", NUMPY, |s| s.tile()),
+    Row("Pad", NUMPY, |s| s.pad()),
+    Row("Take", NUMPY, |s| s.take()),
+    Row("GetItem", NUMPY, |s| s.get_item()),
+    Row("Tril", NUMPY, |s| s.triangle(true)),
+    Row("Triu", NUMPY, |s| s.triangle(false)),
+];
+
+impl Operation {
+    /// The operation of a class of `keras.ops` with its settings, as Keras writes them.
+    ///
+    /// ```
+    /// use cornu::{Input, LayerRef, Operation};
+    /// let x = Input::new([5, 4]);
+    /// let y = LayerRef::new(Operation::new("Mean", serde_json::json!({"axis": 1}))?).call(&x)?;
+    /// assert_eq!(y.shape_text(), "(None, 4)");
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    pub fn new(class: &str, settings: Value) -> Result<Self> {
+        let row = TABLE.iter().find(|r| r.0 == class).ok_or_else(|| Error::Unsupported(format!("operation `{class}` of keras.ops")))?;
+        if !settings.is_object() {
+            return Err(Error::Config(format!("operation {class}: expected settings by name. Received: {}", short(&settings))));
+        }
+        Ok(Self { row, config: settings })
+    }
+
+    /// As a model's config holds it: settings beside the name.
+    pub(super) fn from_config(class: &str, config: &Value) -> Result<Self> {
+        let mut settings = config.clone();
+        if let Value::Object(map) = &mut settings {
+            map.shift_remove("name");
+        }
+        Self::new(class, settings)
+    }
+}
+
+impl Layer for Operation {
+    fn class(&self) -> &'static str {
+        self.row.0
+    }
+
+    fn stem(&self) -> String {
+        snake_case(self.row.0)
+    }
+
+    fn config(&self) -> Value {
+        self.config.clone()
+    }
+
+    fn weights(&self, _: &Call<Spec>) -> Result<WeightTree> {
+        Ok(WeightTree::none())
+    }
+
+    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+        let values = (self.row.2)(&Site { cx, class: self.row.0, settings: &self.config, call })?;
+        Ok(values.into_iter().map(Flow::new).collect())
+    }
+
+    fn module(&self) -> &'static str {
+        self.row.1
+    }
+
+    fn registered_name(&self) -> Option<&'static str> {
+        Some(self.row.0)
+    }
+
+    fn common_keys(&self) -> &'static [&'static str] {
+        &["name"]
+    }
+}
