@@ -231,12 +231,14 @@ impl Functional {
             });
         }
         let n_calls: Vec<usize> = list.iter().map(|v| v.get("inbound_nodes").and_then(Value::as_array).map_or(0, Vec::len)).collect();
+        let mut last_call: HashMap<String, usize> = HashMap::new();
+        list.iter().filter_map(|v| v.get("inbound_nodes")).chain(config.get("output_layers")).for_each(|v| note_calls(v, &mut last_call));
         let find = |name: &str, call: usize, output: usize| -> Result<TensorRef> {
             let member = *names.get(name).ok_or_else(|| Error::Config(format!("Functional: `{name}` is read but is no layer of the model")))?;
-            // Files of some versions count the call that made a nested model as its first.
-            let is_model = matches!(&kinds[member], MemberKind::Layer(l) if l.class() == "Functional");
-            let call = if is_model && call >= n_calls[member] && call > 0 { call - 1 } else { call };
-            Ok(TensorRef { member, call, output })
+            // Some versions count the call that made a nested model as its first: then a call beyond the last one is read somewhere.
+            let is_model = matches!(&kinds[member], MemberKind::Layer(l) if l.rule().as_container().is_some());
+            let shifted = is_model && last_call.get(name).is_some_and(|c| *c == n_calls[member]);
+            Ok(TensorRef { member, call: call - (shifted && call > 0) as usize, output })
         };
         let mut calls = Vec::new();
         for v in list {
@@ -307,6 +309,21 @@ pub(super) fn read_input(v: &Value) -> Result<InputLayer> {
         return Err(Error::Config(format!("InputLayer: the shape {} is too large", cornu_ir::spec::dims_text(&input.batch_shape))));
     }
     Ok(input)
+}
+
+/// Notes the largest call of each layer that is read anywhere in nodes or outputs: `["layer", call, output, …]`.
+fn note_calls(v: &Value, last: &mut HashMap<String, usize>) {
+    match v {
+        Value::Array(items) => {
+            if let [Value::String(name), Value::Number(call), Value::Number(_), ..] = &items[..] {
+                let call = call.as_u64().unwrap_or(0) as usize;
+                last.entry(name.clone()).and_modify(|c| *c = call.max(*c)).or_insert(call);
+            }
+            items.iter().for_each(|i| note_calls(i, last));
+        }
+        Value::Object(map) => map.values().for_each(|i| note_calls(i, last)),
+        _ => {}
+    }
 }
 
 /// Reads one inbound node: `{"args": …, "kwargs": …}`, or a list of `[layer, call, output, {kwargs}]` as Keras 2 wrote it.

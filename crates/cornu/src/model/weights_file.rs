@@ -103,9 +103,15 @@ impl Model {
     }
 }
 
-/// Where tf_keras wrote what Keras 3 writes elsewhere: the forward layer of a Bidirectional is `layer` there.
+/// Where tf_keras wrote what Keras 3 writes elsewhere: the forward layer of a Bidirectional is `layer` there, and the products of
+/// attention begin with an underscore.
 fn older_path(path: &str) -> String {
-    path.replace("/forward_layer/", "/layer/")
+    let older = |part: &str| match part {
+        "forward_layer" => "layer".to_string(),
+        "query_dense" | "key_dense" | "value_dense" | "output_dense" => format!("_{part}"),
+        other => other.to_string(),
+    };
+    path.split('/').map(older).collect::<Vec<_>>().join("/")
 }
 
 /// Makes the groups of a layer and of those inside it; each has a `vars`, be it empty, that notes the layer's name.
