@@ -97,7 +97,7 @@ impl BoundPart {
     fn segments(&self, meet: bool) -> Vec<Range<usize>> {
         let end = self.layout.steps.len();
         if !meet {
-            return vec![0..end];
+            return std::iter::once(0..end).collect();
         }
         let starts = std::iter::once(0).chain(self.meetings.iter().map(|m| m + 1));
         starts.zip(self.meetings.iter().copied().chain([end])).map(|(a, b)| a..b).collect()

@@ -102,7 +102,7 @@ impl FusedKernel {
         let most = (TILE_BYTES / (n_slots.max(1) * item)).clamp(ALIGN, MOST_TILE) / ALIGN * ALIGN;
         let tile = tile_of(op, most);
         // Slots stand apart by an odd number of cache lines: no two meet in the low bits of their addresses.
-        let slot = ((tile * item).next_multiple_of(ALIGN) / ALIGN | 1) * ALIGN;
+        let slot = ((tile * item).div_ceil(ALIGN) | 1) * ALIGN;
         for l in lies.iter_mut().flatten() {
             if let Lies::Slot(i) = l {
                 *i *= slot;
@@ -115,7 +115,7 @@ impl FusedKernel {
                 lies[i] = Some(Lies::Number(i));
                 continue;
             }
-            let once = reach.period == 1 || tile % (reach.period * reach.hold) == 0;
+            let once = reach.period == 1 || tile.is_multiple_of(reach.period * reach.hold);
             fills.push((i as u16, if once { Fill::Once(i) } else { Fill::EachTile(i) }));
         }
         let mut code = Vec::new();

@@ -95,7 +95,7 @@ impl Fused {
 impl Primitive for Fused {
     fn spec(&self, ins: &[Spec]) -> Result<Vec<Spec>, ShapeError> {
         super::expect_inputs("fused", ins, self.inputs.len())?;
-        if ins.iter().zip(&self.inputs).any(|(s, r)| s.n_elements().is_some_and(|n| n != r.period) || self.n % (r.hold * r.period).max(1) != 0) {
+        if ins.iter().zip(&self.inputs).any(|(s, r)| s.n_elements().is_some_and(|n| n != r.period) || !self.n.is_multiple_of((r.hold * r.period).max(1))) {
             return Err(ShapeError::new("fused", "inputs of the lengths that the chain reads are needed", ins));
         }
         let types = self.register_types(&ins.iter().map(|s| s.dtype).collect::<Vec<_>>());
