@@ -1,8 +1,9 @@
 //! A recurrent layer run both ways.
 
 use super::recurrence::Recurrent;
-use super::recurrent::{Walk, mask_of, sequence_and_states};
+use super::recurrent::{Walk, mask_carried, mask_heeded, sequence_and_states};
 use super::{Arg, Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights};
+use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::Spec;
 use cornu_ir::builder::concat;
@@ -40,6 +41,8 @@ pub struct Bidirectional {
     layer: LayerRef,
     /// The layer that goes the other way.
     backward_layer: LayerRef,
+    /// Penalty on the output.
+    activity_regularizer: Option<Regularizer>,
 }
 
 /// The settings as Keras writes them.
@@ -49,6 +52,7 @@ struct Settings {
     merge_mode: Option<MergeMode>,
     layer: LayerRef,
     backward_layer: Option<LayerRef>,
+    activity_regularizer: Option<Regularizer>,
 }
 
 fn concat_mode() -> Option<MergeMode> {
@@ -59,7 +63,7 @@ impl TryFrom<Settings> for Bidirectional {
     type Error = Error;
 
     fn try_from(s: Settings) -> Result<Self> {
-        Self::of(s.layer, s.backward_layer, s.merge_mode)
+        Ok(Self { activity_regularizer: s.activity_regularizer, ..Self::of(s.layer, s.backward_layer, s.merge_mode)? })
     }
 }
 
@@ -106,7 +110,7 @@ impl Bidirectional {
                 return Err(Error::argument("", format!("the forward and the backward layer must agree in {what}"), format!("{f} and {b}")));
             }
         }
-        Ok(Self { merge_mode, layer: forward, backward_layer: backward })
+        Ok(Self { merge_mode, layer: forward, backward_layer: backward, activity_regularizer: None })
     }
 
     fn walk(&self) -> Walk {
@@ -146,8 +150,11 @@ impl Layer for Bidirectional {
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        let mask = mask_of(call);
-        let [forward, backward] = self.calls(call)?.map(|c| c.map(|f| Flow::masked(f.value, mask)));
+        let mask = mask_heeded(call);
+        let [forward, backward] = self.calls(call)?.map(|c| {
+            let plain = c.map(|f| Flow::new(f.value));
+            mask.map_or(plain.clone(), |m| plain.with("mask", Arg::Value(Flow::new(m))))
+        });
         let mut y = self.layer.lower(cx, w.child("forward_layer"), &forward)?;
         let mut back = self.backward_layer.lower(cx, w.child("backward_layer"), &backward)?;
         let walk = self.walk();
@@ -161,12 +168,16 @@ impl Layer for Bidirectional {
             Some(MergeMode::Mul) => vec![y * back],
             None => vec![y, back],
         };
-        let mask = mask.filter(|_| walk.return_sequences);
+        let mask = mask_carried(call).filter(|_| walk.return_sequences);
         Ok(merged.into_iter().map(|v| Flow::masked(v, mask)).chain(states).collect())
     }
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
+    }
+
+    fn activity_regularizer(&self) -> Option<&Regularizer> {
+        self.activity_regularizer.as_ref()
     }
 
     fn inner(&self) -> Vec<(&'static str, &LayerRef)> {

@@ -35,14 +35,14 @@ pub struct LstmCell {
     pub recurrent_activation: Activation,
     /// Whether there is b.
     pub use_bias: bool,
+    /// The forget gate's part of b starts at 1 (Jozefowicz et al. 2015).
+    pub unit_forget_bias: bool,
     /// How W starts.
     pub kernel_initializer: Initializer,
     /// How R starts.
     pub recurrent_initializer: Initializer,
     /// How b starts.
     pub bias_initializer: Initializer,
-    /// The forget gate's part of b starts at 1 (Jozefowicz et al. 2015).
-    pub unit_forget_bias: bool,
     /// Penalty on W.
     pub kernel_regularizer: Option<Regularizer>,
     /// Penalty on R.
@@ -70,10 +70,10 @@ impl Default for LstmCell {
             activation: Activation::Tanh,
             recurrent_activation: Activation::Sigmoid,
             use_bias: true,
+            unit_forget_bias: true,
             kernel_initializer: GlorotUniform::default().into(),
             recurrent_initializer: Orthogonal::default().into(),
             bias_initializer: Zeros {}.into(),
-            unit_forget_bias: true,
             kernel_regularizer: None,
             recurrent_regularizer: None,
             bias_regularizer: None,

@@ -1,7 +1,7 @@
 //! What all recurrent layers do: a cell run over the sequences of a call.
 
 use super::cell::{Cell, Dropped, WholeRun};
-use super::recurrent::{Packed, Walk, mask_of, sequence_and_states};
+use super::recurrent::{Packed, Walk, mask_carried, mask_heeded, sequence_and_states};
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank, known_dim};
 use crate::{Error, Result};
 use cornu_ir::ops::Scan;
@@ -43,14 +43,12 @@ pub fn units_and_features(units: usize, x: &Spec) -> Result<(usize, usize)> {
 /// The config of a layer that has its cell's settings as its own, in Keras's order, but for those it omits.
 pub fn flat_config(settings: impl serde::Serialize, omitted: &[&str]) -> Value {
     let Value::Object(mut all) = serde_json::to_value(settings).expect("plain settings serialize") else { unreachable!("settings are a map") };
-    let activity = all.shift_remove("activity_regularizer").unwrap_or_default();
+    let mut moved = ["unit_forget_bias", "activity_regularizer"].map(|key| all.shift_remove(key).map(|value| (key, value)));
     let mut ordered = Map::new();
     for (key, value) in all.into_iter().filter(|(k, _)| !omitted.contains(&k.as_str())) {
-        let last = key == "bias_regularizer";
+        let next = ["bias_initializer", "bias_regularizer"].iter().position(|k| *k == key);
         ordered.insert(key, value);
-        if last {
-            ordered.insert("activity_regularizer".into(), activity.clone());
-        }
+        ordered.extend(next.and_then(|i| moved[i].take()).map(|(k, v)| (k.to_string(), v)));
     }
     Value::Object(ordered)
 }
@@ -217,7 +215,8 @@ pub(super) use {cell_settings, layer_of_cell, units_settings, walk_settings};
 /// `w` are the layer's weights, those of the cell inside as `cell`.
 pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
     let (x, states) = sequence_and_states(call)?;
-    let mask = mask_of(call).map(|m| m.cast(DType::Bool));
+    let mask = mask_heeded(call).map(|m| m.cast(DType::Bool));
+    let carried = mask_carried(call);
     let x = cx.to_float(x.value);
     let step = step_spec(cell, &x.spec())?;
     let with_batch = |dims: &[Dim]| [&[x.dim(0)], dims].concat();
@@ -243,12 +242,12 @@ pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: 
             };
             let (rows, last) = whole.run(w_cell, &run);
             let last: Vec<Var<'g>> = last.into_iter().map(|s| packed.unsort(s)).collect();
-            (packed.finish(rows, &last, given[0], mask), last)
+            (packed.finish(rows, &last, given[0], carried), last)
         }
         None => {
             let steps = Steps { cell, walk, w: w_cell, dropped: &dropped, x, mask, step };
             let (y, last) = steps.run(cx, &first)?;
-            let output = if walk.return_sequences { Flow::masked(y, mask) } else { Flow::new(y) };
+            let output = if walk.return_sequences { Flow::masked(y, carried) } else { Flow::new(y) };
             let states = last.iter().filter(|_| walk.return_state).map(|s| Flow::new(*s));
             (std::iter::once(output).chain(states).collect(), last)
         }

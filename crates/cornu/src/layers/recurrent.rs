@@ -59,9 +59,16 @@ struct Layout<'g> {
     last: Var<'g>,
 }
 
-/// The mask of a call: the keyword argument, or what the input carries.
-pub fn mask_of<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
+/// The mask that a call's outputs carry on: the keyword argument, or what the input carries.
+pub fn mask_carried<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
     call.kwarg_value("mask").map(|m| m.value).or_else(|| call.inputs().first().and_then(|x| x.mask))
+}
+
+/// The mask that a call heeds. As in Keras, a layer called with tensors besides its input does not look for the mask that the
+/// input carries: beside `initial_state` it must be given.
+pub fn mask_heeded<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
+    let alone = call.arg(1, "initial_state").is_none_or(|a| a.flatten().is_empty());
+    mask_carried(call).filter(|_| alone || call.kwarg_value("mask").is_some())
 }
 
 /// The sequence and the initial states of a call: `initial_state=`, the second argument, or further inputs in the first.

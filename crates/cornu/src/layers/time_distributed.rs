@@ -2,6 +2,7 @@
 
 use super::{Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights, expect_rank};
 use crate::model::{Container, MemberKind};
+use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::builder::stack;
 use cornu_ir::spec::product;
@@ -21,12 +22,15 @@ use serde_json::{Value, json};
 pub struct TimeDistributed {
     /// What is applied.
     pub layer: LayerRef,
+    /// Penalty on the output.
+    #[serde(default, skip_serializing)]
+    pub activity_regularizer: Option<Regularizer>,
 }
 
 impl TimeDistributed {
     /// A layer for every timestep.
     pub fn new(layer: impl Into<LayerRef>) -> Self {
-        Self { layer: layer.into() }
+        Self { layer: layer.into(), activity_regularizer: None }
     }
 }
 
@@ -92,6 +96,10 @@ impl Layer for TimeDistributed {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
+    }
+
+    fn activity_regularizer(&self) -> Option<&Regularizer> {
+        self.activity_regularizer.as_ref()
     }
 
     fn inner(&self) -> Vec<(&'static str, &LayerRef)> {

@@ -1,0 +1,205 @@
+//! Recurrent layers against each other: primitives against cells run step by step, wrappers against what they wrap.
+
+use cornu::layers::*;
+use cornu::{Error, Input, Model, Result};
+use cornu_ir::op::sample_numbers;
+use cornu_ir::{Builder, DType, Dim, Spec, Tensor, Var, grad::gradient, interpret::interpret};
+use serde_json::{Value, json};
+
+const B: usize = 4;
+const T: usize = 5;
+const F: usize = 3;
+
+/// Masks with holes, with steps missing at either end, all there, and none.
+fn mask() -> Tensor {
+    Tensor::new(&[B, T], vec![1u8, 0, 1, 1, 0, 0, 0, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0])
+}
+
+/// Outputs of a layer on one sequence (and states) and the gradients of their weighted sum for the sequence and all weights, in f64.
+fn run(layer: impl Into<LayerRef>, x: &Tensor, states: &[Tensor], mask: Option<&Tensor>) -> Vec<Tensor> {
+    let layer: LayerRef = layer.into().dtype(cornu::config::DTypePolicy::new("float64").unwrap());
+    let b = Builder::new();
+    let cx = Cx::new(&b, false, Some(B));
+    let vars: Vec<Var<'_>> = std::iter::once(x).chain(states).map(|t| b.input("x", t.spec())).collect();
+    let tree = layer.weights(&Call::list(vars.iter().map(Var::spec))).unwrap();
+    let (mut weights, mut values) = (vec![], vec![]);
+    tree.walk("", true, &mut |_, _, _, w| {
+        weights.push(b.input(w.name, Spec::known(DType::F64, &w.shape)));
+        values.push(sample_numbers(&w.shape, values.len() as u64 + 1));
+    });
+    let w = Weights::bind(&tree, &weights, true, &mut 0);
+    let m = mask.map(|m| b.input("mask", m.spec()));
+    let flows = vars.iter().enumerate().map(|(i, v)| Flow::masked(*v, m.filter(|_| i == 0)));
+    let outs: Vec<Var<'_>> = layer.lower(&cx, &w, &Call::list(flows)).unwrap().iter().map(|f| f.value).collect();
+    let seeds: Vec<_> = outs.iter().enumerate().map(|(k, o)| (*o, b.constant(sample_numbers(&o.spec().numbers().unwrap(), 50 + k as u64)))).collect();
+    let wrt: Vec<Var<'_>> = vars.iter().chain(&weights).copied().collect();
+    for (v, d) in wrt.iter().zip(gradient(&seeds, &wrt)) {
+        b.output("d", d.unwrap_or_else(|| v.zeros_like()));
+    }
+    outs.iter().for_each(|o| b.output("y", *o));
+    let n_bound = b.graph().inputs.len();
+    let g = b.finish().unwrap();
+    let mut ins: Vec<Tensor> = std::iter::once(x).chain(states).cloned().collect();
+    ins.extend(values);
+    ins.extend(mask.cloned());
+    assert_eq!(ins.len(), n_bound);
+    interpret(&g, &ins)
+}
+
+fn same(what: &str, a: &[Tensor], b: &[Tensor]) {
+    assert_eq!(a.len(), b.len(), "{what}");
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        assert_eq!(a.dims, b.dims, "{what}: value {i}");
+        for (a, b) in a.to_f64().iter().zip(b.to_f64()) {
+            // The same sums in another order, in f64.
+            assert!((a - b).abs() <= 1e-11 * b.abs().max(1.0), "{what}: value {i}: {a} is not {b}");
+        }
+    }
+}
+
+fn walks() -> Vec<Walk> {
+    let mut all = vec![];
+    for bits in 0..32 {
+        let on = |bit: usize| bits >> bit & 1 == 1;
+        all.push(Walk { return_sequences: on(0), return_state: on(1), go_backwards: on(2), unroll: on(3), zero_output_for_mask: on(4), stateful: false });
+    }
+    all
+}
+
+#[test]
+fn primitives_are_their_cells_step_by_step() {
+    let x = sample_numbers(&[B, T, F], 40);
+    let state = |i: u64| sample_numbers(&[B, 2], 41 + i);
+    let alone = |cell: LayerRef, walk: Walk| Rnn { walk, ..Rnn::new(StackedRnnCells::new([cell])) };
+    for walk in walks() {
+        for masked in [None, Some(mask())] {
+            for first in [0, 1] {
+                let m = masked.as_ref();
+                let what = format!("{walk:?}, mask {}, states {first}", masked.is_some());
+                let (one, two): (Vec<Tensor>, Vec<Tensor>) = if first == 0 { (vec![], vec![]) } else { (vec![state(0)], vec![state(0), state(1)]) };
+                let cell = LstmCell::new(2);
+                same(&what, &run(Lstm { walk, cell: cell.clone(), ..Lstm::default() }, &x, &two, m), &run(alone(cell.into(), walk), &x, &two, m));
+                let cell = GruCell { reset_after: first == 0, ..GruCell::new(2) };
+                same(&what, &run(Gru { walk, cell: cell.clone(), ..Gru::default() }, &x, &one, m), &run(alone(cell.into(), walk), &x, &one, m));
+                let cell = SimpleRnnCell::new(2);
+                same(&what, &run(SimpleRnn { walk, cell: cell.clone(), ..SimpleRnn::default() }, &x, &one, m), &run(alone(cell.into(), walk), &x, &one, m));
+            }
+        }
+    }
+}
+
+#[test]
+fn masked_timesteps_show_what_keras_shows() {
+    // x W + h R + b with W, R, b of one number each: h counts what it has seen.
+    let count = |walk: Walk, states: &[Tensor]| {
+        let b = Builder::new();
+        let cx = Cx::new(&b, false, Some(1));
+        let layer = LayerRef::from(SimpleRnn { walk, ..SimpleRnn::new(1).activation("linear").use_bias(false) });
+        let x = b.input("x", Spec::known(DType::F32, &[1, 4, 1]));
+        let m = b.input("m", Spec::known(DType::Bool, &[1, 4]));
+        let s: Vec<Var<'_>> = states.iter().map(|s| b.input("s", s.spec())).collect();
+        let one = || b.full(DType::F32, &[Some(1), Some(1)], 1.0);
+        let tree = layer.weights(&Call::one(x.spec())).unwrap();
+        let w = Weights::bind(&tree, &[one(), one()], true, &mut 0);
+        let call = Call::list(std::iter::once(Flow::masked(x, Some(m))).chain(s.iter().map(|s| Flow::new(*s))));
+        layer.lower(&cx, &w, &call).unwrap().iter().for_each(|o| b.output("y", o.value));
+        let mut ins = vec![Tensor::new(&[1, 4, 1], vec![1.0f32, 2.0, 4.0, 8.0]), Tensor::new(&[1, 4], vec![0u8, 1, 0, 1])];
+        ins.extend(states.iter().cloned());
+        interpret(&b.finish().unwrap(), &ins)[0].to_f64()
+    };
+    let all = Walk { return_sequences: true, ..Walk::default() };
+    let h0 = [Tensor::new(&[1, 1], vec![100.0f32])];
+    assert_eq!(count(all, &[]), [0.0, 2.0, 2.0, 10.0]);
+    assert_eq!(count(all, &h0), [100.0, 102.0, 102.0, 110.0]);
+    assert_eq!(count(Walk { unroll: true, ..all }, &h0), [0.0, 102.0, 102.0, 110.0]);
+    assert_eq!(count(Walk { zero_output_for_mask: true, ..all }, &h0), [0.0, 102.0, 0.0, 110.0]);
+    assert_eq!(count(Walk { go_backwards: true, ..all }, &h0), [108.0, 108.0, 110.0, 110.0]);
+    assert_eq!(count(Walk { go_backwards: true, zero_output_for_mask: true, ..Walk::default() }, &h0), [0.0]);
+    assert_eq!(count(Walk { go_backwards: true, ..Walk::default() }, &h0), [110.0]);
+}
+
+/// A cell of a user: a decaying sum.
+#[derive(Debug)]
+struct Decay;
+
+impl Cell for Decay {
+    fn class(&self) -> &'static str {
+        "Decay"
+    }
+
+    fn config(&self) -> Value {
+        json!({})
+    }
+
+    fn weights(&self, x: &Spec) -> Result<WeightTree> {
+        let features = known_dim(x, -1, "features")?;
+        let start = cornu::initializers::Constant { value: 0.5 }.into();
+        Ok(WeightTree::of(vec![WeightSpec::new("decay", &[features], &start)]))
+    }
+
+    fn state_dims(&self, x: &Spec) -> Result<Vec<Vec<Dim>>> {
+        Ok(vec![x.dims[1..].to_vec()])
+    }
+
+    fn step<'g>(&self, w: &Weights<'g>, _: &[Dropped<'g>], x: Var<'g>, states: &[Var<'g>]) -> Result<(Var<'g>, Vec<Var<'g>>)> {
+        let sum = states[0] * w.var("decay") + x;
+        Ok((sum * 10.0, vec![sum]))
+    }
+}
+
+#[test]
+fn a_cell_of_ones_own() {
+    let x = Tensor::new(&[B, T, F], vec![1.0f64; B * T * F]);
+    let w = sample_numbers(&[F], 1).to_f64()[0];
+    let y = run(Rnn::new(Decay), &x, &[], None);
+    let want = (0..T).fold(0.0, |s, _| s * w + 1.0) * 10.0;
+    assert!((y.last().unwrap().to_f64()[0] - want).abs() < 1e-12);
+    assert!(matches!(Rnn::new(Dense::new(3)).call(&Input::new([T, F])), Err(Error::Argument { .. })));
+}
+
+#[test]
+fn bidirectional_is_both_ways() {
+    let x = sample_numbers(&[B, T, F], 40);
+    let layer = Lstm::new(2).return_sequences(true);
+    let values = |layer: LayerRef| -> Vec<f64> {
+        let outs = run(layer, &x, &[], None);
+        outs.last().unwrap().to_f64()
+    };
+    let both = Bidirectional::new(layer.clone()).unwrap();
+    let joined = values(both.clone().into());
+    let forward = values(layer.into());
+    (0..B * T).for_each(|row| assert_eq!(joined[row * 4..row * 4 + 2], forward[row * 2..row * 2 + 2]));
+    let config = LayerRef::from(both).to_json();
+    assert_eq!(config["config"]["layer"]["config"]["name"], "forward_lstm");
+    assert_eq!(config["config"]["backward_layer"]["config"]["name"], "backward_lstm");
+    assert_eq!(config["config"]["layer"]["config"]["zero_output_for_mask"], true);
+    assert_eq!(LayerRef::from_json(&config).unwrap().to_json(), config);
+    assert!(Bidirectional::new(Lstm::new(2).go_backwards(true)).is_err());
+    assert!(Bidirectional::with_backward(Lstm::new(2), Gru::new(2).go_backwards(true).return_state(true)).is_err());
+    assert!(Bidirectional::new(Dense::new(2)).is_err());
+}
+
+#[test]
+fn time_distributed_is_the_layer_at_every_timestep() {
+    let x = sample_numbers(&[B, T, F], 40);
+    same("Dense", &run(TimeDistributed::new(Dense::new(2)), &x, &[], None), &run(Dense::new(2), &x, &[], None));
+    let inputs = Input::new([T, 6, F]);
+    let y = TimeDistributed::new(Bidirectional::new(Gru::new(2)).unwrap()).call(&inputs).unwrap();
+    assert_eq!(y.shape_text(), "(None, 5, 4)");
+    assert_eq!(Model::new(&inputs, &y).unwrap().count_params(), 2 * (6 * (F + 2) + 12));
+    assert!(TimeDistributed::new(Dense::new(2)).call(&Input::new([4])).is_err());
+}
+
+#[test]
+fn conv_lstm_of_one_place_is_an_lstm() {
+    let x = sample_numbers(&[B, T, F], 40);
+    let places = Tensor::new(&[B, T, 1, F], x.to_f64());
+    let walk = Walk { return_sequences: true, ..Walk::default() };
+    let lstm = run(Lstm { walk, ..Lstm::new(2) }, &x, &[], Some(&mask()));
+    let conv = run(ConvLstm1d { walk, ..ConvLstm1d::new(2, 1) }, &places, &[], Some(&mask()));
+    for (a, b) in lstm.iter().zip(&conv) {
+        let (a, b) = (a.to_f64(), b.to_f64());
+        assert_eq!(a.len(), b.len());
+        a.iter().zip(&b).for_each(|(a, b)| assert!((a - b).abs() < 1e-11, "{a} is not {b}"));
+    }
+}
