@@ -1,7 +1,7 @@
 //! A recurrent layer run both ways.
 
 use super::recurrence::Recurrent;
-use super::recurrent::{Walk, mask_carried, mask_heeded, sequence_and_states};
+use super::recurrent::{Walk, mask_of, mask_heeded, sequence_and_states};
 use super::{Arg, Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
@@ -150,7 +150,7 @@ impl Layer for Bidirectional {
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        let mask = mask_heeded(call);
+        let mask = mask_heeded(cx, call);
         let [forward, backward] = self.calls(call)?.map(|c| {
             let plain = c.map(|f| Flow::new(f.value));
             mask.map_or(plain.clone(), |m| plain.with("mask", Arg::Value(Flow::new(m))))
@@ -168,7 +168,7 @@ impl Layer for Bidirectional {
             Some(MergeMode::Mul) => vec![y * back],
             None => vec![y, back],
         };
-        let mask = mask_carried(call).filter(|_| walk.return_sequences);
+        let mask = mask_of(call).filter(|_| walk.return_sequences);
         Ok(merged.into_iter().map(|v| Flow::masked(v, mask)).chain(states).collect())
     }
 

@@ -1,7 +1,7 @@
 //! What all recurrent layers do: a cell run over the sequences of a call.
 
 use super::cell::{Cell, Dropped, WholeRun};
-use super::recurrent::{Packed, Walk, mask_carried, mask_heeded, sequence_and_states};
+use super::recurrent::{Packed, Walk, mask_of, mask_heeded, sequence_and_states};
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank, known_dim};
 use crate::{Error, Result};
 use cornu_ir::ops::Scan;
@@ -215,8 +215,8 @@ pub(super) use {cell_settings, layer_of_cell, units_settings, walk_settings};
 /// `w` are the layer's weights, those of the cell inside as `cell`.
 pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
     let (x, states) = sequence_and_states(call)?;
-    let mask = mask_heeded(call).map(|m| m.cast(DType::Bool));
-    let carried = mask_carried(call);
+    let mask = mask_heeded(cx, call).map(|m| m.cast(DType::Bool));
+    let carried = mask_of(call);
     let x = cx.to_float(x.value);
     let step = step_spec(cell, &x.spec())?;
     let with_batch = |dims: &[Dim]| [&[x.dim(0)], dims].concat();

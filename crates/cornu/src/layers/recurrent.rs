@@ -3,7 +3,7 @@
 //! A batch without a mask is packed by exchanging batch and time; a masked one by the rows its mask leaves, so that the cell
 //! runs on real timesteps only and the state passes over the others, as Keras's `rnn` loop lets it.
 
-use super::{Arg, Call, Flow};
+use super::{Arg, Call, Cx, Flow};
 use crate::{Error, Result};
 use cornu_ir::ops::MaskLayout;
 use cornu_ir::spec::product;
@@ -60,15 +60,15 @@ struct Layout<'g> {
 }
 
 /// The mask that a call's outputs carry on: the keyword argument, or what the input carries.
-pub fn mask_carried<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
+pub fn mask_of<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
     call.kwarg_value("mask").map(|m| m.value).or_else(|| call.inputs().first().and_then(|x| x.mask))
 }
 
 /// The mask that a call heeds. As in Keras, a layer called with tensors besides its input does not look for the mask that the
-/// input carries: beside `initial_state` it must be given.
-pub fn mask_heeded<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
+/// input carries: beside `initial_state` it must be given. The ends of sequences of unequal length always count.
+pub fn mask_heeded<'g>(cx: &Cx<'g>, call: &Call<Flow<'g>>) -> Option<Var<'g>> {
     let alone = call.arg(1, "initial_state").is_none_or(|a| a.flatten().is_empty());
-    mask_carried(call).filter(|_| alone || call.kwarg_value("mask").is_some())
+    mask_of(call).filter(|_| alone || cx.ragged || call.kwarg_value("mask").is_some())
 }
 
 /// The sequence and the initial states of a call: `initial_state=`, the second argument, or further inputs in the first.

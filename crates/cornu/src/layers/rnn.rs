@@ -1,6 +1,6 @@
 //! A cell run over time.
 
-use super::cell::{Cell, cell_of};
+use super::cell::cell_of;
 use super::recurrence::{self, Recurrent, step_spec, walk_settings};
 use super::recurrent::sequence_and_states;
 use super::{Call, Cx, Flow, Layer, LayerRef, MaskRule, Walk, WeightTree, Weights};
@@ -8,7 +8,6 @@ use crate::Result;
 use crate::regularizers::Regularizer;
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// A [`Cell`] run over the timesteps.
 ///
