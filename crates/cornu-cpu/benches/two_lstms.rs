@@ -128,6 +128,7 @@ impl Step {
         }
     }
 
+    #[allow(dead_code)] // read by the allocation test, not by the benches
     pub fn loss(&self) -> f64 {
         self.results[0].to_f64()[0]
     }
