@@ -4,10 +4,12 @@
 //! (ChaCha8 by seed and weight), since Keras draws others on each of its backends.
 
 mod constant;
+mod fourier;
 mod orthogonal;
 mod variance;
 
 pub use constant::{Constant, Ones, Zeros};
+pub use fourier::{Identity, Stft};
 pub use orthogonal::Orthogonal;
 pub use variance::{
     GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling,
@@ -34,6 +36,8 @@ crate::family! {
         "RandomUniform" => RandomUniform,
         "TruncatedNormal" => TruncatedNormal,
         "Orthogonal" | "OrthogonalInitializer" => Orthogonal,
+        "Identity" | "IdentityInitializer" => Identity,
+        "STFT" | "STFTInitializer" => Stft,
     }
 }
 
@@ -112,6 +116,8 @@ impl Initializer {
             Self::RandomUniform(x) => x.values(shape, draw),
             Self::TruncatedNormal(x) => x.values(shape, draw),
             Self::Orthogonal(x) => x.values(shape, draw),
+            Self::Identity(x) => x.values(shape, draw),
+            Self::Stft(x) => x.values(shape, draw),
         }
     }
 }

@@ -31,6 +31,7 @@ pub use layer::{Layer, LayerRef, MaskRule};
 pub use recurrence::Recurrent;
 pub use recurrent::Walk;
 pub use lowering::{Cx, Flow, Gathered, RowState, Weight, Weights, expect_rank, known_dim};
+pub use category_encoding::OutputMode;
 pub use operation::Operation;
 pub use weights::{WeightSpec, WeightTree};
 
@@ -110,6 +111,9 @@ layers! {
     attention: "Attention" => Attention, "AdditiveAttention" => AdditiveAttention;
     multi_head_attention: "MultiHeadAttention" => MultiHeadAttention;
     grouped_query_attention: "GroupQueryAttention" => GroupQueryAttention;
+    spectral_normalization: "SpectralNormalization" => SpectralNormalization;
+    rescaling: "Rescaling" => Rescaling, "Normalization" => Normalization;
+    category_encoding: "CategoryEncoding" => CategoryEncoding, "Discretization" => Discretization;
     group_normalization: "GroupNormalization" => GroupNormalization;
 }
 

@@ -11,7 +11,7 @@ use crate::config::{short, snake_case};
 use crate::layers::dot::unit_length_within;
 use crate::{Error, Result};
 use cornu_ir::composites::{einsum, log_softmax, logsumexp, softmax};
-use cornu_ir::{DType, Spec, Var};
+use cornu_ir::{DType, Spec, Tensor, Var};
 use serde_json::Value;
 use site::Site;
 
@@ -23,6 +23,11 @@ use site::Site;
 pub struct Operation {
     row: &'static Row,
     config: Value,
+}
+
+/// Numbers written into a config, in any nesting.
+pub(super) fn literal(v: &Value) -> Result<Tensor> {
+    arguments::literal(v).map(|l| l.tensor)
 }
 
 /// What an operation gives for a call.
