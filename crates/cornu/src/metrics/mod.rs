@@ -35,6 +35,7 @@ pub use settings::{MetricFunction, MetricValue};
 
 use crate::Result;
 use crate::layers::Cx;
+use crate::losses::Loss;
 use cornu_ir::Var;
 
 macro_rules! metrics {
@@ -126,6 +127,29 @@ impl Metric {
         let sums = self.function().partials(cx, y_true.cast(y_pred.dtype()), y_pred, mask, sample_weight.map(|w| w.cast(y_pred.dtype())))?;
         cx.builder.check()?;
         Ok(sums)
+    }
+
+    /// Whether more of it is better, where Keras says so.
+    pub fn more_is_better(&self) -> Option<bool> {
+        match self {
+            Self::Mean(_) | Self::Sum(_) | Self::TruePositives(_) | Self::TrueNegatives(_) | Self::FalsePositives(_) | Self::FalseNegatives(_) => None,
+            Self::MeanMetricWrapper(m) => m.r#fn.as_str().is_some_and(|name| Loss::try_from(name).is_ok()).then_some(false),
+            Self::MeanSquaredError(_)
+            | Self::MeanAbsoluteError(_)
+            | Self::MeanAbsolutePercentageError(_)
+            | Self::MeanSquaredLogarithmicError(_)
+            | Self::RootMeanSquaredError(_)
+            | Self::LogCoshError(_)
+            | Self::KLDivergence(_)
+            | Self::Poisson(_)
+            | Self::BinaryCrossentropy(_)
+            | Self::CategoricalCrossentropy(_)
+            | Self::SparseCategoricalCrossentropy(_)
+            | Self::Hinge(_)
+            | Self::SquaredHinge(_)
+            | Self::CategoricalHinge(_) => Some(false),
+            _ => Some(true),
+        }
     }
 
     /// The metric of totals, one vector for each of [`Metric::partials`].

@@ -199,6 +199,22 @@ impl Model {
         Ok(())
     }
 
+    /// The values of all weights, in Keras's order.
+    pub fn weights(&self) -> Vec<Tensor> {
+        (0..self.slots.len()).map(|i| self.weight(i)).collect()
+    }
+
+    /// Gives all weights their values, in Keras's order.
+    ///
+    /// # Errors
+    /// Another number of weights, or a shape that is not the weight's; those before it are set then.
+    pub fn set_weights(&mut self, values: &[Tensor]) -> Result<()> {
+        if values.len() != self.slots.len() {
+            return Err(Error::argument("set_weights", format!("the model has {} weights", self.slots.len()), values.len()));
+        }
+        values.iter().enumerate().try_for_each(|(i, value)| self.set_weight(i, value))
+    }
+
     /// Number of parameters.
     pub fn count_params(&self) -> usize {
         self.tree.n_params()

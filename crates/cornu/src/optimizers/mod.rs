@@ -207,6 +207,14 @@ impl Optimizer {
         }
     }
 
+    /// Where the moving averages of the weights stand among the variables, for an optimizer that keeps them.
+    pub fn average_indices(&self, vars: &[VarInfo]) -> Option<Vec<usize>> {
+        match self.rule() {
+            Ok(rule) => state::layout(rule, vars).averages,
+            Err(outer) => Some(outer.inner_optimizer.average_indices(vars)?.into_iter().map(|i| i + loss_scale::OWN).collect()),
+        }
+    }
+
     /// Its name, under which Keras saves its variables.
     pub fn name(&self) -> &str {
         match self.rule() {

@@ -6,7 +6,8 @@ use crate::optimizers::{Optimizer, VarInfo};
 use crate::saving::{Array, ArrayType, Group};
 use crate::{Error, Model, Result};
 use cornu_cpu::SlotId;
-use cornu_ir::Tensor;
+use cornu_ir::interpret::interpret;
+use cornu_ir::{Builder, Tensor, Var};
 use serde_json::{Value, json};
 
 /// Settings of `compile`, in Keras's words.
@@ -139,6 +140,51 @@ impl Model {
     pub fn learning_rate(&self) -> Option<f64> {
         let c = self.compiled.as_ref()?;
         c.optimizer.learning_rate_index().map(|i| self.store.view(c.state[i]).to_tensor().to_f64()[0])
+    }
+
+    /// The learning rate of the coming step, a schedule's too.
+    pub fn current_learning_rate(&self) -> Result<f64> {
+        let c = self.need_compiled()?;
+        let n = 1 + c.optimizer.learning_rate_index().unwrap_or(0).max(c.optimizer.iteration_index());
+        let values: Vec<Tensor> = c.state.iter().take(n).map(|slot| self.store.view(*slot).to_tensor()).collect();
+        let b = Builder::new();
+        let state: Vec<Var<'_>> = values.iter().map(|t| b.input("state", t.spec())).collect();
+        b.output("learning_rate", c.optimizer.current_learning_rate(&state));
+        Ok(interpret(&b.finish()?, &values)[0].to_f64()[0])
+    }
+
+    /// Updates that the optimizer has made.
+    pub fn iterations(&self) -> Result<u64> {
+        let c = self.need_compiled()?;
+        let steps = self.store.view(c.state[c.optimizer.iteration_index()]).to_tensor().to_f64()[0];
+        Ok(steps as u64)
+    }
+
+    /// Each trainable weight with the moving average that the optimizer keeps of it.
+    fn averages(&self) -> Result<Vec<(SlotId, SlotId)>> {
+        let c = self.need_compiled()?;
+        let places = c.optimizer.average_indices(&self.trainable_vars());
+        let places = places.ok_or_else(|| Error::argument("SwapEMAWeights", "the optimizer must be made with use_ema", "use_ema false"))?;
+        Ok(self.trainable().zip(places).map(|(i, at)| (self.slots[i], c.state[at])).collect())
+    }
+
+    /// Exchanges the trainable weights with the optimizer's moving averages of them.
+    pub(crate) fn swap_averages(&mut self) -> Result<()> {
+        for (weight, average) in self.averages()? {
+            let (w, a) = (self.store.view(weight).to_tensor(), self.store.view(average).to_tensor());
+            self.store.replace(weight, &a);
+            self.store.replace(average, &w);
+        }
+        Ok(())
+    }
+
+    /// Sets the optimizer's moving averages to the trainable weights.
+    pub(crate) fn averages_from_weights(&mut self) -> Result<()> {
+        for (weight, average) in self.averages()? {
+            let w = self.store.view(weight).to_tensor();
+            self.store.replace(average, &w);
+        }
+        Ok(())
     }
 
     /// Sets the learning rate for the coming steps.

@@ -2,6 +2,7 @@
 
 use super::feed::{IntoData, Unequal};
 use super::history::{Logs, Running};
+use super::listeners::Listeners;
 use super::runtime::Mode;
 use super::step::Examples;
 use crate::compile;
@@ -30,7 +31,7 @@ impl Model {
     pub fn evaluate(&mut self, x: impl IntoData, y: impl IntoData, options: &Evaluate) -> Result<Logs> {
         let examples = Examples::new(self, x, y, options.sample_weight.clone())?;
         let compiled = self.resolve_for(&examples)?;
-        self.evaluate_examples(&examples, &compiled, options.batch_size, options.unequal)
+        self.evaluate_examples(&examples, &compiled, options.batch_size, options.unequal, &mut Listeners::none())
     }
 
     /// Losses and metrics resolved for the targets of examples.
@@ -47,17 +48,25 @@ impl Model {
         Ok(compiled)
     }
 
-    pub(crate) fn evaluate_examples(&mut self, examples: &Examples, compiled: &compile::Compiled, batch_size: usize, unequal: Unequal) -> Result<Logs> {
+    pub(crate) fn evaluate_examples(&mut self, examples: &Examples, compiled: &compile::Compiled, batch_size: usize, unequal: Unequal, listeners: &mut Listeners) -> Result<Logs> {
         let batch_size = self.batch_size_for(batch_size)?;
         let rows: Vec<u32> = (0..examples.n_samples() as u32).collect();
         let mut buffers = examples.buffers();
         let layout = examples.layout();
         let mut running = Running::default();
-        for chunk in rows.chunks(batch_size) {
+        listeners.tell(self, |c, run| c.on_test_begin(run))?;
+        for (step, chunk) in rows.chunks(batch_size).enumerate() {
+            listeners.tell(self, |c, run| c.on_test_batch_begin(run, step))?;
             examples.gather(chunk, &mut buffers, unequal)?;
             let r = self.run_batch(Mode::Evaluate, compiled, &layout, &buffers)?;
             running.add(&r, chunk.len());
+            if listeners.reads_batches() {
+                let so_far = running.logs(compiled);
+                listeners.tell(self, |c, run| c.on_test_batch_end(run, step, &so_far))?;
+            }
         }
-        Ok(running.logs(compiled))
+        let logs = running.logs(compiled);
+        listeners.tell(self, |c, run| c.on_test_end(run, &logs))?;
+        Ok(logs)
     }
 }

@@ -1,8 +1,10 @@
 //! Training over epochs.
 
-use super::callbacks::{Callback, Run};
+use super::callbacks::Callback;
 use super::feed::{IntoData, Unequal};
-use super::history::{History, Logs, Running};
+use super::history::{History, Logs};
+use super::listeners::Listeners;
+use super::position::Position;
 use super::progress::Progress;
 use super::runtime::Mode;
 use super::step::Examples;
@@ -195,63 +197,72 @@ impl Model {
 
     fn fit_examples(&mut self, examples: &Examples, validation: Option<&Examples>, mut options: Fit) -> Result<History> {
         let compiled = self.resolve_for(examples)?;
+        let progress = Progress::new(options.verbose, options.epochs);
+        let callbacks = std::mem::take(&mut options.callbacks);
+        let mut listeners = Listeners::new(callbacks, progress, options.epochs, options.initial_epoch, &compiled.metrics)?;
+        let mut history = History::default();
+        listeners.tell(self, |c, run| c.on_train_begin(run))?;
+        let ended = self.run_epochs(examples, validation, &options, &compiled, &mut listeners, &mut history);
+        if options.epochs > 0 {
+            self.finalize_weights()?;
+        }
+        let logs = ended?;
+        listeners.tell(self, |c, run| c.on_train_end(run, &logs))?;
+        Ok(history)
+    }
+
+    /// Trains from the listeners' position on, and returns the last epoch's values.
+    fn run_epochs(
+        &mut self,
+        examples: &Examples,
+        validation: Option<&Examples>,
+        options: &Fit,
+        compiled: &crate::compile::Compiled,
+        listeners: &mut Listeners,
+        history: &mut History,
+    ) -> Result<Logs> {
         let batch_size = self.batch_size_for(options.batch_size)?;
         let lengths = examples.lengths();
         let unequal = options.unequal;
-        let mut callbacks = std::mem::take(&mut options.callbacks);
-        let mut progress = Progress::new(options.verbose, options.epochs);
-        let mut history = History::default();
-        let mut stop = false;
         let mut logs = Logs::new();
         let mut buffers = examples.buffers();
         let layout = examples.layout();
-        macro_rules! tell {
-            ($hook:ident $(, $arg:expr)*) => {
-                for c in &mut callbacks {
-                    c.$hook(&mut Run { model: self, stop_training: &mut stop } $(, $arg)*)?;
-                }
-            };
-        }
-        tell!(on_train_begin);
-        for epoch in options.initial_epoch..options.epochs {
+        while listeners.position.epoch < options.epochs {
+            let epoch = listeners.position.epoch;
             let plan = options.batches.plan_epoch(lengths.as_deref(), examples.n_samples(), batch_size, options.seed, epoch as u64)?;
-            progress.epoch_begin(epoch, plan.len());
-            tell!(on_epoch_begin, epoch);
-            let mut running = Running::default();
-            let reads = progress.shows_steps() || callbacks.iter().any(|c| c.reads_batches());
-            for (step, rows) in plan.iter().enumerate() {
-                tell!(on_train_batch_begin, step);
+            listeners.progress.epoch_begin(epoch, plan.len());
+            listeners.tell(self, |c, run| c.on_epoch_begin(run, epoch))?;
+            let reads = listeners.reads_batches();
+            // A run that was restored may stand within its epoch.
+            for (step, rows) in plan.iter().enumerate().skip(listeners.position.step) {
+                listeners.tell(self, |c, run| c.on_train_batch_begin(run, step))?;
                 examples.gather(rows, &mut buffers, unequal)?;
-                let r = self.run_batch(Mode::Train, &compiled, &layout, &buffers)?;
-                running.add(&r, rows.len());
+                let r = self.run_batch(Mode::Train, compiled, &layout, &buffers)?;
+                listeners.position.running.add(&r, rows.len());
+                listeners.position.step = step + 1;
                 if reads {
-                    let so_far = running.logs(&compiled);
-                    progress.step(step, &so_far);
-                    tell!(on_train_batch_end, step, &so_far);
+                    let so_far = listeners.position.running.logs(compiled);
+                    listeners.progress.step(step, &so_far);
+                    listeners.tell(self, |c, run| c.on_train_batch_end(run, step, &so_far))?;
                 }
-                if stop {
+                if listeners.stop_training {
                     break;
                 }
             }
-            logs = running.logs(&compiled);
-            if epoch + 1 == options.epochs || stop {
-                self.finalize_weights()?;
-            }
+            logs = listeners.position.running.logs(compiled);
             if let Some(v) = validation.filter(|_| (epoch + 1) % options.validation_freq == 0) {
-                tell!(on_test_begin);
                 let resolved = self.resolve_for(v)?;
-                let val = self.evaluate_examples(v, &resolved, options.validation_batch_size.unwrap_or(options.batch_size), unequal)?;
-                tell!(on_test_end, &val);
+                let val = self.evaluate_examples(v, &resolved, options.validation_batch_size.unwrap_or(options.batch_size), unequal, listeners)?;
                 logs.extend(val.into_iter().map(|(k, v)| (format!("val_{k}"), v)));
             }
-            progress.epoch_end(epoch, examples.n_samples(), &logs);
-            tell!(on_epoch_end, epoch, &mut logs);
+            listeners.position = Position::at(epoch + 1);
+            listeners.tell(self, |c, run| c.on_epoch_end(run, epoch, &mut logs))?;
+            listeners.progress.epoch_end(epoch, examples.n_samples(), &logs);
             history.push(epoch, &logs);
-            if stop {
+            if listeners.stop_training {
                 break;
             }
         }
-        tell!(on_train_end, &logs);
-        Ok(history)
+        Ok(logs)
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub type Logs = BTreeMap<String, MetricValue>;
 
 /// The sums of an epoch or an evaluation.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Running {
     samples: f64,
     loss: f64,
@@ -36,6 +36,42 @@ impl Running {
     pub(crate) fn logs(&self, compiled: &Compiled) -> Logs {
         let mean = |s: f64| if self.samples > 0.0 { s / self.samples } else { 0.0 };
         compiled.logs(mean(self.loss), &self.losses.iter().map(|l| mean(*l)).collect::<Vec<_>>(), &self.metrics)
+    }
+
+    /// All sums in a row, and how they are laid out: number of losses, number of metrics, then for each metric its number of
+    /// partials and their lengths.
+    pub(crate) fn flat(&self) -> (Vec<usize>, Vec<f64>) {
+        let mut layout = vec![self.losses.len(), self.metrics.len()];
+        for m in &self.metrics {
+            layout.push(m.len());
+            layout.extend(m.iter().map(Vec::len));
+        }
+        let metrics = self.metrics.iter().flatten().flatten();
+        let sums = [self.samples, self.loss].iter().chain(&self.losses).chain(metrics).copied().collect();
+        (layout, sums)
+    }
+
+    /// The sums of a row, or none where row and layout do not fit.
+    pub(crate) fn from_flat(layout: &[usize], sums: &[f64]) -> Option<Self> {
+        let mut layout = layout.iter().copied();
+        let mut rest = sums;
+        let mut take = |n: usize| -> Option<Vec<f64>> {
+            let (head, tail) = rest.split_at_checked(n)?;
+            rest = tail;
+            Some(head.to_vec())
+        };
+        let (n_losses, n_metrics) = (layout.next()?, layout.next()?);
+        let head = take(2)?;
+        let losses = take(n_losses)?;
+        let mut metrics = Vec::new();
+        for _ in 0..n_metrics {
+            let mut partials = Vec::new();
+            for _ in 0..layout.next()? {
+                partials.push(take(layout.next()?)?);
+            }
+            metrics.push(partials);
+        }
+        Some(Self { samples: head[0], loss: head[1], losses, metrics })
     }
 }
 

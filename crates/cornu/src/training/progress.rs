@@ -38,6 +38,14 @@ impl Progress {
         self.bar.is_some()
     }
 
+    /// Prints a message past the bar.
+    pub(crate) fn print(&self, message: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{message}")),
+            None => eprintln!("{message}"),
+        }
+    }
+
     pub(crate) fn step(&self, step: usize, logs: &Logs) {
         if let Some(bar) = &self.bar {
             bar.set_position(step as u64 + 1);

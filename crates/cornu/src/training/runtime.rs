@@ -81,6 +81,21 @@ impl Runtime {
         }
     }
 
+    /// The states of stateful layers by layer, state and number of rows.
+    pub(crate) fn states(&self) -> std::collections::BTreeMap<(usize, usize, usize), SlotId> {
+        self.states.iter().map(|(k, v)| (*k, *v)).collect()
+    }
+
+    /// Gives a state of a stateful layer a value.
+    pub(crate) fn set_state(&mut self, store: &mut Store, key: (usize, usize, usize), value: &Tensor) {
+        match self.states.get(&key) {
+            Some(slot) => store.replace(*slot, value),
+            None => {
+                self.states.insert(key, store.push(value));
+            }
+        }
+    }
+
     /// The program of a mode for batches of these specs, prepared when first asked for.
     pub(crate) fn prepared(&mut self, mode: Mode, specs: &[Spec], make: impl FnOnce(&mut Self) -> Result<Prepared>) -> Result<(&mut Prepared, &Threads)> {
         let key = (mode, specs.to_vec());
@@ -99,11 +114,12 @@ impl Runtime {
 
     /// The slot of a state for batches of so many rows.
     fn state_slot(&mut self, store: &mut Store, key: (usize, usize), rows: usize, spec: &Spec) -> Result<SlotId> {
-        if let Some(slot) = self.states.get(&(key.0, key.1, rows)) {
-            return Ok(*slot);
-        }
         let mut dims = spec.numbers().ok_or_else(|| Error::Config("a stateful layer needs states of known size".into()))?;
         dims[0] = rows;
+        let kept = self.states.get(&(key.0, key.1, rows)).copied();
+        if let Some(slot) = kept.filter(|slot| store.spec(*slot) == Spec::known(spec.dtype, &dims)) {
+            return Ok(slot);
+        }
         let slot = store.push(&Tensor::zeros(spec.dtype, &dims));
         self.states.insert((key.0, key.1, rows), slot);
         Ok(slot)

@@ -1,0 +1,106 @@
+//! Ends training when a value no longer improves.
+
+use super::monitor::Monitor;
+use super::{Callback, Run};
+use crate::Result;
+use crate::training::Logs;
+use cornu_ir::Tensor;
+
+arguments! {
+    /// Ends training when a value no longer improves.
+    ///
+    /// Source: keras/src/callbacks/early_stopping.py, Keras 3.15.1.
+    ///
+    /// ```
+    /// use cornu::Fit;
+    /// use cornu::training::callbacks::EarlyStopping;
+    /// let stopping = EarlyStopping::new("val_loss").patience(3).restore_best_weights(true);
+    /// assert_eq!((stopping.patience, stopping.min_delta), (3, 0.0));
+    /// let fit = Fit::new().epochs(100).callback(stopping);
+    /// ```
+    EarlyStopping(State) {
+        /// The value watched.
+        monitor: String [&str] = "val_loss".into(),
+        /// Changes smaller than this are no improvement.
+        min_delta: f64 [f64] = 0.0,
+        /// Epochs without improvement after which training ends.
+        patience: usize [usize] = 0,
+        /// 1 tells when it acts.
+        verbose: u8 [u8] = 0,
+        /// `min`, `max`, or `auto`: by the metric.
+        mode: String [&str] = "auto".into(),
+        /// A value that must be beaten.
+        baseline: Option<f64> [f64] = None,
+        /// Whether the weights of the best epoch are put back at the end.
+        restore_best_weights: bool [bool] = false,
+        /// Epochs before it begins to watch.
+        start_from_epoch: usize [usize] = 0,
+    }
+}
+
+#[derive(Default)]
+struct State {
+    monitor: Monitor,
+    wait: usize,
+    stopped_epoch: usize,
+    best_weights: Option<Vec<Tensor>>,
+    best_epoch: usize,
+}
+
+impl EarlyStopping {
+    /// Watches a value.
+    pub fn new(monitor: &str) -> Self {
+        Self::default().monitor(monitor)
+    }
+}
+
+impl Callback for EarlyStopping {
+    fn on_train_begin(&mut self, _: &mut Run<'_>) -> Result<()> {
+        self.state = State::default();
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, run: &mut Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
+        let s = &mut self.state;
+        s.monitor.settle("EarlyStopping", &self.monitor, &self.mode, run)?;
+        let current = s.monitor.value("EarlyStopping", &self.monitor, logs, run, "Early stopping conditioned on")?;
+        let Some(current) = current.filter(|_| epoch >= self.start_from_epoch) else { return Ok(()) };
+        if self.restore_best_weights && s.best_weights.is_none() {
+            s.best_weights = Some(run.model.weights());
+            s.best_epoch = epoch;
+        }
+        s.wait += 1;
+        if s.monitor.improves(current, s.monitor.best, self.min_delta) {
+            s.monitor.best = Some(current);
+            s.best_epoch = epoch;
+            if self.restore_best_weights {
+                s.best_weights = Some(run.model.weights());
+            }
+            if s.monitor.improves(current, self.baseline, self.min_delta) {
+                s.wait = 0;
+            }
+        } else if s.wait >= self.patience && epoch > 0 {
+            s.stopped_epoch = epoch;
+            *run.stop_training = true;
+        }
+        Ok(())
+    }
+
+    fn on_train_end(&mut self, run: &mut Run<'_>, _: &Logs) -> Result<()> {
+        let s = &mut self.state;
+        if s.stopped_epoch > 0 && self.verbose > 0 {
+            run.say(&format!("Epoch {}: early stopping", s.stopped_epoch + 1));
+        }
+        if let Some(weights) = s.best_weights.take() {
+            if self.verbose > 0 {
+                run.say(&format!("Restoring model weights from the end of the best epoch: {}.", s.best_epoch + 1));
+            }
+            run.model.set_weights(&weights)?;
+        }
+        Ok(())
+    }
+
+    fn reads_batches(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,57 @@
+//! Sets the learning rate of each epoch.
+
+use super::python_format::repr;
+use super::{Callback, Run};
+use crate::Result;
+use crate::metrics::MetricValue;
+use crate::training::Logs;
+
+/// Sets the learning rate of each epoch by a function of the epoch (from 0) and the present rate. The rate stands in the history
+/// as `learning_rate`.
+///
+/// Source: keras/src/callbacks/learning_rate_scheduler.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::Fit;
+/// use cornu::training::callbacks::LearningRateScheduler;
+/// let halving = LearningRateScheduler::new(|epoch, rate| if epoch < 10 { rate } else { rate / 2.0 });
+/// let fit = Fit::new().epochs(20).callback(halving.verbose(1));
+/// ```
+pub struct LearningRateScheduler {
+    schedule: Box<dyn FnMut(usize, f64) -> f64>,
+    verbose: u8,
+}
+
+impl LearningRateScheduler {
+    /// By a function of the epoch and the present rate.
+    pub fn new(schedule: impl FnMut(usize, f64) -> f64 + 'static) -> Self {
+        Self { schedule: Box::new(schedule), verbose: 0 }
+    }
+
+    /// 1 tells when it acts.
+    #[must_use]
+    pub fn verbose(mut self, verbose: u8) -> Self {
+        self.verbose = verbose;
+        self
+    }
+}
+
+impl Callback for LearningRateScheduler {
+    fn on_epoch_begin(&mut self, run: &mut Run<'_>, epoch: usize) -> Result<()> {
+        let rate = (self.schedule)(epoch, run.model.current_learning_rate()?);
+        run.model.set_learning_rate(rate)?;
+        if self.verbose > 0 {
+            run.say(&format!("Epoch {}: LearningRateScheduler setting learning rate to {}.", epoch + 1, repr(rate)));
+        }
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, run: &mut Run<'_>, _: usize, logs: &mut Logs) -> Result<()> {
+        logs.insert("learning_rate".into(), MetricValue::Number(run.model.current_learning_rate()?));
+        Ok(())
+    }
+
+    fn reads_batches(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,90 @@
+//! Posts the values of each epoch to a server.
+
+use super::{Callback, Run};
+use crate::saving::json;
+use crate::training::{Logs, value_json};
+use crate::{Error, Result};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+arguments! {
+    /// Posts `epoch` and the values of each epoch to a server over HTTP, as JSON or as JSON within a form. A server that does not
+    /// answer is a message, and training goes on.
+    ///
+    /// Source: keras/src/callbacks/remote_monitor.py, Keras 3.15.1. Differs: no TLS; a server is waited for 10 seconds at most.
+    RemoteMonitor(State) {
+        /// The server.
+        root: String [&str] = "http://localhost:9000".into(),
+        /// The path on it.
+        path: String [&str] = "/publish/epoch/end/".into(),
+        /// The field of the form.
+        field: String [&str] = "data".into(),
+        /// Further headers.
+        headers: Option<BTreeMap<String, String>> [BTreeMap<String, String>] = None,
+        /// Whether the body is the JSON itself.
+        send_as_json: bool [bool] = false,
+    }
+}
+
+#[derive(Default)]
+struct State {
+    agent: Option<ureq::Agent>,
+}
+
+impl RemoteMonitor {
+    /// Posts to a server.
+    pub fn new(root: &str) -> Self {
+        Self::default().root(root)
+    }
+
+    /// The body and its type.
+    fn body(&self, epoch: usize, logs: &Logs) -> (String, &'static str) {
+        let mut send = Map::from_iter([("epoch".to_string(), Value::from(epoch))]);
+        send.extend(logs.iter().map(|(k, v)| (k.clone(), value_json(v))));
+        let text = json::write(&Value::Object(send));
+        if self.send_as_json {
+            (text, "application/json")
+        } else {
+            (format!("{}={}", quote_plus(&self.field), quote_plus(&text)), "application/x-www-form-urlencoded")
+        }
+    }
+}
+
+/// Text in a form: spaces as `+`, other than letters, digits and `_.-~` by their bytes.
+fn quote_plus(text: &str) -> String {
+    text.bytes().fold(String::new(), |out, b| match b {
+        b' ' => out + "+",
+        b if b.is_ascii_alphanumeric() || b"_.-~".contains(&b) => out + &char::from(b).to_string(),
+        b => out + &format!("%{b:02X}"),
+    })
+}
+
+impl Callback for RemoteMonitor {
+    fn check(&self) -> Result<()> {
+        if self.root.starts_with("https:") {
+            return Err(Error::Unsupported(format!("RemoteMonitor over TLS; use http://. Received: {}", self.root)));
+        }
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, run: &mut Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
+        let (body, content_type) = self.body(epoch, logs);
+        let agent = self.state.agent.get_or_insert_with(|| {
+            let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(10)));
+            config.build().into()
+        });
+        let mut request = agent.post(format!("{}{}", self.root, self.path)).header("content-type", content_type);
+        for (name, value) in self.headers.iter().flatten() {
+            request = request.header(name, value);
+        }
+        if request.send(&body).is_err() {
+            run.say(&format!("Could not reach RemoteMonitor root server at {}", self.root));
+        }
+        Ok(())
+    }
+
+    fn reads_batches(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,40 @@
+//! Ends training when the loss is no number.
+
+use super::python_format::repr;
+use super::{Callback, Run};
+use crate::metrics::MetricValue;
+use crate::training::Logs;
+use crate::{Error, Result};
+
+arguments! {
+    /// Ends training when the loss is NaN or infinite.
+    ///
+    /// Source: keras/src/callbacks/terminate_on_nan.py, Keras 3.15.1.
+    TerminateOnNaN(()) {
+        /// Whether it ends with an error, so that `on_train_end` is not called, instead of a message.
+        raise_error: bool [bool] = false,
+    }
+}
+
+impl TerminateOnNaN {
+    /// Ends training with a message.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Callback for TerminateOnNaN {
+    fn on_train_batch_end(&mut self, run: &mut Run<'_>, step: usize, logs: &Logs) -> Result<()> {
+        let () = self.state;
+        let Some(MetricValue::Number(loss)) = logs.get("loss") else { return Ok(()) };
+        if loss.is_finite() {
+            return Ok(());
+        }
+        if self.raise_error {
+            return Err(Error::argument("TerminateOnNaN", format!("the loss must be finite; at batch {step} it is not, and training ends"), repr(*loss)));
+        }
+        run.say(&format!("Batch {step}: Invalid loss, terminating training"));
+        *run.stop_training = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,45 @@
+//! The callbacks of a run, told in turn.
+
+use super::callbacks::{Callback, Run};
+use super::position::Position;
+use super::progress::Progress;
+use crate::compile::OutputMetric;
+use crate::{Model, Result};
+
+/// The callbacks of a run with what they may look at and change.
+pub(crate) struct Listeners {
+    callbacks: Vec<Box<dyn Callback>>,
+    pub(crate) progress: Progress,
+    pub(crate) stop_training: bool,
+    pub(crate) position: Position,
+    epochs: usize,
+    metrics: Vec<OutputMetric>,
+}
+
+impl Listeners {
+    /// Callbacks with settings that were checked.
+    pub(crate) fn new(callbacks: Vec<Box<dyn Callback>>, progress: Progress, epochs: usize, initial_epoch: usize, metrics: &[OutputMetric]) -> Result<Self> {
+        callbacks.iter().try_for_each(|c| c.check())?;
+        Ok(Self { callbacks, progress, stop_training: false, position: Position::at(initial_epoch), epochs, metrics: metrics.to_vec() })
+    }
+
+    /// Nobody.
+    pub(crate) fn none() -> Self {
+        Self { callbacks: vec![], progress: Progress::new(0, 0), stop_training: false, position: Position::default(), epochs: 0, metrics: vec![] }
+    }
+
+    /// Calls a hook of each callback, in their order, up to the first error.
+    pub(crate) fn tell(&mut self, model: &mut Model, mut hook: impl FnMut(&mut dyn Callback, &mut Run<'_>) -> Result<()>) -> Result<()> {
+        let Self { callbacks, progress, stop_training, position, epochs, metrics } = self;
+        let mut print = |message: &str| progress.print(message);
+        for c in callbacks {
+            hook(c.as_mut(), &mut Run { model, stop_training, epochs: *epochs, metrics, position, print: &mut print })?;
+        }
+        Ok(())
+    }
+
+    /// Whether the values of each step are asked for.
+    pub(crate) fn reads_batches(&self) -> bool {
+        self.progress.shows_steps() || self.callbacks.iter().any(|c| c.reads_batches())
+    }
+}

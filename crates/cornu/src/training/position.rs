@@ -1,0 +1,77 @@
+//! Where a run stands.
+
+use super::history::Running;
+use crate::saving::{Array, ArrayType, Group};
+use crate::model::{to_file_array, to_tensor};
+use crate::{Error, Model, Result};
+use cornu_ir::DType;
+
+/// Where a run stands: the step that comes next, and what its epoch has measured so far.
+#[derive(Clone, Debug, Default)]
+pub struct Position {
+    /// The epoch, counted from 0.
+    pub epoch: usize,
+    /// Training steps done in it.
+    pub step: usize,
+    /// Sums over those steps.
+    pub(crate) running: Running,
+}
+
+impl Position {
+    /// The begin of an epoch.
+    pub fn at(epoch: usize) -> Self {
+        Self { epoch, ..Self::default() }
+    }
+
+    /// Writes it into a group of a file.
+    pub(crate) fn write(&self, group: &mut Group) -> Result<()> {
+        let (layout, sums) = self.running.flat();
+        group.insert("epoch", Array::i64_scalar(self.epoch as i64))?;
+        group.insert("step", Array::i64_scalar(self.step as i64))?;
+        group.insert("layout", Array::new(ArrayType::I64, vec![layout.len()], layout.iter().flat_map(|n| (*n as i64).to_le_bytes()).collect())?)?;
+        Ok(group.insert("sums", Array::from_f64(&[sums.len()], &sums)?)?)
+    }
+
+    /// Takes it from a group of a file.
+    pub(crate) fn read(group: &Group) -> Result<Self> {
+        let broken = || Error::Config("backup: the position of the run (epoch, step, layout, sums) cannot be read; delete the backup to start anew".into());
+        let numbers = |name: &str| -> Result<Vec<usize>> {
+            let values = group.get(name).ok_or_else(broken)?.to_i64()?;
+            values.into_iter().map(|n| usize::try_from(n).map_err(|_| broken())).collect()
+        };
+        let one = |name: &str| numbers(name)?.first().copied().ok_or_else(broken);
+        let sums = group.get("sums").ok_or_else(broken)?.to_f64()?;
+        let running = Running::from_flat(&numbers("layout")?, &sums).ok_or_else(broken)?;
+        Ok(Self { epoch: one("epoch")?, step: one("step")?, running })
+    }
+}
+
+impl Model {
+    /// Writes what a run carries besides weights and optimizer: its place in the random numbers, and the states of stateful layers.
+    pub(crate) fn write_runtime(&self, group: &mut Group) -> Result<()> {
+        group.insert("seed", Array::i64_scalar(self.runtime.seed as i64))?;
+        group.insert("n_steps", Array::i64_scalar(self.runtime.n_steps as i64))?;
+        for ((layer, state, rows), slot) in self.runtime.states() {
+            let value = self.store.view(slot).to_tensor();
+            group.insert(&format!("states/{layer}_{state}_{rows}"), to_file_array(&value, ArrayType::F32)?)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what [`Model::write_runtime`] wrote.
+    pub(crate) fn read_runtime(&mut self, group: &Group) -> Result<()> {
+        let broken = || Error::Config("backup: the state of the run (seed, n_steps, states) cannot be read; delete the backup to start anew".into());
+        let one = |name: &str| -> Result<u64> { Ok(group.get(name).ok_or_else(broken)?.to_i64()?.first().copied().ok_or_else(broken)? as u64) };
+        let (seed, n_steps) = (one("seed")?, one("n_steps")?);
+        let mut states = Vec::new();
+        for (name, array) in group.group("states").iter().flat_map(|g| &g.arrays) {
+            let key: Vec<usize> = name.split('_').filter_map(|n| n.parse().ok()).collect();
+            let [layer, state, rows] = key[..] else { return Err(broken()) };
+            let dtype = if array.dtype() == ArrayType::F64 { DType::F64 } else { DType::F32 };
+            states.push(((layer, state, rows), to_tensor(array, dtype)?));
+        }
+        (self.runtime.seed, self.runtime.n_steps) = (seed, n_steps);
+        states.iter().for_each(|(key, value)| self.runtime.set_state(&mut self.store, *key, value));
+        Ok(())
+    }
+}
