@@ -116,7 +116,13 @@ impl Model {
     /// What `compile` settled, or why training needs it.
     pub(crate) fn need_compiled(&self) -> Result<&Compiled> {
         let name = self.layer.shown_name();
-        self.compiled.as_ref().ok_or_else(|| Error::argument(format!("model `{name}`"), "it must be compiled (optimizer, loss) before it is trained or evaluated", "a model that is not compiled"))
+        self.compiled.as_ref().ok_or_else(|| {
+            Error::argument(
+                format!("model `{name}`"),
+                "it must be compiled (optimizer, loss) before it is trained or evaluated",
+                "a model that is not compiled",
+            )
+        })
     }
 
     /// Compiles with the settings beside a model's config, if there are some.
@@ -204,7 +210,11 @@ impl Model {
         for (slot, (name, array)) in c.state.iter().zip(&vars.arrays) {
             let spec = self.store.spec(*slot);
             if array.shape() != spec.numbers().unwrap_or_default() {
-                return Err(Error::Config(format!("optimizer: variable {name} must have shape {}. Received: {:?}", cornu_ir::spec::dims_text(&spec.dims), array.shape())));
+                return Err(Error::Config(format!(
+                    "optimizer: variable {name} must have shape {}. Received: {:?}",
+                    cornu_ir::spec::dims_text(&spec.dims),
+                    array.shape()
+                )));
             }
             values.push((*slot, crate::model::to_tensor(array, spec.dtype)?));
         }

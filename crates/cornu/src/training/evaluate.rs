@@ -48,7 +48,14 @@ impl Model {
         Ok(compiled)
     }
 
-    pub(crate) fn evaluate_examples(&mut self, examples: &Examples, compiled: &compile::Compiled, batch_size: usize, unequal: Unequal, listeners: &mut Listeners) -> Result<Logs> {
+    pub(crate) fn evaluate_examples(
+        &mut self,
+        examples: &Examples,
+        compiled: &compile::Compiled,
+        batch_size: usize,
+        unequal: Unequal,
+        listeners: &mut Listeners,
+    ) -> Result<Logs> {
         let batch_size = self.batch_size_for(batch_size)?;
         let rows: Vec<u32> = (0..examples.n_samples() as u32).collect();
         let mut buffers = examples.buffers();

@@ -1,8 +1,8 @@
 //! Where a run stands.
 
 use super::history::Running;
-use crate::saving::{Array, ArrayType, Group};
 use crate::model::{to_file_array, to_tensor};
+use crate::saving::{Array, ArrayType, Group};
 use crate::{Error, Model, Result};
 use cornu_ir::DType;
 

@@ -89,8 +89,8 @@ impl Runtime {
     /// Gives a state of a stateful layer a value.
     pub(crate) fn set_state(&mut self, store: &mut Store, key: (usize, usize, usize), value: &Tensor) {
         match self.states.get(&key) {
-            Some(slot) => store.replace(*slot, value),
-            None => {
+            Some(slot) if store.spec(*slot) == value.spec() => store.replace(*slot, value),
+            _ => {
                 self.states.insert(key, store.push(value));
             }
         }

@@ -3,8 +3,8 @@
 use super::frequency::{Counter, Frequency};
 use super::{Callback, Run};
 use crate::saving::{H5File, atomic, hdf5_write};
-use crate::training::position::Position;
 use crate::training::Logs;
+use crate::training::position::Position;
 use crate::{Error, Result};
 use serde_json::json;
 use std::path::PathBuf;

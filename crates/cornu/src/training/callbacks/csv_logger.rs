@@ -60,7 +60,9 @@ fn text(v: &MetricValue) -> String {
     match v {
         MetricValue::Number(x) => repr(*x),
         // Lists are arrays of 32 bits in Keras, and print with the digits of that type.
-        MetricValue::List(items) => format!("\"[{}]\"", items.iter().map(|x| repr((*x as f32).to_string().parse().unwrap_or(*x))).collect::<Vec<_>>().join(", ")),
+        MetricValue::List(items) => {
+            format!("\"[{}]\"", items.iter().map(|x| repr((*x as f32).to_string().parse().unwrap_or(*x))).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 

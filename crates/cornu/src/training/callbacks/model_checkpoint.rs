@@ -78,7 +78,13 @@ impl ModelCheckpoint {
                 MetricValue::List(_) => None,
             },
         };
-        python_format::format(&self.filepath, &lookup).map_err(|reason| Error::argument(WHO, format!("filepath \"{}\" must be filled from epoch and logs: {reason}", self.filepath), format!("epoch, {}", logs.keys().cloned().collect::<Vec<_>>().join(", "))))
+        python_format::format(&self.filepath, &lookup).map_err(|reason| {
+            Error::argument(
+                WHO,
+                format!("filepath \"{}\" must be filled from epoch and logs: {reason}", self.filepath),
+                format!("epoch, {}", logs.keys().cloned().collect::<Vec<_>>().join(", ")),
+            )
+        })
     }
 
     fn is_due(&mut self, run: &mut Run<'_>, epoch: usize, logs: &Logs, path: &str) -> Result<bool> {

@@ -3,8 +3,8 @@
 //! Source: keras/src/callbacks/monitor_callback.py, Keras 3.15.1.
 
 use super::Run;
-use crate::training::Logs;
 use crate::metrics::MetricValue;
+use crate::training::Logs;
 use crate::{Error, Result};
 
 /// Which values are better.
@@ -42,7 +42,11 @@ impl Monitor {
         };
         match self.better {
             Some(_) => Ok(()),
-            None => Err(Error::argument(who, "whether more or less of the monitored value is better is not known: set mode to \"min\" or \"max\"", format!("monitor `{monitor}`, mode \"auto\""))),
+            None => Err(Error::argument(
+                who,
+                "whether more or less of the monitored value is better is not known: set mode to \"min\" or \"max\"",
+                format!("monitor `{monitor}`, mode \"auto\""),
+            )),
         }
     }
 
@@ -59,7 +63,9 @@ impl Monitor {
     pub(super) fn value(&mut self, who: &str, monitor: &str, logs: &Logs, run: &mut Run<'_>, warning: &str) -> Result<Option<f64>> {
         match logs.get(monitor) {
             Some(MetricValue::Number(x)) => Ok(Some(*x)),
-            Some(MetricValue::List(items)) => Err(Error::argument(who, format!("the monitored value `{monitor}` must be one number"), format!("{} numbers", items.len()))),
+            Some(MetricValue::List(items)) => {
+                Err(Error::argument(who, format!("the monitored value `{monitor}` must be one number"), format!("{} numbers", items.len())))
+            }
             None => {
                 if !self.warned {
                     self.warned = true;

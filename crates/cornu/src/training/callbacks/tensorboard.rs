@@ -85,7 +85,11 @@ fn write(file: &mut EventFile, tag: &str, value: &MetricValue, step: u64) -> Res
 
 impl Callback for TensorBoard {
     fn check(&self) -> Result<()> {
-        let asked = [(self.write_images, "write_images"), (self.profile_batch > 0, "profile_batch"), (self.embeddings_freq > 0 || self.embeddings_metadata.is_some(), "embeddings_freq")];
+        let asked = [
+            (self.write_images, "write_images"),
+            (self.profile_batch > 0, "profile_batch"),
+            (self.embeddings_freq > 0 || self.embeddings_metadata.is_some(), "embeddings_freq"),
+        ];
         match asked.iter().find(|(on, _)| *on) {
             Some((_, name)) => Err(Error::Unsupported(format!("TensorBoard with `{name}`"))),
             None => Ok(()),
