@@ -135,7 +135,7 @@ pub(super) fn resolve(loss: &Value, loss_weights: &Value, outputs: &Outputs, tar
     for leaf in found {
         let target = paired[with_loss.iter().position(|o| *o == leaf.output).expect("outputs with losses are listed")];
         let loss = read(leaf.loss, &targets[target], &outputs.specs[leaf.output])?;
-        let key = (several && idle.is_empty()).then(|| format!("{}_loss", outputs.called(leaf.output)));
+        let key = (several && idle.is_empty()).then(|| format!("{}{}_loss", outputs.within[leaf.output], outputs.called(leaf.output)));
         losses.push(OutputLoss { output: leaf.output, target, loss, weight: leaf.weight, key });
     }
     Ok((losses, idle))

@@ -15,13 +15,16 @@ pub struct Outputs {
     pub keys: Option<Vec<String>>,
     /// Their specs.
     pub specs: Vec<Spec>,
+    /// For outputs in lists within the list, the places of these lists: `1/` for those of the second item; else empty.
+    pub within: Vec<String>,
 }
 
 impl Outputs {
     /// One output or a list of them.
     pub fn list<'a>(outputs: impl IntoIterator<Item = (&'a str, Spec)>) -> Self {
-        let (names, specs) = outputs.into_iter().map(|(name, spec)| (name.to_string(), spec)).unzip();
-        Self { names, keys: None, specs }
+        let (names, specs): (Vec<String>, Vec<Spec>) = outputs.into_iter().map(|(name, spec)| (name.to_string(), spec)).unzip();
+        let within = vec![String::new(); names.len()];
+        Self { names, keys: None, specs, within }
     }
 
     /// How many there are.

@@ -41,6 +41,21 @@ impl Nest {
         }
     }
 
+    /// For each value, the places of the lists around it but for the outermost: `1/` for one in a list that is the second item.
+    pub fn places(&self) -> Vec<String> {
+        fn walk(n: &Nest, path: &[usize], places: &mut Vec<String>) {
+            match n {
+                Nest::One(_) => places.push(path.split_last().map_or(String::new(), |(_, around)| around.iter().map(|i| format!("{i}/")).collect())),
+                Nest::List(items) => items.iter().enumerate().for_each(|(i, n)| walk(n, &[path, &[i]].concat(), places)),
+                // The names of a dict stand in the keys already.
+                Nest::Dict(_) => places.extend(n.flatten().iter().map(|_| String::new())),
+            }
+        }
+        let mut places = Vec::new();
+        walk(self, &[], &mut places);
+        places
+    }
+
     /// The names, when the structure is by name, in the order of `flatten`.
     pub fn keys(&self) -> Option<Vec<&str>> {
         match self {

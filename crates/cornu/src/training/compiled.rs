@@ -110,7 +110,7 @@ impl Model {
         let nest = self.output_nest();
         let keys = nest.keys().map(|k| k.into_iter().map(str::to_string).collect());
         debug_assert!(matches!(nest, Nest::One(_) | Nest::List(_) | Nest::Dict(_)));
-        Outputs { names: self.output_names(), keys, specs: self.output_specs().to_vec() }
+        Outputs { names: self.output_names(), keys, specs: self.output_specs().to_vec(), within: nest.places() }
     }
 
     /// What `compile` settled, or why training needs it.
