@@ -31,10 +31,14 @@ macro_rules! commands {
 }
 
 commands! {
+    Summary summary;
+    Explain explain;
     Fit fit;
     Evaluate evaluate;
     Predict predict;
     Bench bench;
+    Inspect inspect;
+    Convert convert;
 }
 
 fn main() -> ExitCode {

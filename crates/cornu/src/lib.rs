@@ -19,6 +19,9 @@ pub mod model;
 pub mod compile;
 pub mod optimizers;
 pub mod training;
+pub mod summary;
+pub mod explain;
+pub mod inspect;
 
 pub use error::{Error, Result};
 pub use layers::*;

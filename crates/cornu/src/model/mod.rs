@@ -6,12 +6,14 @@ mod lower;
 mod model;
 mod weights_file;
 mod open;
+mod convert;
 mod reference;
 mod sequential;
 mod symbol;
 mod trace;
 mod variables;
 
+pub use convert::convert;
 pub use functional::{Functional, InputLayer, Member, MemberKind};
 pub use lower::{LoweredModel, lower_model};
 pub use model::{IntoSymbols, Model};

@@ -48,7 +48,7 @@ impl Model {
         Ok(model)
     }
 
-    fn from_legacy(l: &crate::saving::Legacy) -> Result<Self> {
+    pub(crate) fn from_legacy(l: &crate::saving::Legacy) -> Result<Self> {
         let config = l.model_config.as_ref().ok_or_else(|| Error::Config("the file holds weights alone; give the model too (--weights)".into()))?;
         let mut model = Self::blank(LayerRef::from_json(config)?)?;
         model.read_legacy_weights(&l.layers)?;
@@ -75,24 +75,5 @@ impl Model {
             return Err(Error::argument("save", "a model is saved as a .keras file", path.display()));
         }
         Ok(self.to_archive()?.write(path)?)
-    }
-
-    /// Takes the weights of a `.weights.h5`, a `.keras` or a legacy `.h5` file of the same architecture.
-    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        match path.extension().and_then(|e| e.to_str()) {
-            Some("keras") => self.read_weights(&Archive::read(path)?.weights),
-            _ => match H5File::read(path)? {
-                H5File::Weights(g) => self.read_weights(&g),
-                H5File::Legacy(l) => self.read_legacy_weights(&l.layers),
-            },
-        }
-    }
-
-    /// Saves the weights alone as a `.weights.h5` file.
-    pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
-        let root: Group = self.write_weights()?;
-        let bytes = crate::saving::hdf5_write::write(&root)?;
-        Ok(atomic::write(path.as_ref(), &bytes)?)
     }
 }

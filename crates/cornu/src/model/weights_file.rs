@@ -65,27 +65,31 @@ impl Model {
         Ok(root)
     }
 
-    /// Takes the weights of a legacy file: by layer name, in Keras's legacy order.
-    pub(crate) fn read_legacy_weights(&mut self, layers: &[(String, NamedArrays)]) -> Result<()> {
-        let groups = self.graph().groups();
-        let mut values: Vec<Option<Tensor>> = vec![None; self.variables.len()];
-        for (member, group) in groups {
-            let m = &self.graph().members[member];
+    /// For each layer with weights, which of the model's they are, in Keras's legacy order.
+    pub(crate) fn legacy_order(&self) -> Vec<(usize, Vec<usize>)> {
+        let own = |(member, group): (usize, String)| {
             let prefix = format!("layers/{group}");
-            let of_member = |i: &usize| {
+            let is_own = |i: &usize| {
                 let g = &self.variables[*i].group;
                 g == &prefix || g.starts_with(&format!("{prefix}/"))
             };
-            let mut own: Vec<usize> = (0..self.variables.len()).filter(of_member).collect();
-            if own.is_empty() {
-                continue;
-            }
-            if let MemberKind::Layer(l) = &m.kind
+            let mut own: Vec<usize> = (0..self.variables.len()).filter(is_own).collect();
+            if let MemberKind::Layer(l) = &self.graph().members[member].kind
                 && l.is_trainable()
             {
                 // The trainable weights stand before the others.
                 own.sort_by_key(|i| !self.variables[*i].trainable);
             }
+            (member, own)
+        };
+        self.graph().groups().into_iter().map(own).filter(|(_, own)| !own.is_empty()).collect()
+    }
+
+    /// Takes the weights of a legacy file: by layer name, in Keras's legacy order.
+    pub(crate) fn read_legacy_weights(&mut self, layers: &[(String, NamedArrays)]) -> Result<()> {
+        let mut values: Vec<Option<Tensor>> = vec![None; self.variables.len()];
+        for (member, own) in self.legacy_order() {
+            let m = &self.graph().members[member];
             let arrays = layers.iter().find(|(n, _)| *n == m.name).map(|(_, a)| a);
             let arrays = arrays.ok_or_else(|| Error::Config(format!("weights: the file has none for layer `{}`", m.name)))?;
             if arrays.len() != own.len() {

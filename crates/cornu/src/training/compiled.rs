@@ -7,7 +7,7 @@ use crate::saving::{Array, ArrayType, Group};
 use crate::{Error, Model, Result};
 use cornu_cpu::SlotId;
 use cornu_ir::interpret::interpret;
-use cornu_ir::{Builder, Tensor, Var};
+use cornu_ir::{Builder, Spec, Tensor, Var};
 use serde_json::{Value, json};
 
 /// Settings of `compile`, in Keras's words.
@@ -67,6 +67,8 @@ pub struct Compiled {
     pub optimizer: Optimizer,
     /// Where its variables lie, in the order in which Keras saves them.
     pub(crate) state: Vec<SlotId>,
+    /// Whether the settings came with a file: Keras makes the optimizer's variables on loading, else at the first step.
+    pub(crate) from_file: bool,
 }
 
 impl Compiled {
@@ -79,11 +81,11 @@ impl Compiled {
 impl Model {
     /// Settles losses, metrics and optimizer, whose variables start anew.
     pub fn compile(mut self, settings: Compile) -> Result<Self> {
-        self.compile_with(settings.0)?;
+        self.compile_with(settings.0, false)?;
         Ok(self)
     }
 
-    fn compile_with(&mut self, mut json: Value) -> Result<()> {
+    fn compile_with(&mut self, mut json: Value, from_file: bool) -> Result<()> {
         let optimizer = Optimizer::from_json(&json["optimizer"])?;
         optimizer.check()?;
         json["optimizer"] = optimizer.to_json();
@@ -91,7 +93,7 @@ impl Model {
         let specs = optimizer.state(&self.trainable_vars());
         let state = specs.iter().map(|s| self.store.push(&s.first_value(&weights))).collect();
         self.runtime.forget();
-        self.compiled = Some(Compiled { json, optimizer, state });
+        self.compiled = Some(Compiled { json, optimizer, state, from_file });
         Ok(())
     }
 
@@ -128,9 +130,15 @@ impl Model {
     /// Compiles with the settings beside a model's config, if there are some.
     pub(crate) fn compile_from_json(&mut self, v: &Value) -> Result<()> {
         match v.get("compile_config").filter(|c| c.get("optimizer").is_some_and(|o| !o.is_null())) {
-            Some(c) => self.compile_with(c.clone()),
+            Some(c) => self.compile_with(c.clone(), true),
             None => Ok(()),
         }
+    }
+
+    /// Specs of the optimizer's variables, once Keras would have made them.
+    pub(crate) fn optimizer_specs(&self) -> Option<Vec<Spec>> {
+        let made = |c: &&Compiled| c.from_file || self.runtime.n_steps > 0;
+        self.compiled.as_ref().filter(made).map(|c| c.state.iter().map(|s| self.store.spec(*s)).collect())
     }
 
     /// The compile config as Keras writes it, the learning rate as it stands.

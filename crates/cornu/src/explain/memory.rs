@@ -1,0 +1,64 @@
+//! What a training step keeps in memory.
+
+use crate::layers::Cx;
+use crate::model::lower_model;
+use crate::summary::Counts;
+use crate::{Model, Result};
+use cornu_ir::plan::value_bytes;
+use cornu_ir::{Builder, Op, Spec};
+use serde::Serialize;
+
+/// Bytes that a training step keeps, estimated.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Memory {
+    /// Weights.
+    pub weights_bytes: usize,
+    /// Gradients: as many as there are trainable weights.
+    pub gradients_bytes: usize,
+    /// The optimizer's variables; none where the model is not compiled.
+    pub optimizer_bytes: Option<usize>,
+    /// One batch of inputs; none where dims are open.
+    pub batch_bytes: Option<usize>,
+    /// What the forward pass gives out between inputs and outputs, which the gradient reads; none where dims are open.
+    pub activations_bytes: Option<usize>,
+    /// All that is known together.
+    pub total_bytes: usize,
+    /// The shapes of the batch that was counted.
+    pub batch_shapes: Option<Vec<Vec<usize>>>,
+}
+
+impl Memory {
+    /// For batches of these shapes, or of the model's own where it leaves nothing open but the batch.
+    pub(super) fn of(model: &Model, counts: &Counts, batch_size: usize, shapes: Option<&[Vec<usize>]>) -> Result<Self> {
+        let own = || {
+            let with_batch = |s: &Spec| std::iter::once(Some(batch_size)).chain(s.dims.iter().skip(1).copied()).collect::<Option<Vec<usize>>>();
+            model.inputs().iter().map(|(_, i)| with_batch(&i.spec())).collect::<Option<Vec<_>>>()
+        };
+        let batch_shapes = shapes.map(<[_]>::to_vec).or_else(own);
+        let run = batch_shapes.as_ref().map(|s| forward_bytes(model, s)).transpose()?;
+        let weights_bytes = (counts.trainable_bytes + counts.fixed_bytes) as usize;
+        let gradients_bytes = counts.trainable_bytes as usize;
+        let specs = model.compiled.as_ref().map(|c| c.state.iter().map(|s| model.store.spec(*s)).collect::<Vec<_>>());
+        let optimizer_bytes = specs.map(|all| all.iter().map(|s| s.n_elements().unwrap_or(0) * s.dtype.size_bytes()).sum());
+        let (batch_bytes, activations_bytes) = run.unzip();
+        let known = [Some(weights_bytes), Some(gradients_bytes), optimizer_bytes, batch_bytes, activations_bytes];
+        let total_bytes = known.into_iter().flatten().sum();
+        Ok(Self { weights_bytes, gradients_bytes, optimizer_bytes, batch_bytes, activations_bytes, total_bytes, batch_shapes })
+    }
+}
+
+/// Bytes of a batch of inputs, and of all values that the forward pass of training makes from it.
+fn forward_bytes(model: &Model, shapes: &[Vec<usize>]) -> Result<(usize, usize)> {
+    let b = Builder::new();
+    let cx = Cx::new(&b, true, shapes.first().and_then(|s| s.first().copied()));
+    let specs: Vec<Spec> = model.inputs().iter().zip(shapes).map(|((_, i), s)| Spec::known(i.spec().dtype, s)).collect();
+    let lowered = lower_model(&cx, model.layer(), &model.tree, &specs)?;
+    lowered.outputs.iter().for_each(|o| b.output("output", o.value));
+    drop(lowered);
+    drop(cx);
+    let graph = cornu_ir::passes::run(b.finish()?);
+    let is_value = |op: &Op| !matches!(op, Op::Constant(_) | Op::Reshape(_) | Op::StopGradient(_));
+    let made = graph.nodes.iter().filter(|n| is_value(&n.op)).flat_map(|n| &n.outs).map(|v| value_bytes(&graph, *v)).sum();
+    let fed = specs.iter().map(|s| s.n_elements().unwrap_or(0) * s.dtype.size_bytes()).sum();
+    Ok((fed, made))
+}

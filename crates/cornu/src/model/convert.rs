@@ -1,0 +1,207 @@
+//! From one kind of model file to another.
+
+use super::model::Model;
+use super::weights_file::{to_file_array, to_tensor};
+use crate::saving::{Archive, ArrayType, Group, H5File, NamedArrays, atomic, hdf5_write, json, safetensors, sharded};
+use crate::{Error, Result};
+use cornu_ir::Tensor;
+use std::path::Path;
+
+/// What a file is by its ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Keras,
+    Weights,
+    Shards,
+    Safetensors,
+    H5,
+    Json,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Result<Self> {
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("").to_lowercase();
+        let endings = [
+            (".keras", Self::Keras),
+            (".weights.h5", Self::Weights),
+            (".weights.json", Self::Shards),
+            (".safetensors", Self::Safetensors),
+            (".h5", Self::H5),
+            (".hdf5", Self::H5),
+            (".json", Self::Json),
+        ];
+        let found = endings.into_iter().find(|(e, _)| name.ends_with(e)).map(|(_, k)| k);
+        found.ok_or_else(|| Error::argument("convert", "a file ends in .keras, .weights.h5, .weights.json, .safetensors, .h5 or .json", path.display()))
+    }
+}
+
+/// Writes a model file of one kind as another, by the endings.
+///
+/// A whole model (`.keras`, legacy `.h5`, `config.json`) becomes a `.keras`, its weights (`.weights.h5`, `.safetensors`) or its `.json`.
+/// Weights alone become weights of the other kind, or with the architecture of `model` a `.keras`.
+///
+/// # Errors
+/// A file that cannot be read, an ending that nothing is written for, weights without the model they need.
+pub fn convert(from: &Path, to: &Path, model: Option<&Path>) -> Result<()> {
+    let (kind, wanted) = (Kind::of(from)?, Kind::of(to)?);
+    if matches!(wanted, Kind::H5 | Kind::Shards) {
+        let message = format!("{}: cornu writes .keras, .weights.h5, .safetensors and .json", to.display());
+        return Err(Error::Unsupported(message));
+    }
+    let holds_weights_alone = match kind {
+        Kind::Weights | Kind::Shards | Kind::Safetensors => true,
+        Kind::H5 => matches!(H5File::read(from)?, H5File::Weights(_)),
+        _ => false,
+    };
+    let whole = match (holds_weights_alone, model) {
+        (false, _) => Model::load(from)?,
+        (true, Some(path)) => {
+            let mut m = Model::load(path)?;
+            m.load_weights(from)?;
+            m
+        }
+        (true, None) if matches!(wanted, Kind::Weights | Kind::Safetensors) => return convert_weights(from, kind, to, wanted),
+        (true, None) => {
+            let rule = "weights alone are no model; give the model they belong to (--model)";
+            return Err(Error::argument("convert", rule, from.display()));
+        }
+    };
+    match wanted {
+        Kind::Keras => whole.save(to),
+        Kind::Json => Ok(atomic::write(to, json::write(&whole.to_archive()?.config).as_bytes())?),
+        _ => whole.save_weights(to),
+    }
+}
+
+/// From weights to weights of another kind, under the paths of Keras's weights files.
+fn convert_weights(from: &Path, kind: Kind, to: &Path, wanted: Kind) -> Result<()> {
+    let root = match kind {
+        Kind::Safetensors => {
+            let mut root = Group::default();
+            for (name, array) in safetensors::read(from)? {
+                if !name.starts_with("layers/") || !name.contains("/vars/") {
+                    let rule = "its names must be paths of a weights file (`layers/lstm/cell/vars/0`); give the model (--model) for other names";
+                    return Err(Error::argument("convert", rule, format!("`{name}`")));
+                }
+                root.insert(&name, array)?;
+            }
+            root
+        }
+        Kind::Shards => sharded::read(from)?,
+        _ => match H5File::read(from)? {
+            H5File::Weights(root) => root,
+            H5File::Legacy(_) => return Err(Error::argument("convert", "legacy weights are listed by layer; give the model (--model)", from.display())),
+        },
+    };
+    match wanted {
+        Kind::Safetensors => {
+            let arrays: NamedArrays = root.walk().into_iter().filter(|(p, _)| p.starts_with("layers/")).map(|(p, a)| (p, a.clone())).collect();
+            Ok(safetensors::write(to, &arrays, &metadata())?)
+        }
+        _ => Ok(hdf5_write::save(to, &root)?),
+    }
+}
+
+fn metadata() -> Vec<(String, String)> {
+    vec![("format".into(), "keras".into())]
+}
+
+impl Model {
+    /// Takes the weights of a `.weights.h5`, `.weights.json` (shards), `.safetensors`, `.keras` or legacy `.h5` file of the same
+    /// architecture. In `.safetensors` a weight goes by its path in a weights file (`layers/lstm/cell/vars/0`) or by its name
+    /// (`lstm/lstm_cell/kernel`).
+    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        match Kind::of(path)? {
+            Kind::Keras => self.read_weights(&Archive::read(path)?.weights),
+            Kind::Safetensors => self.read_named_weights(&safetensors::read(path)?),
+            Kind::Shards => self.read_weights(&sharded::read(path)?),
+            Kind::Weights | Kind::H5 => match H5File::read(path)? {
+                H5File::Weights(g) => self.read_weights(&g),
+                H5File::Legacy(l) => self.read_legacy_weights(&l.layers),
+            },
+            Kind::Json => Err(Error::argument("load_weights", "an architecture holds no weights", path.display())),
+        }
+    }
+
+    /// Saves the weights alone, as `.weights.h5` or `.safetensors`.
+    pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        match Kind::of(path)? {
+            Kind::Weights => Ok(hdf5_write::save(path, &self.write_weights()?)?),
+            Kind::Safetensors => Ok(safetensors::write(path, &self.named_weights()?, &metadata())?),
+            _ => Err(Error::argument("save_weights", "weights are saved as .weights.h5 or .safetensors", path.display())),
+        }
+    }
+
+    /// The weights under their paths in a weights file.
+    fn named_weights(&self) -> Result<NamedArrays> {
+        let float = ArrayType::from_name(self.layer.policy().variable_name()).unwrap_or(ArrayType::F32);
+        (0..self.variables.len()).map(|i| Ok((self.variables[i].file_path(), to_file_array(&self.weight(i), float)?))).collect()
+    }
+
+    fn read_named_weights(&mut self, arrays: &NamedArrays) -> Result<()> {
+        let mut values: Vec<Tensor> = Vec::with_capacity(self.variables.len());
+        for v in &self.variables {
+            let path = v.file_path();
+            let found = arrays.iter().find(|(n, _)| *n == path || *n == v.path);
+            let (_, array) = found.ok_or_else(|| Error::Config(format!("weights: `{path}` (or `{}`) is missing; the file belongs to another model", v.path)))?;
+            if array.shape() != v.spec.shape {
+                return Err(Error::Config(format!("weights: `{path}` must have shape {:?}. Received: {:?}", v.spec.shape, array.shape())));
+            }
+            values.push(to_tensor(array, v.spec.dtype())?);
+        }
+        for (slot, t) in self.slots.iter().zip(&values) {
+            self.store.replace(*slot, t);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Dense, Input, Lstm};
+
+    fn small(seed: u64) -> Model {
+        let inputs = Input::new([4, 2]);
+        let x = Lstm::new(3).call(&inputs).unwrap();
+        Model::new(&inputs, &Dense::new(1).call(&x).unwrap()).unwrap().seed(seed).unwrap()
+    }
+
+    fn weights(m: &Model) -> Vec<Tensor> {
+        (0..m.variables().len()).map(|i| m.weight(i)).collect()
+    }
+
+    #[test]
+    fn weights_go_around_all_kinds() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let model = small(1);
+        model.save(at("a.keras")).unwrap();
+        let steps = [("a.keras", "b.safetensors"), ("b.safetensors", "c.weights.h5"), ("c.weights.h5", "d.safetensors"), ("a.keras", "e.json"), ("a.keras", "f.keras")];
+        for (from, to) in steps {
+            convert(&at(from), &at(to), None).unwrap();
+        }
+        convert(&at("d.safetensors"), &at("g.keras"), Some(&at("e.json"))).unwrap();
+        assert_eq!(weights(&Model::load(at("g.keras")).unwrap()), weights(&model));
+        for name in ["b.safetensors", "c.weights.h5", "f.keras"] {
+            let mut other = small(2);
+            assert_ne!(weights(&other), weights(&model));
+            other.load_weights(at(name)).unwrap();
+            assert_eq!(weights(&other), weights(&model), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_says_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        small(1).save_weights(at("a.weights.h5")).unwrap();
+        let alone = convert(&at("a.weights.h5"), &at("b.keras"), None).unwrap_err().to_string();
+        assert!(alone.contains("--model"), "{alone}");
+        assert!(convert(&at("a.weights.h5"), &at("b.h5"), None).unwrap_err().is_unsupported());
+        assert!(convert(&at("a.txt"), &at("b.keras"), None).is_err());
+        assert!(!at("b.keras").exists());
+    }
+}

@@ -1,0 +1,106 @@
+//! How many parameters a model has, and how many bytes they take in Keras's types.
+
+use crate::Model;
+use crate::layers::{LayerRef, WeightSpec, WeightTree};
+use crate::model::{Container, Functional, MemberKind};
+use cornu_ir::DType;
+
+/// Numbers of parameters with their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// Trainable parameters.
+    pub trainable: usize,
+    /// Bytes of the trainable parameters.
+    pub trainable_bytes: f64,
+    /// Parameters that no optimizer moves.
+    pub fixed: usize,
+    /// Bytes of those.
+    pub fixed_bytes: f64,
+    /// Variables of the optimizer, once there are some: numbers and bytes.
+    pub optimizer: Option<(usize, f64)>,
+}
+
+impl Counts {
+    /// The counts of a model. The optimizer's variables count once they exist: after loading, or from the first step.
+    pub fn of(model: &Model) -> Self {
+        let mut c = Self::default();
+        walk(model.layer(), &model.tree, true, &mut |trainable, bits, w| {
+            let (n, bytes) = if trainable { (&mut c.trainable, &mut c.trainable_bytes) } else { (&mut c.fixed, &mut c.fixed_bytes) };
+            *n += w.n_elements();
+            *bytes += (w.n_elements() * bits) as f64 / 8.0;
+        });
+        c.optimizer = model.optimizer_specs().map(|specs| {
+            let n = |s: &cornu_ir::Spec| s.n_elements().unwrap_or(0);
+            (specs.iter().map(n).sum(), specs.iter().map(|s| n(s) as f64 * bits_of(s.dtype) as f64 / 8.0).sum())
+        });
+        c
+    }
+
+    /// All parameters, the optimizer's included, and their bytes.
+    pub fn total(&self) -> (usize, f64) {
+        let (n, bytes) = self.optimizer.unwrap_or_default();
+        (self.trainable + self.fixed + n, self.trainable_bytes + self.fixed_bytes + bytes)
+    }
+}
+
+/// Bytes in the unit that fits, by 1024: `1.19 KB`.
+///
+/// ```
+/// assert_eq!(cornu::summary::readable_bytes(1220.0, "B"), "1.19 KB");
+/// assert_eq!(cornu::summary::readable_bytes(0.0, "Byte"), "0.00 Byte");
+/// ```
+pub fn readable_bytes(bytes: f64, smallest: &str) -> String {
+    let mut x = bytes;
+    for unit in [smallest, "KB", "MB", "GB", "TB"] {
+        if x < 1024.0 {
+            return format!("{x:.2} {unit}");
+        }
+        x /= 1024.0;
+    }
+    format!("{x:.2} PB")
+}
+
+/// A number with commas between thousands.
+pub(super) fn with_commas(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, d) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(d);
+    }
+    out
+}
+
+fn bits_of(dtype: DType) -> usize {
+    if dtype == DType::Bool { 1 } else { 8 * dtype.size_bytes() }
+}
+
+/// Bits of a weight in the type in which Keras keeps it.
+fn weight_bits(w: &WeightSpec, layer: &LayerRef) -> usize {
+    match (w.dtype(), layer.policy().variable_name()) {
+        (DType::F32, "float16" | "bfloat16") => 16,
+        (dtype, _) => bits_of(dtype),
+    }
+}
+
+/// Calls `f` for each weight with whether it is trained and its bits.
+fn walk(layer: &LayerRef, tree: &WeightTree, trainable: bool, f: &mut impl FnMut(bool, usize, &WeightSpec)) {
+    let trainable = trainable && tree.trainable;
+    tree.vars.iter().for_each(|w| f(trainable && w.trainable, weight_bits(w, layer), w));
+    let graph: Option<&Functional> = match layer.rule().as_container() {
+        Some(Container::Functional(g)) => Some(g),
+        Some(Container::Sequential(s)) => s.chain(),
+        None => None,
+    };
+    let groups = graph.map(|g| g.groups()).unwrap_or_default();
+    for (name, child) in &tree.children {
+        let member = groups.iter().find(|(_, group)| name.strip_prefix("layers/") == Some(group)).map(|(i, _)| &graph.expect("groups are of a graph").members[*i].kind);
+        let inner = match member {
+            Some(MemberKind::Layer(l)) => Some(l),
+            _ => layer.rule().inner().into_iter().find(|(attribute, _)| attribute == name).map(|(_, l)| l),
+        };
+        walk(inner.unwrap_or(layer), child, trainable, f);
+    }
+}

@@ -1,0 +1,160 @@
+//! The table of a model's layers, as Keras prints it.
+
+mod rows;
+mod memory;
+mod wrap;
+mod boxed;
+mod classic;
+mod masks;
+
+pub use masks::{MaskFlow, MaskReport};
+pub use memory::{Counts, readable_bytes};
+
+use crate::{Error, Model, Result};
+use rows::Rows;
+
+/// How a summary looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// Keras 3: boxes.
+    #[default]
+    Keras,
+    /// Keras 2: rules of `_` and `=`. The names that Keras 3 gives by itself to a model and its inputs are spelled as Keras 2
+    /// gave them (`model`, `input_1`), and the operations that compute masks are left out, which Keras 2 kept inside its layers.
+    Classic,
+}
+
+/// The table of a model's layers.
+///
+/// ```
+/// use cornu::summary::Summary;
+/// use cornu::{Dense, Input, Model};
+/// let inputs = Input::new([20, 1]);
+/// let model = Model::new(&inputs, &Dense::new(5).call(&inputs)?)?;
+/// let text = Summary::new(&model).line_length(80).render()?;
+/// assert!(text.contains("│ dense (Dense)                   │ (None, 20, 5)          │            10 │"));
+/// assert!(text.ends_with(" Non-trainable params: 0 (0.00 B)\n"));
+/// # Ok::<(), cornu::Error>(())
+/// ```
+///
+/// # Source
+/// keras/src/utils/summary_utils.py, Keras 3.15.1, with the layout of tables in rich 15; tf_keras/src/utils/layer_utils.py, tf_keras 2.21.
+/// Differs: lines longer than the terminal are not cut.
+#[derive(Clone, Copy)]
+pub struct Summary<'m> {
+    model: &'m Model,
+    line_length: Option<usize>,
+    columns: usize,
+    style: Style,
+    masks: bool,
+    expand_nested: bool,
+    show_trainable: bool,
+}
+
+/// A column beside Keras's own.
+struct Extra {
+    header: &'static str,
+    align: wrap::Align,
+    /// Share of the line that stays for the columns before.
+    rest: f64,
+    /// Characters by which the line grows, in the style of Keras 3 and of Keras 2.
+    growth: (usize, usize),
+    cells: Vec<String>,
+}
+
+impl<'m> Summary<'m> {
+    /// The table of a model, in the style of Keras 3.
+    pub fn new(model: &'m Model) -> Self {
+        Self { model, line_length: None, columns: 80, style: Style::Keras, masks: false, expand_nested: false, show_trainable: false }
+    }
+
+    /// With lines of so many characters; by default Keras's length, within the columns.
+    pub fn line_length(mut self, n: usize) -> Self {
+        self.line_length = Some(n);
+        self
+    }
+
+    /// For a terminal of so many columns (80 by default), of which Keras leaves 4 free.
+    pub fn columns(mut self, n: usize) -> Self {
+        self.columns = n;
+        self
+    }
+
+    /// In another style.
+    pub fn style(mut self, style: Style) -> Self {
+        self.style = style;
+        self
+    }
+
+    /// With a column of what each layer does with a mask, and a warning for each output whose loss misses one.
+    pub fn masks(mut self, masks: bool) -> Self {
+        self.masks = masks;
+        self
+    }
+
+    /// With the layers of models inside.
+    pub fn expand_nested(mut self, expand: bool) -> Self {
+        self.expand_nested = expand;
+        self
+    }
+
+    /// With a column that says which layers are trainable.
+    pub fn show_trainable(mut self, show: bool) -> Self {
+        self.show_trainable = show;
+        self
+    }
+
+    /// The text, each line ended.
+    ///
+    /// # Errors
+    /// The line is too short for its columns.
+    pub fn render(&self) -> Result<String> {
+        let rows = Rows::of(self.model, self.style, self.expand_nested);
+        let mut extras = Vec::new();
+        if self.show_trainable {
+            let cells = rows.rows.iter().map(|r| trainable_word(r, self.style).to_string()).collect();
+            extras.push(Extra { header: "Trainable", align: wrap::Align::Center, rest: 0.90, growth: (12, 11), cells });
+        }
+        let report = self.masks.then(|| MaskReport::of(self.model)).transpose()?;
+        if let Some(report) = &report {
+            let cells = rows.rows.iter().map(|r| r.member.map_or_else(String::new, |m| report.members[m].to_string())).collect();
+            extras.push(Extra { header: "Mask", align: wrap::Align::Left, rest: 0.80, growth: (22, 16), cells });
+        }
+        let counts = Counts::of(self.model);
+        let mut text = match self.style {
+            Style::Keras => boxed::render(&rows, &extras, &counts, self.line_length, self.columns)?,
+            Style::Classic => classic::render(&rows, &extras, &counts, self.line_length)?,
+        };
+        for warning in report.iter().flat_map(|r| &r.warnings) {
+            text.push_str(&format!(" Warning: {warning}\n"));
+        }
+        Ok(text)
+    }
+}
+
+fn trainable_word(row: &rows::Row, style: Style) -> &'static str {
+    match (style, row.has_weights, row.trainable) {
+        (Style::Keras, false, _) => "-",
+        (_, _, true) => "Y",
+        (_, _, false) => "N",
+    }
+}
+
+/// The columns' ends for a line, from their shares.
+fn column_ends(shares: &[f64], line_length: usize) -> Vec<usize> {
+    shares.iter().map(|p| (p * line_length as f64) as usize).collect()
+}
+
+fn too_short(line_length: usize) -> Error {
+    Error::argument("summary", "each column needs at least 4 characters; give a larger line length", format!("line length {line_length}"))
+}
+
+impl Model {
+    /// The table of the layers as Keras prints it where there is no terminal. See [`Summary`] for other lengths and styles.
+    pub fn summary(&self) -> String {
+        Summary::new(self).render().expect("the default length holds the columns")
+    }
+}
+
+#[cfg(test)]
+mod tests;
