@@ -52,7 +52,7 @@ fn forward_bytes(model: &Model, shapes: &[Vec<usize>]) -> Result<(usize, usize)>
     let b = Builder::new();
     let cx = Cx::new(&b, true, shapes.first().and_then(|s| s.first().copied()));
     let specs: Vec<Spec> = model.inputs().iter().zip(shapes).map(|((_, i), s)| Spec::known(i.spec().dtype, s)).collect();
-    let lowered = lower_model(&cx, model.layer(), &model.tree, &specs)?;
+    let lowered = lower_model(&cx, model.layer(), &model.tree, &specs, None)?;
     lowered.outputs.iter().for_each(|o| b.output("output", o.value));
     drop(lowered);
     drop(cx);

@@ -2,7 +2,7 @@
 
 use super::model::Model;
 use crate::layers::LayerRef;
-use crate::saving::{Archive, Group, H5File, atomic};
+use crate::saving::{Archive, H5File, atomic};
 use crate::{Error, Result};
 use serde_json::Value;
 use std::path::Path;
