@@ -182,6 +182,7 @@ impl RunFile {
         if let Some(n) = self.threads {
             model.set_threads(n);
         }
+        println!("{}", model.summary());
         let (x, y) = files::examples(&self.data.train.paths(&self.folder), &self.data.train_target.paths(&self.folder))?;
         let test = self.data.test.paths(&self.folder);
         let test: Option<(Vec<Data>, Vec<Data>)> = if test.is_empty() { None } else { Some(files::examples(&test, &self.data.test_target.paths(&self.folder))?) };
