@@ -168,6 +168,7 @@ impl Layer for LayerNormalization {
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let axes = axes_of(&self.axis, &x.spec())?;
+        cx.keep_whole_along(&axes, x.rank());
         let mut dims: Vec<Dim> = vec![Some(1); x.rank()];
         axes.iter().for_each(|&a| dims[axis_of(a, x.rank())] = x.dim(a));
         let weight = |name: &str| w.get(name).map(|v| v.reshape(&dims));
@@ -208,6 +209,7 @@ impl Layer for RmsNormalization {
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let axes = axes_of(&self.axis, &x.spec())?;
+        cx.keep_whole_along(&axes, x.rank());
         // The scale stretches from the last axis, as in Keras, whatever the axes are.
         Ok(vec![(x * (x.square().mean(&axes, true) + self.epsilon).rsqrt() * w.var("scale")).into()])
     }
@@ -227,7 +229,10 @@ impl Layer for UnitNormalization {
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        Ok(vec![unit_length_within(cx.to_float(call.input()?.value), &self.axis.list(), 1e-12).into()])
+        let x = cx.to_float(call.input()?.value);
+        let axes = self.axis.list();
+        cx.keep_whole_along(&axes, x.rank());
+        Ok(vec![unit_length_within(x, &axes, 1e-12).into()])
     }
 
     fn mask_rule(&self) -> MaskRule {

@@ -151,6 +151,13 @@ impl<'g> Cx<'g> {
         self.gathered.borrow_mut().whole = true;
     }
 
+    /// The same where one of these axes of a value of this rank is the batch's.
+    pub(crate) fn keep_whole_along(&self, axes: &[isize], rank: usize) {
+        if axes.iter().any(|a| cornu_ir::builder::axis_of(*a, rank) == 0) {
+            self.keep_whole();
+        }
+    }
+
     /// The sum over all shards of the batch.
     pub fn cross_sum(&self, v: Var<'g>) -> Var<'g> {
         self.builder.apply1(cornu_ir::ops::CrossSum, &[v])

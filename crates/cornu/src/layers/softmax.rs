@@ -56,6 +56,7 @@ impl Layer for Softmax {
 
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
+        cx.keep_whole_along(&self.axis.list(), x.rank());
         let mask = mask_of(call).map(|m| if m.dtype() == DType::Bool { m } else { m.gt(0.5) });
         if let Some(m) = mask
             && (m.rank() > x.rank() || broadcast_dims(&m.dims(), &x.dims()).is_none())

@@ -13,7 +13,8 @@ mean_metrics! {
     PearsonCorrelation "pearson_correlation" {
         /// The axis.
         axis: isize = -1,
-    } |this, _cx, t, p| {
+    } |this, cx, t, p| {
+        cx.keep_whole_along(&[this.axis], p.rank());
         let (t, p) = centred(&this.name, t, p, this.axis)?;
         let unit = |x: Var<'g>| x / x.square().mean(&[this.axis], true).sqrt();
         (unit(t) * unit(p)).mean(&[this.axis], false)
@@ -22,7 +23,8 @@ mean_metrics! {
     ConcordanceCorrelation "concordance_correlation" {
         /// The axis.
         axis: isize = -1,
-    } |this, _cx, t, p| {
+    } |this, cx, t, p| {
+        cx.keep_whole_along(&[this.axis], p.rank());
         let (dt, dp) = centred(&this.name, t, p, this.axis)?;
         let (t, p) = fit_targets(&this.name, t, p)?;
         let axis = &[this.axis];

@@ -26,7 +26,10 @@ mean_metrics! {
         /// The axis of the vectors.
         #[serde(skip_serializing)]
         axis: isize = -1,
-    } |this, _cx, t, p| cosine_similarity::cosine(t, p, this.axis)?;
+    } |this, cx, t, p| {
+        cx.keep_whole_along(&[this.axis], p.rank());
+        cosine_similarity::cosine(t, p, this.axis)?
+    };
 }
 
 settings! {

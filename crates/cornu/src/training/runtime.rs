@@ -158,6 +158,7 @@ pub(crate) fn shard_program(
     finish: &mut dyn for<'g> FnMut(&Cx<'g>, ShardBody<'g>, &[Var<'g>]) -> Result<Vec<Out<'g>>>,
 ) -> Result<ProgramSpec> {
     let batch = seams.specs[0].dims[0].ok_or_else(|| Error::Config("a batch of known size is needed".into()))?;
+    let rows_meet = std::cell::Cell::new(seams.whole);
     let mut write = |rows: usize| -> Result<Part> {
         let b = Builder::new();
         let cx = Cx::new(&b, seams.training, Some(batch));
@@ -190,7 +191,10 @@ pub(crate) fn shard_program(
             state_slots.push((s.after, slot));
         }
         let updates: Vec<(SlotId, Var<'_>)> = gathered.updates.iter().map(|(n, v)| (seams.slots[*n], *v)).collect();
+        let lowered_whole = gathered.whole;
         let outs = finish(&cx, ShardBody { lowered, gathered }, &further)?;
+        // Losses and metrics may say so as well as layers.
+        rows_meet.set(rows_meet.get() || lowered_whole || cx.take_gathered().whole);
         let mut fetches = Vec::new();
         for o in outs {
             b.output(o.name, o.value);
@@ -212,7 +216,7 @@ pub(crate) fn shard_program(
         Ok(Part { graph: cornu_ir::passes::run(graph), feeds, fetches })
     };
     let whole = write(batch)?;
-    let rows = if seams.whole { batch } else { shard_rows(batch, flops(&whole.graph) / batch.max(1) as f64) };
+    let rows = if rows_meet.get() { batch } else { shard_rows(batch, flops(&whole.graph) / batch.max(1) as f64) };
     if rows >= batch {
         return Ok(ProgramSpec { shard_graphs: vec![whole], shards: vec![Shard { part: 0, first_row: 0, rows: batch }], update: None });
     }
