@@ -42,7 +42,9 @@ impl Layer for Activation {
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        Ok(vec![self.activation.of(cx.to_float(call.input()?.value)).into()])
+        let x = cx.to_float(call.input()?.value);
+        // Keras declares the input's shape, also for `glu`, which halves the last axis.
+        Ok(vec![cx.declared(self.activation.of(x), &x.dims()).into()])
     }
 
     fn mask_rule(&self) -> MaskRule {

@@ -123,7 +123,8 @@ impl Layer for Dense {
         if let Some(b) = w.get("bias") {
             y = y + b;
         }
-        Ok(vec![self.activation.of(y).into()])
+        // Keras declares the units, also with `glu`, which halves them.
+        Ok(vec![cx.declared(self.activation.of(y), &y.dims()).into()])
     }
 
     fn mask_rule(&self) -> MaskRule {

@@ -203,8 +203,8 @@ impl Layer for EinsumDense {
             y = y + b;
         }
         // A dim that output_shape leaves open is the product's own.
-        let dims: Vec<Dim> = dims.iter().zip(y.dims()).map(|(want, own)| want.or(own)).collect();
-        Ok(vec![self.activation.of(y.reshape(&dims)).into()])
+        let own: Vec<Dim> = dims.iter().zip(y.dims()).map(|(want, own)| want.or(own)).collect();
+        Ok(vec![cx.declared(self.activation.of(y.reshape(&own)), &dims).into()])
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {

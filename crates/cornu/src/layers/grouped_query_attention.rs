@@ -135,8 +135,8 @@ impl GroupQueryAttention {
 impl Layer for GroupQueryAttention {
     settings!("GroupQueryAttention");
 
-    fn stem(&self) -> String {
-        "grouped_query_attention".into()
+    fn own_class(&self) -> &'static str {
+        "GroupedQueryAttention"
     }
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {

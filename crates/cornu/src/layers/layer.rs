@@ -29,9 +29,14 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     /// Class, in Keras's word: `LSTM`.
     fn class(&self) -> &'static str;
 
+    /// The class's name in Keras's source, where it is exported under another; summaries show it.
+    fn own_class(&self) -> &'static str {
+        self.class()
+    }
+
     /// The stem of the names of unnamed layers and of the groups in a weights file: `lstm`.
     fn stem(&self) -> String {
-        snake_case(self.class())
+        snake_case(self.own_class())
     }
 
     /// Settings under Keras's keys, but for name, trainable and dtype.
@@ -281,7 +286,8 @@ impl LayerRef {
         let (rule, read) = super::from_class(parts.module, parts.class, &parts.config).map_err(here)?;
         let policy = if rule.common_keys().iter().any(|k| k.starts_with("dtype")) { parts.config.get("dtype") } else { None };
         let dtype = DTypePolicy::from_json(policy.unwrap_or(&Value::Null)).map_err(here)?;
-        let trainable = parts.config.get("trainable").and_then(Value::as_bool).unwrap_or(true);
+        // A Sequential read by Keras is trainable whatever its config says; its layers say for themselves.
+        let trainable = parts.class == "Sequential" || parts.config.get("trainable").and_then(Value::as_bool).unwrap_or(true);
         super::warn_unknown_keys(parts.class, &shown, &parts.config, &read, rule.common_keys());
         let layer = Self::with(name, rule);
         let beside = ["build_config", "compile_config"].into_iter().filter_map(|k| Some((k.to_string(), v.get(k)?.clone()))).collect();

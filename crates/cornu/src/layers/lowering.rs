@@ -158,6 +158,11 @@ impl<'g> Cx<'g> {
         }
     }
 
+    /// Before there are data, a value of the dims that Keras declares for a layer where they are not those of its result.
+    pub fn declared(&self, v: Var<'g>, dims: &[Dim]) -> Var<'g> {
+        if self.batch.is_none() { self.builder.full(v.dtype(), dims, 0.0) } else { v }
+    }
+
     /// The sum over all shards of the batch.
     pub fn cross_sum(&self, v: Var<'g>) -> Var<'g> {
         self.builder.apply1(cornu_ir::ops::CrossSum, &[v])

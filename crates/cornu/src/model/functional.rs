@@ -233,19 +233,31 @@ impl Functional {
         let n_calls: Vec<usize> = list.iter().map(|v| v.get("inbound_nodes").and_then(Value::as_array).map_or(0, Vec::len)).collect();
         let mut last_call: HashMap<String, usize> = HashMap::new();
         list.iter().filter_map(|v| v.get("inbound_nodes")).chain(config.get("output_layers")).for_each(|v| note_calls(v, &mut last_call));
+        let is_keras_2 = list.iter().filter_map(|v| v.get("inbound_nodes").and_then(Value::as_array)).flatten().any(Value::is_array);
+        let member = |name: &str| names.get(name).copied().ok_or_else(|| Error::Config(format!("Functional: `{name}` is read but is no layer of the model")));
+        let container = |m: usize| match &kinds[m] {
+            MemberKind::Layer(l) => l.rule().as_container(),
+            MemberKind::Input(_) => None,
+        };
         let find = |name: &str, call: usize, output: usize| -> Result<TensorRef> {
-            let member = *names.get(name).ok_or_else(|| Error::Config(format!("Functional: `{name}` is read but is no layer of the model")))?;
-            // Some versions count the call that made a nested model as its first: then a call beyond the last one is read somewhere.
-            let is_model = matches!(&kinds[member], MemberKind::Layer(l) if l.rule().as_container().is_some());
-            let shifted = is_model && last_call.get(name).is_some_and(|c| *c == n_calls[member]);
+            let member = member(name)?;
+            // Keras 2 counts the call that made a nested model as its first: then a call beyond the last one is read somewhere.
+            let shifted = is_keras_2 && container(member).is_some() && last_call.get(name).is_some_and(|c| *c == n_calls[member]);
             Ok(TensorRef { member, call: call - (shifted && call > 0) as usize, output })
+        };
+        // Keras 3 counts it for a nested Functional among the inputs and outputs alone.
+        let find_end = |name: &str, call: usize, output: usize| -> Result<TensorRef> {
+            let t = find(name, call, output)?;
+            let counted = !is_keras_2 && matches!(container(t.member), Some(super::Container::Functional(_)));
+            let last = n_calls[t.member].saturating_sub(1);
+            Ok(if counted { TensorRef { call: t.call.checked_sub(1).unwrap_or(last), ..t } } else { t })
         };
         let mut calls = Vec::new();
         for v in list {
             let nodes = v.get("inbound_nodes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             calls.push(nodes.iter().map(|n| read_call(n, &find)).collect::<Result<Vec<_>>>()?);
         }
-        let (inputs, outputs) = (Nest::from_json(field("input_layers")?, &find)?, Nest::from_json(field("output_layers")?, &find)?);
+        let (inputs, outputs) = (Nest::from_json(field("input_layers")?, &find_end)?, Nest::from_json(field("output_layers")?, &find_end)?);
         let mut names_by_index: Vec<&str> = vec![""; kinds.len()];
         names.iter().for_each(|(n, i)| names_by_index[*i] = n);
         let named = names_by_index.into_iter().map(str::to_string);
@@ -407,7 +419,11 @@ impl Layer for Functional {
                 v
             })
             .collect();
-        json!({"layers": layers, "input_layers": self.inputs.to_json(&name), "output_layers": self.outputs.to_json(&name)})
+        let end = |t: TensorRef| {
+            let counted = matches!(&self.members[t.member].kind, MemberKind::Layer(l) if l.class() == "Functional");
+            json!([name(t.member), t.call + counted as usize, t.output])
+        };
+        json!({"layers": layers, "input_layers": self.inputs.to_json(&end), "output_layers": self.outputs.to_json(&end)})
     }
 
     fn weights(&self, _: &Call<Spec>) -> Result<WeightTree> {

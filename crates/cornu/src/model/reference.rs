@@ -85,12 +85,12 @@ impl Nest {
         }
     }
 
-    /// As Keras writes it.
-    pub fn to_json(&self, name: &dyn Fn(usize) -> String) -> Value {
+    /// As Keras writes it; `end` writes one value.
+    pub fn to_json(&self, end: &dyn Fn(TensorRef) -> Value) -> Value {
         match self {
-            Nest::One(t) => json!([name(t.member), t.call, t.output]),
-            Nest::List(items) => Value::Array(items.iter().map(|n| n.to_json(name)).collect()),
-            Nest::Dict(items) => Value::Object(items.iter().map(|(k, n)| (k.clone(), n.to_json(name))).collect()),
+            Nest::One(t) => end(*t),
+            Nest::List(items) => Value::Array(items.iter().map(|n| n.to_json(end)).collect()),
+            Nest::Dict(items) => Value::Object(items.iter().map(|(k, n)| (k.clone(), n.to_json(end))).collect()),
         }
     }
 }

@@ -153,7 +153,10 @@ fn row(m: &Member, trainable: bool, level: usize) -> Row {
     Row {
         member: None,
         name: m.name.clone(),
-        class: m.class(),
+        class: match &m.kind {
+            MemberKind::Input(_) => m.class(),
+            MemberKind::Layer(l) => l.rule().own_class(),
+        },
         is_input: matches!(m.kind, MemberKind::Input(_)),
         shapes: m.outputs.last().map(shapes).unwrap_or_default(),
         several_shapes: m.outputs.windows(2).any(|w| shapes(&w[0]) != shapes(&w[1])),
