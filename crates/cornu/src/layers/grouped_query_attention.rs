@@ -155,6 +155,7 @@ impl Layer for GroupQueryAttention {
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+        let cx = &cx.inside();
         let x = Inputs::of(call)?;
         let layers = self.projections(&Inputs::of(&call.map(Flow::spec))?)?;
         let give = |name: &str, v: Var<'g>| {

@@ -78,6 +78,8 @@ pub struct Cx<'g> {
     pub batch: Dim,
     /// Whether the batch holds sequences of unequal length, whose ends the entries' masks tell.
     pub ragged: bool,
+    /// Whether a layer is lowered as a part of another, which declares its own shape.
+    inside: bool,
     float: DType,
     /// How many rows of the values that layers see belong to one sample: the timesteps that a wrapper put in the batch.
     rows_per_sample: Dim,
@@ -87,7 +89,7 @@ pub struct Cx<'g> {
 impl<'g> Cx<'g> {
     /// A new lowering into a graph.
     pub fn new(builder: &'g Builder, training: bool, batch: Dim) -> Self {
-        Self { builder, training, batch, ragged: false, float: DType::F32, rows_per_sample: Some(1), gathered: Rc::default() }
+        Self { builder, training, batch, ragged: false, inside: false, float: DType::F32, rows_per_sample: Some(1), gathered: Rc::default() }
     }
 
     /// The same place for a layer with this policy.
@@ -98,6 +100,11 @@ impl<'g> Cx<'g> {
     /// The same place for a batch of sequences of equal or unequal length.
     pub fn with_ragged(&self, ragged: bool) -> Self {
         Self { ragged, ..self.clone() }
+    }
+
+    /// The same place for layers that are parts of the one lowered.
+    pub fn inside(&self) -> Self {
+        Self { inside: true, ..self.clone() }
     }
 
     /// The same place in inference mode.
@@ -160,7 +167,7 @@ impl<'g> Cx<'g> {
 
     /// Before there are data, a value of the dims that Keras declares for a layer where they are not those of its result.
     pub fn declared(&self, v: Var<'g>, dims: &[Dim]) -> Var<'g> {
-        if self.batch.is_none() { self.builder.full(v.dtype(), dims, 0.0) } else { v }
+        if self.batch.is_none() && !self.inside { self.builder.full(v.dtype(), dims, 0.0) } else { v }
     }
 
     /// The sum over all shards of the batch.

@@ -276,6 +276,7 @@ impl Layer for MultiHeadAttention {
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+        let cx = &cx.inside();
         let x = Inputs::of(call)?;
         let specs = Inputs::of(&call.map(Flow::spec))?;
         let layers = self.projections(&specs)?;
