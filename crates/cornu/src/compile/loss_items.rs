@@ -39,56 +39,48 @@ fn by_output<'a>(loss: &'a Value, outputs: &Outputs) -> Result<Vec<(usize, &'a V
             flat if flat.len() == n => Ok(flat.into_iter().enumerate().collect()),
             _ => Err(wrong("loss", format!("expected a loss for each of the outputs {}, got {}", outputs.listed(), items.len()), loss)),
         },
-        Value::Object(map) if !is_object(loss) => {
-            if let Some(unknown) = map.keys().find(|k| outputs.find(k).is_none()) {
-                return Err(wrong("loss", format!("`{unknown}` is no output; there are {}", outputs.listed()), loss));
-            }
-            if outputs.keys.is_some() {
-                return Ok(map.iter().filter_map(|(k, l)| Some((outputs.find(k)?, l))).collect());
-            }
-            match (0..n).map(|i| map.get(outputs.called(i)).map(|l| (i, l))).collect::<Option<Vec<_>>>() {
-                Some(all) => Ok(all),
-                None => Err(wrong("loss", format!("expected a key for each of the outputs {} (null for none)", outputs.listed()), loss)),
-            }
-        }
+        Value::Object(map) if !is_object(loss) => map
+            .iter()
+            .map(|(k, l)| match outputs.find(k) {
+                Some(i) => Ok((i, l)),
+                None => Err(wrong("loss", format!("`{k}` is no output; there are {}", outputs.listed()), loss)),
+            })
+            .collect(),
         _ => Ok((0..n).map(|i| (i, loss)).collect()),
     }
 }
 
+/// A dict as a list in the order of the outputs, where these are a list.
+fn listed(argument: &str, given: &Value, outputs: &Outputs) -> Result<Value> {
+    let Value::Object(map) = given else { return Ok(given.clone()) };
+    if is_object(given) || outputs.keys.is_some() {
+        return Ok(given.clone());
+    }
+    if let Some(unknown) = map.keys().find(|k| outputs.find(k).is_none()) {
+        return Err(wrong(argument, format!("`{unknown}` is no output; there are {}", outputs.listed()), given));
+    }
+    let rule = || wrong(argument, format!("expected a key for each of the outputs {}", outputs.listed()), given);
+    (0..outputs.len()).map(|i| map.get(outputs.called(i)).cloned().ok_or_else(rule)).collect::<Result<_>>().map(Value::Array)
+}
+
 /// The weights of the leaves of `loss`, in the order of [`leaves`].
-fn weights(loss: &Value, loss_weights: &Value, outputs: &Outputs) -> Result<Option<Vec<Option<f64>>>> {
-    let listed = match (loss, loss_weights) {
-        (_, Value::Null) => return Ok(None),
-        // By name on both sides, in the order of the outputs.
-        (Value::Object(l), Value::Object(w)) if !is_object(loss) => {
-            let mut keys: Vec<&String> = l.keys().collect();
-            keys.sort();
-            if let Some(unknown) = w.keys().find(|k| !l.contains_key(*k)) {
-                return Err(wrong("loss_weights", format!("`{unknown}` has no loss; there are {}", outputs.listed()), loss_weights));
-            }
-            let missing = keys.iter().find(|k| !w.contains_key(k.as_str()));
-            if let Some(missing) = missing {
-                return Err(wrong("loss_weights", format!("expected a weight for `{missing}`"), loss_weights));
-            }
-            keys.into_iter().flat_map(|k| leaves(&w[k])).collect()
-        }
-        // A list beside a dict: the dict stands in the order of the outputs when the outputs are a list.
-        (Value::Object(l), Value::Array(w)) if !is_object(loss) && outputs.keys.is_none() && w.len() == outputs.len() => {
-            let mut keys: Vec<&String> = l.keys().collect();
-            keys.sort();
-            keys.into_iter().flat_map(|k| outputs.find(k).map(|i| leaves(&w[i])).unwrap_or_default()).collect()
-        }
-        _ => leaves(loss_weights),
+fn weights(loss: &Value, loss_weights: &Value) -> Result<Option<Vec<Option<f64>>>> {
+    if loss_weights.is_null() {
+        return Ok(None);
+    }
+    let (n, all) = (leaves(loss).len(), leaves(loss_weights));
+    let misnamed = match (loss, loss_weights) {
+        (Value::Object(l), Value::Object(w)) => w.keys().any(|k| !l.contains_key(k)),
+        _ => false,
     };
-    let n = leaves(loss).len();
-    if listed.len() != n {
+    if all.len() != n || misnamed {
         return Err(wrong("loss_weights", format!("expected a weight for each of the {n} losses"), loss_weights));
     }
     let number = |v: &Value| match v {
         Value::Null => Ok(None),
         v => v.as_f64().map(Some).ok_or_else(|| wrong("loss_weights", "expected numbers", v)),
     };
-    Ok(Some(listed.into_iter().map(number).collect::<Result<_>>()?))
+    Ok(Some(all.into_iter().map(number).collect::<Result<_>>()?))
 }
 
 /// The loss of a name, object or function; `crossentropy` and `ce` are chosen by the shapes.
@@ -109,7 +101,10 @@ pub(super) fn resolve(loss: &Value, loss_weights: &Value, outputs: &Outputs, tar
     if loss.is_null() {
         return Ok((vec![], vec![]));
     }
-    let weights = weights(loss, loss_weights, outputs)?;
+    // By name on both sides, or the weights as they come.
+    let loss_weights = if loss.is_object() && !is_object(loss) { &listed("loss_weights", loss_weights, outputs)? } else { loss_weights };
+    let loss = &listed("loss", loss, outputs)?;
+    let weights = weights(loss, loss_weights)?;
     let all = leaves(loss);
     let weight_of = |leaf: &Value| {
         let i = all.iter().position(|l| std::ptr::eq(*l, leaf))?;

@@ -57,7 +57,9 @@ fn by_output<'a>(argument: &str, given: &'a Value, outputs: &Outputs) -> Result<
             Some(unknown) => Err(wrong(argument, format!("`{unknown}` is no output; there are {}", outputs.listed()), given)),
             None => Ok(outputs.metric_order().into_iter().filter_map(|i| Some((i, entry(map.get(outputs.called(i))?)))).collect()),
         },
-        Value::Array(_) => Err(wrong(argument, format!("expected a list with an entry for each of the outputs {}, or a dict by their names", outputs.listed()), given)),
+        Value::Array(_) => {
+            Err(wrong(argument, format!("expected a list with an entry for each of the outputs {}, or a dict by their names", outputs.listed()), given))
+        }
         _ => Err(wrong(argument, "expected a list, or a dict by the names of outputs", given)),
     }
 }

@@ -11,41 +11,41 @@ use cornu_ir::{DType, Var};
 
 mean_metrics! {
     /// How often targets and predictions are equal.
-    Accuracy "accuracy" {} |this, cx, t, p| {
+    Accuracy "accuracy" {} |this, _cx, t, p| {
         let (t, p) = fit_targets(&this.name, t, p)?;
-        t.eq(p).cast(cx.float())
+        t.eq(p).cast(p.dtype())
     };
     /// How often predictions lie on the target's side of a threshold.
     BinaryAccuracy "binary_accuracy" {
         /// Above it a prediction is 1.
         threshold: f64 = 0.5,
-    } |this, cx, t, p| {
+    } |this, _cx, t, p| {
         let (t, p) = fit_targets(&this.name, t, p)?;
-        p.gt(this.threshold).cast(p.dtype()).eq(t).cast(cx.float())
+        p.gt(this.threshold).cast(p.dtype()).eq(t).cast(p.dtype())
     };
     /// How often the largest prediction stands where the largest target stands.
-    CategoricalAccuracy "categorical_accuracy" {} |this, cx, t, p| {
+    CategoricalAccuracy "categorical_accuracy" {} |this, _cx, t, p| {
         if t.rank() != p.rank() || p.rank() == 0 || t.dims()[..t.rank() - 1] != p.dims()[..p.rank() - 1] {
             return Err(misfit(&this.name, "targets must be one-hot, of the predictions' shape", t, p));
         }
-        t.argmax(-1).eq(p.argmax(-1)).cast(cx.float())
+        t.argmax(-1).eq(p.argmax(-1)).cast(p.dtype())
     };
     /// How often the largest prediction is that of the target's class id.
-    SparseCategoricalAccuracy "sparse_categorical_accuracy" {} |this, cx, t, p| {
+    SparseCategoricalAccuracy "sparse_categorical_accuracy" {} |this, _cx, t, p| {
         let class = class_ids(&this.name, t, p)?;
-        let hit = p.argmax(-1).cast(p.dtype()).eq(class).cast(cx.float());
+        let hit = p.argmax(-1).cast(p.dtype()).eq(class).cast(p.dtype());
         if hit.rank() > 1 && hit.dim(-1) == Some(1) { hit.squeeze(-1) } else { hit }
     };
     /// How often the class of a one-hot target is among the `k` largest predictions.
     TopKCategoricalAccuracy "top_k_categorical_accuracy" {
         /// How many count.
         k: usize = 5,
-    } |this, cx, t, p| {
+    } |this, _cx, t, p| {
         if t.rank() == 0 {
             return Err(misfit(&this.name, "targets must be one-hot, of the predictions' shape", t, p));
         }
         let class = t.argmax(-1);
-        in_top_k(class_ids(&this.name, class.cast(p.dtype()), p)?, p, this.k).cast(cx.float())
+        in_top_k(class_ids(&this.name, class.cast(p.dtype()), p)?, p, this.k).cast(p.dtype())
     };
     /// How often the class id of a target is among the `k` largest predictions.
     SparseTopKCategoricalAccuracy "sparse_top_k_categorical_accuracy" {
@@ -54,7 +54,7 @@ mean_metrics! {
         /// Predictions are class ids, the likeliest first.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         from_sorted_ids: bool = false,
-    } |this, cx, t, p| {
+    } |this, _cx, t, p| {
         let class = class_ids(&this.name, t, p)?;
         let hit = if this.from_sorted_ids {
             let n = p.count(&[-1]) as usize;
@@ -63,7 +63,7 @@ mean_metrics! {
         } else {
             in_top_k(class, p, this.k)
         };
-        hit.cast(cx.float())
+        hit.cast(p.dtype())
     };
 }
 

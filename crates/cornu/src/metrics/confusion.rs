@@ -41,10 +41,11 @@ impl Thresholds {
 /// Whether thresholds are 0, 1/(n − 1), …, 1.
 pub(super) fn evenly_spaced(thresholds: &[f64]) -> bool {
     let n = thresholds.len();
-    n >= 3 && thresholds.iter().enumerate().all(|(i, t)| {
-        let even = i as f64 / (n - 1) as f64;
-        (t - even).abs() <= EPSILON + 1e-5 * even
-    })
+    n >= 3
+        && thresholds.iter().enumerate().all(|(i, t)| {
+            let even = i as f64 / (n - 1) as f64;
+            (t - even).abs() <= EPSILON + 1e-5 * even
+        })
 }
 
 /// What is counted, and how.
@@ -123,12 +124,7 @@ impl Question<'_> {
         let (tp, fp) = if self.even { self.by_bucket(p, yes, no) } else { self.by_comparison(p, yes, no) };
         let total = |v: Var<'g>| v.sum(&[0], true);
         let fold = |v: Var<'g>| if self.multi_label { v } else { v.reshape(&[Some(k)]) };
-        Ok(Counts {
-            true_positives: fold(tp),
-            false_positives: fold(fp),
-            true_negatives: fold(total(no) - fp),
-            false_negatives: fold(total(yes) - tp),
-        })
+        Ok(Counts { true_positives: fold(tp), false_positives: fold(fp), true_negatives: fold(total(no) - fp), false_negatives: fold(total(yes) - tp) })
     }
 
     /// Weights of positives and negatives above each threshold, (K, L), by adding each prediction to its bucket.

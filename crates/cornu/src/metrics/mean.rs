@@ -12,16 +12,6 @@ use cornu_ir::spec::dims_text;
 use serde_json::Value;
 
 settings! {
-    /// The mean of the targets, weighted by the predictions: what Keras's `Mean` is when a model is compiled with it.
-    Mean "mean" "float32" {}
-}
-
-settings! {
-    /// The sum of the targets, weighted by the predictions: what Keras's `Sum` is when a model is compiled with it.
-    Sum "sum" "float32" {}
-}
-
-settings! {
     /// The mean of a function by its Keras name.
     MeanMetricWrapper "mean_metric_wrapper" "float32" {
         /// The function, a name or a serialized function.
@@ -46,13 +36,8 @@ fn join_mask<'g>(who: &str, weight: Option<Var<'g>>, mask: Option<Var<'g>>, like
     Ok(Some(weight * kept))
 }
 
-/// A value and a weight for each sample, from values over more axes; `gather` reduces the others.
-fn by_sample<'g>(
-    who: &str,
-    values: Values<'g>,
-    weight: Option<Var<'g>>,
-    gather: impl Fn(Var<'g>, &[isize]) -> Var<'g>,
-) -> Result<(Var<'g>, Option<Var<'g>>)> {
+/// A value and a weight for each sample, from values over more axes, of which the means are taken.
+fn by_sample<'g>(who: &str, values: Values<'g>, weight: Option<Var<'g>>) -> Result<(Var<'g>, Option<Var<'g>>)> {
     let mut value = values.value;
     let axes = |from: usize, to: usize| (from as isize..to as isize).collect::<Vec<_>>();
     let mut weight = weight;
@@ -63,24 +48,24 @@ fn by_sample<'g>(
         value = v;
         let rank = w.rank();
         if value.rank() > rank {
-            value = gather(value, &axes(rank, value.rank()));
+            value = value.mean(&axes(rank, value.rank()), false);
         }
         if value.rank() != rank || broadcast_dims(&w.dims(), &value.dims()).as_deref() != Some(&value.dims()[..]) {
             return Err(misfit(who, value, w));
         }
         let w = w.broadcast_to(&value.dims());
         value = value * w;
-        weight = Some(if rank > 1 { gather(w, &axes(1, rank)) } else { w });
+        weight = Some(if rank > 1 { w.mean(&axes(1, rank), false) } else { w });
     }
     if value.rank() > 1 {
-        value = gather(value, &axes(1, value.rank()));
+        value = value.mean(&axes(1, value.rank()), false);
     }
     Ok((value, weight))
 }
 
 /// Sums of a weighted mean: the values' and the weights'.
 pub(super) fn weighted_mean<'g>(who: &str, values: Values<'g>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
-    let (value, weight) = by_sample(who, values, weight, |v, axes| v.mean(axes, false))?;
+    let (value, weight) = by_sample(who, values, weight)?;
     let count = weight.map_or_else(|| value.ones_like(), |w| w).sum_all();
     Ok(vec![value.sum_all(), count])
 }
@@ -100,40 +85,6 @@ pub(super) fn divide_no_nan(a: f64, b: f64) -> f64 {
     if b == 0.0 { 0.0 } else { a / b }
 }
 
-fn expect_unweighted(who: &str, weight: Option<Var<'_>>) -> Result<()> {
-    match weight {
-        Some(w) => Err(Error::argument(who, "it has no place for sample weights; list it under `metrics`", dims_text(&w.dims()))),
-        None => Ok(()),
-    }
-}
-
-impl MetricFunction for Mean {
-    fn name(&self) -> &str {
-        &self.name
-    }
-    fn partials<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, _: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
-        expect_unweighted(&self.name, weight)?;
-        weighted_mean(&self.name, y_true.into(), Some(y_pred))
-    }
-    fn result(&self, totals: &[Vec<f64>]) -> MetricValue {
-        ratio(totals)
-    }
-}
-
-impl MetricFunction for Sum {
-    fn name(&self) -> &str {
-        &self.name
-    }
-    fn partials<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, _: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
-        expect_unweighted(&self.name, weight)?;
-        let (value, _) = by_sample(&self.name, y_true.into(), Some(y_pred), |v, axes| v.sum(axes, false))?;
-        Ok(vec![value.sum_all()])
-    }
-    fn result(&self, totals: &[Vec<f64>]) -> MetricValue {
-        MetricValue::Number(totals[0][0])
-    }
-}
-
 impl MeanMetricWrapper {
     fn inner(&self) -> Result<Metric> {
         let name = match &self.r#fn {
@@ -141,7 +92,7 @@ impl MeanMetricWrapper {
             v => v.get("config").and_then(Value::as_str).unwrap_or(""),
         };
         match Metric::from_json(&Value::String(name.into()))? {
-            Metric::MeanMetricWrapper(_) | Metric::Mean(_) | Metric::Sum(_) => Err(Error::argument(&self.name, "`fn` must be a function of Keras", name)),
+            Metric::MeanMetricWrapper(_) => Err(Error::argument(&self.name, "`fn` must be a function of Keras", name)),
             metric => Ok(metric),
         }
     }

@@ -24,8 +24,10 @@ pub use correlation::{ConcordanceCorrelation, PearsonCorrelation};
 pub use counts::{FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives};
 pub use f_score::{Average, F1Score, FBetaScore};
 pub use iou::{BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU};
-pub use mean::{Mean, MeanMetricWrapper, Sum};
-pub use probabilistic::{BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge, KLDivergence, Poisson, SparseCategoricalCrossentropy, SquaredHinge};
+pub use mean::MeanMetricWrapper;
+pub use probabilistic::{
+    BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge, KLDivergence, Poisson, SparseCategoricalCrossentropy, SquaredHinge,
+};
 pub use r2_score::{ClassAggregation, R2Score};
 pub use regression::{
     CosineSimilarity, LogCoshError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, RootMeanSquaredError,
@@ -60,8 +62,6 @@ macro_rules! metrics {
 }
 
 metrics! {
-    "Mean" => Mean,
-    "Sum" => Sum,
     "MeanMetricWrapper" => MeanMetricWrapper,
     "Accuracy" => Accuracy,
     "BinaryAccuracy" => BinaryAccuracy,
@@ -115,14 +115,7 @@ impl Metric {
 
     /// Sums over this shard, floats: added up over shards and batches they are the totals that [`Metric::result`] takes.
     /// `mask` is the predictions' (bool, a prefix of their dims); metrics that Keras computes without it leave it aside.
-    pub fn partials<'g>(
-        &self,
-        cx: &Cx<'g>,
-        y_true: Var<'g>,
-        y_pred: Var<'g>,
-        mask: Option<Var<'g>>,
-        sample_weight: Option<Var<'g>>,
-    ) -> Result<Vec<Var<'g>>> {
+    pub fn partials<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, mask: Option<Var<'g>>, sample_weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
         let y_pred = if y_pred.dtype().is_float() { y_pred } else { cx.to_float(y_pred) };
         let sums = self.function().partials(cx, y_true.cast(y_pred.dtype()), y_pred, mask, sample_weight.map(|w| w.cast(y_pred.dtype())))?;
         cx.builder.check()?;
