@@ -125,7 +125,7 @@ impl Metric {
     /// Whether more of it is better, where Keras says so.
     pub fn more_is_better(&self) -> Option<bool> {
         match self {
-            Self::Mean(_) | Self::Sum(_) | Self::TruePositives(_) | Self::TrueNegatives(_) | Self::FalsePositives(_) | Self::FalseNegatives(_) => None,
+            Self::TruePositives(_) | Self::TrueNegatives(_) | Self::FalsePositives(_) | Self::FalseNegatives(_) => None,
             Self::MeanMetricWrapper(m) => m.r#fn.as_str().is_some_and(|name| Loss::try_from(name).is_ok()).then_some(false),
             Self::MeanSquaredError(_)
             | Self::MeanAbsoluteError(_)
