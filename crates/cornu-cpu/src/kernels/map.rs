@@ -147,7 +147,7 @@ fn one<S: Simd>(s: S, f: Map, x: S::V) -> S::V {
         Map::GeluTanh => {
             let cube = s.mul(s.mul(x, x), x);
             let inner = s.fma(cube, s.splat(0.044_715), x);
-            let t = vector_math::tanh(s, s.mul(inner, s.splat(0.797_884_56)));
+            let t = vector_math::tanh(s, s.mul(inner, s.splat(0.797_884_6)));
             let h = s.mul(half, x);
             s.fma(h, t, h)
         }

@@ -72,7 +72,7 @@ impl Terms {
         let mut letters = self.ins.clone();
         let mut values = values.to_vec();
         for i in 0..values.len() {
-            let other = (values.len() == 2).then(|| letters[1 - i].clone()).unwrap_or_default();
+            let other = if values.len() == 2 { letters[1 - i].clone() } else { Default::default() };
             let alone = |c: &char| !self.out.contains(c) && !other.contains(c);
             let axes: Vec<isize> = (0..letters[i].len()).filter(|&a| alone(&letters[i][a])).map(|a| a as isize).collect();
             values[i] = values[i].sum(&axes, false);
