@@ -185,9 +185,15 @@ impl RunFile {
         println!("{}", model.summary());
         let (x, y) = files::examples(&self.data.train.paths(&self.folder), &self.data.train_target.paths(&self.folder))?;
         let test = self.data.test.paths(&self.folder);
-        let test: Option<(Vec<Data>, Vec<Data>)> = if test.is_empty() { None } else { Some(files::examples(&test, &self.data.test_target.paths(&self.folder))?) };
+        let test: Option<(Vec<Data>, Vec<Data>)> =
+            if test.is_empty() { None } else { Some(files::examples(&test, &self.data.test_target.paths(&self.folder))?) };
         let f = &self.fit;
-        let mut fit = Fit::new().batch_size(f.batch_size.unwrap_or(32)).epochs(f.epochs.unwrap_or(1)).seed(f.seed).verbose(f.verbose.unwrap_or(1)).validation_split(f.validation_split);
+        let mut fit = Fit::new()
+            .batch_size(f.batch_size.unwrap_or(32))
+            .epochs(f.epochs.unwrap_or(1))
+            .seed(f.seed)
+            .verbose(f.verbose.unwrap_or(1))
+            .validation_split(f.validation_split);
         if let Some(shuffle) = f.shuffle {
             fit = fit.shuffle(shuffle);
         }
@@ -202,7 +208,8 @@ impl RunFile {
         }
         for c in &self.callbacks {
             let mut config = c.clone();
-            let class = config.remove("class").and_then(|v| v.as_str().map(str::to_string)).ok_or_else(|| Failure::failed("[[callbacks]]: `class` is missing"))?;
+            let class =
+                config.remove("class").and_then(|v| v.as_str().map(str::to_string)).ok_or_else(|| Failure::failed("[[callbacks]]: `class` is missing"))?;
             fit = fit.boxed_callback(callbacks::by_class(&class, Value::Object(config))?);
         }
         let targets = [&self.output.model, &self.output.history, &self.output.plot].map(|p| p.as_ref().map(|p| self.folder.join(p)));
@@ -212,7 +219,11 @@ impl RunFile {
         let [to_model, to_history, to_plot] = targets;
         let history = model.fit(x, y, fit)?;
         if let Some((x, y)) = test {
-            let logs = model.evaluate(x, y, &Evaluate { batch_size: f.batch_size.unwrap_or(32), sample_weight: None, unequal: self.data.pad.map_or(Unequal::Known, Unequal::Pad) })?;
+            let logs = model.evaluate(
+                x,
+                y,
+                &Evaluate { batch_size: f.batch_size.unwrap_or(32), sample_weight: None, unequal: self.data.pad.map_or(Unequal::Known, Unequal::Pad) },
+            )?;
             for (k, v) in crate::commands::evaluate::text(&logs, false).lines().filter_map(|l| l.split_once(": ")) {
                 println!("test {k}: {v}");
             }

@@ -457,12 +457,15 @@ impl<'g> Var<'g> {
             return y.reshape(&dims);
         }
         let (mut x, mut y) = (self, other);
-        if a.len() >= 2 && b.len() >= 2 && a[..a.len() - 2] != b[..b.len() - 2]
-            && let Some(lead) = broadcast_dims(&a[..a.len() - 2], &b[..b.len() - 2]) {
-                let full = |lead: &[Dim], own: &[Dim]| [lead, &own[own.len() - 2..]].concat();
-                x = x.broadcast_to(&full(&lead, &a));
-                y = y.broadcast_to(&full(&lead, &b));
-            }
+        if a.len() >= 2
+            && b.len() >= 2
+            && a[..a.len() - 2] != b[..b.len() - 2]
+            && let Some(lead) = broadcast_dims(&a[..a.len() - 2], &b[..b.len() - 2])
+        {
+            let full = |lead: &[Dim], own: &[Dim]| [lead, &own[own.len() - 2..]].concat();
+            x = x.broadcast_to(&full(&lead, &a));
+            y = y.broadcast_to(&full(&lead, &b));
+        }
         self.builder.apply1(op, &[x, y])
     }
 

@@ -2,7 +2,9 @@
 
 use cornu::layers::Cx;
 use cornu::model::lower_model;
-use cornu::{Add, Bidirectional, Conv1d, Dense, Embedding, GlobalAveragePooling1d, Gru, Input, LayerNormalization, LayerRef, Lstm, Masking, Model, SimpleRnn, Symbol};
+use cornu::{
+    Add, Bidirectional, Conv1d, Dense, Embedding, GlobalAveragePooling1d, Gru, Input, LayerNormalization, LayerRef, Lstm, Masking, Model, SimpleRnn, Symbol,
+};
 use cornu_ir::plan::{OutputPlace, Plan};
 use cornu_ir::{Builder, Spec};
 

@@ -2,7 +2,9 @@
 
 use cornu::data::{Array, Data, Ragged};
 use cornu::training::Unequal;
-use cornu::{Bidirectional, Compile, Conv1d, Dense, Evaluate, Fit, GlobalAveragePooling1d, GlobalMaxPooling1d, Gru, Input, LayerRef, Lstm, Model, Predict, Symbol};
+use cornu::{
+    Bidirectional, Compile, Conv1d, Dense, Evaluate, Fit, GlobalAveragePooling1d, GlobalMaxPooling1d, Gru, Input, LayerRef, Lstm, Model, Predict, Symbol,
+};
 use ndarray::Array2;
 
 fn series(lengths: &[usize], features: usize) -> Vec<Array2<f32>> {

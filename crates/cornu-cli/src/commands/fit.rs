@@ -96,7 +96,9 @@ fn class_weights(text: &str) -> Result<ClassWeights, Failure> {
         let (class, weight) = p.split_once(':')?;
         Some((class.trim().parse().ok()?, weight.trim().parse().ok()?))
     };
-    text.split(',').map(|p| pair(p).ok_or_else(|| Failure::usage(format!("--class-weight: expected CLASS:WEIGHT,… such as 0:1.0,1:2.0. Received: {p}")))).collect()
+    text.split(',')
+        .map(|p| pair(p).ok_or_else(|| Failure::usage(format!("--class-weight: expected CLASS:WEIGHT,… such as 0:1.0,1:2.0. Received: {p}"))))
+        .collect()
 }
 
 impl Args {

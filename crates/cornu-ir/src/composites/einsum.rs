@@ -147,7 +147,14 @@ mod tests {
         let mut y = vec![0.0; out.iter().map(|c| size[c]).product()];
         for n in 0..all.iter().map(|c| size[c]).product::<usize>() {
             let mut rest = n;
-            let at: Vec<usize> = all.iter().map(|c| { let i = rest % size[c]; rest /= size[c]; i }).collect();
+            let at: Vec<usize> = all
+                .iter()
+                .map(|c| {
+                    let i = rest % size[c];
+                    rest /= size[c];
+                    i
+                })
+                .collect();
             y[index(&out, &at)] += sides.iter().zip(&values).map(|(s, v)| v[index(s, &at)]).product::<f64>();
         }
         y

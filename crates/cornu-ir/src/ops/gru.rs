@@ -172,7 +172,8 @@ impl Primitive for Gru {
 
     fn samples() -> Vec<Sample> {
         let (tanh, sigmoid) = (Activation::Tanh, Activation::Sigmoid);
-        let cell = |reset_after, use_bias, recurrent_mask| Gru { units: 3, activation: tanh, recurrent_activation: sigmoid, reset_after, use_bias, recurrent_mask };
+        let cell =
+            |reset_after, use_bias, recurrent_mask| Gru { units: 3, activation: tanh, recurrent_activation: sigmoid, reset_after, use_bias, recurrent_mask };
         let rare = Gru { activation: Activation::Softsign, recurrent_activation: Activation::HardSigmoid, ..cell(true, true, false) };
         let inputs = |op: &Gru| {
             let mut ins = vec![sample_numbers(&[9, 2], 231), sample_numbers(&[2, 9], 232), sample_numbers(&[3, 9], 233)];

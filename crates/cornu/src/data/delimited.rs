@@ -30,11 +30,11 @@ fn parse(who: &str, reader: impl Read, delimiter: u8, options: &ReadOptions) -> 
     for record in table.records() {
         let record = record.map_err(|e| DataError::invalid(who, "lines must be UTF-8 text.", e.to_string()))?;
         let line = record.position().map_or(0, csv::Position::line);
-        if let Some((_, first)) = records.first() {
-            if record.len() != first.len() {
-                let rule = format!("every line must have the {} columns of the first; a rectangle is needed.", first.len());
-                return Err(DataError::invalid(format!("{who}, line {line}"), rule, record.len().to_string()));
-            }
+        if let Some((_, first)) = records.first()
+            && record.len() != first.len()
+        {
+            let rule = format!("every line must have the {} columns of the first; a rectangle is needed.", first.len());
+            return Err(DataError::invalid(format!("{who}, line {line}"), rule, record.len().to_string()));
         }
         records.push((line, record));
     }
@@ -44,11 +44,9 @@ fn parse(who: &str, reader: impl Read, delimiter: u8, options: &ReadOptions) -> 
     let names: Vec<String> = first.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
     let has_names = options.header.unwrap_or_else(|| names.iter().all(|name| number(name).is_none()));
     let rows = if has_names { &records[1..] } else { &records[..] };
-    if has_names {
-        if let Some(i) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
-            let rule = "every column needs a name of its own.";
-            return Err(DataError::invalid(format!("{who}, line 1"), rule, format!("`{}` twice", names[i])));
-        }
+    if has_names && let Some(i) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
+        let rule = "every column needs a name of its own.";
+        return Err(DataError::invalid(format!("{who}, line 1"), rule, format!("`{}` twice", names[i])));
     }
     let mut columns = Vec::with_capacity(names.len());
     for (i, name) in names.into_iter().enumerate() {
@@ -104,17 +102,17 @@ fn write(parts: &[(String, Data)], delimiter: u8) -> Result<Vec<u8>> {
     let is_series = |data: &Data| matches!(data, Data::Ragged(_)) || data.values().rank() > 2;
     let mut names: Vec<String> = Vec::new();
     let mut columns: Vec<Vec<String>> = Vec::new();
-    if let [(name, data)] = parts {
-        if is_series(data) {
-            let series = data.to_ragged()?;
-            let ids = series.lengths().into_iter().enumerate();
-            let places: Vec<(usize, usize)> = ids.flat_map(|(i, n)| (0..n).map(move |t| (i, t))).collect();
-            names.extend(["series_id".to_owned(), "timestep".to_owned()]);
-            columns.push(places.iter().map(|(i, _)| i.to_string()).collect());
-            columns.push(places.iter().map(|(_, t)| t.to_string()).collect());
-            append(name, series.values(), &mut names, &mut columns)?;
-            return table_bytes(&names, &columns, delimiter);
-        }
+    if let [(name, data)] = parts
+        && is_series(data)
+    {
+        let series = data.to_ragged()?;
+        let ids = series.lengths().into_iter().enumerate();
+        let places: Vec<(usize, usize)> = ids.flat_map(|(i, n)| (0..n).map(move |t| (i, t))).collect();
+        names.extend(["series_id".to_owned(), "timestep".to_owned()]);
+        columns.push(places.iter().map(|(i, _)| i.to_string()).collect());
+        columns.push(places.iter().map(|(_, t)| t.to_string()).collect());
+        append(name, series.values(), &mut names, &mut columns)?;
+        return table_bytes(&names, &columns, delimiter);
     }
     for (name, data) in parts {
         if is_series(data) {

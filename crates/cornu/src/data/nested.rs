@@ -54,11 +54,9 @@ impl NestedColumn {
     /// The samples as a rectangle if all have one shape, else ragged in their first axis.
     pub(crate) fn finish(mut self, who: &str, key: &str, allow_non_finite: bool) -> Result<Data> {
         let wrong = |line: usize, rule: String, received: String| Err(DataError::invalid(format!("{who}, line {line}, `{key}`"), rule, received));
-        if !allow_non_finite {
-            if let Some((line, timestep)) = self.first_missing() {
-                let rule = "every value must be a finite number; fill the gap or drop the series.".to_owned();
-                return wrong(line, rule, format!("a missing value at timestep {timestep}"));
-            }
+        if !allow_non_finite && let Some((line, timestep)) = self.first_missing() {
+            let rule = "every value must be a finite number; fill the gap or drop the series.".to_owned();
+            return wrong(line, rule, format!("a missing value at timestep {timestep}"));
         }
         // An empty series says nothing about its features: it takes the shape of the others.
         let model = self.shapes.iter().find(|s| s.first() != Some(&0)).cloned();

@@ -118,10 +118,11 @@ fn gather(arrays: &mut Vec<(String, Array)>, options: &ReadOptions) -> Result<Lo
 /// Rows as many as there are timesteps belong to timesteps, others to series.
 fn by_series_or_timestep(array: Array, offsets: &[usize]) -> Data {
     let (n_samples, n_timesteps) = (offsets.len() - 1, offsets[offsets.len() - 1]);
-    if array.n_samples() == n_timesteps && n_samples != n_timesteps {
-        if let Ok(series) = Ragged::new(array.clone(), offsets.to_vec()) {
-            return Data::Ragged(series);
-        }
+    if array.n_samples() == n_timesteps
+        && n_samples != n_timesteps
+        && let Ok(series) = Ragged::new(array.clone(), offsets.to_vec())
+    {
+        return Data::Ragged(series);
     }
     Data::Dense(array)
 }

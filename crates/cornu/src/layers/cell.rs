@@ -121,7 +121,10 @@ pub struct WholeRun<'g> {
 /// The cell that a layer is.
 pub fn cell_of(layer: &LayerRef) -> Result<&dyn Cell> {
     let received = || format!("a layer of class {}", layer.class());
-    layer.rule().as_cell().ok_or_else(|| Error::argument("", "expected a cell (LSTMCell, GRUCell, SimpleRNNCell, StackedRNNCells or one of your own)", received()))
+    layer
+        .rule()
+        .as_cell()
+        .ok_or_else(|| Error::argument("", "expected a cell (LSTMCell, GRUCell, SimpleRNNCell, StackedRNNCells or one of your own)", received()))
 }
 
 impl<C: Cell + 'static> Layer for C {

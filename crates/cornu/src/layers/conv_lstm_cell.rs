@@ -127,7 +127,7 @@ impl ConvLstmCell {
         let channels = frame.check(x, false)?;
         let places = super::known_dim(x, self.data_format.time_axis(), "places")?;
         if self.padding == Padding::Valid && places < frame.span() {
-            return Err(Error::shapes(format!("the kernel spans {} places and must fit; use a smaller kernel_size or padding same", frame.span()), &[x.clone()]));
+            return Err(Error::shapes(format!("the kernel spans {} places and must fit; use a smaller kernel_size or padding same", frame.span()), std::slice::from_ref(x)));
         }
         Ok((channels, places))
     }

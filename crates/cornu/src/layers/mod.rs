@@ -25,14 +25,14 @@ mod recurrent;
 mod recurrence;
 
 pub use call::{Arg, Call};
-pub use geometry::{DataFormat, Extent, Padding, Pair};
+pub use category_encoding::OutputMode;
 pub use cell::{Cell, Dropped, WholeCell, WholeRun};
+pub use geometry::{DataFormat, Extent, Padding, Pair};
 pub use layer::{Layer, LayerRef, MaskRule};
+pub use lowering::{Cx, Flow, Gathered, RowState, Weight, Weights, expect_rank, known_dim};
+pub use operation::Operation;
 pub use recurrence::Recurrent;
 pub use recurrent::Walk;
-pub use lowering::{Cx, Flow, Gathered, RowState, Weight, Weights, expect_rank, known_dim};
-pub use category_encoding::OutputMode;
-pub use operation::Operation;
 pub use weights::{WeightSpec, WeightTree};
 
 use crate::model::{Functional, Sequential};

@@ -1,7 +1,7 @@
 //! What all recurrent layers do: a cell run over the sequences of a call.
 
 use super::cell::{Cell, Dropped, WholeRun};
-use super::recurrent::{Packed, Walk, mask_of, mask_heeded, sequence_and_states};
+use super::recurrent::{Packed, Walk, mask_heeded, mask_of, sequence_and_states};
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank, known_dim};
 use crate::{Error, Result};
 use cornu_ir::ops::Scan;
@@ -288,11 +288,8 @@ impl<'g> Steps<'_, 'g> {
         let (finals, kept) = Scan::build(cx.builder, &constants, &carries, &sequences, self.x.dim(1), self.walk.go_backwards, |_, c, s, x| {
             let w = self.w.rebind(&c[..weights.len()]);
             let mut masks = c[weights.len()..].iter().copied();
-            let dropped: Vec<Dropped<'_>> = self
-                .dropped
-                .iter()
-                .map(|d| Dropped { input: d.input.and_then(|_| masks.next()), recurrent: d.recurrent.and_then(|_| masks.next()) })
-                .collect();
+            let dropped: Vec<Dropped<'_>> =
+                self.dropped.iter().map(|d| Dropped { input: d.input.and_then(|_| masks.next()), recurrent: d.recurrent.and_then(|_| masks.next()) }).collect();
             let states = &s[..first.len()];
             let (mut y, mut next) = self.cell.step(&w, &dropped, x[0], states).unwrap_or_else(|e| {
                 failed = Some(e);

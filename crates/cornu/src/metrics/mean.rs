@@ -66,7 +66,7 @@ fn by_sample<'g>(who: &str, values: Values<'g>, weight: Option<Var<'g>>) -> Resu
 /// Sums of a weighted mean: the values' and the weights'.
 pub(super) fn weighted_mean<'g>(who: &str, values: Values<'g>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
     let (value, weight) = by_sample(who, values, weight)?;
-    let count = weight.map_or_else(|| value.ones_like(), |w| w).sum_all();
+    let count = weight.unwrap_or_else(|| value.ones_like()).sum_all();
     Ok(vec![value.sum_all(), count])
 }
 

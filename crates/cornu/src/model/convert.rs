@@ -145,7 +145,8 @@ impl Model {
         for v in &self.variables {
             let path = v.file_path();
             let found = arrays.iter().find(|(n, _)| *n == path || *n == v.path);
-            let (_, array) = found.ok_or_else(|| Error::Config(format!("weights: `{path}` (or `{}`) is missing; the file belongs to another model", v.path)))?;
+            let (_, array) =
+                found.ok_or_else(|| Error::Config(format!("weights: `{path}` (or `{}`) is missing; the file belongs to another model", v.path)))?;
             if array.shape() != v.spec.shape {
                 return Err(Error::Config(format!("weights: `{path}` must have shape {:?}. Received: {:?}", v.spec.shape, array.shape())));
             }
@@ -179,7 +180,8 @@ mod tests {
         let at = |name: &str| dir.path().join(name);
         let model = small(1);
         model.save(at("a.keras")).unwrap();
-        let steps = [("a.keras", "b.safetensors"), ("b.safetensors", "c.weights.h5"), ("c.weights.h5", "d.safetensors"), ("a.keras", "e.json"), ("a.keras", "f.keras")];
+        let steps =
+            [("a.keras", "b.safetensors"), ("b.safetensors", "c.weights.h5"), ("c.weights.h5", "d.safetensors"), ("a.keras", "e.json"), ("a.keras", "f.keras")];
         for (from, to) in steps {
             convert(&at(from), &at(to), None).unwrap();
         }

@@ -32,7 +32,11 @@ impl Model {
                 model.compile_from_json(&v).map_err(here)?;
                 Ok(model)
             }
-            other => Err(Error::Config(format!("{}: a model is a .keras file, a legacy .h5 or a config.json. Received: {}", path.display(), other.unwrap_or("no ending")))),
+            other => Err(Error::Config(format!(
+                "{}: a model is a .keras file, a legacy .h5 or a config.json. Received: {}",
+                path.display(),
+                other.unwrap_or("no ending")
+            ))),
         }
     }
 

@@ -29,6 +29,7 @@ fn by_global_norm<'g>(gradients: &[Var<'g>], most: f64) -> Vec<Var<'g>> {
     let norm = squares.sqrt();
     let scale = most * (1.0 / norm).minimum(1.0 / most);
     // An infinite norm must not pass as "scaled to 0": it makes everything NaN.
+    #[allow(clippy::eq_op)]
     let scale = scale + (norm - norm);
     gradients.iter().map(|g| *g * scale.cast(g.dtype())).collect()
 }

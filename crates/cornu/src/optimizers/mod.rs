@@ -156,6 +156,7 @@ impl Optimizer {
     }
 
     /// Writes what Keras does when `fit` ends, if anything: moving averages take the weights' place.
+    #[allow(clippy::only_used_in_recursion)] // the weights stand beside the state, as in `update`
     pub fn finalize<'g>(&self, vars: &[VarInfo], params: &[Var<'g>], state: &[Var<'g>]) -> Option<Update<'g>> {
         match self.rule() {
             Ok(rule) => apply::finalize(rule, vars, state),

@@ -96,7 +96,8 @@ fn walk(layer: &LayerRef, tree: &WeightTree, trainable: bool, f: &mut impl FnMut
     };
     let groups = graph.map(|g| g.groups()).unwrap_or_default();
     for (name, child) in &tree.children {
-        let member = groups.iter().find(|(_, group)| name.strip_prefix("layers/") == Some(group)).map(|(i, _)| &graph.expect("groups are of a graph").members[*i].kind);
+        let member =
+            groups.iter().find(|(_, group)| name.strip_prefix("layers/") == Some(group)).map(|(i, _)| &graph.expect("groups are of a graph").members[*i].kind);
         let inner = match member {
             Some(MemberKind::Layer(l)) => Some(l),
             _ => layer.rule().inner().into_iter().find(|(attribute, _)| attribute == name).map(|(_, l)| l),

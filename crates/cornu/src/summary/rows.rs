@@ -1,9 +1,9 @@
 //! What a summary says of each layer, and whether the model is a plain chain.
 
 use super::Style;
+use crate::Model;
 use crate::layers::{Call, LayerRef};
 use crate::model::{Container, Functional, Member, MemberKind, TensorRef};
-use crate::Model;
 use cornu_ir::Dim;
 
 /// One row: a layer, an entry or an operation.

@@ -152,7 +152,9 @@ impl Bench {
             let values = ArrayD::from_shape_vec(IxDyn(&shape), (0..total * width).map(number).collect()).map_err(|e| Error::Data(e.to_string()))?;
             return Ok(Data::Ragged(Ragged::new(Array::F32(values), offsets)?));
         }
-        let open = |d: &Option<usize>| d.or(self.timesteps).ok_or_else(|| Error::argument(format!("input `{name}`"), "its timesteps are open: give --timesteps", "None"));
+        let open = |d: &Option<usize>| {
+            d.or(self.timesteps).ok_or_else(|| Error::argument(format!("input `{name}`"), "its timesteps are open: give --timesteps", "None"))
+        };
         let mut shape = vec![n];
         shape.extend(dims.iter().map(open).collect::<Result<Vec<_>>>()?);
         let total = shape.iter().product::<usize>();

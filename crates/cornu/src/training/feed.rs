@@ -199,6 +199,8 @@ impl Fed {
     }
 
     /// Fails on a number that is no class or id: whole, from 0 and below `n` (or the one that is ignored).
+    // The element type is a parameter of the macro's branches: for one of them the cast is idle.
+    #[allow(clippy::unnecessary_cast)]
     pub(crate) fn check_range(&self, who: &str, what: &str, n: usize, ignored: Option<i64>) -> Result<()> {
         let wrong = |x: f64| x.is_nan() || x < 0.0 || x >= n as f64;
         let found = cornu_ir::with_type!(self.tensor.dtype(), T => {

@@ -250,7 +250,7 @@ impl Model {
                 }
             }
             logs = listeners.position.running.logs(compiled);
-            if let Some(v) = validation.filter(|_| (epoch + 1) % options.validation_freq == 0) {
+            if let Some(v) = validation.filter(|_| (epoch + 1).is_multiple_of(options.validation_freq)) {
                 let resolved = self.resolve_for(v)?;
                 let val = self.evaluate_examples(v, &resolved, options.validation_batch_size.unwrap_or(options.batch_size), unequal, listeners)?;
                 logs.extend(val.into_iter().map(|(k, v)| (format!("val_{k}"), v)));

@@ -90,7 +90,8 @@ impl Model {
         let shapes: Vec<Vec<usize>> = x.iter().map(|d| std::iter::once(d.n_samples()).chain(shape(d)).collect()).collect();
         let specs = self.check_inputs(&shapes)?;
         let names = self.inputs();
-        let fed: Vec<Fed> = x.iter().zip(specs).zip(&names).map(|((d, s), (name, _))| Fed::new(&format!("input `{name}`"), d, s.dtype)).collect::<Result<_>>()?;
+        let fed: Vec<Fed> =
+            x.iter().zip(specs).zip(&names).map(|((d, s), (name, _))| Fed::new(&format!("input `{name}`"), d, s.dtype)).collect::<Result<_>>()?;
         for (i, n) in self.id_limits() {
             fed[i].check_range(&format!("input `{}`", names[i].0), "ids of the Embedding", n, None)?;
         }

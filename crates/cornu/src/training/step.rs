@@ -231,18 +231,27 @@ fn update_part(
 ) -> Result<Part> {
     let b = Builder::new();
     let mut feeds = Vec::new();
-    let values: Vec<Var<'_>> = sums.iter().enumerate().map(|(k, s)| {
-        feeds.push(Feed::Sum(k));
-        b.input(format!("sum{k}"), s.clone())
-    }).collect();
+    let values: Vec<Var<'_>> = sums
+        .iter()
+        .enumerate()
+        .map(|(k, s)| {
+            feeds.push(Feed::Sum(k));
+            b.input(format!("sum{k}"), s.clone())
+        })
+        .collect();
     let (values, grads) = values.split_at(sums.len() - n_gradients);
-    let params: Vec<Var<'_>> = trainable.iter().zip(vars).map(|(i, v)| {
-        feeds.push(Feed::State(slots[*i]));
-        b.input(v.path.clone(), Spec::known(v.dtype, &v.shape))
-    }).collect();
+    let params: Vec<Var<'_>> = trainable
+        .iter()
+        .zip(vars)
+        .map(|(i, v)| {
+            feeds.push(Feed::State(slots[*i]));
+            b.input(v.path.clone(), Spec::known(v.dtype, &v.shape))
+        })
+        .collect();
     let mut fetches = Vec::new();
     let mut total = values[0];
-    let penalised: Vec<(usize, Var<'_>)> = trainable.iter().enumerate().filter_map(|(k, i)| variables[*i].spec.regularizer.as_ref().map(|r| (k, r.of(params[k])))).collect();
+    let penalised: Vec<(usize, Var<'_>)> =
+        trainable.iter().enumerate().filter_map(|(k, i)| variables[*i].spec.regularizer.as_ref().map(|r| (k, r.of(params[k])))).collect();
     for (_, p) in &penalised {
         total = total + p.cast(total.dtype());
     }
@@ -261,10 +270,14 @@ fn update_part(
             }
         }
         let specs = settled.optimizer.state(vars);
-        let state: Vec<Var<'_>> = specs.iter().zip(&settled.state).map(|(s, slot)| {
-            feeds.push(Feed::State(*slot));
-            b.input(s.name.clone(), Spec::known(s.dtype, &s.shape))
-        }).collect();
+        let state: Vec<Var<'_>> = specs
+            .iter()
+            .zip(&settled.state)
+            .map(|(s, slot)| {
+                feeds.push(Feed::State(*slot));
+                b.input(s.name.clone(), Spec::known(s.dtype, &s.shape))
+            })
+            .collect();
         let update = settled.optimizer.update(vars, &params, &grads, &state);
         for (v, i) in update.params.iter().zip(trainable) {
             b.output("param", *v);
@@ -291,10 +304,13 @@ impl Model {
         slots.extend(&settled.state);
         let states = settled.optimizer.state(&vars);
         let specs = vars.iter().map(|v| Spec::known(v.dtype, &v.shape)).chain(states.iter().map(|s| Spec::known(s.dtype, &s.shape)));
-        let inputs: Vec<Var<'_>> = specs.zip(&slots).map(|(s, slot)| {
-            feeds.push(Feed::State(*slot));
-            b.input("value", s)
-        }).collect();
+        let inputs: Vec<Var<'_>> = specs
+            .zip(&slots)
+            .map(|(s, slot)| {
+                feeds.push(Feed::State(*slot));
+                b.input("value", s)
+            })
+            .collect();
         let (params, state) = inputs.split_at(vars.len());
         let Some(update) = settled.optimizer.finalize(&vars, params, state) else { return Ok(()) };
         for v in update.params.iter().chain(&update.state) {

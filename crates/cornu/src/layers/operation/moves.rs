@@ -1,9 +1,9 @@
 //! Operations that move elements.
 
 use super::site::{Site, known, moved};
-use crate::layers::reshape::resolve_shape;
-use crate::layers::Arg;
 use crate::config::short;
+use crate::layers::Arg;
+use crate::layers::reshape::resolve_shape;
 use crate::{Error, Result};
 use cornu_ir::builder::{concat, stack};
 use cornu_ir::spec::product;

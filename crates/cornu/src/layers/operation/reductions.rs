@@ -37,11 +37,7 @@ impl<'g> Site<'_, 'g> {
     }
 
     /// The extreme over axes, of the values and of `initial`.
-    pub fn extreme(
-        &self,
-        f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>,
-        join: impl Fn(Var<'g>, Var<'g>) -> Var<'g>,
-    ) -> Result<Vec<Var<'g>>> {
+    pub fn extreme(&self, f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>, join: impl Fn(Var<'g>, Var<'g>) -> Var<'g>) -> Result<Vec<Var<'g>>> {
         let y = self.over(self.value(0)?, f)?[0];
         let Some(_) = self.setting("initial") else { return Ok(vec![y]) };
         let initial = self.cx.builder.full(y.dtype(), &y.dims(), self.real("initial", 0.0)?);

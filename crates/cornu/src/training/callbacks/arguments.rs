@@ -6,6 +6,8 @@ macro_rules! arguments {
         $(#[$meta])*
         #[derive(serde::Deserialize)]
         #[serde(default, deny_unknown_fields)]
+        // The private field is the run's state, not room for more arguments.
+        #[allow(clippy::manual_non_exhaustive)]
         pub struct $Type {
             $($(#[$doc])* pub $field: $T,)*
             #[serde(skip)]

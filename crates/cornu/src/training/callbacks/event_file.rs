@@ -151,7 +151,7 @@ fn buckets(values: &[f64]) -> Vec<[f64; 3]> {
     if values.is_empty() {
         return vec![[0.0; 3]; N];
     }
-    if !(max > min) {
+    if max.is_nan() || min.is_nan() || max <= min {
         let mut all = vec![[max, max, 0.0]; N];
         all[N - 1][2] = values.len() as f64;
         return all;

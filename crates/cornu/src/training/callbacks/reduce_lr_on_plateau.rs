@@ -62,8 +62,7 @@ impl ReduceLROnPlateau {
 
 impl Callback for ReduceLROnPlateau {
     fn check(&self) -> Result<()> {
-        // Written so that NaN is refused too.
-        if !(self.factor < 1.0) {
+        if self.factor.is_nan() || self.factor >= 1.0 {
             return Err(Error::argument(WHO, "factor must be below 1", self.factor));
         }
         Ok(())

@@ -64,7 +64,7 @@ impl TensorBoard {
 
     /// Whether this training step is one of those written.
     fn writes_step(&self) -> bool {
-        matches!(self.update_freq, Frequency::Batches(n) if self.state.steps % n as u64 == 0)
+        matches!(self.update_freq, Frequency::Batches(n) if self.state.steps.is_multiple_of(n as u64))
     }
 }
 
@@ -149,7 +149,7 @@ impl Callback for TensorBoard {
             let steps = run.model.iterations()?.saturating_sub(iterations);
             file.scalar("epoch_steps_per_second", steps as f64 / began.elapsed().as_secs_f64(), step)?;
         }
-        if self.histogram_freq > 0 && epoch % self.histogram_freq == 0 {
+        if self.histogram_freq > 0 && epoch.is_multiple_of(self.histogram_freq) {
             let file = self.train()?;
             for (i, v) in run.model.variables().iter().enumerate() {
                 file.histogram(&format!("{}/histogram", v.path.replace(':', "_")), &run.model.weight(i).to_f64(), step)?;
