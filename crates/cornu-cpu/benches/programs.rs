@@ -1,4 +1,5 @@
 //! Training steps, products, chains and updates, next to what the crate `gemm` and plain copies reach in the same run.
+#![allow(missing_docs)]
 
 mod two_lstms;
 

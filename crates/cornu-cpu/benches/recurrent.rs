@@ -2,6 +2,7 @@
 //! `gemm` reaches on the same shapes in the same run.
 //!
 //! `cargo bench -p cornu-cpu --bench recurrent`; divan prints `Gitem/s`, an item being one operation.
+#![allow(missing_docs)]
 
 use cornu_cpu::kernels::{
     activation::Activation,

@@ -1,5 +1,6 @@
 //! A training step of two recurrent layers and a dense one, as the lowering writes it: the model of the speed figures and of
 //! the allocation test.
+#![allow(missing_docs)]
 
 use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, SlotId, Store, shard_rows};
 use cornu_ir::grad::gradient;

@@ -258,7 +258,7 @@ fn gradients_of_an_embedding_need_no_table_of_each_shard() {
     let g = b.finish().unwrap();
     let mut w = numbers(&[300, 64], 3);
     for step in 0..3 {
-        let index = (0..30 * 40).map(|k| ((k * k + 7 * step) % 320) as i32 - 10).collect();
+        let index = (0..30 * 40).map(|k| (k * k + 7 * step) % 320 - 10).collect();
         w = interpret(&g, &[Tensor::new(&[30, 40], index), numbers(&[30, 64], step as u64), w]).remove(0);
     }
     close(&whole, w.view().get());

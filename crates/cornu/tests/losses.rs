@@ -259,7 +259,8 @@ fn evaluate(v: &Value) -> Vec<(String, Vec<f64>)> {
     let strings = |v: &Value| v.as_array().map(|a| a.iter().map(|s| s.as_str().unwrap().to_string()).collect::<Vec<_>>());
     let names = strings(&v["names"]).unwrap();
     let unknown = |t: &Tensor| Spec::new(t.dtype(), [&[None], &t.spec().dims[1..]].concat());
-    let of = Outputs { names: names.clone(), keys: strings(&v["keys"]), specs: outputs.iter().map(unknown).collect() };
+    let within = vec![String::new(); names.len()];
+    let of = Outputs { names: names.clone(), keys: strings(&v["keys"]), specs: outputs.iter().map(unknown).collect(), within };
     let compiled = Compiled::resolve(&v["config"], &of, &targets.iter().map(unknown).collect::<Vec<_>>()).unwrap_or_else(|e| panic!("{}: {e}", v["config"]));
     let n = outputs[0].dims[0];
     let step = v["batch_size"].as_u64().unwrap() as usize;

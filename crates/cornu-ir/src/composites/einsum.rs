@@ -139,7 +139,7 @@ mod tests {
         let (left, out) = equation.split_once("->").unwrap();
         let sides: Vec<Vec<char>> = left.split(',').map(|s| s.chars().collect()).collect();
         let mut size = std::collections::BTreeMap::new();
-        sides.iter().zip(dims).for_each(|(s, d)| s.iter().zip(*d).for_each(|(c, n)| drop(size.insert(*c, *n))));
+        sides.iter().zip(dims).for_each(|(s, d)| size.extend(s.iter().copied().zip(d.iter().copied())));
         let values: Vec<Vec<f64>> = dims.iter().enumerate().map(|(i, d)| sample_numbers(d, i as u64 + 1).to_f64()).collect();
         let all: Vec<char> = size.keys().copied().collect();
         let index = |letters: &[char], at: &[usize]| letters.iter().fold(0, |k, c| k * size[c] + at[all.iter().position(|d| d == c).unwrap()]);
