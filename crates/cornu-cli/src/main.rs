@@ -1,11 +1,11 @@
 //! The command `cornu`: Keras's sequence models from the shell.
 #![forbid(unsafe_code)]
 
-mod commands;
 mod failure;
 mod files;
 mod plot;
 mod run_file;
+mod commands;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;

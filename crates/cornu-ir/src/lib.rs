@@ -7,19 +7,19 @@
 //! define every operation.
 #![forbid(unsafe_code)]
 
-pub mod builder;
-pub mod composites;
-pub mod grad;
-pub mod graph;
-pub mod interpret;
+pub mod spec;
+pub mod tensor;
+pub mod strided;
 pub mod op;
 pub mod ops;
+pub mod graph;
+pub mod builder;
+pub mod verify;
+pub mod interpret;
+pub mod grad;
+pub mod composites;
 pub mod passes;
 pub mod plan;
-pub mod spec;
-pub mod strided;
-pub mod tensor;
-pub mod verify;
 
 pub use builder::{Builder, Var};
 pub use graph::{Graph, NodeId, ValueId};

@@ -6,8 +6,8 @@
 
 pub mod error;
 pub mod config;
-pub mod data;
 pub mod saving;
+pub mod data;
 pub mod activations;
 pub mod initializers;
 pub mod regularizers;

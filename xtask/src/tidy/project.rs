@@ -65,6 +65,7 @@ pub(super) const ALLOWANCES: &[Allowance] = &[
     allow("cornu::saving::hdf5_read", "cornu::saving::hdf5_links", "one reader in three files"),
     allow("cornu::saving::hdf5_text", "cornu::saving::hdf5_read", "one reader in three files"),
     allow("cornu::layers", "cornu::model", "a model is a layer, and layers are called on its symbols"),
+    allow("cornu::layers::rescaling", "cornu::layers::operation", "numbers of a config are read as those of an operation"),
     allow("cornu::metrics::settings", "cornu::metrics::mean", "a macro names where its expansion finds the mean"),
     allow("cornu::optimizers::settings", "cornu::optimizers::rule", "a macro names where its expansion finds the check"),
     allow("cornu::model::symbol", "cornu::model::functional", "an input symbol is made by an input of the graph"),

@@ -2,8 +2,8 @@
 
 pub(crate) mod mask_layout;
 pub(crate) mod matmul;
+pub(crate) mod tile;
 pub(crate) mod reduce;
 pub(crate) mod strided;
 
-pub(crate) mod tile;
 pub(crate) mod fused;

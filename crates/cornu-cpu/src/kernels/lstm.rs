@@ -1,8 +1,8 @@
 //! LSTM over packed sequences: forward and backward.
 
+mod lanes;
 mod backward;
 mod forward;
-mod lanes;
 
 use super::{
     activation::Activation,

@@ -1,5 +1,6 @@
 //! The primitives, a file each (or a file for an operation and its gradient): shape rule, gradient, meaning, cases.
 
+mod unary;
 mod activation;
 mod arg_reduce;
 mod binary;
@@ -12,11 +13,11 @@ mod cross_sum;
 mod cumulative;
 mod fused;
 mod gather;
+mod packed;
 mod gru;
 mod lstm;
 mod mask_layout;
 mod matmul;
-mod packed;
 mod pad;
 mod random;
 mod reduce;
@@ -28,7 +29,6 @@ mod simple_rnn;
 mod slice;
 mod sort;
 mod transpose;
-mod unary;
 mod windows;
 
 pub use activation::Activation;

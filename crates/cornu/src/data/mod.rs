@@ -24,10 +24,10 @@ mod axes;
 
 mod array;
 mod cast;
-mod element;
-
 mod ragged;
+
 mod source;
+mod element;
 pub use array::Array;
 pub use element::Element;
 pub use error::{DataError, DataErrorKind};
@@ -41,9 +41,9 @@ mod loaded;
 pub use loaded::{Loaded, ReadOptions};
 
 mod columns;
-mod delimited;
-mod jsonl;
 mod nested;
+mod jsonl;
+mod delimited;
 pub mod npy;
 mod npz;
 #[cfg(feature = "parquet")]

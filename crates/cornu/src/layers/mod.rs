@@ -16,13 +16,12 @@ macro_rules! settings {
 mod call;
 mod weights;
 mod lowering;
-mod operation;
 mod cell;
+mod recurrent;
+mod recurrence;
 mod layer;
 mod geometry;
 mod convolution;
-mod recurrent;
-mod recurrence;
 
 pub use call::{Arg, Call};
 pub use category_encoding::OutputMode;
@@ -30,7 +29,6 @@ pub use cell::{Cell, Dropped, WholeCell, WholeRun};
 pub use geometry::{DataFormat, Extent, Padding, Pair};
 pub use layer::{Layer, LayerRef, MaskRule};
 pub use lowering::{Cx, Flow, Gathered, RowState, Weight, Weights, expect_rank, known_dim};
-pub use operation::Operation;
 pub use recurrence::Recurrent;
 pub use recurrent::Walk;
 pub use weights::{WeightSpec, WeightTree};
@@ -116,6 +114,9 @@ layers! {
     category_encoding: "CategoryEncoding" => CategoryEncoding, "Discretization" => Discretization;
     group_normalization: "GroupNormalization" => GroupNormalization;
 }
+
+mod operation;
+pub use operation::Operation;
 
 fn read<L: Layer + serde::de::DeserializeOwned + 'static>(config: &Value) -> Result<(Box<dyn Layer>, Value)> {
     let layer: L = serde_json::from_value(config.clone()).map_err(|e| Error::Config(e.to_string()))?;

@@ -1,9 +1,9 @@
 //! Operations of `keras.ops` as members of models: a table of their meanings.
 
 mod arguments;
+mod site;
 mod moves;
 mod reductions;
-mod site;
 
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights};
 use crate::activations::{Activation, elu, gelu, glu, leaky_relu, sparsemax};

@@ -4,8 +4,8 @@
 //! predictions; where Keras would stretch a sample axis against a timestep axis without a word, an error is raised.
 
 mod ranks;
-mod reduction;
 mod settings;
+mod reduction;
 pub mod mean_error;
 pub mod huber;
 pub mod cosine_similarity;

@@ -1,17 +1,17 @@
 //! Models: symbols joined by layers, the graph of layers they make, and the model with its weights.
 
+mod reference;
+mod symbol;
 mod functional;
 mod lower;
+mod trace;
+mod sequential;
+mod variables;
 #[allow(clippy::module_inception)]
 mod model;
 mod weights_file;
 mod open;
 mod convert;
-mod reference;
-mod sequential;
-mod symbol;
-mod trace;
-mod variables;
 
 pub use convert::convert;
 pub use functional::{Functional, InputLayer, Member, MemberKind};

@@ -5,16 +5,16 @@
 //! before anything is allocated, it can name no other file, and whatever is wrong with it is a
 //! [`FileError`], never a panic.
 
-pub mod archive;
 pub mod atomic;
 mod budget;
 pub mod error;
-pub mod group;
-mod hdf5_links;
-pub mod hdf5_read;
 mod hdf5_text;
+pub mod hdf5_read;
 pub mod hdf5_write;
 pub mod json;
+pub mod archive;
+pub mod group;
+mod hdf5_links;
 pub mod legacy;
 pub mod safetensors;
 pub mod sharded;

@@ -1,8 +1,8 @@
 //! From a model and data to runs: batches, programs cached by shape, training steps, epochs.
 
-mod feed;
 mod runtime;
 mod predict;
+mod feed;
 mod compiled;
 mod step;
 mod history;

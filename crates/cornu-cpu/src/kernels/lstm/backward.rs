@@ -10,7 +10,7 @@ use crate::kernels::{
 };
 
 /// # Safety
-/// The lengths that [`lstm_backward`] checks.
+/// The lengths that `lstm_backward` checks.
 #[inline(always)]
 pub(crate) unsafe fn backward<S: Simd>(s: S, args: &LstmBackward<'_>, out: &mut LstmGradients<'_>, scratch: &mut [f32]) {
     let (main, gate) = (args.forward.activation, args.forward.recurrent_activation);

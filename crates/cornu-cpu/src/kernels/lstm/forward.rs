@@ -10,7 +10,7 @@ use crate::kernels::{
 };
 
 /// # Safety
-/// The lengths that [`lstm_forward`] checks.
+/// The lengths that `lstm_forward` checks.
 #[inline(always)]
 pub(crate) unsafe fn forward<S: Simd>(s: S, args: &LstmForward<'_>, out: &mut LstmOutputs<'_>, scratch: &mut [f32]) {
     let (main, gate) = (args.activation, args.recurrent_activation);
