@@ -9,7 +9,7 @@ use crate::regularizers::Regularizer;
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 
-/// A [`Cell`] run over the timesteps.
+/// A [`Cell`](super::Cell) run over the timesteps.
 ///
 /// # Shapes
 /// x (B, T, …), out as the cell's output (B, …), or (B, T, …) with `return_sequences`; with `return_state` also the states.

@@ -42,7 +42,7 @@ pub fn float(value: &Value) -> Option<f64> {
     }
 }
 
-/// The value that [`write`] prints as Python prints the float `x`.
+/// The value that [`write()`] prints as Python prints the float `x`.
 pub fn value_of(x: f64) -> Value {
     if let Some(number) = serde_json::Number::from_f64(x) {
         return Value::Number(number);
