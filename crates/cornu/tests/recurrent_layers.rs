@@ -15,9 +15,13 @@ fn mask() -> Tensor {
     Tensor::new(&[B, T], vec![1u8, 0, 1, 1, 0, 0, 0, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0])
 }
 
+fn in_f64(layer: impl Into<LayerRef>) -> LayerRef {
+    layer.into().dtype(cornu::config::DTypePolicy::new("float64").unwrap())
+}
+
 /// Outputs of a layer on one sequence (and states) and the gradients of their weighted sum for the sequence and all weights, in f64.
 fn run(layer: impl Into<LayerRef>, x: &Tensor, states: &[Tensor], mask: Option<&Tensor>) -> Vec<Tensor> {
-    let layer: LayerRef = layer.into().dtype(cornu::config::DTypePolicy::new("float64").unwrap());
+    let layer = in_f64(layer);
     let b = Builder::new();
     let cx = Cx::new(&b, false, Some(B));
     let vars: Vec<Var<'_>> = std::iter::once(x).chain(states).map(|t| b.input("x", t.spec())).collect();
@@ -165,7 +169,7 @@ fn bidirectional_is_both_ways() {
         let outs = run(layer, &x, &[], None);
         outs.last().unwrap().to_f64()
     };
-    let both = Bidirectional::new(layer.clone()).unwrap();
+    let both = Bidirectional::new(in_f64(layer.clone())).unwrap();
     let joined = values(both.clone().into());
     let forward = values(layer.into());
     (0..B * T).for_each(|row| assert_eq!(joined[row * 4..row * 4 + 2], forward[row * 2..row * 2 + 2]));
@@ -182,7 +186,7 @@ fn bidirectional_is_both_ways() {
 #[test]
 fn time_distributed_is_the_layer_at_every_timestep() {
     let x = sample_numbers(&[B, T, F], 40);
-    same("Dense", &run(TimeDistributed::new(Dense::new(2)), &x, &[], None), &run(Dense::new(2), &x, &[], None));
+    same("Dense", &run(TimeDistributed::new(in_f64(Dense::new(2))), &x, &[], None), &run(Dense::new(2), &x, &[], None));
     let inputs = Input::new([T, 6, F]);
     let y = TimeDistributed::new(Bidirectional::new(Gru::new(2)).unwrap()).call(&inputs).unwrap();
     assert_eq!(y.shape_text(), "(None, 5, 4)");

@@ -1,7 +1,7 @@
 //! A recurrent layer run both ways.
 
 use super::recurrence::Recurrent;
-use super::recurrent::{Walk, mask_of, mask_heeded, sequence_and_states};
+use super::recurrent::{Walk, mask_heeded, mask_of, sequence_and_states};
 use super::{Arg, Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
@@ -131,7 +131,10 @@ impl Bidirectional {
 
 fn recurrent(layer: &LayerRef) -> Result<&dyn Recurrent> {
     let received = || format!("a layer of class {}", layer.class());
-    layer.rule().as_recurrent().ok_or_else(|| Error::argument("Bidirectional", "expected a layer that runs along sequences (LSTM, GRU, SimpleRNN, RNN, ConvLSTM1D)", received()))
+    layer
+        .rule()
+        .as_recurrent()
+        .ok_or_else(|| Error::argument("Bidirectional", "expected a layer that runs along sequences (LSTM, GRU, SimpleRNN, RNN, ConvLSTM1D)", received()))
 }
 
 impl Layer for Bidirectional {

@@ -106,13 +106,7 @@ impl ConvLstmCell {
 
     /// The windows of x.
     fn frame(&self) -> Frame {
-        Frame {
-            length: self.kernel_size.0,
-            stride: self.strides.0,
-            dilation: self.dilation_rate.0,
-            padding: self.padding,
-            data_format: self.data_format,
-        }
+        Frame { length: self.kernel_size.0, stride: self.strides.0, dilation: self.dilation_rate.0, padding: self.padding, data_format: self.data_format }
     }
 
     /// C and S of a step; fails on settings or shapes that have no meaning.
@@ -127,7 +121,10 @@ impl ConvLstmCell {
         let channels = frame.check(x, false)?;
         let places = super::known_dim(x, self.data_format.time_axis(), "places")?;
         if self.padding == Padding::Valid && places < frame.span() {
-            return Err(Error::shapes(format!("the kernel spans {} places and must fit; use a smaller kernel_size or padding same", frame.span()), std::slice::from_ref(x)));
+            return Err(Error::shapes(
+                format!("the kernel spans {} places and must fit; use a smaller kernel_size or padding same", frame.span()),
+                std::slice::from_ref(x),
+            ));
         }
         Ok((channels, places))
     }

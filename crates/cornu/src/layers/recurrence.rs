@@ -217,6 +217,9 @@ pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: 
     let (x, states) = sequence_and_states(call)?;
     let mask = mask_heeded(cx, call).map(|m| m.cast(DType::Bool));
     let carried = mask_of(call);
+    if let Some(m) = mask.filter(|m| m.rank() != 2) {
+        return Err(Error::shapes("the mask must have the axes (batch, timesteps)", &[m.spec()]));
+    }
     let x = cx.to_float(x.value);
     let step = step_spec(cell, &x.spec())?;
     let with_batch = |dims: &[Dim]| [&[x.dim(0)], dims].concat();

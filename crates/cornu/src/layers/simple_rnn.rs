@@ -28,4 +28,4 @@ pub struct SimpleRnn {
 }
 
 units_settings!(SimpleRnn, SimpleRnnCell);
-layer_of_cell!(SimpleRnn, "SimpleRNN", omits ["seed"]);
+layer_of_cell!(SimpleRnn, "SimpleRNN", omits["seed"]);
