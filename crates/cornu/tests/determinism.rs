@@ -1,7 +1,7 @@
 //! Same seed, same bits: for any number of threads, run after run, and in prediction for any batch size and order.
 
 use cornu::data::Data;
-use cornu::{BatchNormalization, Bidirectional, Compile, Dense, Dropout, Fit, Gru, Input, LayerRef, Lstm, Model, Predict};
+use cornu::{BatchNormalization, Bidirectional, Compile, Dense, Dropout, Fit, Gru, Input, LayerRef, Lstm, Model, Predict, Softmax, UnitNormalization};
 use ndarray::{Array3, Axis};
 
 fn data(n: usize) -> (Array3<f32>, ndarray::Array2<f32>) {
@@ -54,4 +54,22 @@ fn prediction_depends_on_no_other_row() {
     let order: Vec<usize> = (0..40).rev().collect();
     let turned: Vec<u32> = run(&mut m, &x.select(Axis(0), &order), 32).chunks(2).rev().flatten().copied().collect();
     assert_eq!(all, turned);
+}
+
+#[test]
+fn a_batch_whose_rows_meet_is_not_cut() {
+    let (x, _) = data(96);
+    let columns = |layer: LayerRef, power: i32| -> Vec<f32> {
+        let input = Input::new([9, 4]);
+        let h = Lstm::new(64).call(&input).unwrap();
+        let y = layer.call(&h).unwrap();
+        let mut m = Model::new(&input, &y).unwrap().seed(5).unwrap();
+        let Data::Dense(a) = m.predict(&x, &Predict { batch_size: 96, ..Predict::default() }).unwrap().remove(0) else { panic!("a rectangle") };
+        let a = a.to_f32().unwrap();
+        (0..64).map(|k| a.iter().skip(k).step_by(64).map(|v| v.powi(power)).sum()).collect()
+    };
+    // Each column has length 1, or sums to 1, over the 96 rows together.
+    for sum in columns(LayerRef::new(UnitNormalization::new(0)), 2).into_iter().chain(columns(LayerRef::new(Softmax::new(0)), 1)) {
+        assert!((sum - 1.0).abs() < 1e-4, "{sum}");
+    }
 }

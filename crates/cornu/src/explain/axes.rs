@@ -45,7 +45,7 @@ impl Entry {
 
     fn new(name: &str, spec: &Spec, axes: &[&'static str], why: fn(&str, Dim) -> String) -> Self {
         let axes = axes.iter().zip(&spec.dims).map(|(name, size)| Axis { name, size: *size, why: why(name, *size) }).collect();
-        Self { name: name.into(), shape: dims_text(&spec.dims), dtype: spec.dtype.to_string(), axes }
+        Self { name: name.into(), shape: dims_text(&spec.dims), dtype: crate::model::dtype_name(spec.dtype).into(), axes }
     }
 
     /// Whether its sequences hold ids instead of features.

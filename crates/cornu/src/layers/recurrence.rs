@@ -29,7 +29,8 @@ pub fn step_spec(cell: &dyn Cell, x: &Spec) -> Result<Spec> {
 /// The weights of a layer that runs a cell: the cell's, inside.
 pub fn weights(cell: &dyn Cell, call: &Call<Spec>) -> Result<WeightTree> {
     let (x, _) = sequence_and_states(call)?;
-    Ok(WeightTree::inside([("cell", cell.weights(&step_spec(cell, &x)?)?)]))
+    let weights = cell.weights(&step_spec(cell, &x)?)?;
+    Ok(WeightTree::inside([("cell", WeightTree { label: crate::config::snake_case(cell.class()), ..weights })]))
 }
 
 /// U and F of a cell whose weights are made for steps (B, F).

@@ -445,7 +445,7 @@ impl Layer for Functional {
 }
 
 /// Keras's name of an element type.
-pub(super) fn dtype_name(dtype: DType) -> &'static str {
+pub(crate) fn dtype_name(dtype: DType) -> &'static str {
     match dtype {
         DType::F32 => "float32",
         DType::F64 => "float64",

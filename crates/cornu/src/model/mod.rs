@@ -14,6 +14,7 @@ mod open;
 mod convert;
 
 pub use convert::convert;
+pub(crate) use functional::dtype_name;
 pub use functional::{Functional, InputLayer, Member, MemberKind};
 pub use lower::{LoweredModel, lower_model};
 pub use model::{IntoSymbols, Model};

@@ -32,7 +32,7 @@ pub enum Style {
 /// let inputs = Input::new([20, 1]);
 /// let model = Model::new(&inputs, &Dense::new(5).call(&inputs)?)?;
 /// let text = Summary::new(&model).line_length(80).render()?;
-/// assert!(text.contains("│ dense (Dense)                   │ (None, 20, 5)          │            10 │"));
+/// assert!(text.contains("│ dense (Dense)") && text.contains("│ (None, 20, 5)") && text.contains(" 10 │"));
 /// assert!(text.ends_with(" Non-trainable params: 0 (0.00 B)\n"));
 /// # Ok::<(), cornu::Error>(())
 /// ```

@@ -8,8 +8,10 @@ use super::position::Position;
 use super::progress::Progress;
 use super::runtime::Mode;
 use super::step::Examples;
+use crate::compile::Compiled;
 use crate::data::{BatchMaker, ClassWeights, Data, LabelForm, class_weights_to_sample_weights, split_last};
 use crate::{Error, Model, Result};
+use cornu_ir::{DType, Spec};
 
 /// How `fit` runs, in Keras's words and with Keras's defaults.
 pub struct Fit {
@@ -185,9 +187,12 @@ impl Model {
             if w.is_some() {
                 return Err(Error::argument("class_weight", "either class weights or sample weights can be given", "both"));
             }
-            let sparse = crate::compile::Compiled::resolve(self.need_compiled()?.settings(), &self.outputs(), &[])
-                .is_ok_and(|c| c.losses.iter().any(|l| l.loss.class().starts_with("Sparse") || l.loss.class().starts_with("Binary")));
-            let form = if sparse && target.sample_shape().len() > 1 { LabelForm::Integer } else { LabelForm::Inferred };
+            // Class ids have no axis of the classes: those of timesteps weigh step by step.
+            let dims: Vec<_> = std::iter::once(Some(target.n_samples())).chain(target.sample_shape()).collect();
+            let spec = Spec::new(DType::I32, dims);
+            let ids =
+                Compiled::resolve(self.need_compiled()?.settings(), &self.outputs(), &[spec])?.losses.iter().any(|l| l.loss.class().starts_with("Sparse"));
+            let form = if ids { LabelForm::Integer } else { LabelForm::Inferred };
             w = Some(vec![class_weights_to_sample_weights(target, class_weight, form)?]);
         }
         let examples = Examples::new(self, x, y, w)?;
@@ -217,7 +222,7 @@ impl Model {
         examples: &Examples,
         validation: Option<&Examples>,
         options: &Fit,
-        compiled: &crate::compile::Compiled,
+        compiled: &Compiled,
         listeners: &mut Listeners,
         history: &mut History,
     ) -> Result<Logs> {
