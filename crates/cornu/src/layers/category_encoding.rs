@@ -85,7 +85,7 @@ impl Discretization {
 }
 
 /// Whole numbers (…) as vectors of `depth`; a number outside is left out.
-fn encode<'g>(cx: &Cx<'g>, x: Var<'g>, mode: OutputMode, depth: usize, weights: Option<Var<'g>>) -> Var<'g> {
+pub(super) fn encode<'g>(cx: &Cx<'g>, x: Var<'g>, mode: OutputMode, depth: usize, weights: Option<Var<'g>>) -> Var<'g> {
     let hot = |x: Var<'g>| {
         let classes = cx.builder.apply1(Iota { dtype: DType::I32, dims: vec![Some(depth)], axis: 0 }, &[]);
         x.expand_dims(-1).eq(classes).cast(cx.float())

@@ -4,6 +4,7 @@ use super::call::Call;
 use super::cell::Cell;
 use super::lowering::{Cx, Flow, Weights};
 use super::recurrence::Recurrent;
+use super::vocabulary::Lookup;
 use super::weights::WeightTree;
 use crate::config::{DTypePolicy, object, parts, short, snake_case};
 use crate::regularizers::Regularizer;
@@ -91,6 +92,11 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
 
     /// The walk, for layers that run along sequences.
     fn as_recurrent(&self) -> Option<&dyn Recurrent> {
+        None
+    }
+
+    /// The vocabulary, for layers that look tokens up.
+    fn as_lookup(&self) -> Option<&dyn Lookup> {
         None
     }
 

@@ -19,6 +19,8 @@ mod lowering;
 mod cell;
 mod recurrent;
 mod recurrence;
+mod fingerprint;
+mod vocabulary;
 mod layer;
 mod geometry;
 mod convolution;
@@ -31,6 +33,8 @@ pub use layer::{Layer, LayerRef, MaskRule};
 pub use lowering::{Cx, Flow, Gathered, RowState, Weight, Weights, expect_rank, known_dim};
 pub use recurrence::Recurrent;
 pub use recurrent::Walk;
+pub use text_vectorization::{Split, Standardize};
+pub use vocabulary::{Lookup, LookupMode};
 pub use weights::{WeightSpec, WeightTree};
 
 use crate::model::{Functional, Sequential};
@@ -112,6 +116,9 @@ layers! {
     spectral_normalization: "SpectralNormalization" => SpectralNormalization;
     rescaling: "Rescaling" => Rescaling, "Normalization" => Normalization;
     category_encoding: "CategoryEncoding" => CategoryEncoding, "Discretization" => Discretization;
+    string_lookup: "StringLookup" => StringLookup;
+    integer_lookup: "IntegerLookup" => IntegerLookup;
+    text_vectorization: "TextVectorization" => TextVectorization;
     group_normalization: "GroupNormalization" => GroupNormalization;
 }
 

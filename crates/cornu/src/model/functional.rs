@@ -399,7 +399,11 @@ impl Layer for Functional {
         let name = |m: usize| self.members[m].name.clone();
         let tensor = |t: TensorRef| {
             let spec = &self.members[t.member].outputs[t.call][t.output];
-            json!({"shape": spec.dims, "dtype": dtype_name(spec.dtype), "keras_history": [name(t.member), t.call, t.output]})
+            let dtype = match &self.members[t.member].kind {
+                MemberKind::Input(i) => i.dtype.as_str(),
+                MemberKind::Layer(_) => dtype_name(spec.dtype),
+            };
+            json!({"shape": spec.dims, "dtype": dtype, "keras_history": [name(t.member), t.call, t.output]})
         };
         let layers: Vec<Value> = self
             .members

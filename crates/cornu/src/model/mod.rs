@@ -10,6 +10,7 @@ mod variables;
 #[allow(clippy::module_inception)]
 mod model;
 mod weights_file;
+mod vocabularies;
 mod open;
 mod convert;
 

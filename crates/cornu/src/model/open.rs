@@ -44,6 +44,7 @@ impl Model {
     pub fn from_archive(archive: Archive) -> Result<Self> {
         let mut model = Self::blank(LayerRef::from_json(&archive.config)?)?;
         model.assets = archive.assets;
+        model.adopt_vocabularies(&archive.weights)?;
         model.read_weights(&archive.weights)?;
         model.compile_from_json(&archive.config)?;
         if let Some(state) = archive.weights.group("optimizer/vars") {

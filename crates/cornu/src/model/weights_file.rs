@@ -62,6 +62,7 @@ impl Model {
         for (v, slot) in self.variables.iter().zip(&self.slots) {
             root.insert(&v.file_path(), to_file_array(&self.store.view(*slot).to_tensor(), float)?)?;
         }
+        self.write_idf_weights(&mut root)?;
         Ok(root)
     }
 

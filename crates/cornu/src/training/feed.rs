@@ -119,6 +119,8 @@ pub(crate) struct Fed {
     row_len: usize,
     /// Where each sample's timesteps begin, the total last; none when dense.
     offsets: Option<Vec<usize>>,
+    /// Whether each batch is filled up to its own longest sample, whose ends nobody is told: text.
+    filled_up: bool,
 }
 
 impl Fed {
@@ -141,7 +143,13 @@ impl Fed {
             Data::Dense(_) => None,
             Data::Ragged(r) => Some(r.offsets().to_vec()),
         };
-        Ok(Self { tensor, row_len: dims[1..].iter().product(), offsets })
+        Ok(Self { tensor, row_len: dims[1..].iter().product(), offsets, filled_up: false })
+    }
+
+    /// Encoded text, in the type it has.
+    pub(crate) fn text(who: &str, data: &Data) -> Result<Self> {
+        let dtype = if data.dtype() == "int64" { DType::I64 } else { DType::F32 };
+        Ok(Self { filled_up: true, ..Self::new(who, data, dtype)? })
     }
 
     /// Samples.
@@ -153,7 +161,7 @@ impl Fed {
     pub(crate) fn spec(&self, batch: usize) -> cornu_ir::Spec {
         let mut dims = self.tensor.dims.clone();
         dims[0] = batch;
-        if let Some(l) = self.lengths() {
+        if let Some(l) = self.all_lengths() {
             dims.insert(1, l.into_iter().max().unwrap_or(0));
         }
         cornu_ir::Spec::known(self.tensor.dtype(), &dims)
@@ -161,11 +169,15 @@ impl Fed {
 
     /// Timesteps of each sample, when ragged.
     pub(crate) fn lengths(&self) -> Option<Vec<usize>> {
+        self.all_lengths().filter(|_| !self.filled_up)
+    }
+
+    fn all_lengths(&self) -> Option<Vec<usize>> {
         self.offsets.as_ref().map(|o| o.windows(2).map(|w| w[1] - w[0]).collect())
     }
 
     fn lengths_of(&self, rows: &[u32]) -> Option<Vec<usize>> {
-        let o = self.offsets.as_ref()?;
+        let o = self.offsets.as_ref().filter(|_| !self.filled_up)?;
         Some(rows.iter().map(|&r| o[r as usize + 1] - o[r as usize]).collect())
     }
 
@@ -178,6 +190,8 @@ impl Fed {
             None => (r as usize, 1),
             Some(o) => (o[r as usize], o[r as usize + 1] - o[r as usize]),
         };
+        let timesteps = if self.filled_up { rows.iter().map(|&r| span(r).1).max().unwrap_or(1).max(1) } else { timesteps };
+        let filler = if self.filled_up { 0.0 } else { filler };
         let width = if self.offsets.is_some() { timesteps } else { 1 };
         if self.offsets.is_some() {
             batch.dims.push(timesteps);

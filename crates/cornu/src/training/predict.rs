@@ -7,6 +7,7 @@ use crate::{Error, Model, Result};
 use cornu_cpu::Fetch;
 use cornu_ir::{Buffer, Spec, Tensor};
 use ndarray::{ArrayD, IxDyn};
+use std::borrow::Cow;
 use std::time::Instant;
 
 /// How `predict` runs, in Keras's words.
@@ -85,15 +86,24 @@ impl Model {
 
     /// Checks data against the entries and casts them.
     pub(crate) fn feed_inputs(&self, x: &[Data]) -> Result<Vec<Fed>> {
+        let entries = self.inputs();
+        let text = (0..entries.len()).map(|i| self.takes_text(i)).collect::<Result<Vec<bool>>>()?;
+        let shaped = x.iter().enumerate().map(|(i, d)| match entries.get(i) {
+            Some((name, entry)) if text[i] => self.shaped_text(name, entry.batch_shape.len(), d).map(Cow::Owned),
+            _ => Ok(Cow::Borrowed(d)),
+        });
+        let x = shaped.collect::<Result<Vec<_>>>()?;
         // A ragged data set stands for the shape of its longest sequence.
         let shape = |d: &Data| d.sample_shape().into_iter().map(|n| n.or_else(|| d.lengths()?.into_iter().max()).unwrap_or(0)).collect::<Vec<_>>();
         let shapes: Vec<Vec<usize>> = x.iter().map(|d| std::iter::once(d.n_samples()).chain(shape(d)).collect()).collect();
         let specs = self.check_inputs(&shapes)?;
-        let names = self.inputs();
-        let fed: Vec<Fed> =
-            x.iter().zip(specs).zip(&names).map(|((d, s), (name, _))| Fed::new(&format!("input `{name}`"), d, s.dtype)).collect::<Result<_>>()?;
+        let feed = |i: usize, d: &Data, s: &Spec| {
+            let who = format!("input `{}`", entries[i].0);
+            if text[i] { Fed::text(&who, &self.encode_text(i, d)?) } else { Fed::new(&who, d, s.dtype) }
+        };
+        let fed: Vec<Fed> = x.iter().zip(&specs).enumerate().map(|(i, (d, s))| feed(i, d, s)).collect::<Result<_>>()?;
         for (i, n) in self.id_limits() {
-            fed[i].check_range(&format!("input `{}`", names[i].0), "ids of the Embedding", n, None)?;
+            fed[i].check_range(&format!("input `{}`", entries[i].0), "ids of the Embedding", n, None)?;
         }
         Ok(fed)
     }

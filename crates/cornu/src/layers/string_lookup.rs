@@ -1,0 +1,181 @@
+//! Words to ids.
+
+use super::vocabulary::{Adopted, Ids, Lookup, LookupMode, Rules};
+use super::{Call, Cx, Flow, Layer, WeightTree, Weights};
+use crate::data::Data;
+use crate::{Error, Result};
+use cornu_ir::{DType, Dim, Spec};
+use ndarray::ArrayD;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::OnceLock;
+
+/// The id of each word in a vocabulary. The words enter the model as strings and are looked up before the graph runs.
+///
+/// Ids begin with the mask token's 0 (if there is one), then those of unknown words, then the vocabulary's. Of several ids for unknown
+/// words a word's fingerprint picks one.
+///
+/// # Shapes
+/// x (B, …) of strings, y (B, …) of ids with `int`; x (B, n), y (B, V) with `multi_hot`, `count`, `tf_idf`; x (B, …, n), y (B, …, n, V)
+/// with `one_hot`, or (B, …, V) when n is 1.
+///
+/// # Source
+/// keras/src/layers/preprocessing/string_lookup.py and index_lookup.py, Keras 3.15.1. Differs: must read an entry of the model; the
+/// vocabulary is given or read, not adapted; no `invert`, no `salt`, no sparse values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StringLookup {
+    /// Ids to words, which is not done here.
+    pub invert: bool,
+    /// The most tokens, with mask and unknown.
+    pub max_tokens: Option<usize>,
+    /// How many ids unknown words share.
+    pub num_oov_indices: usize,
+    /// How vocabularies name an unknown word.
+    pub oov_token: Option<String>,
+    /// The word for no data.
+    pub mask_token: Option<String>,
+    /// What is given for words.
+    pub output_mode: LookupMode,
+    /// Sparse values, which are not given here.
+    pub sparse: bool,
+    /// Whether vectors have `max_tokens` numbers, however many tokens there are.
+    pub pad_to_max_tokens: bool,
+    /// A weight for each token of `vocabulary`, with `tf_idf`.
+    pub idf_weights: Option<Vec<f64>>,
+    /// The tokens; none when a file holds them beside the config.
+    pub vocabulary: Option<Vec<String>>,
+    /// Tokens with mask and unknown, as Keras counted them.
+    pub vocabulary_size: Option<usize>,
+    /// Kept for Keras.
+    pub oov_method: String,
+    /// A key for the fingerprint, which is not used here.
+    pub salt: Option<Value>,
+    /// Kept for Keras.
+    pub encoding: String,
+    #[serde(skip)]
+    pub(super) adopted: OnceLock<Adopted<String>>,
+}
+
+impl Default for StringLookup {
+    fn default() -> Self {
+        Self {
+            invert: false,
+            max_tokens: None,
+            num_oov_indices: 1,
+            oov_token: Some("[UNK]".into()),
+            mask_token: None,
+            output_mode: LookupMode::Int,
+            sparse: false,
+            pad_to_max_tokens: false,
+            idf_weights: None,
+            vocabulary: None,
+            vocabulary_size: None,
+            oov_method: "floormod".into(),
+            salt: None,
+            encoding: "utf-8".into(),
+            adopted: OnceLock::new(),
+        }
+    }
+}
+
+impl StringLookup {
+    /// With these tokens.
+    pub fn new<S: Into<String>>(vocabulary: impl IntoIterator<Item = S>) -> Self {
+        Self { vocabulary: Some(vocabulary.into_iter().map(Into::into).collect()), ..Self::default() }
+    }
+
+    /// What is given for words.
+    pub fn output_mode(mut self, mode: LookupMode) -> Self {
+        self.output_mode = mode;
+        self
+    }
+
+    /// The word for no data.
+    pub fn mask_token(mut self, token: impl Into<String>) -> Self {
+        self.mask_token = Some(token.into());
+        self
+    }
+
+    fn rules(&self) -> Rules<'_, String> {
+        Rules {
+            max_tokens: self.max_tokens,
+            num_oov_indices: self.num_oov_indices,
+            mask_token: self.mask_token.as_ref(),
+            oov_token: self.oov_token.as_ref(),
+            mode: self.output_mode,
+            pad_to_max_tokens: self.pad_to_max_tokens,
+            vocabulary: self.vocabulary.as_deref(),
+            vocabulary_size: self.vocabulary_size,
+            idf_weights: self.idf_weights.as_deref(),
+        }
+    }
+
+    /// The tokens' ids.
+    pub(super) fn ids(&self) -> Result<Ids<'_>> {
+        Ids::new(&self.rules(), self.adopted.get())
+    }
+
+    /// The length of the vectors of all modes but `int`.
+    pub(super) fn depth(&self) -> Result<usize> {
+        self.rules().depth()
+    }
+
+    fn output_dims(&self, x: &Spec) -> Result<Vec<Dim>> {
+        let mut dims = x.dims.clone();
+        match self.output_mode {
+            LookupMode::Int => return Ok(dims),
+            LookupMode::OneHot if x.rank() > 1 && x.dims.last() == Some(&Some(1)) => drop(dims.pop()),
+            LookupMode::OneHot => {}
+            _ if x.rank() != 2 => return Err(Error::shapes("expected input of rank 2 (batch, words)", std::slice::from_ref(x))),
+            _ => drop(dims.pop()),
+        }
+        dims.push(Some(self.depth()?));
+        Ok(dims)
+    }
+}
+
+impl Layer for StringLookup {
+    settings!("StringLookup");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let refused = [("invert", self.invert), ("sparse", self.sparse), ("salt", self.salt.as_ref().is_some_and(|s| !s.is_null()) && self.num_oov_indices > 1)];
+        if let Some((what, _)) = refused.iter().find(|(_, on)| *on) {
+            return Err(Error::Unsupported(format!("StringLookup with `{what}`")));
+        }
+        call.input()?;
+        self.rules().check()?;
+        Ok(WeightTree::none())
+    }
+
+    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+        let x = call.input()?.value;
+        if cx.batch.is_some() {
+            return Ok(vec![x.into()]);
+        }
+        let dtype = if self.output_mode == LookupMode::Int { DType::I64 } else { DType::F32 };
+        Ok(vec![cx.builder.input("ids", Spec::new(dtype, self.output_dims(&x.spec())?)).into()])
+    }
+
+    fn as_lookup(&self) -> Option<&dyn Lookup> {
+        Some(self)
+    }
+}
+
+impl Lookup for StringLookup {
+    fn adopt(&self, lines: Option<Vec<String>>, idf_weights: Option<Vec<f32>>) -> Result<()> {
+        self.adopted.get_or_init(|| Adopted { tokens: lines, idf_weights });
+        Ok(())
+    }
+
+    fn idf_weights(&self) -> Result<Option<Vec<f32>>> {
+        if self.output_mode != LookupMode::TfIdf {
+            return Ok(None);
+        }
+        Ok(self.rules().vocabulary(self.adopted.get())?.idf_weights)
+    }
+
+    fn encode(&self, text: &ArrayD<String>) -> Result<Data> {
+        self.ids()?.encode(text)
+    }
+}

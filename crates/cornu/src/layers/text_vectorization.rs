@@ -1,0 +1,254 @@
+//! Texts to sequences of ids.
+
+use super::vocabulary::{Lookup, LookupMode};
+use super::{Call, Cx, Flow, Layer, StringLookup, WeightTree, Weights, expect_rank};
+use crate::data::Data;
+use crate::{Error, Result};
+use cornu_ir::{DType, Spec};
+use ndarray::ArrayD;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::OnceLock;
+
+/// What is done to a text before it is split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standardize {
+    /// The letters A to Z become small, and ASCII punctuation goes.
+    LowerAndStripPunctuation,
+    /// The letters A to Z become small.
+    Lower,
+    /// ASCII punctuation goes.
+    StripPunctuation,
+}
+
+/// How a text becomes words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// At ASCII white space.
+    Whitespace,
+    /// Each character is a word.
+    Character,
+}
+
+/// Texts as the ids of their words, or as one vector a text: standardized, split, joined to n-grams, looked up. The texts enter the model
+/// as strings and are encoded before the graph runs.
+///
+/// # Shapes
+/// x (B) or (B, 1) of strings; y (B, T) of ids with `int`, T the `output_sequence_length` or the longest text of the batch, filled up
+/// with 0; y (B, V) with `multi_hot`, `count`, `tf_idf`. Without `split` x is (B, T) of words.
+///
+/// # Source
+/// keras/src/layers/preprocessing/text_vectorization.py, Keras 3.15.1. Differs: must read an entry of the model; the vocabulary is given
+/// or read, not adapted; no `one_hot`, no ragged or sparse values, no functions as `standardize` or `split`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TextVectorization {
+    /// The most tokens, with those for no data and unknown.
+    pub max_tokens: Option<usize>,
+    /// What is done to a text first.
+    pub standardize: Option<Standardize>,
+    /// How a text becomes words.
+    pub split: Option<Split>,
+    /// A number n for all lengths to n, or a list of lengths: how many words are joined.
+    pub ngrams: Value,
+    /// What is given for a text.
+    pub output_mode: LookupMode,
+    /// T.
+    pub output_sequence_length: Option<usize>,
+    /// Whether vectors have `max_tokens` numbers, however many tokens there are.
+    pub pad_to_max_tokens: bool,
+    /// Sparse values, which are not given here.
+    pub sparse: bool,
+    /// Ragged values, which are not given here.
+    pub ragged: bool,
+    /// The tokens; none when a file holds them beside the config.
+    pub vocabulary: Option<Vec<String>>,
+    /// A weight for each token of `vocabulary`, with `tf_idf`.
+    pub idf_weights: Option<Vec<f64>>,
+    /// Kept for Keras.
+    pub encoding: String,
+    /// Tokens with those for no data and unknown, as Keras counted them.
+    pub vocabulary_size: Option<usize>,
+    /// The lookup of words, which follows from the settings.
+    #[serde(skip)]
+    lookup: OnceLock<StringLookup>,
+}
+
+impl Default for TextVectorization {
+    fn default() -> Self {
+        Self {
+            max_tokens: None,
+            standardize: Some(Standardize::LowerAndStripPunctuation),
+            split: Some(Split::Whitespace),
+            ngrams: Value::Null,
+            output_mode: LookupMode::Int,
+            output_sequence_length: None,
+            pad_to_max_tokens: false,
+            sparse: false,
+            ragged: false,
+            vocabulary: None,
+            idf_weights: None,
+            encoding: "utf-8".into(),
+            vocabulary_size: None,
+            lookup: OnceLock::new(),
+        }
+    }
+}
+
+impl TextVectorization {
+    /// With these tokens.
+    pub fn new<S: Into<String>>(vocabulary: impl IntoIterator<Item = S>) -> Self {
+        let vocabulary: Vec<String> = vocabulary.into_iter().map(Into::into).collect();
+        Self { vocabulary: Some(vocabulary), ..Self::default() }
+    }
+
+    /// What is given for a text.
+    pub fn output_mode(mut self, mode: LookupMode) -> Self {
+        self.output_mode = mode;
+        self
+    }
+
+    /// T: texts are cut or filled up with 0 to so many words.
+    pub fn output_sequence_length(mut self, n: usize) -> Self {
+        self.output_sequence_length = Some(n);
+        self
+    }
+
+    fn lookup(&self) -> &StringLookup {
+        self.lookup.get_or_init(|| StringLookup {
+            max_tokens: self.max_tokens,
+            mask_token: Some(String::new()),
+            output_mode: self.output_mode,
+            pad_to_max_tokens: self.pad_to_max_tokens,
+            vocabulary: self.vocabulary.clone(),
+            vocabulary_size: self.vocabulary_size,
+            idf_weights: self.idf_weights.clone(),
+            ..StringLookup::default()
+        })
+    }
+
+    /// The lengths of n-grams.
+    fn ngram_lengths(&self) -> Result<Option<Vec<usize>>> {
+        let wrong = || Error::argument("", "ngrams must be a number from 1 or a list of such", crate::config::short(&self.ngrams));
+        let number = |v: &Value| v.as_u64().filter(|n| (1..=1 << 16).contains(n)).map(|n| n as usize).ok_or_else(wrong);
+        match &self.ngrams {
+            Value::Null => Ok(None),
+            Value::Array(list) => list.iter().map(number).collect::<Result<_>>().map(Some),
+            one => Ok(Some((1..=number(one)?).collect())),
+        }
+    }
+
+    /// The words of a text, or what it is without `split`.
+    fn words(&self, text: &str) -> Vec<String> {
+        let lowered = matches!(self.standardize, Some(Standardize::Lower | Standardize::LowerAndStripPunctuation));
+        let stripped = matches!(self.standardize, Some(Standardize::StripPunctuation | Standardize::LowerAndStripPunctuation));
+        let text: String = text.chars().filter(|c| !(stripped && c.is_ascii_punctuation())).map(|c| if lowered { c.to_ascii_lowercase() } else { c }).collect();
+        match self.split {
+            None => vec![text],
+            Some(Split::Character) => text.chars().map(String::from).collect(),
+            Some(Split::Whitespace) => {
+                let white = |c: char| c.is_ascii_whitespace() || c == '\u{b}';
+                text.split(white).filter(|w| !w.is_empty()).map(str::to_string).collect()
+            }
+        }
+    }
+}
+
+/// Runs of words joined by a blank: all of the first length, then of the next.
+fn ngrams(words: &[String], lengths: &[usize]) -> Vec<String> {
+    lengths.iter().flat_map(|n| words.windows(*n).map(|w| w.join(" "))).collect()
+}
+
+impl Layer for TextVectorization {
+    settings!("TextVectorization");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let refused = [("sparse", self.sparse), ("ragged", self.ragged), ("output_mode=\"one_hot\"", self.output_mode == LookupMode::OneHot)];
+        if let Some((what, _)) = refused.iter().find(|(_, on)| *on) {
+            return Err(Error::Unsupported(format!("TextVectorization with `{what}`")));
+        }
+        self.ngram_lengths()?;
+        let x = call.input()?;
+        let words = self.split.is_none();
+        expect_rank(x, (1 + words as usize)..=2, if words { "(batch, words)" } else { "(batch, 1)" })?;
+        if !words && x.rank() == 2 && x.dims[1] != Some(1) {
+            return Err(Error::shapes("expected one text a sample, (batch) or (batch, 1)", std::slice::from_ref(x)));
+        }
+        if self.output_mode != LookupMode::Int {
+            self.lookup().depth()?;
+        }
+        Ok(WeightTree::inside([("_lookup_layer", WeightTree { label: "string_lookup".into(), ..WeightTree::none() })]))
+    }
+
+    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+        let x = call.input()?.value;
+        if cx.batch.is_some() {
+            return Ok(vec![x.into()]);
+        }
+        let batch = x.dim(0);
+        let spec = match self.output_mode {
+            LookupMode::Int => Spec::new(DType::I64, vec![batch, self.output_sequence_length]),
+            _ => Spec::new(DType::F32, vec![batch, Some(self.lookup().depth()?)]),
+        };
+        Ok(vec![cx.builder.input("ids", spec).into()])
+    }
+
+    fn as_lookup(&self) -> Option<&dyn Lookup> {
+        Some(self)
+    }
+}
+
+impl Lookup for TextVectorization {
+    fn adopt(&self, lines: Option<Vec<String>>, idf_weights: Option<Vec<f32>>) -> Result<()> {
+        self.lookup().adopt(lines, idf_weights)
+    }
+
+    fn inner_groups(&self) -> &'static [&'static str] {
+        &["_lookup_layer"]
+    }
+
+    fn idf_weights(&self) -> Result<Option<Vec<f32>>> {
+        self.lookup().idf_weights()
+    }
+
+    fn encode(&self, text: &ArrayD<String>) -> Result<Data> {
+        let lengths = self.ngram_lengths()?;
+        let per_sample = text.len() / text.shape().first().copied().unwrap_or(1).max(1);
+        let texts: Vec<&String> = text.iter().collect();
+        let samples: Vec<Vec<String>> = texts
+            .chunks(per_sample.max(1))
+            .map(|t| {
+                let words: Vec<String> = t.iter().flat_map(|t| self.words(t)).collect();
+                lengths.as_ref().map_or(words.clone(), |l| ngrams(&words, l))
+            })
+            .collect();
+        let ids = self.lookup().ids()?;
+        match self.output_mode {
+            LookupMode::Int => ids.sequences(&samples, self.output_sequence_length),
+            _ => ids.vectors(&samples),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn texts_are_cut_and_filled_up() {
+        let layer = TextVectorization::new(["horn", "calls"]).output_sequence_length(3);
+        let got = layer.encode(&array!["The HORN, calls; horn", " calls\u{b}horn\n"].map(|s| s.to_string()).into_dyn()).unwrap();
+        let want: Data = crate::data::Array::from(array![[1i64, 2, 3], [3, 2, 0]]).into();
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn pairs_of_words_come_after_all_words() {
+        let words = ["a", "b", "c"].map(String::from);
+        assert_eq!(ngrams(&words, &[1, 2]), ["a", "b", "c", "a b", "b c"]);
+        assert!(ngrams(&words, &[4]).is_empty());
+    }
+}

@@ -1,0 +1,123 @@
+//! Text on its way into a model, and the vocabularies that files keep beside configs.
+
+use super::Container;
+use super::functional::{Functional, MemberKind};
+use super::model::Model;
+use crate::data::{Array, Data};
+use crate::layers::{LayerRef, Lookup};
+use crate::saving::{Array as FileArray, Group};
+use crate::{Error, Result};
+
+/// The layers with a vocabulary and the paths of their groups, those of models inside too.
+fn lookups<'a>(graph: &'a Functional, path: &str, found: &mut Vec<(String, &'a LayerRef, &'a dyn Lookup)>) {
+    for (i, group) in graph.groups() {
+        let MemberKind::Layer(layer) = &graph.members[i].kind else { continue };
+        let here = format!("{path}layers/{group}");
+        if let Some(l) = layer.rule().as_lookup() {
+            found.push((here.clone(), layer, l));
+        }
+        match layer.rule().as_container() {
+            Some(Container::Functional(f)) => lookups(f, &format!("{here}/"), found),
+            Some(Container::Sequential(s)) => s.chain().into_iter().for_each(|f| lookups(f, &format!("{here}/"), found)),
+            None => {}
+        }
+    }
+}
+
+/// The lines of a file as Python's `str.splitlines` cuts them, without empty ones at the end.
+fn lines(text: &str) -> Vec<String> {
+    let ends = |c: char| matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    let mut lines: Vec<String> = text.replace("\r\n", "\n").split(ends).map(str::to_string).collect();
+    while lines.last().is_some_and(String::is_empty) {
+        lines.pop();
+    }
+    lines
+}
+
+impl Model {
+    fn lookups(&self) -> Vec<(String, &LayerRef, &dyn Lookup)> {
+        let mut found = Vec::new();
+        lookups(self.graph(), "", &mut found);
+        found
+    }
+
+    /// Gives the layers the vocabularies that a file holds beside the config: lines of text, and the weights of `tf_idf`.
+    pub(crate) fn adopt_vocabularies(&self, weights: &Group) -> Result<()> {
+        for (path, layer, lookup) in self.lookups() {
+            let here = |e: Error| e.of_layer(layer.class(), &layer.shown_name());
+            let file = format!("{path}/vocabulary.txt");
+            let text = self.assets.iter().find(|(p, _)| *p == file).map(|(_, bytes)| std::str::from_utf8(bytes));
+            let text = text.transpose().map_err(|_| Error::Config(format!("assets/{file}: the text must be UTF-8")))?;
+            let idf_weights = weights.get(&format!("{path}/vars/idf_weights")).map(FileArray::to_f32).transpose()?;
+            lookup.adopt(text.map(lines), idf_weights).map_err(here)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the weights of `tf_idf`, which are no weights of the model.
+    pub(crate) fn write_idf_weights(&self, root: &mut Group) -> Result<()> {
+        for (path, layer, lookup) in self.lookups() {
+            let idf = lookup.idf_weights().map_err(|e| e.of_layer(layer.class(), &layer.shown_name()))?;
+            let Some(idf) = idf else { continue };
+            let groups = std::iter::once(path.clone()).chain(lookup.inner_groups().iter().map(|g| format!("{path}/{g}")));
+            for group in groups {
+                root.insert(&format!("{group}/vars/idf_weights"), FileArray::from_f32(&[idf.len()], &idf)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The layer that encodes the text of an entry: the one that reads it. `None` for entries of numbers.
+    fn encoder(&self, entry: usize) -> Result<Option<&LayerRef>> {
+        let g = self.graph();
+        let inputs = g.inputs.flatten();
+        let member = &g.members[inputs[entry].member];
+        if !matches!(&member.kind, MemberKind::Input(i) if i.dtype == "string") {
+            return Ok(None);
+        }
+        let reads = |m: &&super::Member| m.calls.iter().any(|c| c.values().contains(&&inputs[entry]));
+        let readers: Vec<&super::Member> = g.members.iter().filter(reads).collect();
+        match readers[..] {
+            [super::Member { kind: MemberKind::Layer(l), .. }] if l.rule().as_lookup().is_some() => Ok(Some(l)),
+            _ => {
+                let names = readers.iter().map(|m| format!("{} `{}`", m.class(), m.name)).collect::<Vec<_>>().join(", ");
+                let read = if names.is_empty() { "nothing".into() } else { names };
+                Err(Error::Unsupported(format!("input `{}` of strings must be read by one StringLookup or TextVectorization alone; {read} reads it", member.name)))
+            }
+        }
+    }
+
+    /// Whether an entry takes text.
+    pub(crate) fn takes_text(&self, entry: usize) -> Result<bool> {
+        Ok(self.encoder(entry)?.is_some())
+    }
+
+    /// Text for an entry in the entry's shape: a single column is as good as an axis of 1.
+    pub(crate) fn shaped_text(&self, name: &str, rank: usize, data: &Data) -> Result<Data> {
+        let Data::Dense(array @ Array::Str(_)) = data else {
+            return Err(Error::Data(format!("input `{name}`: expected strings. Received: {} {}", data.dtype(), data.shape_text())));
+        };
+        let shape = array.shape().to_vec();
+        let one_column = matches!((rank, &shape[..]), (2, [_]) | (1, [_, 1]));
+        let dims = if rank == 2 { vec![shape[0], 1] } else { shape[..1].to_vec() };
+        Ok(Data::Dense(if one_column { array.clone().reshape(&dims)? } else { array.clone() }))
+    }
+
+    /// The text of an entry as the numbers that the graph takes.
+    pub(crate) fn encode_text(&self, entry: usize, data: &Data) -> Result<Data> {
+        let Some(layer) = self.encoder(entry)? else { return Ok(data.clone()) };
+        let (Some(lookup), Array::Str(text)) = (layer.rule().as_lookup(), data.values()) else { return Ok(data.clone()) };
+        lookup.encode(text).map_err(|e| e.of_layer(layer.class(), &layer.shown_name()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn lines_are_cut_as_python_cuts_them() {
+        assert_eq!(lines("\n[UNK]\nhorn\r\ncall\n\n"), ["", "[UNK]", "horn", "call"]);
+        assert!(lines("").is_empty());
+    }
+}

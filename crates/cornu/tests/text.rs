@@ -1,0 +1,123 @@
+//! Models that read raw text: they open, predict what Keras predicted, and are saved with their vocabularies.
+//!
+//! The files are made by `python/make_text.py`.
+
+use cornu::data::{Array, Data};
+use cornu::saving::Archive;
+use cornu::{Dense, Input, IntegerLookup, Model, Predict, StringLookup, TextVectorization};
+use ndarray::{ArrayD, IxDyn, array};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/text")
+}
+
+fn cases() -> Value {
+    serde_json::from_slice(&std::fs::read(folder().join("cases.json")).unwrap()).unwrap()
+}
+
+/// Nested lists of strings or whole numbers, a sample each.
+fn data(v: &Value) -> Data {
+    let samples = v.as_array().unwrap();
+    let mut shape = vec![samples.len()];
+    let flat: Vec<&Value> = match samples[0].as_array() {
+        None => samples.iter().collect(),
+        Some(first) => {
+            shape.push(first.len());
+            samples.iter().flat_map(|s| s.as_array().unwrap()).collect()
+        }
+    };
+    Data::Dense(if flat[0].is_string() {
+        Array::Str(ArrayD::from_shape_vec(IxDyn(&shape), flat.iter().map(|s| s.as_str().unwrap().to_string()).collect()).unwrap())
+    } else {
+        Array::I64(ArrayD::from_shape_vec(IxDyn(&shape), flat.iter().map(|s| s.as_i64().unwrap()).collect()).unwrap())
+    })
+}
+
+fn agrees(model: &mut Model, case: &Value, name: &str) {
+    let x: Vec<Data> = case["inputs"].as_array().unwrap().iter().map(data).collect();
+    let batch_size = case["batch_size"].as_u64().unwrap() as usize;
+    let got = model.predict(x, &Predict { batch_size, ..Predict::default() }).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let got = got[0].values().to_f32().unwrap();
+    let shape: Vec<usize> = case["shape"].as_array().unwrap().iter().map(|d| d.as_u64().unwrap() as usize).collect();
+    assert_eq!(got.shape(), shape, "{name}");
+    for (i, (a, b)) in got.iter().zip(case["prediction"].as_array().unwrap()).enumerate() {
+        // Rounding of float32 in another order of additions.
+        assert!((a - b.as_f64().unwrap() as f32).abs() < 1e-5, "{name}, number {i}: {a}, expected {b}");
+    }
+}
+
+fn check(name: &str) {
+    let case = &cases()[name];
+    let mut model = Model::load(folder().join(format!("{name}.keras"))).unwrap_or_else(|e| panic!("{name}: {e}"));
+    agrees(&mut model, case, name);
+    let again = model.to_archive().unwrap();
+    let theirs = Archive::read(&folder().join(format!("{name}.keras"))).unwrap();
+    assert_eq!(again.assets, theirs.assets, "{name}: assets");
+    let idf = |a: &Archive| a.weights.walk().into_iter().filter(|(p, _)| p.ends_with("idf_weights")).map(|(p, v)| (p, v.clone())).collect::<Vec<_>>();
+    assert_eq!(idf(&again), idf(&theirs), "{name}: weights of tf_idf");
+    let configs = |a: &Archive| {
+        let layers = a.config["config"]["layers"].as_array().unwrap().clone();
+        layers.into_iter().filter(|l| l["class_name"].as_str().is_some_and(|c| c.ends_with("Lookup") || c.ends_with("Vectorization"))).collect::<Vec<_>>()
+    };
+    assert!(!configs(&theirs).is_empty());
+    for (ours, theirs) in configs(&again).iter().zip(&configs(&theirs)) {
+        let keys = |v: &Value| v["config"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(ours), keys(theirs), "{name}");
+        for key in keys(ours).iter().filter(|k| *k != "dtype") {
+            assert_eq!(ours["config"][key], theirs["config"][key], "{name}: `{key}`");
+        }
+        assert_eq!(ours["inbound_nodes"], theirs["inbound_nodes"], "{name}");
+    }
+    agrees(&mut Model::from_archive(again).unwrap(), case, name);
+}
+
+#[test]
+fn texts_become_sequences() {
+    ["sequence", "characters"].into_iter().for_each(check);
+}
+
+#[test]
+fn texts_become_vectors() {
+    ["tf_idf", "weighted"].into_iter().for_each(check);
+}
+
+#[test]
+fn words_and_numbers_are_looked_up() {
+    ["lookups", "hashed"].into_iter().for_each(check);
+}
+
+#[test]
+fn numbers_come_back_from_ids() {
+    let x = Input::ids([3]);
+    let y = IntegerLookup::new([12, -36]).call(&x).unwrap();
+    let mut there = Model::new(&x, &y).unwrap();
+    let ids = there.predict(&array![[12i32, 7, -36]], &Predict::default()).unwrap();
+    assert_eq!(ids[0], Array::from(array![[1i64, 0, 2]]).into());
+    let mut back = IntegerLookup::new([12, -36]);
+    back.invert = true;
+    let y = back.call(&x).unwrap();
+    let numbers = Model::new(&x, &y).unwrap().predict(&ids[..], &Predict::default()).unwrap();
+    assert_eq!(numbers[0], Array::from(array![[12i64, -1, -36]]).into());
+}
+
+#[test]
+fn what_cannot_be_looked_up_is_an_error() {
+    let text = || Input::of(cornu::model::InputLayer { batch_shape: vec![None, Some(1)], dtype: "string".into(), ..Default::default() });
+    let words = |w: &str| Array::from(array![[w.to_string()]]);
+    let x = text();
+    let mut layer = StringLookup::new(["a"]);
+    layer.num_oov_indices = 0;
+    let mut model = Model::new(&x, &layer.call(&x).unwrap()).unwrap();
+    assert_eq!(model.predict(&words("a"), &Predict::default()).unwrap()[0], Array::from(array![[0i64]]).into());
+    let e = model.predict(&words("b"), &Predict::default()).unwrap_err().to_string();
+    assert!(e.contains("num_oov_indices=0") && e.contains("\"b\""), "{e}");
+    let e = model.predict(&array![[1.0f32]], &Predict::default()).unwrap_err().to_string();
+    assert!(e.contains("expected strings"), "{e}");
+    let e = Model::new(&x, &TextVectorization::default().call(&x).unwrap()).unwrap().predict(&words("b"), &Predict::default()).unwrap_err().to_string();
+    assert!(e.contains("a vocabulary is needed"), "{e}");
+    let y = Dense::new(1).call(&x).unwrap();
+    let e = Model::new(&x, &y).unwrap().predict(&words("b"), &Predict::default()).unwrap_err().to_string();
+    assert!(e.contains("must be read by one StringLookup or TextVectorization"), "{e}");
+}
