@@ -55,7 +55,10 @@ fn check(name: &str) {
     let again = model.to_archive().unwrap();
     let theirs = Archive::read(&folder().join(format!("{name}.keras"))).unwrap();
     assert_eq!(again.assets, theirs.assets, "{name}: assets");
-    let idf = |a: &Archive| a.weights.walk().into_iter().filter(|(p, _)| p.ends_with("idf_weights")).map(|(p, v)| (p, v.clone())).collect::<Vec<_>>();
+    let idf = |a: &Archive| {
+        let found = a.weights.walk().into_iter().filter(|(p, _)| p.ends_with("idf_weights"));
+        found.map(|(p, v)| (p, v.clone())).collect::<std::collections::HashMap<_, _>>()
+    };
     assert_eq!(idf(&again), idf(&theirs), "{name}: weights of tf_idf");
     let configs = |a: &Archive| {
         let layers = a.config["config"]["layers"].as_array().unwrap().clone();
