@@ -82,7 +82,10 @@ impl Model {
             _ => {
                 let names = readers.iter().map(|m| format!("{} `{}`", m.class(), m.name)).collect::<Vec<_>>().join(", ");
                 let read = if names.is_empty() { "nothing".into() } else { names };
-                Err(Error::Unsupported(format!("input `{}` of strings must be read by one StringLookup or TextVectorization alone; {read} reads it", member.name)))
+                Err(Error::Unsupported(format!(
+                    "input `{}` of strings must be read by one StringLookup or TextVectorization alone; {read} reads it",
+                    member.name
+                )))
             }
         }
     }
