@@ -1,16 +1,29 @@
 //! Data files of a command line as the model's inputs and targets.
 
 use crate::failure::Failure;
-use cornu::data::{Data, read, write};
-use std::path::PathBuf;
+use cornu::Model;
+use cornu::data::{Data, Loaded, ReadOptions, read, read_with, write};
+use std::path::{Path, PathBuf};
 
 /// The inputs of files, in their order; a file may bring several.
-pub fn inputs(paths: &[PathBuf]) -> Result<Vec<Data>, Failure> {
+pub fn inputs(model: &Model, paths: &[PathBuf]) -> Result<Vec<Data>, Failure> {
     let mut all = Vec::new();
     for p in paths {
-        all.extend(read(p)?.inputs.into_iter().map(|(_, d)| d));
+        all.extend(read_for(model, p)?.inputs.into_iter().map(|(_, d)| d));
     }
     Ok(all)
+}
+
+/// A file whose columns, keys or members may be named after the model's inputs: then each is the input of its name.
+fn read_for(model: &Model, path: &Path) -> Result<Loaded, Failure> {
+    let entries = model.inputs();
+    if entries.len() > 1 {
+        let by_name = ReadOptions { inputs: entries.iter().map(|(name, _)| name.clone()).collect(), apart: true, ..ReadOptions::default() };
+        if let Ok(loaded) = read_with(path, &by_name) {
+            return Ok(loaded);
+        }
+    }
+    Ok(read(path)?)
 }
 
 /// The arrays of files given as targets or weights.
@@ -28,13 +41,13 @@ pub fn write_data(path: &PathBuf, name: &str, data: Data) -> Result<(), Failure>
 }
 
 /// Inputs and targets: of their own files, or labels that came with the inputs.
-pub fn examples(inputs_from: &[PathBuf], targets_from: &[PathBuf]) -> Result<(Vec<Data>, Vec<Data>), Failure> {
+pub fn examples(model: &Model, inputs_from: &[PathBuf], targets_from: &[PathBuf]) -> Result<(Vec<Data>, Vec<Data>), Failure> {
     if !targets_from.is_empty() {
-        return Ok((inputs(inputs_from)?, targets(targets_from)?));
+        return Ok((inputs(model, inputs_from)?, targets(targets_from)?));
     }
     let (mut x, mut y) = (vec![], vec![]);
     for p in inputs_from {
-        let loaded = read(p)?;
+        let loaded = read_for(model, p)?;
         x.extend(loaded.inputs.into_iter().map(|(_, d)| d));
         y.extend(loaded.targets.into_iter().map(|(_, d)| d));
     }
@@ -53,7 +66,7 @@ pub fn write_json(path: &std::path::Path, v: &serde_json::Value) -> Result<(), F
 
 /// Whole numbers of a file.
 pub fn lengths(path: &PathBuf) -> Result<Vec<usize>, Failure> {
-    let data = inputs(std::slice::from_ref(path))?;
+    let data: Vec<Data> = read(path)?.inputs.into_iter().map(|(_, d)| d).collect();
     let array = data.first().ok_or_else(|| Failure::failed("lengths: the file is empty"))?;
     let numbers = array.values().to_i64()?;
     Ok(numbers.iter().map(|n| (*n).max(0) as usize).collect())

@@ -8,8 +8,9 @@
 //!
 //! [model]
 //! name = "speaker"
-//! input = [0, 12]                # 0 stands for None: any number of timesteps
+//! input = [0, 12]                # 0 stands for None: any number of timesteps; text has input_dtype = "string"
 //! layers = [
+//!   { class = "Normalization", adapt = true },   # takes what it needs from the training data
 //!   { class = "Masking", mask_value = 0.0 },
 //!   { class = "LSTM", units = 100 },
 //!   { class = "Dense", units = 9, activation = "softmax" },
@@ -36,7 +37,7 @@ use crate::failure::Failure;
 use crate::{files, plot};
 use cornu::data::{BatchMaker, Data};
 use cornu::training::{Unequal, callbacks};
-use cornu::{Compile, Evaluate, Fit, Input, LayerRef, Model};
+use cornu::{Compile, Evaluate, Fit, Input, LayerRef, Model, Predict};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -153,15 +154,7 @@ impl RunFile {
     fn build(&self) -> Result<Model, Failure> {
         let mut model = match &self.model.file {
             Some(f) => Model::load(self.folder.join(f))?,
-            None => {
-                let layers = self.model.layers.iter().map(layer).collect::<Result<Vec<_>, _>>()?;
-                let dims = self.model.input.iter().map(|d| if *d == 0 { None } else { Some(*d) });
-                let input = match self.model.input_dtype.as_deref() {
-                    Some(d) if d.starts_with("int") => Input::ids(dims),
-                    _ => Input::new(dims),
-                };
-                Model::sequential(&input, layers)?.seed(self.fit.seed)?
-            }
+            None => self.layered()?,
         };
         if let Some(name) = &self.model.name {
             model = model.name(name);
@@ -176,6 +169,35 @@ impl RunFile {
         Ok(model)
     }
 
+    /// A model of the layers listed; those with `adapt` are shown the training data as it comes to them.
+    fn layered(&self) -> Result<Model, Failure> {
+        let dims = self.model.input.iter().map(|d| if *d == 0 { None } else { Some(*d) });
+        let input = match self.model.input_dtype.as_deref() {
+            Some(d) if d.starts_with("int") => Input::ids(dims),
+            Some("string") => Input::text(dims),
+            _ => Input::new(dims),
+        };
+        let mut layers: Vec<LayerRef> = Vec::new();
+        for table in &self.model.layers {
+            let mut table = table.clone();
+            let adapts = table.remove("adapt") == Some(Value::Bool(true));
+            let mut next = layer(&table)?;
+            if adapts {
+                let mut before = Model::sequential(&input, layers.clone())?.seed(self.fit.seed)?;
+                let x = files::inputs(&before, &self.data.train.paths(&self.folder))?;
+                let shown = if layers.is_empty() { x } else { before.predict(x, &Predict { unequal: self.unequal(), ..Predict::default() })? };
+                let data = shown.first().ok_or_else(|| Failure::failed("[data] train: there is no input to adapt to"))?;
+                next = next.adapt(data)?;
+            }
+            layers.push(next);
+        }
+        Ok(Model::sequential(&input, layers)?.seed(self.fit.seed)?)
+    }
+
+    fn unequal(&self) -> Unequal {
+        self.data.pad.map_or(Unequal::Known, Unequal::Pad)
+    }
+
     /// Trains, tells the test's values, saves.
     pub fn run(self) -> Result<(), Failure> {
         let mut model = self.build()?;
@@ -183,10 +205,10 @@ impl RunFile {
             model.set_threads(n);
         }
         println!("{}", model.summary());
-        let (x, y) = files::examples(&self.data.train.paths(&self.folder), &self.data.train_target.paths(&self.folder))?;
+        let (x, y) = files::examples(&model, &self.data.train.paths(&self.folder), &self.data.train_target.paths(&self.folder))?;
         let test = self.data.test.paths(&self.folder);
         let test: Option<(Vec<Data>, Vec<Data>)> =
-            if test.is_empty() { None } else { Some(files::examples(&test, &self.data.test_target.paths(&self.folder))?) };
+            if test.is_empty() { None } else { Some(files::examples(&model, &test, &self.data.test_target.paths(&self.folder))?) };
         let f = &self.fit;
         let mut fit = Fit::new()
             .batch_size(f.batch_size.unwrap_or(32))
@@ -200,9 +222,7 @@ impl RunFile {
         if let Some(name) = &f.batches {
             fit = fit.batches(BatchMaker::parse(name)?);
         }
-        if let Some(v) = self.data.pad {
-            fit = fit.unequal(Unequal::Pad(v));
-        }
+        fit = fit.unequal(self.unequal());
         if let (true, Some((x, y))) = (f.validate_on_test, &test) {
             fit = fit.validation_data(&x[..], &y[..]);
         }
@@ -219,11 +239,7 @@ impl RunFile {
         let [to_model, to_history, to_plot] = targets;
         let history = model.fit(x, y, fit)?;
         if let Some((x, y)) = test {
-            let logs = model.evaluate(
-                x,
-                y,
-                &Evaluate { batch_size: f.batch_size.unwrap_or(32), sample_weight: None, unequal: self.data.pad.map_or(Unequal::Known, Unequal::Pad) },
-            )?;
+            let logs = model.evaluate(x, y, &Evaluate { batch_size: f.batch_size.unwrap_or(32), sample_weight: None, unequal: self.unequal() })?;
             for (k, v) in crate::commands::evaluate::text(&logs, false).lines().filter_map(|l| l.split_once(": ")) {
                 println!("test {k}: {v}");
             }

@@ -39,7 +39,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     if let Some(w) = &args.weights {
         model.load_weights(w)?;
     }
-    let (x, y) = files::examples(&args.inputs, &args.targets)?;
+    let (x, y) = files::examples(&model, &args.inputs, &args.targets)?;
     let sample_weight = if args.sample_weight.is_empty() { None } else { Some(files::targets(&args.sample_weight)?) };
     let logs = model.evaluate(x, y, &Evaluate { batch_size: args.batch_size, sample_weight, unequal: args.pad.map_or(Unequal::Known, Unequal::Pad) })?;
     print!("{}", text(&logs, args.json));

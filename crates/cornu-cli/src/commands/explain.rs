@@ -27,7 +27,7 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<(), Failure> {
     let model = Model::load(&args.model)?;
-    let mut explain = Explain::new().epochs(args.epochs).data(crate::files::inputs(&args.inputs)?);
+    let mut explain = Explain::new().epochs(args.epochs).data(crate::files::inputs(&model, &args.inputs)?);
     if let Some(n) = args.batch_size {
         explain = explain.batch_size(n);
     }

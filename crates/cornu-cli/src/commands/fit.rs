@@ -67,7 +67,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     if let Some(s) = args.seed {
         model.set_seed(s);
     }
-    let (x, y) = files::examples(&args.inputs, &args.targets)?;
+    let (x, y) = files::examples(&model, &args.inputs, &args.targets)?;
     let mut fit = Fit::new()
         .batch_size(args.batch_size.unwrap_or(32))
         .epochs(args.epochs.unwrap_or(1))

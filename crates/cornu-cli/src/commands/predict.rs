@@ -33,7 +33,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     if args.outputs.len() != n {
         return Err(Failure::usage(format!("the model has {n} outputs ({}); give --output for each", model.output_names().join(", "))));
     }
-    let x = files::inputs(&args.inputs)?;
+    let x = files::inputs(&model, &args.inputs)?;
     let options = Predict { batch_size: args.batch_size.unwrap_or(32), ..Predict::default() };
     let names = model.output_names();
     for ((path, name), data) in args.outputs.iter().zip(names).zip(model.predict(x, &options)?) {

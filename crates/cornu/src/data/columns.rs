@@ -127,7 +127,10 @@ pub(crate) fn load(who: &str, columns: &[Column], n_rows: usize, options: &ReadO
     }
     let order: Vec<u32> = (0..n).collect();
     let mut loaded = Loaded::default();
-    if !s.features.is_empty() {
+    if options.apart {
+        let alone = |c: &&Column| (c.name.clone(), Data::Dense(stack(&[*c], &order, false)));
+        loaded.inputs.extend(s.features.iter().map(alone));
+    } else if !s.features.is_empty() {
         loaded.inputs.push(("x".to_owned(), Data::Dense(stack(&s.features, &order, false))));
     }
     for column in &s.texts {

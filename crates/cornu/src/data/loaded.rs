@@ -16,13 +16,15 @@ pub struct ReadOptions {
     pub inputs: Vec<String>,
     /// The keys, members or columns that are targets, where their names do not say so.
     pub targets: Vec<String>,
+    /// Whether each listed column of a table is an input of its own, and not a feature of one.
+    pub apart: bool,
     /// The most bytes that the members of an archive may unpack to.
     pub max_unpacked_bytes: u64,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { header: None, allow_non_finite: false, inputs: Vec::new(), targets: Vec::new(), max_unpacked_bytes: 8 << 30 }
+        Self { header: None, allow_non_finite: false, inputs: Vec::new(), targets: Vec::new(), apart: false, max_unpacked_bytes: 8 << 30 }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::Model;
 use crate::data::Data;
-use crate::model::MemberKind;
+use crate::model::{InputLayer, MemberKind, takes_text};
 use cornu_ir::spec::dims_text;
 use cornu_ir::{Dim, Spec};
 use serde::Serialize;
@@ -33,9 +33,11 @@ pub struct Axis {
 
 impl Entry {
     /// An input.
-    pub(super) fn input(model: &Model, name: &str, spec: &Spec) -> Self {
-        let ids = feeds_embedding(model, name);
-        Self::new(name, spec, &names(spec.rank(), ids), input_why)
+    pub(super) fn input(model: &Model, name: &str, input: &InputLayer) -> Self {
+        let (spec, text) = (input.spec(), takes_text(input));
+        let axes = if text { text_names(spec.rank()) } else { names(spec.rank(), feeds_embedding(model, name)) };
+        let entry = Self::new(name, &spec, &axes, input_why);
+        if text { Self { dtype: input.dtype.clone(), ..entry } } else { entry }
     }
 
     /// An output.
@@ -46,6 +48,11 @@ impl Entry {
     fn new(name: &str, spec: &Spec, axes: &[&'static str], why: fn(&str, Dim) -> String) -> Self {
         let axes = axes.iter().zip(&spec.dims).map(|(name, size)| Axis { name, size: *size, why: why(name, *size) }).collect();
         Self { name: name.into(), shape: dims_text(&spec.dims), dtype: crate::model::dtype_name(spec.dtype).into(), axes }
+    }
+
+    /// Whether it takes strings.
+    fn holds_text(&self) -> bool {
+        self.dtype == "string"
     }
 
     /// Whether its sequences hold ids instead of features.
@@ -76,12 +83,17 @@ fn names(rank: usize, ids: bool) -> Vec<&'static str> {
     }
 }
 
+fn text_names(rank: usize) -> Vec<&'static str> {
+    ["batch", "strings"].into_iter().chain(std::iter::repeat("inner axis")).take(rank).collect()
+}
+
 fn input_why(name: &str, size: Dim) -> String {
     match (name, size) {
         ("batch", None) => "chosen by fit; the model itself fixes no batch size".into(),
         ("batch", Some(n)) => format!("the model fixes it: every batch must hold {n} samples"),
         ("timesteps", None) => "any number, but equal within a batch".into(),
         ("timesteps", Some(n)) => format!("the model fixes it: every sequence must have {n}"),
+        ("strings", Some(n)) => format!("the model fixes it: every sample must hold {}", count(n, "string")),
         (_, None) => "the data say".into(),
         (_, Some(_)) => "the model fixes it, for weights are made for it".into(),
     }
@@ -111,7 +123,10 @@ pub(super) fn data_words(d: &Data, entry: &Entry) -> String {
         (None, None) => "timesteps".into(),
     };
     match &d.sample_shape()[..] {
-        [] => samples,
+        [] if !entry.holds_text() => samples,
+        [] => format!("{samples} of 1 string"),
+        [Some(n)] if entry.holds_text() => format!("{samples} of {}", count(*n, "string")),
+        [None] if entry.holds_text() => format!("{samples} of {}", timesteps(None).replace("timestep", "string")),
         [t] if entry.holds_ids() => format!("{samples} of {} (ids)", timesteps(*t)),
         [Some(f)] => format!("{samples} of {}", count(*f, "feature")),
         [t] => format!("{samples} of {}", timesteps(*t)),

@@ -1,7 +1,8 @@
 //! What a training step keeps in memory.
 
+use crate::data::Data;
 use crate::layers::Cx;
-use crate::model::lower_model;
+use crate::model::{lower_model, takes_text};
 use crate::summary::Counts;
 use crate::{Model, Result};
 use cornu_ir::plan::value_bytes;
@@ -29,13 +30,14 @@ pub struct Memory {
 
 impl Memory {
     /// For batches of these shapes, or of the model's own where it leaves nothing open but the batch.
-    pub(super) fn of(model: &Model, counts: &Counts, batch_size: usize, shapes: Option<&[Vec<usize>]>) -> Result<Self> {
+    pub(super) fn of(model: &Model, counts: &Counts, batch_size: usize, shapes: Option<&[Vec<usize>]>, data: &[Data]) -> Result<Self> {
         let own = || {
             let with_batch = |s: &Spec| std::iter::once(Some(batch_size)).chain(s.dims.iter().skip(1).copied()).collect::<Option<Vec<usize>>>();
             model.inputs().iter().map(|(_, i)| with_batch(&i.spec())).collect::<Option<Vec<_>>>()
         };
         let batch_shapes = shapes.map(<[_]>::to_vec).or_else(own);
-        let run = batch_shapes.as_ref().map(|s| forward_bytes(model, s)).transpose()?;
+        let specs = batch_shapes.as_ref().map(|s| fed_specs(model, s, data)).transpose()?.flatten();
+        let run = specs.map(|s| forward_bytes(model, &s)).transpose()?;
         let weights_bytes = (counts.trainable_bytes + counts.fixed_bytes) as usize;
         let gradients_bytes = counts.trainable_bytes as usize;
         let specs = model.compiled.as_ref().map(|c| c.state.iter().map(|s| model.store.spec(*s)).collect::<Vec<_>>());
@@ -47,12 +49,23 @@ impl Memory {
     }
 }
 
+/// What the graph takes for a batch of these shapes: the entries of numbers, and what layers encode of text; without data nobody knows
+/// how long that is.
+fn fed_specs(model: &Model, shapes: &[Vec<usize>], data: &[Data]) -> Result<Option<Vec<Spec>>> {
+    let entries = model.inputs();
+    let numbers = entries.iter().zip(shapes).filter(|((_, i), _)| !takes_text(i)).map(|((_, i), s)| Spec::known(i.spec().dtype, s));
+    if model.reads()?.is_empty() {
+        return Ok(Some(numbers.collect()));
+    }
+    let batch = shapes.first().and_then(|s| s.first().copied()).unwrap_or(1);
+    Ok(if data.is_empty() { None } else { Some(model.feed_inputs(data)?.iter().map(|f| f.spec(batch)).collect()) })
+}
+
 /// Bytes of a batch of inputs, and of all values that the forward pass of training makes from it.
-fn forward_bytes(model: &Model, shapes: &[Vec<usize>]) -> Result<(usize, usize)> {
+fn forward_bytes(model: &Model, specs: &[Spec]) -> Result<(usize, usize)> {
     let b = Builder::new();
-    let cx = Cx::new(&b, true, shapes.first().and_then(|s| s.first().copied()));
-    let specs: Vec<Spec> = model.inputs().iter().zip(shapes).map(|((_, i), s)| Spec::known(i.spec().dtype, s)).collect();
-    let lowered = lower_model(&cx, model.layer(), &model.tree, &specs, None)?;
+    let cx = Cx::new(&b, true, specs.first().and_then(|s| s.dims[0]));
+    let lowered = lower_model(&cx, model.layer(), &model.tree, specs, None)?;
     lowered.outputs.iter().for_each(|o| b.output("output", o.value));
     drop(lowered);
     drop(cx);

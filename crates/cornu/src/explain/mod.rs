@@ -157,7 +157,7 @@ impl Explain {
             return Err(Error::argument("batch_size", "at least 1 sample a batch is needed", 0));
         }
         let shapes = (!self.data.is_empty()).then(|| self.batch_shapes(model, batch.size)).transpose()?;
-        let inputs: Vec<Entry> = entries.iter().map(|(name, i)| Entry::input(model, name, &i.spec())).collect();
+        let inputs: Vec<Entry> = entries.iter().map(|(name, i)| Entry::input(model, name, i)).collect();
         let outputs: Vec<Entry> = model.output_names().iter().zip(model.output_specs()).map(|(n, s)| Entry::output(n, s)).collect();
         let data = shapes.is_some().then(|| self.samples(&inputs, batch.size)).transpose()?;
         let counts = Counts::of(model);
@@ -167,7 +167,7 @@ impl Explain {
             n_trainable: counts.trainable,
             inputs,
             outputs,
-            memory: Memory::of(model, &counts, batch.size, shapes.as_deref())?,
+            memory: Memory::of(model, &counts, batch.size, shapes.as_deref(), &self.data)?,
             batch,
             data,
         })
@@ -177,8 +177,8 @@ impl Explain {
     fn batch_shapes(&self, model: &Model, batch_size: usize) -> Result<Vec<Vec<usize>>> {
         let n = self.data.first().map_or(0, Data::n_samples);
         let longest = |d: &Data| d.lengths().and_then(|l| l.into_iter().max()).unwrap_or(0);
-        let whole: Vec<Vec<usize>> = self
-            .data
+        let whole: Vec<Vec<usize>> = model
+            .shaped(&self.data)?
             .iter()
             .map(|d| std::iter::once(d.n_samples()).chain(d.sample_shape().into_iter().map(|dim| dim.unwrap_or_else(|| longest(d)))).collect())
             .collect();

@@ -1,7 +1,9 @@
 //! Numbers to bins, and categories to vectors.
 
+use super::adapting::Adapted;
 use super::rescaling::bin;
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights};
+use crate::data::Data;
 use crate::{Error, Result};
 use cornu_ir::ops::Iota;
 use cornu_ir::{DType, Dim, Spec, Var};
@@ -44,15 +46,15 @@ pub struct CategoryEncoding {
 /// x (…), y (…) with `int`; else as [`CategoryEncoding`] of the bins.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/discretization.py, Keras 3.15.1. Differs: boundaries are given, not adapted.
+/// keras/src/layers/preprocessing/discretization.py, Keras 3.15.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Discretization {
     /// Where bins end, rising.
     pub bin_boundaries: Option<Vec<f64>>,
-    /// How many bins Keras adapted to data.
+    /// How many bins to adapt to data.
     pub num_bins: Option<usize>,
-    /// Precision of Keras's adapting, kept.
+    /// Share of the data that may fall into another bin than an exact count would give.
     pub epsilon: f64,
     /// How bins become numbers.
     pub output_mode: OutputMode,
@@ -80,7 +82,7 @@ impl Discretization {
     }
 
     fn boundaries(&self) -> Result<&[f64]> {
-        self.bin_boundaries.as_deref().ok_or_else(|| Error::argument("", "bin_boundaries must be given, or adapted in Keras before saving", "none"))
+        self.bin_boundaries.as_deref().ok_or_else(|| Error::argument("", "bin_boundaries must be given, or adapted to data", "none"))
     }
 }
 
@@ -145,6 +147,10 @@ impl Layer for Discretization {
         }
         expect_batch(call.input()?, self.output_mode)?;
         Ok(WeightTree::none())
+    }
+
+    fn adapt_to(&self, data: &Data) -> Adapted {
+        Ok(Box::new(self.clone().adapt(data.clone())?))
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {

@@ -1,4 +1,4 @@
-//! FarmHash's 64-bit fingerprint, which says in which of several buckets an unknown word falls.
+//! Hashes of words: FarmHash's 64-bit fingerprint, and SipHash where there are keys.
 //!
 //! Source: `Fingerprint64` of FarmHash (farmhashna), as TensorFlow's `to_hash_bucket_fast` takes it.
 
@@ -117,6 +117,41 @@ fn beyond_64(s: &[u8]) -> u64 {
     l.block(s, end + rest - 63, mul, 9);
     let a = mix(l.v.0, l.w.0, mul).wrapping_add(shift_mix(l.y).wrapping_mul(K0)).wrapping_add(l.z);
     mix(a, mix(l.v.1, l.w.1, mul).wrapping_add(l.x), mul)
+}
+
+/// The fingerprint of two fingerprints, as TensorFlow joins them.
+pub(super) fn fingerprint_pair(a: u64, b: u64) -> u64 {
+    const MUL: u64 = 0xc6a4_a793_5bd1_e995;
+    let x = (a ^ MUL) ^ shift_mix(b.wrapping_mul(MUL)).wrapping_mul(MUL);
+    shift_mix(shift_mix(x.wrapping_mul(MUL)).wrapping_mul(MUL))
+}
+
+/// SipHash-2-4 of bytes under two keys, as TensorFlow's `to_hash_bucket_strong` takes it.
+pub(super) fn keyed_hash((k0, k1): (u64, u64), s: &[u8]) -> u64 {
+    fn round(v: &mut [u64; 4]) {
+        v[0] = v[0].wrapping_add(v[1]);
+        v[2] = v[2].wrapping_add(v[3]);
+        v[1] = v[1].rotate_left(13) ^ v[0];
+        v[3] = v[3].rotate_left(16) ^ v[2];
+        v[0] = v[0].rotate_left(32).wrapping_add(v[3]);
+        v[2] = v[2].wrapping_add(v[1]);
+        v[1] = v[1].rotate_left(17) ^ v[2];
+        v[3] = v[3].rotate_left(21) ^ v[0];
+        v[2] = v[2].rotate_left(32);
+    }
+    let mut v = [k0 ^ 0x736f_6d65_7073_6575, k1 ^ 0x646f_7261_6e64_6f6d, k0 ^ 0x6c79_6765_6e65_7261, k1 ^ 0x7465_6462_7974_6573];
+    let mut take = |w: u64| {
+        v[3] ^= w;
+        (0..2).for_each(|_| round(&mut v));
+        v[0] ^= w;
+    };
+    let whole = s.len() / 8 * 8;
+    (0..whole).step_by(8).for_each(|at| take(word(s, at)));
+    let rest = s[whole..].iter().enumerate().fold((s.len() as u64) << 56, |w, (i, b)| w | u64::from(*b) << (8 * i));
+    take(rest);
+    v[2] ^= 0xff;
+    (0..4).for_each(|_| round(&mut v));
+    v[0] ^ v[1] ^ v[2] ^ v[3]
 }
 
 /// The fingerprint of bytes.

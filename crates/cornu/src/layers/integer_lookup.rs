@@ -1,12 +1,12 @@
 //! Whole numbers to ids.
 
+use super::adapting::Adapted;
 use super::category_encoding::{OutputMode, encode};
 use super::vocabulary::{Adopted, Lookup, LookupMode, Rules};
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights};
 use crate::data::Data;
 use crate::{Error, Result};
 use cornu_ir::{DType, Spec, Tensor, Var};
-use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::OnceLock;
@@ -21,8 +21,7 @@ use std::sync::OnceLock;
 /// (…, V) when n is 1.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/integer_lookup.py and index_lookup.py, Keras 3.15.1. Differs: the vocabulary is given or read, not
-/// adapted; with `num_oov_indices=0` an unknown number is −1, or no 1 at all, and no error; no `farmhash`, no sparse values.
+/// keras/src/layers/preprocessing/integer_lookup.py and index_lookup.py, Keras 3.15.1. Differs: with `num_oov_indices=0` an unknown number is −1, or no 1 at all, and no error; no `farmhash`, no sparse values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IntegerLookup {
@@ -55,7 +54,7 @@ pub struct IntegerLookup {
     /// A key for `farmhash`.
     pub salt: Option<Value>,
     #[serde(skip)]
-    adopted: OnceLock<Adopted<i64>>,
+    pub(super) adopted: OnceLock<Adopted<i64>>,
 }
 
 impl Default for IntegerLookup {
@@ -92,7 +91,12 @@ impl IntegerLookup {
         self
     }
 
-    fn rules(&self) -> Rules<'_, i64> {
+    /// The tokens by id, mask and unknown among them.
+    pub fn vocabulary(&self) -> Result<Vec<i64>> {
+        Ok(self.rules().listed(self.adopted.get())?.into_iter().copied().collect())
+    }
+
+    pub(super) fn rules(&self) -> Rules<'_, i64> {
         Rules {
             max_tokens: self.max_tokens,
             num_oov_indices: self.num_oov_indices,
@@ -103,6 +107,7 @@ impl IntegerLookup {
             vocabulary: self.vocabulary.as_deref(),
             vocabulary_size: self.vocabulary_size,
             idf_weights: self.idf_weights.as_deref(),
+            salt: None,
         }
     }
 
@@ -198,6 +203,10 @@ impl Layer for IntegerLookup {
         Ok(vec![(y * cx.to_float(cx.builder.constant(Tensor::new(&[idf.len()], idf)))).into()])
     }
 
+    fn adapt_to(&self, data: &Data) -> Adapted {
+        Ok(Box::new(self.clone().adapt(data.clone())?))
+    }
+
     fn as_lookup(&self) -> Option<&dyn Lookup> {
         Some(self)
     }
@@ -211,14 +220,15 @@ impl Lookup for IntegerLookup {
         Ok(())
     }
 
+    fn lines(&self) -> Result<Option<Vec<String>>> {
+        let kept = self.vocabulary.is_none() && self.adopted.get().is_some_and(|a| a.tokens.is_some());
+        Ok(if kept { Some(self.vocabulary()?.iter().map(i64::to_string).collect()) } else { None })
+    }
+
     fn idf_weights(&self) -> Result<Option<Vec<f32>>> {
         if self.output_mode != LookupMode::TfIdf {
             return Ok(None);
         }
         Ok(self.rules().vocabulary(self.adopted.get())?.idf_weights)
-    }
-
-    fn encode(&self, _: &ArrayD<String>) -> Result<Data> {
-        Err(Error::argument("", "expected whole numbers", "text"))
     }
 }

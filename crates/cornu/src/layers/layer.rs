@@ -2,11 +2,13 @@
 
 use super::call::Call;
 use super::cell::Cell;
+use super::encoder::Encoder;
 use super::lowering::{Cx, Flow, Weights};
 use super::recurrence::Recurrent;
 use super::vocabulary::Lookup;
 use super::weights::WeightTree;
 use crate::config::{DTypePolicy, object, parts, short, snake_case};
+use crate::data::Data;
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::Spec;
@@ -98,6 +100,19 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     /// The vocabulary, for layers that look tokens up.
     fn as_lookup(&self) -> Option<&dyn Lookup> {
         None
+    }
+
+    /// What encodes entries before the graph runs, for layers that read text.
+    fn as_encoder(&self) -> Option<&dyn Encoder> {
+        None
+    }
+
+    /// The layer with what it takes from data before training: a vocabulary, statistics, boundaries.
+    ///
+    /// # Errors
+    /// A layer that takes nothing from data; data of another kind.
+    fn adapt_to(&self, _data: &Data) -> Result<Box<dyn Layer>> {
+        Err(Error::Unsupported(format!("{} has nothing to adapt to data", self.class())))
     }
 
     /// The layers inside, for wrappers: attribute and layer.
@@ -242,6 +257,20 @@ impl LayerRef {
             }
         }
         Ok(outs)
+    }
+
+    /// The same layer adapted to data: its vocabulary, its statistics, its boundaries.
+    ///
+    /// # Errors
+    /// As [`Layer::adapt_to`].
+    pub fn adapt(&self, data: &Data) -> Result<Self> {
+        let rule = self.rule().adapt_to(data).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
+        let (trainable, dtype, beside) = (self.0.trainable, self.0.dtype.clone(), self.0.beside.clone());
+        Ok(Self::with(self.0.name.clone(), rule).edit(|o| {
+            o.trainable = trainable;
+            o.dtype = dtype;
+            o.beside = beside;
+        }))
     }
 
     /// As Keras serializes it, under a name.

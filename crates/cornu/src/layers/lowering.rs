@@ -7,6 +7,7 @@ use cornu_ir::ops::{Random, RandomKind};
 use cornu_ir::spec::product;
 use cornu_ir::{Builder, DType, Dim, Spec, Var};
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// A value on its way through the layers, with the mask that Keras hangs on it.
@@ -84,12 +85,24 @@ pub struct Cx<'g> {
     /// How many rows of the values that layers see belong to one sample: the timesteps that a wrapper put in the batch.
     rows_per_sample: Dim,
     gathered: Rc<RefCell<Gathered<'g>>>,
+    /// What was encoded before the graph runs, in the order in which the layers that encode are lowered.
+    encoded: Rc<RefCell<VecDeque<Flow<'g>>>>,
 }
 
 impl<'g> Cx<'g> {
     /// A new lowering into a graph.
     pub fn new(builder: &'g Builder, training: bool, batch: Dim) -> Self {
-        Self { builder, training, batch, ragged: false, inside: false, float: DType::F32, rows_per_sample: Some(1), gathered: Rc::default() }
+        Self {
+            builder,
+            training,
+            batch,
+            ragged: false,
+            inside: false,
+            float: DType::F32,
+            rows_per_sample: Some(1),
+            gathered: Rc::default(),
+            encoded: Rc::default(),
+        }
     }
 
     /// The same place for a layer with this policy.
@@ -115,6 +128,17 @@ impl<'g> Cx<'g> {
     /// The same place for a layer that sees all timesteps of all samples as rows, sample after sample.
     pub fn with_timesteps(&self, timesteps: Dim) -> Self {
         Self { rows_per_sample: product(&[self.rows_per_sample, timesteps]), ..self.clone() }
+    }
+
+    /// The same place with what layers encoded before the graph runs.
+    pub fn with_encoded(&self, encoded: impl IntoIterator<Item = Flow<'g>>) -> Self {
+        Self { encoded: Rc::new(RefCell::new(encoded.into_iter().collect())), ..self.clone() }
+    }
+
+    /// What the layer that is lowered now has encoded.
+    pub fn encoded(&self) -> Result<Flow<'g>> {
+        let next = self.encoded.borrow_mut().pop_front();
+        next.ok_or_else(|| Error::Unsupported("this layer must read an entry of the model, not inside a wrapper".into()))
     }
 
     /// The float type of the layer.

@@ -20,6 +20,7 @@ mod cell;
 mod recurrent;
 mod recurrence;
 mod fingerprint;
+mod encoder;
 mod vocabulary;
 mod layer;
 mod geometry;
@@ -28,6 +29,7 @@ mod convolution;
 pub use call::{Arg, Call};
 pub use category_encoding::OutputMode;
 pub use cell::{Cell, Dropped, WholeCell, WholeRun};
+pub use encoder::Encoder;
 pub use geometry::{DataFormat, Extent, Padding, Pair};
 pub use layer::{Layer, LayerRef, MaskRule};
 pub use lowering::{Cx, Flow, Gathered, RowState, Weight, Weights, expect_rank, known_dim};
@@ -87,6 +89,7 @@ layers! {
     time_distributed: "TimeDistributed" => TimeDistributed;
     masking: "Masking" => Masking;
     embedding: "Embedding" => Embedding;
+    reversible_embedding: "ReversibleEmbedding" => ReversibleEmbedding;
     identity: "Identity" => Identity, "ActivityRegularization" => ActivityRegularization;
     dropout: "Dropout" => Dropout, "SpatialDropout1D" => SpatialDropout1d;
     noise: "GaussianNoise" => GaussianNoise, "GaussianDropout" => GaussianDropout, "AlphaDropout" => AlphaDropout;
@@ -116,14 +119,28 @@ layers! {
     spectral_normalization: "SpectralNormalization" => SpectralNormalization;
     rescaling: "Rescaling" => Rescaling, "Normalization" => Normalization;
     category_encoding: "CategoryEncoding" => CategoryEncoding, "Discretization" => Discretization;
+    hashing: "Hashing" => Hashing, "HashedCrossing" => HashedCrossing;
     string_lookup: "StringLookup" => StringLookup;
     integer_lookup: "IntegerLookup" => IntegerLookup;
     text_vectorization: "TextVectorization" => TextVectorization;
+    spectrogram: "STFTSpectrogram" => StftSpectrogram, "MelSpectrogram" => MelSpectrogram;
     group_normalization: "GroupNormalization" => GroupNormalization;
 }
 
+mod adapting;
 mod operation;
 pub use operation::Operation;
+
+/// Other names of classes that Keras exports, with the name that its files hold.
+pub const ALIASES: &[(&str, &str)] = &[
+    ("AvgPool1D", "AveragePooling1D"),
+    ("Convolution1D", "Conv1D"),
+    ("Convolution1DTranspose", "Conv1DTranspose"),
+    ("GlobalAvgPool1D", "GlobalAveragePooling1D"),
+    ("GlobalMaxPool1D", "GlobalMaxPooling1D"),
+    ("MaxPool1D", "MaxPooling1D"),
+    ("SeparableConvolution1D", "SeparableConv1D"),
+];
 
 fn read<L: Layer + serde::de::DeserializeOwned + 'static>(config: &Value) -> Result<(Box<dyn Layer>, Value)> {
     let layer: L = serde_json::from_value(config.clone()).map_err(|e| Error::Config(e.to_string()))?;
@@ -138,7 +155,8 @@ fn from_class(module: &str, class: &str, config: &Value) -> Result<(Box<dyn Laye
         "Functional" | "Model" => Functional::from_config(config).map(|m| (Box::new(m) as Box<dyn Layer>, config.clone())),
         "Lambda" => Err(Error::Unsupported("Lambda holds code, which a file must not bring along; build the model in Rust with a layer of your own".into())),
         _ if module.starts_with("keras.src.ops") => Operation::from_config(class, config).map(|o| (Box::new(o) as Box<dyn Layer>, config.clone())),
-        _ => by_class(class, config).unwrap_or_else(|| Err(Error::Unsupported(format!("layer class `{class}` (module `{module}`)")))),
+        _ => by_class(ALIASES.iter().find(|(other, _)| *other == class).map_or(class, |(_, name)| name), config)
+            .unwrap_or_else(|| Err(Error::Unsupported(format!("layer class `{class}` (module `{module}`)")))),
     }
 }
 

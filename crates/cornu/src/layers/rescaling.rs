@@ -1,7 +1,9 @@
 //! Inputs scaled and moved by numbers that are not learned.
 
+use super::adapting::Adapted;
 use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim};
 use crate::constraints::Axes;
+use crate::data::Data;
 use crate::initializers::{Ones, Zeros};
 use crate::{Error, Result};
 use cornu_ir::builder::{axis_of, broadcast_dims};
@@ -43,6 +45,9 @@ pub struct Normalization {
     pub mean: Option<Value>,
     /// Variances given.
     pub variance: Option<Value>,
+    /// Dims, means and variances that were taken from data: where the weights start.
+    #[serde(skip)]
+    adapted: Option<(Vec<usize>, Vec<f64>, Vec<f64>)>,
 }
 
 impl Default for Rescaling {
@@ -53,7 +58,7 @@ impl Default for Rescaling {
 
 impl Default for Normalization {
     fn default() -> Self {
-        Self { axis: Some(Axes::Many(vec![-1])), invert: false, mean: None, variance: None }
+        Self { axis: Some(Axes::Many(vec![-1])), invert: false, mean: None, variance: None, adapted: None }
     }
 }
 
@@ -70,14 +75,23 @@ impl Normalization {
         Self { mean: Some(mean.into()), variance: Some(variance.into()), ..Self::default() }
     }
 
+    pub(super) fn set_adapted(&mut self, dims: Vec<usize>, mean: Vec<f64>, variance: Vec<f64>) {
+        self.adapted = Some((dims, mean, variance));
+    }
+
+    /// The kept axes of values of a rank in order; none when one is no axis of theirs.
+    pub(super) fn kept_axes(&self, rank: usize) -> Option<Vec<usize>> {
+        let mut axes: Vec<usize> = self.axis.as_ref().map_or(vec![], Axes::list).iter().map(|&a| axis_of(a, rank)).collect();
+        axes.sort_unstable();
+        axes.iter().all(|&a| a < rank).then_some(axes)
+    }
+
     /// The kept axes in order, and their dims.
     fn kept(&self, x: &Spec) -> Result<(Vec<usize>, Vec<usize>)> {
-        let mut axes: Vec<usize> = self.axis.as_ref().map_or(vec![], Axes::list).iter().map(|&a| axis_of(a, x.rank())).collect();
-        axes.sort_unstable();
-        if axes.iter().any(|&a| a >= x.rank()) {
+        let axes = self.kept_axes(x.rank()).ok_or_else(|| {
             let rule = format!("axis {:?} must be axes of the input", self.axis.as_ref().map(Axes::list));
-            return Err(Error::shapes(rule, std::slice::from_ref(x)));
-        }
+            Error::shapes(rule, std::slice::from_ref(x))
+        })?;
         let dims = axes.iter().map(|&a| known_dim(x, a as isize, "normalized")).collect::<Result<Vec<_>>>()?;
         Ok((axes, dims))
     }
@@ -137,9 +151,16 @@ impl Layer for Normalization {
         if self.given()?.is_some() {
             return Ok(WeightTree::none());
         }
+        let (mean, variance) = match &self.adapted {
+            Some((of, ..)) if *of != dims => {
+                return Err(Error::shapes(format!("the layer was adapted to data of {of:?} along its axis"), std::slice::from_ref(call.input()?)));
+            }
+            Some((_, mean, variance)) => (Some(mean.clone()), Some(variance.clone())),
+            None => (None, None),
+        };
         Ok(WeightTree::of(vec![
-            WeightSpec::new("mean", &dims, &Zeros {}.into()).fixed(),
-            WeightSpec::new("variance", &dims, &Ones {}.into()).fixed(),
+            WeightSpec::new("mean", &dims, &Zeros {}.into()).starting_at(mean).fixed(),
+            WeightSpec::new("variance", &dims, &Ones {}.into()).starting_at(variance).fixed(),
             WeightSpec::new("count", &[], &Zeros {}.into()).fixed(),
         ]))
     }
@@ -164,6 +185,10 @@ impl Layer for Normalization {
         };
         let deviation = variance.sqrt().maximum(1e-7);
         Ok(vec![if self.invert { mean + x * deviation } else { (x - mean) / deviation }.into()])
+    }
+
+    fn adapt_to(&self, data: &Data) -> Adapted {
+        Ok(Box::new(self.clone().adapt(data.clone())?))
     }
 
     fn mask_rule(&self) -> MaskRule {

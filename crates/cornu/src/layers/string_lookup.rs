@@ -1,11 +1,12 @@
 //! Words to ids.
 
+use super::adapting::Adapted;
+use super::encoder::{Encoder, in_form_of, strings};
 use super::vocabulary::{Adopted, Ids, Lookup, LookupMode, Rules};
-use super::{Call, Cx, Flow, Layer, WeightTree, Weights};
+use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights};
 use crate::data::Data;
 use crate::{Error, Result};
 use cornu_ir::{DType, Dim, Spec};
-use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::OnceLock;
@@ -20,8 +21,8 @@ use std::sync::OnceLock;
 /// with `one_hot`, or (B, …, V) when n is 1.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/string_lookup.py and index_lookup.py, Keras 3.15.1. Differs: must read an entry of the model; the
-/// vocabulary is given or read, not adapted; no `invert`, no `salt`, no sparse values.
+/// keras/src/layers/preprocessing/string_lookup.py and index_lookup.py, Keras 3.15.1. Differs: must read an entry of the model;
+/// no `invert`, no sparse values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StringLookup {
@@ -49,7 +50,7 @@ pub struct StringLookup {
     pub vocabulary_size: Option<usize>,
     /// Kept for Keras.
     pub oov_method: String,
-    /// A key for the fingerprint, which is not used here.
+    /// Keys of SipHash, which tells unknown words apart in place of the fingerprint: a number, or two.
     pub salt: Option<Value>,
     /// Kept for Keras.
     pub encoding: String,
@@ -97,7 +98,12 @@ impl StringLookup {
         self
     }
 
-    fn rules(&self) -> Rules<'_, String> {
+    /// The tokens by id, mask and unknown among them.
+    pub fn vocabulary(&self) -> Result<Vec<&str>> {
+        Ok(self.rules().listed(self.adopted.get())?.into_iter().map(String::as_str).collect())
+    }
+
+    pub(super) fn rules(&self) -> Rules<'_, String> {
         Rules {
             max_tokens: self.max_tokens,
             num_oov_indices: self.num_oov_indices,
@@ -108,12 +114,18 @@ impl StringLookup {
             vocabulary: self.vocabulary.as_deref(),
             vocabulary_size: self.vocabulary_size,
             idf_weights: self.idf_weights.as_deref(),
+            salt: self.salt.as_ref(),
         }
     }
 
     /// The tokens' ids.
     pub(super) fn ids(&self) -> Result<Ids<'_>> {
         Ids::new(&self.rules(), self.adopted.get())
+    }
+
+    /// The tokens, without mask and unknown.
+    pub(super) fn tokens(&self) -> Result<&[String]> {
+        Ok(self.rules().vocabulary(self.adopted.get())?.tokens)
     }
 
     /// The length of the vectors of all modes but `int`.
@@ -139,7 +151,7 @@ impl Layer for StringLookup {
     settings!("StringLookup");
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
-        let refused = [("invert", self.invert), ("sparse", self.sparse), ("salt", self.salt.as_ref().is_some_and(|s| !s.is_null()) && self.num_oov_indices > 1)];
+        let refused = [("invert", self.invert), ("sparse", self.sparse)];
         if let Some((what, _)) = refused.iter().find(|(_, on)| *on) {
             return Err(Error::Unsupported(format!("StringLookup with `{what}`")));
         }
@@ -151,14 +163,41 @@ impl Layer for StringLookup {
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
         if cx.batch.is_some() {
-            return Ok(vec![x.into()]);
+            return Ok(vec![cx.encoded()?]);
         }
         let dtype = if self.output_mode == LookupMode::Int { DType::I64 } else { DType::F32 };
         Ok(vec![cx.builder.input("ids", Spec::new(dtype, self.output_dims(&x.spec())?)).into()])
     }
 
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Own
+    }
+
+    fn adapt_to(&self, data: &Data) -> Adapted {
+        Ok(Box::new(self.clone().adapt(data.clone())?))
+    }
+
     fn as_lookup(&self) -> Option<&dyn Lookup> {
         Some(self)
+    }
+
+    fn as_encoder(&self) -> Option<&dyn Encoder> {
+        Some(self)
+    }
+}
+
+impl Encoder for StringLookup {
+    fn encode(&self, inputs: &[&Data]) -> Result<Data> {
+        let ids = self.ids()?.encode(strings(inputs)?)?;
+        if matches!(inputs[0], Data::Ragged(_)) && self.output_mode != LookupMode::Int {
+            return Err(Error::Data(format!("samples must hold equally many words with this output_mode. Received: {}", inputs[0].shape_text())));
+        }
+        in_form_of(inputs[0], ids)
+    }
+
+    fn example(&self, draw: &mut dyn FnMut(usize) -> usize, _: Option<usize>) -> Result<String> {
+        let tokens = self.tokens()?;
+        Ok(tokens.get(draw(tokens.len().max(1))).cloned().unwrap_or_default())
     }
 }
 
@@ -168,14 +207,15 @@ impl Lookup for StringLookup {
         Ok(())
     }
 
+    fn lines(&self) -> Result<Option<Vec<String>>> {
+        let kept = self.vocabulary.is_none() && self.adopted.get().is_some_and(|a| a.tokens.is_some());
+        Ok(if kept { Some(self.vocabulary()?.into_iter().map(str::to_string).collect()) } else { None })
+    }
+
     fn idf_weights(&self) -> Result<Option<Vec<f32>>> {
         if self.output_mode != LookupMode::TfIdf {
             return Ok(None);
         }
         Ok(self.rules().vocabulary(self.adopted.get())?.idf_weights)
-    }
-
-    fn encode(&self, text: &ArrayD<String>) -> Result<Data> {
-        self.ids()?.encode(text)
     }
 }

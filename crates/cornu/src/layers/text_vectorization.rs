@@ -1,14 +1,18 @@
 //! Texts to sequences of ids.
 
+use super::adapting::Adapted;
+use super::encoder::{Encoder, strings};
 use super::vocabulary::{Lookup, LookupMode};
-use super::{Call, Cx, Flow, Layer, StringLookup, WeightTree, Weights, expect_rank};
+use super::{Call, Cx, Flow, Layer, MaskRule, StringLookup, WeightTree, Weights, expect_rank};
 use crate::data::Data;
 use crate::{Error, Result};
 use cornu_ir::{DType, Spec};
-use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::OnceLock;
+
+/// Words of a text made for measurements, where nothing says how many.
+const EXAMPLE_WORDS: usize = 16;
 
 /// What is done to a text before it is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +44,7 @@ pub enum Split {
 /// with 0; y (B, V) with `multi_hot`, `count`, `tf_idf`. Without `split` x is (B, T) of words.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/text_vectorization.py, Keras 3.15.1. Differs: must read an entry of the model; the vocabulary is given
-/// or read, not adapted; no `one_hot`, no ragged or sparse values, no functions as `standardize` or `split`.
+/// keras/src/layers/preprocessing/text_vectorization.py, Keras 3.15.1. Differs: must read an entry of the model; no `one_hot`, no ragged or sparse values, no functions as `standardize` or `split`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TextVectorization {
@@ -116,8 +119,22 @@ impl TextVectorization {
         self
     }
 
+    /// The tokens by id, those for no data and unknown among them.
+    pub fn vocabulary(&self) -> Result<Vec<&str>> {
+        self.lookup().vocabulary()
+    }
+
     fn lookup(&self) -> &StringLookup {
-        self.lookup.get_or_init(|| StringLookup {
+        self.lookup.get_or_init(|| self.fresh_lookup())
+    }
+
+    pub(super) fn set_lookup(&mut self, lookup: StringLookup) {
+        self.lookup = OnceLock::from(lookup);
+    }
+
+    /// The lookup that follows from the settings.
+    pub(super) fn fresh_lookup(&self) -> StringLookup {
+        StringLookup {
             max_tokens: self.max_tokens,
             mask_token: Some(String::new()),
             output_mode: self.output_mode,
@@ -126,7 +143,17 @@ impl TextVectorization {
             vocabulary_size: self.vocabulary_size,
             idf_weights: self.idf_weights.clone(),
             ..StringLookup::default()
-        })
+        }
+    }
+
+    /// Texts as their words, or runs of words.
+    pub(super) fn documents(&self, text: &ndarray::ArrayD<String>) -> Result<Vec<Vec<String>>> {
+        let lengths = self.ngram_lengths()?;
+        let per_sample = text.len() / text.shape().first().copied().unwrap_or(1).max(1);
+        let texts: Vec<&String> = text.iter().collect();
+        let words = |t: &[&String]| t.iter().flat_map(|t| self.words(t)).collect::<Vec<_>>();
+        let samples = texts.chunks(per_sample.max(1)).map(words);
+        Ok(samples.map(|words| lengths.as_ref().map_or(words.clone(), |l| ngrams(&words, l))).collect())
     }
 
     /// The lengths of n-grams.
@@ -185,7 +212,7 @@ impl Layer for TextVectorization {
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
         if cx.batch.is_some() {
-            return Ok(vec![x.into()]);
+            return Ok(vec![cx.encoded()?]);
         }
         let batch = x.dim(0);
         let spec = match self.output_mode {
@@ -195,7 +222,19 @@ impl Layer for TextVectorization {
         Ok(vec![cx.builder.input("ids", spec).into()])
     }
 
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Own
+    }
+
+    fn adapt_to(&self, data: &Data) -> Adapted {
+        Ok(Box::new(self.clone().adapt(data.clone())?))
+    }
+
     fn as_lookup(&self) -> Option<&dyn Lookup> {
+        Some(self)
+    }
+
+    fn as_encoder(&self) -> Option<&dyn Encoder> {
         Some(self)
     }
 }
@@ -209,26 +248,33 @@ impl Lookup for TextVectorization {
         &["_lookup_layer"]
     }
 
+    fn lines(&self) -> Result<Option<Vec<String>>> {
+        self.lookup().lines()
+    }
+
     fn idf_weights(&self) -> Result<Option<Vec<f32>>> {
         self.lookup().idf_weights()
     }
+}
 
-    fn encode(&self, text: &ArrayD<String>) -> Result<Data> {
-        let lengths = self.ngram_lengths()?;
-        let per_sample = text.len() / text.shape().first().copied().unwrap_or(1).max(1);
-        let texts: Vec<&String> = text.iter().collect();
-        let samples: Vec<Vec<String>> = texts
-            .chunks(per_sample.max(1))
-            .map(|t| {
-                let words: Vec<String> = t.iter().flat_map(|t| self.words(t)).collect();
-                lengths.as_ref().map_or(words.clone(), |l| ngrams(&words, l))
-            })
-            .collect();
+impl Encoder for TextVectorization {
+    fn fills_up(&self) -> bool {
+        true
+    }
+
+    fn encode(&self, inputs: &[&Data]) -> Result<Data> {
+        let samples = self.documents(strings(inputs)?)?;
         let ids = self.lookup().ids()?;
         match self.output_mode {
             LookupMode::Int => ids.sequences(&samples, self.output_sequence_length),
             _ => ids.vectors(&samples),
         }
+    }
+
+    fn example(&self, draw: &mut dyn FnMut(usize) -> usize, timesteps: Option<usize>) -> Result<String> {
+        let n_words = self.output_sequence_length.or(timesteps).unwrap_or(EXAMPLE_WORDS);
+        let words = (0..n_words).map(|_| self.lookup().example(draw, None)).collect::<Result<Vec<_>>>()?;
+        Ok(words.join(if self.split == Some(Split::Character) { "" } else { " " }))
     }
 }
 
@@ -240,7 +286,7 @@ mod tests {
     #[test]
     fn texts_are_cut_and_filled_up() {
         let layer = TextVectorization::new(["horn", "calls"]).output_sequence_length(3);
-        let got = layer.encode(&array!["The HORN, calls; horn", " calls\u{b}horn\n"].map(|s| s.to_string()).into_dyn()).unwrap();
+        let got = layer.encode(&[&Data::from(array!["The HORN, calls; horn", " calls\u{b}horn\n"].map(|s| s.to_string()))]).unwrap();
         let want: Data = crate::data::Array::from(array![[1i64, 2, 3], [3, 2, 0]]).into();
         assert_eq!(got, want);
     }

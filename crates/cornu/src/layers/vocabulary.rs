@@ -1,10 +1,11 @@
 //! Vocabularies: the tokens of a lookup, their ids, and what becomes of those unknown.
 
-use super::fingerprint::fingerprint64;
+use super::encoder::{Buckets, dense};
 use crate::data::{Array, Data, Ragged};
 use crate::{Error, Result};
-use ndarray::{ArrayD, IxDyn};
+use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -40,11 +41,11 @@ pub trait Lookup {
         &[]
     }
 
+    /// The lines of `vocabulary.txt`: all tokens by id, unless the config holds them or there are none.
+    fn lines(&self) -> Result<Option<Vec<String>>>;
+
     /// The weights of `tf_idf` by id, which a file keeps.
     fn idf_weights(&self) -> Result<Option<Vec<f32>>>;
-
-    /// Text encoded before it enters the graph: (samples, …) of words, or of whole texts.
-    fn encode(&self, text: &ArrayD<String>) -> Result<Data>;
 }
 
 /// What a file held for a layer.
@@ -65,6 +66,8 @@ pub(super) struct Rules<'a, K> {
     pub(super) vocabulary: Option<&'a [K]>,
     pub(super) vocabulary_size: Option<usize>,
     pub(super) idf_weights: Option<&'a [f64]>,
+    /// Keys of the hash that tells unknown words apart.
+    pub(super) salt: Option<&'a Value>,
 }
 
 /// Tokens and their ids.
@@ -84,10 +87,25 @@ impl<'a, K: PartialEq + Eq + Hash + std::fmt::Debug> Rules<'a, K> {
         (self.mask_token.is_some() && self.mode == LookupMode::Int) as usize
     }
 
+    /// The id of the first token.
+    pub(super) fn token_start(&self) -> usize {
+        self.oov_start() + self.num_oov_indices
+    }
+
+    /// All tokens by id, mask and unknown among them.
+    pub(super) fn listed(&self, adopted: Option<&'a Adopted<K>>) -> Result<Vec<&'a K>>
+    where
+        K: 'a,
+    {
+        let special = (0..self.oov_start()).filter_map(|_| self.mask_token).chain((0..self.num_oov_indices).filter_map(|_| self.oov_token));
+        let tokens = self.vocabulary(adopted)?.tokens;
+        Ok(special.chain(tokens).collect())
+    }
+
     /// The tokens of a list, which may begin with mask and unknown.
     fn split<'t>(&self, listed: &'t [K]) -> (&'t [K], bool) {
         let special = (0..self.oov_start()).map(|_| self.mask_token).chain((0..self.num_oov_indices).map(|_| self.oov_token));
-        let n = self.oov_start() + self.num_oov_indices;
+        let n = self.token_start();
         let found = listed.len() >= n && special.zip(listed).all(|(s, l)| s == Some(l));
         (if found { &listed[n..] } else { listed }, found)
     }
@@ -104,19 +122,20 @@ impl<'a, K: PartialEq + Eq + Hash + std::fmt::Debug> Rules<'a, K> {
     /// The length of the vectors that all modes but `int` give.
     pub(super) fn depth(&self) -> Result<usize> {
         self.check()?;
-        let given = self.vocabulary.map(|v| self.oov_start() + self.num_oov_indices + self.split(v).0.len());
+        let given = self.vocabulary.map(|v| self.token_start() + self.split(v).0.len());
         let depth = if self.pad_to_max_tokens { self.max_tokens } else { given.or(self.vocabulary_size) };
-        depth.filter(|n| *n <= 1 << 24).ok_or_else(|| Error::argument("", "the vocabulary must be given, or adapted in Keras before saving", "none"))
+        depth.filter(|n| *n <= 1 << 24).ok_or_else(|| Error::argument("", "the vocabulary must be given, or adapted to data", "none"))
     }
 
     /// The vocabulary of the settings, else that of a file.
     pub(super) fn vocabulary(&self, adopted: Option<&'a Adopted<K>>) -> Result<Vocabulary<'a, K>> {
         self.check()?;
         let listed = self.vocabulary.or_else(|| adopted.and_then(|a| a.tokens.as_deref()));
-        let listed = listed.ok_or_else(|| Error::argument("", "a vocabulary is needed: in the config, or in the assets of the .keras file", "none"))?;
+        let listed =
+            listed.ok_or_else(|| Error::argument("", "a vocabulary is needed: in the config, adapted to data, or in the assets of the .keras file", "none"))?;
         let (tokens, found) = self.split(listed);
         let oov_start = self.oov_start();
-        let token_start = oov_start + self.num_oov_indices;
+        let token_start = self.token_start();
         if self.max_tokens.is_some_and(|m| token_start + tokens.len() > m) {
             let rule = "the vocabulary with mask and unknown must not exceed max_tokens";
             return Err(Error::argument("", rule, format!("{} tokens, max_tokens={}", token_start + tokens.len(), self.max_tokens.unwrap_or(0))));
@@ -148,6 +167,7 @@ pub(super) struct Ids<'a> {
     mask_token: Option<&'a str>,
     oov_start: i64,
     n_oov: usize,
+    buckets: Buckets,
     mode: LookupMode,
     depth: usize,
     idf_weights: Option<Vec<f32>>,
@@ -165,7 +185,9 @@ impl<'a> Ids<'a> {
         }
         let depth = if rules.mode == LookupMode::Int { 0 } else { rules.depth()? };
         let mask_token = rules.mask_token.map(String::as_str);
-        Ok(Self { by_token, mask_token, oov_start: v.oov_start as i64, n_oov: rules.num_oov_indices, mode: rules.mode, depth, idf_weights: v.idf_weights })
+        let (n_oov, oov_start) = (rules.num_oov_indices, v.oov_start as i64);
+        let buckets = Buckets::new(n_oov, rules.salt)?;
+        Ok(Self { by_token, mask_token, oov_start, n_oov, buckets, mode: rules.mode, depth, idf_weights: v.idf_weights })
     }
 
     /// The id of a word; `None` for the mask token where it is left out.
@@ -177,7 +199,7 @@ impl<'a> Ids<'a> {
             (Some(id), _) => Ok(Some(*id)),
             (None, 0) => Err(Error::argument("", "with num_oov_indices=0 every word must be in the vocabulary", format!("{word:?}"))),
             (None, 1) => Ok(Some(self.oov_start)),
-            (None, n) => Ok(Some(self.oov_start + (fingerprint64(word.as_bytes()) % n as u64) as i64)),
+            (None, _) => Ok(Some(self.oov_start + self.buckets.of(word))),
         }
     }
 
@@ -242,9 +264,4 @@ impl<'a> Ids<'a> {
             None => Ok(Data::Ragged(Ragged::new(Array::from(ids), offsets)?)),
         }
     }
-}
-
-fn dense<T>(array: impl Fn(ArrayD<T>) -> Array, shape: &[usize], values: Vec<T>) -> Result<Data> {
-    let filled = ArrayD::from_shape_vec(IxDyn(shape), values).map_err(|e| Error::Data(e.to_string()))?;
-    Ok(Data::Dense(array(filled)))
 }

@@ -22,6 +22,8 @@ pub struct WeightSpec {
     pub constraint: Option<Constraint>,
     /// Part of a bias that starts at 1, from and to (the forget gates of an LSTM).
     pub ones: Option<(usize, usize)>,
+    /// Values it starts from in place of the initializer's.
+    pub start: Option<Vec<f64>>,
     /// The type it is kept in; set from the layer's policy.
     pub dtype: Option<DType>,
 }
@@ -29,7 +31,17 @@ pub struct WeightSpec {
 impl WeightSpec {
     /// A trainable weight.
     pub fn new(name: &'static str, shape: &[usize], initializer: &Initializer) -> Self {
-        Self { name, shape: shape.to_vec(), initializer: initializer.clone(), trainable: true, regularizer: None, constraint: None, ones: None, dtype: None }
+        Self {
+            name,
+            shape: shape.to_vec(),
+            initializer: initializer.clone(),
+            trainable: true,
+            regularizer: None,
+            constraint: None,
+            ones: None,
+            start: None,
+            dtype: None,
+        }
     }
 
     /// With a penalty.
@@ -41,6 +53,12 @@ impl WeightSpec {
     /// With a projection.
     pub fn constraint(mut self, c: &Option<Constraint>) -> Self {
         self.constraint = c.clone();
+        self
+    }
+
+    /// Starting from values of its own, if there are some.
+    pub fn starting_at(mut self, values: Option<Vec<f64>>) -> Self {
+        self.start = values;
         self
     }
 

@@ -1,8 +1,9 @@
 //! A model as a graph once batch and timesteps are numbers.
 
+use super::{Container, InputLayer, MemberKind};
 use crate::layers::{Call, Cx, Flow, LayerRef, WeightTree, Weights};
 use crate::{Error, Result};
-use cornu_ir::{Spec, Var};
+use cornu_ir::{Dim, Spec, Var};
 
 /// A model lowered into a graph.
 pub struct LoweredModel<'g> {
@@ -16,7 +17,17 @@ pub struct LoweredModel<'g> {
     pub mask: Option<Var<'g>>,
 }
 
-/// Lowers a model for inputs of these specs. Graph inputs are made in this order: data, weights, then what layers ask for.
+/// Whether an entry takes text.
+pub(crate) fn takes_text(entry: &InputLayer) -> bool {
+    entry.dtype == "string"
+}
+
+fn text_dims(entry: &InputLayer, inputs: &[Spec]) -> Vec<Dim> {
+    let batch = inputs.first().and_then(|s| s.dims[0]);
+    std::iter::once(batch).chain(entry.batch_shape.iter().skip(1).map(|d| d.or(Some(1)))).collect()
+}
+
+/// Lowers a model for inputs of these specs: those of its entries of numbers, then what layers have encoded. Graph inputs are made in this order: data, weights, then what layers ask for.
 ///
 /// With `timesteps`, entries of so many timesteps carry the mask of sequences of unequal length.
 pub fn lower_model<'g>(cx: &Cx<'g>, layer: &LayerRef, tree: &WeightTree, inputs: &[Spec], timesteps: Option<usize>) -> Result<LoweredModel<'g>> {
@@ -28,8 +39,18 @@ pub fn lower_model<'g>(cx: &Cx<'g>, layer: &LayerRef, tree: &WeightTree, inputs:
     tree.walk("", true, &mut |group, _, _, w| weights.push(b.input(format!("{group}/{}", w.name), Spec::known(w.dtype(), &w.shape))));
     let bound = Weights::bind(tree, &weights, true, &mut 0);
     let masked = |s: &Spec| timesteps.is_some() && s.dims.get(1) == Some(&timesteps);
-    let call = Call::list(data.iter().zip(inputs).map(|(v, s)| Flow::masked(*v, mask.filter(|_| masked(s)))));
-    let outputs = layer.lower(cx, &bound, &call)?;
+    let mut flows = data.iter().zip(inputs).map(|(v, s)| Flow::masked(*v, mask.filter(|_| masked(s))));
+    // In place of text stands a value that nothing reads; what was encoded of it comes after the entries of numbers.
+    let entries = |g: &super::Functional| g.inputs.flatten().into_iter().map(|t| g.members[t.member].kind.clone()).collect::<Vec<_>>();
+    let entries = layer.rule().as_container().and_then(Container::graph).map(entries).unwrap_or_default();
+    let call: Vec<Flow<'g>> = entries
+        .iter()
+        .filter_map(|entry| match entry {
+            MemberKind::Input(i) if takes_text(i) => Some(b.scalar(cornu_ir::DType::F32, 0.0).broadcast_to(&text_dims(i, inputs)).into()),
+            _ => flows.next(),
+        })
+        .collect();
+    let outputs = layer.lower(&cx.with_encoded(flows.collect::<Vec<_>>()), &bound, &Call::list(call))?;
     b.check().map_err(Error::from)?;
     Ok(LoweredModel { outputs, weights, inputs: data, mask })
 }

@@ -9,6 +9,7 @@ mod sequential;
 mod variables;
 #[allow(clippy::module_inception)]
 mod model;
+mod encoding;
 mod weights_file;
 mod vocabularies;
 mod open;
@@ -17,6 +18,7 @@ mod convert;
 pub use convert::convert;
 pub(crate) use functional::dtype_name;
 pub use functional::{Functional, InputLayer, Member, MemberKind};
+pub(crate) use lower::takes_text;
 pub use lower::{LoweredModel, lower_model};
 pub use model::{IntoSymbols, Model};
 pub use reference::{Nest, TensorRef};
@@ -32,4 +34,14 @@ pub enum Container<'a> {
     Functional(&'a Functional),
     /// Layers one after the other.
     Sequential(&'a Sequential),
+}
+
+impl<'a> Container<'a> {
+    /// The graph of its layers; none for a Sequential whose input is not known.
+    pub fn graph(self) -> Option<&'a Functional> {
+        match self {
+            Container::Functional(f) => Some(f),
+            Container::Sequential(s) => s.chain(),
+        }
+    }
 }

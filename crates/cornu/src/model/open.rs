@@ -69,7 +69,7 @@ impl Model {
         let mut weights = self.write_weights()?;
         self.write_optimizer_state(&mut weights)?;
         let mut archive = Archive::new(config, weights);
-        archive.assets = self.assets.clone();
+        archive.assets = self.assets()?;
         Ok(archive)
     }
 

@@ -74,6 +74,12 @@ impl Input {
         Input::of(InputLayer { batch_shape: dims, ..InputLayer::default() })
     }
 
+    /// A symbol of strings: words or texts, of given dims without the batch.
+    pub fn text<D: Into<Dim>>(shape: impl IntoIterator<Item = D>) -> Symbol {
+        let dims = std::iter::once(None).chain(shape.into_iter().map(Into::into)).collect();
+        Input::of(InputLayer { batch_shape: dims, dtype: "string".into(), ..InputLayer::default() })
+    }
+
     /// A symbol of an input layer with all its settings.
     pub fn of(layer: InputLayer) -> Symbol {
         let spec = layer.spec();

@@ -29,7 +29,8 @@ impl Variable {
     /// Its value at the start, for a model with this seed.
     pub fn first_value(&self, seed: u64, number: usize) -> Result<Tensor> {
         let spec = &self.spec;
-        let mut values = spec.initializer.values(&spec.shape, &mut Draw::new(seed, number as u64))?;
+        let drawn = || spec.initializer.values(&spec.shape, &mut Draw::new(seed, number as u64));
+        let mut values = spec.start.clone().map_or_else(drawn, Ok)?;
         if let Some((from, to)) = spec.ones {
             values[from..to].fill(1.0);
         }

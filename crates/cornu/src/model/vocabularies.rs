@@ -1,9 +1,8 @@
-//! Text on its way into a model, and the vocabularies that files keep beside configs.
+//! The vocabularies that files keep beside configs.
 
 use super::Container;
 use super::functional::{Functional, MemberKind};
 use super::model::Model;
-use crate::data::{Array, Data};
 use crate::layers::{LayerRef, Lookup};
 use crate::saving::{Array as FileArray, Group};
 use crate::{Error, Result};
@@ -54,6 +53,22 @@ impl Model {
         Ok(())
     }
 
+    /// The files that layers keep beside the config: those that came with the model, and vocabularies adapted since.
+    pub(crate) fn assets(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut all = self.assets.clone();
+        for (path, layer, lookup) in self.lookups() {
+            let lines = lookup.lines().map_err(|e| e.of_layer(layer.class(), &layer.shown_name()))?;
+            let Some(lines) = lines else { continue };
+            let groups = std::iter::once(path.clone()).chain(lookup.inner_groups().iter().map(|g| format!("{path}/{g}")));
+            for file in groups.map(|g| format!("{g}/vocabulary.txt")) {
+                if !all.iter().any(|(p, _)| *p == file) {
+                    all.push((file, lines.join("\n").into_bytes()));
+                }
+            }
+        }
+        Ok(all)
+    }
+
     /// Writes the weights of `tf_idf`, which are no weights of the model.
     pub(crate) fn write_idf_weights(&self, root: &mut Group) -> Result<()> {
         for (path, layer, lookup) in self.lookups() {
@@ -65,52 +80,6 @@ impl Model {
             }
         }
         Ok(())
-    }
-
-    /// The layer that encodes the text of an entry: the one that reads it. `None` for entries of numbers.
-    fn encoder(&self, entry: usize) -> Result<Option<&LayerRef>> {
-        let g = self.graph();
-        let inputs = g.inputs.flatten();
-        let member = &g.members[inputs[entry].member];
-        if !matches!(&member.kind, MemberKind::Input(i) if i.dtype == "string") {
-            return Ok(None);
-        }
-        let reads = |m: &&super::Member| m.calls.iter().any(|c| c.values().contains(&&inputs[entry]));
-        let readers: Vec<&super::Member> = g.members.iter().filter(reads).collect();
-        match readers[..] {
-            [super::Member { kind: MemberKind::Layer(l), .. }] if l.rule().as_lookup().is_some() => Ok(Some(l)),
-            _ => {
-                let names = readers.iter().map(|m| format!("{} `{}`", m.class(), m.name)).collect::<Vec<_>>().join(", ");
-                let read = if names.is_empty() { "nothing".into() } else { names };
-                Err(Error::Unsupported(format!(
-                    "input `{}` of strings must be read by one StringLookup or TextVectorization alone; {read} reads it",
-                    member.name
-                )))
-            }
-        }
-    }
-
-    /// Whether an entry takes text.
-    pub(crate) fn takes_text(&self, entry: usize) -> Result<bool> {
-        Ok(self.encoder(entry)?.is_some())
-    }
-
-    /// Text for an entry in the entry's shape: a single column is as good as an axis of 1.
-    pub(crate) fn shaped_text(&self, name: &str, rank: usize, data: &Data) -> Result<Data> {
-        let Data::Dense(array @ Array::Str(_)) = data else {
-            return Err(Error::Data(format!("input `{name}`: expected strings. Received: {} {}", data.dtype(), data.shape_text())));
-        };
-        let shape = array.shape().to_vec();
-        let one_column = matches!((rank, &shape[..]), (2, [_]) | (1, [_, 1]));
-        let dims = if rank == 2 { vec![shape[0], 1] } else { shape[..1].to_vec() };
-        Ok(Data::Dense(if one_column { array.clone().reshape(&dims)? } else { array.clone() }))
-    }
-
-    /// The text of an entry as the numbers that the graph takes.
-    pub(crate) fn encode_text(&self, entry: usize, data: &Data) -> Result<Data> {
-        let Some(layer) = self.encoder(entry)? else { return Ok(data.clone()) };
-        let (Some(lookup), Array::Str(text)) = (layer.rule().as_lookup(), data.values()) else { return Ok(data.clone()) };
-        lookup.encode(text).map_err(|e| e.of_layer(layer.class(), &layer.shown_name()))
     }
 }
 

@@ -5,7 +5,8 @@ use super::runtime::Mode;
 use super::step::Examples;
 use crate::data::{Array, Data, Ragged};
 use crate::initializers::Draw;
-use crate::model::InputLayer;
+use crate::layers::Encoder;
+use crate::model::{InputLayer, takes_text};
 use crate::{Error, Model, Result};
 use cornu_ir::{DType, Tensor};
 use ndarray::{ArrayD, IxDyn};
@@ -133,7 +134,31 @@ impl Bench {
     fn inputs(&self, model: &Model) -> Result<Vec<Data>> {
         let mut draw = Draw::new(1, 0);
         let ids = embedding_rows(model);
-        model.inputs().iter().map(|(name, i)| self.input(name, i, ids, &mut draw)).collect()
+        let reads = model.reads()?;
+        let input = |(at, (name, i)): (usize, &(String, InputLayer))| {
+            let reader = reads.iter().find(|r| r.entries.contains(&at)).and_then(|r| r.layer.rule().as_encoder());
+            match reader {
+                Some(encoder) if takes_text(i) => self.texts(name, i, encoder, &mut draw),
+                _ => self.input(name, i, ids, &mut draw),
+            }
+        };
+        model.inputs().iter().enumerate().map(input).collect()
+    }
+
+    /// Texts of words that their reader knows.
+    fn texts(&self, name: &str, input: &InputLayer, encoder: &dyn Encoder, draw: &mut Draw) -> Result<Data> {
+        let mut below = |n: usize| (draw.uniform() * n as f64) as usize;
+        let shape = self.shape(name, &input.batch_shape[1..])?;
+        let texts = (0..shape.iter().product()).map(|_| encoder.example(&mut below, self.timesteps)).collect::<Result<Vec<_>>>()?;
+        Ok(Data::Dense(Array::Str(ArrayD::from_shape_vec(IxDyn(&shape), texts).map_err(|e| Error::Data(e.to_string()))?)))
+    }
+
+    /// The dims of all samples, open ones as asked for.
+    fn shape(&self, name: &str, dims: &[Option<usize>]) -> Result<Vec<usize>> {
+        let open = |d: &Option<usize>| {
+            d.or(self.timesteps).ok_or_else(|| Error::argument(format!("input `{name}`"), "its timesteps are open: give --timesteps", "None"))
+        };
+        std::iter::once(Ok(self.batch_size * self.n_batches())).chain(dims.iter().map(open)).collect()
     }
 
     fn input(&self, name: &str, input: &InputLayer, ids: Option<usize>, draw: &mut Draw) -> Result<Data> {
@@ -152,11 +177,7 @@ impl Bench {
             let values = ArrayD::from_shape_vec(IxDyn(&shape), (0..total * width).map(number).collect()).map_err(|e| Error::Data(e.to_string()))?;
             return Ok(Data::Ragged(Ragged::new(Array::F32(values), offsets)?));
         }
-        let open = |d: &Option<usize>| {
-            d.or(self.timesteps).ok_or_else(|| Error::argument(format!("input `{name}`"), "its timesteps are open: give --timesteps", "None"))
-        };
-        let mut shape = vec![n];
-        shape.extend(dims.iter().map(open).collect::<Result<Vec<_>>>()?);
+        let shape = self.shape(name, dims)?;
         let total = shape.iter().product::<usize>();
         let values: Vec<f32> = (0..total).map(&mut number).collect();
         Ok(Data::Dense(Array::F32(ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|e| Error::Data(e.to_string()))?)))

@@ -146,10 +146,10 @@ impl Fed {
         Ok(Self { tensor, row_len: dims[1..].iter().product(), offsets, filled_up: false })
     }
 
-    /// Encoded text, in the type it has.
-    pub(crate) fn text(who: &str, data: &Data) -> Result<Self> {
+    /// What a layer encoded, in the type it has.
+    pub(crate) fn encoded(who: &str, data: &Data, filled_up: bool) -> Result<Self> {
         let dtype = if data.dtype() == "int64" { DType::I64 } else { DType::F32 };
-        Ok(Self { filled_up: true, ..Self::new(who, data, dtype)? })
+        Ok(Self { filled_up, ..Self::new(who, data, dtype)? })
     }
 
     /// Samples.

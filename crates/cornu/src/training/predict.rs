@@ -3,11 +3,11 @@
 use super::feed::{Fed, IntoData, Steps, Unequal, views};
 use super::runtime::{Mode, Out, Seams, prepare, random_key, shard_program};
 use crate::data::{Array, Data};
+use crate::model::takes_text;
 use crate::{Error, Model, Result};
 use cornu_cpu::Fetch;
 use cornu_ir::{Buffer, Spec, Tensor};
 use ndarray::{ArrayD, IxDyn};
-use std::borrow::Cow;
 use std::time::Instant;
 
 /// How `predict` runs, in Keras's words.
@@ -87,23 +87,27 @@ impl Model {
     /// Checks data against the entries and casts them.
     pub(crate) fn feed_inputs(&self, x: &[Data]) -> Result<Vec<Fed>> {
         let entries = self.inputs();
-        let text = (0..entries.len()).map(|i| self.takes_text(i)).collect::<Result<Vec<bool>>>()?;
-        let shaped = x.iter().enumerate().map(|(i, d)| match entries.get(i) {
-            Some((name, entry)) if text[i] => self.shaped_text(name, entry.batch_shape.len(), d).map(Cow::Owned),
-            _ => Ok(Cow::Borrowed(d)),
-        });
-        let x = shaped.collect::<Result<Vec<_>>>()?;
+        let reads = self.reads()?;
+        let x = self.shaped(x)?;
         // A ragged data set stands for the shape of its longest sequence.
         let shape = |d: &Data| d.sample_shape().into_iter().map(|n| n.or_else(|| d.lengths()?.into_iter().max()).unwrap_or(0)).collect::<Vec<_>>();
         let shapes: Vec<Vec<usize>> = x.iter().map(|d| std::iter::once(d.n_samples()).chain(shape(d)).collect()).collect();
         let specs = self.check_inputs(&shapes)?;
-        let feed = |i: usize, d: &Data, s: &Spec| {
-            let who = format!("input `{}`", entries[i].0);
-            if text[i] { Fed::text(&who, &self.encode_text(i, d)?) } else { Fed::new(&who, d, s.dtype) }
-        };
-        let fed: Vec<Fed> = x.iter().zip(&specs).enumerate().map(|(i, (d, s))| feed(i, d, s)).collect::<Result<_>>()?;
-        for (i, n) in self.id_limits() {
-            fed[i].check_range(&format!("input `{}`", entries[i].0), "ids of the Embedding", n, None)?;
+        let who = |i: usize| format!("input `{}`", entries[i].0);
+        let limits = self.id_limits();
+        let mut fed = Vec::with_capacity(x.len());
+        for (i, (d, s)) in x.iter().zip(&specs).enumerate().filter(|(i, _)| !takes_text(&entries[*i].1)) {
+            let f = Fed::new(&who(i), d, s.dtype)?;
+            for (_, n) in limits.iter().filter(|(entry, _)| *entry == i) {
+                f.check_range(&who(i), "ids of the Embedding", *n, None)?;
+            }
+            fed.push(f);
+        }
+        for r in reads {
+            let data: Vec<&Data> = r.entries.iter().map(|i| &*x[*i]).collect();
+            let Some(encoder) = r.layer.rule().as_encoder() else { continue };
+            let encoded = encoder.encode(&data).map_err(|e| e.of_layer(r.layer.class(), &r.layer.shown_name()))?;
+            fed.push(Fed::encoded(&who(r.entries[0]), &encoded, encoder.fills_up())?);
         }
         Ok(fed)
     }

@@ -106,12 +106,14 @@ impl Examples {
 
     /// How the arrays of a batch stand.
     pub(crate) fn layout(&self) -> Layout {
-        Layout { n_targets: self.targets.len(), weighted: self.weights.iter().map(Option::is_some).collect() }
+        Layout { n_inputs: self.inputs.len(), n_targets: self.targets.len(), weighted: self.weights.iter().map(Option::is_some).collect() }
     }
 }
 
 /// How the arrays of a batch stand: inputs, targets, the weights there are, and last the mask if lengths differ.
 pub(crate) struct Layout {
+    /// Entries of numbers, and what layers encoded.
+    n_inputs: usize,
     n_targets: usize,
     /// Which outputs have weights.
     weighted: Vec<bool>,
@@ -171,7 +173,7 @@ impl Model {
         let outputs = self.outputs();
         let vars = self.trainable_vars();
         let trainable: Vec<usize> = self.trainable().collect();
-        let n_entries = self.inputs().len();
+        let n_entries = layout.n_inputs;
         let n_data = n_entries + layout.n_targets + layout.weighted.iter().filter(|w| **w).count();
         self.need_compiled()?;
         let settled = self.compiled.as_ref().expect("checked above");

@@ -96,5 +96,38 @@ x = layers.StringLookup(vocabulary=["a", "b"], num_oov_indices=5)(tags)
 HASHED = ["word", "", "é", "x" * 9, "abcdefghijklmnop", "q" * 17, "w" * 31, "long " * 8, "y" * 64, "z" * 65, "text " * 40, "a"]
 case("hashed", keras.Model(tags, layers.Rescaling(1.0)(x)), [[[HASHED[i], HASHED[i + 1]] for i in range(0, 12, 2)]])
 
+words = keras.Input((1,), dtype="string", name="words")
+numbers = keras.Input((2,), dtype="int64", name="numbers")
+age = keras.Input((1,), dtype="int64", name="age")
+parts = [
+    layers.Hashing(7)(words),
+    layers.Hashing(5, mask_value="")(words),
+    layers.Hashing(9, salt=[133, 137])(words),
+    layers.Hashing(4, salt=12345, output_mode="one_hot")(words),
+    layers.Hashing(6, mask_value=3)(numbers),
+    layers.Hashing(6, output_mode="multi_hot")(numbers),
+    layers.Hashing(3, output_mode="count")(numbers),
+    layers.HashedCrossing(11)((words, age)),
+    layers.HashedCrossing(5, output_mode="one_hot")((age, words)),
+    layers.StringLookup(vocabulary=["horn"], num_oov_indices=4, salt=77)(words),
+]
+x = layers.Concatenate()([layers.Rescaling(1.0)(p) for p in parts] + [layers.Rescaling(0.5)(age)])
+case(
+    "crossed",
+    keras.Model([words, numbers, age], x),
+    [[["horn"], [""], ["a longer word"], ["\u00e9t\u00e9"]], [[3, -4], [3, 3], [0, 7], [2**40, -1]], [[30], [-2], [0], [2**33]]],
+)
+
+text = keras.Input((), dtype="string", name="text")
+v = layers.TextVectorization(output_mode="count")
+v.adapt(TEXTS)
+w = layers.TextVectorization(split="character", standardize=None, output_sequence_length=5)
+w.adapt(LINES)
+inner_text = keras.Input((), dtype="string")
+inner = keras.Model(inner_text, v(inner_text))
+characters = layers.Flatten()(layers.Embedding(40, 2)(w(text)))
+x = layers.Concatenate()([layers.Rescaling(1.0)(inner(text)), characters])
+case("read_twice", keras.Model(text, layers.Dense(2)(x)), [LINES])
+
 with open(os.path.join(out, "cases.json"), "w", encoding="utf-8") as f:
     json.dump(cases, f, indent=1)

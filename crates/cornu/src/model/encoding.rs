@@ -1,0 +1,81 @@
+//! Text on its way into a model: which layers encode it, and what the graph takes in its place.
+
+use super::functional::{Functional, MemberKind};
+use super::model::Model;
+use super::{Container, TensorRef, takes_text};
+use crate::data::{Array, Data};
+use crate::layers::LayerRef;
+use crate::{Error, Result};
+use std::borrow::Cow;
+
+/// A call of a layer that encodes entries before the graph runs.
+pub(crate) struct Read<'a> {
+    /// The layer.
+    pub(crate) layer: &'a LayerRef,
+    /// The entries that it reads.
+    pub(crate) entries: Vec<usize>,
+}
+
+/// Finds the calls in the order in which layers are lowered. `from` tells which entry of the model each input of the graph is.
+fn reads<'a>(graph: &'a Functional, from: &[Option<usize>], text: &[bool], found: &mut Vec<Read<'a>>) -> Result<()> {
+    let inputs = graph.inputs.flatten();
+    for (m, c) in &graph.order {
+        let member = &graph.members[*m];
+        let MemberKind::Layer(layer) = &member.kind else { continue };
+        let entry = |t: &TensorRef| inputs.iter().position(|i| i == t).and_then(|p| from[p]);
+        let entries: Vec<Option<usize>> = member.calls[*c].inputs().into_iter().map(entry).collect();
+        if layer.rule().as_encoder().is_some() {
+            let all = entries.into_iter().collect::<Option<Vec<_>>>();
+            let rule = || Error::Unsupported(format!("{} `{}` must read entries of the model, as they come", member.class(), member.name));
+            found.push(Read { layer, entries: all.ok_or_else(rule)? });
+        } else if let Some(inner) = layer.rule().as_container().and_then(Container::graph) {
+            reads(inner, &entries, text, found)?;
+        } else if entries.iter().flatten().any(|e| text[*e]) {
+            return Err(Error::Unsupported(format!(
+                "an input of strings must be read by TextVectorization, StringLookup, Hashing or HashedCrossing; {} `{}` reads it",
+                member.class(),
+                member.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+impl Model {
+    /// The calls that encode entries, in the order in which they are lowered.
+    pub(crate) fn reads(&self) -> Result<Vec<Read<'_>>> {
+        let entries = self.inputs();
+        let text: Vec<bool> = entries.iter().map(|(_, i)| takes_text(i)).collect();
+        let from: Vec<Option<usize>> = (0..entries.len()).map(Some).collect();
+        let mut found = Vec::new();
+        reads(self.graph(), &from, &text, &mut found)?;
+        if let Some(i) = (0..entries.len()).find(|i| text[*i] && !found.iter().any(|r| r.entries.contains(i))) {
+            return Err(Error::Unsupported(format!("input `{}` of strings, which no layer reads", entries[i].0)));
+        }
+        Ok(found)
+    }
+
+    /// Data for the entries, text in the entry's shape: a single column is as good as an axis of 1.
+    pub(crate) fn shaped<'d>(&self, x: &'d [Data]) -> Result<Vec<Cow<'d, Data>>> {
+        let entries = self.inputs();
+        let shaped = |(i, data): (usize, &'d Data)| match entries.get(i) {
+            Some((name, entry)) if takes_text(entry) => shaped_text(name, entry.batch_shape.len(), data),
+            _ => Ok(Cow::Borrowed(data)),
+        };
+        x.iter().enumerate().map(shaped).collect()
+    }
+}
+
+fn shaped_text<'d>(name: &str, rank: usize, data: &'d Data) -> Result<Cow<'d, Data>> {
+    let array = match data {
+        Data::Dense(array @ Array::Str(_)) => array,
+        Data::Ragged(r) if matches!(r.values(), Array::Str(_)) => return Ok(Cow::Borrowed(data)),
+        _ => return Err(Error::Data(format!("input `{name}`: expected strings. Received: {} {}", data.dtype(), data.shape_text()))),
+    };
+    let shape = array.shape();
+    match (rank, shape) {
+        (2, [n]) => Ok(Cow::Owned(Data::Dense(array.clone().reshape(&[*n, 1])?))),
+        (1, [n, 1]) => Ok(Cow::Owned(Data::Dense(array.clone().reshape(&[*n])?))),
+        _ => Ok(Cow::Borrowed(data)),
+    }
+}

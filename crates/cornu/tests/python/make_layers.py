@@ -1,0 +1,60 @@
+"""Makes the files of tests/layers.rs with real Keras: models of one layer each, and what they predict.
+
+Needs Keras 3.15.1. Run: KERAS_BACKEND=jax python make_layers.py ../fixtures
+"""
+
+import json
+import os
+import sys
+
+os.environ["KERAS_BACKEND"] = "jax"
+import keras
+import numpy as np
+from keras import layers
+
+out = os.path.join(sys.argv[1], "layers")
+os.makedirs(out, exist_ok=True)
+keras.utils.set_random_seed(11)
+rng = np.random.default_rng(5)
+cases = {}
+
+
+def case(name, inputs, outputs, x):
+    model = keras.Model(inputs, outputs)
+    model.save(os.path.join(out, f"{name}.keras"))
+    y = np.array(model.predict(x, verbose=0))
+    cases[name] = {"x": x.tolist(), "dtype": str(x.dtype), "shape": list(y.shape), "prediction": y.astype("float64").ravel().tolist()}
+
+
+signal = rng.normal(size=(2, 50, 2)).astype("float32")
+for mode in ["log", "magnitude", "psd", "real", "imag", "angle", "stft"]:
+    i = keras.Input((50, 2))
+    case(f"stft_{mode}", i, layers.STFTSpectrogram(mode=mode, frame_length=8, frame_step=3, fft_length=16)(i), signal)
+i = keras.Input((50, 2))
+y = layers.STFTSpectrogram(mode="magnitude", frame_length=10, window="hamming", periodic=True, scaling="spectrum", padding="same", expand_dims=True)(i)
+case("stft_same", i, y, signal)
+i = keras.Input((2, 50))
+y = layers.STFTSpectrogram(mode="psd", frame_length=6, window=None, scaling=None, data_format="channels_first", padding="valid")(i)
+case("stft_first", i, y, signal.transpose(0, 2, 1).copy())
+i = keras.Input((300,))
+sound = rng.normal(size=(2, 300)).astype("float32")
+case("mel", i, layers.MelSpectrogram(fft_length=64, sequence_stride=20, sampling_rate=800, num_mel_bins=9, min_freq=5.0, top_db=20.0)(i), sound)
+i = keras.Input((300,))
+y = layers.MelSpectrogram(
+    fft_length=64, sequence_length=50, sequence_stride=32, sampling_rate=1000, num_mel_bins=5, max_freq=300.0, window="hamming", power_to_db=False, mag_exp=1.0
+)(i)
+case("mel_magnitude", i, y, sound)
+i = keras.Input((300,))
+y = layers.MelSpectrogram(fft_length=32, sequence_stride=16, sampling_rate=1000, num_mel_bins=4, window=None, ref_power=2.0)(i)
+case("mel_no_window", i, y, sound)
+
+ids = rng.integers(0, 7, size=(3, 4)).astype("int32")
+i = keras.Input((4,), dtype="int32")
+e = layers.ReversibleEmbedding(7, 3, mask_zero=True)
+case("reversible", i, e(layers.LSTM(3, return_sequences=True)(e(i)), reverse=True), ids)
+i = keras.Input((4,), dtype="int32")
+e = layers.ReversibleEmbedding(7, 3, tie_weights=False, logit_soft_cap=0.05)
+case("reversible_apart", i, e(e(i), reverse=True), ids)
+
+with open(os.path.join(out, "cases.json"), "w", encoding="utf-8") as f:
+    json.dump(cases, f)
