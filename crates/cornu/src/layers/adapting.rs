@@ -2,16 +2,13 @@
 
 use super::encoder::strings;
 use super::vocabulary::{Adopted, LookupMode, Rules};
-use super::{Discretization, IntegerLookup, Layer, Normalization, StringLookup, TextVectorization};
+use super::{Discretization, IntegerLookup, Normalization, StringLookup, TextVectorization};
 use crate::data::Data;
 use crate::{Error, Result};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::OnceLock;
-
-/// A layer as a trait object, adapted.
-pub(super) type Adapted = Result<Box<dyn Layer>>;
 
 /// The tokens of documents, the most frequent first, those of one count in falling order; and with `tf_idf` their weights.
 ///

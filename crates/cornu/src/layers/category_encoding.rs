@@ -1,6 +1,5 @@
 //! Numbers to bins, and categories to vectors.
 
-use super::adapting::Adapted;
 use super::rescaling::bin;
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights};
 use crate::data::Data;
@@ -149,7 +148,7 @@ impl Layer for Discretization {
         Ok(WeightTree::none())
     }
 
-    fn adapt_to(&self, data: &Data) -> Adapted {
+    fn adapt_to(&self, data: &Data) -> Result<Box<dyn Layer>> {
         Ok(Box::new(self.clone().adapt(data.clone())?))
     }
 

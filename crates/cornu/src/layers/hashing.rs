@@ -102,7 +102,7 @@ impl HashedCrossing {
 }
 
 /// The key that TensorFlow starts crossed hashes from.
-const CROSSING_KEY: u64 = 0xDECA_FCAF_FE;
+const CROSSING_KEY: u64 = 0x00DE_CAFC_AFFE;
 
 /// Checks that there are bins.
 fn check_bins(class: &str, num_bins: usize, sparse: bool) -> Result<()> {

@@ -1,6 +1,5 @@
 //! Whole numbers to ids.
 
-use super::adapting::Adapted;
 use super::category_encoding::{OutputMode, encode};
 use super::vocabulary::{Adopted, Lookup, LookupMode, Rules};
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights};
@@ -203,7 +202,7 @@ impl Layer for IntegerLookup {
         Ok(vec![(y * cx.to_float(cx.builder.constant(Tensor::new(&[idf.len()], idf)))).into()])
     }
 
-    fn adapt_to(&self, data: &Data) -> Adapted {
+    fn adapt_to(&self, data: &Data) -> Result<Box<dyn Layer>> {
         Ok(Box::new(self.clone().adapt(data.clone())?))
     }
 

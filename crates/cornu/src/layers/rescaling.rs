@@ -1,6 +1,5 @@
 //! Inputs scaled and moved by numbers that are not learned.
 
-use super::adapting::Adapted;
 use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim};
 use crate::constraints::Axes;
 use crate::data::Data;
@@ -187,7 +186,7 @@ impl Layer for Normalization {
         Ok(vec![if self.invert { mean + x * deviation } else { (x - mean) / deviation }.into()])
     }
 
-    fn adapt_to(&self, data: &Data) -> Adapted {
+    fn adapt_to(&self, data: &Data) -> Result<Box<dyn Layer>> {
         Ok(Box::new(self.clone().adapt(data.clone())?))
     }
 

@@ -1,6 +1,5 @@
 //! Words to ids.
 
-use super::adapting::Adapted;
 use super::encoder::{Encoder, in_form_of, strings};
 use super::vocabulary::{Adopted, Ids, Lookup, LookupMode, Rules};
 use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights};
@@ -173,7 +172,7 @@ impl Layer for StringLookup {
         MaskRule::Own
     }
 
-    fn adapt_to(&self, data: &Data) -> Adapted {
+    fn adapt_to(&self, data: &Data) -> Result<Box<dyn Layer>> {
         Ok(Box::new(self.clone().adapt(data.clone())?))
     }
 

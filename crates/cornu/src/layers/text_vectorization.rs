@@ -1,6 +1,5 @@
 //! Texts to sequences of ids.
 
-use super::adapting::Adapted;
 use super::encoder::{Encoder, strings};
 use super::vocabulary::{Lookup, LookupMode};
 use super::{Call, Cx, Flow, Layer, MaskRule, StringLookup, WeightTree, Weights, expect_rank};
@@ -226,7 +225,7 @@ impl Layer for TextVectorization {
         MaskRule::Own
     }
 
-    fn adapt_to(&self, data: &Data) -> Adapted {
+    fn adapt_to(&self, data: &Data) -> Result<Box<dyn Layer>> {
         Ok(Box::new(self.clone().adapt(data.clone())?))
     }
 
