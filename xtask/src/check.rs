@@ -42,7 +42,7 @@ fn tests(root: &Path) -> Result<(), String> {
     cargo(root, &["test", "--workspace"], &[(keras_python::VARIABLE, python)])
 }
 
-fn cargo(root: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<(), String> {
+pub(crate) fn cargo(root: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo).args(args).envs(env.iter().copied()).current_dir(root).status();
     match status {

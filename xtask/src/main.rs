@@ -1,4 +1,4 @@
-//! The developers' own commands: `cargo xtask check`, `cargo xtask tidy`, `cargo xtask keras-python`.
+//! The developers' own commands: `cargo xtask check`, `cargo xtask tidy`, `cargo xtask keras-python`, `cargo xtask symbols`.
 #![forbid(unsafe_code)]
 
 mod tidy;
@@ -7,6 +7,8 @@ mod keras_python;
 
 mod check;
 
+mod symbols;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,6 +16,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
 
   check          everything a change must pass: format, tidy, clippy, docs, tests
   tidy           the project's own rules about its files
+  symbols        writes docs/KERAS.md anew: each public symbol of Keras and its state here
   keras-python   makes the Python environment of the tests that talk to Keras, prints its interpreter";
 
 fn main() -> ExitCode {
@@ -23,6 +26,7 @@ fn main() -> ExitCode {
     let done = match args.as_slice() {
         ["check"] => check::run(root),
         ["tidy"] => tidy::run(root),
+        ["symbols"] => symbols::write(root),
         ["keras-python"] => keras_python::ensure(root).map(|python| println!("{}", python.display())),
         _ => {
             eprintln!("{USAGE}");

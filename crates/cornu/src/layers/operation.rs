@@ -64,6 +64,11 @@ static TABLE: &[Row] = &[
     Row("Minimum", NUMPY, |s| s.pair(|a, b| a.minimum(b))),
     Row("Arctan2", NUMPY, |s| s.float_pair(|a, b| a.atan2(b))),
     Row("Hypot", NUMPY, |s| s.float_pair(|a, b| (a * a + b * b).sqrt())),
+    Row("Fmax", NUMPY, |s| s.float_pair(|a, b| numbers_of(a, b, a.maximum(b)))),
+    Row("Fmin", NUMPY, |s| s.float_pair(|a, b| numbers_of(a, b, a.minimum(b)))),
+    Row("Fmod", NUMPY, |s| s.float_pair(|a, b| a - trunc(a / b) * b)),
+    Row("Heaviside", NUMPY, |s| s.float_pair(|a, b| a.lt(0.0).select(a.zeros_like() + b.zeros_like(), a.eq(0.0).select(b, 1.0)))),
+    Row("Logaddexp2", NUMPY, |s| s.float_pair(|a, b| a.maximum(b) + ((a - b).abs() * -std::f64::consts::LN_2).exp().log1p() * std::f64::consts::LOG2_E)),
     Row("Logaddexp", NUMPY, |s| s.float_pair(|a, b| a.maximum(b) + (-(a - b).abs()).exp().log1p())),
     Row("Equal", NUMPY, |s| s.pair(|a, b| a.eq(b))),
     Row("NotEqual", NUMPY, |s| s.pair(|a, b| a.ne(b))),
@@ -109,17 +114,30 @@ static TABLE: &[Row] = &[
     Row("Erfc", MATH, |s| s.float(|x| 1.0 - x.erf())),
     Row("Floor", NUMPY, |s| s.float(|x| x.floor())),
     Row("Ceil", NUMPY, |s| s.float(|x| x.ceil())),
-    Row("Trunc", NUMPY, |s| s.float(|x| x.sign() * x.abs().floor())),
+    Row("Trunc", NUMPY, |s| s.float(trunc)),
+    Row("Deg2rad", NUMPY, |s| s.float(|x| x * (std::f64::consts::PI / 180.0))),
+    Row("Rad2deg", NUMPY, |s| s.float(|x| x * (180.0 / std::f64::consts::PI))),
+    Row("Fabs", NUMPY, |s| s.float(|x| x.abs())),
+    Row("Sinc", NUMPY, |s| s.float(|x| { let angle = x.eq(0.0).select(x.ones_like(), x) * std::f64::consts::PI; x.eq(0.0).select(x.ones_like(), angle.sin() / angle) })),
     Row("Round", NUMPY, |s| { let k = 10f64.powi(s.integer("decimals")?.unwrap_or(0) as i32); s.float(|x| if k == 1.0 { x.round() } else { (x * k).round() / k }) }),
     Row("Isnan", NUMPY, |s| s.float(|x| x.is_nan().cast(DType::Bool))),
     Row("Isinf", NUMPY, |s| s.float(|x| x.abs().eq(f64::INFINITY))),
     Row("Isfinite", NUMPY, |s| s.float(|x| x.abs().lt(f64::INFINITY))),
+    Row("Isposinf", NUMPY, |s| s.float(|x| x.eq(f64::INFINITY))),
+    Row("Isneginf", NUMPY, |s| s.float(|x| x.eq(f64::NEG_INFINITY))),
+    Row("Isreal", NUMPY, |s| s.float(|x| x.ones_like().cast(DType::Bool))),
+    Row("NanToNum", NUMPY, |s| s.nan_to_num()),
+    // Values are real numbers here.
+    Row("Real", NUMPY, |s| Ok(vec![s.value(0)?])),
+    Row("Conjugate", NUMPY, |s| Ok(vec![s.value(0)?])),
+    Row("Imag", NUMPY, |s| Ok(vec![s.value(0)?.zeros_like()])),
     Row("Clip", NUMPY, |s| { let (low, high) = (s.real("x_min", f64::NEG_INFINITY)?, s.real("x_max", f64::INFINITY)?); s.number(|x| s.clip(x, low, high)) }),
     Row("Copy", NUMPY, |s| Ok(vec![s.value(0)?])),
     Row("Cast", CORE, |s| Ok(vec![s.value(0)?.cast(s.dtype()?.unwrap_or(s.cx.float()))])),
     Row("StopGradient", CORE, |s| Ok(vec![s.value(0)?.stop_gradient()])),
     Row("ConvertToTensor", CORE, |s| { let x = s.value(0)?; Ok(vec![s.dtype()?.map_or(x, |d| x.cast(d))]) }),
     Row("ZerosLike", NUMPY, |s| s.like(0.0)),
+    Row("EmptyLike", NUMPY, |s| s.like(0.0)),
     Row("OnesLike", NUMPY, |s| s.like(1.0)),
     Row("FullLike", NUMPY, |s| s.full_like()),
     // Activations.
@@ -151,6 +169,9 @@ static TABLE: &[Row] = &[
     Row("Sparsemax", NN, |s| s.last(|x| sparsemax(x))),
     Row("Normalize", NN, |s| { let shortest = s.real("epsilon", 1e-7)?; s.only("order", 2)?; s.along(-1, |x, axes| unit_length_within(x, axes, shortest)) }),
     Row("OneHot", NN, |s| s.one_hot()),
+    Row("Moments", NN, |s| s.moments()),
+    Row("RMSNorm", NN, |s| s.rms_norm()),
+    Row("LayerNorm", NN, |s| s.layer_norm()),
     // Over axes.
     Row("Sum", NUMPY, |s| s.reduce(|x, axes, keep| x.sum(axes, keep))),
     Row("Prod", NUMPY, |s| s.reduce(|x, axes, keep| x.prod(axes, keep))),
@@ -164,6 +185,12 @@ static TABLE: &[Row] = &[
     Row("Std", NUMPY, |s| s.reduce_float(|x, axes, keep| (x - x.mean(axes, true)).square().mean(axes, keep).sqrt())),
     Row("Logsumexp", MATH, |s| s.reduce_float(|x, axes, keep| { let y = logsumexp(x, axes); if keep { y } else { y.sum(axes, false) } })),
     Row("Norm", LINALG, |s| s.norm()),
+    Row("Ptp", NUMPY, |s| s.reduce(|x, axes, keep| x.max(axes, keep) - x.min(axes, keep))),
+    Row("Nansum", NUMPY, |s| s.reduce_float(|x, axes, keep| there(x, 0.0).sum(axes, keep))),
+    Row("Nanprod", NUMPY, |s| s.reduce_float(|x, axes, keep| there(x, 1.0).prod(axes, keep))),
+    Row("Nanmax", NUMPY, |s| s.reduce_float(|x, axes, keep| there(x, f64::NEG_INFINITY).max(axes, keep))),
+    Row("Nanmin", NUMPY, |s| s.reduce_float(|x, axes, keep| there(x, f64::INFINITY).min(axes, keep))),
+    Row("Nanmean", NUMPY, |s| s.reduce_float(|x, axes, keep| there(x, 0.0).sum(axes, keep) / (1.0 - is_nan(x).cast(x.dtype())).sum(axes, keep))),
     Row("Any", NUMPY, |s| s.reduce_bool(|x, axes, keep| x.any(axes, keep))),
     Row("All", NUMPY, |s| s.reduce_bool(|x, axes, keep| x.all(axes, keep))),
     Row("CountNonzero", NUMPY, |s| s.reduce_bool(|x, axes, keep| x.cast(DType::I32).sum(axes, keep))),
@@ -190,7 +217,11 @@ static TABLE: &[Row] = &[
     Row("Stack", NUMPY, |s| s.stack()),
     Row("Split", NUMPY, |s| s.split()),
     Row("Unstack", CORE, |s| s.unstack()),
+    Row("Hstack", NUMPY, |s| s.hstack()),
     Row("Flip", NUMPY, |s| s.flip()),
+    Row("Fliplr", NUMPY, |s| s.flip_axis(1)),
+    Row("Flipud", NUMPY, |s| s.flip_axis(0)),
+    Row("Diff", NUMPY, |s| s.diff()),
     Row("Roll", NUMPY, |s| s.roll()),
     Row("Repeat", NUMPY, |s| s.repeat()),
     Row("Tile", NUMPY, |s| s.tile()),
@@ -201,7 +232,32 @@ static TABLE: &[Row] = &[
     Row("Triu", NUMPY, |s| s.triangle(false)),
 ];
 
+/// Cut off towards 0.
+fn trunc(x: Var<'_>) -> Var<'_> {
+    x.sign() * x.abs().floor()
+}
+
+fn is_nan(x: Var<'_>) -> Var<'_> {
+    x.is_nan().cast(DType::Bool)
+}
+
+/// A value, with a number in place of what is none.
+fn there(x: Var<'_>, otherwise: f64) -> Var<'_> {
+    is_nan(x).select(x.zeros_like() + otherwise, x)
+}
+
+/// Of two values the one that is a number, or what was made of both.
+fn numbers_of<'g>(a: Var<'g>, b: Var<'g>, both: Var<'g>) -> Var<'g> {
+    let (a, b) = (a + b.zeros_like(), b + a.zeros_like());
+    is_nan(a).select(b, is_nan(b).select(a, both))
+}
+
 impl Operation {
+    /// The classes of operations, in Keras's words.
+    pub fn classes() -> impl Iterator<Item = &'static str> {
+        TABLE.iter().map(|row| row.0)
+    }
+
     /// The operation of a class of `keras.ops` with its settings, as Keras writes them.
     ///
     /// ```

@@ -56,5 +56,44 @@ i = keras.Input((4,), dtype="int32")
 e = layers.ReversibleEmbedding(7, 3, tie_weights=False, logit_soft_cap=0.05)
 case("reversible_apart", i, e(e(i), reverse=True), ids)
 
+from keras import ops
+
+v = rng.normal(0, 2, size=(3, 4)).astype("float32")
+i = keras.Input((4,))
+j = ops.roll(i, 1, axis=1)
+gap = ops.where(i > 0.5, i, ops.log(-ops.abs(i)))  # NaN where i is small
+parts = [
+    ops.deg2rad(i),
+    ops.rad2deg(i),
+    ops.fabs(i),
+    ops.sinc(i),
+    ops.fmax(gap, j),
+    ops.fmin(gap, j),
+    ops.fmod(i * 3.0, j),
+    ops.heaviside(i, j),
+    ops.logaddexp2(i, j),
+    ops.nan_to_num(ops.log(ops.relu(i)), nan=3.0, neginf=-2.0),
+    ops.cast(ops.isposinf(i), "float32"),
+    ops.cast(ops.isneginf(ops.log(ops.relu(i))), "float32"),
+    ops.real(i),
+    ops.imag(i),
+    ops.conjugate(i),
+    ops.ptp(i, axis=1, keepdims=True),
+    ops.nansum(gap, axis=1, keepdims=True),
+    ops.nanmax(ops.concatenate([gap, j], axis=1), axis=1, keepdims=True),
+    ops.nanmin(ops.concatenate([gap, j], axis=1), axis=1, keepdims=True),
+    ops.nanmean(ops.concatenate([gap, j], axis=1), axis=1, keepdims=True),
+    ops.nanprod(gap, axis=1, keepdims=True),
+    ops.hstack([i, j]),
+    ops.fliplr(i),
+    ops.diff(i, n=2),
+    ops.moments(i, axes=[1], keepdims=True)[0],
+    ops.moments(i, axes=[1], keepdims=True)[1],
+    ops.rms_normalization(i),
+    ops.layer_normalization(i),
+    ops.layer_normalization(i, gamma=np.arange(4, dtype="float32"), beta=np.ones(4, "float32")),
+]
+case("operations", i, ops.concatenate(parts, axis=-1), v)
+
 with open(os.path.join(out, "cases.json"), "w", encoding="utf-8") as f:
     json.dump(cases, f)

@@ -138,6 +138,15 @@ impl<'g> Site<'_, 'g> {
         Ok(vec![concat(&values, axis as isize)])
     }
 
+    /// Values joined along axis 1.
+    pub fn hstack(&self) -> Result<Vec<Var<'g>>> {
+        let values = self.list()?;
+        if values[0].rank() < 2 {
+            return Err(self.unsupported("values of rank 1"));
+        }
+        Ok(vec![concat(&values, 1)])
+    }
+
     /// Values joined along a new axis.
     pub fn stack(&self) -> Result<Vec<Var<'g>>> {
         let values = self.list()?;
@@ -187,6 +196,14 @@ impl<'g> Site<'_, 'g> {
         let places = axes.iter().map(|&a| self.axis(a, x.rank())).collect::<Result<Vec<_>>>()?;
         places.iter().for_each(|&a| self.touches(a));
         Ok(vec![places.into_iter().fold(x, |x, a| x.reverse(a as isize))])
+    }
+
+    /// Elements in the other order along one axis.
+    pub fn flip_axis(&self, axis: isize) -> Result<Vec<Var<'g>>> {
+        let x = self.value(0)?;
+        let axis = self.axis(axis, x.rank())?;
+        self.touches(axis);
+        Ok(vec![x.reverse(axis as isize)])
     }
 
     /// Elements pushed along an axis, those that leave it coming in again.

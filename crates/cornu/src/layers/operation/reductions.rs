@@ -52,6 +52,74 @@ impl<'g> Site<'_, 'g> {
         self.reduce_float(|x, axes, _| x.mean(axes, false))
     }
 
+    /// Mean and variance over `axes`.
+    pub fn moments(&self) -> Result<Vec<Var<'g>>> {
+        let x = self.as_float(self.value(0)?);
+        let axes = self.integers("axes")?.ok_or_else(|| self.unsupported("no axes"))?;
+        let axes = axes.iter().map(|&a| self.axis(a, x.rank()).map(|a| a as isize)).collect::<Result<Vec<_>>>()?;
+        axes.iter().for_each(|&a| self.touches(a as usize));
+        let (mean, keep) = (x.mean(&axes, true), self.flag("keepdims", false));
+        let kept = |y: Var<'g>| if keep { y } else { y.sum(&axes, false) };
+        Ok(vec![kept(mean), kept((x - mean).square().mean(&axes, true))])
+    }
+
+    /// Axes that are normalized together, and the numbers given for each of their places, spread over the value.
+    fn normalized(&self, x: Var<'g>, n_given: usize) -> Result<(Vec<isize>, Vec<Option<Var<'g>>>)> {
+        let axes = self.integers("axis")?.unwrap_or(vec![-1]);
+        let mut axes = axes.iter().map(|&a| self.axis(a, x.rank())).collect::<Result<Vec<_>>>()?;
+        axes.sort_unstable();
+        axes.iter().for_each(|&a| self.touches(a));
+        let spread = |v: Var<'g>| {
+            let mut dims = vec![Some(1); x.rank()];
+            axes.iter().zip(v.dims()).for_each(|(&a, d)| dims[a] = d);
+            self.as_float(v).reshape(&dims)
+        };
+        let given = |i: usize| match self.call.args.get(i) {
+            None => Ok(None),
+            Some(crate::layers::Arg::Json(serde_json::Value::Null)) => Ok(None),
+            Some(_) => self.value(i).map(|v| Some(spread(v))),
+        };
+        let given = (1..=n_given).map(given).collect::<Result<Vec<_>>>()?;
+        Ok((axes.into_iter().map(|a| a as isize).collect(), given))
+    }
+
+    /// A value by the root of its mean square.
+    pub fn rms_norm(&self) -> Result<Vec<Var<'g>>> {
+        let x = self.as_float(self.value(0)?);
+        let (axes, given) = self.normalized(x, 1)?;
+        let y = x * (x.square().mean(&axes, true) + self.real("epsilon", 1e-7)?).rsqrt();
+        Ok(vec![given[0].map_or(y, |scale| y * scale)])
+    }
+
+    /// A value brought to mean 0 and variance 1, times gamma, plus beta.
+    pub fn layer_norm(&self) -> Result<Vec<Var<'g>>> {
+        if self.flag("rms_scaling", false) {
+            return Err(self.unsupported("rms_scaling"));
+        }
+        let x = self.as_float(self.value(0)?);
+        let (axes, given) = self.normalized(x, 2)?;
+        let centred = x - x.mean(&axes, true);
+        let y = centred * (centred.square().mean(&axes, true) + self.real("epsilon", 1e-7)?).rsqrt();
+        let y = given[0].map_or(y, |gamma| y * gamma);
+        Ok(vec![given[1].map_or(y, |beta| y + beta)])
+    }
+
+    /// Differences of neighbours along an axis, `n` times.
+    pub fn diff(&self) -> Result<Vec<Var<'g>>> {
+        let mut x = self.value(0)?;
+        let axis = self.axis(self.integer("axis")?.unwrap_or(-1), x.rank())?;
+        self.touches(axis);
+        let axis = axis as isize;
+        for _ in 0..self.integer("n")?.unwrap_or(1).clamp(0, 1 << 10) {
+            let Some(length) = x.dim(axis) else { return Err(self.unsupported("an axis of unknown length")) };
+            if length == 0 {
+                break;
+            }
+            x = x.slice(axis, 1, length) - x.slice(axis, 0, length - 1);
+        }
+        Ok(vec![x])
+    }
+
     /// A norm over axes.
     pub fn norm(&self) -> Result<Vec<Var<'g>>> {
         let order = self.setting("ord").cloned();

@@ -208,6 +208,17 @@ impl<'g> Site<'_, 'g> {
         if high.is_finite() { x.minimum(high) } else { x }
     }
 
+    /// Finite numbers in place of what is none, or infinite.
+    pub fn nan_to_num(&self) -> Result<Vec<Var<'g>>> {
+        let most = if self.as_float(self.value(0)?).dtype() == DType::F64 { f64::MAX } else { f64::from(f32::MAX) };
+        let (nan, high, low) = (self.real("nan", 0.0)?, self.real("posinf", most)?, self.real("neginf", -most)?);
+        self.float(|x| {
+            let number = |n: f64| self.cx.builder.full(x.dtype(), &x.dims(), n);
+            let x = x.eq(f64::INFINITY).select(number(high), x.eq(f64::NEG_INFINITY).select(number(low), x));
+            x.is_nan().cast(DType::Bool).select(number(nan), x)
+        })
+    }
+
     /// One number everywhere, like the value.
     pub fn like(&self, number: f64) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
