@@ -123,6 +123,9 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
+/// The recurrent layers that make their cell themselves, which is frozen with them.
+const RECURRENT_WITH_OWN_CELL: [&str; 3] = ["LSTM", "GRU", "SimpleRNN"];
+
 /// A layer with a name: what is called, shared and saved.
 #[derive(Clone, Debug)]
 pub struct LayerRef(Arc<LayerObject>);
@@ -133,6 +136,8 @@ struct LayerObject {
     id: u64,
     name: Option<String>,
     trainable: bool,
+    /// As read from a file: `trainable` speaks of the layer's own weights, not of the layers inside.
+    from_file: bool,
     dtype: DTypePolicy,
     /// As read from a file: what Keras keeps beside the config (`build_config`, of models also `compile_config`).
     beside: Map<String, Value>,
@@ -147,7 +152,7 @@ impl LayerRef {
 
     fn with(name: Option<String>, rule: Box<dyn Layer>) -> Self {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::new(LayerObject { id, name, trainable: true, dtype: DTypePolicy::default(), beside: Map::new(), rule }))
+        Self(Arc::new(LayerObject { id, name, trainable: true, from_file: false, dtype: DTypePolicy::default(), beside: Map::new(), rule }))
     }
 
     fn edit(self, f: impl FnOnce(&mut LayerObject)) -> Self {
@@ -215,13 +220,20 @@ impl LayerRef {
     pub fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let mut tree = self.rule().weights(call).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
         tree.set_dtype(self.0.dtype.float());
-        Ok(WeightTree { trainable: self.0.trainable, label: self.shown_name(), ..tree })
+        let freezes_inside = !self.0.from_file || self.rule().as_recurrent().is_some_and(|_| RECURRENT_WITH_OWN_CELL.contains(&self.class()));
+        Ok(WeightTree { trainable: self.0.trainable, freezes_inside, label: self.shown_name(), ..tree })
     }
 
     /// The same layer with other settings and maybe another name, not yet in use.
     pub(super) fn remade(&self, name: Option<String>, rule: Box<dyn Layer>) -> Self {
-        let (trainable, dtype, beside) = (self.0.trainable, self.0.dtype.clone(), self.0.beside.clone());
-        Self::with(name.or_else(|| self.0.name.clone()), rule).edit(|o| (o.trainable, o.dtype, o.beside) = (trainable, dtype, beside))
+        let from = &self.0;
+        let made = Self::with(name.or_else(|| from.name.clone()), rule);
+        made.edit(|o| (o.trainable, o.from_file, o.dtype, o.beside) = (from.trainable, from.from_file, from.dtype.clone(), from.beside.clone()))
+    }
+
+    /// The layer as a whole model: frozen, it freezes all inside.
+    pub(crate) fn as_model(self) -> Self {
+        self.edit(|o| o.from_file = o.from_file && o.trainable)
     }
 
     /// Lowers what Keras's `layer.call` does, without mask and penalty: how wrappers call the layer inside.
@@ -294,7 +306,11 @@ impl LayerRef {
         if let Value::Object(own) = rule.config() {
             config.extend(own);
         }
-        let mut v = object(rule.module(), self.class(), Value::Object(config));
+        let mut config = Value::Object(config);
+        if !self.0.trainable && !self.0.from_file {
+            freeze_inside(&mut config);
+        }
+        let mut v = object(rule.module(), self.class(), config);
         if let Some(registered) = rule.registered_name() {
             v["registered_name"] = json!(registered);
         }
@@ -328,9 +344,29 @@ impl LayerRef {
         let beside = ["build_config", "compile_config"].into_iter().filter_map(|k| Some((k.to_string(), v.get(k)?.clone()))).collect();
         Ok(layer.edit(|o| {
             o.trainable = trainable;
+            o.from_file = true;
             o.dtype = dtype;
             o.beside = beside;
         }))
+    }
+}
+
+/// Marks the layers within a config as frozen, as setting `trainable` in Keras does.
+fn freeze_inside(config: &mut Value) {
+    match config {
+        Value::Object(members) => {
+            for (key, value) in members {
+                match value {
+                    Value::Object(own) if key == "config" && own.contains_key("trainable") => {
+                        own.insert("trainable".into(), false.into());
+                        freeze_inside(value);
+                    }
+                    _ => freeze_inside(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(freeze_inside),
+        _ => {}
     }
 }
 

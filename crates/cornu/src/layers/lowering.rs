@@ -275,7 +275,6 @@ pub struct Weights<'g> {
 impl<'g> Weights<'g> {
     /// Binds a tree to values, taken in the tree's order.
     pub fn bind(tree: &WeightTree, values: &[Var<'g>], trainable: bool, next: &mut usize) -> Self {
-        let trainable = trainable && tree.trainable;
         let first = *next;
         let vars = tree
             .vars
@@ -285,8 +284,9 @@ impl<'g> Weights<'g> {
                 Weight { name: s.name, value: values[*next - 1], number: *next - 1 }
             })
             .collect();
-        let children = tree.children.iter().map(|(n, t)| (n.clone(), Weights::bind(t, values, trainable, next))).collect();
-        Self { vars, children, trainable, first }
+        let inside = tree.trains_inside(trainable);
+        let children = tree.children.iter().map(|(n, t)| (n.clone(), Weights::bind(t, values, inside, next))).collect();
+        Self { vars, children, trainable: trainable && tree.trainable, first }
     }
 
     /// The weight of a name, which the layer's `weights` declared.

@@ -154,6 +154,8 @@ fn from_class(module: &str, class: &str, config: &Value) -> Result<(Box<dyn Laye
         "Sequential" => Sequential::from_config(config).map(|m| (Box::new(m) as Box<dyn Layer>, config.clone())),
         "Functional" | "Model" => Functional::from_config(config).map(|m| (Box::new(m) as Box<dyn Layer>, config.clone())),
         "Lambda" => Err(Error::Unsupported("Lambda holds code, which a file must not bring along; build the model in Rust with a layer of your own".into())),
+        // Legacy files name a class as its module does, others as it is exported.
+        "GroupedQueryAttention" => from_class(module, "GroupQueryAttention", config),
         _ if module.starts_with("keras.src.ops") => Operation::from_config(class, config).map(|o| (Box::new(o) as Box<dyn Layer>, config.clone())),
         _ => by_class(ALIASES.iter().find(|(other, _)| *other == class).map_or(class, |(_, name)| name), config)
             .unwrap_or_else(|| Err(Error::Unsupported(format!("layer class `{class}` (module `{module}`)")))),

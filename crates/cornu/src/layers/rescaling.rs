@@ -160,7 +160,7 @@ impl Layer for Normalization {
         Ok(WeightTree::of(vec![
             WeightSpec::new("mean", &dims, &Zeros {}.into()).starting_at(mean).fixed(),
             WeightSpec::new("variance", &dims, &Ones {}.into()).starting_at(variance).fixed(),
-            WeightSpec::new("count", &[], &Zeros {}.into()).fixed(),
+            WeightSpec { dtype: Some(DType::I32), ..WeightSpec::new("count", &[], &Zeros {}.into()).fixed() },
         ]))
     }
 

@@ -59,6 +59,7 @@ impl Layer for SpectralNormalization {
         let last = kernel.shape.last().copied().unwrap_or(1);
         let start = TruncatedNormal { stddev: 0.02, ..TruncatedNormal::default() };
         let mut tree = WeightTree::of(vec![WeightSpec::new("vector_u", &[1, last], &start.into()).fixed()]);
+        tree.held_twice = inner.vars.iter().position(|v| v.name == "kernel" || v.name == "embeddings").map(|i| ("layer".into(), i));
         tree.children.push(("layer".into(), inner));
         Ok(tree)
     }

@@ -88,13 +88,18 @@ pub struct WeightTree {
     pub children: Vec<(String, WeightTree)>,
     /// Whether the layer is trainable.
     pub trainable: bool,
+    /// Whether the layers inside are frozen with it. In Keras setting `trainable` goes down to them, making or reading a layer with
+    /// `trainable=False` does not.
+    pub freezes_inside: bool,
+    /// A weight of a layer inside (its group, its number) that Keras's files hold a second time, before this layer's own.
+    pub held_twice: Option<(String, usize)>,
     /// The layer's name, which files note beside its weights.
     pub label: String,
 }
 
 impl Default for WeightTree {
     fn default() -> Self {
-        Self { vars: vec![], children: vec![], trainable: true, label: String::new() }
+        Self { vars: vec![], children: vec![], trainable: true, freezes_inside: true, held_twice: None, label: String::new() }
     }
 }
 
@@ -114,14 +119,19 @@ impl WeightTree {
         Self { children: children.into_iter().map(|(n, t)| (n.into(), t)).collect(), ..Self::default() }
     }
 
-    /// Calls `f` for each weight with the path of its group, its number in it, and whether all layers above are trainable.
+    /// Calls `f` for each weight with the path of its group, its number in it, and whether it is trained under what is above.
     pub fn walk<'a>(&'a self, path: &str, trainable: bool, f: &mut impl FnMut(&str, usize, bool, &'a WeightSpec)) {
-        let trainable = trainable && self.trainable;
-        self.vars.iter().enumerate().for_each(|(i, w)| f(path, i, trainable && w.trainable, w));
+        let first = usize::from(self.held_twice.is_some());
+        self.vars.iter().enumerate().for_each(|(i, w)| f(path, first + i, trainable && self.trainable && w.trainable, w));
         for (name, child) in &self.children {
             let at = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
-            child.walk(&at, trainable, f);
+            child.walk(&at, self.trains_inside(trainable), f);
         }
+    }
+
+    /// Whether the layers inside may be trained, given what is above.
+    pub fn trains_inside(&self, above: bool) -> bool {
+        above && (self.trainable || !self.freezes_inside)
     }
 
     /// Gives a type to the weights that have none yet.

@@ -80,7 +80,7 @@ impl FBetaScore {
             })
             .collect();
         match self.average {
-            None => MetricValue::list(scores),
+            None => MetricValue::List(scores),
             Some(Average::Weighted) => {
                 let n = totals[3].iter().sum::<f64>() + EPSILON;
                 MetricValue::Number(scores.iter().zip(&totals[3]).map(|(s, w)| s * w / n).sum())

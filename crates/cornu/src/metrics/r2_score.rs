@@ -73,6 +73,9 @@ impl MetricFunction for R2Score {
         if p > 0.0 && p < n - 1.0 {
             scores.iter_mut().for_each(|s| *s = 1.0 - (1.0 - *s) * (n - 1.0) / (n - p - 1.0));
         }
-        MetricValue::list(scores)
+        match self.class_aggregation {
+            None => MetricValue::List(scores),
+            Some(_) => MetricValue::list(scores),
+        }
     }
 }

@@ -47,7 +47,7 @@ impl Model {
         model.adopt_vocabularies(&archive.weights)?;
         model.read_weights(&archive.weights)?;
         model.compile_from_json(&archive.config)?;
-        if let Some(state) = archive.weights.group("optimizer/vars") {
+        if let Some(state) = archive.weights.group("optimizer") {
             model.read_optimizer_state(state)?;
         }
         Ok(model)

@@ -36,6 +36,7 @@ impl Variable {
         }
         Ok(match spec.dtype() {
             DType::F64 => Tensor::new(&spec.shape, values),
+            DType::I32 => Tensor::new(&spec.shape, values.into_iter().map(|x| x as i32).collect::<Vec<_>>()),
             _ => Tensor::new(&spec.shape, values.into_iter().map(|x| x as f32).collect::<Vec<_>>()),
         })
     }

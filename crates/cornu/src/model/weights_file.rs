@@ -62,6 +62,7 @@ impl Model {
         for (v, slot) in self.variables.iter().zip(&self.slots) {
             root.insert(&v.file_path(), to_file_array(&self.store.view(*slot).to_tensor(), float)?)?;
         }
+        write_again(&self.tree, "", &mut root)?;
         self.write_idf_weights(&mut root)?;
         Ok(root)
     }
@@ -126,6 +127,16 @@ fn write_groups(tree: &WeightTree, path: &str, root: &mut Group) {
     for (child, inside) in &tree.children {
         write_groups(inside, &join(path, child), root);
     }
+}
+
+/// Writes the weights that files hold a second time.
+fn write_again(tree: &WeightTree, path: &str, root: &mut Group) -> Result<()> {
+    if let Some((child, number)) = &tree.held_twice
+        && let Some(array) = root.get(&join(path, &format!("{child}/vars/{number}"))).cloned()
+    {
+        root.insert(&join(path, "vars/0"), array)?;
+    }
+    tree.children.iter().try_for_each(|(child, inside)| write_again(inside, &join(path, child), root))
 }
 
 fn join(path: &str, name: &str) -> String {

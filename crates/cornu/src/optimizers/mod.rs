@@ -216,6 +216,24 @@ impl Optimizer {
         }
     }
 
+    /// The groups in which Keras saves its variables, and which of the `n` stand in each: those of an optimizer within stand in its own
+    /// group too.
+    pub fn groups(&self, n: usize) -> Vec<(&'static str, std::ops::Range<usize>)> {
+        let all = ("vars", 0..n);
+        match self.rule() {
+            Ok(_) => vec![all],
+            Err(_) => vec![all, ("inner_optimizer/vars", loss_scale::OWN.min(n)..n)],
+        }
+    }
+
+    /// The name that a group of `groups` notes.
+    pub fn name_of(&self, group: &str) -> &str {
+        match self.rule() {
+            Err(outer) if group != "vars" => outer.inner_optimizer.name(),
+            _ => self.name(),
+        }
+    }
+
     /// Its name, under which Keras saves its variables.
     pub fn name(&self) -> &str {
         match self.rule() {

@@ -87,8 +87,8 @@ fn weight_bits(w: &WeightSpec, layer: &LayerRef) -> usize {
 
 /// Calls `f` for each weight with whether it is trained and its bits.
 fn walk(layer: &LayerRef, tree: &WeightTree, trainable: bool, f: &mut impl FnMut(bool, usize, &WeightSpec)) {
-    let trainable = trainable && tree.trainable;
-    tree.vars.iter().for_each(|w| f(trainable && w.trainable, weight_bits(w, layer), w));
+    tree.vars.iter().for_each(|w| f(trainable && tree.trainable && w.trainable, weight_bits(w, layer), w));
+    let trainable = tree.trains_inside(trainable);
     let graph: Option<&Functional> = match layer.rule().as_container() {
         Some(Container::Functional(g)) => Some(g),
         Some(Container::Sequential(s)) => s.chain(),

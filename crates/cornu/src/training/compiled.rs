@@ -211,11 +211,28 @@ impl Model {
         Ok(())
     }
 
-    /// Takes the state of the optimizer from a file. A file of a model that was never trained holds its first two variables only.
-    pub(crate) fn read_optimizer_state(&mut self, vars: &Group) -> Result<()> {
+    /// Takes the state of the optimizer from a file's group `optimizer`. Of a group with another number of variables nothing is taken, as
+    /// in Keras: a file of a model that was never trained holds the first ones only, which say no more than the config.
+    pub(crate) fn read_optimizer_state(&mut self, group: &Group) -> Result<()> {
         let Some(c) = &self.compiled else { return Ok(()) };
         let mut values = Vec::new();
-        for (slot, (name, array)) in c.state.iter().zip(&vars.arrays) {
+        for (path, places) in c.optimizer.groups(c.state.len()) {
+            let Some(vars) = group.group(path) else { continue };
+            if vars.arrays.len() != places.len() {
+                if vars.arrays.iter().any(|(_, a)| !a.shape().is_empty()) {
+                    let (name, n, m) = (c.optimizer.name(), places.len(), vars.arrays.len());
+                    eprintln!("warning: the state of optimizer `{name}` is not taken from the file: it has {n} variables, the file {m}");
+                }
+                continue;
+            }
+            self.read_optimizer_group(&c.state[places], vars, &mut values)?;
+        }
+        values.iter().for_each(|(slot, t)| self.store.replace(*slot, t));
+        Ok(())
+    }
+
+    fn read_optimizer_group(&self, state: &[SlotId], vars: &Group, values: &mut Vec<(SlotId, Tensor)>) -> Result<()> {
+        for (slot, (name, array)) in state.iter().zip(&vars.arrays) {
             let spec = self.store.spec(*slot);
             if array.shape() != spec.numbers().unwrap_or_default() {
                 return Err(Error::Config(format!(
@@ -226,20 +243,18 @@ impl Model {
             }
             values.push((*slot, crate::model::to_tensor(array, spec.dtype)?));
         }
-        if vars.arrays.len() > c.state.len() {
-            return Err(Error::Config(format!("optimizer: it has {} variables, the file {}", c.state.len(), vars.arrays.len())));
-        }
-        values.iter().for_each(|(slot, t)| self.store.replace(*slot, t));
         Ok(())
     }
 
     /// Writes the state of the optimizer into a file.
     pub(crate) fn write_optimizer_state(&self, root: &mut Group) -> Result<()> {
         let Some(c) = &self.compiled else { return Ok(()) };
-        root.group_mut("optimizer/vars").name = Some(c.optimizer.name().into());
-        for (i, slot) in c.state.iter().enumerate() {
-            let array: Array = crate::model::to_file_array(&self.store.view(*slot).to_tensor(), ArrayType::F32)?;
-            root.insert(&format!("optimizer/vars/{i}"), array)?;
+        for (path, places) in c.optimizer.groups(c.state.len()) {
+            root.group_mut(&format!("optimizer/{path}")).name = Some(c.optimizer.name_of(path).into());
+            for (i, slot) in c.state[places].iter().enumerate() {
+                let array: Array = crate::model::to_file_array(&self.store.view(*slot).to_tensor(), ArrayType::F32)?;
+                root.insert(&format!("optimizer/{path}/{i}"), array)?;
+            }
         }
         Ok(())
     }
