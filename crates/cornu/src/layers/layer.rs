@@ -77,6 +77,11 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether the call takes the masks off its inputs, so that the calls that Keras runs later find none on them.
+    fn takes_masks_off(&self) -> bool {
+        false
+    }
+
     /// Which of name, trainable and dtype stand in the config; `dtype_name` is a dtype written as its name alone.
     fn common_keys(&self) -> &'static [&'static str] {
         &["name", "trainable", "dtype"]

@@ -305,6 +305,10 @@ impl Layer for MultiHeadAttention {
         Ok(outs)
     }
 
+    fn takes_masks_off(&self) -> bool {
+        true
+    }
+
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
     }

@@ -1,6 +1,7 @@
 //! A model as a graph of layers: what Keras's Functional holds, reads and writes.
 
 use super::reference::{Nest, TensorRef, arg_from_json, arg_to_json};
+use super::running_order::running_order;
 use super::symbol::infer_with;
 use crate::config::short;
 use crate::layers::{Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights};
@@ -108,7 +109,7 @@ impl Member {
 pub struct Functional {
     /// Members in Keras's order: by depth, then as the outputs reach them.
     pub members: Vec<Member>,
-    /// The calls in an order in which each finds its inputs: member, call.
+    /// The calls in the order in which Keras runs them: member, call.
     pub order: Vec<(usize, usize)>,
     /// Structure of the inputs.
     pub inputs: Nest,
@@ -198,6 +199,7 @@ impl Functional {
             output_specs.push(spec.clone());
         }
         output_specs.drain(..inputs.flatten().len());
+        let order = running_order(&outputs.flatten(), &order, |(m, c)| members[m].calls.get(c).map(Call::values).unwrap_or_default());
         Ok(Self { members, order, inputs, outputs, output_specs })
     }
 
@@ -305,6 +307,11 @@ impl Functional {
             let call = self.members[*m].calls[*c].map(|t| values[t.member][t.call][t.output]);
             let own = groups.get(m).map_or(&none, |g| w.child(&format!("layers/{g}")));
             values[*m][*c] = layer.lower(cx, own, &call)?;
+            if layer.rule().takes_masks_off() {
+                for t in self.members[*m].calls[*c].values() {
+                    values[t.member][t.call][t.output].mask = None;
+                }
+            }
         }
         Ok(self.outputs.flatten().iter().map(|t| values[t.member][t.call][t.output]).collect())
     }

@@ -2,6 +2,7 @@
 
 mod reference;
 mod symbol;
+mod running_order;
 mod functional;
 mod lower;
 mod trace;

@@ -41,6 +41,11 @@ pub(super) const OWN: usize = 4;
 const COUNTER: usize = 2;
 const SCALE: usize = 3;
 
+/// The scale among the variables.
+pub(super) fn scale<'g>(state: &[Var<'g>]) -> Option<Var<'g>> {
+    state.get(SCALE).copied()
+}
+
 impl LossScaleOptimizer {
     /// Keras's defaults around an optimizer.
     pub fn new(inner: impl Into<Optimizer>) -> Self {
@@ -59,7 +64,7 @@ impl LossScaleOptimizer {
     }
 
     pub(super) fn scale_loss<'g>(&self, loss: Var<'g>, state: &[Var<'g>]) -> Var<'g> {
-        state.get(SCALE).map_or(loss, |scale| loss * scale.cast(loss.dtype()))
+        scale(state).map_or(loss, |scale| loss * scale.cast(loss.dtype()))
     }
 
     pub(super) fn update<'g>(&self, vars: &[VarInfo], params: &[Var<'g>], gradients: &[Var<'g>], state: &[Var<'g>]) -> Update<'g> {

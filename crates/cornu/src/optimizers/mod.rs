@@ -176,6 +176,14 @@ impl Optimizer {
         }
     }
 
+    /// The scale that the gradients given to `update` must bear, where it is one of the variables.
+    pub fn dynamic_scale<'g>(&self, state: &[Var<'g>]) -> Option<Var<'g>> {
+        match self.rule() {
+            Ok(_) => None,
+            Err(_) => loss_scale::scale(state),
+        }
+    }
+
     /// Writes the learning rate of the coming step, f32.
     pub fn current_learning_rate<'g>(&self, state: &[Var<'g>]) -> Var<'g> {
         match self.rule() {

@@ -280,6 +280,9 @@ fn update_part(
                 b.input(s.name.clone(), Spec::known(s.dtype, &s.shape))
             })
             .collect();
+        if let Some(scale) = settled.optimizer.dynamic_scale(&state) {
+            grads.iter_mut().for_each(|g| *g = *g * scale.cast(g.dtype()));
+        }
         let update = settled.optimizer.update(vars, &params, &grads, &state);
         for (v, i) in update.params.iter().zip(trainable) {
             b.output("param", *v);

@@ -6,8 +6,8 @@ Needs Keras 3.15.1 with JAX, and with TensorFlow for stateful models (JAX drops 
     KERAS_BACKEND=tensorflow python make_models.py ../fixtures/models.zip
 
 Each run makes its part of the cases anew (or those named after the path) and keeps the others. A case NAME holds NAME/model.keras as compiled, x0.npy …, y0.npy …,
-w0.npy … (sample weights), predict0.npy …, trained0.npy … (predictions after fit), summary.txt (80 columns) and case.json (how it was
-fitted, what `evaluate` and `fit` returned).
+w0.npy … (sample weights), predict0.npy …, trained0.npy … (predictions after fit), summary.txt (80 columns; by JAX only) and case.json (how
+it was fitted, what `evaluate` and `fit` returned).
 """
 
 import io
@@ -137,7 +137,7 @@ def stateful_layers():
 def stateful_bidirectional_masked():
     m = sequential(L.Input(batch_shape=(2, 3, 2)), L.Masking(), L.Bidirectional(L.SimpleRNN(2, stateful=True, return_sequences=True)), L.LSTM(2, stateful=True))
     m.compile("sgd", "mse")
-    return m, [padded(normal(6, 3, 2))], [normal(6, 2)], {"batch_size": 2, "predict_batch_size": 2, "validation_split": 0.34}
+    return m, [padded(normal(8, 3, 2))], [normal(8, 2)], {"batch_size": 2, "predict_batch_size": 2, "validation_split": 0.25}
 
 
 # --- wrappers and masks
@@ -272,12 +272,26 @@ def attentions():
     q, v = L.Masking()(i), L.Masking()(j)
     a, scores = L.Attention(use_scale=True, score_mode="concat")([q, v], return_attention_scores=True)
     b = L.AdditiveAttention()([q, v])
-    c = L.MultiHeadAttention(2, 3, value_dim=2, output_shape=5)(q, v, use_causal_mask=True)
+    c = L.MultiHeadAttention(2, 3, use_bias=False, output_shape=5)(q, v, use_causal_mask=True)
     d = L.GroupQueryAttention(2, 4, 2, use_bias=False)(q, v)
     e = L.MultiHeadAttention(2, 2, attention_axes=(1,), kernel_regularizer="l2")(L.Dense(3)(i), L.Dense(3)(i))
     m = Model([i, j], [a, scores, b, c, d, e])
     m.compile("adam", "mse")
     return m, [padded(normal(7, 3, 4)), padded(normal(7, 5, 4))], [normal(7, *o.shape[1:]) for o in m.outputs], {}
+
+
+@case()
+def attention_takes_masks_off():
+    words = L.Input((5,), dtype="int32")
+    x = L.Embedding(9, 4, mask_zero=True)(words)
+    before = L.LSTM(2)(L.Dense(3)(x))
+    a = L.MultiHeadAttention(2, 2)(x, x)
+    h = L.LayerNormalization()(L.Add()([x, a]))
+    m = Model(words, [before, L.GlobalAveragePooling1D()(h), L.GRU(2)(x), L.GlobalAveragePooling1D()(L.Dense(2)(a))])
+    m.compile("sgd", "mse")
+    x = apart(8, 9, 5) + 1
+    x[:, 3:] = 0
+    return m, [x], [normal(9, *o.shape[1:]) for o in m.outputs], {}
 
 
 # --- other layers
@@ -290,7 +304,7 @@ def merging():
     outs = [layer([d, j]) for layer in (L.Add(), L.Subtract(), L.Multiply(), L.Average(), L.Maximum(), L.Minimum(), L.Concatenate(axis=1), L.Dot(axes=2), L.Dot(axes=1, normalize=True))]
     m = Model([i, j], outs)
     m.compile("sgd", "mse")
-    return m, [normal(7, 3, 4), normal(7, 3, 4)], [normal(7, *o.shape[1:]) for o in outs], {}
+    return m, [normal(7, 3, 4), normal(7, 3, 4)], [normal(7, *(d or 3 for d in o.shape[1:])) for o in outs], {}
 
 
 @case()
@@ -307,12 +321,12 @@ def reshaping():
 @case()
 def activations_all():
     i = L.Input((4,))
-    names = ["relu6", "glu", "hard_tanh", "sparsemax", "squareplus", "log_softmax", "mish", "celu", "soft_shrink", "hard_silu"]
+    names = ["relu6", "gelu", "hard_tanh", "sparsemax", "squareplus", "log_softmax", "mish", "celu", "soft_shrink", "hard_silu"]
     outs = [L.Dense(4, activation=a)(i) for a in names]
     outs += [L.PReLU(alpha_initializer=initializers.Constant(0.2))(outs[0]), L.LeakyReLU(0.1)(i), L.ELU(0.5)(i), L.ReLU(1.0, 0.1, 0.2)(i), L.Softmax()(i)]
     m = Model(i, outs)
     m.compile("sgd", "mse")
-    return m, [normal(7, 4)], [normal(7, *o.shape[1:]) for o in outs], {}
+    return m, [normal(7, 4)], [normal(7, *(d or 3 for d in o.shape[1:])) for o in outs], {}
 
 
 @case()
@@ -336,7 +350,7 @@ def einsum_dense():
     ]
     m = Model(i, outs)
     m.compile("sgd", "mse")
-    return m, [normal(7, 3, 4)], [normal(7, *o.shape[1:]) for o in outs], {}
+    return m, [normal(7, 3, 4)], [normal(7, *(d or 3 for d in o.shape[1:])) for o in outs], {}
 
 
 @case()
@@ -456,13 +470,6 @@ def metrics_of_numbers():
     return m, [normal(13, 4)], [uniform(13, 3)], {}
 
 
-@case()
-def class_weights_of_steps():
-    m = sequential(L.Input((4, 3)), L.GRU(3, return_sequences=True), L.Dense(3, activation="softmax"))
-    m.compile("adam", "sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
-    return m, [normal(8, 4, 3)], [ids(3, 8, 4)], {"class_weight": {0: 0.2, 1: 1.0, 2: 3.0}, "batch_size": 4}
-
-
 # --- optimizers: from the start, and gone on with from the state in the file
 
 
@@ -533,7 +540,7 @@ def moved(model):
 
 
 def fed(model, arrays):
-    inputs = model._inputs_struct
+    inputs = getattr(model, "_inputs_struct", None)
     if isinstance(inputs, dict):
         named = dict(zip([t.name for t in model.inputs], arrays))
         return {key: named[t.name] for key, t in inputs.items()}
@@ -541,7 +548,7 @@ def fed(model, arrays):
 
 
 def aimed(model, arrays):
-    outputs = model._outputs_struct
+    outputs = getattr(model, "_outputs_struct", None)
     if isinstance(outputs, dict):
         return dict(zip(sorted(outputs), arrays))
     return arrays if len(arrays) > 1 else arrays[0]
@@ -574,27 +581,32 @@ def make(name, build, files):
         model.save(path)
         with open(path, "rb") as f:
             files[f"{name}/model.keras"] = f.read()
-        load = lambda: keras.models.load_model(path)
-        model = load()
+
+        def again():
+            """The model of the file; only state that runs from batch to batch makes a second reading necessary."""
+            return keras.models.load_model(path) if BACKEND == "tensorflow" else model
+
+        model = keras.models.load_model(path)
         lines = []
         model.summary(line_length=80, print_fn=lambda line, **_: lines.append(line))
-        files[f"{name}/summary.txt"] = "\n".join(lines).encode()
+        if BACKEND == "jax":  # TensorFlow counts iterations in int64, whose bytes the summary shows.
+            files[f"{name}/summary.txt"] = "\n".join(lines).encode()
         put("x", x)
         put("y", y)
         put("w", weights or [])
         put("predict", keras.tree.flatten(model.predict(fed(model, x), **predict)))
         weights = aimed(model, weights) if weights else None
         settings = {"batch_size": batch_size, "sample_weight": weights, "verbose": 0}
-        evaluated = load().evaluate(fed(model, x), aimed(model, y), return_dict=True, **settings)
+        evaluated = again().evaluate(fed(model, x), aimed(model, y), return_dict=True, **settings)
         told = {"batch_size": batch_size, "predict_batch_size": predict["batch_size"], "evaluate": numbers(evaluated)}
         if not how.get("random"):
-            model = load()
+            model = again()
             told["epochs"], told["validation_split"] = 2, how.get("validation_split", 0.0)
             told["class_weight"] = {str(k): v for k, v in how.get("class_weight", {}).items()}
             fit = {"epochs": 2, "shuffle": False, "validation_split": told["validation_split"], "class_weight": how.get("class_weight")}
             told["history"] = numbers(model.fit(fed(model, x), aimed(model, y), **settings, **fit).history)
             model.save(path)
-            put("trained", keras.tree.flatten(load().predict(fed(model, x), **predict)))
+            put("trained", keras.tree.flatten(again().predict(fed(model, x), **predict)))
     files[f"{name}/case.json"] = json.dumps(told).encode()
 
 
@@ -609,8 +621,12 @@ def main():
             for old in [n for n in files if n.startswith(f"{name}/")]:
                 del files[old]
             make(name, build, files)
+            write(out, files)
             print(name, flush=True)
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as z:
+
+
+def write(out, files):
+    with zipfile.ZipFile(out, "w") as z:
         for n in sorted(files):
             z.writestr(zipfile.ZipInfo(n, (2026, 1, 1, 0, 0, 0)), files[n], zipfile.ZIP_DEFLATED, 9)
 
