@@ -36,7 +36,7 @@ use crate::commands::fit::Args;
 use crate::failure::Failure;
 use crate::{files, plot};
 use cornu::data::{BatchMaker, Data};
-use cornu::training::{Unequal, callbacks};
+use cornu::training::{EpochLoss, Unequal, callbacks};
 use cornu::{Compile, Evaluate, Fit, Input, LayerRef, Model, Predict};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -105,6 +105,10 @@ struct FitTable {
     shuffle: Option<bool>,
     /// A batch maker by name.
     batches: Option<String>,
+    /// Timesteps that gradients reach back over at most.
+    tbptt: Option<usize>,
+    /// `timesteps` or `keras`.
+    epoch_loss: Option<String>,
     seed: u64,
     verbose: Option<u8>,
     validation_split: f64,
@@ -148,6 +152,11 @@ impl RunFile {
         self.output.history = history.map(here).or(self.output.history);
         self.output.model = output.map(here).or(self.output.model);
         self.threads = args.threads();
+        let (batches, tbptt, epoch_loss, pad) = args.of_sequences();
+        self.fit.batches = batches.cloned().or(self.fit.batches);
+        self.fit.tbptt = tbptt.or(self.fit.tbptt);
+        self.fit.epoch_loss = epoch_loss.cloned().or(self.fit.epoch_loss);
+        self.data.pad = pad.or(self.data.pad);
         self
     }
 
@@ -223,6 +232,11 @@ impl RunFile {
             fit = fit.batches(BatchMaker::parse(name)?);
         }
         fit = fit.unequal(self.unequal());
+        if let Some(k) = f.tbptt {
+            fit = fit.tbptt(k);
+        }
+        let epoch_loss = f.epoch_loss.as_deref().map(EpochLoss::parse).transpose()?.unwrap_or_default();
+        fit = fit.epoch_loss(epoch_loss);
         if let (true, Some((x, y))) = (f.validate_on_test, &test) {
             fit = fit.validation_data(&x[..], &y[..]);
         }
@@ -239,7 +253,7 @@ impl RunFile {
         let [to_model, to_history, to_plot] = targets;
         let history = model.fit(x, y, fit)?;
         if let Some((x, y)) = test {
-            let logs = model.evaluate(x, y, &Evaluate { batch_size: f.batch_size.unwrap_or(32), sample_weight: None, unequal: self.unequal() })?;
+            let logs = model.evaluate(x, y, &Evaluate { batch_size: f.batch_size.unwrap_or(32), sample_weight: None, unequal: self.unequal(), epoch_loss })?;
             for (k, v) in crate::commands::evaluate::text(&logs, false).lines().filter_map(|l| l.split_once(": ")) {
                 println!("test {k}: {v}");
             }

@@ -3,7 +3,7 @@
 use cornu::data::{Array, Data, Ragged};
 use cornu::training::Unequal;
 use cornu::{
-    Bidirectional, Compile, Conv1d, Dense, Evaluate, Fit, GlobalAveragePooling1d, GlobalMaxPooling1d, Gru, Input, LayerRef, Lstm, Model, Predict, Symbol,
+    Bidirectional, Compile, Conv1d, Padding, Dense, Evaluate, Fit, GlobalAveragePooling1d, GlobalMaxPooling1d, Gru, Input, LayerRef, Lstm, Model, Predict, Symbol,
 };
 use ndarray::Array2;
 
@@ -96,7 +96,7 @@ fn training_counts_real_timesteps_only() {
 #[test]
 fn what_would_read_past_an_end_is_refused() {
     let x = Input::new([None, Some(3)]);
-    let y = GlobalMaxPooling1d::default().call(&Conv1d::new(4, 3).call(&x).unwrap()).unwrap();
+    let y = GlobalMaxPooling1d::default().call(&Conv1d::new(4, 3).strides(2).padding(Padding::Same).call(&x).unwrap()).unwrap();
     let mut model = Model::new(&x, &y).unwrap();
     let e = model.predict(&ragged(&series(&LENGTHS, 3)), &Predict::default()).unwrap_err().to_string();
     assert!(e.contains("Conv1D `conv1d`") && e.contains("equal-length"), "{e}");

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::files;
-use cornu::training::{Logs, Unequal, value_json};
+use cornu::training::{EpochLoss, Logs, Unequal, value_json};
 use cornu::{Evaluate, Model};
 use std::path::PathBuf;
 
@@ -29,6 +29,9 @@ pub struct Args {
     /// Fill sequences of unequal length up with this value, for a model that masks it.
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
     pad: Option<f64>,
+    /// How the losses of batches become one: timesteps (exact) or keras.
+    #[arg(long, value_name = "BY")]
+    epoch_loss: Option<String>,
     /// One JSON object instead of lines.
     #[arg(long)]
     json: bool,
@@ -41,7 +44,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
     }
     let (x, y) = files::examples(&model, &args.inputs, &args.targets)?;
     let sample_weight = if args.sample_weight.is_empty() { None } else { Some(files::targets(&args.sample_weight)?) };
-    let logs = model.evaluate(x, y, &Evaluate { batch_size: args.batch_size, sample_weight, unequal: args.pad.map_or(Unequal::Known, Unequal::Pad) })?;
+    let epoch_loss = args.epoch_loss.as_deref().map(EpochLoss::parse).transpose()?.unwrap_or_default();
+    let logs = model.evaluate(x, y, &Evaluate { batch_size: args.batch_size, sample_weight, unequal: args.pad.map_or(Unequal::Known, Unequal::Pad), epoch_loss })?;
     print!("{}", text(&logs, args.json));
     Ok(())
 }

@@ -3,7 +3,8 @@
 use crate::failure::Failure;
 use crate::files;
 use crate::run_file::RunFile;
-use cornu::data::ClassWeights;
+use cornu::data::{BatchMaker, ClassWeights};
+use cornu::training::{EpochLoss, Unequal};
 use cornu::{Fit, Model};
 use std::path::PathBuf;
 
@@ -27,6 +28,18 @@ pub struct Args {
     /// Take the samples in their order.
     #[arg(long)]
     no_shuffle: bool,
+    /// How batches are made: as-they-come, shuffle, bucket, equal-length, token-budget(N) or batch-size-1.
+    #[arg(long, value_name = "MAKER", conflicts_with = "no_shuffle")]
+    batches: Option<String>,
+    /// Gradients reach back over at most K timesteps; states pass along whole sequences.
+    #[arg(long, value_name = "K")]
+    tbptt: Option<usize>,
+    /// How the losses of batches become an epoch's: timesteps (exact) or keras.
+    #[arg(long, value_name = "BY")]
+    epoch_loss: Option<String>,
+    /// Fill sequences of unequal length up with this value, for a model that masks it.
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    pad: Option<f64>,
     /// Seed of the order of samples and of all that is random.
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
@@ -75,6 +88,18 @@ pub fn run(args: Args) -> Result<(), Failure> {
         .seed(args.seed.unwrap_or(0))
         .verbose(args.verbose.unwrap_or(1))
         .validation_split(args.validation_split.unwrap_or(0.0));
+    if let Some(name) = &args.batches {
+        fit = fit.batches(BatchMaker::parse(name).map_err(cornu::Error::from)?);
+    }
+    if let Some(k) = args.tbptt {
+        fit = fit.tbptt(k);
+    }
+    if let Some(by) = &args.epoch_loss {
+        fit = fit.epoch_loss(EpochLoss::parse(by)?);
+    }
+    if let Some(v) = args.pad {
+        fit = fit.unequal(Unequal::Pad(v));
+    }
     if !args.sample_weight.is_empty() {
         fit = fit.sample_weight(files::targets(&args.sample_weight)?);
     }
@@ -105,6 +130,11 @@ impl Args {
     /// What the command line says over a RUN.toml.
     pub fn overrides(&self) -> (Option<usize>, Option<usize>, Option<u64>, Option<&PathBuf>, Option<&PathBuf>) {
         (self.batch_size, self.epochs, self.seed, self.history.as_ref(), self.output.as_ref())
+    }
+
+    /// What the command line says of sequences: batch maker, truncation, epoch's loss, what fills them up.
+    pub fn of_sequences(&self) -> (Option<&String>, Option<usize>, Option<&String>, Option<f64>) {
+        (self.batches.as_ref(), self.tbptt, self.epoch_loss.as_ref(), self.pad)
     }
 
     /// Threads asked for.

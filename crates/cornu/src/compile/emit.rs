@@ -39,7 +39,7 @@ impl Compiled {
         for l in &self.losses {
             let weight = sample_weights.get(l.output).copied().flatten();
             let out = outputs[l.output];
-            let part = l.loss.total(cx, targets[l.target], out.value, out.mask, weight).map_err(|e| on_output(&names[l.output], e))?.cast(widest);
+            let part = l.loss.total(cx, targets[l.target], out.value, out.counted(), weight).map_err(|e| on_output(&names[l.output], e))?.cast(widest);
             let weighted = l.weight.map_or(part, |w| part * w);
             total = Some(total.map_or(weighted, |t| t + weighted));
             each.push(part);
@@ -50,6 +50,7 @@ impl Compiled {
     /// Writes the metrics: partials of each, in the order of [`Compiled::metrics`], to be added up over shards and batches.
     ///
     /// `keep_masks` says whether the outputs' masks enter: they do in evaluation; in training Keras on JAX leaves them out.
+    /// What is past the end of a sequence never enters.
     pub fn metric_partials<'g>(
         &self,
         cx: &Cx<'g>,
@@ -62,7 +63,7 @@ impl Compiled {
         let partials = |m: &super::OutputMetric| {
             let weight = sample_weights.get(m.output).copied().flatten().filter(|_| m.weighted);
             let out = outputs[m.output];
-            m.metric.partials(cx, targets[m.target], out.value, out.mask.filter(|_| keep_masks), weight).map_err(|e| on_output(&names[m.output], e))
+            m.metric.partials(cx, targets[m.target], out.value, if keep_masks { out.counted() } else { out.ends }, weight).map_err(|e| on_output(&names[m.output], e))
         };
         self.metrics.iter().map(partials).collect()
     }

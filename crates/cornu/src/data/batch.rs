@@ -218,6 +218,20 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// The costs of an epoch of each batch maker, the one used first. A token budget, unless used, is that of the batch size at the
+    /// longest series.
+    ///
+    /// # Errors
+    /// As [`BatchMaker::plan_epoch`].
+    pub fn of_makers(lengths: &[usize], batch_size: usize, used: BatchMaker) -> Result<Vec<(BatchMaker, Cost)>> {
+        let budget = BatchMaker::TokenBudget((batch_size * lengths.iter().copied().max().unwrap_or(0)).max(1));
+        let all = [BatchMaker::AsTheyCome, BatchMaker::Shuffle, BatchMaker::Bucket, BatchMaker::EqualLength, budget, BatchMaker::BatchSizeOne];
+        let same = |m: &BatchMaker| std::mem::discriminant(m) == std::mem::discriminant(&used);
+        let others = all.into_iter().filter(|m| !same(m));
+        let cost = |m: BatchMaker| Ok((m, Cost::of(&m.plan_epoch(Some(lengths), lengths.len(), batch_size, 0, 0)?, Some(lengths))));
+        std::iter::once(used).chain(others).map(cost).collect()
+    }
+
     /// The cost of a plan; without lengths each sample counts as one timestep.
     pub fn of(plan: &[Vec<u32>], lengths: Option<&[usize]>) -> Cost {
         let length = |row: &u32| lengths.map_or(1, |l| l.get(*row as usize).copied().unwrap_or(0));

@@ -1,6 +1,7 @@
 //! Attention without projections: by dot products, by sums, additive.
 
 use super::softmax::masked_softmax;
+use super::lowering::both;
 use super::{Arg, Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim};
 use crate::initializers::{GlorotUniform, Ones};
 use crate::{Error, Result};
@@ -117,7 +118,10 @@ fn masks<'g>(call: &Call<Flow<'g>>) -> Vec<Option<Var<'g>>> {
         Some(Arg::List(items)) => items.iter().map(|a| if let Arg::Value(v) = a { Some(v.value) } else { None }).collect(),
         _ => vec![],
     };
-    if given.is_empty() { call.inputs().iter().map(|f| f.mask).collect() } else { given }
+    let masks: Vec<_> = if given.is_empty() { call.inputs().iter().map(|f| f.mask).collect() } else { given };
+    let ends = call.inputs().into_iter().map(|f| f.ends).chain(std::iter::repeat(None));
+    let n = masks.len().max(call.inputs().len());
+    masks.into_iter().chain(std::iter::repeat(None)).zip(ends).map(|(m, e)| both(m, e)).take(n).collect()
 }
 
 /// From scores (B, T, S) to the output, and the weights where asked for.
@@ -143,9 +147,11 @@ fn attend<'g>(cx: &Cx<'g>, call: &Call<Flow<'g>>, dropout: f64, score: impl Fn(V
     if let Some(m) = masks.first().copied().flatten() {
         y = m.expand_dims(-1).select(y, 0.0);
     }
-    let mut outs = vec![Flow::masked(y, masks.first().copied().flatten())];
+    let carried = call.inputs().first().and_then(|f| f.mask).filter(|_| masks.first().is_some_and(Option::is_some));
+    let ends = call.inputs().first().and_then(|f| f.ends);
+    let mut outs = vec![Flow::masked(y, if ends.is_some() { carried } else { masks.first().copied().flatten() }).ending(ends)];
     if switch(call, 3, "return_attention_scores") {
-        outs.push(kept.into());
+        outs.push(Flow::new(kept).ending(ends));
     }
     Ok(outs)
 }
@@ -181,6 +187,10 @@ impl Layer for Attention {
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
     }
+
+    fn tells_ends(&self) -> bool {
+        true
+    }
 }
 
 impl Layer for AdditiveAttention {
@@ -205,6 +215,10 @@ impl Layer for AdditiveAttention {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
+    }
+
+    fn tells_ends(&self) -> bool {
+        true
     }
 }
 

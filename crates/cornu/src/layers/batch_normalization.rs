@@ -1,6 +1,7 @@
 //! Normalization over the batch.
 
-use super::recurrent::mask_of;
+use super::lowering::both;
+use super::recurrent::{ends_of, mask_of};
 use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim};
 use crate::constraints::{Axes, Constraint};
 use crate::initializers::{Initializer, Ones, Zeros};
@@ -197,7 +198,7 @@ impl Layer for BatchNormalization {
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let axis = self.feature_axis(&x.spec())?;
-        let mask = mask_of(call);
+        let mask = both(mask_of(call), ends_of(call));
         if let Some(m) = mask
             && m.rank() + 1 != x.rank()
         {
@@ -234,5 +235,9 @@ impl Layer for BatchNormalization {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
+    }
+
+    fn takes_ragged(&self) -> bool {
+        self.axis.list().iter().all(|a| *a == -1 || *a >= 2)
     }
 }

@@ -1,7 +1,7 @@
 //! A recurrent layer run both ways.
 
 use super::recurrence::Recurrent;
-use super::recurrent::{Walk, mask_heeded, mask_of, sequence_and_states};
+use super::recurrent::{Carried, Walk, ends_of, mask_heeded, reversed, sequence_and_states};
 use super::{Arg, Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
@@ -153,9 +153,9 @@ impl Layer for Bidirectional {
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        let mask = mask_heeded(cx, call);
+        let mask = mask_heeded(call);
         let [forward, backward] = self.calls(call)?.map(|c| {
-            let plain = c.map(|f| Flow::new(f.value));
+            let plain = c.map(|f| Flow::new(f.value).ending(f.ends));
             mask.map_or(plain.clone(), |m| plain.with("mask", Arg::Value(Flow::new(m))))
         });
         let mut y = self.layer.lower(cx, w.child("forward_layer"), &forward)?;
@@ -163,7 +163,7 @@ impl Layer for Bidirectional {
         let walk = self.walk();
         let states: Vec<Flow<'g>> = y.drain(1..).chain(back.drain(1..)).collect();
         let (y, back) = (cx.to_float(y[0].value), cx.to_float(back[0].value));
-        let back = if walk.return_sequences { back.reverse(1) } else { back };
+        let back = if walk.return_sequences { reversed(back, ends_of(call)) } else { back };
         let merged = match self.merge_mode {
             Some(MergeMode::Concat) => vec![concat(&[y, back], -1)],
             Some(MergeMode::Sum) => vec![y + back],
@@ -171,12 +171,17 @@ impl Layer for Bidirectional {
             Some(MergeMode::Mul) => vec![y * back],
             None => vec![y, back],
         };
-        let mask = mask_of(call).filter(|_| walk.return_sequences);
-        Ok(merged.into_iter().map(|v| Flow::masked(v, mask)).chain(states).collect())
+        let carried = Carried::of(call);
+        let output = |v| if walk.return_sequences { carried.on(v) } else { Flow::new(v) };
+        Ok(merged.into_iter().map(output).chain(states).collect())
     }
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
+    }
+
+    fn tells_ends(&self) -> bool {
+        true
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {

@@ -97,4 +97,9 @@ impl Layer for Concatenate {
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
     }
+
+    fn takes_ragged(&self) -> bool {
+        // Joined along time, sequences would end in the middle.
+        self.axis == -1 || self.axis >= 2
+    }
 }

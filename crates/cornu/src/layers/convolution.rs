@@ -1,6 +1,6 @@
 //! What all convolutions along time share: windows, and their product with a kernel.
 
-use super::geometry::{DataFormat, Padding};
+use super::geometry::{DataFormat, Padding, ends_of_windows};
 use super::{expect_rank, known_dim};
 use crate::{Error, Result};
 use cornu_ir::ops::Windows;
@@ -55,6 +55,21 @@ impl Frame {
             ));
         }
         Ok(())
+    }
+
+    /// Whether the windows of a sequence lie the same whatever its length.
+    pub fn takes_ragged(&self) -> bool {
+        self.padding != Padding::Same || self.stride == 1
+    }
+
+    /// x (B, T, C) with 0 past the ends of its sequences.
+    pub fn own<'g>(&self, x: Var<'g>, ends: Option<Var<'g>>) -> Var<'g> {
+        ends.map_or(x, |e| e.expand_dims(2).select(x, 0.0))
+    }
+
+    /// Where the sequences end in what is made of the windows.
+    pub fn ends<'g>(&self, ends: Option<Var<'g>>) -> Option<Var<'g>> {
+        ends.map(|e| ends_of_windows(e, self.padding, self.span(), self.stride))
     }
 
     /// (B, T', K, C) from (B, T, C).

@@ -2,6 +2,7 @@
 
 use super::convolution::{Frame, convolve_channels};
 use super::geometry::{DataFormat, Extent, Padding};
+use super::recurrent::ends_of;
 use super::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
@@ -115,14 +116,23 @@ impl Layer for DepthwiseConv1d {
         let frame = self.frame();
         let x = cx.to_float(call.input()?.value);
         frame.check(&x.spec(), true)?;
-        let x = self.data_format.exchange(x);
+        let ends = ends_of(call);
+        let x = frame.own(self.data_format.exchange(x), ends);
         let kernel = w.var("kernel");
         frame.expect_fit(x, kernel.dim(1))?;
         let mut y = convolve_channels(frame.windows(x), kernel);
         if let Some(b) = w.get("bias") {
             y = y + b;
         }
-        Ok(vec![self.activation.of(self.data_format.exchange(y)).into()])
+        Ok(vec![Flow::new(self.activation.of(self.data_format.exchange(y))).ending(frame.ends(ends))])
+    }
+
+    fn takes_ragged(&self) -> bool {
+        self.frame().takes_ragged()
+    }
+
+    fn tells_ends(&self) -> bool {
+        true
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {

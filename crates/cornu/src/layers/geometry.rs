@@ -91,6 +91,11 @@ impl DataFormat {
         if self == DataFormat::ChannelsLast { 1 } else { 2 }
     }
 
+    /// A value of each timestep (B, T) along the axes of the data.
+    pub fn by_step(self, v: Var<'_>) -> Var<'_> {
+        v.expand_dims(if self == DataFormat::ChannelsLast { 2 } else { 1 })
+    }
+
     /// From this order to (B, T, C), or back.
     pub fn exchange<'g>(self, x: Var<'g>) -> Var<'g> {
         if self == DataFormat::ChannelsLast { x } else { x.swap_axes(1, 2) }
@@ -142,6 +147,15 @@ impl Padding {
             }
             (Padding::Same, None) => (0, span - 1),
         }
+    }
+}
+
+/// Where sequences of unequal length end after windows along time, when windows of `span` timesteps start every `stride`:
+/// a window counts whose last own timestep is there.
+pub(crate) fn ends_of_windows(ends: Var<'_>, padding: Padding, span: usize, stride: usize) -> Var<'_> {
+    match padding {
+        Padding::Valid => ends.slice_step(1, span - 1, None, stride),
+        Padding::Same | Padding::Causal => ends.slice_step(1, 0, None, stride),
     }
 }
 

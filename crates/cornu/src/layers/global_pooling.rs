@@ -1,7 +1,8 @@
 //! The largest or the mean over all time.
 
 use super::geometry::DataFormat;
-use super::recurrent::mask_of;
+use super::lowering::both;
+use super::recurrent::{ends_of, mask_of};
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank};
 use crate::Result;
 use cornu_ir::Spec;
@@ -64,11 +65,16 @@ impl Layer for GlobalMaxPooling1d {
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         // Keras leaves a mask out of account; what is past the end of a sequence never counts.
-        let x = match mask_of(call).filter(|_| cx.ragged) {
-            Some(own) => own.expand_dims(if self.data_format == DataFormat::ChannelsLast { 2 } else { 1 }).select(x, f64::NEG_INFINITY),
-            None => x,
+        let time = [self.data_format.time_axis()];
+        let Some(own) = ends_of(call).map(|e| self.data_format.by_step(e)) else {
+            return Ok(vec![x.max(&time, self.keepdims).into()]);
         };
-        Ok(vec![x.max(&[self.data_format.time_axis()], self.keepdims).into()])
+        let largest = own.select(x, f64::NEG_INFINITY).max(&time, self.keepdims);
+        Ok(vec![own.any(&time, self.keepdims).select(largest, 0.0).into()])
+    }
+
+    fn tells_ends(&self) -> bool {
+        true
     }
 
     fn takes_ragged(&self) -> bool {
@@ -87,12 +93,20 @@ impl Layer for GlobalAveragePooling1d {
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let time = [self.data_format.time_axis()];
-        let Some(mask) = mask_of(call) else {
+        let ends = ends_of(call);
+        let Some(mask) = both(mask_of(call), ends) else {
             return Ok(vec![x.mean(&time, self.keepdims).into()]);
         };
-        let counts = mask.cast(cornu_ir::DType::Bool).expand_dims(if self.data_format == DataFormat::ChannelsLast { 2 } else { 1 });
+        let counts = self.data_format.by_step(mask.cast(cornu_ir::DType::Bool));
         let sum = counts.select(x, 0.0).sum(&time, self.keepdims);
-        Ok(vec![(sum / counts.cast(x.dtype()).sum(&time, self.keepdims)).into()])
+        let n = counts.cast(x.dtype()).sum(&time, self.keepdims);
+        // An empty sequence has the mean 0; a mask that leaves nothing gives Keras's NaN.
+        let n = if ends.is_some() { n.maximum(1.0) } else { n };
+        Ok(vec![(sum / n).into()])
+    }
+
+    fn tells_ends(&self) -> bool {
+        true
     }
 
     fn takes_ragged(&self) -> bool {

@@ -178,7 +178,7 @@ impl Layer for GroupQueryAttention {
         if let Some(g) = gate {
             y = y * g;
         }
-        let mut outs = vec![Flow::masked(give("_output_dense", y)?, x.query.mask)];
+        let mut outs = vec![Flow::masked(give("_output_dense", y)?, x.query.mask).ending(x.query.ends)];
         if scored {
             outs.push(weights.into());
         }
@@ -187,6 +187,10 @@ impl Layer for GroupQueryAttention {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
+    }
+
+    fn tells_ends(&self) -> bool {
+        true
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {

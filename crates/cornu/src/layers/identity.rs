@@ -53,6 +53,10 @@ impl Layer for Identity {
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
     }
+
+    fn tells_ends(&self) -> bool {
+        true
+    }
 }
 
 impl Layer for ActivityRegularization {

@@ -7,6 +7,7 @@ use super::lowering::{Cx, Flow, Weights};
 use super::recurrence::Recurrent;
 use super::vocabulary::Lookup;
 use super::weights::WeightTree;
+use crate::model::{Container, MemberKind};
 use crate::config::{DTypePolicy, object, parts, short, snake_case};
 use crate::data::Data;
 use crate::regularizers::Regularizer;
@@ -60,6 +61,12 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     /// A layer that hands the mask on works timestep by timestep unless it says otherwise.
     fn takes_ragged(&self) -> bool {
         self.mask_rule() != MaskRule::Drop
+    }
+
+    /// Whether `lower` itself says where sequences of unequal length end in its outputs. Otherwise outputs that keep the axis of
+    /// time end where the first input does.
+    fn tells_ends(&self) -> bool {
+        self.as_recurrent().is_some() || self.as_container().is_some()
     }
 
     /// The penalty on what the layer gives out.
@@ -221,6 +228,16 @@ impl LayerRef {
         &*self.0.rule
     }
 
+    /// Whether it, or a layer inside it at any depth, fulfils a condition.
+    pub fn any(&self, is: &dyn Fn(&LayerRef) -> bool) -> bool {
+        let contained = || match self.rule().as_container() {
+            Some(Container::Functional(f)) => f.members.iter().any(|m| matches!(&m.kind, MemberKind::Layer(l) if l.any(is))),
+            Some(Container::Sequential(s)) => s.layers.iter().any(|(_, l)| l.any(is)),
+            None => false,
+        };
+        is(self) || self.rule().inner().iter().any(|(_, l)| l.any(is)) || contained()
+    }
+
     /// The weights for inputs of these shapes.
     pub fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let mut tree = self.rule().weights(call).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
@@ -253,8 +270,9 @@ impl LayerRef {
     pub fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let cx = cx.with_policy(&self.0.dtype);
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
-        if cx.ragged && !self.rule().takes_ragged() && call.inputs().iter().any(|f| f.mask.is_some()) {
-            let rule = "sequences of unequal length cannot meet in one batch here, for the layer reads across timesteps and knows no mask; \
+        let ends = call.inputs().iter().find_map(|f| f.ends);
+        if ends.is_some() && !self.rule().takes_ragged() {
+            let rule = "sequences of unequal length cannot meet in one batch here, for what the layer gives at one timestep depends on how many there are; \
                         take batches of equal length (batches = \"equal-length\") or batch size 1";
             return Err(here(Error::shapes(rule, &call.inputs().iter().map(|f| f.spec()).collect::<Vec<_>>())));
         }
@@ -268,9 +286,13 @@ impl LayerRef {
                 outs.iter_mut().for_each(|o| o.mask = mask);
             }
         }
+        if let Some(ends) = ends.filter(|_| !self.rule().tells_ends()) {
+            outs.iter_mut().filter(|o| o.value.rank() > 1 && o.value.dim(1) == ends.dim(1)).for_each(|o| o.ends = Some(ends));
+        }
         if let Some(r) = self.rule().activity_regularizer() {
             for o in &outs {
-                cx.add_loss(r.of(o.value) / cx.batch.unwrap_or(1) as f64);
+                let own = o.ends.map_or(o.value, |e| (2..o.value.rank()).fold(e, |e, _| e.expand_dims(-1)).select(o.value, 0.0));
+                cx.add_loss(r.of(own) / cx.batch.unwrap_or(1) as f64);
             }
         }
         Ok(outs)

@@ -17,22 +17,43 @@ pub struct Flow<'g> {
     pub value: Var<'g>,
     /// bool (B, T): which timesteps count.
     pub mask: Option<Var<'g>>,
+    /// bool (B, T): which timesteps are a sequence's own, where a batch holds sequences of unequal length. No result depends on what
+    /// stands past an end, whatever Keras makes of a mask.
+    pub ends: Option<Var<'g>>,
 }
 
 impl<'g> Flow<'g> {
     /// A value without a mask.
     pub fn new(value: Var<'g>) -> Self {
-        Self { value, mask: None }
+        Self { value, mask: None, ends: None }
     }
 
     /// A value with a mask.
     pub fn masked(value: Var<'g>, mask: Option<Var<'g>>) -> Self {
-        Self { value, mask }
+        Self { value, mask, ends: None }
+    }
+
+    /// The same, with the ends of its sequences.
+    pub fn ending(self, ends: Option<Var<'g>>) -> Self {
+        Self { ends, ..self }
+    }
+
+    /// What leaves out both masked timesteps and those past the ends.
+    pub fn counted(&self) -> Option<Var<'g>> {
+        both(self.mask, self.ends)
     }
 
     /// Its spec.
     pub fn spec(&self) -> Spec {
         self.value.spec()
+    }
+}
+
+/// True where two masks (B, T) are; one alone counts as it is.
+pub(crate) fn both<'g>(a: Option<Var<'g>>, b: Option<Var<'g>>) -> Option<Var<'g>> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.cast(DType::Bool).and(b.cast(DType::Bool))),
+        (a, b) => a.or(b),
     }
 }
 
@@ -68,6 +89,16 @@ pub struct Gathered<'g> {
     n_random: u64,
 }
 
+/// How recurrent layers treat their states, besides their own settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct States {
+    /// In training, no gradient passes back over the borders between stretches of so many timesteps, counted from the end walked to.
+    /// The states do pass.
+    pub stretch: Option<usize>,
+    /// Every layer goes on from call to call with the state of the same row.
+    pub kept: bool,
+}
+
 /// What a layer finds when it is lowered.
 #[derive(Clone)]
 pub struct Cx<'g> {
@@ -77,8 +108,8 @@ pub struct Cx<'g> {
     pub training: bool,
     /// Samples of the whole batch, of which this graph may hold a shard.
     pub batch: Dim,
-    /// Whether the batch holds sequences of unequal length, whose ends the entries' masks tell.
-    pub ragged: bool,
+    /// How recurrent layers treat their states.
+    pub states: States,
     /// Whether a layer is lowered as a part of another, which declares its own shape.
     inside: bool,
     float: DType,
@@ -92,6 +123,7 @@ pub struct Cx<'g> {
 impl<'g> Cx<'g> {
     /// A new lowering into a graph.
     pub fn new(builder: &'g Builder, training: bool, batch: Dim) -> Self {
+<<<<<<< HEAD
         Self {
             builder,
             training,
@@ -103,6 +135,9 @@ impl<'g> Cx<'g> {
             gathered: Rc::default(),
             encoded: Rc::default(),
         }
+=======
+        Self { builder, training, batch, states: States::default(), inside: false, float: DType::F32, rows_per_sample: Some(1), gathered: Rc::default() }
+>>>>>>> 29636fc (Sequences of unequal length: their ends go through every layer; streams; truncated backpropagation; what batches cost)
     }
 
     /// The same place for a layer with this policy.
@@ -110,9 +145,9 @@ impl<'g> Cx<'g> {
         Self { float: policy.float(), ..self.clone() }
     }
 
-    /// The same place for a batch of sequences of equal or unequal length.
-    pub fn with_ragged(&self, ragged: bool) -> Self {
-        Self { ragged, ..self.clone() }
+    /// The same place with states treated so.
+    pub fn with_states(&self, states: States) -> Self {
+        Self { states, ..self.clone() }
     }
 
     /// The same place for layers that are parts of the one lowered.

@@ -32,7 +32,7 @@ pub use cell::{Cell, Dropped, WholeCell, WholeRun};
 pub use encoder::Encoder;
 pub use geometry::{DataFormat, Extent, Padding, Pair};
 pub use layer::{Layer, LayerRef, MaskRule};
-pub use lowering::{Cx, Flow, Gathered, RowState, Weight, Weights, expect_rank, known_dim};
+pub use lowering::{Cx, Flow, Gathered, RowState, States, Weight, Weights, expect_rank, known_dim};
 pub use recurrence::Recurrent;
 pub use recurrent::Walk;
 pub use text_vectorization::{Split, Standardize};

@@ -2,6 +2,7 @@
 
 use super::attention::{AttentionMask, Heads, switch};
 use super::einsum_dense::one_or_many;
+use super::lowering::both;
 use super::{Call, Cx, EinsumDense, Flow, Layer, MaskRule, WeightTree, Weights};
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
@@ -126,7 +127,7 @@ pub(super) fn mask_parts<'g>(call: &Call<Flow<'g>>, x: &Inputs<Flow<'g>>, window
     let given = |position, name| call.arg(position, name).and_then(|a| a.flatten().first().map(|f| f.value));
     AttentionMask {
         query: given(3, "query_mask").or(x.query.mask),
-        value: given(4, "value_mask").or(x.value.mask),
+        value: both(given(4, "value_mask").or(x.value.mask), x.value.ends),
         key: given(5, "key_mask").or(x.key.and_then(|k| k.mask)),
         given: given(6, "attention_mask"),
         causal: switch(call, 9, "use_causal_mask"),
@@ -295,7 +296,7 @@ impl Layer for MultiHeadAttention {
         if let Some(g) = gate {
             y = y * g;
         }
-        let mut outs = vec![Flow::masked(give("output_dense", y)?, x.query.mask)];
+        let mut outs = vec![Flow::masked(give("output_dense", y)?, x.query.mask).ending(x.query.ends)];
         if scored {
             let b = weights.dim(0);
             // Before data arrive, Keras gives the weights the query's timesteps on both axes.
@@ -311,5 +312,9 @@ impl Layer for MultiHeadAttention {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
+    }
+
+    fn tells_ends(&self) -> bool {
+        true
     }
 }

@@ -1,6 +1,7 @@
 //! The largest or the mean of windows along time.
 
-use super::geometry::{DataFormat, Extent, Padding};
+use super::geometry::{DataFormat, Extent, Padding, ends_of_windows};
+use super::recurrent::ends_of;
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank};
 use crate::{Error, Result};
 use cornu_ir::ops::{Iota, Windows};
@@ -74,8 +75,21 @@ macro_rules! pooling_layers {
                 let pool = self.pool();
                 pool.check(&x.spec())?;
                 let x = self.data_format.exchange(x);
-                let y = if $class == "MaxPooling1D" { pool.largest(x) } else { pool.mean(x) };
-                Ok(vec![self.data_format.exchange(y).into()])
+                let ends = ends_of(call);
+                let y = if $class == "MaxPooling1D" { pool.largest(x, ends) } else { pool.mean(x, ends) };
+                let ends = ends.map(|e| ends_of_windows(e, pool.padding, pool.length, pool.stride));
+                // Windows past an end hold nothing.
+                let y = ends.map_or(y, |e| e.expand_dims(2).select(y, 0.0));
+                Ok(vec![Flow::new(self.data_format.exchange(y)).ending(ends)])
+            }
+
+            fn takes_ragged(&self) -> bool {
+                // Otherwise where the windows of a sequence lie depends on its length.
+                self.padding != Padding::Same || self.pool().stride == 1
+            }
+
+            fn tells_ends(&self) -> bool {
+                true
             }
         }
     )*};
@@ -117,18 +131,22 @@ impl Pool {
     }
 
     /// The first of equals counts, so that it alone gets the gradient.
-    fn largest<'g>(&self, x: Var<'g>) -> Var<'g> {
+    fn largest<'g>(&self, x: Var<'g>, ends: Option<Var<'g>>) -> Var<'g> {
+        let x = ends.map_or(x, |e| e.expand_dims(2).select(x, f64::NEG_INFINITY));
         let w = self.windows(x, f64::NEG_INFINITY);
         let place = x.builder().apply1(Iota { dtype: DType::I32, dims: w.dims(), axis: 2 }, &[]);
         place.eq(w.argmax(2).expand_dims(2)).select(w, 0.0).sum(&[2], false)
     }
 
-    fn mean<'g>(&self, x: Var<'g>) -> Var<'g> {
+    fn mean<'g>(&self, x: Var<'g>, ends: Option<Var<'g>>) -> Var<'g> {
+        let x = ends.map_or(x, |e| e.expand_dims(2).select(x, 0.0));
         let sum = self.windows(x, 0.0).sum(&[2], false);
         if self.padding == Padding::Valid {
             return sum / self.length as f64;
         }
         let steps: [Dim; 3] = [Some(1), x.dim(1), Some(1)];
-        sum / self.windows(x.builder().full(x.dtype(), &steps, 1.0), 0.0).sum(&[2], false)
+        let own = ends.map_or_else(|| x.builder().full(x.dtype(), &steps, 1.0), |e| e.expand_dims(2).cast(x.dtype()));
+        let n = self.windows(own, 0.0).sum(&[2], false);
+        sum / if ends.is_some() { n.maximum(1.0) } else { n }
     }
 }

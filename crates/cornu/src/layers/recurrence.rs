@@ -1,9 +1,10 @@
 //! What all recurrent layers do: a cell run over the sequences of a call.
 
 use super::cell::{Cell, Dropped, WholeRun};
-use super::recurrent::{Packed, Walk, mask_heeded, mask_of, sequence_and_states};
+use super::recurrent::{Carried, Packed, Walk, ends_of, mask_heeded, reversed, sequence_and_states};
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank, known_dim};
 use crate::{Error, Result};
+use cornu_ir::builder::concat;
 use cornu_ir::ops::Scan;
 use cornu_ir::{DType, Dim, Spec, Var};
 use serde_json::{Map, Value};
@@ -216,8 +217,8 @@ pub(super) use {cell_settings, layer_of_cell, units_settings, walk_settings};
 /// `w` are the layer's weights, those of the cell inside as `cell`.
 pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
     let (x, states) = sequence_and_states(call)?;
-    let mask = mask_heeded(cx, call).map(|m| m.cast(DType::Bool));
-    let carried = mask_of(call);
+    let mask = mask_heeded(call).map(|m| m.cast(DType::Bool));
+    let carried = Carried::of(call);
     if let Some(m) = mask.filter(|m| m.rank() != 2) {
         return Err(Error::shapes("the mask must have the axes (batch, timesteps)", &[m.spec()]));
     }
@@ -225,41 +226,96 @@ pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: 
     let step = step_spec(cell, &x.spec())?;
     let with_batch = |dims: &[Dim]| [&[x.dim(0)], dims].concat();
     let dims: Vec<Vec<Dim>> = cell.state_dims(&step)?.iter().map(|d| with_batch(d)).collect();
+    let keeps = walk.stateful || cx.states.kept;
+    if cx.states.kept && (walk.go_backwards || !states.is_empty()) {
+        return Err(Error::Unsupported("timesteps one at a time through a layer that walks backwards or has an initial_state".into()));
+    }
     let given: Vec<Option<Var<'g>>> = match states.len() {
-        0 if walk.stateful => dims.iter().enumerate().map(|(i, d)| Some(cx.state(w, i, d))).collect(),
+        0 if keeps => dims.iter().enumerate().map(|(i, d)| Some(cx.state(w, i, d))).collect(),
         0 => vec![None; dims.len()],
         n if n == dims.len() => states.iter().map(|s| Some(cx.to_float(s.value))).collect(),
         n => return Err(Error::argument("", format!("initial_state must hold {} values", dims.len()), format!("{n} values"))),
     };
-    let first: Vec<Var<'g>> = given.iter().zip(&dims).map(|(s, d)| s.unwrap_or_else(|| cx.builder.full(cx.float(), d, 0.0))).collect();
     let dropped = if cx.training { cell.draw(cx, &step)? } else { vec![Dropped::default(); cell.n_dropped()] };
-    let w_cell = w.child("cell");
-    let (outs, last) = match cell.whole() {
-        Some(whole) => {
-            let x = dropped[0].input.map_or(x, |m| x * m.expand_dims(1));
-            let packed = Packed::new(x, mask, walk);
-            let run = WholeRun {
-                rows: packed.rows,
-                batch_sizes: packed.batch_sizes,
-                first: first.iter().map(|s| packed.sort(*s)).collect(),
-                recurrent_mask: dropped[0].recurrent.map(|m| packed.sort(m)),
-            };
-            let (rows, last) = whole.run(w_cell, &run);
-            let last: Vec<Var<'g>> = last.into_iter().map(|s| packed.unsort(s)).collect();
-            (packed.finish(rows, &last, given[0], carried), last)
-        }
-        None => {
-            let steps = Steps { cell, walk, w: w_cell, dropped: &dropped, x, mask, step };
-            let (y, last) = steps.run(cx, &first)?;
-            let output = if walk.return_sequences { Flow::masked(y, carried) } else { Flow::new(y) };
-            let states = last.iter().filter(|_| walk.return_state).map(|s| Flow::new(*s));
-            (std::iter::once(output).chain(states).collect(), last)
-        }
+    let zeros = |d: &Vec<Dim>| cx.builder.full(cx.float(), d, 0.0);
+    let mut stretch = Stretch {
+        cell,
+        walk,
+        w: w.child("cell"),
+        dropped: &dropped,
+        step,
+        has_first: given[0].is_some(),
+        states: given.iter().zip(&dims).map(|(s, d)| s.unwrap_or_else(|| zeros(d))).collect(),
     };
-    if walk.stateful {
+    let y = match (cx.states.stretch.filter(|_| cx.training), x.dim(1)) {
+        (Some(k), Some(t)) if k < t => {
+            if mask.is_some() && !walk.holds_state() {
+                return Err(Error::Unsupported("truncated backpropagation through masked timesteps of a layer that is stateful or unrolled".into()));
+            }
+            let mut outputs = vec![];
+            // The first stretch walked holds what is left over, so that all others reach back a whole one.
+            for (i, end) in (0..t).rev().step_by(k).collect::<Vec<_>>().into_iter().rev().enumerate() {
+                let begin = (end + 1).saturating_sub(k);
+                let (from, to) = if walk.go_backwards { (t - 1 - end, t - begin) } else { (begin, end + 1) };
+                if i > 0 {
+                    stretch.states.iter_mut().for_each(|s| *s = s.stop_gradient());
+                    stretch.has_first = true;
+                }
+                outputs.push(stretch.run(cx, x.slice(1, from, to), mask.map(|m| m.slice(1, from, to)))?);
+            }
+            if !walk.return_sequences {
+                outputs.drain(..outputs.len() - 1);
+            } else if walk.go_backwards && mask.is_some() {
+                outputs.reverse();
+            }
+            if outputs.len() == 1 { outputs[0] } else { concat(&outputs, 1) }
+        }
+        _ => stretch.run(cx, x, mask)?,
+    };
+    let y = if walk.return_sequences && walk.go_backwards && mask.is_some() { reversed(y, ends_of(call)) } else { y };
+    let last = stretch.states;
+    if keeps {
         last.iter().enumerate().for_each(|(i, s)| cx.set_state(w, i, *s));
     }
-    Ok(outs)
+    let output = if walk.return_sequences { carried.on(y) } else { Flow::new(y) };
+    let states = last.iter().filter(|_| walk.return_state).map(|s| Flow::new(*s));
+    Ok(std::iter::once(output).chain(states).collect())
+}
+
+/// A run over successive timesteps, and the states that it leaves.
+struct Stretch<'a, 'g> {
+    cell: &'a dyn Cell,
+    walk: Walk,
+    w: &'a Weights<'g>,
+    dropped: &'a [Dropped<'g>],
+    step: Spec,
+    /// Whether the states come from before, so that they stand at masked timesteps before the first that counts.
+    has_first: bool,
+    states: Vec<Var<'g>>,
+}
+
+impl<'g> Stretch<'_, 'g> {
+    /// The outputs (B, T, …), in the order of time under a mask and else in the order walked, or the last one (B, …).
+    fn run(&mut self, cx: &Cx<'g>, x: Var<'g>, mask: Option<Var<'g>>) -> Result<Var<'g>> {
+        let Some(whole) = self.cell.whole() else {
+            let steps = Steps { cell: self.cell, walk: self.walk, w: self.w, dropped: self.dropped, x, mask, step: self.step.clone() };
+            let (y, last) = steps.run(cx, &self.states)?;
+            self.states = last;
+            return Ok(y);
+        };
+        let x = self.dropped[0].input.map_or(x, |m| x * m.expand_dims(1));
+        let packed = Packed::new(x, mask, self.walk);
+        let run = WholeRun {
+            rows: packed.rows,
+            batch_sizes: packed.batch_sizes,
+            first: self.states.iter().map(|s| packed.sort(*s)).collect(),
+            recurrent_mask: self.dropped[0].recurrent.map(|m| packed.sort(m)),
+        };
+        let before = self.has_first.then(|| self.states[0]);
+        let (rows, last) = whole.run(self.w, &run);
+        self.states = last.into_iter().map(|s| packed.unsort(s)).collect();
+        Ok(packed.output(rows, self.states[0], before))
+    }
 }
 
 /// A cell run step by step.
@@ -274,7 +330,7 @@ struct Steps<'a, 'g> {
 }
 
 impl<'g> Steps<'_, 'g> {
-    /// The outputs (B, T, …) in the order walked, or the last one (B, …), and the last states.
+    /// The outputs (B, T, …), ordered as by [`Stretch::run`], or the last one (B, …), and the last states.
     fn run(&self, cx: &Cx<'g>, first: &[Var<'g>]) -> Result<(Var<'g>, Vec<Var<'g>>)> {
         let time_major = |v: Var<'g>| v.swap_axes(0, 1);
         let weights = self.w.values();
@@ -313,7 +369,7 @@ impl<'g> Steps<'_, 'g> {
             return Err(e);
         }
         let y = match kept.first() {
-            Some(y) if self.walk.go_backwards => time_major(*y).reverse(1),
+            Some(y) if self.walk.go_backwards && self.mask.is_none() => time_major(*y).reverse(1),
             Some(y) => time_major(*y),
             None => finals[first.len()],
         };

@@ -3,9 +3,10 @@
 //! A batch without a mask is packed by exchanging batch and time; a masked one by the rows its mask leaves, so that the cell
 //! runs on real timesteps only and the state passes over the others, as Keras's `rnn` loop lets it.
 
-use super::{Arg, Call, Cx, Flow};
+use super::lowering::both;
+use super::{Arg, Call, Flow};
 use crate::{Error, Result};
-use cornu_ir::ops::MaskLayout;
+use cornu_ir::ops::{Iota, MaskLayout};
 use cornu_ir::spec::product;
 use cornu_ir::{DType, Dim, Var};
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,25 @@ pub struct Packed<'g> {
     walk: Walk,
 }
 
+/// What the outputs by timestep carry on: the mask of the call, and where its sequences end.
+#[derive(Clone, Copy)]
+pub struct Carried<'g> {
+    mask: Option<Var<'g>>,
+    ends: Option<Var<'g>>,
+}
+
+impl<'g> Carried<'g> {
+    /// What a call's outputs carry on.
+    pub fn of(call: &Call<Flow<'g>>) -> Self {
+        Self { mask: mask_of(call), ends: ends_of(call) }
+    }
+
+    /// An output by timestep.
+    pub fn on(self, y: Var<'g>) -> Flow<'g> {
+        Flow::masked(y, self.mask).ending(self.ends)
+    }
+}
+
 struct Layout<'g> {
     order: Var<'g>,
     places: Var<'g>,
@@ -66,9 +86,25 @@ pub fn mask_of<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
 
 /// The mask that a call heeds. As in Keras, a layer called with tensors besides its input does not look for the mask that the
 /// input carries: beside `initial_state` it must be given. The ends of sequences of unequal length always count.
-pub fn mask_heeded<'g>(cx: &Cx<'g>, call: &Call<Flow<'g>>) -> Option<Var<'g>> {
+pub fn mask_heeded<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
     let alone = call.arg(1, "initial_state").is_none_or(|a| a.flatten().is_empty());
-    mask_of(call).filter(|_| alone || cx.ragged || call.kwarg_value("mask").is_some())
+    both(mask_of(call).filter(|_| alone || call.kwarg_value("mask").is_some()), ends_of(call))
+}
+
+/// Where the sequences of a call end, when their lengths are unequal.
+pub fn ends_of<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
+    call.inputs().first().and_then(|x| x.ends)
+}
+
+/// Values (B, T, …) of sequences from their last timestep to their first; what is past an end stays behind.
+pub fn reversed<'g>(y: Var<'g>, ends: Option<Var<'g>>) -> Var<'g> {
+    let Some(ends) = ends else { return y.reverse(1) };
+    let (b, t) = (y.dim(0), y.dim(1));
+    let along = |axis| y.builder().apply1(Iota { dtype: DType::I32, dims: vec![b, t], axis }, &[]);
+    let last = ends.cast(DType::I32).sum(&[1], true) - 1.0;
+    let from = along(0) * t.unwrap_or(0) as f64 + last - along(1);
+    let rows = y.reshape(&[&[product(&[b, t])], &y.dims()[2..]].concat());
+    rows.gather(ends.select(from, -1.0).reshape(&[product(&[b, t])])).reshape(&y.dims())
 }
 
 /// The sequence and the initial states of a call: `initial_state=`, the second argument, or further inputs in the first.
@@ -111,7 +147,8 @@ impl<'g> Packed<'g> {
         self.layout.as_ref().map_or(v, |l| v.gather(l.places))
     }
 
-    /// Rows (N, U) as a batch (B, T, U) in the order walked. `before` (B, U) stands where no step has been alive yet.
+    /// Rows (N, U) as a batch (B, T, U): in the order of time under a mask, else in the order walked. `before` (B, U) stands where no
+    /// step has been alive yet.
     fn unpack(&self, rows: Var<'g>, before: Option<Var<'g>>) -> Var<'g> {
         let units = rows.dim(1);
         let dims = [self.batch, self.timesteps, units];
@@ -123,7 +160,7 @@ impl<'g> Packed<'g> {
             let none = l.last.lt(0.0).reshape(&[self.batch, self.timesteps, Some(1)]);
             y = none.select(h0.expand_dims(1).broadcast_to(&dims), y);
         }
-        if self.walk.go_backwards { y.reverse(1) } else { y }
+        y
     }
 
     /// The rows of the last timestep walked, or of the last live one before it (B, U).
@@ -132,19 +169,14 @@ impl<'g> Packed<'g> {
         rows.gather(l.last.reshape(&[self.batch, self.timesteps]).slice_step(1, t, Some(t + 1), 1).squeeze(1))
     }
 
-    /// What the layer gives: the output (every step or the last), then the states when asked for, with the output's mask.
-    /// `rows` (N, U) are the outputs of the cell, `states` its last states and `h0` (B, U) the first, in the batch's order.
-    pub fn finish(&self, rows: Var<'g>, states: &[Var<'g>], h0: Option<Var<'g>>, mask: Option<Var<'g>>) -> Vec<Flow<'g>> {
-        let held = self.walk.holds_state() || h0.is_none();
-        let output = match &self.layout {
-            _ if self.walk.return_sequences => Flow::masked(self.unpack(rows, h0), mask),
-            Some(l) if self.walk.zeroes() || !held => Flow::new(self.last(rows, l)),
-            _ => Flow::new(states[0]),
-        };
-        let mut outs = vec![output];
-        if self.walk.return_state {
-            outs.extend(states.iter().map(|s| Flow::new(*s)));
+    /// What the layer gives: every step's output (B, T, U), ordered as by `unpack`, or the last one (B, U). `rows` (N, U) are the outputs
+    /// of the cell, `last` its last state that stands for the output, `before` (B, U) the first; both in the batch's order.
+    pub fn output(&self, rows: Var<'g>, last: Var<'g>, before: Option<Var<'g>>) -> Var<'g> {
+        let held = self.walk.holds_state() || before.is_none();
+        match &self.layout {
+            _ if self.walk.return_sequences => self.unpack(rows, before),
+            Some(l) if self.walk.zeroes() || !held => self.last(rows, l),
+            _ => last,
         }
-        outs
     }
 }

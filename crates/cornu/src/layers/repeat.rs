@@ -1,5 +1,6 @@
 //! Elements said again along time.
 
+use super::recurrent::ends_of;
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank};
 use crate::{Error, Result};
 use cornu_ir::Spec;
@@ -85,6 +86,18 @@ impl Layer for UpSampling1d {
         let x = call.input()?.value;
         let (b, t, c) = (x.dim(0), x.dim(1), x.dim(2));
         let y = x.expand_dims(2).broadcast_to(&[b, t, Some(self.size), c]);
-        Ok(vec![y.reshape(&[b, t.map(|t| t * self.size), c]).into()])
+        let ends = ends_of(call).map(|e| {
+            let steps = e.expand_dims(2).broadcast_to(&[b, t, Some(self.size)]);
+            steps.reshape(&[b, t.map(|t| t * self.size)])
+        });
+        Ok(vec![Flow::new(y.reshape(&[b, t.map(|t| t * self.size), c])).ending(ends)])
+    }
+
+    fn takes_ragged(&self) -> bool {
+        true
+    }
+
+    fn tells_ends(&self) -> bool {
+        true
     }
 }

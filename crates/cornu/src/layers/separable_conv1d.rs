@@ -2,6 +2,7 @@
 
 use super::convolution::{Frame, convolve, convolve_channels};
 use super::geometry::{DataFormat, Extent, Padding};
+use super::recurrent::ends_of;
 use super::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
@@ -131,7 +132,8 @@ impl Layer for SeparableConv1d {
         let frame = self.frame();
         let x = cx.to_float(call.input()?.value);
         frame.check(&x.spec(), true)?;
-        let x = self.data_format.exchange(x);
+        let ends = ends_of(call);
+        let x = frame.own(self.data_format.exchange(x), ends);
         let depthwise = w.var("depthwise_kernel");
         frame.expect_fit(x, depthwise.dim(1))?;
         let channels = convolve_channels(frame.windows(x), depthwise);
@@ -139,7 +141,15 @@ impl Layer for SeparableConv1d {
         if let Some(b) = w.get("bias") {
             y = y + b;
         }
-        Ok(vec![self.activation.of(self.data_format.exchange(y)).into()])
+        Ok(vec![Flow::new(self.activation.of(self.data_format.exchange(y))).ending(frame.ends(ends))])
+    }
+
+    fn takes_ragged(&self) -> bool {
+        self.frame().takes_ragged()
+    }
+
+    fn tells_ends(&self) -> bool {
+        true
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {

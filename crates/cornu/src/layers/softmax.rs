@@ -69,4 +69,9 @@ impl Layer for Softmax {
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
     }
+
+    fn takes_ragged(&self) -> bool {
+        // Axes that leave the time axis of (batch, timesteps, features) alone.
+        self.axis.list().iter().all(|a| *a == -1 || *a >= 2)
+    }
 }

@@ -1,7 +1,7 @@
 //! A layer applied to every timestep.
 
+use super::lowering::both;
 use super::{Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights, expect_rank};
-use crate::model::{Container, MemberKind};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::builder::stack;
@@ -34,17 +34,6 @@ impl TimeDistributed {
     }
 }
 
-/// Whether a layer, or one inside it, fulfils a condition.
-fn any_inside(layer: &LayerRef, is: &dyn Fn(&LayerRef) -> bool) -> bool {
-    let rule = layer.rule();
-    let contained = || match rule.as_container() {
-        Some(Container::Functional(f)) => f.members.iter().any(|m| matches!(&m.kind, MemberKind::Layer(l) if any_inside(l, is))),
-        Some(Container::Sequential(s)) => s.layers.iter().any(|(_, l)| any_inside(l, is)),
-        None => false,
-    };
-    is(layer) || rule.inner().iter().any(|(_, l)| any_inside(l, is)) || contained()
-}
-
 fn without_time(x: &Spec) -> Result<Spec> {
     expect_rank(x, 3..=usize::MAX, "(batch, timesteps, …)")?;
     let mut dims = x.dims.clone();
@@ -62,7 +51,7 @@ impl Layer for TimeDistributed {
     }
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
-        if any_inside(&self.layer, &|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful)) {
+        if self.layer.any(&|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful)) {
             return Err(Error::Unsupported("TimeDistributed over a stateful layer".into()));
         }
         let step = without_time(call.input()?)?;
@@ -75,11 +64,11 @@ impl Layer for TimeDistributed {
         let step = without_time(&x.spec())?;
         let (batch, timesteps) = (x.value.dim(0), x.value.dim(1));
         let w = w.child("layer");
-        if let Some(t) = timesteps.filter(|_| cx.training && any_inside(&self.layer, &|l| l.class() == "BatchNormalization")) {
+        if let Some(t) = timesteps.filter(|_| cx.training && self.layer.any(&|l| l.class() == "BatchNormalization")) {
             let mut w = w.clone();
             let mut steps: Vec<Vec<cornu_ir::Var<'g>>> = vec![];
             for i in 0..t {
-                let one = Flow::masked(x.value.index(1, i), mask.map(|m| m.index(1, i)));
+                let one = Flow::masked(x.value.index(1, i), both(mask, x.ends).map(|m| m.index(1, i)));
                 let outs = self.layer.lower_inner(cx, &w, &Call::one(one))?;
                 steps.resize(outs.len(), vec![]);
                 steps.iter_mut().zip(outs).for_each(|(s, o)| s.push(o.value));

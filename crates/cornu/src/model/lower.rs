@@ -29,15 +29,15 @@ fn text_dims(entry: &InputLayer, inputs: &[Spec]) -> Vec<Dim> {
 
 /// Lowers a model for inputs of these specs: those of its entries of numbers, then what layers have encoded. Graph inputs are made in this order: data, weights, then what layers ask for.
 ///
-/// With `timesteps`, entries of so many timesteps carry the mask of sequences of unequal length.
+/// With `timesteps`, entries of so many timesteps are sequences of unequal length, whose ends a mask tells.
 pub fn lower_model<'g>(cx: &Cx<'g>, layer: &LayerRef, tree: &WeightTree, inputs: &[Spec], timesteps: Option<usize>) -> Result<LoweredModel<'g>> {
     let b = cx.builder;
     let data: Vec<Var<'g>> = inputs.iter().enumerate().map(|(i, s)| b.input(format!("x{i}"), s.clone())).collect();
     let mask = timesteps.map(|t| b.input("mask", Spec::new(cornu_ir::DType::Bool, vec![inputs[0].dims[0], Some(t)])));
-    let cx = &cx.with_ragged(mask.is_some());
     let mut weights = Vec::new();
     tree.walk("", true, &mut |group, _, _, w| weights.push(b.input(format!("{group}/{}", w.name), Spec::known(w.dtype(), &w.shape))));
     let bound = Weights::bind(tree, &weights, true, &mut 0);
+<<<<<<< HEAD
     let masked = |s: &Spec| timesteps.is_some() && s.dims.get(1) == Some(&timesteps);
     let mut flows = data.iter().zip(inputs).map(|(v, s)| Flow::masked(*v, mask.filter(|_| masked(s))));
     // In place of text stands a value that nothing reads; what was encoded of it comes after the entries of numbers.
@@ -51,6 +51,11 @@ pub fn lower_model<'g>(cx: &Cx<'g>, layer: &LayerRef, tree: &WeightTree, inputs:
         })
         .collect();
     let outputs = layer.lower(&cx.with_encoded(flows.collect::<Vec<_>>()), &bound, &Call::list(call))?;
+=======
+    let ends = |s: &Spec| timesteps.is_some() && s.dims.get(1) == Some(&timesteps);
+    let call = Call::list(data.iter().zip(inputs).map(|(v, s)| Flow::new(*v).ending(mask.filter(|_| ends(s)))));
+    let outputs = layer.lower(cx, &bound, &call)?;
+>>>>>>> 29636fc (Sequences of unequal length: their ends go through every layer; streams; truncated backpropagation; what batches cost)
     b.check().map_err(Error::from)?;
     Ok(LoweredModel { outputs, weights, inputs: data, mask })
 }

@@ -146,6 +146,11 @@ impl Model {
         self.runtime.reset_states(&mut self.store);
     }
 
+    /// Whether a layer, at any depth, keeps its state from batch to batch.
+    pub fn is_stateful(&self) -> bool {
+        self.layer.any(&|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful))
+    }
+
     /// With a name.
     pub fn name(self, name: &str) -> Self {
         let layer = match self.layer.rule().as_container() {

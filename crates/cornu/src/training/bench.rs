@@ -1,9 +1,9 @@
 //! How long a model's training step and prediction take, on random data.
 
-use super::feed::{Steps, Unequal};
+use super::feed::{Steps, Unequal, arranged};
 use super::runtime::Mode;
 use super::step::Examples;
-use crate::data::{Array, Data, Ragged};
+use crate::data::{Array, BatchMaker, Cost, Data, Ragged};
 use crate::initializers::Draw;
 use crate::layers::Encoder;
 use crate::model::{InputLayer, takes_text};
@@ -21,7 +21,7 @@ pub struct Bench {
     pub steps: usize,
     /// Timesteps where the model leaves them open.
     pub timesteps: Option<usize>,
-    /// Lengths of the sequences, taken batch by batch.
+    /// Lengths of the sequences, taken batch by batch; begun anew where they do not fill a batch.
     pub lengths: Option<Vec<usize>>,
     /// Also the time of each operation.
     pub profile: bool,
@@ -42,9 +42,33 @@ pub struct Report {
     pub threads: usize,
     /// Instruction set of the kernels.
     pub isa: String,
+    /// Epochs of sequences of unequal length, one for each way to make batches timed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub epochs: Vec<RaggedEpoch>,
     /// Operation, calls a step, milliseconds a step, largest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub profile: Vec<(String, usize, f64)>,
+}
+
+/// An epoch of sequences of unequal length against one of as many sequences of one length, of as many timesteps.
+#[derive(Clone, Debug, Serialize)]
+pub struct RaggedEpoch {
+    /// How batches are made.
+    pub batches: String,
+    /// Batches.
+    pub steps: usize,
+    /// Timesteps of all sequences.
+    pub timesteps: usize,
+    /// Share of the padded epoch that is padding.
+    pub padding_share: f64,
+    /// Median milliseconds of the epoch.
+    pub epoch_ms: f64,
+    /// Real timesteps a second.
+    pub timesteps_per_s: f64,
+    /// Median milliseconds of the epoch of equal lengths.
+    pub equal_epoch_ms: f64,
+    /// Time a timestep, over that of equal lengths.
+    pub ratio: f64,
 }
 
 impl std::fmt::Display for Report {
@@ -56,6 +80,18 @@ impl std::fmt::Display for Report {
         writeln!(f, "planning        {:.0} us", self.plan_us)?;
         writeln!(f, "peak memory     {:.1} MB", self.peak_rss_mb)?;
         writeln!(f, "threads         {}, kernels {}", self.threads, self.isa)?;
+        for e in &self.epochs {
+            writeln!(
+                f,
+                "epoch           {:.3} ms by {}, {:.2}x that of equal lengths ({:.3} ms); {:.0} timesteps/s, {:.1} % padding",
+                e.epoch_ms,
+                e.batches,
+                e.ratio,
+                e.equal_epoch_ms,
+                e.timesteps_per_s,
+                100.0 * e.padding_share
+            )?;
+        }
         for (name, calls, ms) in &self.profile {
             writeln!(f, "  {name:20} {calls:5} calls {ms:10.4} ms")?;
         }
@@ -68,51 +104,52 @@ fn median(mut v: Vec<f64>) -> f64 {
     v.get(v.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// Rounds of epochs timed at least: unequal and equal lengths in turn.
+const MIN_ROUNDS: usize = 5;
+
 impl Bench {
     /// Times a model.
     pub fn run(&self, model: &mut Model) -> Result<Report> {
-        let x = self.inputs(model)?;
-        let fed = model.feed_inputs(&x)?;
+        let x = self.inputs(model, self.lengths.as_deref())?;
         let n = self.batch_size * self.n_batches();
         let rows: Vec<u32> = (0..n as u32).collect();
-        let unequal = Unequal::Pad(0.0);
         let mut train_ms = None;
         let mut plan_us = 0.0;
-        let mut profile = vec![];
+        let (mut profile, mut epochs) = (vec![], vec![]);
         if model.compiled.is_some() {
-            let y = self.targets(model, n)?;
-            let examples = Examples::new(model, &x[..], &y[..], None)?;
-            let compiled = model.resolve_for(&examples)?;
-            let mut buffers = examples.buffers();
-            let layout = examples.layout();
+            let mut epoch = Epoch::new(model, &x, &self.targets(model, &x, n)?, rows.chunks(self.batch_size).map(<[u32]>::to_vec).collect())?;
             let mut times = Vec::new();
             // A round to warm up and plan, then the rounds timed.
             for round in 0..1 + self.steps.div_ceil(self.n_batches()) {
-                for chunk in rows.chunks(self.batch_size) {
-                    let t = Instant::now();
-                    examples.gather(chunk, &mut buffers, unequal)?;
-                    model.run_batch(Mode::Train, &compiled, &layout, &buffers)?;
-                    if round > 0 {
-                        times.push(t.elapsed().as_secs_f64() * 1e3);
-                    }
+                let steps = epoch.run(model)?;
+                if round > 0 {
+                    times.extend(steps);
                 }
             }
             train_ms = Some(median(times));
             plan_us = model.runtime.last_plan_s * 1e6;
             if self.profile {
-                profile = model.profile_batch(&compiled, &layout, &buffers)?;
+                profile = model.profile_batch(&epoch.compiled, &epoch.examples.layout(), &epoch.buffers)?;
+            }
+            if x.iter().any(|d| d.lengths().is_some()) {
+                epochs = self.epochs(model, &x, n)?;
             }
         }
+        let fed = model.feed_inputs(&x)?;
         let mut batches: Vec<Tensor> = fed.iter().map(super::feed::Fed::empty_batch).collect();
         let mut times = Vec::new();
         for round in 0..1 + self.steps.div_ceil(self.n_batches()) {
             for chunk in rows.chunks(self.batch_size) {
                 let t = Instant::now();
-                let steps = Steps::of(&fed, chunk, unequal)?;
+                let chunk = arranged(&fed, chunk, Unequal::Known);
+                let steps = Steps::of(&fed, &chunk, Unequal::Known)?;
+                batches.truncate(fed.len());
                 for (f, b) in fed.iter().zip(&mut batches) {
-                    f.gather(chunk, b, steps.timesteps, 0.0);
+                    f.gather(&chunk, b, steps.timesteps, 0.0);
                 }
-                model.predict_batch(&batches, false)?;
+                let ragged = steps.mask.is_some();
+                batches.extend(steps.mask);
+                model.predict_batch(&batches, ragged)?;
                 if round > 0 {
                     times.push(t.elapsed().as_secs_f64() * 1e3);
                 }
@@ -123,7 +160,44 @@ impl Bench {
         }
         let threads = model.runtime.threads().n();
         let isa = cornu_cpu::kernels::isa::isa().name().to_string();
-        Ok(Report { train_ms, predict_ms: median(times), plan_us, peak_rss_mb: peak_rss_mb(), threads, isa, profile })
+        Ok(Report { train_ms, predict_ms: median(times), plan_us, peak_rss_mb: peak_rss_mb(), threads, isa, epochs, profile })
+    }
+
+    /// Times epochs of the lengths as they come and by length, in turn with epochs of their mean length.
+    fn epochs(&self, model: &mut Model, x: &[Data], n: usize) -> Result<Vec<RaggedEpoch>> {
+        let lengths: Vec<usize> = x.iter().find_map(Data::lengths).unwrap_or_default();
+        let timesteps: usize = lengths.iter().sum();
+        let mean = ((timesteps as f64 / n as f64).round() as usize).max(1);
+        let even = self.inputs(model, Some(&vec![mean; n]))?;
+        let in_order = BatchMaker::AsTheyCome.plan_epoch(None, n, self.batch_size, 0, 0)?;
+        let even_targets = self.targets(model, &even, n)?;
+        let mut equal = Epoch::new(model, &even, &even_targets, in_order)?;
+        let mut found = Vec::new();
+        for maker in [BatchMaker::AsTheyCome, BatchMaker::Bucket] {
+            let plan = maker.plan_epoch(Some(&lengths), n, self.batch_size, 0, 0)?;
+            let cost = Cost::of(&plan, Some(&lengths));
+            let mut unequal = Epoch::new(model, x, &self.targets(model, x, n)?, plan)?;
+            let (mut of_unequal, mut of_equal) = (vec![], vec![]);
+            for round in 0..1 + MIN_ROUNDS.max(self.steps.div_ceil(cost.n_steps.max(1))) {
+                let (a, b) = (unequal.run(model)?, equal.run(model)?);
+                if round > 0 {
+                    of_unequal.push(a.iter().sum());
+                    of_equal.push(b.iter().sum());
+                }
+            }
+            let (epoch_ms, equal_epoch_ms) = (median(of_unequal), median(of_equal));
+            found.push(RaggedEpoch {
+                batches: maker.name(),
+                steps: cost.n_steps,
+                timesteps,
+                padding_share: cost.padding_share,
+                epoch_ms,
+                timesteps_per_s: timesteps as f64 / epoch_ms * 1e3,
+                equal_epoch_ms,
+                ratio: (epoch_ms / timesteps as f64) / (equal_epoch_ms / (mean * n) as f64),
+            });
+        }
+        Ok(found)
     }
 
     /// Batches of data made: as many as the lengths fill, else one.
@@ -131,9 +205,10 @@ impl Bench {
         self.lengths.as_ref().map_or(1, |l| (l.len() / self.batch_size).max(1))
     }
 
-    fn inputs(&self, model: &Model) -> Result<Vec<Data>> {
+    fn inputs(&self, model: &Model, lengths: Option<&[usize]>) -> Result<Vec<Data>> {
         let mut draw = Draw::new(1, 0);
         let ids = embedding_rows(model);
+<<<<<<< HEAD
         let reads = model.reads()?;
         let input = |(at, (name, i)): (usize, &(String, InputLayer))| {
             let reader = reads.iter().find(|r| r.entries.contains(&at)).and_then(|r| r.layer.rule().as_encoder());
@@ -159,19 +234,26 @@ impl Bench {
             d.or(self.timesteps).ok_or_else(|| Error::argument(format!("input `{name}`"), "its timesteps are open: give --timesteps", "None"))
         };
         std::iter::once(Ok(self.batch_size * self.n_batches())).chain(dims.iter().map(open)).collect()
+=======
+        model.inputs().iter().map(|(name, i)| self.input(name, i, lengths, ids, &mut draw)).collect()
+>>>>>>> 29636fc (Sequences of unequal length: their ends go through every layer; streams; truncated backpropagation; what batches cost)
     }
 
-    fn input(&self, name: &str, input: &InputLayer, ids: Option<usize>, draw: &mut Draw) -> Result<Data> {
+    fn input(&self, name: &str, input: &InputLayer, lengths: Option<&[usize]>, ids: Option<usize>, draw: &mut Draw) -> Result<Data> {
         let dims = &input.batch_shape[1..];
         let whole = input.spec().dtype != DType::F32 && input.spec().dtype != DType::F64 || (ids.is_some() && dims.len() == 1);
-        let mut number = |_: usize| if whole { (draw.uniform() * ids.unwrap_or(2) as f64).floor() as f32 } else { draw.normal() as f32 };
+        let mut number = |_: usize| match ids.filter(|_| whole) {
+            // Id 0 stands for padding: a sequence's own ids begin with 1.
+            Some(n) => (1.0 + draw.uniform() * n.saturating_sub(1) as f64).floor().min(n.saturating_sub(1) as f64) as f32,
+            None if whole => (draw.uniform() * 2.0).floor() as f32,
+            None => draw.normal() as f32,
+        };
         let n = self.batch_size * self.n_batches();
-        if let (Some(lengths), Some(None)) = (&self.lengths, dims.first()) {
+        if let (Some(lengths), Some(None)) = (lengths.filter(|l| !l.is_empty()), dims.first()) {
             let inner: Vec<usize> = dims[1..].iter().map(|d| d.unwrap_or(1)).collect();
             let width: usize = inner.iter().product();
-            let lengths = &lengths[..n.min(lengths.len())];
             let mut offsets = vec![0];
-            lengths.iter().for_each(|l| offsets.push(offsets[offsets.len() - 1] + l));
+            lengths.iter().cycle().take(n).for_each(|l| offsets.push(offsets[offsets.len() - 1] + l));
             let total = offsets[offsets.len() - 1];
             let shape: Vec<usize> = std::iter::once(total).chain(inner).collect();
             let values = ArrayD::from_shape_vec(IxDyn(&shape), (0..total * width).map(number).collect()).map_err(|e| Error::Data(e.to_string()))?;
@@ -183,7 +265,8 @@ impl Bench {
         Ok(Data::Dense(Array::F32(ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|e| Error::Data(e.to_string()))?)))
     }
 
-    fn targets(&self, model: &Model, n: usize) -> Result<Vec<Data>> {
+    fn targets(&self, model: &Model, x: &[Data], n: usize) -> Result<Vec<Data>> {
+        let unequal = x.iter().find_map(|d| if let Data::Ragged(r) = d { Some(r.offsets().to_vec()) } else { None });
         let mut draw = Draw::new(2, 0);
         let outputs = model.outputs();
         let compiled = crate::compile::Compiled::resolve(model.need_compiled()?.settings(), &outputs, &outputs.specs)?;
@@ -198,12 +281,51 @@ impl Bench {
             } else if sparse && let Some(last) = shape.last_mut() {
                 *last = 1;
             }
+            // A target by timestep has the lengths of the sequences.
+            let offsets = unequal.clone().filter(|_| spec.rank() > 2 && spec.dims[1].is_none());
+            if let Some(offsets) = &offsets {
+                shape.remove(0);
+                shape[0] = offsets[n];
+            }
             let total = shape.iter().product::<usize>();
             let values: Vec<f32> = (0..total).map(|_| if sparse { (draw.uniform() * classes as f64).floor() as f32 } else { draw.uniform() as f32 }).collect();
             let array = ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|e| Error::Data(e.to_string()))?;
-            all.push(Data::Dense(if sparse { Array::I32(array.mapv(|x| x as i32)) } else { Array::F32(array) }));
+            let array = if sparse { Array::I32(array.mapv(|x| x as i32)) } else { Array::F32(array) };
+            all.push(match offsets {
+                Some(offsets) => Data::Ragged(Ragged::new(array, offsets)?),
+                None => Data::Dense(array),
+            });
         }
         Ok(all)
+    }
+}
+
+/// The batches of an epoch of training.
+struct Epoch {
+    examples: Examples,
+    compiled: crate::compile::Compiled,
+    plan: Vec<Vec<u32>>,
+    buffers: Vec<Tensor>,
+}
+
+impl Epoch {
+    fn new(model: &Model, x: &[Data], y: &[Data], plan: Vec<Vec<u32>>) -> Result<Self> {
+        let examples = Examples::new(model, x, y, None)?;
+        let compiled = model.resolve_for(&examples)?;
+        Ok(Self { buffers: examples.buffers(), compiled, plan, examples })
+    }
+
+    /// Milliseconds of each step.
+    fn run(&mut self, model: &mut Model) -> Result<Vec<f64>> {
+        let layout = self.examples.layout();
+        let mut times = Vec::with_capacity(self.plan.len());
+        for rows in &self.plan {
+            let t = Instant::now();
+            self.examples.gather(rows, &mut self.buffers, Unequal::Known)?;
+            model.run_batch(Mode::Train, &self.compiled, &layout, &self.buffers)?;
+            times.push(t.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok(times)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Evaluation.
 
-use super::feed::{IntoData, Unequal};
+use super::feed::{EpochLoss, IntoData, Unequal};
 use super::history::{Logs, Running};
 use super::listeners::Listeners;
 use super::runtime::Mode;
@@ -18,11 +18,13 @@ pub struct Evaluate {
     pub sample_weight: Option<Vec<Data>>,
     /// What becomes of sequences of unequal length in one batch.
     pub unequal: Unequal,
+    /// How the losses of batches of such sequences become one.
+    pub epoch_loss: EpochLoss,
 }
 
 impl Default for Evaluate {
     fn default() -> Self {
-        Self { batch_size: 32, sample_weight: None, unequal: Unequal::Known }
+        Self { batch_size: 32, sample_weight: None, unequal: Unequal::Known, epoch_loss: EpochLoss::Timesteps }
     }
 }
 
@@ -31,7 +33,7 @@ impl Model {
     pub fn evaluate(&mut self, x: impl IntoData, y: impl IntoData, options: &Evaluate) -> Result<Logs> {
         let examples = Examples::new(self, x, y, options.sample_weight.clone())?;
         let compiled = self.resolve_for(&examples)?;
-        self.evaluate_examples(&examples, &compiled, options.batch_size, options.unequal, &mut Listeners::none())
+        self.evaluate_examples(&examples, &compiled, options.batch_size, (options.unequal, options.epoch_loss), &mut Listeners::none())
     }
 
     /// Losses and metrics resolved for the targets of examples.
@@ -53,7 +55,7 @@ impl Model {
         examples: &Examples,
         compiled: &compile::Compiled,
         batch_size: usize,
-        unequal: Unequal,
+        (unequal, epoch_loss): (Unequal, EpochLoss),
         listeners: &mut Listeners,
     ) -> Result<Logs> {
         let batch_size = self.batch_size_for(batch_size)?;
@@ -66,7 +68,7 @@ impl Model {
             listeners.tell(self, |c, run| c.on_test_batch_begin(run, step))?;
             examples.gather(chunk, &mut buffers, unequal)?;
             let r = self.run_batch(Mode::Evaluate, compiled, &layout, &buffers)?;
-            running.add(&r, chunk.len());
+            running.add(&r, chunk.len(), &examples.loss_counts(chunk, compiled, epoch_loss));
             if listeners.reads_batches() {
                 let so_far = running.logs(compiled);
                 listeners.tell(self, |c, run| c.on_test_batch_end(run, step, &so_far))?;

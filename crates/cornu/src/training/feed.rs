@@ -3,6 +3,7 @@
 use crate::data::{Array, Data, Ragged};
 use crate::{Error, Result};
 use cornu_ir::{DType, Tensor, View};
+use std::borrow::Cow;
 
 /// Data as `fit`, `evaluate` and `predict` take them: arrays, one or several.
 pub trait IntoData {
@@ -71,6 +72,28 @@ impl Unequal {
     }
 }
 
+/// How the losses of batches become that of an epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EpochLoss {
+    /// Exact: a loss by timestep counts every timestep of sequences of unequal length alike, whatever batch it came in. Any other loss
+    /// counts every sample alike.
+    #[default]
+    Timesteps,
+    /// Keras's: every batch counts by its samples, so that a timestep in a batch of short sequences weighs more.
+    Keras,
+}
+
+impl EpochLoss {
+    /// `timesteps` or `keras`.
+    pub fn parse(name: &str) -> Result<Self> {
+        match name {
+            "timesteps" => Ok(Self::Timesteps),
+            "keras" => Ok(Self::Keras),
+            other => Err(Error::argument("epoch_loss", "must be timesteps or keras", other)),
+        }
+    }
+}
+
 /// The time axis of a batch.
 #[derive(Default)]
 pub(crate) struct Steps {
@@ -109,6 +132,20 @@ impl Steps {
             }
         }
     }
+}
+
+/// The rows of a batch in the order in which they are computed. Where lengths differ, each run of neighbours holds long and short
+/// sequences alike, so that the shards of the batch, which are such runs, cost about the same.
+pub(crate) fn arranged<'a>(inputs: &[Fed], rows: &'a [u32], unequal: Unequal) -> Cow<'a, [u32]> {
+    let lengths = inputs.iter().find_map(|f| f.lengths_of(rows)).filter(|_| unequal == Unequal::Known);
+    let Some(lengths) = lengths.filter(|l| l.iter().any(|n| *n != l[0])) else { return Cow::Borrowed(rows) };
+    let mut by_length: Vec<usize> = (0..rows.len()).collect();
+    by_length.sort_by_key(|&i| std::cmp::Reverse(lengths[i]));
+    // The k-th longest goes to the place whose number is k with its bits reversed: halves, quarters, … take turns.
+    let bits = rows.len().next_power_of_two().trailing_zeros();
+    let mut turns: Vec<u32> = (0..rows.len().next_power_of_two() as u32).collect();
+    turns.sort_by_key(|k| k.reverse_bits() >> (32 - bits.max(1)));
+    Cow::Owned(turns.into_iter().filter_map(|k| by_length.get(k as usize).map(|&i| rows[i])).collect())
 }
 
 /// A data set cast to the type in which a graph takes it.
@@ -176,7 +213,7 @@ impl Fed {
         self.offsets.as_ref().map(|o| o.windows(2).map(|w| w[1] - w[0]).collect())
     }
 
-    fn lengths_of(&self, rows: &[u32]) -> Option<Vec<usize>> {
+    pub(crate) fn lengths_of(&self, rows: &[u32]) -> Option<Vec<usize>> {
         let o = self.offsets.as_ref().filter(|_| !self.filled_up)?;
         Some(rows.iter().map(|&r| o[r as usize + 1] - o[r as usize]).collect())
     }

@@ -1,7 +1,7 @@
 //! Training over epochs.
 
 use super::callbacks::Callback;
-use super::feed::{IntoData, Unequal};
+use super::feed::{EpochLoss, IntoData, Unequal};
 use super::history::{History, Logs};
 use super::listeners::Listeners;
 use super::position::Position;
@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::runtime::Mode;
 use super::step::Examples;
 use crate::compile::Compiled;
-use crate::data::{BatchMaker, ClassWeights, Data, LabelForm, class_weights_to_sample_weights, split_last};
+use crate::data::{BatchMaker, ClassWeights, Cost, Data, LabelForm, class_weights_to_sample_weights, split_last};
 use crate::{Error, Model, Result};
 use cornu_ir::{DType, Spec};
 
@@ -28,6 +28,8 @@ pub struct Fit {
     sample_weight: Option<Vec<Data>>,
     class_weight: Option<ClassWeights>,
     unequal: Unequal,
+    epoch_loss: EpochLoss,
+    tbptt: Option<usize>,
     callbacks: Vec<Box<dyn Callback>>,
 }
 
@@ -47,6 +49,8 @@ impl Default for Fit {
             sample_weight: None,
             class_weight: None,
             unequal: Unequal::Known,
+            epoch_loss: EpochLoss::Timesteps,
+            tbptt: None,
             callbacks: vec![],
         }
     }
@@ -91,6 +95,20 @@ impl Fit {
     /// What becomes of sequences of unequal length in one batch.
     pub fn unequal(mut self, u: Unequal) -> Self {
         self.unequal = u;
+        self
+    }
+
+    /// How the losses of batches of sequences of unequal length become that of an epoch.
+    pub fn epoch_loss(mut self, by: EpochLoss) -> Self {
+        self.epoch_loss = by;
+        self
+    }
+
+    /// Truncated backpropagation through time: states pass along the whole of a sequence, gradients back over at most `k` timesteps.
+    /// Time is cut in stretches of `k` timesteps from its end, and a gradient stays within its stretch. What the model gives, and so
+    /// the loss, is the same to the bit; with `k` no less than the timesteps the gradient is, too.
+    pub fn tbptt(mut self, k: usize) -> Self {
+        self.tbptt = Some(k);
         self
     }
 
@@ -206,12 +224,20 @@ impl Model {
         let callbacks = std::mem::take(&mut options.callbacks);
         let mut listeners = Listeners::new(callbacks, progress, options.epochs, options.initial_epoch, &compiled.metrics)?;
         let mut history = History::default();
+        if options.tbptt == Some(0) {
+            return Err(Error::argument("tbptt", "gradients must reach back over at least 1 timestep", 0));
+        }
         listeners.tell(self, |c, run| c.on_train_begin(run))?;
+        self.runtime.set_stretch(options.tbptt);
         let ended = self.run_epochs(examples, validation, &options, &compiled, &mut listeners, &mut history);
+        self.runtime.set_stretch(None);
         if options.epochs > 0 {
             self.finalize_weights()?;
         }
         let logs = ended?;
+        if let Some(lengths) = examples.lengths() {
+            listeners.progress.train_end(options.batches, &Cost::of_makers(&lengths, self.batch_size_for(options.batch_size)?, options.batches)?);
+        }
         listeners.tell(self, |c, run| c.on_train_end(run, &logs))?;
         Ok(history)
     }
@@ -235,6 +261,7 @@ impl Model {
         while listeners.position.epoch < options.epochs {
             let epoch = listeners.position.epoch;
             let plan = options.batches.plan_epoch(lengths.as_deref(), examples.n_samples(), batch_size, options.seed, epoch as u64)?;
+            let cost = lengths.as_deref().map(|l| Cost::of(&plan, Some(l)));
             listeners.progress.epoch_begin(epoch, plan.len());
             listeners.tell(self, |c, run| c.on_epoch_begin(run, epoch))?;
             let reads = listeners.reads_batches();
@@ -243,7 +270,7 @@ impl Model {
                 listeners.tell(self, |c, run| c.on_train_batch_begin(run, step))?;
                 examples.gather(rows, &mut buffers, unequal)?;
                 let r = self.run_batch(Mode::Train, compiled, &layout, &buffers)?;
-                listeners.position.running.add(&r, rows.len());
+                listeners.position.running.add(&r, rows.len(), &examples.loss_counts(rows, compiled, options.epoch_loss));
                 listeners.position.step = step + 1;
                 if reads {
                     let so_far = listeners.position.running.logs(compiled);
@@ -257,12 +284,12 @@ impl Model {
             logs = listeners.position.running.logs(compiled);
             if let Some(v) = validation.filter(|_| (epoch + 1).is_multiple_of(options.validation_freq)) {
                 let resolved = self.resolve_for(v)?;
-                let val = self.evaluate_examples(v, &resolved, options.validation_batch_size.unwrap_or(options.batch_size), unequal, listeners)?;
+                let val = self.evaluate_examples(v, &resolved, options.validation_batch_size.unwrap_or(options.batch_size), (unequal, options.epoch_loss), listeners)?;
                 logs.extend(val.into_iter().map(|(k, v)| (format!("val_{k}"), v)));
             }
             listeners.position = Position::at(epoch + 1);
             listeners.tell(self, |c, run| c.on_epoch_end(run, epoch, &mut logs))?;
-            listeners.progress.epoch_end(epoch, examples.n_samples(), &logs);
+            listeners.progress.epoch_end(epoch, examples.n_samples(), cost.as_ref(), &logs);
             history.push(epoch, &logs);
             if listeners.stop_training {
                 break;

@@ -12,42 +12,52 @@ pub type Logs = BTreeMap<String, MetricValue>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Running {
     samples: f64,
+    /// By samples.
     loss: f64,
     losses: Vec<f64>,
+    /// What each loss is a mean over and its weight in the total, where losses do not count by samples. Then `loss` holds the rest of
+    /// the total, penalties on weights and activity.
+    counts: Vec<(f64, f64)>,
     metrics: Vec<Vec<Vec<f64>>>,
 }
 
 impl Running {
-    /// Adds a batch of so many samples.
-    pub(crate) fn add(&mut self, b: &BatchResult, samples: usize) {
+    /// Adds a batch of so many samples; `counts` says what its losses are means over, where that is not its samples, and their weights.
+    pub(crate) fn add(&mut self, b: &BatchResult, samples: usize, counts: &[(f64, f64)]) {
         let n = samples as f64;
         self.samples += n;
-        self.loss += b.loss * n;
+        self.loss += (b.loss - b.losses.iter().zip(counts).map(|(l, (_, weight))| l * weight).sum::<f64>()) * n;
         if self.losses.is_empty() {
             self.losses = vec![0.0; b.losses.len()];
             self.metrics = b.metrics.iter().map(|m| m.iter().map(|p| vec![0.0; p.len()]).collect()).collect();
         }
-        self.losses.iter_mut().zip(&b.losses).for_each(|(s, l)| *s += l * n);
+        self.counts.resize(counts.len(), (0.0, 0.0));
+        self.counts.iter_mut().zip(counts).for_each(|(all, (count, weight))| *all = (all.0 + count, *weight));
+        let count = |i: usize| counts.get(i).map_or(n, |c| c.0);
+        self.losses.iter_mut().zip(&b.losses).enumerate().for_each(|(i, (s, l))| *s += l * count(i));
         let totals = self.metrics.iter_mut().flatten().flatten();
         totals.zip(b.metrics.iter().flatten().flatten()).for_each(|(s, p)| *s += p);
     }
 
     /// The values so far.
     pub(crate) fn logs(&self, compiled: &Compiled) -> Logs {
-        let mean = |s: f64| if self.samples > 0.0 { s / self.samples } else { 0.0 };
-        compiled.logs(mean(self.loss), &self.losses.iter().map(|l| mean(*l)).collect::<Vec<_>>(), &self.metrics)
+        let mean = |sum: f64, n: f64| if n > 0.0 { sum / n } else { 0.0 };
+        let losses: Vec<f64> = self.losses.iter().enumerate().map(|(i, l)| mean(*l, self.counts.get(i).map_or(self.samples, |c| c.0))).collect();
+        let counted: f64 = losses.iter().zip(&self.counts).map(|(l, (_, weight))| l * weight).sum();
+        compiled.logs(mean(self.loss, self.samples) + counted, &losses, &self.metrics)
     }
 
-    /// All sums in a row, and how they are laid out: number of losses, number of metrics, then for each metric its number of
+    /// All sums in a row, and how they are laid out: number of losses, of their counts, of metrics, then for each metric its number of
     /// partials and their lengths.
     pub(crate) fn flat(&self) -> (Vec<usize>, Vec<f64>) {
-        let mut layout = vec![self.losses.len(), self.metrics.len()];
+        let mut layout = vec![self.losses.len(), self.counts.len(), self.metrics.len()];
         for m in &self.metrics {
             layout.push(m.len());
             layout.extend(m.iter().map(Vec::len));
         }
         let metrics = self.metrics.iter().flatten().flatten();
-        let sums = [self.samples, self.loss].iter().chain(&self.losses).chain(metrics).copied().collect();
+        let counts = self.counts.iter().flat_map(|(n, weight)| [n, weight]);
+        let sums = [self.samples, self.loss].iter().chain(&self.losses).chain(counts).chain(metrics).copied().collect();
         (layout, sums)
     }
 
@@ -60,9 +70,10 @@ impl Running {
             rest = tail;
             Some(head.to_vec())
         };
-        let (n_losses, n_metrics) = (layout.next()?, layout.next()?);
+        let (n_losses, n_counts, n_metrics) = (layout.next()?, layout.next()?, layout.next()?);
         let head = take(2)?;
         let losses = take(n_losses)?;
+        let counts = take(2 * n_counts)?.chunks(2).map(|c| (c[0], c[1])).collect();
         let mut metrics = Vec::new();
         for _ in 0..n_metrics {
             let mut partials = Vec::new();
@@ -71,7 +82,7 @@ impl Running {
             }
             metrics.push(partials);
         }
-        Some(Self { samples: head[0], loss: head[1], losses, metrics })
+        Some(Self { samples: head[0], loss: head[1], losses, counts, metrics })
     }
 }
 

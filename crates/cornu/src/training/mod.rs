@@ -13,14 +13,16 @@ mod listeners;
 mod evaluate;
 mod fit;
 mod on_batch;
+mod streams;
 pub mod bench;
 
 pub use compiled::{Compile, Compiled};
 pub use evaluate::Evaluate;
-pub use feed::{IntoData, Unequal};
+pub use feed::{EpochLoss, IntoData, Unequal};
 pub use fit::Fit;
 pub use history::{History, Logs, value_json};
 pub use position::Position;
 pub use predict::Predict;
 pub use runtime::Runtime;
 pub use step::Examples;
+pub use streams::Streams;

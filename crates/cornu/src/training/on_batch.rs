@@ -46,7 +46,7 @@ impl Model {
         examples.gather(&rows, &mut buffers, Unequal::Known)?;
         let result = self.run_batch(mode, &compiled, &examples.layout(), &buffers)?;
         let mut running = Running::default();
-        running.add(&result, rows.len());
+        running.add(&result, rows.len(), &[]);
         Ok(running.logs(&compiled))
     }
 }

@@ -1,12 +1,16 @@
 //! Prediction.
 
-use super::feed::{Fed, IntoData, Steps, Unequal, views};
-use super::runtime::{Mode, Out, Seams, prepare, random_key, shard_program};
+use super::feed::{Fed, IntoData, Steps, Unequal, arranged, views};
+use super::runtime::{Mode, Out, Prepared, Seams, prepare, random_key, shard_program};
 use crate::data::{Array, Data};
+<<<<<<< HEAD
 use crate::model::takes_text;
+=======
+use crate::layers::States;
+>>>>>>> 29636fc (Sequences of unequal length: their ends go through every layer; streams; truncated backpropagation; what batches cost)
 use crate::{Error, Model, Result};
 use cornu_cpu::Fetch;
-use cornu_ir::{Buffer, Spec, Tensor};
+use cornu_ir::{Buffer, DType, Spec, Tensor, Var};
 use ndarray::{ArrayD, IxDyn};
 use std::time::Instant;
 
@@ -35,8 +39,11 @@ impl Model {
         let mut parts: Vec<Vec<Data>> = vec![vec![]; self.output_specs().len()];
         let mut batches: Vec<Tensor> = fed.iter().map(Fed::empty_batch).collect();
         let rows: Vec<u32> = (0..n as u32).collect();
-        let lengths = fed.iter().find_map(Fed::lengths);
+        let sequences = self.sequence_outputs(&fed);
+        let in_order = self.is_stateful();
         for chunk in rows.chunks(batch_size) {
+            let given = chunk;
+            let chunk = &*if in_order { Cow::Borrowed(chunk) } else { arranged(&fed, chunk, options.unequal) };
             let steps = Steps::of(&fed, chunk, options.unequal)?;
             batches.truncate(fed.len());
             for (f, b) in fed.iter().zip(&mut batches) {
@@ -44,44 +51,55 @@ impl Model {
             }
             let ragged = steps.mask.is_some();
             batches.extend(steps.mask);
-            for (part, t) in parts.iter_mut().zip(self.predict_batch(&batches, ragged)?) {
-                part.push(Data::Dense(to_array(t)?));
+            let outs = self.predict_batch(&batches, ragged)?;
+            for (k, (part, t)) in parts.iter_mut().zip(outs.values).enumerate() {
+                let rows = in_order_of(given, chunk, to_array(t)?)?;
+                let ended = outs.lengths.iter().find(|(output, _)| *output == k);
+                part.push(match ended {
+                    Some((_, lengths)) => cut(&rows, &in_order_of(given, chunk, to_array(lengths.clone())?)?)?,
+                    None if sequences[k] && rows.rank() > 1 => Data::Ragged(Data::Dense(rows).to_ragged()?),
+                    None => Data::Dense(rows),
+                });
             }
         }
-        let sequences = self.sequence_outputs();
-        parts.into_iter().zip(sequences).map(|(part, by_step)| joined(part, lengths.as_deref().filter(|_| by_step))).collect()
+        Ok(parts.into_iter().map(|p| Data::concat(&p)).collect::<std::result::Result<_, _>>()?)
     }
 
-    /// Which outputs have the time axis of the sequences that came in.
-    fn sequence_outputs(&self) -> Vec<bool> {
-        let open = self.inputs().iter().any(|(_, i)| i.batch_shape.get(1) == Some(&None));
-        self.output_specs().iter().map(|s| open && s.rank() >= 3 && s.dims[1].is_none()).collect()
+    /// Which outputs of sequences of unequal length are such sequences: those with an axis of time as open as the entries'.
+    fn sequence_outputs(&self, inputs: &[Fed]) -> Vec<bool> {
+        let open = self.inputs().iter().zip(inputs).any(|((_, i), fed)| fed.lengths().is_some() && i.batch_shape.get(1) == Some(&None));
+        self.output_specs().iter().map(|s| open && s.rank() >= 2 && s.dims[1].is_none()).collect()
     }
 
     /// The outputs of one batch of tensors of the entries' types; with `ragged` the mask stands last.
-    pub(crate) fn predict_batch(&mut self, batches: &[Tensor], ragged: bool) -> Result<Vec<Tensor>> {
+    pub(crate) fn predict_batch(&mut self, batches: &[Tensor], ragged: bool) -> Result<Outputs> {
         let specs: Vec<Spec> = batches.iter().map(Tensor::spec).collect();
         let key = random_key(self.runtime.seed, self.runtime.n_steps);
         let (layer, tree, slots, store) = (&self.layer, &self.tree, &self.slots, &mut self.store);
         let (prepared, threads) = self.runtime.prepared(Mode::Predict, &specs, |runtime| {
             let started = Instant::now();
-            let seams = Seams { layer, tree, slots, specs: &specs, n_entries: specs.len() - ragged as usize, training: false, whole: false, ragged };
-            let mut results = Vec::new();
+            let seams = Seams { layer, tree, slots, specs: &specs, n_entries: specs.len() - ragged as usize, training: false, whole: false, ragged, states: States::default() };
+            let (mut results, mut ended) = (Vec::new(), Vec::new());
             let program = shard_program(runtime, store, &seams, &mut |_, body, _| {
-                let outs = body.lowered.outputs.iter().enumerate();
-                results = outs.clone().map(|(_, o)| o.spec()).collect();
-                Ok(outs.map(|(k, o)| Out { name: format!("output{k}"), value: o.value, fetch: Fetch::Rows(k) }).collect())
+                let outs = &body.lowered.outputs;
+                ended = (0..outs.len()).filter(|k| outs[*k].ends.is_some()).collect();
+                let lengths = outs.iter().filter_map(|o| o.ends).map(|e| e.cast(DType::I32).sum(&[1], false));
+                let values: Vec<Var<'_>> = outs.iter().map(|o| o.value).chain(lengths).collect();
+                results = values.iter().map(Var::spec).collect();
+                Ok(values.into_iter().enumerate().map(|(k, value)| Out { name: format!("output{k}"), value, fetch: Fetch::Rows(k) }).collect())
             })?;
             for r in &mut results {
                 r.dims[0] = specs[0].dims[0];
             }
-            Ok(prepare(program, &results, started))
+            Ok(Prepared { ended, ..prepare(program, &results, started) })
         })?;
         let mut inputs = views(batches);
         inputs.push(key.view());
         let mut results: Vec<_> = prepared.results.iter_mut().map(Tensor::view_mut).collect();
         prepared.program.run(threads, store, &inputs, &mut results);
-        Ok(prepared.results.clone())
+        let mut values = prepared.results.clone();
+        let lengths = values.split_off(values.len() - prepared.ended.len());
+        Ok(Outputs { values, lengths: prepared.ended.iter().copied().zip(lengths).collect() })
     }
 
     /// Checks data against the entries and casts them.
@@ -137,19 +155,34 @@ impl Model {
     }
 }
 
-/// The outputs of all batches together; with lengths, the timesteps past the end of each sequence left out.
-fn joined(parts: Vec<Data>, lengths: Option<&[usize]>) -> Result<Data> {
-    let Some(lengths) = lengths else { return Ok(Data::concat(&parts)?) };
-    let mut series = Vec::with_capacity(lengths.len());
-    let mut next = lengths.iter();
-    for part in &parts {
-        for row in 0..part.n_samples() {
-            let sample = part.values().slice(row..row + 1)?;
-            let shape = sample.shape()[1..].to_vec();
-            series.push(sample.reshape(&shape)?.slice(0..*next.next().unwrap_or(&0))?);
-        }
+/// Rows that stand for the samples `computed`, in the order of the samples `given`.
+fn in_order_of(given: &[u32], computed: &[u32], rows: Array) -> Result<Array> {
+    if given == computed {
+        return Ok(rows);
     }
-    Ok(Data::Ragged(crate::data::Ragged::from_list(series)?))
+    let mut places = vec![0; given.len()];
+    computed.iter().enumerate().for_each(|(at, sample)| places[(sample - given[0]) as usize] = at as u32);
+    Ok(rows.take(&places)?)
+}
+
+/// What a model gives for a batch.
+pub(crate) struct Outputs {
+    /// The outputs, in the order of the model.
+    pub(crate) values: Vec<Tensor>,
+    /// Of outputs by timestep of sequences of unequal length: which output, and the timesteps of each sample.
+    pub(crate) lengths: Vec<(usize, Tensor)>,
+}
+
+/// Sequences (B, T, …) cut at their ends.
+fn cut(rows: &Array, lengths: &Array) -> Result<Data> {
+    let shape = rows.shape();
+    let (b, t) = (shape[0], shape[1]);
+    let lengths: Vec<usize> = lengths.to_i64()?.iter().map(|n| *n as usize).collect();
+    let own: Vec<u32> = (0..b).flat_map(|r| (r * t..r * t + lengths[r]).map(|at| at as u32)).collect();
+    let steps = rows.clone().reshape(&[&[b * t], &shape[2..]].concat())?.take(&own)?;
+    let mut offsets = vec![0];
+    lengths.iter().for_each(|n| offsets.push(offsets[offsets.len() - 1] + n));
+    Ok(Data::Ragged(crate::data::Ragged::new(steps, offsets)?))
 }
 
 /// Why sequences of unequal length make no rectangle, and the ways out.

@@ -1,6 +1,7 @@
 //! The progress of a run: a bar on a terminal, a line an epoch elsewhere.
 
 use super::history::Logs;
+use crate::data::{BatchMaker, Cost};
 use crate::metrics::MetricValue;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -13,11 +14,13 @@ pub(crate) struct Progress {
     started: Instant,
     epochs: usize,
     steps: usize,
+    /// Of the fastest epoch.
+    timesteps_per_s: f64,
 }
 
 impl Progress {
     pub(crate) fn new(verbose: u8, epochs: usize) -> Self {
-        Self { verbose, bar: None, started: Instant::now(), epochs, steps: 0 }
+        Self { verbose, bar: None, started: Instant::now(), epochs, steps: 0, timesteps_per_s: 0.0 }
     }
 
     pub(crate) fn epoch_begin(&mut self, epoch: usize, steps: usize) {
@@ -53,7 +56,7 @@ impl Progress {
         }
     }
 
-    pub(crate) fn epoch_end(&mut self, epoch: usize, samples: usize, logs: &Logs) {
+    pub(crate) fn epoch_end(&mut self, epoch: usize, samples: usize, cost: Option<&Cost>, logs: &Logs) {
         if self.verbose == 0 {
             return;
         }
@@ -61,8 +64,23 @@ impl Progress {
             bar.finish_and_clear();
         }
         let seconds = self.started.elapsed().as_secs_f64();
+        self.timesteps_per_s = self.timesteps_per_s.max(cost.map_or(0.0, |c| c.real_timesteps as f64 / seconds.max(1e-9)));
         let per_step = per_step(seconds / self.steps.max(1) as f64);
         eprintln!("Epoch {}/{} - {}/{} - {samples} samples - {seconds:.2}s - {per_step}/step - {}", epoch + 1, self.epochs, self.steps, self.steps, text(logs));
+    }
+}
+
+impl Progress {
+    /// What each way to make batches of sequences of unequal length costs an epoch, the one used first, with its speed.
+    pub(crate) fn train_end(&self, used: BatchMaker, costs: &[(BatchMaker, Cost)]) {
+        if self.verbose == 0 {
+            return;
+        }
+        for (maker, c) in costs {
+            let speed = if *maker == used { format!(" - {:.0} real timesteps/s", self.timesteps_per_s) } else { String::new() };
+            let share = 100.0 * c.padding_share;
+            eprintln!("batches {} - {} steps - {} real timesteps - {share:.1} % padding if padded{speed}", maker.name(), c.n_steps, c.real_timesteps);
+        }
     }
 }
 

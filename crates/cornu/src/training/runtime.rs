@@ -1,6 +1,6 @@
 //! What a model keeps between runs: threads, programs by shape, states of stateful layers, the place in the random numbers.
 
-use crate::layers::{Cx, Gathered, LayerRef, WeightTree};
+use crate::layers::{Cx, Gathered, LayerRef, States, WeightTree};
 use crate::model::{LoweredModel, lower_model};
 use crate::{Error, Result};
 use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, SlotId, Store, Threads, shard_rows};
@@ -25,6 +25,8 @@ pub(crate) struct Prepared {
     pub(crate) results: Vec<Tensor>,
     /// How many of the results belong to each metric.
     pub(crate) partial_counts: Vec<usize>,
+    /// The outputs by timestep of sequences of unequal length, whose lengths are the last results.
+    pub(crate) ended: Vec<usize>,
     /// Seconds it took to plan.
     pub(crate) plan_s: f64,
 }
@@ -39,6 +41,8 @@ pub struct Runtime {
     pub(crate) seed: u64,
     /// Training steps run: with the seed, the place in the random numbers.
     pub(crate) n_steps: u64,
+    /// Timesteps that gradients reach back at most, where they are cut.
+    stretch: Option<usize>,
     /// Seconds that the last program took to plan.
     pub(crate) last_plan_s: f64,
     programs: HashMap<(Mode, Vec<Spec>), Prepared>,
@@ -66,6 +70,19 @@ impl Runtime {
     pub(crate) fn set_threads(&mut self, n: usize) {
         self.n_threads = n;
         self.threads = None;
+    }
+
+    /// Cuts gradients after so many timesteps, or leaves them whole.
+    pub(crate) fn set_stretch(&mut self, timesteps: Option<usize>) {
+        if self.stretch != timesteps {
+            self.stretch = timesteps;
+            self.programs.retain(|(mode, _), _| *mode != Mode::Train);
+        }
+    }
+
+    /// Timesteps that gradients reach back at most, where they are cut.
+    pub(crate) fn stretch(&self) -> Option<usize> {
+        self.stretch
     }
 
     /// Forgets programs: their meaning has changed.
@@ -140,6 +157,8 @@ pub(crate) struct Seams<'a> {
     pub(crate) ragged: bool,
     /// The batch must stay in one graph.
     pub(crate) whole: bool,
+    /// How recurrent layers treat their states.
+    pub(crate) states: States,
 }
 
 /// A value that a shard program gives out.
@@ -161,7 +180,7 @@ pub(crate) fn shard_program(
     let rows_meet = std::cell::Cell::new(seams.whole);
     let mut write = |rows: usize| -> Result<Part> {
         let b = Builder::new();
-        let cx = Cx::new(&b, seams.training, Some(batch));
+        let cx = Cx::new(&b, seams.training, Some(batch)).with_states(seams.states);
         let specs: Vec<Spec> = seams
             .specs
             .iter()
@@ -262,7 +281,7 @@ pub(crate) fn flops(g: &Graph) -> f64 {
 pub(crate) fn prepare(spec: ProgramSpec, results: &[Spec], started: std::time::Instant) -> Prepared {
     let results = results.iter().map(|s| Tensor::zeros(s.dtype, &s.numbers().expect("results of known size"))).collect();
     let program = Program::new(spec);
-    Prepared { program, results, partial_counts: vec![], plan_s: started.elapsed().as_secs_f64() }
+    Prepared { program, results, partial_counts: vec![], ended: vec![], plan_s: started.elapsed().as_secs_f64() }
 }
 
 /// The key of the random numbers of a step.

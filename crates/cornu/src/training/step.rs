@@ -1,14 +1,16 @@
 //! One batch through loss, metrics, gradients and update, as a program.
 
-use super::feed::{Fed, IntoData, Steps, Unequal, views};
+use super::feed::{EpochLoss, Fed, IntoData, Steps, Unequal, arranged, views};
 use super::runtime::{Mode, Out, Prepared, Seams, prepare, random_key, scalar_spec, shard_program};
 use crate::compile;
 use crate::data::Data;
+use crate::layers::States;
 use crate::optimizers::VarInfo;
 use crate::{Error, Model, Result};
 use cornu_cpu::{Feed, Fetch, Part};
 use cornu_ir::grad::gradient;
 use cornu_ir::{Builder, DType, Spec, Tensor, Var};
+use std::borrow::Cow;
 use std::time::Instant;
 
 /// Examples of a model: inputs, targets and, where given, weights of the samples.
@@ -17,6 +19,8 @@ pub struct Examples {
     pub(crate) targets: Vec<Fed>,
     /// One for each output, or none.
     pub(crate) weights: Vec<Option<Fed>>,
+    /// Whether the place of a sample in its batch matters: a stateful layer goes on with the state of the same place.
+    in_order: bool,
 }
 
 impl Examples {
@@ -62,7 +66,7 @@ impl Examples {
         if n == 0 {
             return Err(Error::Data("the data hold no sample (axis 0 is empty)".into()));
         }
-        Ok(Self { inputs, targets, weights })
+        Ok(Self { inputs, targets, weights, in_order: model.is_stateful() })
     }
 
     /// Samples.
@@ -88,6 +92,7 @@ impl Examples {
     pub(crate) fn gather(&self, rows: &[u32], buffers: &mut Vec<Tensor>, unequal: Unequal) -> Result<()> {
         let n_inputs = self.inputs.len();
         let n_data = self.all().count();
+        let rows = &*if self.in_order { Cow::Borrowed(rows) } else { arranged(&self.inputs, rows, unequal) };
         let steps = Steps::of(&self.inputs, rows, unequal)?;
         buffers.truncate(n_data);
         for (i, (f, b)) in self.all().zip(&mut *buffers).enumerate() {
@@ -97,6 +102,16 @@ impl Examples {
         }
         buffers.extend(steps.mask);
         Ok(())
+    }
+
+    /// What each loss of a batch is a mean over, where that is not its samples: the timesteps of targets of unequal length. As the
+    /// second number the weight of the loss in the total. Empty where all losses count by samples.
+    pub(crate) fn loss_counts(&self, rows: &[u32], compiled: &compile::Compiled, by: EpochLoss) -> Vec<(f64, f64)> {
+        if by == EpochLoss::Keras || self.targets.iter().all(|t| t.lengths().is_none()) {
+            return vec![];
+        }
+        let count = |target: usize| self.targets.get(target).and_then(|t| t.lengths_of(rows)).map_or(rows.len(), |l| l.iter().sum());
+        compiled.losses.iter().map(|l| (count(l.target) as f64, l.weight.unwrap_or(1.0))).collect()
     }
 
     /// Specs of the targets for a batch of so many samples.
@@ -182,7 +197,8 @@ impl Model {
             let started = Instant::now();
             let whole = compiled.couples_rows(&outputs);
             let ragged = specs.len() > n_data;
-            let seams = Seams { layer, tree, slots, specs: &specs, n_entries, training: mode == Mode::Train, whole, ragged };
+            let states = States { stretch: runtime.stretch(), kept: false };
+            let seams = Seams { layer, tree, slots, specs: &specs, n_entries, training: mode == Mode::Train, whole, ragged, states };
             let mut sums: Vec<Spec> = Vec::new();
             let mut partial_counts = Vec::new();
             let mut program = shard_program(runtime, store, &seams, &mut |cx, body, further| {
