@@ -3,7 +3,8 @@
 use cornu::data::{Array, Data, Ragged};
 use cornu::training::Unequal;
 use cornu::{
-    Bidirectional, Compile, Conv1d, Padding, Dense, Evaluate, Fit, GlobalAveragePooling1d, GlobalMaxPooling1d, Gru, Input, LayerRef, Lstm, Model, Predict, Symbol,
+    Bidirectional, Compile, Conv1d, Dense, Evaluate, Fit, GlobalAveragePooling1d, GlobalMaxPooling1d, Gru, Input, LayerRef, Lstm, Model, Padding, Predict,
+    Symbol,
 };
 use ndarray::Array2;
 

@@ -125,7 +125,11 @@ fn run(v: &Value, x: &Tensor, lengths: Option<&[usize]>, seed: &dyn Fn(usize, us
         weights.push(b.input(w.name, Spec::known(DType::F64, &w.shape)));
         let numbers = sample_numbers(&w.shape, values.len() as u64 + 1);
         // A variance is not below 0.
-        values.push(if w.name.contains("variance") { Tensor::new(&w.shape, numbers.to_f64().iter().map(|v| v.abs() + 0.1).collect::<Vec<_>>()) } else { numbers });
+        values.push(if w.name.contains("variance") {
+            Tensor::new(&w.shape, numbers.to_f64().iter().map(|v| v.abs() + 0.1).collect::<Vec<_>>())
+        } else {
+            numbers
+        });
     });
     let w = Weights::bind(&tree, &weights, true, &mut 0);
     let ends = lengths.map(|l| Tensor::new(&[n, x.dims[1]], l.iter().flat_map(|&l| (0..x.dims[1]).map(move |t| (t < l) as u8)).collect::<Vec<_>>()));

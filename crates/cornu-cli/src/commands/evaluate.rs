@@ -45,7 +45,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let (x, y) = files::examples(&model, &args.inputs, &args.targets)?;
     let sample_weight = if args.sample_weight.is_empty() { None } else { Some(files::targets(&args.sample_weight)?) };
     let epoch_loss = args.epoch_loss.as_deref().map(EpochLoss::parse).transpose()?.unwrap_or_default();
-    let logs = model.evaluate(x, y, &Evaluate { batch_size: args.batch_size, sample_weight, unequal: args.pad.map_or(Unequal::Known, Unequal::Pad), epoch_loss })?;
+    let logs =
+        model.evaluate(x, y, &Evaluate { batch_size: args.batch_size, sample_weight, unequal: args.pad.map_or(Unequal::Known, Unequal::Pad), epoch_loss })?;
     print!("{}", text(&logs, args.json));
     Ok(())
 }

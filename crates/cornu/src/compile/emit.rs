@@ -63,7 +63,9 @@ impl Compiled {
         let partials = |m: &super::OutputMetric| {
             let weight = sample_weights.get(m.output).copied().flatten().filter(|_| m.weighted);
             let out = outputs[m.output];
-            m.metric.partials(cx, targets[m.target], out.value, if keep_masks { out.counted() } else { out.ends }, weight).map_err(|e| on_output(&names[m.output], e))
+            m.metric
+                .partials(cx, targets[m.target], out.value, if keep_masks { out.counted() } else { out.ends }, weight)
+                .map_err(|e| on_output(&names[m.output], e))
         };
         self.metrics.iter().map(partials).collect()
     }

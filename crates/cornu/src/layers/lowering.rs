@@ -123,21 +123,17 @@ pub struct Cx<'g> {
 impl<'g> Cx<'g> {
     /// A new lowering into a graph.
     pub fn new(builder: &'g Builder, training: bool, batch: Dim) -> Self {
-<<<<<<< HEAD
         Self {
             builder,
             training,
             batch,
-            ragged: false,
+            states: States::default(),
             inside: false,
             float: DType::F32,
             rows_per_sample: Some(1),
             gathered: Rc::default(),
             encoded: Rc::default(),
         }
-=======
-        Self { builder, training, batch, states: States::default(), inside: false, float: DType::F32, rows_per_sample: Some(1), gathered: Rc::default() }
->>>>>>> 29636fc (Sequences of unequal length: their ends go through every layer; streams; truncated backpropagation; what batches cost)
     }
 
     /// The same place for a layer with this policy.

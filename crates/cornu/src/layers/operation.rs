@@ -48,6 +48,7 @@ const CORE: &str = "keras.src.ops.core";
 const MATH: &str = "keras.src.ops.math";
 const LINALG: &str = "keras.src.ops.linalg";
 
+// Order matters to `takes_ragged`: pointwise rows first, then those along the last axis, then those over axes.
 #[rustfmt::skip]
 static TABLE: &[Row] = &[
     // Two values, stretched to each other, in the type they take together.
@@ -275,6 +276,18 @@ impl Operation {
         Ok(Self { row, config: settings })
     }
 
+    /// Whether its row stands from one to the other in the table.
+    fn is_within(&self, first: &str, last: &str) -> bool {
+        let place = |class: &str| TABLE.iter().position(|r| r.0 == class);
+        let own = place(self.row.0);
+        place(first) <= own && own <= place(last)
+    }
+
+    /// Whether it gives an element for each, whatever stands beside it.
+    fn is_pointwise(&self) -> bool {
+        self.is_within("Add", "Gelu")
+    }
+
     /// As a model's config holds it: settings beside the name.
     pub(super) fn from_config(class: &str, config: &Value) -> Result<Self> {
         let mut settings = config.clone();
@@ -303,8 +316,22 @@ impl Layer for Operation {
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+        // The last axis is time's where there are but two.
+        if let Some(f) = call.values().into_iter().find(|f| f.ends.is_some() && f.value.rank() < 3 && !self.is_pointwise()) {
+            return Err(Error::shapes("over the axis of time, sequences of unequal length cannot meet in one batch", &[f.spec()]));
+        }
         let values = (self.row.2)(&Site { cx, class: self.row.0, settings: &self.config, call })?;
         Ok(values.into_iter().map(Flow::new).collect())
+    }
+
+    fn takes_ragged(&self) -> bool {
+        let axes: Vec<i64> = match self.config.get("axis") {
+            Some(Value::Array(items)) => items.iter().filter_map(Value::as_i64).collect(),
+            Some(v) => v.as_i64().into_iter().collect(),
+            None => vec![],
+        };
+        let features = axes.iter().all(|a| *a == -1 || *a >= 2);
+        self.is_pointwise() || features && (self.is_within("Glu", "OneHot") || !axes.is_empty() && self.is_within("Sum", "Argmin"))
     }
 
     fn module(&self) -> &'static str {

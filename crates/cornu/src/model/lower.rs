@@ -37,9 +37,8 @@ pub fn lower_model<'g>(cx: &Cx<'g>, layer: &LayerRef, tree: &WeightTree, inputs:
     let mut weights = Vec::new();
     tree.walk("", true, &mut |group, _, _, w| weights.push(b.input(format!("{group}/{}", w.name), Spec::known(w.dtype(), &w.shape))));
     let bound = Weights::bind(tree, &weights, true, &mut 0);
-<<<<<<< HEAD
-    let masked = |s: &Spec| timesteps.is_some() && s.dims.get(1) == Some(&timesteps);
-    let mut flows = data.iter().zip(inputs).map(|(v, s)| Flow::masked(*v, mask.filter(|_| masked(s))));
+    let ends = |s: &Spec| timesteps.is_some() && s.dims.get(1) == Some(&timesteps);
+    let mut flows = data.iter().zip(inputs).map(|(v, s)| Flow::new(*v).ending(mask.filter(|_| ends(s))));
     // In place of text stands a value that nothing reads; what was encoded of it comes after the entries of numbers.
     let entries = |g: &super::Functional| g.inputs.flatten().into_iter().map(|t| g.members[t.member].kind.clone()).collect::<Vec<_>>();
     let entries = layer.rule().as_container().and_then(Container::graph).map(entries).unwrap_or_default();
@@ -51,11 +50,6 @@ pub fn lower_model<'g>(cx: &Cx<'g>, layer: &LayerRef, tree: &WeightTree, inputs:
         })
         .collect();
     let outputs = layer.lower(&cx.with_encoded(flows.collect::<Vec<_>>()), &bound, &Call::list(call))?;
-=======
-    let ends = |s: &Spec| timesteps.is_some() && s.dims.get(1) == Some(&timesteps);
-    let call = Call::list(data.iter().zip(inputs).map(|(v, s)| Flow::new(*v).ending(mask.filter(|_| ends(s)))));
-    let outputs = layer.lower(cx, &bound, &call)?;
->>>>>>> 29636fc (Sequences of unequal length: their ends go through every layer; streams; truncated backpropagation; what batches cost)
     b.check().map_err(Error::from)?;
     Ok(LoweredModel { outputs, weights, inputs: data, mask })
 }

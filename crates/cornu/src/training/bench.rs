@@ -208,13 +208,12 @@ impl Bench {
     fn inputs(&self, model: &Model, lengths: Option<&[usize]>) -> Result<Vec<Data>> {
         let mut draw = Draw::new(1, 0);
         let ids = embedding_rows(model);
-<<<<<<< HEAD
         let reads = model.reads()?;
         let input = |(at, (name, i)): (usize, &(String, InputLayer))| {
             let reader = reads.iter().find(|r| r.entries.contains(&at)).and_then(|r| r.layer.rule().as_encoder());
             match reader {
                 Some(encoder) if takes_text(i) => self.texts(name, i, encoder, &mut draw),
-                _ => self.input(name, i, ids, &mut draw),
+                _ => self.input(name, i, lengths, ids, &mut draw),
             }
         };
         model.inputs().iter().enumerate().map(input).collect()
@@ -234,9 +233,6 @@ impl Bench {
             d.or(self.timesteps).ok_or_else(|| Error::argument(format!("input `{name}`"), "its timesteps are open: give --timesteps", "None"))
         };
         std::iter::once(Ok(self.batch_size * self.n_batches())).chain(dims.iter().map(open)).collect()
-=======
-        model.inputs().iter().map(|(name, i)| self.input(name, i, lengths, ids, &mut draw)).collect()
->>>>>>> 29636fc (Sequences of unequal length: their ends go through every layer; streams; truncated backpropagation; what batches cost)
     }
 
     fn input(&self, name: &str, input: &InputLayer, lengths: Option<&[usize]>, ids: Option<usize>, draw: &mut Draw) -> Result<Data> {

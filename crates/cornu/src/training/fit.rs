@@ -284,7 +284,13 @@ impl Model {
             logs = listeners.position.running.logs(compiled);
             if let Some(v) = validation.filter(|_| (epoch + 1).is_multiple_of(options.validation_freq)) {
                 let resolved = self.resolve_for(v)?;
-                let val = self.evaluate_examples(v, &resolved, options.validation_batch_size.unwrap_or(options.batch_size), (unequal, options.epoch_loss), listeners)?;
+                let val = self.evaluate_examples(
+                    v,
+                    &resolved,
+                    options.validation_batch_size.unwrap_or(options.batch_size),
+                    (unequal, options.epoch_loss),
+                    listeners,
+                )?;
                 logs.extend(val.into_iter().map(|(k, v)| (format!("val_{k}"), v)));
             }
             listeners.position = Position::at(epoch + 1);

@@ -3,15 +3,13 @@
 use super::feed::{Fed, IntoData, Steps, Unequal, arranged, views};
 use super::runtime::{Mode, Out, Prepared, Seams, prepare, random_key, shard_program};
 use crate::data::{Array, Data};
-<<<<<<< HEAD
-use crate::model::takes_text;
-=======
 use crate::layers::States;
->>>>>>> 29636fc (Sequences of unequal length: their ends go through every layer; streams; truncated backpropagation; what batches cost)
+use crate::model::takes_text;
 use crate::{Error, Model, Result};
 use cornu_cpu::Fetch;
 use cornu_ir::{Buffer, DType, Spec, Tensor, Var};
 use ndarray::{ArrayD, IxDyn};
+use std::borrow::Cow;
 use std::time::Instant;
 
 /// How `predict` runs, in Keras's words.
@@ -78,7 +76,17 @@ impl Model {
         let (layer, tree, slots, store) = (&self.layer, &self.tree, &self.slots, &mut self.store);
         let (prepared, threads) = self.runtime.prepared(Mode::Predict, &specs, |runtime| {
             let started = Instant::now();
-            let seams = Seams { layer, tree, slots, specs: &specs, n_entries: specs.len() - ragged as usize, training: false, whole: false, ragged, states: States::default() };
+            let seams = Seams {
+                layer,
+                tree,
+                slots,
+                specs: &specs,
+                n_entries: specs.len() - ragged as usize,
+                training: false,
+                whole: false,
+                ragged,
+                states: States::default(),
+            };
             let (mut results, mut ended) = (Vec::new(), Vec::new());
             let program = shard_program(runtime, store, &seams, &mut |_, body, _| {
                 let outs = &body.lowered.outputs;

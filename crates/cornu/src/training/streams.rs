@@ -3,7 +3,7 @@
 use super::feed::BufferOf;
 use super::runtime::{Out, Runtime, Seams, random_key, shard_program};
 use crate::layers::{LayerRef, States};
-use crate::model::{Container, MemberKind};
+use crate::model::{Container, MemberKind, takes_text};
 use crate::{Error, Model, Result};
 use cornu_cpu::{Fetch, Program, SlotId, Store};
 use cornu_ir::{DType, Spec, Tensor, View, ViewMut, with_type};
@@ -69,6 +69,9 @@ impl Streams {
         let ([(name, entry)], [_]) = (&inputs[..], model.output_specs()) else {
             return Err(Error::Unsupported("streams of a model of several inputs or outputs".into()));
         };
+        if takes_text(entry) {
+            return Err(Error::Unsupported("streams of text".into()));
+        }
         let mut step = entry.spec();
         let by_time = step.rank() > 2 || step.dims.get(1) == Some(&None);
         if by_time {
@@ -256,5 +259,9 @@ fn step_by_step(layer: &LayerRef) -> Result<()> {
     if rule.takes_ragged() && (!rule.tells_ends() || forward || layer.class() == "Identity") {
         return Ok(());
     }
-    Err(Error::Unsupported(format!("streams through {} `{}`: what it gives at a timestep takes more than the timesteps up to it", layer.class(), layer.shown_name())))
+    Err(Error::Unsupported(format!(
+        "streams through {} `{}`: what it gives at a timestep takes more than the timesteps up to it",
+        layer.class(),
+        layer.shown_name()
+    )))
 }
