@@ -25,6 +25,9 @@
 //! batch_size = 32
 //! epochs = 40
 //! seed = 1
+//! batches = "bucket"             # or as-they-come, shuffle, equal-length, token-budget(N), batch-size-1
+//! tbptt = 200                    # gradients reach back over at most so many timesteps
+//! epoch_loss = "timesteps"       # exact over real timesteps, or keras
 //!
 //! [output]
 //! model = "speaker.keras"

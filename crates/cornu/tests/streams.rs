@@ -12,17 +12,12 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    static TRACE: Cell<bool> = const { Cell::new(false) };
 }
 
 // SAFETY: the system's allocator, counted on the way.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|n| n.set(n.get() + 1));
-        if TRACE.with(Cell::get) {
-            TRACE.with(|t| t.set(false));
-            eprintln!("{}", std::backtrace::Backtrace::force_capture());
-        }
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
@@ -100,7 +95,6 @@ fn a_step_allocates_nothing() {
         let mut y = vec![0.0; ids.len() * streams.n_out()];
         streams.step_many(&ids, &x, &mut y).unwrap();
         let before = ALLOCATIONS.with(Cell::get);
-        TRACE.with(|t| t.set(true));
         for _ in 0..20 {
             streams.step_many(&ids, &x, &mut y).unwrap();
             let (n_in, n_out) = (streams.n_in(), streams.n_out());
