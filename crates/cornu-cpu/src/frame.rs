@@ -101,59 +101,57 @@ pub(crate) struct Frame {
     addresses: Vec<*mut u8>,
     outputs: Vec<*mut u8>,
     arena: *mut u8,
-    /// What `arena` points into, unless that belongs to another frame.
-    _own: Option<Block>,
     staging: Block,
     /// The frames of the bodies of scans, by step.
     children: Vec<Option<Box<Frame>>>,
 }
 
-// SAFETY: a frame's addresses lie in its own arena, in its layout's constants, which nothing writes, and in buffers that
+// SAFETY: a frame's addresses lie in the arena it was moved to, in its layout's constants, which nothing writes, and in buffers that
 // whoever runs it answers for.
 unsafe impl Send for Frame {}
 // SAFETY: a shared frame changes nothing.
 unsafe impl Sync for Frame {}
 
 impl Frame {
-    /// A frame with an arena of its own.
+    /// A frame that [`Frame::move_to`] has yet to give an arena.
     pub(crate) fn new(layout: &Layout) -> Frame {
-        let own = Block::new(layout.plan.arena_bytes);
-        let mut frame = Frame::within(layout, own.start());
-        frame._own = Some(own);
-        frame
+        let constant = |p: &Place| match *p {
+            Place::Constant(n) => match &layout.plan.graph.nodes[n].op {
+                Op::Constant(c) => address(&c.value.view()).cast_mut(),
+                _ => unreachable!("a constant's node"),
+            },
+            _ => std::ptr::null_mut(),
+        };
+        let child = |s: &BoundStep| match &s.kernel {
+            Kernel::Scan(k) => Some(Box::new(Frame::new(k.body()))),
+            _ => None,
+        };
+        Frame {
+            addresses: layout.plan.places.iter().map(constant).collect(),
+            outputs: vec![std::ptr::null_mut(); layout.plan.graph.outputs.len()],
+            arena: std::ptr::null_mut(),
+            staging: Block::new(layout.staging_bytes),
+            children: layout.steps.iter().map(child).collect(),
+        }
     }
 
-    /// A frame whose arena is the memory at an address: as many bytes as its plan says, on a cache line.
-    pub(crate) fn within(layout: &Layout, arena: *mut u8) -> Frame {
-        let addresses = layout
-            .plan
-            .places
-            .iter()
-            .map(|p| match *p {
-                Place::Arena(at) => arena.wrapping_add(at),
-                Place::Constant(n) => match &layout.plan.graph.nodes[n].op {
-                    Op::Constant(c) => address(&c.value.view()).cast_mut(),
-                    _ => unreachable!("a constant's node"),
-                },
-                Place::Input(_) | Place::Output(_) | Place::Nowhere => std::ptr::null_mut(),
-            })
-            .collect();
-        let children = layout
-            .steps
-            .iter()
-            .map(|s| match &s.kernel {
-                Kernel::Scan(k) => Some(Box::new(k.frame(arena.wrapping_add(s.scratch)))),
-                _ => None,
-            })
-            .collect();
-        Frame {
-            addresses,
-            outputs: vec![std::ptr::null_mut(); layout.plan.graph.outputs.len()],
-            arena,
-            _own: None,
-            staging: Block::new(layout.staging_bytes),
-            children,
+    /// Gives the frame the memory at an address as its arena: as many bytes as its plan says, on a cache line. True if it was elsewhere.
+    pub(crate) fn move_to(&mut self, layout: &Layout, arena: *mut u8) -> bool {
+        if self.arena == arena {
+            return false;
         }
+        self.arena = arena;
+        for (address, place) in self.addresses.iter_mut().zip(&layout.plan.places) {
+            if let Place::Arena(at) = *place {
+                *address = arena.wrapping_add(at);
+            }
+        }
+        for (step, child) in layout.steps.iter().zip(&mut self.children) {
+            if let (Kernel::Scan(k), Some(child)) = (&step.kernel, child) {
+                child.move_to(k.body(), arena.wrapping_add(step.scratch));
+            }
+        }
+        true
     }
 
     /// Says where an input lies.
@@ -179,7 +177,7 @@ impl Frame {
     /// Runs some steps.
     ///
     /// # Safety
-    /// `layout` made the frame. Inputs and outputs were set to memory of their shapes: outputs apart from each other and
+    /// `layout` made the frame, which was moved to an arena that nothing else uses. Inputs and outputs were set to memory of their shapes: outputs apart from each other and
     /// from all inputs but those they replace, and nothing else reads or writes them meanwhile.
     pub(crate) unsafe fn run(&mut self, layout: &Layout, steps: Range<usize>, threads: Option<&Threads>) {
         for s in steps {

@@ -1,6 +1,7 @@
 //! State between runs: weights, optimizer slots, moving statistics, states of stateful layers.
 
 use crate::memory::{Block, address, view_at, view_mut_at};
+use crate::workspace::Workspace;
 use cornu_ir::spec::{DType, Spec};
 use cornu_ir::{Tensor, View, ViewMut};
 
@@ -8,7 +9,7 @@ use cornu_ir::{Tensor, View, ViewMut};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SlotId(pub usize);
 
-/// Values that outlive a run, each on cache lines of its own.
+/// Values that outlive a run, each on cache lines of its own, and the memory in which the programs on them work in turn.
 ///
 /// ```
 /// use cornu_cpu::Store;
@@ -21,6 +22,7 @@ pub struct SlotId(pub usize);
 #[derive(Debug, Default)]
 pub struct Store {
     slots: Vec<Slot>,
+    pub(crate) workspace: Workspace,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,11 @@ impl Store {
     /// Whether there is no slot.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    /// Bytes of the memory that the programs share: the most that one of them has asked for.
+    pub fn workspace_bytes(&self) -> usize {
+        self.workspace.bytes()
     }
 
     /// Bytes of all values.
