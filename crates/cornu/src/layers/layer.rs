@@ -237,7 +237,7 @@ impl LayerRef {
     }
 
     /// The layer as a whole model: frozen, it freezes all inside.
-    pub(crate) fn as_model(self) -> Self {
+    pub(crate) fn into_model(self) -> Self {
         self.edit(|o| o.from_file = o.from_file && o.trainable)
     }
 
