@@ -93,7 +93,9 @@ impl BoundPart {
     fn new(part: Part, tables: Vec<TableSum>, places: &[OutputPlace], keeps: impl Fn(Option<&Fetch>) -> bool) -> BoundPart {
         assert_eq!(part.graph.inputs.len(), part.feeds.len(), "a feed for each input");
         assert_eq!(part.graph.outputs.len(), part.fetches.len() + tables.len(), "a fetch for each output");
-        let layout = Arc::new(Layout::new(part.graph, places));
+        let mut layout = Layout::new(part.graph, places);
+        layout.mark_states(|i| matches!(part.feeds[i], Feed::State(_)));
+        let layout = Arc::new(layout);
         let mut arena_bytes = layout.plan.arena_bytes.next_multiple_of(ALIGN_BYTES);
         let mut take = |bytes: usize| {
             arena_bytes += bytes.next_multiple_of(ALIGN_BYTES);
@@ -184,6 +186,8 @@ impl Program {
     /// Runs the step: reads `inputs` and the store, writes `results` and the store.
     pub fn run(&mut self, threads: &Threads, store: &mut Store, inputs: &[View<'_>], results: &mut [ViewMut<'_>]) {
         self.bind(store, inputs, results);
+        let state = store.state();
+        self.shards.iter_mut().for_each(|s| s.frame.set_store(state));
         for segment in 0..self.n_segments {
             threads.each(&mut self.shards, |s| {
                 // SAFETY: `bind` gave the frame inputs and outputs of its shapes, apart from each other.
@@ -201,6 +205,15 @@ impl Program {
         }
         self.clear_tables();
         self.keep_states(store);
+        if self.writes_store() {
+            store.note_write();
+        }
+    }
+
+    /// Whether a run changes the store.
+    fn writes_store(&self) -> bool {
+        let mut parts = self.parts.iter().chain(self.update.iter().map(|u| &u.0));
+        parts.any(|p| p.fetches.iter().any(|f| matches!(f, Fetch::State(_) | Fetch::StateRows(_))))
     }
 
     /// Runs the step on this thread and tells where its time went: operation or phase, calls, seconds, largest first.
@@ -242,6 +255,9 @@ impl Program {
         }
         self.clear_tables();
         self.keep_states(store);
+        if self.writes_store() {
+            store.note_write();
+        }
         note("(states)");
         times.sort_by(|a, b| b.2.total_cmp(&a.2));
         times

@@ -22,6 +22,7 @@ pub mod shape;
 mod matmul;
 mod lanes;
 mod sequence;
+pub mod int8;
 
 pub mod gru;
 pub mod lstm;

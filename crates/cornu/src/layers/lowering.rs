@@ -79,6 +79,8 @@ pub struct Cx<'g> {
     pub batch: Dim,
     /// Whether the batch holds sequences of unequal length, whose ends the entries' masks tell.
     pub ragged: bool,
+    /// Whether the layer's recurrent weights have eight bits.
+    pub int8: bool,
     /// Whether a layer is lowered as a part of another, which declares its own shape.
     inside: bool,
     float: DType,
@@ -97,6 +99,7 @@ impl<'g> Cx<'g> {
             training,
             batch,
             ragged: false,
+            int8: false,
             inside: false,
             float: DType::F32,
             rows_per_sample: Some(1),
@@ -108,6 +111,11 @@ impl<'g> Cx<'g> {
     /// The same place for a layer with this policy.
     pub fn with_policy(&self, policy: &DTypePolicy) -> Self {
         Self { float: policy.float(), ..self.clone() }
+    }
+
+    /// The same place for a layer whose recurrent weights have eight bits, or not.
+    pub fn with_int8(&self, int8: bool) -> Self {
+        Self { int8, ..self.clone() }
     }
 
     /// The same place for a batch of sequences of equal or unequal length.

@@ -243,6 +243,7 @@ pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: 
                 batch_sizes: packed.batch_sizes,
                 first: first.iter().map(|s| packed.sort(*s)).collect(),
                 recurrent_mask: dropped[0].recurrent.map(|m| packed.sort(m)),
+                int8: cx.int8 && !cx.training && cx.float() == DType::F32,
             };
             let (rows, last) = whole.run(w_cell, &run);
             let last: Vec<Var<'g>> = last.into_iter().map(|s| packed.unsort(s)).collect();

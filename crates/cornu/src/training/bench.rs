@@ -69,6 +69,16 @@ fn median(mut v: Vec<f64>) -> f64 {
 }
 
 impl Bench {
+    /// So many steps of batches of so many samples.
+    pub fn new(batch_size: usize, steps: usize) -> Self {
+        Bench { batch_size, steps, timesteps: None, lengths: None, profile: false }
+    }
+
+    /// With timesteps where the model leaves them open.
+    pub fn timesteps(self, timesteps: usize) -> Self {
+        Bench { timesteps: Some(timesteps), ..self }
+    }
+
     /// Times a model.
     pub fn run(&self, model: &mut Model) -> Result<Report> {
         let x = self.inputs(model)?;
@@ -131,7 +141,8 @@ impl Bench {
         self.lengths.as_ref().map_or(1, |l| (l.len() / self.batch_size).max(1))
     }
 
-    fn inputs(&self, model: &Model) -> Result<Vec<Data>> {
+    /// Random data for the inputs of a model.
+    pub fn inputs(&self, model: &Model) -> Result<Vec<Data>> {
         let mut draw = Draw::new(1, 0);
         let ids = embedding_rows(model);
         let reads = model.reads()?;

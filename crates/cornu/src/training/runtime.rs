@@ -216,7 +216,7 @@ pub(crate) fn shard_program(
         Ok(Part { graph: cornu_ir::passes::run(graph), feeds, fetches })
     };
     let whole = write(batch)?;
-    let rows = if rows_meet.get() { batch } else { shard_rows(batch, flops(&whole.graph) / batch.max(1) as f64) };
+    let rows = if rows_meet.get() { batch } else { shard_rows(batch, flops(&whole.graph) / batch.max(1) as f64, step_bytes(&whole.graph)) };
     if rows >= batch {
         return Ok(ProgramSpec { shard_graphs: vec![whole], shards: vec![Shard { part: 0, first_row: 0, rows: batch }], update: None });
     }
@@ -256,6 +256,12 @@ pub(crate) fn flops(g: &Graph) -> f64 {
             _ => node.outs.iter().map(n).sum(),
         })
         .sum()
+}
+
+/// Bytes of the largest recurrent weights: what a timestep reads.
+fn step_bytes(g: &Graph) -> usize {
+    let recurrent = g.nodes.iter().filter(|n| ["Lstm", "Gru", "SimpleRnn"].contains(&n.op.name()));
+    recurrent.map(|n| g.spec(n.ins[2])).map(|s| s.n_elements().unwrap_or(0) * s.dtype.size_bytes()).max().unwrap_or(0)
 }
 
 /// A program with buffers for results of these specs.
