@@ -50,7 +50,8 @@ impl<'a> Int8Matrix<'a> {
         }
         inverse.iter_mut().for_each(|x| *x = ((f32::from_bits(*x) + EPSILON) / 127.0).to_bits());
         sums.fill(0);
-        for (block, panel) in panels.chunks_exact_mut(k.div_ceil(DEPTH) * COLUMNS).enumerate() {
+        let fours = k.div_ceil(DEPTH);
+        for (block, panel) in panels[..columns * fours].chunks_exact_mut(fours.max(1) * COLUMNS).enumerate() {
             for (i, word) in panel.iter_mut().enumerate() {
                 let (j, first) = (block * COLUMNS + i % COLUMNS, i / COLUMNS * DEPTH);
                 let scale = 1.0 / f32::from_bits(inverse[j]);

@@ -8,6 +8,7 @@ use crate::initializers::Draw;
 use crate::layers::Encoder;
 use crate::model::{InputLayer, takes_text};
 use crate::{Error, Model, Result};
+use cornu_cpu::kernels::product::{Operand, Product, ProductStart, product, product_scratch};
 use cornu_ir::{DType, Tensor};
 use ndarray::{ArrayD, IxDyn};
 use serde::Serialize;
@@ -42,9 +43,25 @@ pub struct Report {
     pub threads: usize,
     /// Instruction set of the kernels.
     pub isa: String,
-    /// Operation, calls a step, milliseconds a step, largest first.
+    /// Where a training step on one thread spends its time, largest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub profile: Vec<(String, usize, f64)>,
+    pub profile: Vec<ProfileRow>,
+    /// GFLOP/s that one large matrix product reaches on one thread in the same run, with the profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product_gflops: Option<f64>,
+}
+
+/// The calls of one operation in a training step.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProfileRow {
+    /// The operation, or a phase in brackets.
+    pub name: String,
+    /// Calls.
+    pub calls: usize,
+    /// Milliseconds of all calls.
+    pub ms: f64,
+    /// Billions of operations of floating point of their matrix products.
+    pub product_gflop: f64,
 }
 
 impl std::fmt::Display for Report {
@@ -56,8 +73,18 @@ impl std::fmt::Display for Report {
         writeln!(f, "planning        {:.0} us", self.plan_us)?;
         writeln!(f, "peak memory     {:.1} MB", self.peak_rss_mb)?;
         writeln!(f, "threads         {}, kernels {}", self.threads, self.isa)?;
-        for (name, calls, ms) in &self.profile {
-            writeln!(f, "  {name:20} {calls:5} calls {ms:10.4} ms")?;
+        let total: f64 = self.profile.iter().map(|r| r.ms).sum();
+        for ProfileRow { name, calls, ms, product_gflop } in &self.profile {
+            write!(f, "  {name:20} {calls:5} calls {ms:10.4} ms {:5.1} %", 100.0 * ms / total)?;
+            match *product_gflop > 0.0 {
+                true => writeln!(f, "   products {product_gflop:.4} GFLOP, {:.1} GFLOP/s", product_gflop / ms * 1e3)?,
+                false => writeln!(f)?,
+            }
+        }
+        if let Some(rate) = self.product_gflops {
+            let gflop: f64 = self.profile.iter().map(|r| r.product_gflop).sum();
+            let share = 100.0 * gflop / rate * 1e3 / total;
+            writeln!(f, "  matrix products    {gflop:.4} GFLOP a step: {share:.1} % of it at the {rate:.1} GFLOP/s that one large product reaches here")?;
         }
         Ok(())
     }
@@ -133,7 +160,8 @@ impl Bench {
         }
         let threads = model.runtime.threads().n();
         let isa = cornu_cpu::kernels::isa::isa().name().to_string();
-        Ok(Report { train_ms, predict_ms: median(times), plan_us, peak_rss_mb: peak_rss_mb(), threads, isa, profile })
+        let product_gflops = self.profile.then(product_rate);
+        Ok(Report { train_ms, predict_ms: median(times), plan_us, peak_rss_mb: peak_rss_mb(), threads, isa, profile, product_gflops })
     }
 
     /// Batches of data made: as many as the lengths fill, else one.
@@ -216,6 +244,21 @@ impl Bench {
         }
         Ok(all)
     }
+}
+
+/// GFLOP/s that the best of some large matrix products reaches on one thread.
+fn product_rate() -> f64 {
+    const SIZE: usize = 512;
+    let (a, b, mut c) = (vec![0.5f32; SIZE * SIZE], vec![0.25f32; SIZE * SIZE], vec![0.0f32; SIZE * SIZE]);
+    let mut scratch = vec![0.0f32; product_scratch(SIZE, SIZE)];
+    let job = Product { m: SIZE, n: SIZE, k: SIZE, a: Operand::rows(&a, SIZE), b: Operand::rows(&b, SIZE), start: ProductStart::Zero };
+    let once = |_| {
+        let start = Instant::now();
+        product(&job, &mut c, &mut scratch);
+        start.elapsed().as_secs_f64()
+    };
+    let best_s = (0..20).map(once).fold(f64::INFINITY, f64::min);
+    2.0 * (SIZE * SIZE * SIZE) as f64 / best_s / 1e9
 }
 
 /// Rows of the first embedding, when the model has one: ids must be below.
