@@ -1,9 +1,9 @@
 """cornu and its peers on the same models, in turn, in one run: prints the ratios and writes RESULTS.md.
 
-    python compare.py --keras-python PY [--torch-python PY] [--onnx-python PY] [--burn BINARY] [--tract BINARY]
+    PY compare.py --keras-python PY [--torch-python PY] [--onnx-python PY] [--burn BINARY] [--tract BINARY]
                       [--cornu BINARY] [--kernels BINARY] [--rounds 3] [--nice N] [--output ../RESULTS.md] [NAME ...]
 
-Peers whose program is not given are left out. README.md tells how each is installed.
+PY is a Python with numpy. Peers whose program is not given are left out. README.md tells how each is installed.
 """
 import argparse
 import datetime

@@ -39,7 +39,8 @@ impl Sizes {
             let packed = x.transpose(&[1, 0, 2]).reshape(&[Some(self.timesteps * rows), f]);
             let zero = b.full(DType::F32, &[Some(rows), Some(units)], 0.0);
             let sizes = b.constant(Tensor::new(&[self.timesteps], vec![rows as i32; self.timesteps]));
-            let cell = Lstm { units, activation: Activation::Tanh, recurrent_activation: Activation::Sigmoid, use_bias: true, recurrent_mask: false, int8: false };
+            let cell =
+                Lstm { units, activation: Activation::Tanh, recurrent_activation: Activation::Sigmoid, use_bias: true, recurrent_mask: false, int8: false };
             let ins = [packed.id(), w[0].id(), w[1].id(), w[2].id(), zero.id(), zero.id(), sizes.id()].map(|v| b.var(v));
             let out = b.apply(cell, &ins);
             (out[0].reshape(&[Some(self.timesteps), Some(rows), Some(units)]).transpose(&[1, 0, 2]).id(), out[3].id())

@@ -4,7 +4,9 @@ use crate::kernel::{Call, Shape};
 use crate::kernels::activation::Activation as KernelActivation;
 use crate::kernels::gru::{GruBackward, GruForward, GruGradients, GruOutputs, gru_backward, gru_backward_scratch, gru_forward, gru_forward_scratch};
 use crate::kernels::int8::{Int8Matrix, int8_len};
-use crate::kernels::lstm::{LstmBackward, LstmForward, LstmGradients, LstmInt8, LstmOutputs, lstm_backward, lstm_backward_scratch, lstm_forward, lstm_forward_scratch};
+use crate::kernels::lstm::{
+    LstmBackward, LstmForward, LstmGradients, LstmInt8, LstmOutputs, lstm_backward, lstm_backward_scratch, lstm_forward, lstm_forward_scratch,
+};
 use crate::kernels::shape::CellShape;
 use crate::kernels::simple_rnn::{
     SimpleRnnBackward, SimpleRnnForward, SimpleRnnGradients, SimpleRnnOutputs, simple_rnn_backward, simple_rnn_backward_scratch, simple_rnn_forward,
@@ -207,7 +209,8 @@ impl<'a> Cell<'a> {
         let CellShape { features: f, units: u, .. } = self.shape;
         let n = [int8_len(f, 4 * u), int8_len(u, 4 * u)];
         // SAFETY: the memory kept for the call, in two parts.
-        let [kernel, recurrent] = unsafe { [(0, n[0]), (n[0], n[1])].map(|(from, n)| std::slice::from_raw_parts_mut(self.s.call.kept.cast::<u32>().add(from), n)) };
+        let [kernel, recurrent] =
+            unsafe { [(0, n[0]), (n[0], n[1])].map(|(from, n)| std::slice::from_raw_parts_mut(self.s.call.kept.cast::<u32>().add(from), n)) };
         if self.s.call.is_kept {
             return LstmInt8 { kernel: Int8Matrix::packed(f, 4 * u, kernel), recurrent: Int8Matrix::packed(u, 4 * u, recurrent) };
         }

@@ -162,7 +162,14 @@ impl Primitive for Lstm {
     }
 
     fn samples() -> Vec<Sample> {
-        let cell = |use_bias, recurrent_mask, activation, recurrent_activation| Lstm { units: 3, activation, recurrent_activation, use_bias, recurrent_mask, int8: false };
+        let cell = |use_bias, recurrent_mask, activation, recurrent_activation| Lstm {
+            units: 3,
+            activation,
+            recurrent_activation,
+            use_bias,
+            recurrent_mask,
+            int8: false,
+        };
         let inputs = |op: &Lstm| {
             let sizes = Tensor::new(&[4], vec![3i32, 3, 2, 1]);
             let mut ins = vec![sample_numbers(&[9, 2], 211), sample_numbers(&[2, 12], 212), sample_numbers(&[3, 12], 213)];

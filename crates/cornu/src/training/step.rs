@@ -154,7 +154,10 @@ impl Model {
             let mut results: Vec<_> = prepared.results.iter_mut().map(Tensor::view_mut).collect();
             let product_flops = |name: &str| prepared.product_flops.iter().find(|(op, _)| *op == name).map_or(0.0, |(_, flops)| *flops);
             let times = prepared.program.profile(store, inputs, &mut results);
-            rows = times.into_iter().map(|(name, calls, s)| ProfileRow { name: name.into(), calls, ms: s * 1e3, product_gflop: product_flops(name) / 1e9 }).collect();
+            rows = times
+                .into_iter()
+                .map(|(name, calls, s)| ProfileRow { name: name.into(), calls, ms: s * 1e3, product_gflop: product_flops(name) / 1e9 })
+                .collect();
         })?;
         Ok(rows)
     }
