@@ -75,21 +75,12 @@ def commands(name):
 
 FIGURES = {"train_ms": "training step", "predict_ms": "prediction of a batch"}
 got, memory = {}, {}
-for _ in range(a.rounds):
-    for name in names:
-        for peer, command, env in commands(name):
-            figures = ask(command, env)
-            for key, value in (figures or {}).items():
-                if key == "peak_rss_mb" and value:
-                    memory.setdefault((name, peer), []).append(value)
-                elif key in FIGURES and value and not (key == "train_ms" and name in ("one", "wide")):
-                    got.setdefault((key, name, peer), []).append(value)
-medians = {k: statistics.median(v) for k, v in got.items()}
-peers = list(dict.fromkeys(peer for _, _, peer in medians))
 
 
-def table(key):
+def table(key, n_rounds):
     """Milliseconds of everyone, and how many times faster than the best peer cornu is: the median over the rounds."""
+    medians = {k: statistics.median(v) for k, v in got.items() if k[0] == key}
+    peers = list(dict.fromkeys(peer for _, _, peer in medians))
     rows = []
     for name in names:
         of = {peer: medians[key, name, peer] for peer in peers if (key, name, peer) in medians}
@@ -97,11 +88,10 @@ def table(key):
         if "cornu" not in of or not others:
             continue
         best = min(others, key=of.get)
-        pairs = zip(got[key, name, best], got[key, name, "cornu"])
-        ratio = statistics.median(theirs / ours for theirs, ours in pairs)
+        ratio = statistics.median(theirs / ours for theirs, ours in zip(got[key, name, best], got[key, name, "cornu"]))
         cells = [f"{of[peer]:.3f}" if peer in of else "" for peer in peers]
         rows.append(f"| {name} | {' | '.join(cells)} | {ratio:.2f} ({best}) |")
-        print(f"{name:7} {FIGURES[key]:22} best peer / cornu {ratio:6.2f} ({best})")
+        print(f"round {n_rounds}  {name:7} {FIGURES[key]:22} best peer / cornu {ratio:6.2f} ({best})", flush=True)
     if not rows:
         return ""
     head = f"| workload | {' | '.join(peers)} | best peer / cornu |\n|{'---|' * (len(peers) + 2)}\n"
@@ -116,17 +106,31 @@ def cpu():
         return platform.processor() or platform.machine()
 
 
-who = [f"{peer} {max(v):.0f}" for (name, peer), v in memory.items() if name == "big"]
-seed = [f"{peer} {max(v):.0f}" for (name, peer), v in memory.items() if name == "seed"]
-parts = [
-    "# Speeds\n",
-    f"{cpu()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}; {datetime.date.today()}. Medians of {a.rounds} rounds in which every "
-    "program ran in turn; written by `benches/peers/compare.py`, whose `workloads.py` holds the models.\n",
-    table("train_ms"),
-    table("predict_ms"),
-]
-if who or seed:
-    parts.append("## Peak memory of the process, MB\n\n" + "\n".join(f"- {n}: {', '.join(v)}" for n, v in (("seed", seed), ("big", who)) if v) + "\n")
+def report(n_rounds, further=""):
+    """The page after so many rounds."""
+    machine = f"{cpu()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}; {datetime.date.today()}."
+    rounds = f"Medians of {n_rounds} rounds in which every program ran in turn" if n_rounds > 1 else "One round in which every program ran in turn"
+    parts = [
+        "# Speeds\n",
+        f"{machine} {rounds}; written by `benches/peers/compare.py`, whose `workloads.py` holds the models.\n",
+        table("train_ms", n_rounds),
+        table("predict_ms", n_rounds),
+    ]
+    most = {name: [f"{peer} {max(v):.0f}" for (n, peer), v in memory.items() if n == name] for name in ("seed", "big")}
+    if any(most.values()):
+        parts.append("## Peak memory of the process, MB\n\n" + "\n".join(f"- {n}: {', '.join(v)}" for n, v in most.items() if v) + "\n")
+    pathlib.Path(a.output).write_text("\n".join(part for part in [*parts, further] if part))
+
+
+for n_round in range(1, a.rounds + 1):
+    for name in names:
+        for peer, command, env in commands(name):
+            figures = ask(command, env)
+            for key, value in (figures or {}).items():
+                if key == "peak_rss_mb" and value:
+                    memory.setdefault((name, peer), []).append(value)
+                elif key in FIGURES and value and not (key == "train_ms" and name in ("one", "wide")):
+                    got.setdefault((key, name, peer), []).append(value)
+    report(n_round)
 if a.kernels:
-    parts.append(subprocess.run([a.kernels, "--bench"], capture_output=True, text=True).stdout)
-pathlib.Path(a.output).write_text("\n".join(part for part in parts if part))
+    report(a.rounds, subprocess.run([a.kernels, "--bench"], capture_output=True, text=True).stdout)

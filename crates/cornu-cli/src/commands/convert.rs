@@ -37,7 +37,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     if args.quantize.is_none() {
         return Ok(convert(&args.from, &args.to, args.model.as_deref())?);
     }
-    let given = if args.inputs.is_empty() { None } else { Some(files::inputs(&args.inputs)?) };
+    let given = if args.inputs.is_empty() { None } else { Some(files::inputs(&cornu::Model::load(&args.from)?, &args.inputs)?) };
     let what = if given.is_some() { "the data given" } else { "random numbers" };
     let x = |model: &cornu::Model| given.map_or_else(|| Bench::new(RANDOM_SAMPLES, 1).timesteps(RANDOM_TIMESTEPS).inputs(model), Ok);
     let loss = quantize_int8(&args.from, &args.to, x)?;

@@ -8,6 +8,7 @@
 //! Sums of integers are exact, so that every path gives the same bits.
 //! Source: `abs_max_quantize` of keras/src/quantizers/quantizers.py and `Dense._int8_call`, Keras 3.15.1.
 
+#[cfg(target_arch = "x86_64")]
 use super::isa::{Isa, isa};
 
 /// Columns of a panel.

@@ -64,7 +64,7 @@ pub fn quantize_int8(from: &Path, to: &Path, x: impl FnOnce(&Model) -> Result<Ve
     let pairs = before.predict(x.clone(), &options)?.into_iter().zip(after.predict(x, &options)?);
     let (mut largest, mut sum, mut n, mut magnitude) = (0.0f64, 0.0, 0.0f64, 0.0f64);
     for (a, b) in pairs {
-        for (a, b) in numbers(a.values()).into_iter().zip(numbers(b.values())) {
+        for (a, b) in numbers(a.values())?.into_iter().zip(numbers(b.values())?) {
             let difference = (a - b).abs();
             (largest, sum, n, magnitude) = (largest.max(difference), sum + difference, n + 1.0, magnitude.max(a.abs()));
         }
@@ -73,13 +73,8 @@ pub fn quantize_int8(from: &Path, to: &Path, x: impl FnOnce(&Model) -> Result<Ve
     Ok(QuantizationLoss { largest, mean: sum / n.max(1.0), magnitude, n_layers })
 }
 
-/// The numbers of an output; none of one that holds no floats.
-fn numbers(a: &data::Array) -> Vec<f64> {
-    match a {
-        data::Array::F32(a) => a.iter().map(|x| f64::from(*x)).collect(),
-        data::Array::F64(a) => a.iter().copied().collect(),
-        _ => vec![],
-    }
+fn numbers(a: &data::Array) -> Result<Vec<f64>> {
+    Ok(a.to_f32()?.iter().map(|x| f64::from(*x)).collect())
 }
 
 /// Names of the layers whose weights change.
