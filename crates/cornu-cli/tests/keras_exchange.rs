@@ -1,6 +1,11 @@
 //! The live exchange with real Keras: each opens what the other saved, predicts the same and trains on.
 
-use cornu::data::read;
+use cornu::data::{Array, Data, read, write};
+use cornu::{
+    Add, Attention, Bidirectional, Concatenate, Dense, Embedding, GlobalAveragePooling1d, Gru, Input, LayerRef, Lstm, Masking, Model, Normalization, Predict,
+    Result, Symbol, TimeDistributed,
+};
+use ndarray::{Array2, Array3};
 use std::path::Path;
 use std::process::Command;
 
@@ -57,4 +62,57 @@ fn keras_and_cornu_open_each_others_files_and_train_on() {
         cornu(folder, &["predict", &file("_cornu.keras"), "--input", &file("_x.npy"), "--output", &file("_cornu.npy")]);
     }
     keras(&python, "check", folder);
+}
+
+/// Models built in cornu through which masks flow in every way: Keras must rebuild the same flow from their files.
+fn masked_models() -> Result<Vec<(&'static str, Model, Data)>> {
+    let mut series = Array3::<f32>::from_shape_fn((4, 6, 3), |(i, j, k)| ((i * 7 + j * 3 + k) as f32 * 0.37).sin());
+    // Ends of different lengths, a hole, and a row without any timestep that counts.
+    series.slice_mut(ndarray::s![0, 4.., ..]).fill(0.0);
+    series.slice_mut(ndarray::s![1, 2..3, ..]).fill(0.0);
+    series.slice_mut(ndarray::s![3, .., ..]).fill(0.0);
+    let ids = Array2::<i32>::from_shape_fn((4, 6), |(i, j)| if j > i + 1 { 0 } else { (1 + i * 3 + j) as i32 % 9 });
+    let numbers = || Data::Dense(Array::from(series.clone().into_dyn()));
+    let words = || Data::Dense(Array::from(ids.clone().into_dyn()));
+    let mut all = Vec::new();
+
+    let x = Input::new([6, 3]);
+    let m = Masking::default().call(&x)?;
+    let a = Lstm::new(4).return_sequences(true).call(&m)?;
+    let b = TimeDistributed::new(Dense::new(4)).call(&m)?;
+    let y = GlobalAveragePooling1d::default().call(&Add::default().call([&a, &b])?)?;
+    all.push(("branches", Model::new(&x, &y)?, numbers()));
+
+    let x = Input::new([6, 3]);
+    let m = Masking::default().call(&Normalization::new(&[0.0; 3], &[1.0; 3]).call(&x)?)?;
+    let y = Bidirectional::new(Gru::new(3).return_sequences(true))?.call(&m)?;
+    let y = Lstm::new(2).call(&Dense::new(5).activation("tanh").call(&y)?)?;
+    all.push(("chain", Model::new(&x, &y)?, numbers()));
+
+    let x = Input::ids([6]);
+    let e = Embedding::new(10, 4).mask_zero(true).call(&x)?;
+    let a = Attention::default().call([&e, &e])?;
+    let y = Lstm::new(3).call(&Concatenate::default().call([&a, &e])?)?;
+    all.push(("attention", Model::new(&x, &y)?, words()));
+
+    // A layer called twice, with a mask and without one.
+    let (x, shared) = (Input::new([6, 3]), LayerRef::new(Lstm::new(4)));
+    let (a, b): (Symbol, Symbol) = (shared.call(&Masking::default().call(&x)?)?, shared.call(&x)?);
+    all.push(("shared", Model::new(&x, &Concatenate::default().call([&a, &b])?)?, numbers()));
+    Ok(all)
+}
+
+#[test]
+fn masks_of_models_built_here_flow_the_same_in_keras() {
+    let Some(python) = python() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str, end: &str| dir.path().join(format!("{name}{end}"));
+    for (name, model, x) in masked_models().unwrap() {
+        let mut model = model.seed(3).unwrap();
+        model.save(at(name, "_built.keras")).unwrap();
+        let y = model.predict(&x, &Predict::default()).unwrap().remove(0);
+        write(at(name, "_x.npy"), &[("x".into(), x)]).unwrap();
+        write(at(name, "_built.npy"), &[("y".into(), y)]).unwrap();
+    }
+    keras(&python, "built", dir.path());
 }

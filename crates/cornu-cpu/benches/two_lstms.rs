@@ -39,7 +39,8 @@ impl Sizes {
             let packed = x.transpose(&[1, 0, 2]).reshape(&[Some(self.timesteps * rows), f]);
             let zero = b.full(DType::F32, &[Some(rows), Some(units)], 0.0);
             let sizes = b.constant(Tensor::new(&[self.timesteps], vec![rows as i32; self.timesteps]));
-            let cell = Lstm { units, activation: Activation::Tanh, recurrent_activation: Activation::Sigmoid, use_bias: true, recurrent_mask: false };
+            let cell =
+                Lstm { units, activation: Activation::Tanh, recurrent_activation: Activation::Sigmoid, use_bias: true, recurrent_mask: false, int8: false };
             let ins = [packed.id(), w[0].id(), w[1].id(), w[2].id(), zero.id(), zero.id(), sizes.id()].map(|v| b.var(v));
             let out = b.apply(cell, &ins);
             (out[0].reshape(&[Some(self.timesteps), Some(rows), Some(units)]).transpose(&[1, 0, 2]).id(), out[3].id())
@@ -93,7 +94,7 @@ impl Step {
         let count = store.push(&Tensor::scalar(0i64));
         let [f, u, g] = [sizes.features, sizes.units[0], sizes.units[1]].map(|n| n as f64);
         let flops = 3.0 * 2.0 * sizes.timesteps as f64 * 4.0 * (u * (f + u) + g * (u + g));
-        let rows = shard_rows(sizes.batch, flops);
+        let rows = shard_rows(sizes.batch, flops, 0);
         let mut shards: Vec<Shard> = Vec::new();
         let mut lengths = Vec::new();
         for first_row in (0..sizes.batch).step_by(rows) {

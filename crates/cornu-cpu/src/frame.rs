@@ -4,6 +4,7 @@ use crate::dense::mask_layout;
 use crate::kernel::{Call, Kernel, Shape, eval};
 use crate::memory::{Block, address};
 use crate::recurrent;
+use crate::store::StoreState;
 use crate::threads::Threads;
 use cornu_ir::Op;
 use cornu_ir::graph::Graph;
@@ -25,6 +26,7 @@ pub(crate) struct Layout {
     staging_bytes: usize,
     /// The other outputs that are copied after the steps.
     copied: Vec<usize>,
+    kept_bytes: usize,
 }
 
 /// One step: its kernel and its values.
@@ -35,6 +37,15 @@ pub(crate) struct BoundStep {
     ins: Vec<u32>,
     outs: Vec<u32>,
     scratch: usize,
+    kept: Option<Kept>,
+}
+
+/// Weights that a step packs: its inputs, the place of the packed ones in the frame's block, whether they are the store's.
+#[derive(Debug)]
+struct Kept {
+    ins: [usize; 2],
+    at: usize,
+    is_state: bool,
 }
 
 impl Layout {
@@ -51,6 +62,13 @@ impl Layout {
         let of_place = |want: Place| (0..plan.places.len() as u32).filter(|&v| plan.places[v as usize] == want).collect::<Vec<u32>>();
         let input_values = (0..plan.graph.inputs.len()).map(|i| of_place(Place::Input(i))).collect();
         let output_values = (0..plan.graph.outputs.len()).map(|i| of_place(Place::Output(i))).collect();
+        let mut kept_bytes = 0;
+        let mut kept = |n: &cornu_ir::graph::Node| {
+            let ins: Vec<Shape> = n.ins.iter().map(|v| Shape::of(plan.graph.spec(*v))).collect();
+            let (ins, elements) = recurrent::kept(&n.op, &ins)?;
+            kept_bytes += (4 * elements).next_multiple_of(ALIGN_BYTES);
+            Some(Kept { ins, at: kept_bytes - (4 * elements).next_multiple_of(ALIGN_BYTES), is_state: false })
+        };
         let steps = plan
             .steps
             .iter()
@@ -58,10 +76,10 @@ impl Layout {
             .map(|(s, kernel)| {
                 let n = &plan.graph.nodes[s.node];
                 let ids = |v: &[cornu_ir::ValueId]| v.iter().map(|v| v.0).collect();
-                BoundStep { node: s.node, kernel: kernel.placed(&plan, n), ins: ids(&n.ins), outs: ids(&n.outs), scratch: s.scratch.0 }
+                BoundStep { node: s.node, kernel: kernel.placed(&plan, n), ins: ids(&n.ins), outs: ids(&n.outs), scratch: s.scratch.0, kept: kept(n) }
             })
             .collect();
-        let mut layout = Layout { plan, shapes, steps, input_values, output_values, staged: vec![], staging_bytes: 0, copied: vec![] };
+        let mut layout = Layout { plan, shapes, steps, input_values, output_values, staged: vec![], staging_bytes: 0, copied: vec![], kept_bytes };
         for &i in &layout.plan.copies {
             match layout.plan.places[layout.plan.graph.outputs[i].value.0 as usize] {
                 Place::Input(k) if outputs.contains(&OutputPlace::Replaces(k)) => {
@@ -72,6 +90,15 @@ impl Layout {
             }
         }
         layout
+    }
+
+    /// Notes which inputs are the store's: what is packed of those alone stays good as long as the store does not change.
+    pub(crate) fn mark_states(&mut self, is_state: impl Fn(usize) -> bool) {
+        for step in &mut self.steps {
+            if let Some(kept) = &mut step.kept {
+                kept.is_state = kept.ins.iter().all(|i| matches!(self.plan.places[step.ins[*i] as usize], Place::Input(k) if is_state(k)));
+            }
+        }
     }
 
     /// Shape of the graph's input.
@@ -101,59 +128,70 @@ pub(crate) struct Frame {
     addresses: Vec<*mut u8>,
     outputs: Vec<*mut u8>,
     arena: *mut u8,
-    /// What `arena` points into, unless that belongs to another frame.
-    _own: Option<Block>,
     staging: Block,
+    /// What steps packed of their weights, and the state of the store it was packed from.
+    kept: Block,
+    kept_of: Option<StoreState>,
+    is_kept: bool,
     /// The frames of the bodies of scans, by step.
     children: Vec<Option<Box<Frame>>>,
 }
 
-// SAFETY: a frame's addresses lie in its own arena, in its layout's constants, which nothing writes, and in buffers that
+// SAFETY: a frame's addresses lie in the arena it was moved to, in its layout's constants, which nothing writes, and in buffers that
 // whoever runs it answers for.
 unsafe impl Send for Frame {}
 // SAFETY: a shared frame changes nothing.
 unsafe impl Sync for Frame {}
 
 impl Frame {
-    /// A frame with an arena of its own.
+    /// A frame that [`Frame::move_to`] has yet to give an arena.
     pub(crate) fn new(layout: &Layout) -> Frame {
-        let own = Block::new(layout.plan.arena_bytes);
-        let mut frame = Frame::within(layout, own.start());
-        frame._own = Some(own);
-        frame
+        let constant = |p: &Place| match *p {
+            Place::Constant(n) => match &layout.plan.graph.nodes[n].op {
+                Op::Constant(c) => address(&c.value.view()).cast_mut(),
+                _ => unreachable!("a constant's node"),
+            },
+            _ => std::ptr::null_mut(),
+        };
+        let child = |s: &BoundStep| match &s.kernel {
+            Kernel::Scan(k) => Some(Box::new(Frame::new(k.body()))),
+            _ => None,
+        };
+        Frame {
+            addresses: layout.plan.places.iter().map(constant).collect(),
+            outputs: vec![std::ptr::null_mut(); layout.plan.graph.outputs.len()],
+            arena: std::ptr::null_mut(),
+            staging: Block::new(layout.staging_bytes),
+            kept: Block::new(layout.kept_bytes),
+            kept_of: None,
+            is_kept: false,
+            children: layout.steps.iter().map(child).collect(),
+        }
     }
 
-    /// A frame whose arena is the memory at an address: as many bytes as its plan says, on a cache line.
-    pub(crate) fn within(layout: &Layout, arena: *mut u8) -> Frame {
-        let addresses = layout
-            .plan
-            .places
-            .iter()
-            .map(|p| match *p {
-                Place::Arena(at) => arena.wrapping_add(at),
-                Place::Constant(n) => match &layout.plan.graph.nodes[n].op {
-                    Op::Constant(c) => address(&c.value.view()).cast_mut(),
-                    _ => unreachable!("a constant's node"),
-                },
-                Place::Input(_) | Place::Output(_) | Place::Nowhere => std::ptr::null_mut(),
-            })
-            .collect();
-        let children = layout
-            .steps
-            .iter()
-            .map(|s| match &s.kernel {
-                Kernel::Scan(k) => Some(Box::new(k.frame(arena.wrapping_add(s.scratch)))),
-                _ => None,
-            })
-            .collect();
-        Frame {
-            addresses,
-            outputs: vec![std::ptr::null_mut(); layout.plan.graph.outputs.len()],
-            arena,
-            _own: None,
-            staging: Block::new(layout.staging_bytes),
-            children,
+    /// Gives the frame the memory at an address as its arena: as many bytes as its plan says, on a cache line. True if it was elsewhere.
+    pub(crate) fn move_to(&mut self, layout: &Layout, arena: *mut u8) -> bool {
+        if self.arena == arena {
+            return false;
         }
+        self.arena = arena;
+        for (address, place) in self.addresses.iter_mut().zip(&layout.plan.places) {
+            if let Place::Arena(at) = *place {
+                *address = arena.wrapping_add(at);
+            }
+        }
+        for (step, child) in layout.steps.iter().zip(&mut self.children) {
+            if let (Kernel::Scan(k), Some(child)) = (&step.kernel, child) {
+                child.move_to(k.body(), arena.wrapping_add(step.scratch));
+            }
+        }
+        true
+    }
+
+    /// Says on which state of the store the next run is, after which that state's weights are packed.
+    pub(crate) fn set_store(&mut self, state: StoreState) {
+        self.is_kept = self.kept_of == Some(state);
+        self.kept_of = Some(state);
     }
 
     /// Says where an input lies.
@@ -179,7 +217,7 @@ impl Frame {
     /// Runs some steps.
     ///
     /// # Safety
-    /// `layout` made the frame. Inputs and outputs were set to memory of their shapes: outputs apart from each other and
+    /// `layout` made the frame, which was moved to an arena that nothing else uses. Inputs and outputs were set to memory of their shapes: outputs apart from each other and
     /// from all inputs but those they replace, and nothing else reads or writes them meanwhile.
     pub(crate) unsafe fn run(&mut self, layout: &Layout, steps: Range<usize>, threads: Option<&Threads>) {
         for s in steps {
@@ -201,6 +239,8 @@ impl Frame {
             ins: &step.ins,
             outs: &step.outs,
             scratch: self.arena.wrapping_add(step.scratch),
+            kept: step.kept.as_ref().map_or(std::ptr::null_mut(), |k| self.kept.start().wrapping_add(k.at)),
+            is_kept: self.is_kept && step.kept.as_ref().is_some_and(|k| k.is_state),
             threads,
         };
         // SAFETY: the plan put every value that is read or made in memory of its own for its life; inputs and outputs are

@@ -43,6 +43,10 @@ pub(crate) struct Call<'a> {
     pub(crate) outs: &'a [u32],
     /// As many bytes as [`Kernel::scratch_bytes`] said, on a cache line.
     pub(crate) scratch: *mut u8,
+    /// What the step packs of its weights, on a cache line; null if it packs none.
+    pub(crate) kept: *mut u8,
+    /// Whether a run before packed the same weights there.
+    pub(crate) is_kept: bool,
     /// Where the step may use threads of its own.
     pub(crate) threads: Option<&'a Threads>,
 }

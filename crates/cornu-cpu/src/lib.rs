@@ -12,6 +12,7 @@
 pub mod kernels;
 
 mod memory;
+mod workspace;
 mod store;
 mod threads;
 

@@ -7,10 +7,14 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
+/// What the system gives zeroed for nothing, at any larger alignment it would be written first.
+const CHEAP_ALIGN: usize = 16;
+
 /// Zeroed bytes that start on a cache line.
 #[derive(Debug)]
 pub(crate) struct Block {
-    start: NonNull<u8>,
+    whole: NonNull<u8>,
+    start: *mut u8,
     bytes: usize,
 }
 
@@ -24,12 +28,13 @@ impl Block {
     pub(crate) fn new(bytes: usize) -> Self {
         let layout = Block::layout(bytes);
         // SAFETY: the layout is never empty.
-        let start = unsafe { alloc_zeroed(layout) };
-        Block { start: NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout)), bytes }
+        let whole = NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
+        let skip = whole.as_ptr().addr().next_multiple_of(ALIGN_BYTES) - whole.as_ptr().addr();
+        Block { whole, start: whole.as_ptr().wrapping_add(skip), bytes }
     }
 
     fn layout(bytes: usize) -> Layout {
-        Layout::from_size_align(bytes.max(ALIGN_BYTES), ALIGN_BYTES).expect("a size below the address space")
+        Layout::from_size_align(bytes.max(ALIGN_BYTES) + ALIGN_BYTES, CHEAP_ALIGN).expect("a size below the address space")
     }
 
     /// Number of bytes.
@@ -39,14 +44,14 @@ impl Block {
 
     /// The first byte.
     pub(crate) fn start(&self) -> *mut u8 {
-        self.start.as_ptr()
+        self.start
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
         // SAFETY: allocated in `new` with the same layout.
-        unsafe { dealloc(self.start.as_ptr(), Block::layout(self.bytes)) }
+        unsafe { dealloc(self.whole.as_ptr(), Block::layout(self.bytes)) }
     }
 }
 

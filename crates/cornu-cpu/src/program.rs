@@ -1,11 +1,12 @@
 //! Running a step: shards in threads, their sums, the update.
 
 use crate::frame::{Frame, Layout};
-use crate::memory::{Block, address, address_mut};
+use crate::memory::{address, address_mut};
 use crate::spec::{Feed, Fetch, Part, ProgramSpec, Shard};
 use crate::store::{SlotId, Store};
-use crate::sums::{RowTerm, Sum, add_tree};
+use crate::sums::{Sum, add_tree};
 use crate::threads::Threads;
+use crate::workspace::Workspace;
 use cornu_ir::graph::Port;
 use cornu_ir::plan::{ALIGN_BYTES, OutputPlace};
 use cornu_ir::{DType, Graph, Op, View, ViewMut};
@@ -20,7 +21,7 @@ pub struct Program {
     shards: Vec<ShardRun>,
     /// Steps between meetings: the same number in every part.
     n_segments: usize,
-    sums: Vec<Sum>,
+    sums: Vec<BoundSum>,
     update: Option<(BoundPart, Frame)>,
 }
 
@@ -31,9 +32,17 @@ struct BoundPart {
     fetches: Vec<Fetch>,
     tables: Vec<TableSum>,
     meetings: Vec<usize>,
-    /// Where each output that a shard keeps to itself lies in the shard's own block.
+    /// Where each output that a shard keeps to itself lies, behind what the plan takes of the shard's arena.
     own: Vec<Option<usize>>,
-    own_bytes: usize,
+    arena_bytes: usize,
+}
+
+/// A sum and the outputs of the shards that are its terms.
+#[derive(Debug)]
+struct BoundSum {
+    sum: Sum,
+    values: usize,
+    index: Option<usize>,
 }
 
 /// A sum whose terms are rows of a table: the outputs that hold the rows and the table's row of each.
@@ -71,26 +80,30 @@ struct ShardRun {
     layout: Arc<Layout>,
     segments: Vec<Range<usize>>,
     frame: Frame,
-    own: Block,
+    arena: *mut u8,
     first_row: Box<i64>,
 }
+
+// SAFETY: the arena is used by the shard's frame and, when no shard runs, by the program.
+unsafe impl Send for ShardRun {}
+// SAFETY: a shared shard changes nothing.
+unsafe impl Sync for ShardRun {}
 
 impl BoundPart {
     fn new(part: Part, tables: Vec<TableSum>, places: &[OutputPlace], keeps: impl Fn(Option<&Fetch>) -> bool) -> BoundPart {
         assert_eq!(part.graph.inputs.len(), part.feeds.len(), "a feed for each input");
         assert_eq!(part.graph.outputs.len(), part.fetches.len() + tables.len(), "a fetch for each output");
-        let layout = Arc::new(Layout::new(part.graph, places));
-        let mut own_bytes = 0;
-        let own = (0..places.len())
-            .map(|i| {
-                keeps(part.fetches.get(i)).then(|| {
-                    own_bytes += layout.output(i).bytes().next_multiple_of(ALIGN_BYTES);
-                    own_bytes - layout.output(i).bytes().next_multiple_of(ALIGN_BYTES)
-                })
-            })
-            .collect();
+        let mut layout = Layout::new(part.graph, places);
+        layout.mark_states(|i| matches!(part.feeds[i], Feed::State(_)));
+        let layout = Arc::new(layout);
+        let mut arena_bytes = layout.plan.arena_bytes.next_multiple_of(ALIGN_BYTES);
+        let mut take = |bytes: usize| {
+            arena_bytes += bytes.next_multiple_of(ALIGN_BYTES);
+            arena_bytes - bytes.next_multiple_of(ALIGN_BYTES)
+        };
+        let own = (0..places.len()).map(|i| keeps(part.fetches.get(i)).then(|| take(layout.output(i).bytes()))).collect();
         let meetings = layout.meetings();
-        BoundPart { layout, feeds: part.feeds, fetches: part.fetches, tables, meetings, own, own_bytes }
+        BoundPart { layout, feeds: part.feeds, fetches: part.fetches, tables, meetings, own, arena_bytes }
     }
 
     /// The steps before, between and after the meetings.
@@ -128,29 +141,25 @@ impl Program {
                     layout: part.layout.clone(),
                     segments: part.segments(!whole),
                     frame: Frame::new(&part.layout),
-                    own: Block::new(part.own_bytes),
+                    arena: std::ptr::null_mut(),
                     first_row: Box::new(shard.first_row as i64),
                 }
             })
             .collect();
-        let mut sums: Vec<(usize, Sum)> = Vec::new();
+        let mut sums: Vec<(usize, BoundSum)> = Vec::new();
         if let Some(first) = shards.first() {
             let part = &parts[first.shard.part];
-            let at = |s: &ShardRun, i: usize| s.own.start().wrapping_add(parts[s.shard.part].own[i].expect("sums are kept"));
             for (i, f) in part.fetches.iter().enumerate() {
                 let Fetch::Sum(k) = *f else { continue };
                 let shape = part.layout.output(i);
-                let sum = match part.tables.iter().find(|t| t.values == i) {
-                    Some(&TableSum { values, index, rows, width }) => {
-                        let term = |s: &ShardRun| RowTerm { values: at(s, values).cast(), index: at(s, index).cast(), n: s.layout.output(index).n };
-                        Sum::rows(rows, width, shards.iter().map(term).collect())
-                    }
+                let (sum, index) = match part.tables.iter().find(|t| t.values == i) {
+                    Some(&TableSum { index, rows, width, .. }) => (Sum::rows(rows, width, shards.iter().map(|s| s.layout.output(index).n)), Some(index)),
                     None => {
                         assert!(shards.iter().all(|s| s.layout.output(i).dims == shape.dims), "sums of one shape");
-                        Sum::dense(shape.dtype, shape.n, shards.iter().map(|s| at(s, i)).collect())
+                        (Sum::dense(shape.dtype, shape.n, shards.len()), None)
                     }
                 };
-                sums.push((k, sum));
+                sums.push((k, BoundSum { sum, values: i, index }));
             }
         }
         sums.sort_by_key(|s| s.0);
@@ -166,16 +175,19 @@ impl Program {
         Program { parts, shards, n_segments, sums: sums.into_iter().map(|s| s.1).collect(), update }
     }
 
-    /// Bytes of the arenas of all shards and of what they keep.
+    /// Bytes that the program takes of the memory it shares with the other programs on its store: the arenas of all shards
+    /// with what they keep, the tables of sums, the arena of the update.
     pub fn arena_bytes(&self) -> usize {
-        let shards: usize = self.shards.iter().map(|s| s.layout.plan.arena_bytes + s.own.bytes()).sum();
-        let sums: usize = self.sums.iter().map(Sum::bytes).sum();
-        shards + sums + self.update.as_ref().map_or(0, |(p, _)| p.layout.plan.arena_bytes)
+        let shards: usize = self.shards.iter().map(|s| self.parts[s.shard.part].arena_bytes).sum();
+        let tables: usize = self.sums.iter().map(|s| s.sum.table_bytes()).sum();
+        shards + tables + self.update.as_ref().map_or(0, |(p, _)| p.arena_bytes)
     }
 
     /// Runs the step: reads `inputs` and the store, writes `results` and the store.
     pub fn run(&mut self, threads: &Threads, store: &mut Store, inputs: &[View<'_>], results: &mut [ViewMut<'_>]) {
         self.bind(store, inputs, results);
+        let state = store.state();
+        self.shards.iter_mut().for_each(|s| s.frame.set_store(state));
         for segment in 0..self.n_segments {
             threads.each(&mut self.shards, |s| {
                 // SAFETY: `bind` gave the frame inputs and outputs of its shapes, apart from each other.
@@ -193,6 +205,15 @@ impl Program {
         }
         self.clear_tables();
         self.keep_states(store);
+        if self.writes_store() {
+            store.note_write();
+        }
+    }
+
+    /// Whether a run changes the store.
+    fn writes_store(&self) -> bool {
+        let mut parts = self.parts.iter().chain(self.update.iter().map(|u| &u.0));
+        parts.any(|p| p.fetches.iter().any(|f| matches!(f, Fetch::State(_) | Fetch::StateRows(_))))
     }
 
     /// Runs the step on this thread and tells where its time went: operation or phase, calls, seconds, largest first.
@@ -234,6 +255,9 @@ impl Program {
         }
         self.clear_tables();
         self.keep_states(store);
+        if self.writes_store() {
+            store.note_write();
+        }
         note("(states)");
         times.sort_by(|a, b| b.2.total_cmp(&a.2));
         times
@@ -244,8 +268,32 @@ impl Program {
         self.parts.iter().chain(self.update.as_ref().map(|u| &u.0)).map(|p| p.layout.plan.to_string()).collect()
     }
 
+    /// Takes the program's place in the shared memory. What lies in it moves only when some program has asked for more.
+    fn settle(&mut self, workspace: &mut Workspace) {
+        let mut moved = false;
+        for (n, s) in self.shards.iter_mut().enumerate() {
+            s.arena = workspace.arena(n + 1, self.parts[s.shard.part].arena_bytes);
+            moved |= s.frame.move_to(&s.layout, s.arena);
+        }
+        for (k, s) in self.sums.iter_mut().enumerate() {
+            if s.index.is_some() {
+                s.sum.place_table(workspace.table(k, s.sum.table_bytes()));
+            }
+            if moved {
+                for (n, shard) in self.shards.iter().enumerate() {
+                    let at = |i: usize| shard.arena.wrapping_add(self.parts[shard.shard.part].own[i].expect("terms are kept"));
+                    s.sum.place(n, at(s.values), s.index.map(|i| at(i).cast_const()));
+                }
+            }
+        }
+        if let Some((part, frame)) = &mut self.update {
+            frame.move_to(&part.layout, workspace.arena(0, part.arena_bytes));
+        }
+    }
+
     /// Gives every frame the addresses of this run, all checked against their shapes.
-    fn bind(&mut self, store: &Store, inputs: &[View<'_>], results: &mut [ViewMut<'_>]) {
+    fn bind(&mut self, store: &mut Store, inputs: &[View<'_>], results: &mut [ViewMut<'_>]) {
+        self.settle(&mut store.workspace);
         for (n, s) in self.shards.iter_mut().enumerate() {
             let part = &self.parts[s.shard.part];
             let Shard { first_row, rows, .. } = s.shard;
@@ -275,7 +323,7 @@ impl Program {
                     }
                     Some(Fetch::First(k)) if n == 0 => result_at(results, k, shape.dtype, shape.n),
                     Some(Fetch::Value(_)) => panic!("values are results of the update graph alone"),
-                    _ => s.own.start().wrapping_add(part.own[i].expect("kept by the shard")),
+                    _ => s.arena.wrapping_add(part.own[i].expect("kept by the shard")),
                 };
                 s.frame.set_output(&part.layout, i, at);
             }
@@ -287,7 +335,7 @@ impl Program {
                     Feed::Rows(k) | Feed::Whole(k) => whole(&inputs[k], k, shape.dtype, shape.n),
                     Feed::State(slot) | Feed::StateRows(slot) => store.address(slot, shape.dtype, shape.n).cast_const(),
                     Feed::FirstRow => panic!("the update graph belongs to no shard"),
-                    Feed::Sum(k) => self.sums[k].total(shape.dtype, shape.n),
+                    Feed::Sum(k) => self.sums[k].sum.total(shape.dtype, shape.n),
                 };
                 frame.set_input(&part.layout, i, at);
             }
@@ -330,8 +378,8 @@ impl Program {
             unsafe { s.frame.copy_outputs(&s.layout) }
         }
         for sum in &self.sums {
-            // SAFETY: the shards' own blocks hold the terms and no shard runs.
-            unsafe { sum.add(threads) }
+            // SAFETY: the shards' arenas hold the terms and no shard runs.
+            unsafe { sum.sum.add(threads) }
         }
     }
 
@@ -339,7 +387,7 @@ impl Program {
     fn clear_tables(&self) {
         for sum in &self.sums {
             // SAFETY: the update has read the sums, no shard has run since.
-            unsafe { sum.clear() }
+            unsafe { sum.sum.clear() }
         }
     }
 
@@ -354,7 +402,7 @@ impl Program {
                     Fetch::StateRows(slot) => rows_of(&store.view(slot), "slot", slot.0, shape.dtype, &shape.dims, s.shard.first_row).cast_mut(),
                     _ => continue,
                 };
-                // SAFETY: the slot was checked to hold these rows; the shard's own block holds the value.
+                // SAFETY: the slot was checked to hold these rows; the shard's arena holds the value.
                 unsafe { std::ptr::copy_nonoverlapping(s.frame.output(i).cast_const(), to, shape.bytes()) }
             }
         }

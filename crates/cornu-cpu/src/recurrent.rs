@@ -3,7 +3,10 @@
 use crate::kernel::{Call, Shape};
 use crate::kernels::activation::Activation as KernelActivation;
 use crate::kernels::gru::{GruBackward, GruForward, GruGradients, GruOutputs, gru_backward, gru_backward_scratch, gru_forward, gru_forward_scratch};
-use crate::kernels::lstm::{LstmBackward, LstmForward, LstmGradients, LstmOutputs, lstm_backward, lstm_backward_scratch, lstm_forward, lstm_forward_scratch};
+use crate::kernels::int8::{Int8Matrix, int8_len};
+use crate::kernels::lstm::{
+    LstmBackward, LstmForward, LstmGradients, LstmInt8, LstmOutputs, lstm_backward, lstm_backward_scratch, lstm_forward, lstm_forward_scratch,
+};
 use crate::kernels::shape::CellShape;
 use crate::kernels::simple_rnn::{
     SimpleRnnBackward, SimpleRnnForward, SimpleRnnGradients, SimpleRnnOutputs, simple_rnn_backward, simple_rnn_backward_scratch, simple_rnn_forward,
@@ -127,6 +130,13 @@ pub(crate) fn scratch_elements(op: &Op, ins: &[Shape]) -> Option<usize> {
     })
 }
 
+/// Inputs of a recurrent operation that are packed, and the elements of memory in which the packed ones outlive a run.
+pub(crate) fn kept(op: &Op, ins: &[Shape]) -> Option<([usize; 2], usize)> {
+    let Op::Lstm(cell) = op else { return None };
+    let width = 4 * cell.units;
+    cell.int8.then(|| ([1, 2], int8_len(ins[0].dims[1], width) + int8_len(cell.units, width)))
+}
+
 /// Runs a recurrent operation.
 ///
 /// # Safety
@@ -187,13 +197,34 @@ impl<'a> Cell<'a> {
             c0: self.s.read(self.at.h0 + 1),
             recurrent_mask: self.at.mask.map(|i| self.s.read(i)),
             batch_sizes: self.sizes(),
+            int8: None,
         }
+    }
+
+    /// W and R in eight bits, packed unless a run before has done so.
+    ///
+    /// # Safety
+    /// As [`run`].
+    unsafe fn lstm_int8(&self, args: &LstmForward<'a>) -> LstmInt8<'a> {
+        let CellShape { features: f, units: u, .. } = self.shape;
+        let n = [int8_len(f, 4 * u), int8_len(u, 4 * u)];
+        // SAFETY: the memory kept for the call, in two parts.
+        let [kernel, recurrent] =
+            unsafe { [(0, n[0]), (n[0], n[1])].map(|(from, n)| std::slice::from_raw_parts_mut(self.s.call.kept.cast::<u32>().add(from), n)) };
+        if self.s.call.is_kept {
+            return LstmInt8 { kernel: Int8Matrix::packed(f, 4 * u, kernel), recurrent: Int8Matrix::packed(u, 4 * u, recurrent) };
+        }
+        LstmInt8 { kernel: Int8Matrix::pack(f, 4 * u, args.kernel, kernel), recurrent: Int8Matrix::pack(u, 4 * u, args.recurrent, recurrent) }
     }
 
     /// # Safety
     /// As [`run`].
     unsafe fn lstm(&self, op: &Lstm) {
-        let args = self.lstm_forward(op);
+        let mut args = self.lstm_forward(op);
+        if op.int8 {
+            // SAFETY: the caller's promise.
+            args.int8 = Some(unsafe { self.lstm_int8(&args) });
+        }
         let (n, states) = (lstm_forward_scratch(self.shape), self.n_states());
         // SAFETY: three parts of the scratch, apart from each other.
         let [work, h_unread, c_unread] = unsafe { [(0, n), (n, states), (n + states, states)].map(|(from, n)| scratch(self.s.call, from, n)) };

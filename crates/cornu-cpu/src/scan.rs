@@ -47,9 +47,9 @@ impl ScanKernel {
         self.scratch_bytes
     }
 
-    /// A frame of the body at the start of the scratch.
-    pub(crate) fn frame(&self, scratch: *mut u8) -> Frame {
-        Frame::within(&self.body, scratch)
+    /// The layout of the body, whose arena is the start of the scratch.
+    pub(crate) fn body(&self) -> &Layout {
+        &self.body
     }
 
     /// # Safety

@@ -77,15 +77,22 @@ const WHOLE_FLOPS: f64 = 1.5e6;
 const LEAST_ROWS: usize = 16;
 /// Shards of a batch at most.
 const MOST_SHARDS: usize = 8;
+/// Weights beyond these bytes leave the cache near a core between two timesteps: twice the rows share each reading.
+const NEAR_BYTES: usize = 1 << 20;
 
-/// Rows of a shard for a batch of rows that cost `flops_per_row` each. It depends on the model and the batch alone, never on
-/// the threads.
+/// Rows of a shard for a batch of rows that cost `flops_per_row` each, where a timestep reads `step_bytes` of weights. It
+/// depends on the model and the batch alone, never on the threads.
 ///
 /// ```
-/// assert_eq!(cornu_cpu::shard_rows(10, 1e4), 10);
-/// assert_eq!(cornu_cpu::shard_rows(32, 1e8), 16);
-/// assert_eq!(cornu_cpu::shard_rows(256, 1e8), 32);
+/// assert_eq!(cornu_cpu::shard_rows(10, 1e4, 0), 10);
+/// assert_eq!(cornu_cpu::shard_rows(32, 1e8, 1 << 18), 16);
+/// assert_eq!(cornu_cpu::shard_rows(64, 1e8, 1 << 22), 32);
+/// assert_eq!(cornu_cpu::shard_rows(256, 1e8, 1 << 18), 32);
 /// ```
-pub fn shard_rows(batch: usize, flops_per_row: f64) -> usize {
-    if batch as f64 * flops_per_row < WHOLE_FLOPS { batch.max(1) } else { batch.div_ceil(MOST_SHARDS).max(LEAST_ROWS) }
+pub fn shard_rows(batch: usize, flops_per_row: f64, step_bytes: usize) -> usize {
+    if batch as f64 * flops_per_row < WHOLE_FLOPS {
+        return batch.max(1);
+    }
+    let least = if step_bytes > NEAR_BYTES && batch >= 4 * LEAST_ROWS { 2 * LEAST_ROWS } else { LEAST_ROWS };
+    batch.div_ceil(MOST_SHARDS).max(least)
 }

@@ -1,6 +1,7 @@
 //! State between runs: weights, optimizer slots, moving statistics, states of stateful layers.
 
 use crate::memory::{Block, address, view_at, view_mut_at};
+use crate::workspace::Workspace;
 use cornu_ir::spec::{DType, Spec};
 use cornu_ir::{Tensor, View, ViewMut};
 
@@ -8,7 +9,7 @@ use cornu_ir::{Tensor, View, ViewMut};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SlotId(pub usize);
 
-/// Values that outlive a run, each on cache lines of its own.
+/// Values that outlive a run, each on cache lines of its own, and the memory in which the programs on them work in turn.
 ///
 /// ```
 /// use cornu_cpu::Store;
@@ -21,6 +22,16 @@ pub struct SlotId(pub usize);
 #[derive(Debug, Default)]
 pub struct Store {
     slots: Vec<Slot>,
+    pub(crate) workspace: Workspace,
+    /// How often something was written.
+    n_writes: u64,
+}
+
+/// A store at a time: equal as long as nothing is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StoreState {
+    n_writes: u64,
+    slots: *const Slot,
 }
 
 #[derive(Debug)]
@@ -56,6 +67,11 @@ impl Store {
         self.slots.is_empty()
     }
 
+    /// Bytes of the memory that the programs share: the most that one of them has asked for.
+    pub fn workspace_bytes(&self) -> usize {
+        self.workspace.bytes()
+    }
+
     /// Bytes of all values.
     pub fn bytes(&self) -> usize {
         self.slots.iter().map(|s| s.block.bytes()).sum()
@@ -70,6 +86,7 @@ impl Store {
 
     /// What a slot holds, to be changed.
     pub fn view_mut(&mut self, slot: SlotId) -> ViewMut<'_> {
+        self.n_writes += 1;
         let s = &mut self.slots[slot.0];
         // SAFETY: the block holds `n` elements of the type; the store is borrowed mutably as long as the view.
         unsafe { view_mut_at(s.dtype, &s.dims, s.n, s.block.start()) }
@@ -77,6 +94,7 @@ impl Store {
 
     /// Puts another value of the same type in a slot. Other dims are taken on (a stateful layer meets another batch size).
     pub fn replace(&mut self, slot: SlotId, value: &Tensor) {
+        self.n_writes += 1;
         let s = &mut self.slots[slot.0];
         assert_eq!(s.dtype, value.dtype(), "the type of slot {}", slot.0);
         if s.dims != value.dims {
@@ -91,6 +109,16 @@ impl Store {
     /// Type and dims of a slot.
     pub fn spec(&self, slot: SlotId) -> Spec {
         Spec::known(self.slots[slot.0].dtype, &self.slots[slot.0].dims)
+    }
+
+    /// What tells whether the store was written since.
+    pub(crate) fn state(&self) -> StoreState {
+        StoreState { n_writes: self.n_writes, slots: self.slots.as_ptr() }
+    }
+
+    /// Notes that a program wrote to slots.
+    pub(crate) fn note_write(&mut self) {
+        self.n_writes += 1;
     }
 
     /// The first byte of a slot, whose type and number of elements are checked.

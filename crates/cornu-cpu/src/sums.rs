@@ -1,6 +1,5 @@
 //! Sums over shards, added in an order that depends on shapes and values alone.
 
-use crate::memory::Block;
 use crate::threads::Threads;
 use cornu_ir::DType;
 use std::ops::Range;
@@ -18,7 +17,7 @@ pub(crate) enum Sum {
     /// Arrays; the sum takes the place of the first shard's.
     Dense { dtype: DType, n: usize, terms: Vec<*mut u8> },
     /// Rows of f32 that belong into a table: no shard makes a table of its own.
-    Rows { table: Block, rows: usize, width: usize, terms: Vec<RowTerm> },
+    Rows { table: *mut u8, rows: usize, width: usize, terms: Vec<RowTerm> },
 }
 
 /// What one shard brings to a table: `n` rows and the table's row of each.
@@ -29,7 +28,7 @@ pub(crate) struct RowTerm {
     pub(crate) n: usize,
 }
 
-// SAFETY: the terms lie in the blocks of the program that owns the sum.
+// SAFETY: the terms lie in the arenas of the shards whose sum it is.
 unsafe impl Send for Sum {}
 // SAFETY: nothing is written but by `add` and `clear`, whose callers answer for it.
 unsafe impl Sync for Sum {}
@@ -64,28 +63,47 @@ impl RowTerm {
 }
 
 impl Sum {
-    pub(crate) fn dense(dtype: DType, n: usize, terms: Vec<*mut u8>) -> Sum {
+    /// A sum of arrays of so many shards, which [`Sum::place`] has yet to find.
+    pub(crate) fn dense(dtype: DType, n: usize, n_terms: usize) -> Sum {
         assert!(dtype.is_float(), "floats are summed over shards, not {dtype}");
-        Sum::Dense { dtype, n, terms }
+        Sum::Dense { dtype, n, terms: vec![std::ptr::null_mut(); n_terms] }
     }
 
-    pub(crate) fn rows(rows: usize, width: usize, terms: Vec<RowTerm>) -> Sum {
-        Sum::Rows { table: Block::new(4 * rows * width), rows, width, terms }
+    /// A sum of rows, of which the shards bring so many each.
+    pub(crate) fn rows(rows: usize, width: usize, n: impl Iterator<Item = usize>) -> Sum {
+        let terms = n.map(|n| RowTerm { values: std::ptr::null(), index: std::ptr::null(), n }).collect();
+        Sum::Rows { table: std::ptr::null_mut(), rows, width, terms }
+    }
+
+    /// Says where a shard's term lies; rows have an index.
+    pub(crate) fn place(&mut self, shard: usize, values: *mut u8, index: Option<*const u8>) {
+        match (self, index) {
+            (Sum::Dense { terms, .. }, None) => terms[shard] = values,
+            (Sum::Rows { terms, .. }, Some(index)) => (terms[shard].values, terms[shard].index) = (values.cast_const().cast(), index.cast()),
+            _ => unreachable!("rows alone have an index"),
+        }
+    }
+
+    /// Says where a table of zeros lies.
+    pub(crate) fn place_table(&mut self, at: *mut u8) {
+        if let Sum::Rows { table, .. } = self {
+            *table = at;
+        }
     }
 
     /// Where the sum lies, its type and number of elements checked.
     pub(crate) fn total(&self, dtype: DType, n: usize) -> *const u8 {
         let (own_type, own_n, at) = match self {
             Sum::Dense { dtype, n, terms } => (*dtype, *n, terms[0]),
-            Sum::Rows { table, rows, width, .. } => (DType::F32, rows * width, table.start()),
+            Sum::Rows { table, rows, width, .. } => (DType::F32, rows * width, *table),
         };
         assert!(own_type == dtype && own_n == n, "a sum of {own_n} elements of {own_type}, not {n} of {dtype}");
         at
     }
 
-    /// Bytes of the memory that belongs to the sum and to no shard.
-    pub(crate) fn bytes(&self) -> usize {
-        if let Sum::Rows { table, .. } = self { table.bytes() } else { 0 }
+    /// Bytes of the table, which belongs to no shard.
+    pub(crate) fn table_bytes(&self) -> usize {
+        if let Sum::Rows { rows, width, .. } = self { 4 * rows * width } else { 0 }
     }
 
     /// Adds the terms. A table must be clear.
@@ -103,7 +121,7 @@ impl Sum {
                 });
             }
             Sum::Rows { table, rows, width, terms } => {
-                let out = Table(table.start().cast());
+                let out = Table(table.cast());
                 let terms = RowTerms(terms);
                 let small = terms.all().iter().map(|t| t.n * width).sum::<usize>() < PART;
                 let part = if small { *rows } else { rows.div_ceil(TABLE_PARTS) };
@@ -128,7 +146,7 @@ impl Sum {
     /// As [`Sum::add`], before the terms change.
     pub(crate) unsafe fn clear(&self) {
         if let Sum::Rows { table, rows, width, terms } = self {
-            let out = Table(table.start().cast());
+            let out = Table(table.cast());
             for t in terms {
                 // SAFETY: the caller's promise.
                 unsafe { t.rows(0..*rows).for_each(|(_, row)| out.row(row, *width).fill(0.0)) }

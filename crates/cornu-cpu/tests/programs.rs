@@ -211,9 +211,10 @@ fn a_stateful_graph_keeps_the_rows_of_each_shard() {
     assert_eq!(first.to_f64()[0], x.to_f64()[0] + x.to_f64()[1]);
 }
 
-/// An embedding trained for some steps; indices outside the table are left out.
-fn embed(cut: &[usize], n_threads: usize) -> (Vec<f32>, usize) {
-    let (batch, t, v, u) = (cut.iter().sum::<usize>(), 40, 300, 64);
+/// An embedding trained for some steps by programs in turn, each of which cuts the batch its own way; indices outside the table
+/// are left out. The table, the bytes that the programs ask for and those that they share.
+fn embed(cuts: &[&[usize]], n_threads: usize) -> (Vec<f32>, Vec<usize>, usize) {
+    let (batch, t, v, u) = (cuts[0].iter().sum::<usize>(), 40, 300, 64);
     let graph = |rows: usize| {
         let b = Builder::new();
         let index = b.input("index", Spec::known(DType::I32, &[rows, t]));
@@ -231,25 +232,29 @@ fn embed(cut: &[usize], n_threads: usize) -> (Vec<f32>, usize) {
     let mut store = Store::new();
     let slot = store.push(&numbers(&[v, u], 3));
     let part = |rows| Part { graph: graph(rows), feeds: vec![Feed::Rows(0), Feed::Rows(1), Feed::State(slot)], fetches: vec![Fetch::Sum(0)] };
-    let shards = cut.iter().enumerate().map(|(i, &rows)| Shard { part: i, first_row: cut[..i].iter().sum(), rows }).collect();
-    let update = Some(Part { graph: update, feeds: vec![Feed::State(slot), Feed::Sum(0)], fetches: vec![Fetch::State(slot)] });
-    let mut program = Program::new(ProgramSpec { shard_graphs: cut.iter().map(|&n| part(n)).collect(), shards, update });
+    let program = |cut: &&[usize]| {
+        let shards = cut.iter().enumerate().map(|(i, &rows)| Shard { part: i, first_row: cut[..i].iter().sum(), rows }).collect();
+        let update = Some(Part { graph: update.clone(), feeds: vec![Feed::State(slot), Feed::Sum(0)], fetches: vec![Fetch::State(slot)] });
+        Program::new(ProgramSpec { shard_graphs: cut.iter().map(|&n| part(n)).collect(), shards, update })
+    };
+    let mut programs: Vec<Program> = cuts.iter().map(program).collect();
     let threads = Threads::new(n_threads);
     for step in 0..3 {
         // Other rows in each step: what a step added must not be seen by the next.
         let index = (0..batch * t).map(|k| ((k * k + 7 * step) % (v + 20)) as i32 - 10).collect();
-        program.run(&threads, &mut store, &[Tensor::new(&[batch, t], index).view(), numbers(&[batch, u], step as u64).view()], &mut []);
+        programs[step % cuts.len()].run(&threads, &mut store, &[Tensor::new(&[batch, t], index).view(), numbers(&[batch, u], step as u64).view()], &mut []);
     }
-    (store.view(slot).get::<f32>().to_vec(), program.arena_bytes())
+    (store.view(slot).get::<f32>().to_vec(), programs.iter().map(Program::arena_bytes).collect(), store.workspace_bytes())
 }
 
 #[test]
 fn gradients_of_an_embedding_need_no_table_of_each_shard() {
-    let (whole, _) = embed(&[30], 1);
-    let (cut, bytes) = embed(&[8, 8, 8, 6], 1);
+    let shards: &[usize] = &[8, 8, 8, 6];
+    let (whole, ..) = embed(&[&[30]], 1);
+    let (cut, bytes, shared) = embed(&[shards], 1);
     close(&cut, &whole);
-    assert_eq!(cut, embed(&[8, 8, 8, 6], 2).0);
-    assert_eq!(cut, embed(&[8, 8, 8, 6], 5).0);
+    assert_eq!((cut.clone(), bytes.clone(), shared), embed(&[shards], 2));
+    assert_eq!(cut, embed(&[shards], 5).0);
     let b = Builder::new();
     let (index, y, table) = (b.input("index", Spec::known(DType::I32, &[30, 40])), b.input("y", known(&[30, 64])), b.input("table", known(&[300, 64])));
     let d = table.gather(index).sum(&[1], false) - y;
@@ -263,5 +268,18 @@ fn gradients_of_an_embedding_need_no_table_of_each_shard() {
     }
     close(&whole, w.view().get());
     // Four shards' rows and one table, not four tables.
-    assert!(bytes < 4 * (2 * 30 * 40 * 64 + 2 * 300 * 64 + 40_000), "{bytes} bytes");
+    assert!(bytes[0] < 4 * (2 * 30 * 40 * 64 + 2 * 300 * 64 + 40_000), "{bytes:?} bytes");
+    assert_eq!(shared, bytes[0]);
+}
+
+#[test]
+fn programs_on_one_store_share_its_memory() {
+    let (small, large): (&[usize], &[usize]) = (&[10, 10, 10], &[30]);
+    let (alone, ..) = embed(&[large], 1);
+    for cuts in [[small, large], [large, small]] {
+        let (mixed, bytes, shared) = embed(&cuts, 2);
+        close(&mixed, &alone);
+        // The first arena is as large as the largest program's: what moves to it finds its values there.
+        assert!(shared < bytes[0] + bytes[1] && shared >= *bytes.iter().max().unwrap(), "{shared} of {bytes:?}");
+    }
 }

@@ -65,7 +65,7 @@ fn part<'g>(v: Var<'g>, k: usize) -> Var<'g> {
 
 #[test]
 fn lstm_is_its_scan() {
-    let op = Lstm { units: U, activation: Activation::Tanh, recurrent_activation: Activation::Sigmoid, use_bias: true, recurrent_mask: true };
+    let op = Lstm { units: U, activation: Activation::Tanh, recurrent_activation: Activation::Sigmoid, use_bias: true, recurrent_mask: true, int8: false };
     agree(
         &arrays(4, &[4 * U], 2),
         2,

@@ -1,5 +1,6 @@
-"""The Keras side of the exchange test.   exchange.py make DIR | check DIR
+"""The Keras side of the exchange test.   exchange.py make DIR | check DIR | built DIR
 
+built: opens what was built in cornu (NAME_built.keras), compares its prediction for NAME_x.npy with NAME_built.npy.
 make: builds and saves models with data; NAME_two.npy is what Keras predicts after two epochs.
 check: opens what cornu saved after one epoch (NAME_cornu.keras), compares its prediction, trains one epoch more, compares with NAME_two.npy.
 """
@@ -41,4 +42,13 @@ def check(d):
         assert off <= 2e-5, f"{name}: an epoch by cornu and one by Keras are not two by Keras: {off}"
         print(name, "agrees")
 
-{"make": make, "check": check}[sys.argv[1]](sys.argv[2])
+def built(d):
+    names = [f[: -len("_built.keras")] for f in sorted(os.listdir(d)) if f.endswith("_built.keras")]
+    assert names, "there is nothing built in cornu"
+    for name in names:
+        m = keras.models.load_model(f"{d}/{name}_built.keras")
+        # A mean over no timestep at all is no number, in both.
+        theirs, ours = m.predict(np.load(f"{d}/{name}_x.npy"), verbose=0), np.load(f"{d}/{name}_built.npy")
+        np.testing.assert_allclose(theirs, ours, rtol=0, atol=2e-6, err_msg=f"{name}: Keras predicts otherwise from what was built in cornu")
+
+{"make": make, "check": check, "built": built}[sys.argv[1]](sys.argv[2])

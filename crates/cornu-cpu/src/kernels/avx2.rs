@@ -62,6 +62,10 @@ impl Simd for Avx2 {
         op!(_mm256_maskstore_ps(p, m, v))
     }
     #[inline(always)]
+    fn prefetch(self, p: *const f32) {
+        op!(_mm_prefetch::<_MM_HINT_T1>(p.cast()))
+    }
+    #[inline(always)]
     fn add(self, a: __m256, b: __m256) -> __m256 {
         op!(_mm256_add_ps(a, b))
     }

@@ -3,6 +3,7 @@
 mod lanes;
 mod backward;
 mod forward;
+mod int8;
 
 use super::{
     activation::Activation,
@@ -13,6 +14,7 @@ use super::{
 };
 pub(crate) use backward::backward;
 pub(crate) use forward::forward;
+pub use int8::LstmInt8;
 
 /// What an LSTM reads. Gates stand in Keras's order i, f, c, o.
 ///
@@ -51,6 +53,8 @@ pub struct LstmForward<'a> {
     pub recurrent_mask: Option<&'a [f32]>,
     /// Live rows of each timestep: T numbers that never grow.
     pub batch_sizes: &'a [i32],
+    /// W and R in eight bits, instead of `kernel` and `recurrent`, where they are to be taken so; not for gradients.
+    pub int8: Option<LstmInt8<'a>>,
 }
 
 /// What an LSTM writes.

@@ -318,10 +318,15 @@ unsafe fn column_block<S: Simd, const PACKED: bool>(s: S, rows: usize, j: usize,
             b_row: block.b_row,
             b_panel: block.b_panel,
             ldc: block.ldc,
+            ahead: core::ptr::null(),
+            ahead_step: width / count,
         };
+        // Every tile fetches its share of the panel that comes next, which may lie beyond the last: then nothing is fetched.
+        let next = tile.b.wrapping_add(block.b_panel);
         for t in 0..count {
             let h = if t < tall { high } else { high - 1 };
             let c = block.c.add(row * block.ldc + j);
+            let tile = Tile { ahead: next.wrapping_add(t * (width / count) * block.k), ..tile };
             let tile = if PACKED { Tile { a, a_rs: 1, a_cs: h, c, ..tile } } else { Tile { a, c, ..tile } };
             tile_of::<S, PACKED>(s, h, vectors, tile);
             a = if PACKED { a.add(h * block.k) } else { a.add(h * block.a.rs) };
@@ -345,6 +350,9 @@ struct Tile {
     /// Columns of `c`; less than a register only in tiles one register wide.
     width: usize,
     start: Start,
+    /// What is fetched into the cache meanwhile, and the elements it moves on a depth.
+    ahead: *const f32,
+    ahead_step: usize,
 }
 
 #[inline(always)]
@@ -402,7 +410,12 @@ unsafe fn registers<S: Simd, const MR: usize, const NV: usize, const PACKED: boo
         let (rs, cs) = if PACKED { (1, MR) } else { (t.a_rs, t.a_cs) };
         let mut a = t.a;
         let mut b = t.b;
+        let mut ahead = t.ahead;
         for _ in 0..t.k {
+            if PACKED {
+                s.prefetch(ahead);
+                ahead = ahead.wrapping_add(t.ahead_step);
+            }
             let mut x = [s.splat(0.0); NV];
             for v in 0..NV {
                 let p = b.add((v / 2) * t.b_panel + (v % 2) * l);

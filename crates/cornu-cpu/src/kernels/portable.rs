@@ -69,6 +69,8 @@ impl Simd for Portable {
         }
     }
     #[inline(always)]
+    fn prefetch(self, _: *const f32) {}
+    #[inline(always)]
     fn add(self, a: V4, b: V4) -> V4 {
         lanes!(i => a[i] + b[i])
     }

@@ -37,6 +37,9 @@ pub(crate) trait Simd: Copy {
     /// `p` is writable for the lanes of `m`.
     unsafe fn store_masked(self, p: *mut f32, m: Self::M, v: Self::V);
 
+    /// Asks for the line at an address, which need not be readable, in the second level cache.
+    fn prefetch(self, p: *const f32);
+
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;

@@ -5,10 +5,13 @@
 //! i, f, o = recurrent_activation(z);  c̃ = activation(z)
 //! c = f ∘ c₋ + i ∘ c̃;               h = o ∘ activation(c)
 //! ```
+//! With `int8` a product `a W` is `(round(a s_a) round(W s_W)) / (s_a s_W)`, where `s = 127 / (max |·| + 1e-7)` of each row of a and
+//! each column of W (`abs_max_quantize` of keras/src/quantizers/quantizers.py, Keras 3.15.1).
+//!
 //! Shapes: x (N, F), W (F, 4U), R (U, 4U), b (4U), h₀ and c₀ (B, U), m (B, U), batch_sizes (T): see [`packed`](super::packed).
 //! Source: Hochreiter and Schmidhuber 1997; gates in Keras's order (keras/src/layers/rnn/lstm.py, Keras 3.15.1).
 
-use super::packed::{add_outer, add_product, add_product_transposed, expect, steps};
+use super::packed::{add_outer, add_product, add_product_int8, add_product_transposed, expect, steps};
 use crate::builder::Var;
 use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
 use crate::ops::Activation;
@@ -30,6 +33,8 @@ pub struct Lstm {
     pub use_bias: bool,
     /// Whether m, which scales the state before the recurrent product, comes.
     pub recurrent_mask: bool,
+    /// Whether both products take weights of eight bits and rows rounded likewise: for inference, no gradient passes.
+    pub int8: bool,
 }
 
 /// The inputs of the cell by name.
@@ -97,6 +102,9 @@ impl Primitive for Lstm {
     }
 
     fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {
+        if self.int8 {
+            return vec![None; self.n_inputs()];
+        }
         let [dh, _, _, dh_last, dc_last] = at.grads else { unreachable!("five outputs") };
         let mut ins = at.ins.to_vec();
         ins.extend(&at.outs[..3]);
@@ -116,6 +124,7 @@ impl Primitive for Lstm {
         let i = self.inputs(ins);
         let (u, f) = (self.units, i.x.dims[1]);
         with_float!(i.x.dtype(), T => {
+            let add_product = if self.int8 { add_product_int8 } else { add_product };
             let (x, w, r) = (i.x.get::<T>(), i.kernel.get::<T>(), i.recurrent.get::<T>());
             let (mut h_last, mut c_last) = (i.h0.get::<T>().to_vec(), i.c0.get::<T>().to_vec());
             let (act, gate) = (self.activation, self.recurrent_activation);
@@ -153,7 +162,14 @@ impl Primitive for Lstm {
     }
 
     fn samples() -> Vec<Sample> {
-        let cell = |use_bias, recurrent_mask, activation, recurrent_activation| Lstm { units: 3, activation, recurrent_activation, use_bias, recurrent_mask };
+        let cell = |use_bias, recurrent_mask, activation, recurrent_activation| Lstm {
+            units: 3,
+            activation,
+            recurrent_activation,
+            use_bias,
+            recurrent_mask,
+            int8: false,
+        };
         let inputs = |op: &Lstm| {
             let sizes = Tensor::new(&[4], vec![3i32, 3, 2, 1]);
             let mut ins = vec![sample_numbers(&[9, 2], 211), sample_numbers(&[2, 12], 212), sample_numbers(&[3, 12], 213)];
@@ -168,7 +184,8 @@ impl Primitive for Lstm {
             ins
         };
         let (tanh, sigmoid) = (Activation::Tanh, Activation::Sigmoid);
-        [cell(true, false, tanh, sigmoid), cell(false, true, tanh, sigmoid), cell(true, false, Activation::Softsign, Activation::HardSigmoid)]
+        let int8 = Lstm { int8: true, ..cell(true, true, tanh, sigmoid) };
+        [cell(true, false, tanh, sigmoid), cell(false, true, tanh, sigmoid), cell(true, false, Activation::Softsign, Activation::HardSigmoid), int8]
             .map(|op| Sample::new(op.clone(), inputs(&op)))
             .into()
     }

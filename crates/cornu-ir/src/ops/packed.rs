@@ -5,6 +5,7 @@
 //! is the case in which every entry is `B`. A buffer may hold more rows than are alive; the rest is left alone.
 
 use crate::op::ShapeError;
+use crate::ops::unary::round_even;
 use crate::spec::{DType, Dim, Spec};
 
 /// The rows of one timestep.
@@ -38,6 +39,20 @@ pub(super) fn add_product<T: crate::ops::unary::Real>(y: &mut [T], x: &[T], w: &
             for (y, &w) in y.iter_mut().zip(&w[l * n..(l + 1) * n]) {
                 *y = *y + xl * w;
             }
+        }
+    }
+}
+
+/// The same with rows of x and columns of W rounded to integers of eight bits by their largest magnitude.
+pub(super) fn add_product_int8<T: crate::ops::unary::Real>(y: &mut [T], x: &[T], w: &[T], k: usize, n: usize) {
+    let scale = |most: T| T::lit(127.0) / (most + T::lit(1e-7));
+    let most = |values: &mut dyn Iterator<Item = &T>| values.fold(T::zero(), |m, v| m.max(v.abs()));
+    let columns: Vec<T> = (0..n).map(|j| scale(most(&mut w.iter().skip(j).step_by(n)))).collect();
+    for (y, x) in y.chunks_exact_mut(n).zip(x.chunks_exact(k)) {
+        let row = scale(most(&mut x.iter()));
+        for j in 0..n {
+            let sum = (0..k).fold(T::zero(), |s, l| s + round_even(x[l] * row) * round_even(w[l * n + j] * columns[j]));
+            y[j] = y[j] + sum / (row * columns[j]);
         }
     }
 }

@@ -48,7 +48,7 @@ fn softplus<T: Real>(x: T) -> T {
     x.max(T::zero()) + (-x.abs()).exp().ln_1p()
 }
 
-fn round_even<T: Real>(x: T) -> T {
+pub(super) fn round_even<T: Real>(x: T) -> T {
     let r = x.round();
     if (x - x.trunc()).abs() == T::lit(0.5) { T::lit(2.0) * (x / T::lit(2.0)).round() } else { r }
 }

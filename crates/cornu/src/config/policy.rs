@@ -5,7 +5,7 @@ use crate::{Error, Result};
 use cornu_ir::DType;
 use serde_json::{Value, json};
 
-/// A dtype policy: `float32`, `float64`, `float16`, `bfloat16`, `mixed_float16`, `mixed_bfloat16`.
+/// A dtype policy: `float32`, `float64`, `float16`, `bfloat16`, `mixed_float16`, `mixed_bfloat16`, `int8_from_float32`.
 /// Source: keras/src/dtype_policies/dtype_policy.py, Keras 3.15.1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DTypePolicy(String);
@@ -16,8 +16,11 @@ impl Default for DTypePolicy {
     }
 }
 
+/// Weights of eight bits, made from those of f32.
+const INT8: &str = "int8_from_float32";
+
 impl DTypePolicy {
-    const NAMES: &'static [&'static str] = &["float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16"];
+    const NAMES: &'static [&'static str] = &["float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16", INT8];
 
     /// A policy by name.
     pub fn new(name: &str) -> Result<Self> {
@@ -34,6 +37,10 @@ impl DTypePolicy {
         match v {
             Value::Null => Ok(Self::default()),
             Value::String(s) => Self::new(s),
+            _ if v.get("class_name").and_then(Value::as_str) == Some("QuantizedDTypePolicy") => {
+                let part = |key: &str| v.pointer(&format!("/config/{key}")).and_then(Value::as_str).unwrap_or("");
+                Self::new(&format!("{}_from_{}", part("mode"), part("source_name")))
+            }
             _ => match v.pointer("/config/name").and_then(Value::as_str) {
                 Some(name) => Self::new(name),
                 None => Err(Error::Config(format!("dtype: expected a name or a DTypePolicy. Received: {}", short(v)))),
@@ -43,7 +50,10 @@ impl DTypePolicy {
 
     /// As Keras serializes it.
     pub fn to_json(&self) -> Value {
-        object("keras", "DTypePolicy", json!({"name": self.0}))
+        match self.is_int8() {
+            true => object("keras.dtype_policies", "QuantizedDTypePolicy", json!({"mode": "int8", "source_name": "float32"})),
+            false => object("keras", "DTypePolicy", json!({"name": self.0})),
+        }
     }
 
     /// The policy's name.
@@ -53,7 +63,12 @@ impl DTypePolicy {
 
     /// The type of the weights.
     pub fn variable_name(&self) -> &str {
-        if self.0.starts_with("mixed_") { "float32" } else { &self.0 }
+        if self.0.starts_with("mixed_") || self.is_int8() { "float32" } else { &self.0 }
+    }
+
+    /// Whether Dense and Embedding hold their weights in eight bits.
+    pub fn is_int8(&self) -> bool {
+        self.0 == INT8
     }
 
     /// The type cornu computes in: f64 for `float64`, else f32.

@@ -116,6 +116,8 @@ pub struct WholeRun<'g> {
     pub first: Vec<Var<'g>>,
     /// (B, U), multiplies the state before the recurrent products.
     pub recurrent_mask: Option<Var<'g>>,
+    /// Whether weights have eight bits, for cells that take them so.
+    pub int8: bool,
 }
 
 /// The cell that a layer is.

@@ -3,7 +3,7 @@
 use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, expect_rank, known_dim};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
-use crate::initializers::{GlorotUniform, Initializer, Zeros};
+use crate::initializers::{GlorotUniform, Initializer, Ones, Zeros};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::Spec;
@@ -16,7 +16,7 @@ use serde_json::Value;
 /// x (B, …, F), W (F, U), b (U), y (B, …, U).
 ///
 /// # Source
-/// keras/src/layers/core/dense.py, Keras 3.15.1. Differs: no LoRA, no quantized kernels.
+/// keras/src/layers/core/dense.py, Keras 3.15.1. Differs: no LoRA; of quantized kernels those of eight bits.
 ///
 /// ```
 /// use cornu::{Dense, Input, Model};
@@ -50,8 +50,11 @@ pub struct Dense {
     pub kernel_constraint: Option<Constraint>,
     /// Projection of b.
     pub bias_constraint: Option<Constraint>,
-    /// Kept for Keras; quantized kernels are not read.
+    /// Kept for Keras.
     pub quantization_config: Option<Value>,
+    /// W in eight bits: whole numbers, with a scale (U) beside. Rows of x are rounded alike. Set by the policy `int8_from_float32`.
+    #[serde(skip_serializing)]
+    pub int8: bool,
 }
 
 impl Default for Dense {
@@ -68,6 +71,7 @@ impl Default for Dense {
             kernel_constraint: None,
             bias_constraint: None,
             quantization_config: None,
+            int8: false,
         }
     }
 }
@@ -102,10 +106,14 @@ impl Layer for Dense {
         expect_rank(x, 2..=usize::MAX, "(batch, …, features)")?;
         let f = known_dim(x, -1, "features")?;
         let kernel = WeightSpec::new("kernel", &[f, self.units], &self.kernel_initializer);
-        let mut vars = vec![kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint)];
+        let kernel = kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint);
+        let mut vars = vec![if self.int8 { kernel.int8() } else { kernel }];
         if self.use_bias {
             let bias = WeightSpec::new("bias", &[self.units], &self.bias_initializer);
             vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
+        }
+        if self.int8 {
+            vars.push(WeightSpec::new("kernel_scale", &[self.units], &Ones {}.into()).fixed());
         }
         Ok(WeightTree::of(vars))
     }
@@ -119,7 +127,13 @@ impl Layer for Dense {
         {
             return Err(Error::shapes(format!("expected {} features on the last axis, for which its weights were made", want.unwrap_or(0)), &[x.spec()]));
         }
-        let mut y = x.matmul(kernel);
+        let mut y = match w.get("kernel_scale") {
+            None => x.matmul(kernel),
+            Some(scale) => {
+                let row_scale = 127.0 / (x.abs().max(&[-1], true) + 1e-7);
+                (x * row_scale).round().clip(-127.0, 127.0).matmul(kernel) / (scale * row_scale)
+            }
+        };
         if let Some(b) = w.get("bias") {
             y = y + b;
         }

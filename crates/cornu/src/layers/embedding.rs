@@ -2,7 +2,7 @@
 
 use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights};
 use crate::constraints::Constraint;
-use crate::initializers::{Initializer, RandomUniform};
+use crate::initializers::{Initializer, Ones, RandomUniform};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::{DType, Spec};
@@ -15,7 +15,7 @@ use serde_json::Value;
 /// x (B, …) of ids below V, embeddings (V, D), y (B, …, D); with `mask_zero` the mask is `x ≠ 0`.
 ///
 /// # Source
-/// keras/src/layers/core/embedding.py, Keras 3.15.1. Differs: an id outside 0..V gives zeros; no LoRA, no quantized tables.
+/// keras/src/layers/core/embedding.py, Keras 3.15.1. Differs: an id outside 0..V gives zeros; no LoRA; of quantized tables those of eight bits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Embedding {
@@ -33,8 +33,11 @@ pub struct Embedding {
     pub embeddings_constraint: Option<Constraint>,
     /// Id 0 stands for no data, and is masked.
     pub mask_zero: bool,
-    /// Kept for Keras; quantized tables are not read.
+    /// Kept for Keras.
     pub quantization_config: Option<Value>,
+    /// The table in eight bits: whole numbers, with a scale (V) beside. Set by the policy `int8_from_float32`.
+    #[serde(skip_serializing)]
+    pub int8: bool,
 }
 
 impl Default for Embedding {
@@ -48,6 +51,7 @@ impl Default for Embedding {
             embeddings_constraint: None,
             mask_zero: false,
             quantization_config: None,
+            int8: false,
         }
     }
 }
@@ -74,12 +78,21 @@ impl Layer for Embedding {
             return Err(Error::argument("", "input_dim and output_dim must be at least 1", format!("{} and {}", self.input_dim, self.output_dim)));
         }
         let table = WeightSpec::new("embeddings", &[self.input_dim, self.output_dim], &self.embeddings_initializer);
-        Ok(WeightTree::of(vec![table.regularizer(&self.embeddings_regularizer).constraint(&self.embeddings_constraint)]))
+        let table = table.regularizer(&self.embeddings_regularizer).constraint(&self.embeddings_constraint);
+        if self.int8 {
+            let scale = WeightSpec::new("embeddings_scale", &[self.input_dim], &Ones {}.into()).fixed();
+            return Ok(WeightTree::of(vec![table.int8(), scale]));
+        }
+        Ok(WeightTree::of(vec![table]))
     }
 
     fn lower<'g>(&self, _: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
-        let y = w.var("embeddings").gather(x.cast(DType::I32));
+        let ids = x.cast(DType::I32);
+        let mut y = w.var("embeddings").gather(ids);
+        if let Some(scale) = w.get("embeddings_scale") {
+            y = y / scale.gather(ids).expand_dims(-1);
+        }
         let mask = self.mask_zero.then(|| if x.dtype() == DType::Bool { x } else { x.ne(0.0) });
         Ok(vec![Flow::masked(y, mask)])
     }

@@ -156,6 +156,14 @@ struct LayerObject {
     rule: Box<dyn Layer>,
 }
 
+/// Key beside the config of a recurrent layer whose products cornu takes with weights of eight bits; Keras passes over it.
+pub(crate) const INT8_WEIGHTS: &str = "int8_weights";
+
+/// Whether a layer's config has Keras's policy of weights of eight bits.
+fn is_int8(config: &Value) -> bool {
+    config.get("dtype").is_some_and(|v| DTypePolicy::from_json(v).is_ok_and(|p| p.is_int8()))
+}
+
 impl LayerRef {
     /// An unnamed layer.
     pub fn new(rule: impl Layer + 'static) -> Self {
@@ -254,21 +262,26 @@ impl LayerRef {
     }
 
     /// The layer as a whole model: frozen, it freezes all inside.
-    pub(crate) fn as_model(self) -> Self {
+    pub(crate) fn into_model(self) -> Self {
         self.edit(|o| o.from_file = o.from_file && o.trainable)
+    }
+
+    /// The place of a lowering as this layer's policies have it.
+    fn place<'g>(&self, cx: &Cx<'g>) -> Cx<'g> {
+        cx.with_policy(&self.0.dtype).with_int8(self.0.beside.get(INT8_WEIGHTS) == Some(&json!(true)))
     }
 
     /// Lowers what Keras's `layer.call` does, without mask and penalty: how wrappers call the layer inside.
     pub(super) fn lower_inner<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
-        let outs = self.rule().lower(&cx.with_policy(&self.0.dtype), w, call).map_err(here)?;
+        let outs = self.rule().lower(&self.place(cx), w, call).map_err(here)?;
         cx.builder.check().map_err(|e| here(e.into()))?;
         Ok(outs)
     }
 
     /// Lowers a call: the layer's own operations, then its mask and the penalty on its activity.
     pub fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        let cx = cx.with_policy(&self.0.dtype);
+        let cx = self.place(cx);
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
         let ends = call.inputs().iter().find_map(|f| f.ends);
         if ends.is_some() && !self.rule().takes_ragged() {
@@ -361,14 +374,18 @@ impl LayerRef {
             Error::Config(m) => Error::Config(format!("{} `{shown}`: {m}", parts.class)),
             other => other.of_layer(parts.class, &shown),
         };
-        let (rule, read) = super::from_class(parts.module, parts.class, &parts.config).map_err(here)?;
+        let mut settings = parts.config.clone();
+        if is_int8(&settings) {
+            settings["int8"] = json!(true);
+        }
+        let (rule, read) = super::from_class(parts.module, parts.class, &settings).map_err(here)?;
         let policy = if rule.common_keys().iter().any(|k| k.starts_with("dtype")) { parts.config.get("dtype") } else { None };
         let dtype = DTypePolicy::from_json(policy.unwrap_or(&Value::Null)).map_err(here)?;
         // A Sequential read by Keras is trainable whatever its config says; its layers say for themselves.
         let trainable = parts.class == "Sequential" || parts.config.get("trainable").and_then(Value::as_bool).unwrap_or(true);
         super::warn_unknown_keys(parts.class, &shown, &parts.config, &read, rule.common_keys());
         let layer = Self::with(name, rule);
-        let beside = ["build_config", "compile_config"].into_iter().filter_map(|k| Some((k.to_string(), v.get(k)?.clone()))).collect();
+        let beside = ["build_config", "compile_config", INT8_WEIGHTS].into_iter().filter_map(|k| Some((k.to_string(), v.get(k)?.clone()))).collect();
         Ok(layer.edit(|o| {
             o.trainable = trainable;
             o.from_file = true;

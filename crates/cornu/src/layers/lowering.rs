@@ -110,6 +110,8 @@ pub struct Cx<'g> {
     pub batch: Dim,
     /// How recurrent layers treat their states.
     pub states: States,
+    /// Whether the layer's recurrent weights have eight bits.
+    pub int8: bool,
     /// Whether a layer is lowered as a part of another, which declares its own shape.
     inside: bool,
     float: DType,
@@ -128,6 +130,7 @@ impl<'g> Cx<'g> {
             training,
             batch,
             states: States::default(),
+            int8: false,
             inside: false,
             float: DType::F32,
             rows_per_sample: Some(1),
@@ -139,6 +142,11 @@ impl<'g> Cx<'g> {
     /// The same place for a layer with this policy.
     pub fn with_policy(&self, policy: &DTypePolicy) -> Self {
         Self { float: policy.float(), ..self.clone() }
+    }
+
+    /// The same place for a layer whose recurrent weights have eight bits, or not.
+    pub fn with_int8(&self, int8: bool) -> Self {
+        Self { int8, ..self.clone() }
     }
 
     /// The same place with states treated so.

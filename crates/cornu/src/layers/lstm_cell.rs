@@ -151,6 +151,7 @@ impl WholeCell for LstmCell {
             recurrent_activation: gate(self.recurrent_activation),
             use_bias: self.use_bias,
             recurrent_mask: run.recurrent_mask.is_some(),
+            int8: run.int8,
         };
         let mut ins = vec![run.rows, w.var("kernel"), w.var("recurrent_kernel")];
         ins.extend(w.get("bias"));

@@ -31,6 +31,7 @@ pub use category_encoding::OutputMode;
 pub use cell::{Cell, Dropped, WholeCell, WholeRun};
 pub use encoder::Encoder;
 pub use geometry::{DataFormat, Extent, Padding, Pair};
+pub(crate) use layer::INT8_WEIGHTS;
 pub use layer::{Layer, LayerRef, MaskRule};
 pub use lowering::{Cx, Flow, Gathered, RowState, States, Weight, Weights, expect_rank, known_dim};
 pub use recurrence::Recurrent;

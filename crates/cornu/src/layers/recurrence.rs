@@ -310,6 +310,7 @@ impl<'g> Stretch<'_, 'g> {
             batch_sizes: packed.batch_sizes,
             first: self.states.iter().map(|s| packed.sort(*s)).collect(),
             recurrent_mask: self.dropped[0].recurrent.map(|m| packed.sort(m)),
+            int8: cx.int8 && !cx.training && cx.float() == DType::F32,
         };
         let before = self.has_first.then(|| self.states[0]);
         let (rows, last) = whole.run(self.w, &run);

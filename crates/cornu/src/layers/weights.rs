@@ -26,6 +26,8 @@ pub struct WeightSpec {
     pub start: Option<Vec<f64>>,
     /// The type it is kept in; set from the layer's policy.
     pub dtype: Option<DType>,
+    /// Whether its numbers are whole, from -127 to 127, and stand in files in eight bits.
+    pub int8: bool,
 }
 
 impl WeightSpec {
@@ -41,6 +43,7 @@ impl WeightSpec {
             ones: None,
             start: None,
             dtype: None,
+            int8: false,
         }
     }
 
@@ -60,6 +63,11 @@ impl WeightSpec {
     pub fn starting_at(mut self, values: Option<Vec<f64>>) -> Self {
         self.start = values;
         self
+    }
+
+    /// Whole numbers of eight bits, never trained.
+    pub fn int8(self) -> Self {
+        Self { int8: true, trainable: false, ..self }
     }
 
     /// Never trained.

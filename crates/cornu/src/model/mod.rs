@@ -15,6 +15,7 @@ mod weights_file;
 mod vocabularies;
 mod open;
 mod convert;
+mod quantize;
 
 pub use convert::convert;
 pub(crate) use functional::dtype_name;
@@ -22,6 +23,7 @@ pub use functional::{Functional, InputLayer, Member, MemberKind};
 pub(crate) use lower::takes_text;
 pub use lower::{LoweredModel, lower_model};
 pub use model::{IntoSymbols, Model};
+pub use quantize::{QuantizationLoss, quantize_int8};
 pub use reference::{Nest, TensorRef};
 pub use sequential::Sequential;
 pub use symbol::{Input, IntoCall, Symbol};

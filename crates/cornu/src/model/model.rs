@@ -90,7 +90,7 @@ impl Model {
     }
 
     fn with_values(layer: LayerRef, value: impl Fn(usize, &Variable) -> Result<Tensor>) -> Result<Self> {
-        let layer = layer.as_model();
+        let layer = layer.into_model();
         let tree = Self::tree_of(&layer)?;
         let variables = variables::variables(&tree)?;
         let mut store = Store::new();

@@ -123,6 +123,10 @@ fn maker_name(n: &Arc<CallNode>) -> String {
     }
 }
 
+/// Operations that Keras makes of its own when it opens a file through which masks flow. It names them itself, and two of one name are an
+/// error there: no layer of a model with masks is given such a name.
+const MASK_OPERATIONS: &[&str] = &["any", "concatenate", "expand_dims", "logical_or", "not_equal", "ones_like", "zeros_like"];
+
 /// Names for all makers: those given, and for the others the class's name with a counter, in order of creation.
 fn names(makers: &[Key], calls: &[Vec<&Arc<CallNode>>]) -> Result<Vec<String>> {
     let given: Vec<Option<String>> = calls
@@ -135,10 +139,12 @@ fn names(makers: &[Key], calls: &[Vec<&Arc<CallNode>>]) -> Result<Vec<String>> {
     let mut order: Vec<usize> = (0..makers.len()).collect();
     // Entries keep the order in which the walk met them; layers the order in which they were made.
     order.sort_by_key(|&i| (!makers[i].0, if makers[i].0 { i as u64 } else { makers[i].1 }));
+    let masks_flow = calls.iter().flatten().any(|n| n.outputs.iter().any(|o| o.masked));
     let bases: Vec<String> = calls
         .iter()
         .map(|c| match &c[0].maker {
             Maker::Input(_) => "input_layer".to_string(),
+            Maker::Layer(l) if masks_flow && MASK_OPERATIONS.contains(&l.rule().stem().as_str()) => format!("{}_layer", l.rule().stem()),
             Maker::Layer(l) => l.rule().stem(),
         })
         .collect();

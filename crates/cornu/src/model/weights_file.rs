@@ -28,6 +28,12 @@ pub(crate) fn to_file_array(t: &Tensor, float: ArrayType) -> Result<Array> {
     })
 }
 
+/// An array of eight bits for whole numbers.
+pub(crate) fn int8_array(t: &Tensor) -> Result<Array> {
+    let bytes = t.to_f64().iter().map(|x| x.clamp(-127.0, 127.0) as i8 as u8).collect();
+    Ok(Array::new(ArrayType::I8, t.dims.clone(), bytes)?)
+}
+
 impl Model {
     /// Takes the weights of a group as Keras's weights files hold them.
     ///
@@ -60,7 +66,9 @@ impl Model {
         write_groups(&self.tree, "", &mut root);
         let float = ArrayType::from_name(self.layer.policy().variable_name()).unwrap_or(ArrayType::F32);
         for (v, slot) in self.variables.iter().zip(&self.slots) {
-            root.insert(&v.file_path(), to_file_array(&self.store.view(*slot).to_tensor(), float)?)?;
+            let value = self.store.view(*slot).to_tensor();
+            let array = if v.spec.int8 { int8_array(&value)? } else { to_file_array(&value, float)? };
+            root.insert(&v.file_path(), array)?;
         }
         write_again(&self.tree, "", &mut root)?;
         self.write_idf_weights(&mut root)?;

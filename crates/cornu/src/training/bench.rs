@@ -8,6 +8,7 @@ use crate::initializers::Draw;
 use crate::layers::Encoder;
 use crate::model::{InputLayer, takes_text};
 use crate::{Error, Model, Result};
+use cornu_cpu::kernels::product::{Operand, Product, ProductStart, product, product_scratch};
 use cornu_ir::{DType, Tensor};
 use ndarray::{ArrayD, IxDyn};
 use serde::Serialize;
@@ -45,9 +46,25 @@ pub struct Report {
     /// Epochs of sequences of unequal length, one for each way to make batches timed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub epochs: Vec<RaggedEpoch>,
-    /// Operation, calls a step, milliseconds a step, largest first.
+    /// Where a training step on one thread spends its time, largest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub profile: Vec<(String, usize, f64)>,
+    pub profile: Vec<ProfileRow>,
+    /// GFLOP/s that one large matrix product reaches on one thread in the same run, with the profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product_gflops: Option<f64>,
+}
+
+/// The calls of one operation in a training step.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProfileRow {
+    /// The operation, or a phase in brackets.
+    pub name: String,
+    /// Calls.
+    pub calls: usize,
+    /// Milliseconds of all calls.
+    pub ms: f64,
+    /// Billions of operations of floating point of their matrix products.
+    pub product_gflop: f64,
 }
 
 /// An epoch of sequences of unequal length against one of as many sequences of one length, of as many timesteps.
@@ -92,8 +109,18 @@ impl std::fmt::Display for Report {
                 100.0 * e.padding_share
             )?;
         }
-        for (name, calls, ms) in &self.profile {
-            writeln!(f, "  {name:20} {calls:5} calls {ms:10.4} ms")?;
+        let total: f64 = self.profile.iter().map(|r| r.ms).sum();
+        for ProfileRow { name, calls, ms, product_gflop } in &self.profile {
+            write!(f, "  {name:20} {calls:5} calls {ms:10.4} ms {:5.1} %", 100.0 * ms / total)?;
+            match *product_gflop > 0.0 {
+                true => writeln!(f, "   products {product_gflop:.4} GFLOP, {:.1} GFLOP/s", product_gflop / ms * 1e3)?,
+                false => writeln!(f)?,
+            }
+        }
+        if let Some(rate) = self.product_gflops {
+            let gflop: f64 = self.profile.iter().map(|r| r.product_gflop).sum();
+            let share = 100.0 * gflop / rate * 1e3 / total;
+            writeln!(f, "  matrix products    {gflop:.4} GFLOP a step: {share:.1} % of it at the {rate:.1} GFLOP/s that one large product reaches here")?;
         }
         Ok(())
     }
@@ -108,9 +135,19 @@ fn median(mut v: Vec<f64>) -> f64 {
 const MIN_ROUNDS: usize = 5;
 
 impl Bench {
+    /// So many steps of batches of so many samples.
+    pub fn new(batch_size: usize, steps: usize) -> Self {
+        Bench { batch_size, steps, timesteps: None, lengths: None, profile: false }
+    }
+
+    /// With timesteps where the model leaves them open.
+    pub fn timesteps(self, timesteps: usize) -> Self {
+        Bench { timesteps: Some(timesteps), ..self }
+    }
+
     /// Times a model.
     pub fn run(&self, model: &mut Model) -> Result<Report> {
-        let x = self.inputs(model, self.lengths.as_deref())?;
+        let x = self.inputs(model)?;
         let n = self.batch_size * self.n_batches();
         let rows: Vec<u32> = (0..n as u32).collect();
         let mut train_ms = None;
@@ -160,7 +197,8 @@ impl Bench {
         }
         let threads = model.runtime.threads().n();
         let isa = cornu_cpu::kernels::isa::isa().name().to_string();
-        Ok(Report { train_ms, predict_ms: median(times), plan_us, peak_rss_mb: peak_rss_mb(), threads, isa, epochs, profile })
+        let product_gflops = self.profile.then(product_rate);
+        Ok(Report { train_ms, predict_ms: median(times), plan_us, peak_rss_mb: peak_rss_mb(), threads, isa, epochs, profile, product_gflops })
     }
 
     /// Times epochs of the lengths as they come and by length, in turn with epochs of their mean length.
@@ -168,7 +206,7 @@ impl Bench {
         let lengths: Vec<usize> = x.iter().find_map(Data::lengths).unwrap_or_default();
         let timesteps: usize = lengths.iter().sum();
         let mean = ((timesteps as f64 / n as f64).round() as usize).max(1);
-        let even = self.inputs(model, Some(&vec![mean; n]))?;
+        let even = self.inputs_of(model, Some(&vec![mean; n]))?;
         let in_order = BatchMaker::AsTheyCome.plan_epoch(None, n, self.batch_size, 0, 0)?;
         let even_targets = self.targets(model, &even, n)?;
         let mut equal = Epoch::new(model, &even, &even_targets, in_order)?;
@@ -205,7 +243,12 @@ impl Bench {
         self.lengths.as_ref().map_or(1, |l| (l.len() / self.batch_size).max(1))
     }
 
-    fn inputs(&self, model: &Model, lengths: Option<&[usize]>) -> Result<Vec<Data>> {
+    /// Random data for the inputs of a model.
+    pub fn inputs(&self, model: &Model) -> Result<Vec<Data>> {
+        self.inputs_of(model, self.lengths.as_deref())
+    }
+
+    fn inputs_of(&self, model: &Model, lengths: Option<&[usize]>) -> Result<Vec<Data>> {
         let mut draw = Draw::new(1, 0);
         let ids = embedding_rows(model);
         let reads = model.reads()?;
@@ -323,6 +366,21 @@ impl Epoch {
         }
         Ok(times)
     }
+}
+
+/// GFLOP/s that the best of some large matrix products reaches on one thread.
+fn product_rate() -> f64 {
+    const SIZE: usize = 512;
+    let (a, b, mut c) = (vec![0.5f32; SIZE * SIZE], vec![0.25f32; SIZE * SIZE], vec![0.0f32; SIZE * SIZE]);
+    let mut scratch = vec![0.0f32; product_scratch(SIZE, SIZE)];
+    let job = Product { m: SIZE, n: SIZE, k: SIZE, a: Operand::rows(&a, SIZE), b: Operand::rows(&b, SIZE), start: ProductStart::Zero };
+    let once = |_| {
+        let start = Instant::now();
+        product(&job, &mut c, &mut scratch);
+        start.elapsed().as_secs_f64()
+    };
+    let best_s = (0..20).map(once).fold(f64::INFINITY, f64::min);
+    2.0 * (SIZE * SIZE * SIZE) as f64 / best_s / 1e9
 }
 
 /// Rows of the first embedding, when the model has one: ids must be below.

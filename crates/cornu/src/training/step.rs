@@ -1,5 +1,6 @@
 //! One batch through loss, metrics, gradients and update, as a program.
 
+use super::bench::ProfileRow;
 use super::feed::{EpochLoss, Fed, IntoData, Steps, Unequal, arranged, views};
 use super::runtime::{Mode, Out, Prepared, Seams, prepare, random_key, scalar_spec, shard_program};
 use crate::compile;
@@ -161,12 +162,17 @@ impl Model {
         Ok(result)
     }
 
-    /// Where the time of a training step goes: operation, calls, milliseconds, largest first.
-    pub(crate) fn profile_batch(&mut self, compiled: &compile::Compiled, layout: &Layout, batch: &[Tensor]) -> Result<Vec<(String, usize, f64)>> {
+    /// Where the time of a training step on one thread goes, largest first.
+    pub(crate) fn profile_batch(&mut self, compiled: &compile::Compiled, layout: &Layout, batch: &[Tensor]) -> Result<Vec<ProfileRow>> {
         let mut rows = vec![];
         self.with_program(Mode::Train, compiled, layout, batch, |prepared, _, store, inputs| {
             let mut results: Vec<_> = prepared.results.iter_mut().map(Tensor::view_mut).collect();
-            rows = prepared.program.profile(store, inputs, &mut results).into_iter().map(|(name, n, s)| (name.to_string(), n, s * 1e3)).collect();
+            let product_flops = |name: &str| prepared.product_flops.iter().find(|(op, _)| *op == name).map_or(0.0, |(_, flops)| *flops);
+            let times = prepared.program.profile(store, inputs, &mut results);
+            rows = times
+                .into_iter()
+                .map(|(name, calls, s)| ProfileRow { name: name.into(), calls, ms: s * 1e3, product_gflop: product_flops(name) / 1e9 })
+                .collect();
         })?;
         Ok(rows)
     }

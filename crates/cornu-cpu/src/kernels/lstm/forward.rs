@@ -1,6 +1,6 @@
 //! The forward pass of an LSTM: projection in chunks, then the recurrent product and the cells of each step.
 
-use super::{LstmForward, LstmOutputs, lanes};
+use super::{LstmForward, LstmOutputs, int8, lanes};
 use crate::kernels::{
     activation::{Activation, AnyPair, Pair, TanhSigmoid},
     matmul::{Matmul, Start, View, left_len, panels_len},
@@ -35,7 +35,7 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, 
     if n == 0 || u == 0 {
         return;
     }
-    if lanes::serves(args.shape, sizes) {
+    if args.int8.is_none() && lanes::serves(args.shape, sizes) {
         // SAFETY: the caller's promise.
         return unsafe { lanes::forward(s, pair, args, out, scratch) };
     }
@@ -45,6 +45,10 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, 
     let left = parts.take(left_len(u.max(f)));
     let masked = parts.take(batch * u);
     let z_chunk = parts.take(chunk_rows(batch) * width);
+    if let Some(w) = args.int8 {
+        // SAFETY: the caller's promise; the parts hold what the work states.
+        return unsafe { int8::forward_int8(s, pair, args, out, w, int8::Work { z: z_chunk, masked, rounded: left.cast() }) };
+    }
     let h_out = or_null_mut(&mut out.h);
     let c_out = or_null_mut(&mut out.c);
     let gates = or_null_mut(&mut out.gates);
@@ -101,19 +105,19 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, 
 }
 
 /// One timestep's cells: `z` to gates in place, the states forward.
-struct Step {
-    rows: usize,
-    units: usize,
-    z: *mut f32,
-    h: *mut f32,
-    c: *mut f32,
-    h_out: *mut f32,
-    c_out: *mut f32,
-    keep: bool,
+pub(super) struct Step {
+    pub(super) rows: usize,
+    pub(super) units: usize,
+    pub(super) z: *mut f32,
+    pub(super) h: *mut f32,
+    pub(super) c: *mut f32,
+    pub(super) h_out: *mut f32,
+    pub(super) c_out: *mut f32,
+    pub(super) keep: bool,
 }
 
 #[inline(always)]
-unsafe fn cells<S: Simd, P: Pair>(s: S, pair: P, step: Step) {
+pub(super) unsafe fn cells<S: Simd, P: Pair>(s: S, pair: P, step: Step) {
     let u = step.units;
     for r in 0..step.rows {
         let mut j = 0;

@@ -52,6 +52,7 @@ impl Case {
             c0,
             recurrent_mask: self.mask.as_deref(),
             batch_sizes: &self.batch_sizes,
+            int8: None,
         }
     }
 

@@ -76,7 +76,7 @@ impl BackupAndRestore {
             H5File::Legacy(_) => return Err(Error::Config(format!("{}: this is no backup of a run", self.file(file).display()))),
         };
         run.model.read_weights(&root)?;
-        if let Some(state) = root.group("optimizer/vars") {
+        if let Some(state) = root.group("optimizer") {
             run.model.read_optimizer_state(state)?;
         }
         *run.position = match root.group("training") {
