@@ -77,7 +77,7 @@ FIGURES = {"train_ms": "training step", "predict_ms": "prediction of a batch"}
 got, memory = {}, {}
 
 
-def table(key, n_rounds):
+def table(key, n_rounds, say):
     """Milliseconds of everyone, and how many times faster than the best peer cornu is: the median over the rounds."""
     medians = {k: statistics.median(v) for k, v in got.items() if k[0] == key}
     peers = list(dict.fromkeys(peer for _, _, peer in medians))
@@ -91,7 +91,8 @@ def table(key, n_rounds):
         ratio = statistics.median(theirs / ours for theirs, ours in zip(got[key, name, best], got[key, name, "cornu"]))
         cells = [f"{of[peer]:.3f}" if peer in of else "" for peer in peers]
         rows.append(f"| {name} | {' | '.join(cells)} | {ratio:.2f} ({best}) |")
-        print(f"round {n_rounds}  {name:7} {FIGURES[key]:22} best peer / cornu {ratio:6.2f} ({best})", flush=True)
+        if say:
+            print(f"round {n_rounds}  {name:7} {FIGURES[key]:22} best peer / cornu {ratio:6.2f} ({best})", flush=True)
     if not rows:
         return ""
     head = f"| workload | {' | '.join(peers)} | best peer / cornu |\n|{'---|' * (len(peers) + 2)}\n"
@@ -106,15 +107,15 @@ def cpu():
         return platform.processor() or platform.machine()
 
 
-def report(n_rounds, further=""):
-    """The page after so many rounds."""
+def report(n_rounds, say=False, further=""):
+    """Writes the page as far as it is known in this round."""
     machine = f"{cpu()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}; {datetime.date.today()}."
     rounds = f"Medians of {n_rounds} rounds in which every program ran in turn" if n_rounds > 1 else "One round in which every program ran in turn"
     parts = [
         "# Speeds\n",
         f"{machine} {rounds}; written by `benches/peers/compare.py`, whose `workloads.py` holds the models.\n",
-        table("train_ms", n_rounds),
-        table("predict_ms", n_rounds),
+        table("train_ms", n_rounds, say),
+        table("predict_ms", n_rounds, say),
     ]
     most = {name: [f"{peer} {max(v):.0f}" for (n, peer), v in memory.items() if n == name] for name in ("seed", "big")}
     if any(most.values()):
@@ -131,6 +132,7 @@ for n_round in range(1, a.rounds + 1):
                     memory.setdefault((name, peer), []).append(value)
                 elif key in FIGURES and value and not (key == "train_ms" and name in ("one", "wide")):
                     got.setdefault((key, name, peer), []).append(value)
-    report(n_round)
+        # A run that is broken off leaves what it measured.
+        report(n_round, name == names[-1])
 if a.kernels:
-    report(a.rounds, subprocess.run([a.kernels, "--bench"], capture_output=True, text=True).stdout)
+    report(a.rounds, further=subprocess.run([a.kernels, "--bench"], capture_output=True, text=True).stdout)
