@@ -90,7 +90,10 @@ impl Streams {
         let kept = lanes[0].states.iter().map(|s| Tensor::zeros(model.store.spec(*s).dtype, &[0, width(s)])).collect();
         let (n_in, n_out) = (lanes[0].x.n_elements(), lanes[0].y.n_elements());
         let key = random_key(0, 0);
-        model.runtime.threads();
+        // The first run of a program takes the memory that it keeps.
+        for l in &mut lanes {
+            l.program.run(model.runtime.threads(), &mut model.store, &[l.x.view(), key.view()], &mut [l.y.view_mut()]);
+        }
         Ok(Self { model, lanes, places: HashMap::new(), free: vec![], kept, turns: vec![], turn: 0, key, n_in, n_out })
     }
 
