@@ -5,30 +5,6 @@ use cornu::layers::*;
 use cornu::training::Streams;
 use cornu::{Compile, Fit, Input, Model, Predict, Symbol};
 use ndarray::Array2;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: the system's allocator, counted on the way.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|n| n.set(n.get() + 1));
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const LENGTHS: [usize; 5] = [6, 9, 1, 7, 12];
 
@@ -94,17 +70,16 @@ fn a_step_allocates_nothing() {
         let x = vec![0.3; ids.len() * streams.n_in()];
         let mut y = vec![0.0; ids.len() * streams.n_out()];
         streams.step_many(&ids, &x, &mut y).unwrap();
-        let before = ALLOCATIONS.with(Cell::get);
-        for _ in 0..20 {
-            streams.step_many(&ids, &x, &mut y).unwrap();
-            let (n_in, n_out) = (streams.n_in(), streams.n_out());
-            streams.step(4, &x[..n_in], &mut y[..n_out]).unwrap();
-        }
-        assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+        let counted = allocation_counter::measure(|| {
+            for _ in 0..20 {
+                streams.step_many(&ids, &x, &mut y).unwrap();
+                let (n_in, n_out) = (streams.n_in(), streams.n_out());
+                streams.step(4, &x[..n_in], &mut y[..n_out]).unwrap();
+            }
+        });
+        assert_eq!(counted.count_total, 0);
     }
-    let before = ALLOCATIONS.with(Cell::get);
-    drop(vec![0u8; 9]);
-    assert!(ALLOCATIONS.with(Cell::get) > before, "the allocator counts");
+    assert_eq!(allocation_counter::measure(|| drop(std::hint::black_box(vec![0u8; 9]))).count_total, 1, "the allocator counts");
 }
 
 #[test]

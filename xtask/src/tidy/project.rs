@@ -57,7 +57,6 @@ pub(super) const ALLOWANCES: &[Allowance] = &[
     allow("cornu_cpu::kernels::simd", "cornu_cpu::kernels::activation", "a register's methods that stay out of line name what they look up"),
     allow("cornu_cpu::kernels::simd", "cornu_cpu::kernels::matmul", "a register's methods that stay out of line name what they look up"),
     allow("cornu_cpu::kernels::lstm::lanes", "cornu_cpu::kernels::lstm::backward", "the cell is written once for both layouts"),
-    allow("cornu_cpu::kernels::lstm::lanes", "cornu_cpu::kernels::lstm::forward", "the cell is written once for both layouts"),
     allow("cornu_cpu::dense", "cornu_cpu::kernel", "a kernel is told its call, and the list of kernels names them"),
     allow("cornu_cpu::recurrent", "cornu_cpu::kernel", "a kernel is told its call, and the list of kernels names them"),
     allow("cornu_cpu::kernel", "cornu_cpu::scan", "the kernel of Scan holds the kernels of its body"),

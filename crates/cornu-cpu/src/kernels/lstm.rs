@@ -1,9 +1,10 @@
 //! LSTM over packed sequences: forward and backward.
 
-mod lanes;
-mod backward;
-mod forward;
+mod cells;
 mod int8;
+mod lanes;
+mod forward;
+mod backward;
 
 use super::{
     activation::Activation,

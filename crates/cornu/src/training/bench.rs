@@ -2,7 +2,7 @@
 
 use super::feed::{Steps, Unequal, arranged};
 use super::runtime::Mode;
-use super::step::Examples;
+use super::step::{Examples, ProfileRow};
 use crate::data::{Array, BatchMaker, Cost, Data, Ragged};
 use crate::initializers::Draw;
 use crate::layers::Encoder;
@@ -52,19 +52,6 @@ pub struct Report {
     /// GFLOP/s that one large matrix product reaches on one thread in the same run, with the profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product_gflops: Option<f64>,
-}
-
-/// The calls of one operation in a training step.
-#[derive(Clone, Debug, Serialize)]
-pub struct ProfileRow {
-    /// The operation, or a phase in brackets.
-    pub name: String,
-    /// Calls.
-    pub calls: usize,
-    /// Milliseconds of all calls.
-    pub ms: f64,
-    /// Billions of operations of floating point of their matrix products.
-    pub product_gflop: f64,
 }
 
 /// An epoch of sequences of unequal length against one of as many sequences of one length, of as many timesteps.

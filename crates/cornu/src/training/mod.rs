@@ -24,5 +24,5 @@ pub use history::{History, Logs, value_json};
 pub use position::Position;
 pub use predict::Predict;
 pub use runtime::Runtime;
-pub use step::Examples;
+pub use step::{Examples, ProfileRow};
 pub use streams::Streams;

@@ -1,6 +1,5 @@
 //! One batch through loss, metrics, gradients and update, as a program.
 
-use super::bench::ProfileRow;
 use super::feed::{EpochLoss, Fed, IntoData, Steps, Unequal, arranged, views};
 use super::runtime::{Mode, Out, Prepared, Seams, prepare, random_key, scalar_spec, shard_program};
 use crate::compile;
@@ -11,6 +10,7 @@ use crate::{Error, Model, Result};
 use cornu_cpu::{Feed, Fetch, Part};
 use cornu_ir::grad::gradient;
 use cornu_ir::{Builder, DType, Spec, Tensor, Var};
+use serde::Serialize;
 use std::borrow::Cow;
 use std::time::Instant;
 
@@ -133,6 +133,19 @@ pub(crate) struct Layout {
     n_targets: usize,
     /// Which outputs have weights.
     weighted: Vec<bool>,
+}
+
+/// The calls of one operation in a training step.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProfileRow {
+    /// The operation, or a phase in brackets.
+    pub name: String,
+    /// Calls.
+    pub calls: usize,
+    /// Milliseconds of all calls.
+    pub ms: f64,
+    /// Billions of operations of floating point of their matrix products.
+    pub product_gflop: f64,
 }
 
 /// What a batch gave: its loss, the losses of the outputs, partials of the metrics.

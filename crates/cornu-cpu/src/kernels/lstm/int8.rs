@@ -2,7 +2,7 @@
 
 use super::{
     LstmForward, LstmOutputs,
-    forward::{Step, cells},
+    cells::{Step, cells},
 };
 use crate::kernels::{activation::Pair, int8::Int8Matrix, sequence::*, shape::CellShape, simd::Simd};
 use core::slice::{from_raw_parts, from_raw_parts_mut};

@@ -4,7 +4,7 @@
 use super::{
     LstmBackward, LstmForward, LstmGradients, LstmOutputs,
     backward::{CellState, cell_backward},
-    forward::cell,
+    cells::cell,
 };
 use crate::kernels::{activation::Pair, lanes, sequence::*, shape::CellShape, simd::Simd};
 
