@@ -48,7 +48,9 @@ fn model() -> cornu::Result<Model> {
     let x = Gru::new(16).return_sequences(true).call(&x)?;
     let x = GlobalAveragePooling1d::new().call(&x)?;
     let outputs = Dense::new(3).activation("softmax").call(&x)?;
-    Model::new(&inputs, &outputs)?.compile(Compile::new("adam", "sparse_categorical_crossentropy").metrics(["accuracy"]))
+    let mut model = Model::new(&inputs, &outputs)?.compile(Compile::new("adam", "sparse_categorical_crossentropy").metrics(["accuracy"]))?;
+    model.set_learning_rate(0.01)?;
+    Ok(model)
 }
 
 fn accuracy(model: &mut Model, x: &Data, y: &Data) -> cornu::Result<f64> {
@@ -57,7 +59,7 @@ fn accuracy(model: &mut Model, x: &Data, y: &Data) -> cornu::Result<f64> {
 }
 
 fn main() -> cornu::Result<()> {
-    let epochs = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(12);
+    let epochs = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(20);
     let ((train, labels), (test, test_labels)) = (series(192, 1), series(96, 2));
     let (x, y) = (ragged(&train)?, Data::from(labels));
     let (x_test, y_test) = (ragged(&test)?, Data::from(test_labels));
@@ -68,7 +70,7 @@ fn main() -> cornu::Result<()> {
 
     let mut as_they_are = model()?;
     let started = Instant::now();
-    as_they_are.fit(&x, &y, fit().batches(BatchMaker::Bucket))?;
+    as_they_are.fit(&x, &y, fit())?;
     let own_s = started.elapsed().as_secs_f64();
     println!("as they are: {:.3} accuracy, {own_s:.2} s", accuracy(&mut as_they_are, &Data::Ragged(x_test.clone()), &y_test)?);
 

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// What an example prints, and the progress it reports on the error stream. `cargo test` builds the examples beside the tests.
-fn output(example: &str) -> (String, String) {
+fn output(example: &str, args: &[&str]) -> (String, String) {
     let tests: PathBuf = std::env::current_exe().expect("a test has a path");
     let folder = tests.parent().and_then(|deps| deps.parent()).expect("tests stand two folders deep");
     let path = folder.join("examples").join(example).with_extension(std::env::consts::EXE_EXTENSION);
-    let out = Command::new(&path).output().unwrap_or_else(|e| panic!("{}: {e}; `cargo build --examples` makes it", path.display()));
+    let out = Command::new(&path).args(args).output().unwrap_or_else(|e| panic!("{}: {e}; `cargo build --examples` makes it", path.display()));
     let progress = String::from_utf8(out.stderr).expect("text");
     assert!(out.status.success(), "{progress}");
     (String::from_utf8(out.stdout).expect("text"), progress)
@@ -37,7 +37,7 @@ fn losses(progress: &str, beginnings: &[&str]) -> Vec<f64> {
 
 #[test]
 fn two_lstm_shows_its_shapes_and_ten_steps_an_epoch() {
-    let (text, progress) = output("two_lstm");
+    let (text, progress) = output("two_lstm", &[]);
     let want = [
         ["input_layer (InputLayer)", "(None, 20, 1)", "0"],
         ["lstm (LSTM)", "(None, 20, 5)", "140"],
@@ -57,7 +57,7 @@ fn two_lstm_shows_its_shapes_and_ten_steps_an_epoch() {
 
 #[test]
 fn any_length_runs_one_by_one_by_equal_length_and_as_it_comes() {
-    let (text, progress) = output("any_length");
+    let (text, progress) = output("any_length", &[]);
     let shapes: Vec<&str> = rows(&text).iter().map(|r| r[1]).collect();
     assert_eq!(shapes, ["(None, None, 1)", "(None, None, 5)", "(None, 4)", "(None, 1)"]);
     let epochs = ["Epoch 1/1 - 100/100 - 100 samples", "Epoch 1/1 - 10/10 - 100 samples", "Epoch 1/1 - 10/10 - 100 samples"];
@@ -72,5 +72,19 @@ fn any_length_runs_one_by_one_by_equal_length_and_as_it_comes() {
         "Unequal::Known",
     ] {
         assert!(refusal.contains(words), "`{words}` in {refusal}");
+    }
+}
+
+#[test]
+fn long_series_learn_the_same_as_they_are_and_padded() {
+    let (text, _) = output("long_series", &["3"]);
+    assert!(text.starts_with("192 series of 101 to 2565 timesteps, 146559 together\n"), "{text}");
+    let accuracy = |begin: &str| {
+        let line = text.lines().find(|l| l.starts_with(begin)).expect("a line for each way");
+        line.rsplit_once(": ").and_then(|l| l.1.split_once(" accuracy")).expect("an accuracy").0.to_owned()
+    };
+    assert_eq!(accuracy("as they are"), accuracy("padded to 2565"));
+    for cost in ["bucket ", "as-they-come ", "shuffle ", "equal-length ", "token-budget(41040) ", "batch-size-1 "] {
+        assert!(text.lines().any(|l| l.starts_with(cost) && l.ends_with("padding if padded")), "{cost} in {text}");
     }
 }
