@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 /// let embedding = LayerRef::new(ReversibleEmbedding::new(50, 8));
 /// let x = embedding.call(&Input::ids([10]))?;
 /// let back = Call::one(x).with("reverse", Arg::Json(true.into()));
-/// assert_eq!(embedding.call_with(back)?[0].shape_text(), "(None, 10, 50)");
+/// assert_eq!(embedding.call(back)?.shape_text(), "(None, 10, 50)");
 /// # Ok::<(), cornu::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
