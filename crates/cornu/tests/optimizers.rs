@@ -1,7 +1,7 @@
 //! Optimizers and schedules against Keras 3.15.1 on JAX: every case of `fixtures/optimizers.json`, which `python/make_optimizers.py` writes.
 
 use cornu::optimizers::schedules::Schedule;
-use cornu::optimizers::{Optimizer, VarInfo};
+use cornu::optimizers::{Adam, LossScaleOptimizer, MultiOptimizer, Optimizer, OptimizerMap, Sgd, VarInfo};
 use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, SlotId, Store, Threads};
 use cornu_ir::interpret::interpret;
 use cornu_ir::{Builder, DType, Graph, Spec, Tensor, passes};
@@ -249,7 +249,40 @@ fn broken_settings_are_refused_with_their_name() {
     assert!(refused("Adam", json(r#"{"learning_rate": "fast"}"#)).contains("learning_rate"));
     assert!(refused("Adam", json(r#"{"learning_rate": {"class_name": "MySchedule", "config": {}}}"#)).contains("MySchedule"));
     assert!(refused("Muon", json(r#"{"exclude_layers": ["(?=x)"]}"#)).contains("exclude_layers"));
-    assert!(refused("MultiOptimizer", json("{}")).contains("MultiOptimizer"));
+    assert!(refused("MultiOptimizer", json(r#"{"optimizer_map": {"class_name": "function", "config": "pick"}}"#)).contains("OptimizerMap"));
+    assert!(refused("AdamX", json("{}")).contains("AdamX"));
     assert!(Optimizer::try_from("adamw").is_ok());
     assert!(Optimizer::from_class("Adam", json(r#"{"decay": 0.0, "jit_compile": true, "is_legacy_optimizer": false}"#)).is_ok());
+}
+
+#[test]
+fn a_weight_has_one_optimizer() {
+    let vars = vars(&fixture());
+    let map = || OptimizerMap::new(Sgd::default());
+    let wrong = |map: OptimizerMap| Optimizer::from(MultiOptimizer::new(map)).check(&vars).unwrap_err().to_string();
+    let twice = wrong(map().with("dense/.*", Adam::default()).with(".*/kernel", Adam::default()));
+    assert!(twice.contains("`dense/.*` and `.*/kernel` match `dense/kernel`"), "{twice}");
+    assert!(wrong(map().with("a", Adam::default()).with("a", Sgd::default())).contains("once"));
+    assert!(wrong(map().with("a", LossScaleOptimizer::new(Adam::default()))).contains("LossScaleOptimizer"));
+    assert!(wrong(map().with("(?=a)", Adam::default())).contains("look-around"));
+    // A whole path goes before expressions.
+    let exact = map().with("dense/.*", Adam::default()).with("dense/kernel", Sgd::default());
+    assert!(Optimizer::from(MultiOptimizer::new(exact)).check(&vars).is_ok());
+}
+
+#[test]
+fn files_hold_the_variables_of_optimizers_within_in_groups_of_their_own() {
+    let vars = vars(&fixture());
+    let several = MultiOptimizer::new(OptimizerMap::new(Adam::default()).with("tall/kernel", Adam::default()).with("none", Sgd::default()));
+    let groups = Optimizer::from(LossScaleOptimizer::new(several)).groups(&vars);
+    let told: Vec<(&str, usize)> = groups.iter().map(|g| (g.path.as_str(), g.places.len())).collect();
+    let want = [
+        ("vars", 24),
+        ("inner_optimizer/vars", 20),
+        ("inner_optimizer/optimizers/adam/vars", 4),
+        ("inner_optimizer/optimizers/sgd/vars", 2),
+        ("inner_optimizer/optimizers/adam_1/vars", 12),
+    ];
+    assert_eq!(told, want);
+    assert_eq!((groups[2].places.clone(), groups[4].places.clone()), (6..10, 12..24));
 }

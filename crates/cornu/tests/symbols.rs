@@ -33,6 +33,7 @@ const OTHERWISE: &[(&str, &str, &str)] = &[
     ("metrics", "Metric", "the enum `metrics::Metric`"),
     ("metrics", "MeanMetricWrapper", "a metric by the name of its function"),
     ("optimizers", "Optimizer", "the enum `optimizers::Optimizer`"),
+    ("optimizers", "OptimizerMap", "`optimizers::OptimizerMap`, with a path or an expression for each entry"),
     ("optimizers.schedules", "LearningRateSchedule", "the enum `optimizers::schedules::Schedule`"),
     ("initializers", "Initializer", "the enum `initializers::Initializer`"),
     ("regularizers", "Regularizer", "the enum `regularizers::Regularizer`"),
@@ -61,7 +62,6 @@ const ABSENT: &[(&str, &str, &str)] = &[
     ("metrics", "Mean", NO_TARGETS), ("metrics", "Sum", NO_TARGETS),
     ("activations", "threshold", "refused: it cannot be named without its arguments; `keras.ops.threshold` is here"),
     ("callbacks", "OrbaxCheckpoint", "refused: a format of JAX; ModelCheckpoint and BackupAndRestore write `.keras`"),
-    ("optimizers", "MultiOptimizer", "refused: one optimizer for all weights"), ("optimizers", "OptimizerMap", "refused: one optimizer for all weights"),
     ("ops", "*", "refused by name in a model's graph"),
 ];
 

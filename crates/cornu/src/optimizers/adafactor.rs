@@ -35,7 +35,7 @@ impl Rule for Adafactor {
         let velocity = Slot::like("velocity", var);
         if rank < 2 {
             // Keras keeps two integers that nothing reads.
-            let unused = |name| Slot::like(name, var).shape(vec![]).dtype(DType::I32);
+            let unused = |name| Slot::attribute(name, DType::I32, 0.0);
             return vec![vec![unused("row"), unused("column"), velocity]];
         }
         let (lead, last) = (&var.shape[..rank - 2], &var.shape[rank - 2..]);

@@ -5,8 +5,8 @@
 use super::clipping::clip;
 use super::rule::{Rule, Step};
 use super::settings::{Settings, patterns};
-use super::state::{ITERATION, Layout, layout};
-use super::{LearningRate, Update, VarInfo};
+use super::state::{ITERATION, Layout, Place, layout};
+use super::{LearningRate, Scope, Update};
 use cornu_ir::{DType, ShapeError, Var};
 
 /// The learning rate of this step, f32.
@@ -19,9 +19,10 @@ pub(super) fn learning_rate<'g>(rule: &dyn Rule, layout: &Layout, state: &[Var<'
 }
 
 /// The weights and the state after one step.
-pub(super) fn apply<'g>(rule: &dyn Rule, vars: &[VarInfo], params: &[Var<'g>], gradients: &[Var<'g>], state: &[Var<'g>]) -> Update<'g> {
+pub(super) fn apply<'g>(rule: &dyn Rule, scope: Scope<'_>, params: &[Var<'g>], gradients: &[Var<'g>], state: &[Var<'g>]) -> Update<'g> {
     let settings = rule.settings();
-    let layout = layout(rule, vars);
+    let vars = scope.vars;
+    let layout = layout(rule, vars, scope.attributes);
     let unchanged = Update { params: params.to_vec(), state: state.to_vec() };
     let Some(iteration) = state.first().copied() else { return unchanged };
     let builder = iteration.builder();
@@ -62,11 +63,16 @@ pub(super) fn apply<'g>(rule: &dyn Rule, vars: &[VarInfo], params: &[Var<'g>], g
 
     let gradients = clip(&gradients, &settings);
     let rate = learning_rate(rule, &layout, state);
-    let at = |places: &[usize]| places.iter().map(|&i| state[i]).collect::<Vec<_>>();
+    let at = |places: &[Place]| places.iter().map(|p| p.value(builder, state)).collect::<Vec<_>>();
+    let mut keep = |places: &[Place], new: &[Var<'g>]| {
+        for (place, &new) in places.iter().zip(new) {
+            if let Place::At(i) = *place {
+                next[i] = choose(new, state[i]);
+            }
+        }
+    };
     let shared = rule.renew(&at(&layout.shared), updates);
-    for (&i, &new) in layout.shared.iter().zip(&shared) {
-        next[i] = choose(new, state[i]);
-    }
+    keep(&layout.shared, &shared);
     for (i, var) in vars.iter().enumerate() {
         let (old, rate) = (params[i], rate.cast(params[i].dtype()));
         let decay = rule.decay(var, &settings).filter(|_| !excluded.iter().any(|e| e.is_match(&var.name)));
@@ -74,9 +80,7 @@ pub(super) fn apply<'g>(rule: &dyn Rule, vars: &[VarInfo], params: &[Var<'g>], g
         let slots = at(&layout.slots[i]);
         let moved = rule.step(&Step { var, weight, gradient: gradients[i].cast(old.dtype()), slots: &slots, shared: &shared, rate, updates });
         weights[i] = choose(moved.weight, old);
-        for (&place, &new) in layout.slots[i].iter().zip(&moved.slots) {
-            next[place] = choose(new, state[place]);
-        }
+        keep(&layout.slots[i], &moved.slots);
     }
     if let Some(averages) = &layout.averages {
         average(&settings, averages, updates, &mut weights, &mut next);
@@ -103,8 +107,8 @@ fn average<'g>(settings: &Settings<'_>, averages: &[usize], updates: Var<'g>, we
 }
 
 /// What is left to do when training ends: the averages take the weights' place.
-pub(super) fn finalize<'g>(rule: &dyn Rule, vars: &[VarInfo], state: &[Var<'g>]) -> Option<Update<'g>> {
-    let averages = layout(rule, vars).averages?;
+pub(super) fn finalize<'g>(rule: &dyn Rule, scope: Scope<'_>, state: &[Var<'g>]) -> Option<Update<'g>> {
+    let averages = layout(rule, scope.vars, scope.attributes).averages?;
     let params = averages.iter().map(|&i| state.get(i).copied()).collect::<Option<Vec<_>>>()?;
     Some(Update { params, state: state.to_vec() })
 }

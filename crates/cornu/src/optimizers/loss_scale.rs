@@ -1,20 +1,29 @@
 //! LossScaleOptimizer: another optimizer behind a loss scale that follows what the gradients bear.
 
-use super::{Initial, Optimizer, StateSpec, Update, VarInfo};
+use super::{Initial, Optimizer, Scope, StateSpec, Update};
 use cornu_ir::{DType, Var};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Scales the loss, takes the scale off the gradients, and leaves out steps whose gradients are not finite.
 ///
-/// After `dynamic_growth_steps` finite steps in a row the scale doubles; at a step that is not finite it halves.
+/// After `dynamic_growth_steps` finite steps in a row the scale doubles; at a step that is not finite it halves. A `loss_scale_factor` of
+/// the optimizer within is taken away.
 ///
 /// Source: keras/src/optimizers/loss_scale_optimizer.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::optimizers::{LossScaleOptimizer, Optimizer, Sgd};
+/// let scaled = LossScaleOptimizer::new(Sgd::default().loss_scale_factor(4.0));
+/// assert_eq!(scaled.initial_scale, 32768.0);
+/// assert_eq!(*scaled.inner_optimizer, Optimizer::from(Sgd::default()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LossScaleOptimizer {
     /// Name.
     #[serde(default = "name")]
     pub name: String,
     /// The optimizer that moves the weights.
+    #[serde(deserialize_with = "unscaled")]
     pub inner_optimizer: Box<Optimizer>,
     /// The first scale.
     #[serde(default = "initial_scale")]
@@ -36,6 +45,10 @@ fn dynamic_growth_steps() -> u32 {
     2000
 }
 
+fn unscaled<'de, D: Deserializer<'de>>(d: D) -> Result<Box<Optimizer>, D::Error> {
+    Ok(Box::new(Optimizer::deserialize(d)?.with_loss_scale_factor(None)))
+}
+
 /// Its own variables: iteration and learning rate (both unused), counter, scale. The inner optimizer's follow.
 pub(super) const OWN: usize = 4;
 const COUNTER: usize = 2;
@@ -49,17 +62,18 @@ pub(super) fn scale<'g>(state: &[Var<'g>]) -> Option<Var<'g>> {
 impl LossScaleOptimizer {
     /// Keras's defaults around an optimizer.
     pub fn new(inner: impl Into<Optimizer>) -> Self {
-        Self { name: name(), inner_optimizer: Box::new(inner.into()), initial_scale: initial_scale(), dynamic_growth_steps: dynamic_growth_steps() }
+        let inner_optimizer = Box::new(inner.into().with_loss_scale_factor(None));
+        Self { name: name(), inner_optimizer, initial_scale: initial_scale(), dynamic_growth_steps: dynamic_growth_steps() }
     }
 
-    pub(super) fn state(&self, vars: &[VarInfo]) -> Vec<StateSpec> {
+    pub(super) fn state(&self, scope: Scope<'_>) -> Vec<StateSpec> {
         let mut specs = vec![
             StateSpec::scalar("iteration", DType::I32, Initial::Zeros),
             StateSpec::scalar("learning_rate", DType::F32, Initial::Zeros),
             StateSpec::scalar("step_counter", DType::I32, Initial::Zeros),
             StateSpec::scalar("dynamic_scale", DType::F32, Initial::Value(self.initial_scale)),
         ];
-        specs.extend(self.inner_optimizer.state(vars));
+        specs.extend(self.inner_optimizer.state_in(scope.without_attributes()));
         specs
     }
 
@@ -67,11 +81,11 @@ impl LossScaleOptimizer {
         scale(state).map_or(loss, |scale| loss * scale.cast(loss.dtype()))
     }
 
-    pub(super) fn update<'g>(&self, vars: &[VarInfo], params: &[Var<'g>], gradients: &[Var<'g>], state: &[Var<'g>]) -> Update<'g> {
+    pub(super) fn update<'g>(&self, scope: Scope<'_>, params: &[Var<'g>], gradients: &[Var<'g>], state: &[Var<'g>]) -> Update<'g> {
         let Some((own, inner)) = state.split_at_checked(OWN) else { return Update { params: params.to_vec(), state: state.to_vec() } };
         let (counter, scale) = (own[COUNTER], own[SCALE]);
         let unscaled: Vec<Var<'g>> = gradients.iter().map(|g| *g / scale.cast(g.dtype())).collect();
-        let moved = self.inner_optimizer.update(vars, params, &unscaled, inner);
+        let moved = self.inner_optimizer.update_in(scope.without_attributes(), params, &unscaled, inner);
         let all_finite = |g: &Var<'g>| g.abs().lt(f64::INFINITY).all(&g.all_axes(), false);
         let Some(finite) = gradients.iter().map(all_finite).reduce(|a, b| a.and(b)) else { return moved };
         let pick = |new: &[Var<'g>], old: &[Var<'g>]| new.iter().zip(old).map(|(n, o)| finite.select(*n, *o)).collect::<Vec<_>>();
@@ -82,5 +96,11 @@ impl LossScaleOptimizer {
         next[SCALE] = finite.select(grows.select(scale * 2.0, scale), scale * 0.5);
         next.extend(pick(&moved.state, inner));
         Update { params: pick(&moved.params, params), state: next }
+    }
+
+    pub(super) fn finalize<'g>(&self, scope: Scope<'_>, params: &[Var<'g>], state: &[Var<'g>]) -> Option<Update<'g>> {
+        let (own, inner) = state.split_at_checked(OWN)?;
+        let update = self.inner_optimizer.finalize_in(scope.without_attributes(), params, inner)?;
+        Some(Update { params: update.params, state: [own, &update.state].concat() })
     }
 }

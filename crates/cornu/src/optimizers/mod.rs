@@ -24,6 +24,7 @@ mod adafactor;
 mod muon;
 mod schedule_free_adamw;
 mod loss_scale;
+mod multi;
 
 pub use adadelta::Adadelta;
 pub use adafactor::Adafactor;
@@ -36,6 +37,7 @@ pub use lamb::Lamb;
 pub use learning_rate::LearningRate;
 pub use lion::Lion;
 pub use loss_scale::LossScaleOptimizer;
+pub use multi::{MultiOptimizer, OptimizerMap};
 pub use muon::Muon;
 pub use nadam::Nadam;
 pub use rmsprop::RmsProp;
@@ -49,6 +51,9 @@ use crate::constraints::Constraint;
 use crate::model::Variable;
 use cornu_ir::{DType, Var};
 use rule::Rule;
+use settings::Changeable;
+use state::Attributes;
+use std::ops::Range;
 
 /// A trainable weight, as optimizers see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +85,45 @@ pub struct Update<'g> {
     pub state: Vec<Var<'g>>,
 }
 
+/// The weights that an optimizer moves, and how its variables are kept.
+#[derive(Clone, Copy)]
+struct Scope<'a> {
+    vars: &'a [VarInfo],
+    attributes: Attributes,
+}
+
+impl<'a> Scope<'a> {
+    fn new(vars: &'a [VarInfo]) -> Self {
+        Self { vars, attributes: Attributes::Kept }
+    }
+
+    fn of(self, vars: &[VarInfo]) -> Scope<'_> {
+        Scope { vars, attributes: self.attributes }
+    }
+
+    fn without_attributes(self) -> Self {
+        Self { attributes: Attributes::Lost, ..self }
+    }
+}
+
+/// What an optimizer is: a rule for each weight, or one around others.
+enum Kind<'a> {
+    Rule(&'a dyn Rule),
+    Scaled(&'a LossScaleOptimizer),
+    Several(&'a MultiOptimizer),
+}
+
+/// A group in which a file keeps variables of an optimizer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SavedGroup {
+    /// Path below the optimizer: `vars`.
+    pub path: String,
+    /// The name that the group notes.
+    pub name: String,
+    /// Which of the variables stand in it.
+    pub places: Range<usize>,
+}
+
 macro_rules! optimizers {
     ($($class:literal $(| $alias:literal)* => $Type:ident),* $(,)?) => {
         crate::family! {
@@ -87,25 +131,24 @@ macro_rules! optimizers {
             pub enum Optimizer = "optimizer", "keras.optimizers" {
                 $($class $(| $alias)* => $Type,)*
                 "LossScaleOptimizer" | "lossscaleoptimizer" => LossScaleOptimizer,
+                "MultiOptimizer" | "multioptimizer" => MultiOptimizer,
             }
         }
 
         impl Optimizer {
-            fn rule(&self) -> Result<&dyn Rule, &LossScaleOptimizer> {
+            fn kind(&self) -> Kind<'_> {
                 match self {
-                    $(Self::$Type(x) => Ok(x),)*
-                    Self::LossScaleOptimizer(x) => Err(x),
+                    $(Self::$Type(x) => Kind::Rule(x),)*
+                    Self::LossScaleOptimizer(x) => Kind::Scaled(x),
+                    Self::MultiOptimizer(x) => Kind::Several(x),
                 }
             }
 
-            /// The same with a learning rate: how the variable's present value goes back into the config that is saved. A
-            /// schedule stays.
-            pub fn with_learning_rate(mut self, rate: f64) -> Self {
-                match &mut self {
-                    $(Self::$Type(x) => if let LearningRate::Number(old) = &mut x.learning_rate { *old = rate },)*
-                    Self::LossScaleOptimizer(x) => *x.inner_optimizer = x.inner_optimizer.clone().with_learning_rate(rate),
+            fn changeable(&mut self) -> Option<Changeable<'_>> {
+                match self {
+                    $(Self::$Type(x) => Some(Changeable { learning_rate: &mut x.learning_rate, loss_scale_factor: &mut x.loss_scale_factor }),)*
+                    Self::LossScaleOptimizer(_) | Self::MultiOptimizer(_) => None,
                 }
-                self
             }
         }
     };
@@ -129,124 +172,191 @@ optimizers! {
 }
 
 impl Optimizer {
-    /// Checks the settings of an optimizer made in Rust; one that was read is checked already.
-    pub fn check(&self) -> Result<()> {
-        match self.rule() {
-            Ok(rule) => rule::checked(rule),
-            Err(outer) => outer.inner_optimizer.check(),
+    /// Checks the settings, and that they suit the weights.
+    pub fn check(&self, vars: &[VarInfo]) -> Result<()> {
+        match self.kind() {
+            Kind::Rule(rule) => rule::checked(rule),
+            Kind::Scaled(outer) => outer.inner_optimizer.check(vars),
+            Kind::Several(outer) => outer.check(vars),
         }
     }
 
     /// Its variables for the trainable weights, in the order in which Keras saves them: iteration, learning rate (none with a
     /// schedule), averages, accumulated gradients, then its own.
     pub fn state(&self, vars: &[VarInfo]) -> Vec<StateSpec> {
-        match self.rule() {
-            Ok(rule) => state::layout(rule, vars).specs,
-            Err(outer) => outer.state(vars),
+        self.state_in(Scope::new(vars))
+    }
+
+    fn state_in(&self, scope: Scope<'_>) -> Vec<StateSpec> {
+        match self.kind() {
+            Kind::Rule(rule) => state::layout(rule, scope.vars, scope.attributes).specs,
+            Kind::Scaled(outer) => outer.state(scope),
+            Kind::Several(outer) => outer.state(scope),
         }
     }
 
     /// Writes one step: the weights and variables that follow from the present ones and the gradients, all in order.
     /// Wrong counts are recorded in the builder.
     pub fn update<'g>(&self, vars: &[VarInfo], params: &[Var<'g>], gradients: &[Var<'g>], state: &[Var<'g>]) -> Update<'g> {
-        match self.rule() {
-            Ok(rule) => apply::apply(rule, vars, params, gradients, state),
-            Err(outer) => outer.update(vars, params, gradients, state),
+        self.update_in(Scope::new(vars), params, gradients, state)
+    }
+
+    fn update_in<'g>(&self, scope: Scope<'_>, params: &[Var<'g>], gradients: &[Var<'g>], state: &[Var<'g>]) -> Update<'g> {
+        match self.kind() {
+            Kind::Rule(rule) => apply::apply(rule, scope, params, gradients, state),
+            Kind::Scaled(outer) => outer.update(scope, params, gradients, state),
+            Kind::Several(outer) => outer.update(scope, params, gradients, state),
         }
     }
 
     /// Writes what Keras does when `fit` ends, if anything: moving averages take the weights' place.
-    #[allow(clippy::only_used_in_recursion)] // the weights stand beside the state, as in `update`
     pub fn finalize<'g>(&self, vars: &[VarInfo], params: &[Var<'g>], state: &[Var<'g>]) -> Option<Update<'g>> {
-        match self.rule() {
-            Ok(rule) => apply::finalize(rule, vars, state),
-            Err(outer) => {
-                let (own, inner) = state.split_at_checked(loss_scale::OWN)?;
-                let update = outer.inner_optimizer.finalize(vars, params, inner)?;
-                Some(Update { params: update.params, state: [own, &update.state].concat() })
-            }
+        self.finalize_in(Scope::new(vars), params, state)
+    }
+
+    fn finalize_in<'g>(&self, scope: Scope<'_>, params: &[Var<'g>], state: &[Var<'g>]) -> Option<Update<'g>> {
+        match self.kind() {
+            Kind::Rule(rule) => apply::finalize(rule, scope, state),
+            Kind::Scaled(outer) => outer.finalize(scope, params, state),
+            Kind::Several(outer) => outer.finalize(scope, params, state),
         }
     }
 
     /// The loss from which gradients are to be taken.
     pub fn scale_loss<'g>(&self, loss: Var<'g>, state: &[Var<'g>]) -> Var<'g> {
-        match self.rule() {
-            Ok(rule) => rule.settings().loss_scale_factor.map_or(loss, |x| loss * x),
-            Err(outer) => outer.scale_loss(loss, state),
+        let by = |factor: Option<f64>| factor.map_or(loss, |x| loss * x);
+        match self.kind() {
+            Kind::Rule(rule) => by(rule.settings().loss_scale_factor),
+            Kind::Scaled(outer) => outer.scale_loss(loss, state),
+            Kind::Several(outer) => by(outer.loss_scale_factor),
         }
     }
 
     /// The scale that the gradients given to `update` must bear, where it is one of the variables.
     pub fn dynamic_scale<'g>(&self, state: &[Var<'g>]) -> Option<Var<'g>> {
-        match self.rule() {
-            Ok(_) => None,
-            Err(_) => loss_scale::scale(state),
+        match self.kind() {
+            Kind::Scaled(_) => loss_scale::scale(state),
+            Kind::Rule(_) | Kind::Several(_) => None,
         }
     }
 
-    /// Writes the learning rate of the coming step, f32.
-    pub fn current_learning_rate<'g>(&self, state: &[Var<'g>]) -> Var<'g> {
-        match self.rule() {
-            Ok(rule) => apply::learning_rate(rule, &state::layout(rule, &[]), state),
-            Err(outer) => outer.inner_optimizer.current_learning_rate(&state[loss_scale::OWN.min(state.len())..]),
+    /// Writes the learning rate of the coming step, f32; a MultiOptimizer has several.
+    pub fn current_learning_rate<'g>(&self, state: &[Var<'g>]) -> Option<Var<'g>> {
+        match self.kind() {
+            Kind::Rule(rule) => Some(apply::learning_rate(rule, &state::layout(rule, &[], Attributes::Kept), state)),
+            Kind::Scaled(outer) => outer.inner_optimizer.current_learning_rate(&state[loss_scale::OWN.min(state.len())..]),
+            Kind::Several(_) => None,
         }
     }
 
-    /// The learning rate as it was set.
-    pub fn learning_rate(&self) -> &LearningRate {
-        match self.rule() {
-            Ok(rule) => rule.settings().learning_rate,
-            Err(outer) => outer.inner_optimizer.learning_rate(),
+    /// The learning rate as it was set; a MultiOptimizer has several.
+    pub fn learning_rate(&self) -> Option<&LearningRate> {
+        match self.kind() {
+            Kind::Rule(rule) => Some(rule.settings().learning_rate),
+            Kind::Scaled(outer) => outer.inner_optimizer.learning_rate(),
+            Kind::Several(_) => None,
         }
     }
 
     /// Where the learning rate stands among the variables; with a schedule there is none.
     pub fn learning_rate_index(&self) -> Option<usize> {
-        match self.rule() {
-            Ok(rule) => state::layout(rule, &[]).rate,
-            Err(outer) => outer.inner_optimizer.learning_rate_index().map(|i| i + loss_scale::OWN),
+        match self.kind() {
+            Kind::Rule(rule) => state::layout(rule, &[], Attributes::Kept).rate,
+            Kind::Scaled(outer) => outer.inner_optimizer.learning_rate_index().map(|i| i + loss_scale::OWN),
+            Kind::Several(_) => None,
         }
+    }
+
+    /// The same with learning rates as they stand, `at` telling a variable's value: how they go back into the config that is saved. A
+    /// schedule stays.
+    pub fn with_learning_rates(mut self, vars: &[VarInfo], at: &dyn Fn(usize) -> f64) -> Self {
+        self.settle_rates(Scope::new(vars), at);
+        self
+    }
+
+    fn settle_rates(&mut self, scope: Scope<'_>, at: &dyn Fn(usize) -> f64) {
+        match self {
+            Self::LossScaleOptimizer(outer) => outer.inner_optimizer.settle_rates(scope.without_attributes(), &|i| at(i + loss_scale::OWN)),
+            Self::MultiOptimizer(outer) => outer.settle_rates(scope, at),
+            own => {
+                if let Some(Changeable { learning_rate: LearningRate::Number(rate), .. }) = own.changeable() {
+                    *rate = at(state::RATE);
+                }
+            }
+        }
+    }
+
+    /// The same with another fixed factor of the loss, where it has one.
+    fn with_loss_scale_factor(mut self, factor: Option<f64>) -> Self {
+        match &mut self {
+            Self::MultiOptimizer(outer) => {
+                outer.loss_scale_factor = factor;
+                *outer = outer.clone().settled();
+            }
+            own => {
+                if let Some(own) = own.changeable() {
+                    *own.loss_scale_factor = factor;
+                }
+            }
+        }
+        self
     }
 
     /// Where the count of steps stands among the variables.
     pub fn iteration_index(&self) -> usize {
-        match self.rule() {
-            Ok(_) => state::ITERATION,
-            Err(outer) => outer.inner_optimizer.iteration_index() + loss_scale::OWN,
+        match self.kind() {
+            Kind::Rule(_) | Kind::Several(_) => state::ITERATION,
+            Kind::Scaled(outer) => outer.inner_optimizer.iteration_index() + loss_scale::OWN,
         }
     }
 
-    /// Where the moving averages of the weights stand among the variables, for an optimizer that keeps them.
+    /// Where the moving averages of the weights stand among the variables, for an optimizer that keeps them of all.
     pub fn average_indices(&self, vars: &[VarInfo]) -> Option<Vec<usize>> {
-        match self.rule() {
-            Ok(rule) => state::layout(rule, vars).averages,
-            Err(outer) => Some(outer.inner_optimizer.average_indices(vars)?.into_iter().map(|i| i + loss_scale::OWN).collect()),
+        match self.kind() {
+            // They stand before what may be lost as an attribute.
+            Kind::Rule(rule) => state::layout(rule, vars, Attributes::Kept).averages,
+            Kind::Scaled(outer) => Some(outer.inner_optimizer.average_indices(vars)?.into_iter().map(|i| i + loss_scale::OWN).collect()),
+            Kind::Several(_) => None,
         }
     }
 
-    /// The groups in which Keras saves its variables, and which of the `n` stand in each: those of an optimizer within stand in its own
-    /// group too.
-    pub fn groups(&self, n: usize) -> Vec<(&'static str, std::ops::Range<usize>)> {
-        let all = ("vars", 0..n);
-        match self.rule() {
-            Ok(_) => vec![all],
-            Err(_) => vec![all, ("inner_optimizer/vars", loss_scale::OWN.min(n)..n)],
-        }
+    /// The groups in which Keras saves its variables. Those of an optimizer within stand in its own group too.
+    pub fn groups(&self, vars: &[VarInfo]) -> Vec<SavedGroup> {
+        self.groups_in(Scope::new(vars), "", 0)
     }
 
-    /// The name that a group of `groups` notes.
-    pub fn name_of(&self, group: &str) -> &str {
-        match self.rule() {
-            Err(outer) if group != "vars" => outer.inner_optimizer.name(),
-            _ => self.name(),
+    fn groups_in(&self, scope: Scope<'_>, path: &str, start: usize) -> Vec<SavedGroup> {
+        let all = start..start + self.state_in(scope).len();
+        let mut groups = vec![SavedGroup { path: format!("{path}vars"), name: self.name().into(), places: all }];
+        match self.kind() {
+            Kind::Rule(_) => {}
+            Kind::Scaled(outer) => {
+                let path = format!("{path}inner_optimizer/");
+                groups.extend(outer.inner_optimizer.groups_in(scope.without_attributes(), &path, start + loss_scale::OWN));
+            }
+            Kind::Several(outer) => {
+                let parts = outer.parts(scope).unwrap_or_default();
+                for (i, part) in parts.iter().enumerate() {
+                    let class = part.optimizer.class();
+                    let before = parts[..i].iter().filter(|p| p.optimizer.class() == class).count();
+                    let number = if before == 0 { String::new() } else { format!("_{before}") };
+                    groups.push(SavedGroup {
+                        path: format!("{path}optimizers/{}{number}/vars", crate::config::snake_case(class)),
+                        name: part.optimizer.name().into(),
+                        places: start + part.places.start..start + part.places.end,
+                    });
+                }
+            }
         }
+        groups
     }
 
     /// Its name, under which Keras saves its variables.
     pub fn name(&self) -> &str {
-        match self.rule() {
-            Ok(rule) => rule.settings().name,
-            Err(outer) => &outer.name,
+        match self.kind() {
+            Kind::Rule(rule) => rule.settings().name,
+            Kind::Scaled(outer) => &outer.name,
+            Kind::Several(outer) => &outer.name,
         }
     }
 }

@@ -1,13 +1,15 @@
 //! Nadam: Adam with Nesterov's look ahead.
 
 use super::VarInfo;
-use super::rule::{Moved, Rule, Slot, SlotInitial, Step};
+use super::rule::{Moved, Rule, Slot, Step};
 use super::settings::optimizer;
 use cornu_ir::{DType, Var};
 
 optimizer! {
     /// With `uₜ = β₁·(1 - 0.96ᵗ/2)` and `Πₜ = u₁·…·uₜ`: means as in Adam, `m̂ = uₜ₊₁·m/(1 - Πₜ·uₜ₊₁) + (1-uₜ)·g/(1-Πₜ)`,
     /// `v̂ = v/(1-β₂ᵗ)`, `w ← w - lr·m̂ / (√v̂ + ε)`.
+    ///
+    /// Within a LossScaleOptimizer Keras does not keep `Π`: it starts at 1 at each step, and no file holds it.
     ///
     /// Source: keras/src/optimizers/nadam.py, Keras 3.15.1.
     pub struct Nadam("nadam", learning_rate = 0.001, weight_decay = None) {
@@ -30,7 +32,7 @@ impl Rule for Nadam {
 
     fn shared(&self, vars: &[VarInfo]) -> Vec<Slot> {
         let dtype = vars.first().map_or(DType::F32, |v| v.dtype);
-        vec![Slot { name: "variable", shape: vec![], dtype, initial: SlotInitial::Value(1.0) }]
+        vec![Slot::attribute("variable", dtype, 1.0)]
     }
 
     fn renew<'g>(&self, shared: &[Var<'g>], updates: Var<'g>) -> Vec<Var<'g>> {

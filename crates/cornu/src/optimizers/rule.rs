@@ -23,6 +23,8 @@ pub(super) struct Slot {
     pub shape: Vec<usize>,
     pub dtype: DType,
     pub initial: SlotInitial,
+    /// Whether Keras keeps it only because it is an attribute; see [`Attributes`](super::state::Attributes). Then it is a scalar.
+    pub is_attribute: bool,
 }
 
 /// How a slot starts.
@@ -36,7 +38,7 @@ pub(super) enum SlotInitial {
 impl Slot {
     /// Zeros like a weight.
     pub fn like(name: &'static str, v: &VarInfo) -> Self {
-        Self { name, shape: v.shape.clone(), dtype: v.dtype, initial: SlotInitial::Zeros }
+        Self { name, shape: v.shape.clone(), dtype: v.dtype, initial: SlotInitial::Zeros, is_attribute: false }
     }
 
     /// Of another shape.
@@ -45,10 +47,9 @@ impl Slot {
         self
     }
 
-    /// Of another type.
-    pub fn dtype(mut self, dtype: DType) -> Self {
-        self.dtype = dtype;
-        self
+    /// A scalar that Keras keeps only because it is an attribute.
+    pub fn attribute(name: &'static str, dtype: DType, first: f64) -> Self {
+        Self { name, shape: vec![], dtype, initial: SlotInitial::Value(first), is_attribute: true }
     }
 
     /// Starting otherwise.

@@ -58,6 +58,12 @@ pub(super) fn patterns(who: &str, expressions: &[String]) -> Result<Vec<regex::R
     expressions.iter().map(read).collect()
 }
 
+/// The settings that others change: the learning rate, the factor of the loss.
+pub(super) struct Changeable<'a> {
+    pub learning_rate: &'a mut LearningRate,
+    pub loss_scale_factor: &'a mut Option<f64>,
+}
+
 /// Makes an optimizer's struct: the shared settings, then its own, in the order of Keras's config, with defaults and builder methods.
 macro_rules! optimizer {
     (

@@ -2,7 +2,7 @@
 
 use super::rule::{Initial, Rule, Slot, SlotInitial};
 use super::{LearningRate, VarInfo};
-use cornu_ir::{DType, Tensor};
+use cornu_ir::{Builder, DType, Tensor, Var};
 
 /// One variable of an optimizer.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,33 @@ impl StateSpec {
     }
 }
 
+/// Whether Keras keeps variables that an optimizer holds only as attributes. A LossScaleOptimizer makes its inner optimizer's variables
+/// with that switched off: they start anew at each step, and no file holds them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Attributes {
+    Kept,
+    Lost,
+}
+
+/// Where a remembered thing stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// Among the variables.
+    At(usize),
+    /// Nowhere: this number at each step.
+    Anew(DType, f64),
+}
+
+impl Place {
+    /// The present value.
+    pub fn value<'g>(&self, builder: &'g Builder, state: &[Var<'g>]) -> Var<'g> {
+        match *self {
+            Self::At(i) => state[i],
+            Self::Anew(dtype, x) => builder.scalar(dtype, x),
+        }
+    }
+}
+
 /// Where each thing stands among an optimizer's variables.
 pub(super) struct Layout {
     pub specs: Vec<StateSpec>,
@@ -51,35 +78,47 @@ pub(super) struct Layout {
     /// The accumulated gradient of each weight.
     pub accumulators: Option<Vec<usize>>,
     /// The slots of each weight.
-    pub slots: Vec<Vec<usize>>,
-    pub shared: Vec<usize>,
+    pub slots: Vec<Vec<Place>>,
+    pub shared: Vec<Place>,
 }
 
 /// The iteration stands first.
 pub(super) const ITERATION: usize = 0;
+/// Then the learning rate, but for a schedule's.
+pub(super) const RATE: usize = 1;
+
+/// What every optimizer has before it knows the weights: iteration, and a learning rate that is a number.
+pub(super) fn first(rate: &LearningRate) -> Vec<StateSpec> {
+    let mut specs = vec![StateSpec::scalar("iteration", DType::I32, Initial::Zeros)];
+    if let LearningRate::Number(x) = rate {
+        // In Keras this variable has the global float type, whatever the weights have.
+        specs.push(StateSpec::scalar("learning_rate", DType::F32, Initial::Value(*x)));
+    }
+    specs
+}
 
 /// The layout of a rule's variables for the trainable weights.
-pub(super) fn layout(rule: &dyn Rule, vars: &[VarInfo]) -> Layout {
+pub(super) fn layout(rule: &dyn Rule, vars: &[VarInfo], attributes: Attributes) -> Layout {
     let settings = rule.settings();
-    let mut specs = vec![StateSpec::scalar("iteration", DType::I32, Initial::Zeros)];
-    let rate = match settings.learning_rate {
-        LearningRate::Schedule(_) => None,
-        // In Keras this variable has the global float type, whatever the weights have.
-        LearningRate::Number(x) => Some(push(&mut specs, StateSpec::scalar("learning_rate", DType::F32, Initial::Value(*x)))),
-    };
+    let mut specs = first(settings.learning_rate);
+    let rate = (specs.len() > RATE).then_some(RATE);
     let like = |specs: &mut Vec<StateSpec>, name| vars.iter().map(|v| push(specs, spec(Slot::like(name, v), Some((0, v))))).collect();
     let averages = settings.use_ema.then(|| like(&mut specs, "average"));
     let accumulators = settings.accumulation_steps().map(|_| like(&mut specs, "gradient_accumulator"));
+    let mut place = |slot: Slot, of| match slot.initial {
+        SlotInitial::Value(x) if slot.is_attribute && attributes == Attributes::Lost => Place::Anew(slot.dtype, x),
+        _ => Place::At(push(&mut specs, spec(slot, of))),
+    };
     let mut slots = vec![Vec::new(); vars.len()];
     let mut groups: Vec<_> = vars.iter().map(|v| rule.slots(v).into_iter()).collect();
     for _ in 0..groups.iter().map(ExactSizeIterator::len).max().unwrap_or(0) {
         for (i, v) in vars.iter().enumerate() {
             for slot in groups[i].next().into_iter().flatten() {
-                slots[i].push(push(&mut specs, spec(slot, Some((i, v)))));
+                slots[i].push(place(slot, Some((i, v))));
             }
         }
     }
-    let shared = rule.shared(vars).into_iter().map(|s| push(&mut specs, spec(s, None))).collect();
+    let shared = rule.shared(vars).into_iter().map(|s| place(s, None)).collect();
     Layout { specs, rate, averages, accumulators, slots, shared }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::compile::Outputs;
 use crate::model::Nest;
-use crate::optimizers::{Optimizer, VarInfo};
+use crate::optimizers::{Optimizer, SavedGroup, VarInfo};
 use crate::saving::{Array, ArrayType, Group};
 use crate::{Error, Model, Result};
 use cornu_cpu::SlotId;
@@ -87,10 +87,11 @@ impl Model {
 
     fn compile_with(&mut self, mut json: Value, from_file: bool) -> Result<()> {
         let optimizer = Optimizer::from_json(&json["optimizer"])?;
-        optimizer.check()?;
+        let vars = self.trainable_vars();
+        optimizer.check(&vars)?;
         json["optimizer"] = optimizer.to_json();
         let weights: Vec<Tensor> = self.trainable().map(|i| self.store.view(self.slots[i]).to_tensor()).collect();
-        let specs = optimizer.state(&self.trainable_vars());
+        let specs = optimizer.state(&vars);
         let state = specs.iter().map(|s| self.store.push(&s.first_value(&weights))).collect();
         self.runtime.forget();
         self.compiled = Some(Compiled { json, optimizer, state, from_file });
@@ -145,8 +146,8 @@ impl Model {
     pub(crate) fn compile_config(&self) -> Option<Value> {
         let c = self.compiled.as_ref()?;
         let mut json = c.json.clone();
-        let rate = c.optimizer.learning_rate_index().map(|i| self.store.view(c.state[i]).to_tensor().to_f64()[0]);
-        json["optimizer"] = rate.map_or(c.optimizer.clone(), |r| c.optimizer.clone().with_learning_rate(r)).to_json();
+        let at = |i: usize| self.store.view(c.state[i]).to_tensor().to_f64()[0];
+        json["optimizer"] = c.optimizer.clone().with_learning_rates(&self.trainable_vars(), &at).to_json();
         Some(json)
     }
 
@@ -163,7 +164,8 @@ impl Model {
         let values: Vec<Tensor> = c.state.iter().take(n).map(|slot| self.store.view(*slot).to_tensor()).collect();
         let b = Builder::new();
         let state: Vec<Var<'_>> = values.iter().map(|t| b.input("state", t.spec())).collect();
-        b.output("learning_rate", c.optimizer.current_learning_rate(&state));
+        let rate = c.optimizer.current_learning_rate(&state).ok_or_else(|| several_rates("reading it"))?;
+        b.output("learning_rate", rate);
         Ok(interpret(&b.finish()?, &values)[0].to_f64()[0])
     }
 
@@ -204,7 +206,10 @@ impl Model {
     /// Sets the learning rate for the coming steps.
     pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
         let c = self.need_compiled()?;
-        let i = c.optimizer.learning_rate_index().ok_or_else(|| Error::argument("learning_rate", "the optimizer follows a schedule, which sets it", rate))?;
+        let i = c.optimizer.learning_rate_index().ok_or_else(|| match c.optimizer.learning_rate() {
+            None => several_rates(rate),
+            Some(_) => Error::argument("learning_rate", "the optimizer follows a schedule, which sets it", rate),
+        })?;
         let slot = c.state[i];
         let dtype = self.store.spec(slot).dtype;
         self.store.replace(slot, &Tensor::scalar_of(dtype, rate));
@@ -216,11 +221,11 @@ impl Model {
     pub(crate) fn read_optimizer_state(&mut self, group: &Group) -> Result<()> {
         let Some(c) = &self.compiled else { return Ok(()) };
         let mut values = Vec::new();
-        for (path, places) in c.optimizer.groups(c.state.len()) {
-            let Some(vars) = group.group(path) else { continue };
+        for SavedGroup { path, name, places } in c.optimizer.groups(&self.trainable_vars()) {
+            let Some(vars) = group.group(&path) else { continue };
             if vars.arrays.len() != places.len() {
                 if vars.arrays.iter().any(|(_, a)| !a.shape().is_empty()) {
-                    let (name, n, m) = (c.optimizer.name(), places.len(), vars.arrays.len());
+                    let (n, m) = (places.len(), vars.arrays.len());
                     eprintln!("warning: the state of optimizer `{name}` is not taken from the file: it has {n} variables, the file {m}");
                 }
                 continue;
@@ -249,8 +254,8 @@ impl Model {
     /// Writes the state of the optimizer into a file.
     pub(crate) fn write_optimizer_state(&self, root: &mut Group) -> Result<()> {
         let Some(c) = &self.compiled else { return Ok(()) };
-        for (path, places) in c.optimizer.groups(c.state.len()) {
-            root.group_mut(&format!("optimizer/{path}")).name = Some(c.optimizer.name_of(path).into());
+        for SavedGroup { path, name, places } in c.optimizer.groups(&self.trainable_vars()) {
+            root.group_mut(&format!("optimizer/{path}")).name = Some(name);
             for (i, slot) in c.state[places].iter().enumerate() {
                 let array: Array = crate::model::to_file_array(&self.store.view(*slot).to_tensor(), ArrayType::F32)?;
                 root.insert(&format!("optimizer/{path}/{i}"), array)?;
@@ -258,4 +263,8 @@ impl Model {
         }
         Ok(())
     }
+}
+
+fn several_rates(received: impl std::fmt::Display) -> Error {
+    Error::argument("learning_rate", "a MultiOptimizer has none of its own: set it in the optimizers within", received)
 }

@@ -528,6 +528,27 @@ def loss_scaled_goes_on():
     return optimized(optimizers.LossScaleOptimizer(optimizers.SGD(0.05, momentum=0.5), initial_scale=8.0, dynamic_growth_steps=2), fitted=1)
 
 
+@case()
+def loss_scaled_nadam_goes_on():
+    return optimized(optimizers.LossScaleOptimizer(optimizers.Nadam(0.02), initial_scale=8.0, dynamic_growth_steps=2), fitted=1)
+
+
+def several_optimizers():
+    rate = schedules.ExponentialDecay(0.05, 2, 0.5)
+    return optimizers.MultiOptimizer(optimizers.OptimizerMap(optimizers.SGD(0.05, momentum=0.9), {
+        ".*lstm.*": optimizers.Nadam(rate, clipnorm=0.2), ".*(dense|normalization)/.*": optimizers.Adam(0.03, use_ema=True), "none": optimizers.RMSprop()}))
+
+
+@case()
+def several_optimizers_new():
+    return optimized(several_optimizers())
+
+
+@case()
+def several_optimizers_go_on():
+    return optimized(several_optimizers(), fitted=1)
+
+
 # --- making them
 
 

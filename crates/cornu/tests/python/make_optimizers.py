@@ -97,6 +97,17 @@ def cases():
         adam_weight_decay=None), {}
     yield "schedulefree warm-up", O.ScheduleFreeAdamW(0.02, warmup_steps=4, weight_decay=0.1), {}
     yield "loss scale", O.LossScaleOptimizer(O.Adam(0.02), initial_scale=8.0, dynamic_growth_steps=2), {"infinite": 3}
+    for name, inner in {
+        "nadam": O.Nadam(schedule, loss_scale_factor=4.0), "adafactor": O.Adafactor(0.3), "schedulefree": O.ScheduleFreeAdamW(0.02),
+        "adamw": O.AdamW(0.02, gradient_accumulation_steps=2, use_ema=True, clipnorm=0.5),
+    }.items():
+        yield f"{name} in loss scale", O.LossScaleOptimizer(inner, initial_scale=16.0, dynamic_growth_steps=3), {"infinite": 2}
+    several = lambda **k: O.MultiOptimizer(O.OptimizerMap(O.SGD(0.1, momentum=0.9, global_clipnorm=0.5, loss_scale_factor=9.0), {
+        "dense/.*": O.Nadam(schedule, use_ema=True, ema_momentum=0.8), "tall/kernel": O.Adafactor(0.3),
+        "conv1d/(kernel|bias)": O.AdamW(0.02, gradient_accumulation_steps=2), "other": O.Adam()}), **k)
+    yield "adafactor among several", several(), {}
+    yield "adafactor among several, loss scale factor", several(loss_scale_factor=4.0), {}
+    yield "adafactor among several in loss scale", O.LossScaleOptimizer(several(), initial_scale=8.0, dynamic_growth_steps=2), {"infinite": 3}
 
 
 def run(label, optimizer, options):
