@@ -301,6 +301,7 @@ impl Program {
                 let shape = part.layout.input(i);
                 let at = match *feed {
                     Feed::Rows(k) => rows_of(&inputs[k], "input", k, shape.dtype, &shape.dims, first_row),
+                    Feed::Share(k) => rows_of(&inputs[k], "input", k, shape.dtype, &shape.dims, n * shape.dims.first().copied().unwrap_or(0)),
                     Feed::Whole(k) => whole(&inputs[k], k, shape.dtype, shape.n),
                     Feed::State(slot) => store.address(slot, shape.dtype, shape.n).cast_const(),
                     Feed::StateRows(slot) => rows_of(&store.view(slot), "slot", slot.0, shape.dtype, &shape.dims, first_row),
@@ -332,7 +333,7 @@ impl Program {
             for (i, feed) in part.feeds.iter().enumerate() {
                 let shape = part.layout.input(i);
                 let at = match *feed {
-                    Feed::Rows(k) | Feed::Whole(k) => whole(&inputs[k], k, shape.dtype, shape.n),
+                    Feed::Rows(k) | Feed::Share(k) | Feed::Whole(k) => whole(&inputs[k], k, shape.dtype, shape.n),
                     Feed::State(slot) | Feed::StateRows(slot) => store.address(slot, shape.dtype, shape.n).cast_const(),
                     Feed::FirstRow => panic!("the update graph belongs to no shard"),
                     Feed::Sum(k) => self.sums[k].sum.total(shape.dtype, shape.n),

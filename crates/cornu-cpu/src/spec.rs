@@ -8,6 +8,9 @@ use cornu_ir::Graph;
 pub enum Feed {
     /// The k-th data input, of which a shard gets its rows of axis 0.
     Rows(usize),
+    /// The k-th data input, of which a shard gets as many rows of axis 0 as its graph takes, behind those of the shards before it:
+    /// all take alike.
+    Share(usize),
     /// The k-th data input, whole for each shard.
     Whole(usize),
     /// A slot of the store.

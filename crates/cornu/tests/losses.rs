@@ -272,12 +272,13 @@ fn evaluate(v: &Value) -> Vec<(String, Vec<f64>)> {
         let vars: Vec<_> = all.iter().map(|t| b.input("x", t.spec())).collect();
         let (o, t) = (outputs.len(), targets.len());
         let mask_var = mask.as_ref().map(|_| vars[o + t]);
-        let weight_var = weight.as_ref().map(|_| vars[vars.len() - 1]);
+        let weight_var = weight.as_ref().map(|_| vars[vars.len() - 1].into());
         let flows: Vec<Flow<'_>> = vars[..o].iter().map(|v| Flow::masked(*v, mask_var)).collect();
         let weights = vec![weight_var; o];
         let cx = Cx::new(&b, false, Some(to - from));
-        let losses = compiled.loss_parts(&cx, &names, &flows, &vars[o..o + t], &weights).unwrap();
-        let partials = compiled.metric_partials(&cx, &names, &flows, &vars[o..o + t], &weights, true).unwrap();
+        let targets: Vec<Flow<'_>> = vars[o..o + t].iter().map(|v| Flow::new(*v)).collect();
+        let losses = compiled.loss_parts(&cx, &names, &flows, &targets, &weights).unwrap();
+        let partials = compiled.metric_partials(&cx, &names, &flows, &targets, &weights, true).unwrap();
         losses.total.iter().chain(&losses.each).chain(partials.iter().flatten()).for_each(|v| b.output("y", *v));
         let (has_loss, n_partials) = (losses.total.is_some(), partials.iter().map(Vec::len).collect::<Vec<_>>());
         let mut results = interpret(&b.finish().unwrap(), &all).into_iter().map(|t| t.to_f64());

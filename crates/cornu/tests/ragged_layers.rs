@@ -112,8 +112,12 @@ fn in_f64(v: &Value) -> Value {
     }
 }
 
-/// Outputs and gradients (sequence, weights) of a layer in f64 on x (B, T, F), with where its sequences end.
-fn run(v: &Value, x: &Tensor, lengths: Option<&[usize]>, seed: &dyn Fn(usize, usize, usize) -> f64) -> (Tensor, Vec<usize>, Vec<Tensor>) {
+/// Rows of a shard in packed form: more than the sequences have timesteps.
+const N: usize = 36;
+
+/// Outputs and gradients (sequence, weights) of a layer in f64 on x (B, T, F), with where its sequences end; as they are in the rectangle,
+/// or in packed rows.
+fn run(v: &Value, x: &Tensor, lengths: Option<&[usize]>, packed: bool, seed: &dyn Fn(usize, usize, usize) -> f64) -> (Tensor, Vec<usize>, Vec<Tensor>) {
     let layer = LayerRef::from_json(&in_f64(v)).unwrap();
     let b = Builder::new();
     let n = x.dims[0];
@@ -134,7 +138,11 @@ fn run(v: &Value, x: &Tensor, lengths: Option<&[usize]>, seed: &dyn Fn(usize, us
     let w = Weights::bind(&tree, &weights, true, &mut 0);
     let ends = lengths.map(|l| Tensor::new(&[n, x.dims[1]], l.iter().flat_map(|&l| (0..x.dims[1]).map(move |t| (t < l) as u8)).collect::<Vec<_>>()));
     let ends_var = ends.as_ref().map(|e| b.input("ends", e.spec()));
-    let y = layer.lower(&cx, &w, &Call::one(Flow::new(input).ending(ends_var))).unwrap()[0];
+    let cx = ends_var.map_or(cx.clone(), |e| cx.with_packing(Packing::new(e, N)));
+    let given = Flow::new(input).ending(ends_var);
+    let y = layer.lower(&cx, &w, &Call::one(if packed { cx.in_rows(given).unwrap() } else { given })).unwrap()[0];
+    let came_packed = y.packed;
+    let y = cx.padded(y);
     // Each sequence's own outputs weigh as they do alone; all others weigh as if they counted: they must not.
     let dims = y.value.spec().numbers().unwrap();
     let (steps, width) = if dims.len() > 2 { (dims[1], dims[2]) } else { (1, dims[1]) };
@@ -159,6 +167,8 @@ fn run(v: &Value, x: &Tensor, lengths: Option<&[usize]>, seed: &dyn Fn(usize, us
         true => outs.pop().unwrap().to_f64().iter().map(|n| *n as usize).collect(),
         false => vec![steps; n],
     };
+    let by_timestep = matches!(layer.rule().form(), Form::ByTimestep(_)) && lengths.is_some();
+    assert!(came_packed || !by_timestep, "{}: not computed on packed rows", named(v));
     (outs.pop().unwrap(), out_lengths, outs)
 }
 
@@ -169,15 +179,15 @@ fn gradients_are_the_sums_of_those_of_each_sequence_alone() {
     let at = |s: usize, t: usize, f: usize| if t < LENGTHS[s] { own[(s * T + t) * F + f] } else { 50.0 };
     let all = |s: usize, n: usize| (0..n).flat_map(move |t| (0..F).map(move |f| at(s, t, f)));
     let seed = |s: usize, t: usize, k: usize| ((s * 5 + t * 3 + k * 7) % 11) as f64 / 5.0 - 1.0;
-    for v in takes() {
+    for (v, packed) in takes().into_iter().flat_map(|v| [(v.clone(), false), (v, true)]) {
         let together = Tensor::new(&[LENGTHS.len(), T, F], (0..LENGTHS.len()).flat_map(|s| all(s, T).collect::<Vec<_>>()).collect::<Vec<f64>>());
-        let (y, lengths, d) = run(&v, &together, Some(&LENGTHS), &seed);
+        let (y, lengths, d) = run(&v, &together, Some(&LENGTHS), packed, &seed);
         let mut sums: Vec<Vec<f64>> = d[1..].iter().map(|t| vec![0.0; t.n_elements()]).collect();
         let width = *y.dims.last().unwrap();
         let steps = if y.dims.len() > 2 { y.dims[1] } else { 1 };
         for (s, &n) in LENGTHS.iter().enumerate() {
             let x = Tensor::new(&[1, n, F], all(s, n).collect::<Vec<f64>>());
-            let (alone, n_out, d_alone) = run(&v, &x, None, &|_, t, k| seed(s, t, k));
+            let (alone, n_out, d_alone) = run(&v, &x, None, false, &|_, t, k| seed(s, t, k));
             assert_eq!(lengths[s], n_out[0], "{}: timesteps out of {n}", named(&v));
             let got = &y.to_f64()[s * steps * width..][..n_out[0] * width];
             // The same sums in f64, the longer ones in another order.

@@ -1,8 +1,8 @@
 //! A recurrent layer run both ways.
 
 use super::recurrence::Recurrent;
-use super::recurrent::{Carried, Walk, ends_of, mask_heeded, reversed, sequence_and_states};
-use super::{Arg, Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights};
+use super::recurrent::{Carried, Walk, ends_of, is_packed, mask_heeded, reversed, sequence_and_states};
+use super::{Arg, Call, Cx, Flow, Form, Layer, LayerRef, MaskRule, WeightTree, Weights};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::Spec;
@@ -153,17 +153,22 @@ impl Layer for Bidirectional {
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+        let call = &if call.kwarg_value("mask").is_none_or(|m| m.packed) { call.clone() } else { call.map(|f| cx.padded(*f)) };
         let mask = mask_heeded(call);
+        let packed = is_packed(call);
         let [forward, backward] = self.calls(call)?.map(|c| {
-            let plain = c.map(|f| Flow::new(f.value).ending(f.ends));
-            mask.map_or(plain.clone(), |m| plain.with("mask", Arg::Value(Flow::new(m))))
+            let plain = c.map(|f| Flow { mask: None, ..*f });
+            mask.map_or(plain.clone(), |m| plain.with("mask", Arg::Value(Flow { packed, ..Flow::new(m) })))
         });
         let mut y = self.layer.lower(cx, w.child("forward_layer"), &forward)?;
         let mut back = self.backward_layer.lower(cx, w.child("backward_layer"), &backward)?;
         let walk = self.walk();
         let states: Vec<Flow<'g>> = y.drain(1..).chain(back.drain(1..)).collect();
-        let (y, back) = (cx.to_float(y[0].value), cx.to_float(back[0].value));
-        let back = if walk.return_sequences { reversed(back, ends_of(call)) } else { back };
+        // Of two cells one may take packed rows and the other rectangles.
+        let packing = cx.packing.filter(|_| y[0].packed && back[0].packed);
+        let in_form = |f: Flow<'g>| if packing.is_some() { f } else { cx.padded(f) };
+        let (y, back, call) = (cx.to_float(in_form(y[0]).value), cx.to_float(in_form(back[0]).value), &call.map(|f| in_form(*f)));
+        let back = if walk.return_sequences { reversed(back, packing, ends_of(call)) } else { back };
         let merged = match self.merge_mode {
             Some(MergeMode::Concat) => vec![concat(&[y, back], -1)],
             Some(MergeMode::Sum) => vec![y + back],
@@ -182,6 +187,10 @@ impl Layer for Bidirectional {
 
     fn tells_ends(&self) -> bool {
         true
+    }
+
+    fn form(&self) -> Form {
+        Form::Either
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {

@@ -1,6 +1,6 @@
 //! Values joined along an axis.
 
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights};
+use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, Form};
 use crate::{Error, Result};
 use cornu_ir::builder::{axis_of, concat};
 use cornu_ir::{DType, Spec, Var};
@@ -96,6 +96,11 @@ impl Layer for Concatenate {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
+    }
+
+    fn form(&self) -> Form {
+        // Only the last axes are joined: see `takes_ragged`.
+        Form::ByTimestep(3)
     }
 
     fn takes_ragged(&self) -> bool {

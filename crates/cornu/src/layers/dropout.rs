@@ -1,6 +1,6 @@
 //! Inputs dropped at random in training.
 
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, expect_rank};
+use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, expect_rank, Form};
 use crate::{Error, Result};
 use cornu_ir::{Dim, Spec};
 use serde::{Deserialize, Serialize};
@@ -91,6 +91,10 @@ impl Layer for Dropout {
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
     }
+
+    fn form(&self) -> Form {
+        if self.noise_shape.is_none() { Form::ByTimestep(3) } else { Form::Padded }
+    }
 }
 
 impl Layer for SpatialDropout1d {
@@ -107,15 +111,23 @@ impl Layer for SpatialDropout1d {
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        let x = call.input()?.value;
+        let flow = call.input()?;
         if !cx.training || self.rate == 0.0 {
-            return Ok(vec![x.into()]);
+            return Ok(vec![flow.value.into()]);
         }
-        let x = cx.to_float(x);
-        Ok(vec![(x * cx.dropout_mask(self.rate, &[x.dim(0), Some(1), x.dim(2)])).into()])
+        let x = cx.to_float(flow.value);
+        let kept = match cx.packing.filter(|_| flow.packed) {
+            Some(p) => p.spread(cx.dropout_mask(self.rate, &[p.batch(), x.dim(2)])),
+            None => cx.dropout_mask(self.rate, &[x.dim(0), Some(1), x.dim(2)]),
+        };
+        Ok(vec![(x * kept).into()])
     }
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
+    }
+
+    fn form(&self) -> Form {
+        Form::Either
     }
 }

@@ -1,6 +1,6 @@
 //! Vectors for ids.
 
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights};
+use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, Form};
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Ones, RandomUniform};
 use crate::regularizers::Regularizer;
@@ -99,6 +99,10 @@ impl Layer for Embedding {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
+    }
+
+    fn form(&self) -> Form {
+        Form::ByTimestep(2)
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {

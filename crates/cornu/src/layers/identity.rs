@@ -1,6 +1,6 @@
 //! The inputs as they are: alone, or with a penalty on them.
 
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights};
+use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, Form};
 use crate::Result;
 use crate::regularizers::{L1L2, Regularizer};
 use cornu_ir::Spec;
@@ -54,6 +54,10 @@ impl Layer for Identity {
         MaskRule::Own
     }
 
+    fn form(&self) -> Form {
+        Form::Either
+    }
+
     fn tells_ends(&self) -> bool {
         true
     }
@@ -69,7 +73,7 @@ impl Layer for ActivityRegularization {
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let penalty = Regularizer::from(L1L2 { l1: self.l1, l2: self.l2 });
-        cx.add_loss(penalty.of(x) / cx.batch.unwrap_or(1) as f64);
+        cx.add_loss(penalty.of(call.input()?.own(x)) / cx.batch.unwrap_or(1) as f64);
         Ok(vec![x.into()])
     }
 

@@ -4,6 +4,7 @@ use super::call::Call;
 use super::cell::Cell;
 use super::encoder::Encoder;
 use super::lowering::{Cx, Flow, Weights};
+use super::packing::Form;
 use super::recurrence::Recurrent;
 use super::vocabulary::Lookup;
 use super::weights::WeightTree;
@@ -61,6 +62,16 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     /// A layer that hands the mask on works timestep by timestep unless it says otherwise.
     fn takes_ragged(&self) -> bool {
         self.mask_rule() != MaskRule::Drop
+    }
+
+    /// In which form sequences of unequal length come. A layer that hands the mask on works on the last axes alone unless it says
+    /// otherwise.
+    fn form(&self) -> Form {
+        match self.mask_rule() {
+            _ if self.as_container().is_some() => Form::Either,
+            MaskRule::Pass if self.takes_ragged() => Form::ByTimestep(3),
+            _ => Form::Padded,
+        }
     }
 
     /// Whether `lower` itself says where sequences of unequal length end in its outputs. Otherwise outputs that keep the axis of
@@ -283,12 +294,13 @@ impl LayerRef {
     pub fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let cx = self.place(cx);
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
-        let ends = call.inputs().iter().find_map(|f| f.ends);
-        if ends.is_some() && !self.rule().takes_ragged() {
+        if call.inputs().iter().any(|f| f.ends.is_some()) && !self.rule().takes_ragged() {
             let rule = "sequences of unequal length cannot meet in one batch here, for what the layer gives at one timestep depends on how many there are; \
                         take batches of equal length (batches = \"equal-length\") or batch size 1";
             return Err(here(Error::shapes(rule, &call.inputs().iter().map(|f| f.spec()).collect::<Vec<_>>())));
         }
+        let call = &cx.in_form(call, self.rule().form());
+        let first = call.inputs().into_iter().find(|f| f.ends.is_some()).copied();
         let mut outs = self.rule().lower(&cx, w, call).map_err(here)?;
         cx.builder.check().map_err(|e| here(e.into()))?;
         match self.rule().mask_rule() {
@@ -299,13 +311,12 @@ impl LayerRef {
                 outs.iter_mut().for_each(|o| o.mask = mask);
             }
         }
-        if let Some(ends) = ends.filter(|_| !self.rule().tells_ends()) {
-            outs.iter_mut().filter(|o| o.value.rank() > 1 && o.value.dim(1) == ends.dim(1)).for_each(|o| o.ends = Some(ends));
+        if let Some((ends, packed)) = first.filter(|_| !self.rule().tells_ends()).and_then(|f| Some((f.ends?, f.packed))) {
+            outs.iter_mut().filter(|o| o.value.rank() > 1 && o.value.dim(1) == ends.dim(1)).for_each(|o| (o.ends, o.packed) = (Some(ends), packed));
         }
         if let Some(r) = self.rule().activity_regularizer() {
             for o in &outs {
-                let own = o.ends.map_or(o.value, |e| (2..o.value.rank()).fold(e, |e, _| e.expand_dims(-1)).select(o.value, 0.0));
-                cx.add_loss(r.of(own) / cx.batch.unwrap_or(1) as f64);
+                cx.add_loss(r.of(o.own(o.value)) / cx.batch.unwrap_or(1) as f64);
             }
         }
         Ok(outs)

@@ -1,5 +1,6 @@
 //! The place where layers become operations: what a layer finds when it is lowered.
 
+use super::packing::Packing;
 use super::weights::WeightTree;
 use crate::config::DTypePolicy;
 use crate::{Error, Result};
@@ -20,17 +21,19 @@ pub struct Flow<'g> {
     /// bool (B, T): which timesteps are a sequence's own, where a batch holds sequences of unequal length. No result depends on what
     /// stands past an end, whatever Keras makes of a mask.
     pub ends: Option<Var<'g>>,
+    /// Whether value, mask and ends stand in the batch's packed rows, with the axes (1, N, …) for (B, T, …): see [`Packing`].
+    pub packed: bool,
 }
 
 impl<'g> Flow<'g> {
     /// A value without a mask.
     pub fn new(value: Var<'g>) -> Self {
-        Self { value, mask: None, ends: None }
+        Self { value, mask: None, ends: None, packed: false }
     }
 
     /// A value with a mask.
     pub fn masked(value: Var<'g>, mask: Option<Var<'g>>) -> Self {
-        Self { value, mask, ends: None }
+        Self { value, mask, ends: None, packed: false }
     }
 
     /// The same, with the ends of its sequences.
@@ -41,6 +44,11 @@ impl<'g> Flow<'g> {
     /// What leaves out both masked timesteps and those past the ends.
     pub fn counted(&self) -> Option<Var<'g>> {
         both(self.mask, self.ends)
+    }
+
+    /// What was made of it step by step, with 0 past the ends of its sequences.
+    pub fn own(&self, v: Var<'g>) -> Var<'g> {
+        self.ends.map_or(v, |e| (2..v.rank()).fold(e, |e, _| e.expand_dims(-1)).select(v, 0.0))
     }
 
     /// Its spec.
@@ -110,6 +118,8 @@ pub struct Cx<'g> {
     pub batch: Dim,
     /// How recurrent layers treat their states.
     pub states: States,
+    /// The packed rows of sequences of unequal length.
+    pub packing: Option<Packing<'g>>,
     /// Whether the layer's recurrent weights have eight bits.
     pub int8: bool,
     /// Whether a layer is lowered as a part of another, which declares its own shape.
@@ -117,6 +127,8 @@ pub struct Cx<'g> {
     float: DType,
     /// How many rows of the values that layers see belong to one sample: the timesteps that a wrapper put in the batch.
     rows_per_sample: Dim,
+    /// Samples of this graph, where the values at hand do not tell by their axis 0.
+    samples: Dim,
     gathered: Rc<RefCell<Gathered<'g>>>,
     /// What was encoded before the graph runs, in the order in which the layers that encode are lowered.
     encoded: Rc<RefCell<VecDeque<Flow<'g>>>>,
@@ -130,10 +142,12 @@ impl<'g> Cx<'g> {
             training,
             batch,
             states: States::default(),
+            packing: None,
             int8: false,
             inside: false,
             float: DType::F32,
             rows_per_sample: Some(1),
+            samples: None,
             gathered: Rc::default(),
             encoded: Rc::default(),
         }
@@ -154,6 +168,11 @@ impl<'g> Cx<'g> {
         Self { states, ..self.clone() }
     }
 
+    /// The same place with sequences of unequal length in packed rows.
+    pub fn with_packing(&self, packing: Packing<'g>) -> Self {
+        Self { packing: Some(packing), ..self.clone() }
+    }
+
     /// The same place for layers that are parts of the one lowered.
     pub fn inside(&self) -> Self {
         Self { inside: true, ..self.clone() }
@@ -167,6 +186,16 @@ impl<'g> Cx<'g> {
     /// The same place for a layer that sees all timesteps of all samples as rows, sample after sample.
     pub fn with_timesteps(&self, timesteps: Dim) -> Self {
         Self { rows_per_sample: product(&[self.rows_per_sample, timesteps]), ..self.clone() }
+    }
+
+    /// The same place for values in packed rows, of so many samples.
+    pub fn with_samples(&self, samples: Dim) -> Self {
+        Self { samples, ..self.clone() }
+    }
+
+    /// Samples of this graph, by a value of it.
+    pub fn samples_of(&self, v: Var<'g>) -> usize {
+        self.samples.or(v.dims().first().copied().flatten()).unwrap_or(1)
     }
 
     /// The same place with what layers encoded before the graph runs.

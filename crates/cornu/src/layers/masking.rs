@@ -1,6 +1,6 @@
 //! A mask made from the data.
 
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, expect_rank};
+use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, expect_rank, Form};
 use crate::Result;
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
@@ -50,5 +50,9 @@ impl Layer for Masking {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
+    }
+
+    fn form(&self) -> Form {
+        Form::ByTimestep(3)
     }
 }

@@ -1,6 +1,6 @@
 //! Several values made one, element by element.
 
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights};
+use super::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::{Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,10 @@ macro_rules! merging_layers {
 
             fn mask_rule(&self) -> MaskRule {
                 MaskRule::Own
+            }
+
+            fn form(&self) -> Form {
+                Form::ByTimestep(3)
             }
         }
     )*

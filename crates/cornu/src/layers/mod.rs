@@ -16,6 +16,7 @@ macro_rules! settings {
 mod call;
 mod weights;
 mod lowering;
+mod packing;
 mod cell;
 mod recurrent;
 mod recurrence;
@@ -33,7 +34,9 @@ pub use encoder::Encoder;
 pub use geometry::{DataFormat, Extent, Padding, Pair};
 pub(crate) use layer::INT8_WEIGHTS;
 pub use layer::{Layer, LayerRef, MaskRule};
+pub(crate) use lowering::both;
 pub use lowering::{Cx, Flow, Gathered, RowState, States, Weight, Weights, expect_rank, known_dim};
+pub use packing::{Form, Packing};
 pub use recurrence::Recurrent;
 pub use recurrent::Walk;
 pub use text_vectorization::{Split, Standardize};

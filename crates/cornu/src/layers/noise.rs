@@ -1,7 +1,7 @@
 //! Noise in training.
 
 use super::dropout::{expect_rate, noise_dims};
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights};
+use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, Form};
 use crate::{Error, Result};
 use cornu_ir::ops::RandomKind;
 use cornu_ir::{Dim, Spec};
@@ -157,5 +157,9 @@ impl Layer for AlphaDropout {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
+    }
+
+    fn form(&self) -> Form {
+        if self.noise_shape.is_none() { Form::ByTimestep(3) } else { Form::Padded }
     }
 }

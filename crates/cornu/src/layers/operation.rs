@@ -5,7 +5,7 @@ mod site;
 mod moves;
 mod reductions;
 
-use super::{Call, Cx, Flow, Layer, WeightTree, Weights};
+use super::{Call, Cx, Flow, Form, Layer, WeightTree, Weights};
 use crate::activations::{Activation, elu, gelu, glu, leaky_relu, sparsemax};
 use crate::config::{short, snake_case};
 use crate::layers::dot::unit_length_within;
@@ -332,6 +332,10 @@ impl Layer for Operation {
         };
         let features = axes.iter().all(|a| *a == -1 || *a >= 2);
         self.is_pointwise() || features && (self.is_within("Glu", "OneHot") || !axes.is_empty() && self.is_within("Sum", "Argmin"))
+    }
+
+    fn form(&self) -> Form {
+        Form::ByTimestep(3)
     }
 
     fn module(&self) -> &'static str {

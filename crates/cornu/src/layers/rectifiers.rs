@@ -1,6 +1,6 @@
 //! Rectifiers with settings: ReLU, LeakyReLU, ELU, and PReLU, which learns its slope.
 
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim};
+use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim, Form};
 use crate::activations::{elu, leaky_relu};
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Zeros};
@@ -217,5 +217,10 @@ impl Layer for Prelu {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
+    }
+
+    fn form(&self) -> Form {
+        // Weights not shared along time stand for the timesteps of a rectangle.
+        if self.shared_axes.iter().flatten().any(|a| *a == 1) { Form::ByTimestep(3) } else { Form::Padded }
     }
 }

@@ -1,7 +1,8 @@
 //! What all recurrent layers do: a cell run over the sequences of a call.
 
 use super::cell::{Cell, Dropped, WholeRun};
-use super::recurrent::{Carried, Packed, Walk, ends_of, mask_heeded, reversed, sequence_and_states};
+use super::packing::Packing;
+use super::recurrent::{Carried, Packed, Walk, ends_of, is_packed, mask_heeded, reversed, sequence_and_states};
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank, known_dim};
 use crate::{Error, Result};
 use cornu_ir::builder::concat;
@@ -200,6 +201,10 @@ macro_rules! layer_of_cell {
                 super::MaskRule::Own
             }
 
+            fn form(&self) -> super::Form {
+                super::Form::Either
+            }
+
             fn activity_regularizer(&self) -> Option<&crate::regularizers::Regularizer> {
                 self.activity_regularizer.as_ref()
             }
@@ -216,6 +221,10 @@ pub(super) use {cell_settings, layer_of_cell, units_settings, walk_settings};
 /// Runs a cell over the sequences of a call and gives the output, then the last states when the walk asks for them.
 /// `w` are the layer's weights, those of the cell inside as `cell`.
 pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    // A cell that is run step by step, or in stretches, takes rectangles.
+    let by_rows = cell.whole().is_some() && cx.states.stretch.is_none() && call.kwarg_value("mask").is_none_or(|m| m.packed);
+    let call = &if by_rows { call.clone() } else { call.map(|f| cx.padded(*f)) };
+    let packing = cx.packing.filter(|_| is_packed(call));
     let (x, states) = sequence_and_states(call)?;
     let mask = mask_heeded(call).map(|m| m.cast(DType::Bool));
     let carried = Carried::of(call);
@@ -223,8 +232,10 @@ pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: 
         return Err(Error::shapes("the mask must have the axes (batch, timesteps)", &[m.spec()]));
     }
     let x = cx.to_float(x.value);
-    let step = step_spec(cell, &x.spec())?;
-    let with_batch = |dims: &[Dim]| [&[x.dim(0)], dims].concat();
+    let batch = packing.map_or(x.dim(0), |p| p.batch());
+    let mut step = step_spec(cell, &x.spec())?;
+    step.dims[0] = batch;
+    let with_batch = |dims: &[Dim]| [&[batch], dims].concat();
     let dims: Vec<Vec<Dim>> = cell.state_dims(&step)?.iter().map(|d| with_batch(d)).collect();
     let keeps = walk.stateful || cx.states.kept;
     if cx.states.kept && (walk.go_backwards || !states.is_empty()) {
@@ -261,7 +272,7 @@ pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: 
                     stretch.states.iter_mut().for_each(|s| *s = s.stop_gradient());
                     stretch.has_first = true;
                 }
-                outputs.push(stretch.run(cx, x.slice(1, from, to), mask.map(|m| m.slice(1, from, to)))?);
+                outputs.push(stretch.run(cx, x.slice(1, from, to), None, mask.map(|m| m.slice(1, from, to)))?);
             }
             if !walk.return_sequences {
                 outputs.drain(..outputs.len() - 1);
@@ -270,9 +281,9 @@ pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: 
             }
             if outputs.len() == 1 { outputs[0] } else { concat(&outputs, 1) }
         }
-        _ => stretch.run(cx, x, mask)?,
+        _ => stretch.run(cx, x, packing, mask)?,
     };
-    let y = if walk.return_sequences && walk.go_backwards && mask.is_some() { reversed(y, ends_of(call)) } else { y };
+    let y = if walk.return_sequences && walk.go_backwards && mask.is_some() { reversed(y, packing, ends_of(call)) } else { y };
     let last = stretch.states;
     if keeps {
         last.iter().enumerate().for_each(|(i, s)| cx.set_state(w, i, *s));
@@ -295,16 +306,17 @@ struct Stretch<'a, 'g> {
 }
 
 impl<'g> Stretch<'_, 'g> {
-    /// The outputs (B, T, …), in the order of time under a mask and else in the order walked, or the last one (B, …).
-    fn run(&mut self, cx: &Cx<'g>, x: Var<'g>, mask: Option<Var<'g>>) -> Result<Var<'g>> {
+    /// The outputs (B, T, …) or in packed rows, in the order of time under a mask and else in the order walked, or the last one (B, …).
+    fn run(&mut self, cx: &Cx<'g>, x: Var<'g>, packing: Option<Packing<'g>>, mask: Option<Var<'g>>) -> Result<Var<'g>> {
         let Some(whole) = self.cell.whole() else {
             let steps = Steps { cell: self.cell, walk: self.walk, w: self.w, dropped: self.dropped, x, mask, step: self.step.clone() };
             let (y, last) = steps.run(cx, &self.states)?;
             self.states = last;
             return Ok(y);
         };
-        let x = self.dropped[0].input.map_or(x, |m| x * m.expand_dims(1));
-        let packed = Packed::new(x, mask, self.walk);
+        let at_each_step = |m: Var<'g>| packing.map_or_else(|| m.expand_dims(1), |p| p.spread(m));
+        let x = self.dropped[0].input.map_or(x, |m| x * at_each_step(m));
+        let packed = Packed::new(x, packing, mask, self.walk);
         let run = WholeRun {
             rows: packed.rows,
             batch_sizes: packed.batch_sizes,

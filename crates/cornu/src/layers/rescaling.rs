@@ -1,6 +1,6 @@
 //! Inputs scaled and moved by numbers that are not learned.
 
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim};
+use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim, Form};
 use crate::constraints::Axes;
 use crate::data::Data;
 use crate::initializers::{Ones, Zeros};
@@ -140,6 +140,12 @@ impl Layer for Rescaling {
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
     }
+
+    fn form(&self) -> Form {
+        // Numbers with an axis of time stand for the timesteps of a rectangle.
+        let along_features = |v: &Value| v.as_array().is_none_or(|items| !items.iter().any(Value::is_array));
+        if along_features(&self.scale) && along_features(&self.offset) { Form::ByTimestep(3) } else { Form::Padded }
+    }
 }
 
 impl Layer for Normalization {
@@ -192,6 +198,11 @@ impl Layer for Normalization {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
+    }
+
+    fn form(&self) -> Form {
+        // Statistics of each timestep stand for those of a rectangle.
+        if self.axis.as_ref().is_none_or(|a| a.list().iter().all(|a| *a == -1 || *a >= 2)) { Form::ByTimestep(3) } else { Form::Padded }
     }
 }
 

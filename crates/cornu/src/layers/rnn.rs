@@ -3,7 +3,7 @@
 use super::cell::cell_of;
 use super::recurrence::{self, Recurrent, step_spec, walk_settings};
 use super::recurrent::sequence_and_states;
-use super::{Call, Cx, Flow, Layer, LayerRef, MaskRule, Walk, WeightTree, Weights};
+use super::{Call, Cx, Flow, Layer, LayerRef, MaskRule, Walk, WeightTree, Weights, Form};
 use crate::Result;
 use crate::regularizers::Regularizer;
 use cornu_ir::Spec;
@@ -60,6 +60,10 @@ impl Layer for Rnn {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
+    }
+
+    fn form(&self) -> Form {
+        Form::Either
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {

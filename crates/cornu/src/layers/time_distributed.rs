@@ -1,7 +1,7 @@
 //! A layer applied to every timestep.
 
 use super::lowering::both;
-use super::{Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights, expect_rank};
+use super::{Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights, expect_rank, Form};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::builder::stack;
@@ -85,6 +85,11 @@ impl Layer for TimeDistributed {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
+    }
+
+    fn form(&self) -> Form {
+        // In training BatchNormalization counts over the batch, timestep by timestep.
+        if self.layer.any(&|l| l.class() == "BatchNormalization") { Form::Padded } else { Form::ByTimestep(3) }
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {

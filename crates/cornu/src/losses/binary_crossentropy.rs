@@ -69,8 +69,8 @@ impl LossFunction for BinaryCrossentropy {
         Ok(binary_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)?.into())
     }
 
-    fn couples_rows(&self, rank: usize) -> bool {
-        axis_of(self.axis, rank) == 0
+    fn joins(&self, axis: usize, rank: usize) -> bool {
+        axis_of(self.axis, rank) == axis
     }
 }
 
@@ -88,7 +88,7 @@ impl LossFunction for BinaryFocalCrossentropy {
         Ok(value.mean(&[self.axis], false).into())
     }
 
-    fn couples_rows(&self, rank: usize) -> bool {
-        axis_of(self.axis, rank) == 0
+    fn joins(&self, axis: usize, rank: usize) -> bool {
+        axis_of(self.axis, rank) == axis
     }
 }

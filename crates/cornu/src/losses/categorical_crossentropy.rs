@@ -76,8 +76,8 @@ impl LossFunction for CategoricalCrossentropy {
         Ok(categorical_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)?.into())
     }
 
-    fn couples_rows(&self, rank: usize) -> bool {
-        axis_of(self.axis, rank) == 0
+    fn joins(&self, axis: usize, rank: usize) -> bool {
+        axis_of(self.axis, rank) == axis
     }
 }
 
@@ -92,8 +92,8 @@ impl LossFunction for CategoricalFocalCrossentropy {
         Ok(((1.0 - p).pow(self.gamma) * self.alpha * -(t * p.log())).sum(axis, false).into())
     }
 
-    fn couples_rows(&self, rank: usize) -> bool {
-        axis_of(self.axis, rank) == 0
+    fn joins(&self, axis: usize, rank: usize) -> bool {
+        axis_of(self.axis, rank) == axis
     }
 }
 

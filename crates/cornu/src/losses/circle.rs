@@ -52,7 +52,7 @@ impl LossFunction for Circle {
         Ok(Values { value, mask: Some(value.gt(0.0)) })
     }
 
-    fn couples_rows(&self, _: usize) -> bool {
+    fn joins(&self, _: usize, _: usize) -> bool {
         true
     }
 }

@@ -37,7 +37,7 @@ impl LossFunction for CosineSimilarity {
         Ok((-cosine(y_true, y_pred, self.axis)?).into())
     }
 
-    fn couples_rows(&self, rank: usize) -> bool {
-        axis_of(self.axis, rank) == 0
+    fn joins(&self, axis: usize, rank: usize) -> bool {
+        axis_of(self.axis, rank) == axis
     }
 }

@@ -29,6 +29,10 @@ fn join_blank<'g>(blank: Var<'g>, more: Var<'g>, n_labels: usize) -> Var<'g> {
 }
 
 impl LossFunction for CTC {
+    fn joins(&self, axis: usize, _: usize) -> bool {
+        axis == 1
+    }
+
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         let b = cx.builder;
         let dtype = y_pred.dtype();

@@ -95,7 +95,12 @@ impl Loss {
     /// Whether a row's value depends on other rows in a way that only a graph holding the whole batch can compute.
     /// `rank` is that of the predictions.
     pub fn couples_rows(&self, rank: usize) -> bool {
-        self.function().couples_rows(rank)
+        self.function().joins(0, rank)
+    }
+
+    /// Whether the value of a timestep of predictions (B, T, …) of this rank depends on that timestep alone.
+    pub fn is_by_timestep(&self, rank: usize) -> bool {
+        rank > 2 && !self.function().joins(1, rank)
     }
 
     /// The values before the reduction, as Keras's `call` gives them. `y_true` may be of any type.

@@ -57,10 +57,6 @@ fn sum<'g>(who: &str, cx: &Cx<'g>, v: Var<'g>, axis: &Option<Axes>) -> Result<Va
     }
 }
 
-fn holds_batch(axis: &Option<Axes>, rank: usize) -> bool {
-    axis.as_ref().is_some_and(|a| a.list().iter().any(|a| axis_of(*a, rank) == 0))
-}
-
 impl LossFunction for Dice {
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         let (t, p) = fit_targets(&self.name, y_true, y_pred)?;
@@ -68,8 +64,9 @@ impl LossFunction for Dice {
         Ok((1.0 - sum(t * p)? * 2.0 / (sum(t)? + sum(p)? + EPSILON)).into())
     }
 
-    fn couples_rows(&self, rank: usize) -> bool {
-        holds_batch(&self.axis, rank)
+    fn joins(&self, axis: usize, rank: usize) -> bool {
+        // Over all axes the sums are the whole batch's without its rows in one graph.
+        self.axis.as_ref().map_or(axis > 0, |axes| axes.list().iter().any(|a| axis_of(*a, rank) == axis))
     }
 }
 
@@ -82,7 +79,8 @@ impl LossFunction for Tversky {
         Ok((1.0 - both / (both + missed * self.alpha + excess * self.beta + EPSILON)).into())
     }
 
-    fn couples_rows(&self, rank: usize) -> bool {
-        holds_batch(&self.axis, rank)
+    fn joins(&self, axis: usize, rank: usize) -> bool {
+        // Over all axes the sums are the whole batch's without its rows in one graph.
+        self.axis.as_ref().map_or(axis > 0, |axes| axes.list().iter().any(|a| axis_of(*a, rank) == axis))
     }
 }

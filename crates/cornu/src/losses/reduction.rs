@@ -67,8 +67,8 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// Those of a graph with predictions.
-    pub(crate) fn of(cx: &Cx<'_>, y_pred: Var<'_>) -> Self {
-        let here = y_pred.dims().first().copied().flatten().unwrap_or(1);
+    pub(crate) fn of<'g>(cx: &Cx<'g>, y_pred: Var<'g>) -> Self {
+        let here = cx.samples_of(y_pred);
         Self { here, whole: cx.batch.unwrap_or(here) }
     }
 

@@ -33,9 +33,10 @@ pub trait LossFunction: Settings {
     /// Values of targets and predictions of one float type, their ranks already matched where one of them ends in 1.
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>>;
 
-    /// Whether only a graph that holds the whole batch can compute it.
-    fn couples_rows(&self, rank: usize) -> bool {
-        let _ = rank;
+    /// Whether values meet along an axis of predictions of this rank before the reduction, but for the last axis where it is `rank − 1`
+    /// anyway: along axis 0 the whole batch is needed in one graph, along axis 1 whole sequences.
+    fn joins(&self, axis: usize, rank: usize) -> bool {
+        let _ = (axis, rank);
         false
     }
 }

@@ -21,7 +21,7 @@ pub use convert::convert;
 pub(crate) use functional::dtype_name;
 pub use functional::{Functional, InputLayer, Member, MemberKind};
 pub(crate) use lower::takes_text;
-pub use lower::{LoweredModel, lower_model};
+pub use lower::{LoweredModel, PackedEntries, lower_model};
 pub use model::{IntoSymbols, Model};
 pub use quantize::{QuantizationLoss, quantize_int8};
 pub use reference::{Nest, TensorRef};

@@ -1,6 +1,6 @@
 //! How long a model's training step and prediction take, on random data.
 
-use super::feed::{Steps, Unequal, arranged};
+use super::feed::{Batch, Unequal};
 use super::runtime::Mode;
 use super::step::{Examples, ProfileRow};
 use crate::data::{Array, BatchMaker, Cost, Data, Ragged};
@@ -9,7 +9,7 @@ use crate::layers::Encoder;
 use crate::model::{InputLayer, takes_text};
 use crate::{Error, Model, Result};
 use cornu_cpu::kernels::product::{Operand, Product, ProductStart, product, product_scratch};
-use cornu_ir::{DType, Tensor};
+use cornu_ir::DType;
 use ndarray::{ArrayD, IxDyn};
 use serde::Serialize;
 use std::time::Instant;
@@ -153,27 +153,20 @@ impl Bench {
             train_ms = Some(median(times));
             plan_us = model.runtime.last_plan_s * 1e6;
             if self.profile {
-                profile = model.profile_batch(&epoch.compiled, &epoch.examples.layout(), &epoch.buffers)?;
+                profile = model.profile_batch(&epoch.compiled, &epoch.examples.layout(), &epoch.batch)?;
             }
             if x.iter().any(|d| d.lengths().is_some()) {
                 epochs = self.epochs(model, &x, n)?;
             }
         }
         let fed = model.feed_inputs(&x)?;
-        let mut batches: Vec<Tensor> = fed.iter().map(super::feed::Fed::empty_batch).collect();
+        let mut batch = Batch::default();
         let mut times = Vec::new();
         for round in 0..1 + self.steps.div_ceil(self.n_batches()) {
             for chunk in rows.chunks(self.batch_size) {
                 let t = Instant::now();
-                let chunk = arranged(&fed, chunk, Unequal::Known);
-                let steps = Steps::of(&fed, &chunk, Unequal::Known)?;
-                batches.truncate(fed.len());
-                for (f, b) in fed.iter().zip(&mut batches) {
-                    f.gather(&chunk, b, steps.timesteps, 0.0);
-                }
-                let ragged = steps.mask.is_some();
-                batches.extend(steps.mask);
-                model.predict_batch(&batches, ragged)?;
+                model.assemble_inputs(&fed, chunk, &mut batch, Unequal::Known)?;
+                model.predict_batch(&batch)?;
                 if round > 0 {
                     times.push(t.elapsed().as_secs_f64() * 1e3);
                 }
@@ -331,14 +324,14 @@ struct Epoch {
     examples: Examples,
     compiled: crate::compile::Compiled,
     plan: Vec<Vec<u32>>,
-    buffers: Vec<Tensor>,
+    batch: Batch,
 }
 
 impl Epoch {
     fn new(model: &Model, x: &[Data], y: &[Data], plan: Vec<Vec<u32>>) -> Result<Self> {
         let examples = Examples::new(model, x, y, None)?;
         let compiled = model.resolve_for(&examples)?;
-        Ok(Self { buffers: examples.buffers(), compiled, plan, examples })
+        Ok(Self { batch: Batch::default(), compiled, plan, examples })
     }
 
     /// Milliseconds of each step.
@@ -347,8 +340,8 @@ impl Epoch {
         let mut times = Vec::with_capacity(self.plan.len());
         for rows in &self.plan {
             let t = Instant::now();
-            self.examples.gather(rows, &mut self.buffers, Unequal::Known)?;
-            model.run_batch(Mode::Train, &self.compiled, &layout, &self.buffers)?;
+            model.assemble(Mode::Train, &self.compiled, &self.examples, rows, &mut self.batch, Unequal::Known)?;
+            model.run_batch(Mode::Train, &self.compiled, &layout, &self.batch)?;
             times.push(t.elapsed().as_secs_f64() * 1e3);
         }
         Ok(times)

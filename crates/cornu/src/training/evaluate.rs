@@ -1,6 +1,6 @@
 //! Evaluation.
 
-use super::feed::{EpochLoss, IntoData, Unequal};
+use super::feed::{Batch, EpochLoss, IntoData, Unequal};
 use super::history::{Logs, Running};
 use super::listeners::Listeners;
 use super::runtime::Mode;
@@ -60,14 +60,14 @@ impl Model {
     ) -> Result<Logs> {
         let batch_size = self.batch_size_for(batch_size)?;
         let rows: Vec<u32> = (0..examples.n_samples() as u32).collect();
-        let mut buffers = examples.buffers();
+        let mut batch = Batch::default();
         let layout = examples.layout();
         let mut running = Running::default();
         listeners.tell(self, |c, run| c.on_test_begin(run))?;
         for (step, chunk) in rows.chunks(batch_size).enumerate() {
             listeners.tell(self, |c, run| c.on_test_batch_begin(run, step))?;
-            examples.gather(chunk, &mut buffers, unequal)?;
-            let r = self.run_batch(Mode::Evaluate, compiled, &layout, &buffers)?;
+            self.assemble(Mode::Evaluate, compiled, examples, chunk, &mut batch, unequal)?;
+            let r = self.run_batch(Mode::Evaluate, compiled, &layout, &batch)?;
             running.add(&r, chunk.len(), &examples.loss_counts(chunk, compiled, epoch_loss));
             if listeners.reads_batches() {
                 let so_far = running.logs(compiled);

@@ -1,9 +1,9 @@
 //! Data on their way into a run: cast once to the types of the model's entries, then cut into batches.
 
+use super::packed_rows::PackedRows;
 use crate::data::{Array, Data, Ragged};
 use crate::{Error, Result};
-use cornu_ir::{DType, Tensor, View};
-use std::borrow::Cow;
+use cornu_ir::{DType, Spec, Tensor, View};
 
 /// Data as `fit`, `evaluate` and `predict` take them: arrays, one or several.
 pub trait IntoData {
@@ -94,58 +94,90 @@ impl EpochLoss {
     }
 }
 
-/// The time axis of a batch.
+/// A batch on its way into a program.
 #[derive(Default)]
-pub(crate) struct Steps {
-    /// Timesteps of its longest sequence, or a little more.
-    pub(crate) timesteps: usize,
-    /// bool (B, T): which are a sequence's own, when lengths differ and the model is to know them.
-    pub(crate) mask: Option<Tensor>,
+pub(crate) struct Batch {
+    /// Its arrays, which keep their memory from batch to batch: inputs, targets and weights, then bool (B, T), which timesteps are a
+    /// sequence's own, where the sequences are of unequal length.
+    pub(crate) arrays: Vec<Tensor>,
+    /// How sequences of unequal length stand in packed rows.
+    pub(crate) packed: Option<PackedRows>,
+    /// Which of the arrays stand in them, (N of all shards, …); the others are (B, …).
+    pub(crate) in_rows: Vec<bool>,
+    /// The samples, in the order in which they are computed.
+    pub(crate) samples: Vec<u32>,
 }
 
-/// Timesteps of batches of unequal lengths are a multiple of this: fewer shapes to plan, and what is past an end costs nothing.
-const TIMESTEP_GRAIN: usize = 8;
-
-impl Steps {
-    /// The time axis of a batch of these samples.
-    pub(crate) fn of(inputs: &[Fed], rows: &[u32], unequal: Unequal) -> Result<Self> {
-        let mut first: Option<Vec<usize>> = None;
-        for f in inputs {
-            let Some(lengths) = f.lengths_of(rows) else { continue };
-            if first.as_ref().is_some_and(|l| *l != lengths) {
-                return Err(Error::Data("several inputs of sequences must agree in the timesteps of each sample".into()));
-            }
-            first = Some(lengths);
+/// Timesteps of each sample of a batch. Inputs of sequences must agree in them; none where no input is one.
+fn common_lengths(inputs: &[Fed], samples: &[u32]) -> Result<Option<Vec<usize>>> {
+    let mut first: Option<Vec<usize>> = None;
+    for f in inputs {
+        let Some(lengths) = f.lengths_of(samples) else { continue };
+        if first.as_ref().is_some_and(|l| *l != lengths) {
+            return Err(Error::Data("several inputs of sequences must agree in the timesteps of each sample".into()));
         }
-        let Some(lengths) = first else { return Ok(Self::default()) };
-        let longest = lengths.iter().copied().max().unwrap_or(0);
-        if lengths.iter().all(|l| *l == longest) && longest > 0 {
-            return Ok(Self { timesteps: longest, mask: None });
-        }
-        match unequal {
-            Unequal::Refuse => Err(super::predict::ragged_error(&lengths)),
-            Unequal::Pad(_) => Ok(Self { timesteps: longest, mask: None }),
-            Unequal::Known => {
-                let timesteps = longest.max(1).next_multiple_of(TIMESTEP_GRAIN);
-                let own = lengths.iter().flat_map(|l| (0..timesteps).map(move |t| (t < *l) as u8)).collect();
-                Ok(Self { timesteps, mask: Some(Tensor::new(&[rows.len(), timesteps], own)) })
-            }
-        }
+        first = Some(lengths);
     }
+    Ok(first)
 }
 
-/// The rows of a batch in the order in which they are computed. Where lengths differ, each run of neighbours holds long and short
-/// sequences alike, so that the shards of the batch, which are such runs, cost about the same.
-pub(crate) fn arranged<'a>(inputs: &[Fed], rows: &'a [u32], unequal: Unequal) -> Cow<'a, [u32]> {
-    let lengths = inputs.iter().find_map(|f| f.lengths_of(rows)).filter(|_| unequal == Unequal::Known);
-    let Some(lengths) = lengths.filter(|l| l.iter().any(|n| *n != l[0])) else { return Cow::Borrowed(rows) };
-    let mut by_length: Vec<usize> = (0..rows.len()).collect();
-    by_length.sort_by_key(|&i| std::cmp::Reverse(lengths[i]));
-    // The k-th longest goes to the place whose number is k with its bits reversed: halves, quarters, … take turns.
-    let bits = rows.len().next_power_of_two().trailing_zeros();
-    let mut turns: Vec<u32> = (0..rows.len().next_power_of_two() as u32).collect();
-    turns.sort_by_key(|k| k.reverse_bits() >> (32 - bits.max(1)));
-    Cow::Owned(turns.into_iter().filter_map(|k| by_length.get(k as usize).map(|&i| rows[i])).collect())
+impl Batch {
+    /// Specs of the arrays.
+    pub(crate) fn specs(&self) -> Vec<Spec> {
+        self.arrays.iter().map(Tensor::spec).collect()
+    }
+
+    /// Copies samples of inputs and of what belongs to them into the batch. Sequences of unequal length that the model is to know are
+    /// packed, in as many shards as `count_shards` says for the specs of such a batch; with `in_order` samples keep their places.
+    pub(crate) fn gather(
+        &mut self,
+        inputs: &[Fed],
+        further: &[&Fed],
+        samples: &[u32],
+        unequal: Unequal,
+        in_order: bool,
+        count_shards: impl FnOnce(&[Spec], &[bool], &PackedRows) -> Result<usize>,
+    ) -> Result<()> {
+        let sets = || inputs.iter().chain(further.iter().copied());
+        let given = common_lengths(inputs, samples)?.unwrap_or_default();
+        let longest = given.iter().copied().max().unwrap_or(0);
+        let is_even = given.iter().all(|l| *l == longest) && (longest > 0 || given.is_empty());
+        if unequal == Unequal::Refuse && !is_even {
+            return Err(super::predict::ragged_error(&given));
+        }
+        self.samples.clear();
+        self.samples.extend(samples);
+        let n_sets = sets().count();
+        self.arrays.truncate(n_sets);
+        self.arrays.extend(sets().skip(self.arrays.len()).map(Fed::empty_batch));
+        let is_packed = !is_even && unequal == Unequal::Known;
+        self.in_rows = sets().map(|f| is_packed && f.lengths_of(samples).as_ref() == Some(&given)).collect();
+        self.packed = None;
+        if is_packed {
+            let whole = PackedRows::whole(&given);
+            let mut specs: Vec<Spec> = sets().zip(&self.in_rows).map(|(f, in_rows)| f.batch_spec(samples, &whole, *in_rows)).collect();
+            specs.push(Spec::known(DType::Bool, &[samples.len(), whole.timesteps]));
+            let n_shards = count_shards(&specs, &self.in_rows, &whole)?;
+            let (packed, order) = PackedRows::dealt(&given, n_shards, in_order);
+            self.samples.clear();
+            self.samples.extend(order.iter().map(|&i| samples[i]));
+            self.packed = Some(packed);
+        }
+        for (i, (f, array)) in sets().zip(&mut self.arrays).enumerate() {
+            match &self.packed {
+                Some(packed) if self.in_rows[i] => f.pack(&self.samples, array, packed),
+                Some(packed) => f.gather(&self.samples, array, packed.timesteps, 0.0),
+                // Targets and weights by timestep are filled up with 0: the mask leaves them out.
+                None => f.gather(&self.samples, array, longest, if i < inputs.len() { unequal.filler() } else { 0.0 }),
+            }
+        }
+        if let Some(packed) = &self.packed {
+            let lengths = inputs.iter().find_map(|f| f.lengths_of(&self.samples)).unwrap_or_default();
+            let own = lengths.iter().flat_map(|l| (0..packed.timesteps).map(move |t| (t < *l) as u8)).collect();
+            self.arrays.push(Tensor::new(&[self.samples.len(), packed.timesteps], own));
+        }
+        Ok(())
+    }
 }
 
 /// A data set cast to the type in which a graph takes it.
@@ -195,13 +227,13 @@ impl Fed {
     }
 
     /// Dims of a batch of so many samples; a ragged set stands for its longest sequence.
-    pub(crate) fn spec(&self, batch: usize) -> cornu_ir::Spec {
+    pub(crate) fn spec(&self, batch: usize) -> Spec {
         let mut dims = self.tensor.dims.clone();
         dims[0] = batch;
         if let Some(l) = self.all_lengths() {
             dims.insert(1, l.into_iter().max().unwrap_or(0));
         }
-        cornu_ir::Spec::known(self.tensor.dtype(), &dims)
+        Spec::known(self.tensor.dtype(), &dims)
     }
 
     /// Timesteps of each sample, when ragged.
@@ -218,7 +250,43 @@ impl Fed {
         Some(rows.iter().map(|&r| o[r as usize + 1] - o[r as usize]).collect())
     }
 
-    /// Copies samples into a batch buffer, which keeps its memory from batch to batch. Sequences are filled up to `timesteps`.
+    /// What [`Batch::gather`] makes of samples.
+    fn batch_spec(&self, samples: &[u32], packed: &PackedRows, in_rows: bool) -> Spec {
+        let mut spec = self.spec(samples.len());
+        match self.lengths_of(samples) {
+            Some(_) if in_rows => {
+                spec.dims.remove(1);
+                spec.dims[0] = Some(packed.all_rows());
+            }
+            Some(lengths) => spec.dims[1] = lengths.into_iter().max().max(Some(packed.timesteps)),
+            None => {}
+        }
+        spec
+    }
+
+    /// Copies sequences into packed rows. Rows that are no sequence's own are 0.
+    fn pack(&self, samples: &[u32], batch: &mut Tensor, packed: &PackedRows) {
+        let n = self.row_len;
+        batch.dims.clear();
+        batch.dims.push(packed.all_rows());
+        batch.dims.extend(&self.tensor.dims[1..]);
+        let lengths = self.lengths_of(samples).unwrap_or_default();
+        let first: Vec<usize> = self.offsets.iter().flat_map(|o| samples.iter().map(|&s| o[s as usize])).collect();
+        cornu_ir::with_type!(self.tensor.dtype(), T => {
+            let src = self.tensor.view();
+            let src = src.get::<T>();
+            let dst = buffer::<T>(&mut batch.data);
+            dst.clear();
+            dst.resize(packed.all_rows() * n, T::default());
+            packed.each(&lengths, |row, sample, t| {
+                let at = (first[sample] + t) * n;
+                dst[row * n..(row + 1) * n].copy_from_slice(&src[at..at + n]);
+            });
+        });
+    }
+
+    /// Copies samples into a batch buffer, which keeps its memory from batch to batch. Sequences are filled up to `timesteps`, or to the
+    /// longest of them.
     pub(crate) fn gather(&self, rows: &[u32], batch: &mut Tensor, timesteps: usize, filler: f64) {
         let n = self.row_len;
         batch.dims.clear();
@@ -227,7 +295,8 @@ impl Fed {
             None => (r as usize, 1),
             Some(o) => (o[r as usize], o[r as usize + 1] - o[r as usize]),
         };
-        let timesteps = if self.filled_up { rows.iter().map(|&r| span(r).1).max().unwrap_or(1).max(1) } else { timesteps };
+        let longest = rows.iter().map(|&r| span(r).1).max().unwrap_or(0);
+        let timesteps = longest.max(if self.filled_up { 1 } else { timesteps });
         let filler = if self.filled_up { 0.0 } else { filler };
         let width = if self.offsets.is_some() { timesteps } else { 1 };
         if self.offsets.is_some() {

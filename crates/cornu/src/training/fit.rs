@@ -1,7 +1,7 @@
 //! Training over epochs.
 
 use super::callbacks::Callback;
-use super::feed::{EpochLoss, IntoData, Unequal};
+use super::feed::{Batch, EpochLoss, IntoData, Unequal};
 use super::history::{History, Logs};
 use super::listeners::Listeners;
 use super::position::Position;
@@ -256,7 +256,7 @@ impl Model {
         let lengths = examples.lengths();
         let unequal = options.unequal;
         let mut logs = Logs::new();
-        let mut buffers = examples.buffers();
+        let mut batch = Batch::default();
         let layout = examples.layout();
         while listeners.position.epoch < options.epochs {
             let epoch = listeners.position.epoch;
@@ -268,8 +268,8 @@ impl Model {
             // A run that was restored may stand within its epoch.
             for (step, rows) in plan.iter().enumerate().skip(listeners.position.step) {
                 listeners.tell(self, |c, run| c.on_train_batch_begin(run, step))?;
-                examples.gather(rows, &mut buffers, unequal)?;
-                let r = self.run_batch(Mode::Train, compiled, &layout, &buffers)?;
+                self.assemble(Mode::Train, compiled, examples, rows, &mut batch, unequal)?;
+                let r = self.run_batch(Mode::Train, compiled, &layout, &batch)?;
                 listeners.position.running.add(&r, rows.len(), &examples.loss_counts(rows, compiled, options.epoch_loss));
                 listeners.position.step = step + 1;
                 if reads {

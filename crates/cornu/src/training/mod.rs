@@ -1,7 +1,10 @@
 //! From a model and data to runs: batches, programs cached by shape, training steps, epochs.
 
 mod runtime;
+mod work;
+mod shards;
 mod predict;
+mod packed_rows;
 mod feed;
 mod compiled;
 mod step;

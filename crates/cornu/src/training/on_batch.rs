@@ -1,7 +1,7 @@
 //! One batch at a time, for loops of one's own.
 
 use super::evaluate::Evaluate;
-use super::feed::{IntoData, Unequal};
+use super::feed::{Batch, IntoData, Unequal};
 use super::history::{Logs, Running};
 use super::predict::Predict;
 use super::runtime::Mode;
@@ -42,9 +42,9 @@ impl Model {
         let examples = Examples::new(self, x, y, Evaluate::default().sample_weight)?;
         let compiled = self.resolve_for(&examples)?;
         let rows: Vec<u32> = (0..examples.n_samples() as u32).collect();
-        let mut buffers = examples.buffers();
-        examples.gather(&rows, &mut buffers, Unequal::Known)?;
-        let result = self.run_batch(mode, &compiled, &examples.layout(), &buffers)?;
+        let mut batch = Batch::default();
+        self.assemble(mode, &compiled, &examples, &rows, &mut batch, Unequal::Known)?;
+        let result = self.run_batch(mode, &compiled, &examples.layout(), &batch)?;
         let mut running = Running::default();
         running.add(&result, rows.len(), &[]);
         Ok(running.logs(&compiled))

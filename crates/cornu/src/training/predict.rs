@@ -1,15 +1,16 @@
 //! Prediction.
 
-use super::feed::{Fed, IntoData, Steps, Unequal, arranged, views};
-use super::runtime::{Mode, Out, Prepared, Seams, prepare, random_key, shard_program};
+use super::feed::{Batch, Fed, IntoData, Unequal, views};
+use super::packed_rows::PackedRows;
+use super::runtime::{Mode, Prepared, prepare, random_key};
+use super::shards::{Out, Seams, ShardBody, count_shards, shard_program};
 use crate::data::{Array, Data};
-use crate::layers::States;
+use crate::layers::{Cx, Flow, LayerRef, States, WeightTree};
 use crate::model::takes_text;
 use crate::{Error, Model, Result};
-use cornu_cpu::Fetch;
-use cornu_ir::{Buffer, DType, Spec, Tensor, Var};
+use cornu_cpu::{Fetch, SlotId};
+use cornu_ir::{Buffer, DType, Spec, Tensor};
 use ndarray::{ArrayD, IxDyn};
-use std::borrow::Cow;
 use std::time::Instant;
 
 /// How `predict` runs, in Keras's words.
@@ -35,26 +36,17 @@ impl Model {
         let n = fed.first().map_or(0, Fed::n_samples);
         let batch_size = self.batch_size_for(options.batch_size)?;
         let mut parts: Vec<Vec<Data>> = vec![vec![]; self.output_specs().len()];
-        let mut batches: Vec<Tensor> = fed.iter().map(Fed::empty_batch).collect();
-        let rows: Vec<u32> = (0..n as u32).collect();
+        let mut batch = Batch::default();
+        let samples: Vec<u32> = (0..n as u32).collect();
         let sequences = self.sequence_outputs(&fed);
-        let in_order = self.is_stateful();
-        for chunk in rows.chunks(batch_size) {
-            let given = chunk;
-            let chunk = &*if in_order { Cow::Borrowed(chunk) } else { arranged(&fed, chunk, options.unequal) };
-            let steps = Steps::of(&fed, chunk, options.unequal)?;
-            batches.truncate(fed.len());
-            for (f, b) in fed.iter().zip(&mut batches) {
-                f.gather(chunk, b, steps.timesteps, options.unequal.filler());
-            }
-            let ragged = steps.mask.is_some();
-            batches.extend(steps.mask);
-            let outs = self.predict_batch(&batches, ragged)?;
+        for given in samples.chunks(batch_size) {
+            self.assemble_inputs(&fed, given, &mut batch, options.unequal)?;
+            let outs = self.predict_batch(&batch)?;
             for (k, (part, t)) in parts.iter_mut().zip(outs.values).enumerate() {
-                let rows = in_order_of(given, chunk, to_array(t)?)?;
+                let rows = in_order_of(given, &batch.samples, to_array(t)?)?;
                 let ended = outs.lengths.iter().find(|(output, _)| *output == k);
                 part.push(match ended {
-                    Some((_, lengths)) => cut(&rows, &in_order_of(given, chunk, to_array(lengths.clone())?)?)?,
+                    Some((_, lengths)) => cut(&rows, &in_order_of(given, &batch.samples, to_array(lengths.clone())?)?)?,
                     None if sequences[k] && rows.rank() > 1 => Data::Ragged(Data::Dense(rows).to_ragged()?),
                     None => Data::Dense(rows),
                 });
@@ -69,39 +61,38 @@ impl Model {
         self.output_specs().iter().map(|s| open && s.rank() >= 2 && s.dims[1].is_none()).collect()
     }
 
-    /// The outputs of one batch of tensors of the entries' types; with `ragged` the mask stands last.
-    pub(crate) fn predict_batch(&mut self, batches: &[Tensor], ragged: bool) -> Result<Outputs> {
-        let specs: Vec<Spec> = batches.iter().map(Tensor::spec).collect();
+    /// Copies samples of the entries into a batch for prediction.
+    pub(crate) fn assemble_inputs(&mut self, fed: &[Fed], samples: &[u32], batch: &mut Batch, unequal: Unequal) -> Result<()> {
+        let in_order = self.is_stateful();
+        batch.gather(fed, &[], samples, unequal, in_order, |specs, in_rows, whole| {
+            let (layer, tree, slots, store) = (&self.layer, &self.tree, &self.slots, &mut self.store);
+            let seams = predicting(layer, tree, slots, specs, Some((whole, in_rows)));
+            self.runtime.cut(Mode::Predict, whole, |runtime| count_shards(runtime, store, &seams, &mut |cx, body, _| Ok(predicted(cx, &body).0)))
+        })
+    }
+
+    /// The outputs of one batch of the entries.
+    pub(crate) fn predict_batch(&mut self, batch: &Batch) -> Result<Outputs> {
         let key = random_key(self.runtime.seed, self.runtime.n_steps);
         let (layer, tree, slots, store) = (&self.layer, &self.tree, &self.slots, &mut self.store);
-        let (prepared, threads) = self.runtime.prepared(Mode::Predict, &specs, |runtime| {
+        let (prepared, threads) = self.runtime.prepared(Mode::Predict, batch, |runtime| {
             let started = Instant::now();
-            let seams = Seams {
-                layer,
-                tree,
-                slots,
-                specs: &specs,
-                n_entries: specs.len() - ragged as usize,
-                training: false,
-                whole: false,
-                ragged,
-                states: States::default(),
-            };
+            let specs = batch.specs();
+            let packed = batch.packed.as_ref().map(|p| (p, &batch.in_rows[..]));
+            let seams = predicting(layer, tree, slots, &specs, packed);
             let (mut results, mut ended) = (Vec::new(), Vec::new());
-            let program = shard_program(runtime, store, &seams, &mut |_, body, _| {
-                let outs = &body.lowered.outputs;
-                ended = (0..outs.len()).filter(|k| outs[*k].ends.is_some()).collect();
-                let lengths = outs.iter().filter_map(|o| o.ends).map(|e| e.cast(DType::I32).sum(&[1], false));
-                let values: Vec<Var<'_>> = outs.iter().map(|o| o.value).chain(lengths).collect();
-                results = values.iter().map(Var::spec).collect();
-                Ok(values.into_iter().enumerate().map(|(k, value)| Out { name: format!("output{k}"), value, fetch: Fetch::Rows(k) }).collect())
+            let program = shard_program(runtime, store, &seams, &mut |cx, body, _| {
+                let outs;
+                (outs, ended) = predicted(cx, &body);
+                results = outs.iter().map(|o| o.value.spec()).collect();
+                Ok(outs)
             })?;
             for r in &mut results {
-                r.dims[0] = specs[0].dims[0];
+                r.dims[0] = Some(batch.samples.len());
             }
             Ok(Prepared { ended, ..prepare(program, &results, started) })
         })?;
-        let mut inputs = views(batches);
+        let mut inputs = views(&batch.arrays);
         inputs.push(key.view());
         let mut results: Vec<_> = prepared.results.iter_mut().map(Tensor::view_mut).collect();
         prepared.program.run(threads, store, &inputs, &mut results);
@@ -161,6 +152,27 @@ impl Model {
             None => Ok(asked),
         }
     }
+}
+
+/// The seams of a prediction.
+fn predicting<'a>(
+    layer: &'a LayerRef,
+    tree: &'a WeightTree,
+    slots: &'a [SlotId],
+    specs: &'a [Spec],
+    packed: Option<(&'a PackedRows, &'a [bool])>,
+) -> Seams<'a> {
+    let n_entries = specs.len() - packed.is_some() as usize;
+    Seams { layer, tree, slots, specs, n_entries, training: false, packed, whole: false, states: States::default() }
+}
+
+/// The outputs as rectangles, then the lengths of those that hold sequences of unequal length; and which these are.
+fn predicted<'g>(cx: &Cx<'g>, body: &ShardBody<'g>) -> (Vec<Out<'g>>, Vec<usize>) {
+    let outs: Vec<Flow<'g>> = body.lowered.outputs.iter().map(|o| cx.padded(*o)).collect();
+    let ended = (0..outs.len()).filter(|k| outs[*k].ends.is_some()).collect();
+    let lengths = outs.iter().filter_map(|o| o.ends).map(|e| e.cast(DType::I32).sum(&[1], false));
+    let values = outs.iter().map(|o| o.value).chain(lengths).enumerate();
+    (values.map(|(k, value)| Out { name: format!("output{k}"), value, fetch: Fetch::Rows(k) }).collect(), ended)
 }
 
 /// Rows that stand for the samples `computed`, in the order of the samples `given`.

@@ -1,10 +1,11 @@
 //! What a model keeps between runs: threads, programs by shape, states of stateful layers, the place in the random numbers.
 
-use crate::layers::{Cx, Gathered, LayerRef, States, WeightTree};
-use crate::model::{LoweredModel, lower_model};
+use super::feed::Batch;
+use super::packed_rows::PackedRows;
+use super::work::product_flops;
 use crate::{Error, Result};
-use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, SlotId, Store, Threads, shard_rows};
-use cornu_ir::{Builder, DType, Graph, Op, Spec, Tensor, ValueId, Var};
+use cornu_cpu::{Program, ProgramSpec, SlotId, Store, Threads};
+use cornu_ir::{DType, Spec, Tensor};
 use std::collections::HashMap;
 
 /// What a program does.
@@ -47,19 +48,15 @@ pub struct Runtime {
     stretch: Option<usize>,
     /// Seconds that the last program took to plan.
     pub(crate) last_plan_s: f64,
-    programs: HashMap<(Mode, Vec<Spec>), Prepared>,
+    programs: HashMap<(Mode, Vec<Spec>, Option<PackedRows>), Prepared>,
+    /// In how many shards batches of sequences of unequal length are cut, by their packed rows in one.
+    cuts: HashMap<(Mode, PackedRows), usize>,
     /// States of stateful layers: layer, state, number of rows.
     states: HashMap<(usize, usize, usize), SlotId>,
 }
 
 /// Programs kept at most: beyond it the cache starts anew (shapes of ragged batches come and go).
 const MAX_PROGRAMS: usize = 256;
-
-/// What a mode adds to the lowered model: outputs of the shard graph with where they go.
-pub(crate) struct ShardBody<'g> {
-    pub(crate) lowered: LoweredModel<'g>,
-    pub(crate) gathered: Gathered<'g>,
-}
 
 impl Runtime {
     /// The thread pool, made when first asked for.
@@ -78,7 +75,8 @@ impl Runtime {
     pub(crate) fn set_stretch(&mut self, timesteps: Option<usize>) {
         if self.stretch != timesteps {
             self.stretch = timesteps;
-            self.programs.retain(|(mode, _), _| *mode != Mode::Train);
+            self.programs.retain(|(mode, ..), _| *mode != Mode::Train);
+            self.cuts.clear();
         }
     }
 
@@ -90,6 +88,7 @@ impl Runtime {
     /// Forgets programs: their meaning has changed.
     pub(crate) fn forget(&mut self) {
         self.programs.clear();
+        self.cuts.clear();
     }
 
     /// Sets the states of stateful layers to 0.
@@ -116,8 +115,8 @@ impl Runtime {
     }
 
     /// The program of a mode for batches of these specs, prepared when first asked for.
-    pub(crate) fn prepared(&mut self, mode: Mode, specs: &[Spec], make: impl FnOnce(&mut Self) -> Result<Prepared>) -> Result<(&mut Prepared, &Threads)> {
-        let key = (mode, specs.to_vec());
+    pub(crate) fn prepared(&mut self, mode: Mode, batch: &Batch, make: impl FnOnce(&mut Self) -> Result<Prepared>) -> Result<(&mut Prepared, &Threads)> {
+        let key = (mode, batch.specs(), batch.packed.clone());
         if !self.programs.contains_key(&key) {
             if self.programs.len() >= MAX_PROGRAMS {
                 self.programs.clear();
@@ -131,8 +130,22 @@ impl Runtime {
         Ok((self.programs.get_mut(&key).expect("inserted above"), threads))
     }
 
+    /// In how many shards a batch of sequences of unequal length is cut, counted when first asked for.
+    pub(crate) fn cut(&mut self, mode: Mode, whole: &PackedRows, count: impl FnOnce(&mut Self) -> Result<usize>) -> Result<usize> {
+        let key = (mode, whole.clone());
+        if let Some(n) = self.cuts.get(&key) {
+            return Ok(*n);
+        }
+        if self.cuts.len() >= MAX_PROGRAMS {
+            self.cuts.clear();
+        }
+        let n = count(self)?;
+        self.cuts.insert(key, n);
+        Ok(n)
+    }
+
     /// The slot of a state for batches of so many rows.
-    fn state_slot(&mut self, store: &mut Store, key: (usize, usize), rows: usize, spec: &Spec) -> Result<SlotId> {
+    pub(super) fn state_slot(&mut self, store: &mut Store, key: (usize, usize), rows: usize, spec: &Spec) -> Result<SlotId> {
         let mut dims = spec.numbers().ok_or_else(|| Error::Config("a stateful layer needs states of known size".into()))?;
         dims[0] = rows;
         let kept = self.states.get(&(key.0, key.1, rows)).copied();
@@ -142,183 +155,6 @@ impl Runtime {
         let slot = store.push(&Tensor::zeros(spec.dtype, &dims));
         self.states.insert((key.0, key.1, rows), slot);
         Ok(slot)
-    }
-}
-
-/// The seams of a shard program: how the inputs of its graph are fed.
-pub(crate) struct Seams<'a> {
-    pub(crate) layer: &'a LayerRef,
-    pub(crate) tree: &'a WeightTree,
-    pub(crate) slots: &'a [SlotId],
-    /// Specs of the batch: entries of the model first.
-    pub(crate) specs: &'a [Spec],
-    /// How many of them are entries.
-    pub(crate) n_entries: usize,
-    pub(crate) training: bool,
-    /// Whether the last spec is the mask of sequences of unequal length.
-    pub(crate) ragged: bool,
-    /// The batch must stay in one graph.
-    pub(crate) whole: bool,
-    /// How recurrent layers treat their states.
-    pub(crate) states: States,
-}
-
-/// A value that a shard program gives out.
-pub(crate) struct Out<'g> {
-    pub(crate) name: String,
-    pub(crate) value: Var<'g>,
-    pub(crate) fetch: Fetch,
-}
-
-/// Writes the shard graphs of a batch and says how they are fed. `finish` turns the lowered model and the further data (targets,
-/// weights) into the outputs of the graph; it is called once for each size of shard and must give the same outputs each time.
-pub(crate) fn shard_program(
-    runtime: &mut Runtime,
-    store: &mut Store,
-    seams: &Seams<'_>,
-    finish: &mut dyn for<'g> FnMut(&Cx<'g>, ShardBody<'g>, &[Var<'g>]) -> Result<Vec<Out<'g>>>,
-) -> Result<ProgramSpec> {
-    let batch = seams.specs[0].dims[0].ok_or_else(|| Error::Config("a batch of known size is needed".into()))?;
-    let rows_meet = std::cell::Cell::new(seams.whole);
-    let mut write = |rows: usize| -> Result<Part> {
-        let b = Builder::new();
-        let cx = Cx::new(&b, seams.training, Some(batch)).with_states(seams.states);
-        let specs: Vec<Spec> = seams
-            .specs
-            .iter()
-            .map(|s| {
-                let mut s = s.clone();
-                s.dims[0] = Some(rows);
-                s
-            })
-            .collect();
-        let n_data = specs.len() - seams.ragged as usize;
-        let timesteps = if seams.ragged { specs[n_data].dims[1] } else { None };
-        let lowered = lower_model(&cx, seams.layer, seams.tree, &specs[..seams.n_entries], timesteps)?;
-        let further: Vec<Var<'_>> = specs[seams.n_entries..n_data].iter().enumerate().map(|(i, s)| b.input(format!("y{i}"), s.clone())).collect();
-        let gathered = cx.take_gathered();
-        let mut feeds: HashMap<ValueId, Feed> = HashMap::new();
-        feeds.extend(lowered.inputs.iter().chain(&further).enumerate().map(|(i, v)| (v.id(), Feed::Rows(i))));
-        feeds.extend(lowered.mask.iter().map(|m| (m.id(), Feed::Rows(n_data))));
-        feeds.extend(lowered.weights.iter().zip(seams.slots).map(|(v, s)| (v.id(), Feed::State(*s))));
-        if let Some((key, row)) = gathered.random {
-            feeds.insert(key.id(), Feed::Whole(seams.specs.len()));
-            feeds.insert(row.id(), Feed::FirstRow);
-        }
-        let mut state_slots = Vec::new();
-        for s in &gathered.states {
-            let slot = runtime.state_slot(store, s.key, batch, &s.before.spec())?;
-            feeds.insert(s.before.id(), Feed::StateRows(slot));
-            state_slots.push((s.after, slot));
-        }
-        let updates: Vec<(SlotId, Var<'_>)> = gathered.updates.iter().map(|(n, v)| (seams.slots[*n], *v)).collect();
-        let lowered_whole = gathered.whole;
-        let outs = finish(&cx, ShardBody { lowered, gathered }, &further)?;
-        // Losses and metrics may say so as well as layers.
-        rows_meet.set(rows_meet.get() || lowered_whole || cx.take_gathered().whole);
-        let mut fetches = Vec::new();
-        for o in outs {
-            b.output(o.name, o.value);
-            fetches.push(o.fetch);
-        }
-        for (after, slot) in state_slots {
-            b.output("state", after);
-            fetches.push(Fetch::StateRows(slot));
-        }
-        if seams.training {
-            for (slot, v) in updates {
-                b.output("update", v);
-                fetches.push(Fetch::State(slot));
-            }
-        }
-        b.check()?;
-        let graph = b.finish()?;
-        let feeds = graph.inputs.iter().map(|p| feeds[&p.value]).collect();
-        Ok(Part { graph: cornu_ir::passes::run(graph), feeds, fetches })
-    };
-    let whole = write(batch)?;
-    let rows = if rows_meet.get() { batch } else { shard_rows(batch, flops(&whole.graph) / batch.max(1) as f64, step_bytes(&whole.graph)) };
-    if rows >= batch {
-        return Ok(ProgramSpec { shard_graphs: vec![whole], shards: vec![Shard { part: 0, first_row: 0, rows: batch }], update: None });
-    }
-    let mut sizes: Vec<usize> = vec![];
-    let mut shards = vec![];
-    for first_row in (0..batch).step_by(rows) {
-        let n = rows.min(batch - first_row);
-        let part = sizes.iter().position(|s| *s == n).unwrap_or_else(|| {
-            sizes.push(n);
-            sizes.len() - 1
-        });
-        shards.push(Shard { part, first_row, rows: n });
-    }
-    let shard_graphs = sizes.into_iter().map(write).collect::<Result<_>>()?;
-    Ok(ProgramSpec { shard_graphs, shards, update: None })
-}
-
-/// Operations of floating point of a concrete graph, roughly: products exactly, everything else one an element.
-pub(crate) fn flops(g: &Graph) -> f64 {
-    g.nodes.iter().map(|node| flops_of(g, node)).sum()
-}
-
-fn flops_of(g: &Graph, node: &cornu_ir::graph::Node) -> f64 {
-    let n = |v: &ValueId| g.spec(*v).n_elements().unwrap_or(0) as f64;
-    let product_of_weights = |node: &cornu_ir::graph::Node, first: usize| {
-        let rows = g.spec(node.ins[0]).dims[0].unwrap_or(0) as f64;
-        2.0 * rows * node.ins[first..].iter().filter(|v| g.spec(**v).rank() == 2 && g.spec(**v).dims[0] != g.spec(node.ins[0]).dims[0]).map(n).sum::<f64>()
-    };
-    match &node.op {
-        Op::MatMul(m) => {
-            let s = g.spec(node.ins[0]);
-            let k = if m.transpose_a { s.dims[s.rank() - 2] } else { s.dims[s.rank() - 1] };
-            2.0 * n(&node.outs[0]) * k.unwrap_or(0) as f64
-        }
-        Op::Scan(s) => s.steps.unwrap_or(0) as f64 * flops(&s.body),
-        op if ["Lstm", "Gru", "SimpleRnn"].contains(&op.name()) => product_of_weights(node, 1),
-        op if op.name().ends_with("Grad") => 2.0 * product_of_weights(node, 1),
-        Op::Constant(_) | Op::Reshape(_) => 0.0,
-        _ => node.outs.iter().map(n).sum(),
-    }
-}
-
-/// Bytes of the largest recurrent weights: what a timestep reads.
-fn step_bytes(g: &Graph) -> usize {
-    let recurrent = g.nodes.iter().filter(|n| ["Lstm", "Gru", "SimpleRnn"].contains(&n.op.name()));
-    recurrent.map(|n| g.spec(n.ins[2])).map(|s| s.n_elements().unwrap_or(0) * s.dtype.size_bytes()).max().unwrap_or(0)
-}
-
-/// Operations of floating point of the matrix products of a step, by the operation that takes them.
-fn product_flops(spec: &ProgramSpec) -> Vec<(&'static str, f64)> {
-    let mut all: Vec<(&'static str, f64)> = Vec::new();
-    for shard in &spec.shards {
-        let g = &spec.shard_graphs[shard.part].graph;
-        let uses = g.use_counts();
-        for node in &g.nodes {
-            let flops = node_product_flops(g, node, &uses);
-            match all.iter_mut().find(|(name, _)| *name == node.op.name()) {
-                Some(row) => row.1 += flops,
-                None => all.push((node.op.name(), flops)),
-            }
-        }
-    }
-    all
-}
-
-fn node_product_flops(g: &Graph, node: &cornu_ir::graph::Node, uses: &[u32]) -> f64 {
-    let n = |v: ValueId| g.spec(v).n_elements().unwrap_or(0) as f64;
-    let rows = || g.spec(node.ins[0]).dims[0].unwrap_or(0) as f64;
-    match &node.op {
-        Op::MatMul(_) => flops_of(g, node),
-        Op::Scan(s) => {
-            let uses = s.body.use_counts();
-            s.steps.unwrap_or(0) as f64 * s.body.nodes.iter().map(|node| node_product_flops(&s.body, node, &uses)).sum::<f64>()
-        }
-        Op::Lstm(_) | Op::Gru(_) | Op::SimpleRnn(_) => 2.0 * rows() * (n(node.ins[1]) + n(node.ins[2])),
-        // The gradient of the inputs is taken only where something reads it.
-        Op::LstmGrad(_) | Op::GruGrad(_) | Op::SimpleRnnGrad(_) => {
-            let inputs = if uses[node.outs[0].0 as usize] > 0 { 2.0 } else { 1.0 };
-            2.0 * rows() * (inputs * n(node.ins[1]) + 2.0 * n(node.ins[2]))
-        }
-        _ => 0.0,
     }
 }
 

@@ -1,17 +1,17 @@
 //! One batch through loss, metrics, gradients and update, as a program.
 
-use super::feed::{EpochLoss, Fed, IntoData, Steps, Unequal, arranged, views};
-use super::runtime::{Mode, Out, Prepared, Seams, prepare, random_key, scalar_spec, shard_program};
+use super::feed::{Batch, EpochLoss, Fed, IntoData, Unequal, views};
+use super::runtime::{Mode, Prepared, prepare, random_key, scalar_spec};
+use super::shards::{Out, Seams, ShardBody, count_shards, shard_program};
 use crate::compile;
 use crate::data::Data;
-use crate::layers::States;
+use crate::layers::{Cx, Flow, States};
 use crate::optimizers::VarInfo;
 use crate::{Error, Model, Result};
 use cornu_cpu::{Feed, Fetch, Part};
 use cornu_ir::grad::gradient;
 use cornu_ir::{Builder, DType, Spec, Tensor, Var};
 use serde::Serialize;
-use std::borrow::Cow;
 use std::time::Instant;
 
 /// Examples of a model: inputs, targets and, where given, weights of the samples.
@@ -80,31 +80,6 @@ impl Examples {
         self.inputs.iter().find_map(Fed::lengths)
     }
 
-    fn all(&self) -> impl Iterator<Item = &Fed> {
-        self.inputs.iter().chain(&self.targets).chain(self.weights.iter().flatten())
-    }
-
-    /// Buffers for a batch.
-    pub(crate) fn buffers(&self) -> Vec<Tensor> {
-        self.all().map(Fed::empty_batch).collect()
-    }
-
-    /// Copies samples into the buffers; a mask stands last when their lengths differ and the model is to know them.
-    pub(crate) fn gather(&self, rows: &[u32], buffers: &mut Vec<Tensor>, unequal: Unequal) -> Result<()> {
-        let n_inputs = self.inputs.len();
-        let n_data = self.all().count();
-        let rows = &*if self.in_order { Cow::Borrowed(rows) } else { arranged(&self.inputs, rows, unequal) };
-        let steps = Steps::of(&self.inputs, rows, unequal)?;
-        buffers.truncate(n_data);
-        for (i, (f, b)) in self.all().zip(&mut *buffers).enumerate() {
-            // Targets and weights by timestep are filled up too: the mask leaves them out.
-            let filler = if i < n_inputs { unequal.filler() } else { 0.0 };
-            f.gather(rows, b, steps.timesteps, filler);
-        }
-        buffers.extend(steps.mask);
-        Ok(())
-    }
-
     /// What each loss of a batch is a mean over, where that is not its samples: the timesteps of targets of unequal length. As the
     /// second number the weight of the loss in the total. Empty where all losses count by samples.
     pub(crate) fn loss_counts(&self, rows: &[u32], compiled: &compile::Compiled, by: EpochLoss) -> Vec<(f64, f64)> {
@@ -156,9 +131,76 @@ pub(crate) struct BatchResult {
     pub(crate) metrics: Vec<Vec<Vec<f64>>>,
 }
 
+/// Writes the losses, metrics and gradients of shards.
+struct StepWriter<'a> {
+    mode: Mode,
+    compiled: &'a compile::Compiled,
+    layout: &'a Layout,
+    settled: &'a super::Compiled,
+    names: &'a [String],
+    trainable: &'a [usize],
+    /// Specs of what was written last: the loss in all, each loss, partials of the metrics, gradients.
+    sums: Vec<Spec>,
+    partial_counts: Vec<usize>,
+}
+
+impl StepWriter<'_> {
+    fn write<'g>(&mut self, cx: &Cx<'g>, body: &ShardBody<'g>, further: &[Flow<'g>]) -> Result<Vec<Out<'g>>> {
+        let (targets, weights) = further.split_at(self.layout.n_targets);
+        let mut given = weights.iter().copied();
+        let weights: Vec<Option<Flow<'g>>> = self.layout.weighted.iter().map(|w| if *w { given.next() } else { None }).collect();
+        let outs = &body.lowered.outputs;
+        let parts = self.compiled.loss_parts(cx, self.names, outs, targets, &weights)?;
+        let partials = self.compiled.metric_partials(cx, self.names, outs, targets, &weights, self.mode == Mode::Evaluate)?;
+        self.partial_counts = partials.iter().map(Vec::len).collect();
+        let zero = || cx.builder.scalar(DType::F32, 0.0);
+        let total = body.gathered.losses.iter().fold(parts.total, |t, l| Some(t.map_or(*l, |t| t + l.cast(t.dtype())))).unwrap_or_else(zero);
+        let mut outs = vec![total];
+        outs.extend(parts.each);
+        outs.extend(partials.into_iter().flatten());
+        if self.mode == Mode::Train {
+            let seed = self.settled.optimizer.scale_loss(cx.builder.scalar(total.dtype(), 1.0), &[]);
+            let params: Vec<Var<'g>> = self.trainable.iter().map(|i| body.lowered.weights[*i]).collect();
+            let grads = gradient(&[(total, seed)], &params);
+            outs.extend(grads.into_iter().zip(&params).map(|(g, p)| g.unwrap_or_else(|| p.zeros_like())));
+        }
+        self.sums = outs.iter().map(Var::spec).collect();
+        Ok(outs.into_iter().enumerate().map(|(k, value)| Out { name: format!("sum{k}"), value, fetch: Fetch::Sum(k) }).collect())
+    }
+}
+
 impl Model {
+    /// Copies samples of examples into a batch of a mode.
+    pub(crate) fn assemble(
+        &mut self,
+        mode: Mode,
+        compiled: &compile::Compiled,
+        examples: &Examples,
+        samples: &[u32],
+        batch: &mut Batch,
+        unequal: Unequal,
+    ) -> Result<()> {
+        let layout = examples.layout();
+        let further: Vec<&Fed> = examples.targets.iter().chain(examples.weights.iter().flatten()).collect();
+        batch.gather(&examples.inputs, &further, samples, unequal, examples.in_order, |specs, in_rows, whole| {
+            let outputs = self.outputs();
+            let trainable: Vec<usize> = self.trainable().collect();
+            self.need_compiled()?;
+            let settled = self.compiled.as_ref().expect("checked above");
+            let (layer, tree, slots, store) = (&self.layer, &self.tree, &self.slots, &mut self.store);
+            self.runtime.cut(mode, whole, |runtime| {
+                let (names, sums, partial_counts) = (&outputs.names, vec![], vec![]);
+                let mut writer = StepWriter { mode, compiled, layout: &layout, settled, names, trainable: &trainable, sums, partial_counts };
+                let states = States { stretch: runtime.stretch(), kept: false };
+                let (packed, whole) = (Some((whole, in_rows)), compiled.couples_rows(&outputs));
+                let seams = Seams { layer, tree, slots, specs, n_entries: layout.n_inputs, training: mode == Mode::Train, packed, whole, states };
+                count_shards(runtime, store, &seams, &mut |cx, body, further| writer.write(cx, &body, further))
+            })
+        })
+    }
+
     /// Runs one batch: evaluation, or a training step.
-    pub(crate) fn run_batch(&mut self, mode: Mode, compiled: &compile::Compiled, layout: &Layout, batch: &[Tensor]) -> Result<BatchResult> {
+    pub(crate) fn run_batch(&mut self, mode: Mode, compiled: &compile::Compiled, layout: &Layout, batch: &Batch) -> Result<BatchResult> {
         let mut result = BatchResult::default();
         self.with_program(mode, compiled, layout, batch, |prepared, threads, store, inputs| {
             let mut results: Vec<_> = prepared.results.iter_mut().map(Tensor::view_mut).collect();
@@ -176,7 +218,7 @@ impl Model {
     }
 
     /// Where the time of a training step on one thread goes, largest first.
-    pub(crate) fn profile_batch(&mut self, compiled: &compile::Compiled, layout: &Layout, batch: &[Tensor]) -> Result<Vec<ProfileRow>> {
+    pub(crate) fn profile_batch(&mut self, compiled: &compile::Compiled, layout: &Layout, batch: &Batch) -> Result<Vec<ProfileRow>> {
         let mut rows = vec![];
         self.with_program(Mode::Train, compiled, layout, batch, |prepared, _, store, inputs| {
             let mut results: Vec<_> = prepared.results.iter_mut().map(Tensor::view_mut).collect();
@@ -196,10 +238,9 @@ impl Model {
         mode: Mode,
         compiled: &compile::Compiled,
         layout: &Layout,
-        batch: &[Tensor],
+        batch: &Batch,
         run: impl FnOnce(&mut Prepared, &cornu_cpu::Threads, &mut cornu_cpu::Store, &[cornu_ir::View<'_>]),
     ) -> Result<()> {
-        let specs: Vec<Spec> = batch.iter().map(Tensor::spec).collect();
         let key = random_key(self.runtime.seed, self.runtime.n_steps);
         if mode == Mode::Train {
             self.runtime.n_steps += 1;
@@ -207,41 +248,20 @@ impl Model {
         let outputs = self.outputs();
         let vars = self.trainable_vars();
         let trainable: Vec<usize> = self.trainable().collect();
-        let n_entries = layout.n_inputs;
-        let n_data = n_entries + layout.n_targets + layout.weighted.iter().filter(|w| **w).count();
         self.need_compiled()?;
         let settled = self.compiled.as_ref().expect("checked above");
         let (layer, tree, slots, store, variables) = (&self.layer, &self.tree, &self.slots, &mut self.store, &self.variables);
-        let (prepared, threads) = self.runtime.prepared(mode, &specs, |runtime| {
+        let (prepared, threads) = self.runtime.prepared(mode, batch, |runtime| {
             let started = Instant::now();
-            let whole = compiled.couples_rows(&outputs);
-            let ragged = specs.len() > n_data;
+            let specs = batch.specs();
+            let packed = batch.packed.as_ref().map(|p| (p, &batch.in_rows[..]));
             let states = States { stretch: runtime.stretch(), kept: false };
-            let seams = Seams { layer, tree, slots, specs: &specs, n_entries, training: mode == Mode::Train, whole, ragged, states };
-            let mut sums: Vec<Spec> = Vec::new();
-            let mut partial_counts = Vec::new();
-            let mut program = shard_program(runtime, store, &seams, &mut |cx, body, further| {
-                let (targets, weights) = further.split_at(layout.n_targets);
-                let mut given = weights.iter().copied();
-                let weights: Vec<Option<Var<'_>>> = layout.weighted.iter().map(|w| if *w { given.next() } else { None }).collect();
-                let outs = &body.lowered.outputs;
-                let parts = compiled.loss_parts(cx, &outputs.names, outs, targets, &weights)?;
-                let partials = compiled.metric_partials(cx, &outputs.names, outs, targets, &weights, mode == Mode::Evaluate)?;
-                partial_counts = partials.iter().map(Vec::len).collect();
-                let zero = || cx.builder.scalar(DType::F32, 0.0);
-                let total = body.gathered.losses.iter().fold(parts.total, |t, l| Some(t.map_or(*l, |t| t + l.cast(t.dtype())))).unwrap_or_else(zero);
-                let mut outs = vec![total];
-                outs.extend(parts.each);
-                outs.extend(partials.into_iter().flatten());
-                if mode == Mode::Train {
-                    let seed = settled.optimizer.scale_loss(cx.builder.scalar(total.dtype(), 1.0), &[]);
-                    let params: Vec<Var<'_>> = trainable.iter().map(|i| body.lowered.weights[*i]).collect();
-                    let grads = gradient(&[(total, seed)], &params);
-                    outs.extend(grads.into_iter().zip(&params).map(|(g, p)| g.unwrap_or_else(|| p.zeros_like())));
-                }
-                sums = outs.iter().map(Var::spec).collect();
-                Ok(outs.into_iter().enumerate().map(|(k, value)| Out { name: format!("sum{k}"), value, fetch: Fetch::Sum(k) }).collect())
-            })?;
+            let whole = compiled.couples_rows(&outputs);
+            let seams = Seams { layer, tree, slots, specs: &specs, n_entries: layout.n_inputs, training: mode == Mode::Train, packed, whole, states };
+            let (names, sums, partial_counts) = (&outputs.names, vec![], vec![]);
+            let mut writer = StepWriter { mode, compiled, layout, settled, names, trainable: &trainable, sums, partial_counts };
+            let mut program = shard_program(runtime, store, &seams, &mut |cx, body, further| writer.write(cx, &body, further))?;
+            let StepWriter { sums, partial_counts, .. } = writer;
             let n_gradients = if mode == Mode::Train { vars.len() } else { 0 };
             let n_values = sums.len() - n_gradients;
             program.update = Some(update_part(&sums, n_gradients, &vars, &trainable, variables, slots, settled)?);
@@ -249,7 +269,7 @@ impl Model {
             results[0] = scalar_spec(sums[0].dtype);
             Ok(Prepared { partial_counts, ..prepare(program, &results, started) })
         })?;
-        let mut inputs = views(batch);
+        let mut inputs = views(&batch.arrays);
         inputs.push(key.view());
         run(prepared, threads, store, &inputs);
         Ok(())

@@ -1,7 +1,8 @@
 //! A service over many series, each at its own time.
 
 use super::feed::BufferOf;
-use super::runtime::{Out, Runtime, Seams, random_key, shard_program};
+use super::runtime::{Runtime, random_key};
+use super::shards::{Out, Seams, shard_program};
 use crate::layers::{LayerRef, States};
 use crate::model::{Container, MemberKind, takes_text};
 use crate::{Error, Model, Result};
@@ -231,7 +232,7 @@ impl Lane {
         let (layer, tree, slots) = (&model.layer, &model.tree, &model.slots);
         let states = States { stretch: None, kept: true };
         let specs = [step.clone()];
-        let seams = Seams { layer, tree, slots, specs: &specs, n_entries: 1, training: false, ragged: false, whole: false, states };
+        let seams = Seams { layer, tree, slots, specs: &specs, n_entries: 1, training: false, packed: None, whole: false, states };
         let mut own = Runtime::default();
         let mut result = None;
         let store: &mut Store = &mut model.store;

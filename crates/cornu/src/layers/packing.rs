@@ -1,0 +1,171 @@
+//! Sequences of unequal length in packed rows, from layer to layer.
+//!
+//! The timesteps of all sequences of a batch stand without padding, those of step 0 first, the longest sequence first
+//! ([`MaskLayout`]). A value in this form has the axes (1, N, …), so that what works timestep by timestep on (B, T, …) works on it as
+//! it is. N may be a little more than there are timesteps: the rest are rows that are no sequence's own.
+
+use super::{Arg, Call, Cx, Flow};
+use cornu_ir::ops::{Iota, MaskLayout};
+use cornu_ir::spec::product;
+use cornu_ir::{DType, Dim, Var};
+use serde_json::Value;
+
+/// In which form a layer takes sequences of unequal length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Filled up to rectangles (B, T, …).
+    Padded,
+    /// Timestep by timestep: packed rows do as well, where all inputs have at least so many axes.
+    ByTimestep(usize),
+    /// Either: the layer itself sees which it got.
+    Either,
+}
+
+/// The packed rows of a batch, which all its values share.
+#[derive(Clone, Copy, Debug)]
+pub struct Packing<'g> {
+    /// bool (B, T): which timesteps are a sequence's own.
+    pub own: Var<'g>,
+    /// bool (1, N): which rows are.
+    pub live: Var<'g>,
+    /// i32 (T): live sequences at each step.
+    pub batch_sizes: Var<'g>,
+    /// i32 (B): the sample of each sorted sequence, and the sorted place of each sample.
+    pub order: Var<'g>,
+    /// See `order`.
+    pub places: Var<'g>,
+    /// i32 (N): the place b T + t of each row, -1 for none.
+    place: Var<'g>,
+    /// i32 (B T): the row of each place b T + t, -1 for none.
+    row: Var<'g>,
+}
+
+/// The first n of the rows of a layout, and -1 for none beyond them.
+fn first_rows<'g>(rows: Var<'g>, n: usize) -> Var<'g> {
+    match rows.dim(0) {
+        Some(all) if all < n => rows.pad(0, 0, n - all, -1.0),
+        _ => rows.slice(0, 0, n),
+    }
+}
+
+impl<'g> Packing<'g> {
+    /// The rows of sequences whose own timesteps a mask (B, T) tells, in N rows.
+    pub fn new(own: Var<'g>, rows: usize) -> Self {
+        let layout = own.builder().apply(MaskLayout { reverse: false, zero_masked: true }, &[own]);
+        let place = first_rows(layout[0], rows);
+        Self { own, live: place.ge(0.0).expand_dims(0), batch_sizes: layout[1], order: layout[2], places: layout[3], place, row: layout[4] }
+    }
+
+    /// B.
+    pub fn batch(&self) -> Dim {
+        self.own.dim(0)
+    }
+
+    /// T.
+    pub fn timesteps(&self) -> Dim {
+        self.own.dim(1)
+    }
+
+    fn dims_over_time(&self, rest: &[Dim]) -> Vec<Dim> {
+        [&[self.batch(), self.timesteps()], rest].concat()
+    }
+
+    /// (B, T, …) as (1, N, …).
+    pub fn pack(&self, v: Var<'g>) -> Var<'g> {
+        v.reshape(&[&[product(&v.dims()[..2])], &v.dims()[2..]].concat()).gather(self.place).expand_dims(0)
+    }
+
+    /// (1, N, …) as (B, T, …), 0 past the ends.
+    pub fn unpack(&self, v: Var<'g>) -> Var<'g> {
+        v.squeeze(0).gather(self.row).reshape(&self.dims_over_time(&v.dims()[2..]))
+    }
+
+    /// A value a sample, (B, …), at each of its timesteps: (1, N, …).
+    pub fn spread(&self, v: Var<'g>) -> Var<'g> {
+        let sample = v.builder().apply1(Iota { dtype: DType::I32, dims: self.dims_over_time(&[]), axis: 0 }, &[]);
+        v.gather(self.pack(sample).squeeze(0)).expand_dims(0)
+    }
+
+    /// (1, N, …) of sequences from their last timestep to their first.
+    pub fn reversed(&self, v: Var<'g>) -> Var<'g> {
+        let walked = v.builder().apply(MaskLayout { reverse: true, zero_masked: true }, &[self.own]);
+        let place = first_rows(walked[0], self.place.dim(0).unwrap_or(0));
+        let from = place.ge(0.0).select(self.row.gather(place), -1.0);
+        v.squeeze(0).gather(from).expand_dims(0)
+    }
+
+    /// Of i32 (N) by timestep, what each sequence has at its last one, or at its first: (B), -1 for an empty one.
+    pub fn last(&self, v: Var<'g>, first: bool) -> Var<'g> {
+        let dims = self.dims_over_time(&[]);
+        let step = v.builder().apply1(Iota { dtype: DType::I32, dims: dims.clone(), axis: 1 }, &[]);
+        let at = if first { step.eq(0.0) } else { step.eq(self.own.cast(DType::I32).sum(&[1], true) - 1.0) };
+        let row = at.and(self.own).select(self.row.reshape(&dims), -1.0).max(&[1], false);
+        row.ge(0.0).select(v.gather(row), -1.0)
+    }
+
+    /// The rows that a mask (1, N) leaves, walked one way or the other, as [`Masked`] rows of these.
+    pub fn masked(&self, mask: Var<'g>, op: MaskLayout) -> Masked<'g> {
+        let layout = mask.builder().apply(op, &[self.unpack(mask)]);
+        let place = first_rows(layout[0], self.place.dim(0).unwrap_or(0));
+        Masked {
+            from: place.ge(0.0).select(self.row.gather(place), -1.0),
+            batch_sizes: layout[1],
+            order: layout[2],
+            places: layout[3],
+            to: layout[4].gather(self.place),
+        }
+    }
+}
+
+/// Packed rows of which a mask leaves fewer.
+#[derive(Clone, Copy, Debug)]
+pub struct Masked<'g> {
+    /// i32 (N): the row that each row left was, -1 for none.
+    pub from: Var<'g>,
+    /// i32 (T).
+    pub batch_sizes: Var<'g>,
+    /// i32 (B).
+    pub order: Var<'g>,
+    /// i32 (B).
+    pub places: Var<'g>,
+    /// i32 (N): for each row, the row left of the last step at or before it in the order walked, -1 for none.
+    pub to: Var<'g>,
+}
+
+impl<'g> Cx<'g> {
+    /// Data that come in packed rows (N, …).
+    pub fn of_rows(&self, v: Var<'g>) -> Flow<'g> {
+        Flow { value: v.expand_dims(0), mask: None, ends: self.packing.map(|p| p.live), packed: true }
+    }
+
+    /// A value with the axes (B, T, …).
+    pub fn padded(&self, f: Flow<'g>) -> Flow<'g> {
+        let Some(p) = self.packing.filter(|_| f.packed) else { return f };
+        Flow { value: p.unpack(f.value), mask: f.mask.map(|m| p.unpack(m)), ends: Some(p.own), packed: false }
+    }
+
+    /// A value in packed rows (1, N, …), if its sequences end where those of the batch do.
+    pub fn in_rows(&self, f: Flow<'g>) -> Option<Flow<'g>> {
+        let p = self.packing?;
+        match f.ends {
+            _ if f.packed => Some(f),
+            Some(ends) if ends.id() == p.own.id() => Some(Flow { value: p.pack(f.value), mask: f.mask.map(|m| p.pack(m)), ends: Some(p.live), packed: true }),
+            _ => None,
+        }
+    }
+
+    /// A call in the form that its layer takes.
+    pub(super) fn in_form(&self, call: &Call<Flow<'g>>, form: Form) -> Call<Flow<'g>> {
+        if form == Form::Either || self.packing.is_none() || call.values().iter().all(|f| f.ends.is_none()) {
+            return call.clone();
+        }
+        // A constant with axes may stretch over those of batch and time.
+        let is_array = |a: &Arg<Flow<'g>>| matches!(a, Arg::Json(Value::Array(_) | Value::Object(_)));
+        let arrays = call.args.iter().chain(call.kwargs.iter().map(|(_, a)| a)).any(is_array);
+        let rows = match form {
+            Form::ByTimestep(least) if !arrays => call.try_map(|f| self.in_rows(*f).filter(|f| f.value.rank() >= least).ok_or(())).ok(),
+            _ => None,
+        };
+        rows.unwrap_or_else(|| call.map(|f| self.padded(*f)))
+    }
+}
