@@ -69,6 +69,5 @@ pub(super) const ALLOWANCES: &[Allowance] = &[
     allow("cornu::optimizers::settings", "cornu::optimizers::rule", "a macro names where its expansion finds the check"),
     allow("cornu::model::symbol", "cornu::model::functional", "an input symbol is made by an input of the graph"),
     allow("cornu::model", "cornu::training", "a model carries how it was compiled and its programs"),
-    allow("cornu::training::predict", "cornu::training::feed", "predict reads what feed makes, feed shares its message on unequal lengths"),
     allow("cornu_cli::run_file", "cornu_cli::commands", "a run file is read into the arguments of fit"),
 ];

@@ -3,7 +3,7 @@
 use super::geometry::DataFormat;
 use super::lowering::both;
 use super::recurrent::{ends_of, mask_of};
-use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank};
+use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank, Form};
 use crate::Result;
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
@@ -91,6 +91,10 @@ impl Layer for GlobalAveragePooling1d {
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+        // Of one channel the dense sum takes several timesteps at a time: the rectangle has its bits.
+        let flow = *call.input()?;
+        let by_rows = self.data_format == DataFormat::ChannelsLast && flow.value.dim(-1) != Some(1);
+        let call = &if by_rows { call.clone() } else { call.map(|f| cx.padded(*f)) };
         let x = cx.to_float(call.input()?.value);
         let time = [self.data_format.time_axis()];
         let ends = ends_of(call);
@@ -98,8 +102,12 @@ impl Layer for GlobalAveragePooling1d {
             return Ok(vec![x.mean(&time, self.keepdims).into()]);
         };
         let counts = self.data_format.by_step(mask.cast(cornu_ir::DType::Bool));
-        let sum = counts.select(x, 0.0).sum(&time, self.keepdims);
-        let n = counts.cast(x.dtype()).sum(&time, self.keepdims);
+        let sum = |v: cornu_ir::Var<'g>| match cx.packing.filter(|_| flow.packed && by_rows) {
+            Some(p) if self.keepdims => p.sum(v).expand_dims(1),
+            Some(p) => p.sum(v),
+            None => v.sum(&time, self.keepdims),
+        };
+        let (sum, n) = (sum(counts.select(x, 0.0)), sum(counts.cast(x.dtype())));
         // An empty sequence has the mean 0; a mask that leaves nothing gives Keras's NaN.
         let n = if ends.is_some() { n.maximum(1.0) } else { n };
         Ok(vec![(sum / n).into()])
@@ -111,5 +119,9 @@ impl Layer for GlobalAveragePooling1d {
 
     fn takes_ragged(&self) -> bool {
         true
+    }
+
+    fn form(&self) -> Form {
+        Form::Either
     }
 }

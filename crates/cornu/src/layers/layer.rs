@@ -3,8 +3,8 @@
 use super::call::Call;
 use super::cell::Cell;
 use super::encoder::Encoder;
+use super::form::Form;
 use super::lowering::{Cx, Flow, Weights};
-use super::packing::Form;
 use super::recurrence::Recurrent;
 use super::vocabulary::Lookup;
 use super::weights::WeightTree;

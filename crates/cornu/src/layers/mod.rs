@@ -15,8 +15,9 @@ macro_rules! settings {
 
 mod call;
 mod weights;
-mod lowering;
 mod packing;
+mod lowering;
+mod form;
 mod cell;
 mod recurrent;
 mod recurrence;
@@ -31,12 +32,13 @@ pub use call::{Arg, Call};
 pub use category_encoding::OutputMode;
 pub use cell::{Cell, Dropped, WholeCell, WholeRun};
 pub use encoder::Encoder;
+pub use form::Form;
 pub use geometry::{DataFormat, Extent, Padding, Pair};
 pub(crate) use layer::INT8_WEIGHTS;
 pub use layer::{Layer, LayerRef, MaskRule};
 pub(crate) use lowering::both;
 pub use lowering::{Cx, Flow, Gathered, RowState, States, Weight, Weights, expect_rank, known_dim};
-pub use packing::{Form, Packing};
+pub use packing::Packing;
 pub use recurrence::Recurrent;
 pub use recurrent::Walk;
 pub use text_vectorization::{Split, Standardize};

@@ -4,22 +4,9 @@
 //! ([`MaskLayout`]). A value in this form has the axes (1, N, …), so that what works timestep by timestep on (B, T, …) works on it as
 //! it is. N may be a little more than there are timesteps: the rest are rows that are no sequence's own.
 
-use super::{Arg, Call, Cx, Flow};
-use cornu_ir::ops::{Iota, MaskLayout};
+use cornu_ir::ops::{Iota, MaskLayout, ScatterAdd};
 use cornu_ir::spec::product;
 use cornu_ir::{DType, Dim, Var};
-use serde_json::Value;
-
-/// In which form a layer takes sequences of unequal length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// Filled up to rectangles (B, T, …).
-    Padded,
-    /// Timestep by timestep: packed rows do as well, where all inputs have at least so many axes.
-    ByTimestep(usize),
-    /// Either: the layer itself sees which it got.
-    Either,
-}
 
 /// The packed rows of a batch, which all its values share.
 #[derive(Clone, Copy, Debug)]
@@ -80,10 +67,20 @@ impl<'g> Packing<'g> {
         v.squeeze(0).gather(self.row).reshape(&self.dims_over_time(&v.dims()[2..]))
     }
 
+    /// i32 (N): the sample of each row, -1 for none.
+    fn sample(&self) -> Var<'g> {
+        let sample = self.own.builder().apply1(Iota { dtype: DType::I32, dims: self.dims_over_time(&[]), axis: 0 }, &[]);
+        self.live.squeeze(0).select(self.pack(sample).squeeze(0), -1.0)
+    }
+
     /// A value a sample, (B, …), at each of its timesteps: (1, N, …).
     pub fn spread(&self, v: Var<'g>) -> Var<'g> {
-        let sample = v.builder().apply1(Iota { dtype: DType::I32, dims: self.dims_over_time(&[]), axis: 0 }, &[]);
-        v.gather(self.pack(sample).squeeze(0)).expand_dims(0)
+        v.gather(self.sample()).expand_dims(0)
+    }
+
+    /// The sum over the timesteps of each sample, (B, …), of (1, N, …).
+    pub fn sum(&self, v: Var<'g>) -> Var<'g> {
+        v.builder().apply1(ScatterAdd { rows: self.batch() }, &[v.squeeze(0), self.sample()])
     }
 
     /// (1, N, …) of sequences from their last timestep to their first.
@@ -130,42 +127,4 @@ pub struct Masked<'g> {
     pub places: Var<'g>,
     /// i32 (N): for each row, the row left of the last step at or before it in the order walked, -1 for none.
     pub to: Var<'g>,
-}
-
-impl<'g> Cx<'g> {
-    /// Data that come in packed rows (N, …).
-    pub fn of_rows(&self, v: Var<'g>) -> Flow<'g> {
-        Flow { value: v.expand_dims(0), mask: None, ends: self.packing.map(|p| p.live), packed: true }
-    }
-
-    /// A value with the axes (B, T, …).
-    pub fn padded(&self, f: Flow<'g>) -> Flow<'g> {
-        let Some(p) = self.packing.filter(|_| f.packed) else { return f };
-        Flow { value: p.unpack(f.value), mask: f.mask.map(|m| p.unpack(m)), ends: Some(p.own), packed: false }
-    }
-
-    /// A value in packed rows (1, N, …), if its sequences end where those of the batch do.
-    pub fn in_rows(&self, f: Flow<'g>) -> Option<Flow<'g>> {
-        let p = self.packing?;
-        match f.ends {
-            _ if f.packed => Some(f),
-            Some(ends) if ends.id() == p.own.id() => Some(Flow { value: p.pack(f.value), mask: f.mask.map(|m| p.pack(m)), ends: Some(p.live), packed: true }),
-            _ => None,
-        }
-    }
-
-    /// A call in the form that its layer takes.
-    pub(super) fn in_form(&self, call: &Call<Flow<'g>>, form: Form) -> Call<Flow<'g>> {
-        if form == Form::Either || self.packing.is_none() || call.values().iter().all(|f| f.ends.is_none()) {
-            return call.clone();
-        }
-        // A constant with axes may stretch over those of batch and time.
-        let is_array = |a: &Arg<Flow<'g>>| matches!(a, Arg::Json(Value::Array(_) | Value::Object(_)));
-        let arrays = call.args.iter().chain(call.kwargs.iter().map(|(_, a)| a)).any(is_array);
-        let rows = match form {
-            Form::ByTimestep(least) if !arrays => call.try_map(|f| self.in_rows(*f).filter(|f| f.value.rank() >= least).ok_or(())).ok(),
-            _ => None,
-        };
-        rows.unwrap_or_else(|| call.map(|f| self.padded(*f)))
-    }
 }

@@ -121,6 +121,15 @@ fn common_lengths(inputs: &[Fed], samples: &[u32]) -> Result<Option<Vec<usize>>>
     Ok(first)
 }
 
+/// Why sequences of unequal length make no rectangle, and the ways out.
+fn ragged_error(lengths: &[usize]) -> Error {
+    let (low, high) = (lengths.iter().min().copied().unwrap_or(0), lengths.iter().max().copied().unwrap_or(0));
+    Error::Data(format!(
+        "a batch is a rectangle (batch, timesteps, features): all its sequences must have the same number of timesteps. Received: sequences of {low} to {high} timesteps. \
+         Three ways out: batch size 1; batches of equal length (batches = \"equal-length\" or \"bucket\"); sequences as they are (Unequal::Known), whose lengths the model knows as by a mask"
+    ))
+}
+
 impl Batch {
     /// Specs of the arrays.
     pub(crate) fn specs(&self) -> Vec<Spec> {
@@ -143,7 +152,7 @@ impl Batch {
         let longest = given.iter().copied().max().unwrap_or(0);
         let is_even = given.iter().all(|l| *l == longest) && (longest > 0 || given.is_empty());
         if unequal == Unequal::Refuse && !is_even {
-            return Err(super::predict::ragged_error(&given));
+            return Err(ragged_error(&given));
         }
         self.samples.clear();
         self.samples.extend(samples);

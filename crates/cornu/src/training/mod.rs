@@ -1,11 +1,11 @@
 //! From a model and data to runs: batches, programs cached by shape, training steps, epochs.
 
-mod runtime;
-mod work;
-mod shards;
-mod predict;
 mod packed_rows;
 mod feed;
+mod work;
+mod runtime;
+mod shards;
+mod predict;
 mod compiled;
 mod step;
 mod history;

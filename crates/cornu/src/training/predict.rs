@@ -205,15 +205,6 @@ fn cut(rows: &Array, lengths: &Array) -> Result<Data> {
     Ok(Data::Ragged(crate::data::Ragged::new(steps, offsets)?))
 }
 
-/// Why sequences of unequal length make no rectangle, and the ways out.
-pub(crate) fn ragged_error(lengths: &[usize]) -> Error {
-    let (low, high) = (lengths.iter().min().copied().unwrap_or(0), lengths.iter().max().copied().unwrap_or(0));
-    Error::Data(format!(
-        "a batch is a rectangle (batch, timesteps, features): all its sequences must have the same number of timesteps. Received: sequences of {low} to {high} timesteps. \
-         Three ways out: batch size 1; batches of equal length (batches = \"equal-length\" or \"bucket\"); sequences as they are (Unequal::Known), whose lengths the model knows as by a mask"
-    ))
-}
-
 /// A tensor as an array of the public API.
 pub(crate) fn to_array(t: Tensor) -> Result<Array> {
     let shape = IxDyn(&t.dims);
