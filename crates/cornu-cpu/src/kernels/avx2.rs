@@ -32,7 +32,10 @@ static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 
 
 impl Simd for Avx2 {
     const LANES: usize = 8;
+    const REGISTERS: usize = 16;
     const TILE_ROWS: usize = 6;
+    const BLOCK_DEPTH: usize = 512;
+    const BLOCK_ROWS: usize = 96;
     type V = __m256;
     type M = __m256i;
 

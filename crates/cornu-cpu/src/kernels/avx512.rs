@@ -29,7 +29,10 @@ macro_rules! op {
 
 impl Simd for Avx512 {
     const LANES: usize = 16;
+    const REGISTERS: usize = 32;
     const TILE_ROWS: usize = 14;
+    const BLOCK_DEPTH: usize = 512;
+    const BLOCK_ROWS: usize = 336;
     type V = __m512;
     type M = __mmask16;
 

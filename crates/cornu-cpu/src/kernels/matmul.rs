@@ -9,10 +9,9 @@ use super::simd::Simd;
 
 /// Columns of the widest panel of any tier; buffers of packed panels are sized by it.
 pub(crate) const WIDEST_PANEL: usize = 32;
-/// Depth of a block: a panel of it, 64 kB at most, stays in the second level cache with the rows it meets.
-const DEPTH: usize = 512;
-/// Rows of a block of packed `a`.
-const ROWS: usize = 14 * 24;
+/// Depth of the deepest block of any tier, and rows of the tallest block of packed `a`; buffers of packed rows are sized by them.
+const DEEPEST: usize = 512;
+const TALLEST: usize = 14 * 24;
 /// Columns from which packing `a` pays.
 const PACK_COLUMNS: usize = 256;
 
@@ -83,7 +82,7 @@ pub(crate) fn panels_len(k: usize, n: usize) -> usize {
 
 /// Elements of scratch that a product of depth `k` takes for its left operand.
 pub(crate) fn left_len(k: usize) -> usize {
-    (ROWS + 16) * k.min(DEPTH)
+    (TALLEST + 16) * k.min(DEEPEST) + WIDEST_PANEL
 }
 
 /// Copies `b (K, N)` into panels of two registers of columns, each panel row after row; columns beyond N are 0.
@@ -166,10 +165,11 @@ pub(crate) unsafe fn run<S: Simd>(s: S, job: &Matmul) {
     };
     // A few rows against all columns read `b` once from wherever it is; more rows go panel by panel.
     let wide = m <= 2;
-    let depth = if wide { k.max(1) } else { DEPTH };
+    let depth = if wide { k.max(1) } else { S::BLOCK_DEPTH };
     let mut i0 = 0;
     while i0 < m {
-        let rows = if m - i0 <= ROWS + ROWS / 2 { (m - i0).min(ROWS + 16) } else { ROWS };
+        let most = S::BLOCK_ROWS;
+        let rows = if m - i0 <= most + most / 2 { (m - i0).min(most + 16) } else { most };
         let mut k0 = 0;
         loop {
             let kb = (k - k0).min(depth);
@@ -214,6 +214,16 @@ struct Block {
     start: Start,
 }
 
+/// Registers of columns of a tile of a few rows: half of the tier's registers hold sums.
+#[inline(always)]
+const fn vectors_for<S: Simd>(rows: usize) -> usize {
+    match S::REGISTERS / 2 / rows {
+        8.. => 8,
+        4..8 => 4,
+        _ => 2,
+    }
+}
+
 /// Heights of the tiles that cut `rows` evenly: `(count of tall ones, tall, count in all)`.
 #[inline(always)]
 fn tiles(rows: usize, most: usize) -> (usize, usize, usize) {
@@ -225,6 +235,7 @@ fn tiles(rows: usize, most: usize) -> (usize, usize, usize) {
 /// Copies the rows of `a` into tiles, each depth after depth.
 #[inline(always)]
 unsafe fn pack_left<S: Simd>(s: S, rows: usize, k: usize, a: View, dst: *mut f32) -> View {
+    const { assert!(S::TILE_ROWS <= S::LANES, "a depth of a tile is stored as one register") };
     let (tall, high, count) = tiles(rows, S::TILE_ROWS);
     let mut row = 0;
     let mut out = dst;
@@ -233,23 +244,19 @@ unsafe fn pack_left<S: Simd>(s: S, rows: usize, k: usize, a: View, dst: *mut f32
         // SAFETY: rows row..row + h of depths below k; tiles of h * k elements follow one another in `left_len`.
         unsafe {
             let src = a.ptr.add(row * a.rs);
+            // Whole registers: what stands beyond the rows of a depth is written again by the next, and beyond the last is slack.
             if a.rs == 1 {
-                let mask = s.mask(h.min(S::LANES));
+                let mask = s.mask(h);
                 for p in 0..k {
-                    if h <= S::LANES {
-                        s.store_masked(out.add(p * h), mask, s.load_masked(src.add(p * a.cs), mask));
-                    } else {
-                        core::ptr::copy_nonoverlapping(src.add(p * a.cs), out.add(p * h), h);
-                    }
+                    s.store(out.add(p * h), s.load_masked(src.add(p * a.cs), mask));
                 }
             } else {
                 let mut p = 0;
-                if a.cs == 1 && h <= S::LANES {
-                    let mask = s.mask(h);
+                if a.cs == 1 {
                     while p + 4 <= k {
                         let v = s.load_columns(src.add(p), a.rs, h);
                         for q in 0..4 {
-                            s.store_masked(out.add((p + q) * h), mask, v[q]);
+                            s.store(out.add((p + q) * h), v[q]);
                         }
                         p += 4;
                     }
@@ -272,19 +279,20 @@ unsafe fn pack_left<S: Simd>(s: S, rows: usize, k: usize, a: View, dst: *mut f32
 #[inline(always)]
 unsafe fn panels<S: Simd, const PACKED: bool>(s: S, rows: usize, n: usize, block: Block, from_end: bool) {
     let l = S::LANES;
-    let wide = if !PACKED && rows <= 2 && l >= 16 { n / (8 * l) } else { 0 };
+    // As wide as the registers allow for a few rows, two in general, one at the edge.
+    let widest = if PACKED { 2 } else { vectors_for::<S>(rows) };
+    let wide = if rows <= 2 && widest > 2 { n / (widest * l) } else { 0 };
     for i in 0..wide {
-        let j = 8 * l * if from_end { wide - 1 - i } else { i };
+        let j = widest * l * if from_end { wide - 1 - i } else { i };
         // SAFETY: whole wide blocks of columns below n.
-        unsafe { column_block::<S, PACKED>(s, rows, j, 8, 8 * l, block) };
+        unsafe { column_block::<S, PACKED>(s, rows, j, widest, widest * l, block) };
     }
-    let mut j = wide * 8 * l;
+    let mut j = wide * widest * l;
     while j < n {
-        // Four registers wide for a few rows, two in general, one at the edge.
         let left = n - j;
-        let vectors = match rows {
-            _ if left < 2 * l => 1,
-            1..=4 if !PACKED && left >= 4 * l && l >= 16 => 4,
+        let vectors = match left / l {
+            0 | 1 => 1,
+            4.. if widest >= 4 => 4,
             _ => 2,
         };
         let w = (vectors * l).min(left);
@@ -319,14 +327,14 @@ unsafe fn column_block<S: Simd, const PACKED: bool>(s: S, rows: usize, j: usize,
             b_panel: block.b_panel,
             ldc: block.ldc,
             ahead: core::ptr::null(),
-            ahead_step: width / count,
+            ahead_step: width.div_ceil(count),
         };
         // Every tile fetches its share of the panel that comes next, which may lie beyond the last: then nothing is fetched.
         let next = tile.b.wrapping_add(block.b_panel);
         for t in 0..count {
             let h = if t < tall { high } else { high - 1 };
             let c = block.c.add(row * block.ldc + j);
-            let tile = Tile { ahead: next.wrapping_add(t * (width / count) * block.k), ..tile };
+            let tile = Tile { ahead: next.wrapping_add(t * width.div_ceil(count) * block.k), ..tile };
             let tile = if PACKED { Tile { a, a_rs: 1, a_cs: h, c, ..tile } } else { Tile { a, c, ..tile } };
             tile_of::<S, PACKED>(s, h, vectors, tile);
             a = if PACKED { a.add(h * block.k) } else { a.add(h * block.a.rs) };
@@ -362,12 +370,12 @@ unsafe fn tile_of<S: Simd, const PACKED: bool>(s: S, rows: usize, vectors: usize
             // SAFETY: the caller's promise.
             unsafe {
                 match (rows, vectors) {
-                    (1, 8) if S::LANES >= 16 && !PACKED => registers::<S, 1, 8, false, false>(s, tile),
-                    (2, 8) if S::LANES >= 16 && !PACKED => registers::<S, 2, 8, false, false>(s, tile),
-                    (1, 4) if S::LANES >= 16 && !PACKED => registers::<S, 1, 4, false, false>(s, tile),
-                    (2, 4) if S::LANES >= 16 && !PACKED => registers::<S, 2, 4, false, false>(s, tile),
-                    (3, 4) if S::LANES >= 16 && !PACKED => registers::<S, 3, 4, false, false>(s, tile),
-                    (4, 4) if S::LANES >= 16 && !PACKED => registers::<S, 4, 4, false, false>(s, tile),
+                    (1, 8) if 8 <= vectors_for::<S>(1) && !PACKED => registers::<S, 1, 8, false, false>(s, tile),
+                    (2, 8) if 8 <= vectors_for::<S>(2) && !PACKED => registers::<S, 2, 8, false, false>(s, tile),
+                    (1, 4) if 4 <= vectors_for::<S>(1) && !PACKED => registers::<S, 1, 4, false, false>(s, tile),
+                    (2, 4) if 4 <= vectors_for::<S>(2) && !PACKED => registers::<S, 2, 4, false, false>(s, tile),
+                    (3, 4) if 4 <= vectors_for::<S>(3) && !PACKED => registers::<S, 3, 4, false, false>(s, tile),
+                    (4, 4) if 4 <= vectors_for::<S>(4) && !PACKED => registers::<S, 4, 4, false, false>(s, tile),
                     $(
                     ($h, 2) if $h <= S::TILE_ROWS => registers::<S, $h, 2, PACKED, false>(s, tile),
                     ($h, 1) if $h <= S::TILE_ROWS => registers::<S, $h, 1, false, true>(s, tile),

@@ -34,7 +34,10 @@ macro_rules! lanes {
 
 impl Simd for Portable {
     const LANES: usize = 4;
+    const REGISTERS: usize = 8;
     const TILE_ROWS: usize = 4;
+    const BLOCK_DEPTH: usize = 512;
+    const BLOCK_ROWS: usize = 96;
     type V = V4;
     type M = usize;
 

@@ -8,6 +8,11 @@ use super::{
 /// Rows of timesteps that are projected, or whose weight gradients are taken, in one product.
 pub(crate) const CHUNK_ROWS: usize = 512;
 
+/// Rows of cells whose states stay in the first level cache between two passes over them.
+pub(crate) fn rows_of_stretch(units: usize) -> usize {
+    (1024 / units.max(1)).max(1)
+}
+
 /// Live rows of a timestep.
 #[inline(always)]
 pub(crate) fn live(batch_sizes: &[i32], t: usize) -> usize {

@@ -12,8 +12,14 @@ use super::{activation::Activation, matmul::Matmul};
 pub(crate) trait Simd: Copy {
     /// f32 a register.
     const LANES: usize;
+    /// Registers that the tier has.
+    const REGISTERS: usize;
     /// Rows of the largest register tile of a matrix product with two vectors a row.
     const TILE_ROWS: usize;
+    /// Depth of a block of a product: a panel of it stays in the first level cache, or streams from the second.
+    const BLOCK_DEPTH: usize;
+    /// Rows of a block of a product, packed, that stay in the second level cache.
+    const BLOCK_ROWS: usize;
     /// A register.
     type V: Copy;
     /// The first `n` lanes of a register.

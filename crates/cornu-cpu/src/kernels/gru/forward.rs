@@ -8,6 +8,7 @@ use crate::kernels::{
     shape::CellShape,
     simd::Simd,
 };
+use core::ops::Range;
 
 /// # Safety
 /// The lengths that `gru_forward` checks.
@@ -80,7 +81,7 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruForward<'_>, o
                     product_of(b, before, recurrent, 2 * u, z, width, Start::Sum);
                     gates_reset_before(s, pair, &step, before);
                     product_of(b, q, candidate, u, z.add(2 * u), width, Start::Sum);
-                    cells_reset_before(s, pair, step);
+                    mix_candidates(s, pair, &step, 0..b);
                 }
                 z = z.add(b * width);
                 row += b;
@@ -114,33 +115,35 @@ fn mix<S: Simd>(s: S, z: S::V, h: S::V, g: S::V) -> S::V {
 #[inline(always)]
 unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: Step) {
     let u = step.units;
-    for row in 0..step.rows {
-        let mut j = 0;
-        while j < u {
-            let lanes = Lanes::at(s, j, u);
-            // SAFETY: row below `rows`, lanes j.. below U of each gate.
-            unsafe {
-                let x = step.z.add(row * step.width + j);
-                let q = step.q.add(row * 3 * u + j);
-                let z = pair.gate(s, s.add(lanes.load(s, x), lanes.load(s, q)));
-                let r = pair.gate(s, s.add(lanes.load(s, x.add(u)), lanes.load(s, q.add(u))));
-                let inner = lanes.load(s, q.add(2 * u));
-                let g = pair.main(s, s.fma(r, inner, lanes.load(s, x.add(2 * u))));
-                let p = step.h.add(row * u + j);
-                let h = mix(s, z, lanes.load(s, p), g);
-                lanes.store(s, p, h);
-                if step.keep {
+    // The gates first, then what needs them: so no activation of a stretch waits for another.
+    let stretch = rows_of_stretch(u);
+    let mut first = 0;
+    while first < step.rows {
+        let rows = first..step.rows.min(first + stretch);
+        for row in rows.clone() {
+            let mut j = 0;
+            while j < u {
+                let lanes = Lanes::at(s, j, u);
+                // SAFETY: row below `rows`, lanes j.. below U of each gate.
+                unsafe {
+                    let x = step.z.add(row * step.width + j);
+                    let q = step.q.add(row * 3 * u + j);
+                    let z = pair.gate(s, s.add(lanes.load(s, x), lanes.load(s, q)));
+                    let r = pair.gate(s, s.add(lanes.load(s, x.add(u)), lanes.load(s, q.add(u))));
+                    let inner = lanes.load(s, q.add(2 * u));
                     lanes.store(s, x, z);
-                    lanes.store(s, x.add(u), r);
-                    lanes.store(s, x.add(2 * u), g);
-                    lanes.store(s, x.add(3 * u), inner);
+                    lanes.store(s, x.add(2 * u), s.fma(r, inner, lanes.load(s, x.add(2 * u))));
+                    if step.keep {
+                        lanes.store(s, x.add(u), r);
+                        lanes.store(s, x.add(3 * u), inner);
+                    }
                 }
-                if !step.h_out.is_null() {
-                    lanes.store(s, step.h_out.add(row * u + j), h);
-                }
+                j += S::LANES;
             }
-            j += S::LANES;
         }
+        // SAFETY: rows below `rows`.
+        unsafe { mix_candidates(s, pair, &step, rows) };
+        first += stretch;
     }
 }
 
@@ -167,10 +170,11 @@ unsafe fn gates_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step, befor
     }
 }
 
+/// The candidate activated, and the state mixed of both.
 #[inline(always)]
-unsafe fn cells_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: Step) {
+unsafe fn mix_candidates<S: Simd, P: Pair>(s: S, pair: P, step: &Step, rows: Range<usize>) {
     let u = step.units;
-    for row in 0..step.rows {
+    for row in rows {
         let mut j = 0;
         while j < u {
             let lanes = Lanes::at(s, j, u);

@@ -4,7 +4,7 @@
 use super::{
     LstmBackward, LstmForward, LstmGradients, LstmOutputs,
     backward::{CellState, cell_backward},
-    cells::cell,
+    cells::{next_c, next_h},
 };
 use crate::kernels::{activation::Pair, lanes, sequence::*, shape::CellShape, simd::Simd};
 
@@ -95,14 +95,16 @@ pub(super) unsafe fn forward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward
                     acc = chain(s, acc, u, h_in, recurrent.add(j), u);
                     let (i, g) = (pair.gate(s, acc[0]), pair.main(s, acc[2]));
                     let (forget, o) = (pair.gate(s, acc[1]), pair.gate(s, acc[3]));
-                    let (c_now, h_now) = cell(s, pair, i, forget, g, o, s.load(c.add(j * l)));
-                    s.store(c.add(j * l), c_now);
-                    s.store(h_new.add(j * l), h_now);
+                    s.store(c.add(j * l), next_c(s, i, forget, g, s.load(c.add(j * l))));
+                    s.store(z.add((3 * u + j) * l), o);
                     if !gates.is_null() {
-                        for (q, v) in [i, forget, g, o].into_iter().enumerate() {
+                        for (q, v) in [i, forget, g].into_iter().enumerate() {
                             s.store(z.add((q * u + j) * l), v);
                         }
                     }
+                }
+                for j in 0..u {
+                    s.store(h_new.add(j * l), next_h(s, pair, s.load(z.add((3 * u + j) * l)), s.load(c.add(j * l))));
                 }
                 core::mem::swap(&mut h, &mut h_new);
                 if !gates.is_null() {
