@@ -81,9 +81,12 @@ impl<'a> Int8Matrix<'a> {
         assert!(a.len() >= self.k && rounded.len() >= padded && z.len() >= self.n, "int8: a row of {} and {} columns must fit", self.k, self.n);
         let (a, rounded, z) = (&a[..self.k], &mut rounded[..padded], &mut z[..self.n]);
         #[cfg(target_arch = "x86_64")]
-        if isa() == Isa::Avx512 && is_x86_feature_detected!("avx512vnni") {
+        match isa() {
             // SAFETY: the CPU has the instructions; lengths were checked.
-            return unsafe { x86::add_row(self, a, rounded, z) };
+            Isa::Avx512 if is_x86_feature_detected!("avx512vnni") => return unsafe { vnni::add_row(self, a, rounded, z) },
+            // SAFETY: as above; the tier of AVX-512 has AVX2 too.
+            Isa::Avx512 | Isa::Avx2 => return unsafe { avx2::add_row(self, a, rounded, z) },
+            Isa::Portable => {}
         }
         self.add_row_plain(a, rounded, z);
     }
@@ -131,7 +134,77 @@ fn round_row(a: &[f32], rounded: &mut [u8]) -> f32 {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
+mod avx2 {
+    use super::{COLUMNS, DEPTH, Int8Matrix, round_row};
+    use core::arch::x86_64::*;
+
+    /// # Safety
+    /// The CPU has AVX2; the slices are as long as `Int8Matrix::add_row` checks.
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn add_row(w: &Int8Matrix<'_>, a: &[f32], rounded: &mut [u8], z: &mut [f32]) {
+        let inverse_a = round_row(a, rounded);
+        let n_panels = w.n.div_ceil(COLUMNS);
+        let mut panel = 0;
+        // SAFETY: whole panels of the matrix.
+        unsafe {
+            while panel + 4 <= n_panels {
+                panels::<4>(w, rounded, inverse_a, panel, z);
+                panel += 4;
+            }
+            while panel < n_panels {
+                panels::<1>(w, rounded, inverse_a, panel, z);
+                panel += 1;
+            }
+        }
+    }
+
+    /// `P` panels from one on. Magnitudes of `a` times weights of its signs: two products of at most 127 x 127 fit in 16 bits.
+    /// # Safety
+    /// As [`add_row`]; the panels are of the matrix.
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn panels<const P: usize>(w: &Int8Matrix<'_>, rounded: &[u8], inverse_a: f32, first: usize, z: &mut [f32]) {
+        let (inverse, _, data) = w.parts();
+        let fours = w.k.div_ceil(DEPTH);
+        let mut acc = [[_mm256_setzero_si256(); 2]; P];
+        let (ones, middle) = (_mm256_set1_epi16(1), _mm256_set1_epi8(-128));
+        // SAFETY: depths and panels of the matrix; whole registers of `z` below N.
+        unsafe {
+            let data = data.as_ptr().add(first * fours * COLUMNS);
+            for p in 0..fours {
+                let four = rounded.as_ptr().add(p * DEPTH).cast::<i32>().read_unaligned();
+                let a = _mm256_xor_si256(_mm256_set1_epi32(four), middle);
+                let size = _mm256_abs_epi8(a);
+                for v in 0..P {
+                    for half in 0..2 {
+                        let b = _mm256_loadu_si256(data.add((v * fours + p) * COLUMNS + 8 * half).cast());
+                        let pairs = _mm256_maddubs_epi16(size, _mm256_sign_epi8(b, a));
+                        acc[v][half] = _mm256_add_epi32(acc[v][half], _mm256_madd_epi16(pairs, ones));
+                    }
+                }
+            }
+            for v in 0..P {
+                for half in 0..2 {
+                    let j = (first + v) * COLUMNS + 8 * half;
+                    let scale = _mm256_mul_ps(_mm256_set1_ps(inverse_a), _mm256_loadu_ps(inverse.as_ptr().add(j).cast()));
+                    let add = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[v][half]), scale);
+                    let live = w.n.saturating_sub(j).min(8);
+                    if live == 8 {
+                        let out = z.as_mut_ptr().add(j);
+                        _mm256_storeu_ps(out, _mm256_add_ps(_mm256_loadu_ps(out), add));
+                    } else {
+                        let mut rest = [0.0; 8];
+                        _mm256_storeu_ps(rest.as_mut_ptr(), add);
+                        z.iter_mut().skip(j).take(live).zip(rest).for_each(|(z, x)| *z += x);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod vnni {
     use super::{COLUMNS, DEPTH, Int8Matrix, round_row};
     use core::arch::x86_64::*;
 
@@ -209,6 +282,13 @@ mod tests {
             m.add_row(&a, &mut rounded, &mut z);
             m.add_row_plain(&a, &mut rounded, &mut plain);
             assert_eq!(z, plain, "{k} {n}");
+            #[cfg(target_arch = "x86_64")]
+            if Isa::Avx2.is_supported() {
+                let mut narrow = vec![0.5; n];
+                // SAFETY: the CPU has AVX2; lengths by construction.
+                unsafe { avx2::add_row(&m, &a, &mut rounded, &mut narrow) };
+                assert_eq!(narrow, plain, "{k} {n} on AVX2");
+            }
             let most = |x: &mut dyn Iterator<Item = f32>| f64::from(x.fold(0.0f32, |m, x| m.max(x.abs()))) + 1e-7;
             let s_a = 127.0 / most(&mut a.iter().copied());
             for j in 0..n {
