@@ -469,6 +469,12 @@ impl<'g> Var<'g> {
         self.builder.apply1(op, &[x, y])
     }
 
+    /// A function of two whole numbers, stretched to each other.
+    pub fn bits(self, f: BitsFn, other: Var<'g>) -> Var<'g> {
+        let (a, b) = self.broadcast_with(other, "bits");
+        self.builder.apply1(Bits { f }, &[a, b])
+    }
+
     /// Rows of axis 0 picked by an i32 value; an index of -1 picks zeros. Dims: those of the index, then the row's.
     pub fn gather(self, index: Var<'g>) -> Var<'g> {
         self.builder.apply1(Gather, &[self, index])
@@ -528,7 +534,8 @@ macro_rules! unary_methods {
 unary_methods! {
     exp Exp "e to the value." expm1 Expm1 "e to the value, less 1." log Log "Natural logarithm." log1p Log1p "Natural logarithm of 1 and the value."
     sqrt Sqrt "Square root." rsqrt Rsqrt "1 / square root." tanh Tanh "Hyperbolic tangent." sigmoid Sigmoid "1 / (1 + exp(-x))."
-    erf Erf "Error function." abs Abs "Absolute value." sign Sign "-1, 0 or 1." floor Floor "Largest whole number not above." ceil Ceil "Smallest whole number not below."
+    erf Erf "Error function." erfinv Erfinv "Inverse of the error function." bessel_i0 BesselI0 "Modified Bessel function of order 0." bessel_i1 BesselI1 "Modified Bessel function of order 1."
+    abs Abs "Absolute value." sign Sign "-1, 0 or 1." floor Floor "Largest whole number not above." ceil Ceil "Smallest whole number not below."
     round Round "Nearest whole number, halves to even." sin Sin "Sine." cos Cos "Cosine." tan Tan "Tangent." asin Asin "Arc sine." acos Acos "Arc cosine." atan Atan "Arc tangent."
     sinh Sinh "Hyperbolic sine." cosh Cosh "Hyperbolic cosine." relu Relu "The value where positive, else 0." softplus Softplus "log(1 + exp(x)), without overflow." is_nan IsNan "1 where not a number, else 0, in the value's type."
 }

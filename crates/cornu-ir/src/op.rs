@@ -113,7 +113,7 @@ impl Op {
     /// How many outputs the operation has.
     pub fn n_outputs(&self) -> usize {
         match self {
-            Op::Sort(_) | Op::SimpleRnn(_) => 2,
+            Op::Sort(_) | Op::SimpleRnn(_) | Op::Determinant(_) | Op::Eigen(_) => 2,
             Op::Gru(_) => 3,
             Op::MaskLayout(_) | Op::Lstm(_) | Op::GruGrad(_) | Op::SimpleRnnGrad(_) => 5,
             Op::LstmGrad(_) => 6,
@@ -143,11 +143,11 @@ pub fn sample_numbers(dims: &[usize], seed: u64) -> Tensor {
 // In the order a newcomer should read them: values, pointwise, shapes, sums, products, indices, time, batch, chains.
 primitives! {
     Constant Iota Random
-    Unary Binary Compare Select Cast
+    Unary Binary Compare Select Cast Bits Bitcast
     StopGradient Reshape Broadcast Transpose Slice Reverse Pad Concat
     Reduce ArgReduce Cumulative Sort
-    MatMul
-    Gather ScatterAdd Windows FoldWindows
+    MatMul LinearSolve Determinant Cholesky Eigen
+    Gather ScatterAdd ScatterReduce Windows FoldWindows
     MaskLayout Lstm LstmGrad Gru GruGrad SimpleRnn SimpleRnnGrad Scan
     CrossSum
     Fused

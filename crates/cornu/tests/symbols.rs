@@ -62,12 +62,73 @@ const ABSENT: &[(&str, &str, &str)] = &[
     ("metrics", "Mean", NO_TARGETS), ("metrics", "Sum", NO_TARGETS),
     ("activations", "threshold", "refused: it cannot be named without its arguments; `keras.ops.threshold` is here"),
     ("callbacks", "OrbaxCheckpoint", "refused: a format of JAX; ModelCheckpoint and BackupAndRestore write `.keras`"),
-    ("ops", "*", "refused by name in a model's graph"),
+    ("ops", "associative_scan", HOLDS_CODE),
+    ("ops", "cond", HOLDS_CODE),
+    ("ops", "custom_gradient", HOLDS_CODE),
+    ("ops", "fori_loop", HOLDS_CODE),
+    ("ops", "jvp", HOLDS_CODE),
+    ("ops", "map", HOLDS_CODE),
+    ("ops", "scan", HOLDS_CODE),
+    ("ops", "switch", HOLDS_CODE),
+    ("ops", "vectorize", HOLDS_CODE),
+    ("ops", "vectorized_map", HOLDS_CODE),
+    ("ops", "while_loop", HOLDS_CODE),
+    ("ops", "bartlett", IS_CONSTANT),
+    ("ops", "blackman", IS_CONSTANT),
+    ("ops", "empty", IS_CONSTANT),
+    ("ops", "eye", IS_CONSTANT),
+    ("ops", "hamming", IS_CONSTANT),
+    ("ops", "hanning", IS_CONSTANT),
+    ("ops", "identity", IS_CONSTANT),
+    ("ops", "kaiser", IS_CONSTANT),
+    ("ops", "ones", IS_CONSTANT),
+    ("ops", "tri", IS_CONSTANT),
+    ("ops", "zeros", IS_CONSTANT),
+    ("ops", "arange", IS_CONSTANT),
+    ("ops", "convert_to_numpy", NO_NODE),
+    ("ops", "dtype", NO_NODE),
+    ("ops", "is_tensor", NO_NODE),
+    ("ops", "shape", NO_NODE),
+    ("ops", "bincount", OPEN_SHAPE),
+    ("ops", "nonzero", OPEN_SHAPE),
+    ("ops", "unique", OPEN_SHAPE),
+    ("ops", "eig", COMPLEX),
+    ("ops", "polar", COMPLEX),
+    ("ops", "view_as_complex", COMPLEX),
+    ("ops", "view_as_real", COMPLEX),
+    ("ops", "adaptive_average_pool", NOT_OPENED),
+    ("ops", "adaptive_max_pool", NOT_OPENED),
+    ("ops", "conv_transpose", "refused: Keras exchanges its arguments, so that no backend can run it in a graph; the layer Conv1DTranspose is here"),
+    ("ops", "histogram", "refused: Keras on JAX has none, and a model with a `range` cannot be opened again"),
+    ("ops", "lu_factor", "refused: its packed factors serve no other operation; `solve`, `det` and `inv` are here"),
 ];
 
 const NO_IMAGES: &str = "not for sequence models: images and volumes";
 const NO_TARGETS: &str = "refused: it takes values alone, and a compiled model gives targets and predictions";
 const FOREIGN: &str = "refused: it holds a program of another framework";
+
+const HOLDS_CODE: &str = "refused: it holds a function of Python, which a file must not bring along";
+const IS_CONSTANT: &str = "refused: no operation of a graph; Keras computes it when the model is made, and the file holds a constant, which is here";
+const NO_NODE: &str = "refused: it gives no tensor, so it is no operation of a graph";
+const OPEN_SHAPE: &str = "refused: the shape of what it gives depends on the data, so Keras on JAX cannot train with it either";
+const COMPLEX: &str = "refused: its values are complex, which no layer takes";
+const NOT_OPENED: &str = "refused: Keras cannot open a model that holds it; the layer is here";
+
+/// Operations that are here but not in every form: name, what differs.
+#[rustfmt::skip]
+const PARTLY: &[(&str, &str)] = &[
+    ("angle", "of real numbers."),
+    ("conv", "along time."), ("depthwise_conv", "along time."), ("separable_conv", "along time."), ("average_pool", "along time."), ("max_pool", "along time."),
+    ("ctc_decode", "strategy `greedy`."),
+    ("eigh", "an eigenvector may have the other sign."),
+    ("svd", "singular vectors may have the other sign; `full_matrices` of square matrices alone."),
+    ("qr", "of matrices of at most 64 rows and columns."),
+    ("pad", "mode `constant`."),
+    ("segment_max", "needs `num_segments`, as Keras on JAX does."), ("segment_min", "needs `num_segments`, as Keras on JAX does."),
+    ("segment_prod", "needs `num_segments`, as Keras on JAX does."), ("segment_sum", "needs `num_segments`, as Keras on JAX does."),
+    ("trapezoid", "without `x`, with which Keras cannot save it."),
+    ("view", "between floats and whole numbers of one width."),
+];
 
 /// Families of `keras.losses` and the like: whether cornu knows a name.
 fn known(module: &str, name: &str) -> bool {
@@ -102,7 +163,9 @@ fn state(module: &str, name: &str, own: &str, differs: &HashMap<String, String>)
         return Some(("here, otherwise", (*what).into()));
     }
     if known(module, name) || (module == "ops" && Operation::classes().any(|class| class == own)) {
+        let partly = PARTLY.iter().find(|(n, _)| module == "ops" && *n == name).map(|(_, what)| what.to_string());
         let said = differs.get(&format!("{module}.{name}")).or_else(|| differs.get(&format!("{module}.{own}"))).filter(|_| module != "ops");
+        let said = partly.as_ref().or(said);
         return Some(said.map_or(("here", String::new()), |text| ("here, differs", text.clone())));
     }
     let fits = |pattern: &str| match pattern.split_once('*') {

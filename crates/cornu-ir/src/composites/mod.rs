@@ -2,6 +2,10 @@
 
 pub mod einsum;
 pub mod softmax;
+pub mod crossentropy;
+pub mod ctc;
 
+pub use crossentropy::{binary_crossentropy, categorical_crossentropy, class_crossentropy};
+pub use ctc::ctc;
 pub use einsum::einsum;
 pub use softmax::{log_softmax, logsumexp, softmax};

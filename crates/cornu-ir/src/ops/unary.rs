@@ -48,6 +48,38 @@ fn softplus<T: Real>(x: T) -> T {
     x.max(T::zero()) + (-x.abs()).exp().ln_1p()
 }
 
+/// The number whose error function is `x`: a start by Winitzki's formula, then Newton's steps in f64.
+fn erfinv<T: Real>(x: T) -> T {
+    let x = x.to_f64().unwrap_or(f64::NAN);
+    if x.is_nan() || x.abs() >= 1.0 {
+        return T::lit(if x.abs() == 1.0 { x * f64::INFINITY } else { f64::NAN });
+    }
+    let (log, a) = ((-x * x).ln_1p(), 0.147);
+    let half = 2.0 / (std::f64::consts::PI * a) + log / 2.0;
+    let mut y = x.signum() * ((half * half - log / a).sqrt() - half).max(0.0).sqrt();
+    for _ in 0..4 {
+        // erfc keeps its digits where erf comes close to 1.
+        let off = if y > 0.0 { (1.0 - x) - libm::erfc(y) } else { libm::erfc(-y) - (1.0 + x) };
+        let step = off / (std::f64::consts::FRAC_2_SQRT_PI * (-y * y).exp());
+        y -= step / (1.0 + y * step);
+    }
+    T::lit(y)
+}
+
+/// The modified Bessel function of the first kind of a whole order, by its series: all terms have one sign.
+fn bessel_i<T: Real>(order: u32, x: T) -> T {
+    let x = x.to_f64().unwrap_or(f64::NAN);
+    let (square, mut sum) = (x * x / 4.0, 0.0);
+    let mut term = if order == 0 { 1.0 } else { x / 2.0 };
+    let mut k = 0.0;
+    while (term + sum != sum || k < 1.0) && k < 2000.0 {
+        sum += term;
+        k += 1.0;
+        term *= square / (k * (k + f64::from(order)));
+    }
+    T::lit(sum)
+}
+
 pub(super) fn round_even<T: Real>(x: T) -> T {
     let r = x.round();
     if (x - x.trunc()).abs() == T::lit(0.5) { T::lit(2.0) * (x / T::lit(2.0)).round() } else { r }
@@ -95,6 +127,9 @@ unary_table! {
     Softplus "softplus" |v| softplus(v), |x, _y, d| Some(d * x.sigmoid());
     Relu "relu" |v| if v > T::zero() || v.is_nan() { v } else { T::zero() }, |x, _y, d| Some(d * x.gt(0.0).cast(d.dtype()));
     Erf "erf" |v| v.erf(), |x, _y, d| Some(d * (-(x * x)).exp() * std::f64::consts::FRAC_2_SQRT_PI);
+    Erfinv "erfinv" |v| erfinv(v), |_x, y, d| Some(d * (y * y).exp() * (std::f64::consts::PI.sqrt() / 2.0));
+    BesselI0 "bessel_i0" |v| bessel_i(0, v), |x, _y, d| Some(d * x.bessel_i1());
+    BesselI1 "bessel_i1" |v| bessel_i(1, v), |x, y, d| Some(d * (x.bessel_i0() - x.eq(0.0).select(x.ones_like() * 0.5, y / x.eq(0.0).select(x.ones_like(), x))));
     Abs "abs" |v| v.abs(), |x, _y, d| Some(d * x.sign());
     Sign "sign" |v| if v > T::zero() { T::one() } else if v < T::zero() { -T::one() } else { v }, |_x, _y, _d| None;
     Floor "floor" |v| v.floor(), |_x, _y, _d| None;
@@ -147,7 +182,7 @@ impl Primitive for Unary {
                         *x = match f {
                             UnaryFn::Log | UnaryFn::Sqrt | UnaryFn::Rsqrt => x.abs() + 0.3,
                             UnaryFn::Log1p => x.abs() - 0.4,
-                            UnaryFn::Asin | UnaryFn::Acos => *x * 0.6,
+                            UnaryFn::Asin | UnaryFn::Acos | UnaryFn::Erfinv => *x * 0.6,
                             _ => *x + 0.01,
                         }
                     });

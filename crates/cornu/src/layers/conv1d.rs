@@ -2,6 +2,7 @@
 
 use super::convolution::{Frame, convolve};
 use super::geometry::{DataFormat, Extent, Padding};
+use super::lora::{Lora, OF_KERNEL};
 use super::recurrent::ends_of;
 use super::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights};
 use crate::activations::Activation;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 /// span = (K − 1) dilation + 1; with `channels_first` x (B, C, T), y (B, U, T').
 ///
 /// # Source
-/// keras/src/layers/convolutional/conv1d.py and base_conv.py, Keras 3.15.1. Differs: no LoRA.
+/// keras/src/layers/convolutional/conv1d.py and base_conv.py, Keras 3.15.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Conv1d {
@@ -55,6 +56,9 @@ pub struct Conv1d {
     pub kernel_constraint: Option<Constraint>,
     /// Projection of b.
     pub bias_constraint: Option<Constraint>,
+    /// A product of two slim matrices beside W, trained in its place.
+    #[serde(flatten)]
+    pub lora: Lora,
 }
 
 impl Default for Conv1d {
@@ -76,6 +80,7 @@ impl Default for Conv1d {
             activity_regularizer: None,
             kernel_constraint: None,
             bias_constraint: None,
+            lora: Lora::default(),
         }
     }
 }
@@ -135,11 +140,14 @@ impl Layer for Conv1d {
             return Err(Error::shapes(format!("the channels must be a multiple of groups={g}"), std::slice::from_ref(x)));
         }
         let kernel = WeightSpec::new("kernel", &[self.kernel_size.0, c / g, u], &self.kernel_initializer);
-        let mut vars = vec![kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint)];
+        let kernel = kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint);
+        let adapted = self.lora.weights(kernel, OF_KERNEL, &self.kernel_regularizer, &self.kernel_constraint)?;
+        let mut vars = vec![adapted.kernel];
         if self.use_bias {
             let bias = WeightSpec::new("bias", &[u], &self.bias_initializer);
             vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
         }
+        vars.extend(adapted.factors);
         Ok(WeightTree::of(vars))
     }
 
@@ -149,7 +157,7 @@ impl Layer for Conv1d {
         frame.check(&x.spec(), false)?;
         let ends = ends_of(call);
         let x = frame.own(self.data_format.exchange(x), ends);
-        let kernel = w.var("kernel");
+        let kernel = self.lora.adapted(w, w.var("kernel"), OF_KERNEL);
         frame.expect_fit(x, kernel.dim(1).map(|c| c * self.groups))?;
         let mut y = convolve(frame.windows(x), kernel, self.groups);
         if let Some(b) = w.get("bias") {

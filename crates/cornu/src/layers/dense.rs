@@ -1,5 +1,6 @@
 //! A fully connected layer.
 
+use super::lora::{Lora, OF_KERNEL};
 use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, expect_rank, known_dim};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
@@ -16,7 +17,7 @@ use serde_json::Value;
 /// x (B, …, F), W (F, U), b (U), y (B, …, U).
 ///
 /// # Source
-/// keras/src/layers/core/dense.py, Keras 3.15.1. Differs: no LoRA; of quantized kernels those of eight bits.
+/// keras/src/layers/core/dense.py, Keras 3.15.1. Differs: of quantized kernels those of eight bits.
 ///
 /// ```
 /// use cornu::{Dense, Input, Model};
@@ -52,6 +53,9 @@ pub struct Dense {
     pub bias_constraint: Option<Constraint>,
     /// Kept for Keras.
     pub quantization_config: Option<Value>,
+    /// A product of two slim matrices beside W, trained in its place.
+    #[serde(flatten)]
+    pub lora: Lora,
     /// W in eight bits: whole numbers, with a scale (U) beside. Rows of x are rounded alike. Set by the policy `int8_from_float32`.
     #[serde(skip_serializing)]
     pub int8: bool,
@@ -71,6 +75,7 @@ impl Default for Dense {
             kernel_constraint: None,
             bias_constraint: None,
             quantization_config: None,
+            lora: Lora::default(),
             int8: false,
         }
     }
@@ -80,6 +85,12 @@ impl Dense {
     /// A layer of U units, linear, with bias.
     pub fn new(units: usize) -> Self {
         Self { units, ..Self::default() }
+    }
+
+    /// With LoRA of a rank: W stays, and a product of two slim matrices beside it is trained.
+    pub fn lora_rank(mut self, rank: usize) -> Self {
+        self.lora = Lora::of_rank(rank);
+        self
     }
 
     /// With an activation by Keras's name. Panics on a name that does not exist: see [`Activation::ALL`].
@@ -107,7 +118,9 @@ impl Layer for Dense {
         let f = known_dim(x, -1, "features")?;
         let kernel = WeightSpec::new("kernel", &[f, self.units], &self.kernel_initializer);
         let kernel = kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint);
-        let mut vars = vec![if self.int8 { kernel.int8() } else { kernel }];
+        let kernel = if self.int8 { kernel.int8() } else { kernel };
+        let adapted = self.lora.plain().weights(kernel, OF_KERNEL, &self.kernel_regularizer, &self.kernel_constraint)?;
+        let mut vars = vec![adapted.kernel];
         if self.use_bias {
             let bias = WeightSpec::new("bias", &[self.units], &self.bias_initializer);
             vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
@@ -115,13 +128,14 @@ impl Layer for Dense {
         if self.int8 {
             vars.push(WeightSpec::new("kernel_scale", &[self.units], &Ones {}.into()).fixed());
         }
+        vars.extend(adapted.factors);
         Ok(WeightTree::of(vars))
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         expect_rank(&x.spec(), 2..=usize::MAX, "(batch, …, features)")?;
-        let kernel = w.var("kernel");
+        let kernel = self.lora.plain().adapted(w, w.var("kernel"), OF_KERNEL);
         if let (Some(f), want) = (x.dim(-1), kernel.dim(0))
             && Some(f) != want
         {

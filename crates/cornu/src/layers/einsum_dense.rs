@@ -1,5 +1,6 @@
 //! A layer that multiplies by a kernel as an equation says.
 
+use super::lora::{Lora, OF_KERNEL};
 use super::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
@@ -18,7 +19,7 @@ use serde_json::Value;
 /// of y but the batch, and those under `...` not; b has the dims of `bias_axes`.
 ///
 /// # Source
-/// keras/src/layers/core/einsum_dense.py, Keras 3.15.1. Differs: no LoRA, no quantized kernels.
+/// keras/src/layers/core/einsum_dense.py, Keras 3.15.1. Differs: no quantized kernels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EinsumDense {
@@ -47,6 +48,9 @@ pub struct EinsumDense {
     pub bias_constraint: Option<Constraint>,
     /// Kept for Keras; quantized kernels are not read.
     pub quantization_config: Option<Value>,
+    /// A product of two slim matrices beside W, trained in its place.
+    #[serde(flatten)]
+    pub lora: Lora,
 }
 
 /// A list of dims, or one.
@@ -78,6 +82,7 @@ impl Default for EinsumDense {
             kernel_constraint: None,
             bias_constraint: None,
             quantization_config: None,
+            lora: Lora::default(),
         }
     }
 }
@@ -187,18 +192,21 @@ impl Layer for EinsumDense {
         let a = self.analyze(call.input()?)?;
         let initializer = self.kernel_initializer.with_fans(&a.input_axes, &a.output_axes);
         let kernel = WeightSpec::new("kernel", &a.kernel, &initializer);
-        let mut vars = vec![kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint)];
+        let kernel = kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint);
+        let adapted = self.lora.weights(kernel, OF_KERNEL, &self.kernel_regularizer, &self.kernel_constraint)?;
+        let mut vars = vec![adapted.kernel];
         if let Some(shape) = &a.bias {
             let bias = WeightSpec::new("bias", shape, &self.bias_initializer);
             vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
         }
+        vars.extend(adapted.factors);
         Ok(WeightTree::of(vars))
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let dims = self.analyze(&x.spec())?.output;
-        let mut y = einsum(&self.equation, &[x, w.var("kernel")]);
+        let mut y = einsum(&self.equation, &[x, self.lora.adapted(w, w.var("kernel"), OF_KERNEL)]);
         if let Some(b) = w.get("bias") {
             y = y + b;
         }

@@ -1,5 +1,6 @@
 //! Vectors for ids.
 
+use super::lora::Lora;
 use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, Form};
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Ones, RandomUniform};
@@ -15,7 +16,7 @@ use serde_json::Value;
 /// x (B, …) of ids below V, embeddings (V, D), y (B, …, D); with `mask_zero` the mask is `x ≠ 0`.
 ///
 /// # Source
-/// keras/src/layers/core/embedding.py, Keras 3.15.1. Differs: an id outside 0..V gives zeros; no LoRA; of quantized tables those of eight bits.
+/// keras/src/layers/core/embedding.py, Keras 3.15.1. Differs: an id outside 0..V gives zeros; of quantized tables those of eight bits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Embedding {
@@ -35,10 +36,16 @@ pub struct Embedding {
     pub mask_zero: bool,
     /// Kept for Keras.
     pub quantization_config: Option<Value>,
+    /// A product of two slim matrices beside the table, trained in its place.
+    #[serde(flatten)]
+    pub lora: Lora,
     /// The table in eight bits: whole numbers, with a scale (V) beside. Set by the policy `int8_from_float32`.
     #[serde(skip_serializing)]
     pub int8: bool,
 }
+
+/// Keras's names of the matrices beside the table.
+const OF_TABLE: [&str; 2] = ["lora_embeddings_a", "lora_embeddings_b"];
 
 impl Default for Embedding {
     fn default() -> Self {
@@ -51,6 +58,7 @@ impl Default for Embedding {
             embeddings_constraint: None,
             mask_zero: false,
             quantization_config: None,
+            lora: Lora::default(),
             int8: false,
         }
     }
@@ -83,13 +91,14 @@ impl Layer for Embedding {
             let scale = WeightSpec::new("embeddings_scale", &[self.input_dim], &Ones {}.into()).fixed();
             return Ok(WeightTree::of(vec![table.int8(), scale]));
         }
-        Ok(WeightTree::of(vec![table]))
+        let adapted = self.lora.plain().weights(table, OF_TABLE, &self.embeddings_regularizer, &self.embeddings_constraint)?;
+        Ok(WeightTree::of([vec![adapted.kernel], adapted.factors].concat()))
     }
 
     fn lower<'g>(&self, _: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
         let ids = x.cast(DType::I32);
-        let mut y = w.var("embeddings").gather(ids);
+        let mut y = self.lora.plain().adapted(w, w.var("embeddings"), OF_TABLE).gather(ids);
         if let Some(scale) = w.get("embeddings_scale") {
             y = y / scale.gather(ids).expand_dims(-1);
         }

@@ -27,6 +27,7 @@ mod vocabulary;
 mod layer;
 mod geometry;
 mod convolution;
+mod lora;
 
 pub use call::{Arg, Call};
 pub use category_encoding::OutputMode;
@@ -36,6 +37,7 @@ pub use form::Form;
 pub use geometry::{DataFormat, Extent, Padding, Pair};
 pub(crate) use layer::INT8_WEIGHTS;
 pub use layer::{Layer, LayerRef, MaskRule};
+pub use lora::Lora;
 pub(crate) use lowering::both;
 pub use lowering::{Cx, Flow, Gathered, RowState, States, Weight, Weights, expect_rank, known_dim};
 pub use packing::Packing;

@@ -4,6 +4,13 @@ mod arguments;
 mod site;
 mod moves;
 mod reductions;
+mod places;
+mod pieces;
+mod products;
+mod statistics;
+mod formulas;
+mod transforms;
+mod matrices;
 
 use super::{Call, Cx, Flow, Form, Layer, WeightTree, Weights};
 use crate::activations::{Activation, elu, gelu, glu, leaky_relu, sparsemax};
@@ -11,9 +18,10 @@ use crate::config::{short, snake_case};
 use crate::layers::dot::unit_length_within;
 use crate::{Error, Result};
 use cornu_ir::composites::{einsum, log_softmax, logsumexp, softmax};
+use cornu_ir::ops::{Bitcast, BitsFn};
 use cornu_ir::{DType, Spec, Tensor, Var};
 use serde_json::Value;
-use site::Site;
+use site::{CORE, LINALG, MATH, NN, NUMPY, Row, Site};
 
 /// An operation of `keras.ops` in a model. It has no weights, and what it gives carries no mask.
 ///
@@ -30,23 +38,13 @@ pub(super) fn literal(v: &Value) -> Result<Tensor> {
     arguments::literal(v).map(|l| l.tensor)
 }
 
-/// What an operation gives for a call.
-type Rule = for<'a, 'g> fn(&Site<'a, 'g>) -> Result<Vec<Var<'g>>>;
+/// The tables of the families that have modules of their own, besides [`TABLE`].
+static FAMILIES: &[&[Row]] = &[places::ROWS, pieces::ROWS, products::ROWS, statistics::ROWS, formulas::ROWS, transforms::ROWS, matrices::ROWS];
 
-/// Class, module, meaning.
-struct Row(&'static str, &'static str, Rule);
-
-impl std::fmt::Debug for Row {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0)
-    }
+/// All operations.
+fn rows() -> impl Iterator<Item = &'static Row> {
+    TABLE.iter().chain(FAMILIES.iter().flat_map(|family| family.iter()))
 }
-
-const NUMPY: &str = "keras.src.ops.numpy";
-const NN: &str = "keras.src.ops.nn";
-const CORE: &str = "keras.src.ops.core";
-const MATH: &str = "keras.src.ops.math";
-const LINALG: &str = "keras.src.ops.linalg";
 
 // Order matters to `takes_ragged`: pointwise rows first, then those along the last axis, then those over axes.
 #[rustfmt::skip]
@@ -82,6 +80,24 @@ static TABLE: &[Row] = &[
     Row("LogicalXor", NUMPY, |s| s.bool_pair(|a, b| a.ne(b))),
     Row("LogicalNot", NUMPY, |s| Ok(vec![s.bool_value(0)?.not()])),
     Row("Where", NUMPY, |s| s.choose()),
+    Row("Select", NUMPY, |s| s.choose_among()),
+    Row("BitwiseAnd", NUMPY, |s| s.bits(BitsFn::And)),
+    Row("BitwiseOr", NUMPY, |s| s.bits(BitsFn::Or)),
+    Row("BitwiseXor", NUMPY, |s| s.bits(BitsFn::Xor)),
+    Row("BitwiseNot", NUMPY, |s| s.inverted_bits()),
+    Row("BitwiseInvert", NUMPY, |s| s.inverted_bits()),
+    Row("BitwiseLeftShift", NUMPY, |s| s.bits(BitsFn::Left)),
+    Row("LeftShift", NUMPY, |s| s.bits(BitsFn::Left)),
+    Row("BitwiseRightShift", NUMPY, |s| s.bits(BitsFn::Right)),
+    Row("RightShift", NUMPY, |s| s.bits(BitsFn::Right)),
+    Row("Gcd", NUMPY, |s| s.bits(BitsFn::Gcd)),
+    Row("Lcm", NUMPY, |s| s.lcm()),
+    Row("Nextafter", NUMPY, |s| s.float_pair(next_after)),
+    Row("Ldexp", NUMPY, |s| { let (x, n) = (s.as_float(s.value(0)?), s.value(1)?.cast(DType::I32)); Ok(vec![x * power_of_two(n, x.dtype())]) }),
+    Row("Isclose", NUMPY, |s| s.is_close().map(|v| vec![v])),
+    Row("IsIn", NUMPY, |s| s.is_in()),
+    Row("Digitize", NUMPY, |s| s.digitize()),
+    Row("UnravelIndex", NUMPY, |s| s.unravel_index()),
     // One value.
     Row("Absolute", NUMPY, |s| s.number(|x| if x.dtype().is_float() { x.abs() } else { x.maximum(0.0 - x) })),
     Row("Abs", NUMPY, |s| s.number(|x| if x.dtype().is_float() { x.abs() } else { x.maximum(0.0 - x) })),
@@ -113,6 +129,8 @@ static TABLE: &[Row] = &[
     Row("Arctanh", NUMPY, |s| s.float(|x| (x.log1p() - (-x).log1p()) * 0.5)),
     Row("Erf", MATH, |s| s.float(|x| x.erf())),
     Row("Erfc", MATH, |s| s.float(|x| 1.0 - x.erf())),
+    Row("Erfinv", MATH, |s| s.float(|x| x.erfinv())),
+    Row("I0", NUMPY, |s| s.float(|x| x.bessel_i0())),
     Row("Floor", NUMPY, |s| s.float(|x| x.floor())),
     Row("Ceil", NUMPY, |s| s.float(|x| x.ceil())),
     Row("Trunc", NUMPY, |s| s.float(trunc)),
@@ -127,12 +145,17 @@ static TABLE: &[Row] = &[
     Row("Isposinf", NUMPY, |s| s.float(|x| x.eq(f64::INFINITY))),
     Row("Isneginf", NUMPY, |s| s.float(|x| x.eq(f64::NEG_INFINITY))),
     Row("Isreal", NUMPY, |s| s.float(|x| x.ones_like().cast(DType::Bool))),
+    Row("Signbit", NUMPY, |s| s.number(|x| if x.dtype().is_float() { sign_bit(x) } else { x.lt(0.0) })),
     Row("NanToNum", NUMPY, |s| s.nan_to_num()),
     // Values are real numbers here.
     Row("Real", NUMPY, |s| Ok(vec![s.value(0)?])),
     Row("Conjugate", NUMPY, |s| Ok(vec![s.value(0)?])),
     Row("Imag", NUMPY, |s| Ok(vec![s.value(0)?.zeros_like()])),
     Row("Clip", NUMPY, |s| { let (low, high) = (s.real("x_min", f64::NEG_INFINITY)?, s.real("x_max", f64::INFINITY)?); s.number(|x| s.clip(x, low, high)) }),
+    Row("Angle", NUMPY, |s| s.float(|x| x.is_nan().cast(DType::Bool).select(x, x.lt(0.0).select(x.zeros_like() + std::f64::consts::PI, 0.0)))),
+    Row("Array", NUMPY, |s| { let x = s.value(0)?; Ok(vec![s.dtype()?.map_or(x, |d| x.cast(d))]) }),
+    Row("View", NUMPY, |s| s.view()),
+    Row("SaturateCast", CORE, |s| s.saturate_cast()),
     Row("Copy", NUMPY, |s| Ok(vec![s.value(0)?])),
     Row("Cast", CORE, |s| Ok(vec![s.value(0)?.cast(s.dtype()?.unwrap_or(s.cx.float()))])),
     Row("StopGradient", CORE, |s| Ok(vec![s.value(0)?.stop_gradient()])),
@@ -168,7 +191,7 @@ static TABLE: &[Row] = &[
     Row("Softmax", NN, |s| s.along(-1, |x, axes| softmax(x, axes))),
     Row("LogSoftmax", NN, |s| s.along(-1, |x, axes| log_softmax(x, axes))),
     Row("Sparsemax", NN, |s| s.last(|x| sparsemax(x))),
-    Row("Normalize", NN, |s| { let shortest = s.real("epsilon", 1e-7)?; s.only("order", 2)?; s.along(-1, |x, axes| unit_length_within(x, axes, shortest)) }),
+    Row("Normalize", NN, |s| { let (shortest, p) = (s.real("epsilon", 1e-7)?, s.integer("order")?.unwrap_or(2)); s.along(-1, |x, axes| if p == 2 { unit_length_within(x, axes, shortest) } else { x / x.abs().pow(p as f64).sum(axes, true).pow(1.0 / p as f64).maximum(shortest) }) }),
     Row("OneHot", NN, |s| s.one_hot()),
     Row("Moments", NN, |s| s.moments()),
     Row("RMSNorm", NN, |s| s.rms_norm()),
@@ -242,6 +265,32 @@ fn is_nan(x: Var<'_>) -> Var<'_> {
     x.is_nan().cast(DType::Bool)
 }
 
+/// Whether a float's sign is minus, also that of 0.
+fn sign_bit(x: Var<'_>) -> Var<'_> {
+    let bits = x.builder().apply1(Bitcast, &[x]);
+    bits.lt(0.0)
+}
+
+/// 2 to whole numbers, in a float type: the halves of the exponent apart, for what lies below the least normal number.
+fn power_of_two<'g>(n: Var<'g>, dtype: DType) -> Var<'g> {
+    let half = n.bits(BitsFn::Right, n.ones_like());
+    let two = |n: Var<'g>| (n.cast(DType::F64) * 0.0 + 2.0).pow(n.cast(DType::F64)).cast(dtype);
+    two(half) * two(n - half)
+}
+
+/// The next float after `a` towards `b`.
+fn next_after<'g>(a: Var<'g>, b: Var<'g>) -> Var<'g> {
+    let (a, b) = a.broadcast_with(b, "next_after");
+    let cast = |x: Var<'g>| x.builder().apply1(Bitcast, &[x]);
+    let bits = cast(a);
+    // Away from 0 the bits count up, whatever the sign.
+    let away = a.gt(0.0).and(b.gt(a)).or(a.lt(0.0).and(b.lt(a)));
+    let moved = cast(bits + away.select(bits.ones_like(), -1.0));
+    let least = cast(b.lt(0.0).select(bits.zeros_like() + if a.dtype() == DType::F64 { i64::MIN as f64 } else { f64::from(i32::MIN) }, 0.0) + 1.0);
+    let y = a.eq(b).select(b, a.eq(0.0).select(least, moved));
+    is_nan(a).or(is_nan(b)).select(a + b, y)
+}
+
 /// A value, with a number in place of what is none.
 fn there(x: Var<'_>, otherwise: f64) -> Var<'_> {
     is_nan(x).select(x.zeros_like() + otherwise, x)
@@ -256,7 +305,7 @@ fn numbers_of<'g>(a: Var<'g>, b: Var<'g>, both: Var<'g>) -> Var<'g> {
 impl Operation {
     /// The classes of operations, in Keras's words.
     pub fn classes() -> impl Iterator<Item = &'static str> {
-        TABLE.iter().map(|row| row.0)
+        rows().map(|row| row.0)
     }
 
     /// The operation of a class of `keras.ops` with its settings, as Keras writes them.
@@ -269,7 +318,7 @@ impl Operation {
     /// # Ok::<(), cornu::Error>(())
     /// ```
     pub fn new(class: &str, settings: Value) -> Result<Self> {
-        let row = TABLE.iter().find(|r| r.0 == class).ok_or_else(|| Error::Unsupported(format!("operation `{class}` of keras.ops")))?;
+        let row = rows().find(|r| r.0 == class).ok_or_else(|| Error::Unsupported(format!("operation `{class}` of keras.ops")))?;
         if !settings.is_object() {
             return Err(Error::Config(format!("operation {class}: expected settings by name. Received: {}", short(&settings))));
         }

@@ -28,6 +28,8 @@ pub struct WeightSpec {
     pub dtype: Option<DType>,
     /// Whether its numbers are whole, from -127 to 127, and stand in files in eight bits.
     pub int8: bool,
+    /// Of a matrix of LoRA, what the product is multiplied by before it joins the kernel. Files hold the sum as the kernel.
+    pub lora: Option<f64>,
 }
 
 impl WeightSpec {
@@ -44,6 +46,7 @@ impl WeightSpec {
             start: None,
             dtype: None,
             int8: false,
+            lora: None,
         }
     }
 
@@ -68,6 +71,11 @@ impl WeightSpec {
     /// Whole numbers of eight bits, never trained.
     pub fn int8(self) -> Self {
         Self { int8: true, trainable: false, ..self }
+    }
+
+    /// One of two matrices of LoRA, the first of which stands before the second.
+    pub fn lora(self, scale: f64) -> Self {
+        Self { lora: Some(scale), ..self }
     }
 
     /// Never trained.

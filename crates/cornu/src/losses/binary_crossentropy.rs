@@ -1,10 +1,11 @@
 //! Cross-entropies of probabilities of yes and no.
 
-use super::{EPSILON, LossFunction, Values, expect_equal_shapes, settings};
+use super::{LossFunction, Values, expect_equal_shapes, settings};
 use crate::layers::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use cornu_ir::builder::axis_of;
+use cornu_ir::composites;
 
 settings! {
     /// `mean(−y·log(p) − (1 − y)·log(1 − p))` along an axis, `p` kept within `ε..1 − ε`.
@@ -40,15 +41,6 @@ fn smooth<'g>(y_true: Var<'g>, label_smoothing: f64) -> Var<'g> {
     if label_smoothing == 0.0 { y_true } else { y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing }
 }
 
-fn pointwise<'g>(t: Var<'g>, p: Var<'g>, from_logits: bool) -> Var<'g> {
-    if from_logits {
-        // −log sigmoid(x) = softplus(−x)
-        return t * (-p).softplus() + (1.0 - t) * p.softplus();
-    }
-    let p = p.clip(EPSILON, 1.0 - EPSILON);
-    -(t * p.log() + (1.0 - t) * (1.0 - p).log())
-}
-
 fn expect_axis(who: &str, v: Var<'_>, axis: isize) -> Result<()> {
     if axis_of(axis, v.rank()) < v.rank() {
         return Ok(());
@@ -61,7 +53,7 @@ pub fn binary_crossentropy<'g>(y_true: Var<'g>, y_pred: Var<'g>, from_logits: bo
     expect_equal_shapes("binary_crossentropy", y_true, y_pred)?;
     expect_axis("binary_crossentropy", y_pred, axis)?;
     let t = smooth(y_true.cast(y_pred.dtype()), label_smoothing);
-    Ok(pointwise(t, y_pred, from_logits).mean(&[axis], false))
+    Ok(composites::binary_crossentropy(t, y_pred, from_logits).mean(&[axis], false))
 }
 
 impl LossFunction for BinaryCrossentropy {
@@ -81,7 +73,7 @@ impl LossFunction for BinaryFocalCrossentropy {
         let t = smooth(y_true, self.label_smoothing);
         let p = if self.from_logits { y_pred.sigmoid() } else { y_pred };
         let p_t = t * p + (1.0 - t) * (1.0 - p);
-        let mut value = (1.0 - p_t).pow(self.gamma) * pointwise(t, p, false);
+        let mut value = (1.0 - p_t).pow(self.gamma) * composites::binary_crossentropy(t, p, false);
         if self.apply_class_balancing {
             value = (t * self.alpha + (1.0 - t) * (1.0 - self.alpha)) * value;
         }

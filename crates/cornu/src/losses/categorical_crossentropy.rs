@@ -4,7 +4,7 @@ use super::{EPSILON, LossFunction, Values, expect_equal_shapes, settings};
 use crate::layers::Cx;
 use crate::{Error, Result};
 use cornu_ir::builder::axis_of;
-use cornu_ir::composites::{log_softmax, softmax};
+use cornu_ir::composites::{self, softmax};
 use cornu_ir::ops::Iota;
 use cornu_ir::spec::dims_text;
 use cornu_ir::{DType, Var};
@@ -64,11 +64,7 @@ pub fn categorical_crossentropy<'g>(y_true: Var<'g>, y_pred: Var<'g>, from_logit
     expect_equal_shapes(who, y_true, y_pred)?;
     expect_axis(who, y_pred, axis)?;
     let t = smooth(y_true.cast(y_pred.dtype()), label_smoothing);
-    let log_p = match from_logits {
-        true => log_softmax(y_pred, &[axis]),
-        false => (y_pred / y_pred.sum(&[axis], true)).clip(EPSILON, 1.0 - EPSILON).log(),
-    };
-    Ok(-(t * log_p).sum(&[axis], false))
+    Ok(composites::categorical_crossentropy(t, y_pred, from_logits, axis))
 }
 
 impl LossFunction for CategoricalCrossentropy {

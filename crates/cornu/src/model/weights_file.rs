@@ -42,6 +42,11 @@ impl Model {
     pub(crate) fn read_weights(&mut self, root: &Group) -> Result<()> {
         let mut values = Vec::with_capacity(self.variables.len());
         for v in &self.variables {
+            if v.spec.lora.is_some() {
+                // Files hold what LoRA learned within the kernel.
+                values.push(Tensor::zeros(v.spec.dtype(), &v.spec.shape));
+                continue;
+            }
             let path = v.file_path();
             let array = root.get(&path).or_else(|| root.get(&older_path(&path)));
             let array = array.ok_or_else(|| Error::Config(format!("weights: `{path}` is missing; the file belongs to another model")))?;
@@ -65,14 +70,36 @@ impl Model {
         let mut root = Group::default();
         write_groups(&self.tree, "", &mut root);
         let float = ArrayType::from_name(self.layer.policy().variable_name()).unwrap_or(ArrayType::F32);
-        for (v, slot) in self.variables.iter().zip(&self.slots) {
-            let value = self.store.view(*slot).to_tensor();
+        for (i, v) in self.variables.iter().enumerate().filter(|(_, v)| v.spec.lora.is_none()) {
+            let value = self.merged(i);
             let array = if v.spec.int8 { int8_array(&value)? } else { to_file_array(&value, float)? };
             root.insert(&v.file_path(), array)?;
         }
         write_again(&self.tree, "", &mut root)?;
         self.write_idf_weights(&mut root)?;
         Ok(root)
+    }
+
+    /// A weight with what LoRA learned beside it.
+    fn merged(&self, i: usize) -> Tensor {
+        let value = self.store.view(self.slots[i]).to_tensor();
+        let own = |k: &usize| self.variables[*k].group == self.variables[i].group;
+        let factors: Vec<usize> = (i + 1..self.variables.len()).take_while(own).filter(|k| self.variables[*k].spec.lora.is_some()).collect();
+        // The kernel is the first of its layer.
+        let ([a, b], true) = (&factors[..], self.variables[i].index == 0) else { return value };
+        let scale = self.variables[*a].spec.lora.unwrap_or(1.0);
+        let [a, b] = [a, b].map(|k| self.store.view(self.slots[*k]).to_tensor());
+        let (rank, columns) = (b.dims[0], b.dims[1]);
+        let (a, b, mut sum) = (a.to_f64(), b.to_f64(), value.to_f64());
+        for (row, a) in sum.chunks_mut(columns.max(1)).zip(a.chunks(rank.max(1))) {
+            for (j, w) in row.iter_mut().enumerate() {
+                *w += scale * a.iter().enumerate().map(|(k, a)| a * b[k * columns + j]).sum::<f64>();
+            }
+        }
+        match value.dtype() {
+            DType::F64 => Tensor::new(&value.dims, sum),
+            _ => Tensor::new(&value.dims, sum.into_iter().map(|x| x as f32).collect()),
+        }
     }
 
     /// For each layer with weights, which of the model's they are, in Keras's legacy order.

@@ -1,6 +1,7 @@
 //! Plain arguments of operations: numbers, lists, arrays written into a model's config.
 
 use crate::config::short;
+use crate::saving::json;
 use crate::{Error, Result};
 use cornu_ir::{DType, Tensor};
 use serde_json::Value;
@@ -66,7 +67,12 @@ fn gather(v: &Value, depth: usize, dims: &mut Vec<usize>, numbers: &mut Vec<f64>
             numbers.push(n.as_f64()?);
             Some(())
         }
-        _ => None,
+        // Words of Python's for what is no finite number.
+        other => {
+            widen(kind, DType::F32);
+            numbers.push(json::float(other)?);
+            Some(())
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::arguments::promoted;
 use super::site::{Site, moved};
+use crate::saving::json;
 use crate::{Error, Result};
 use cornu_ir::composites::einsum;
 use cornu_ir::ops::Iota;
@@ -9,7 +10,7 @@ use cornu_ir::{DType, Var};
 
 impl<'g> Site<'_, 'g> {
     /// The axes that `axis` names; all of them where it is absent.
-    fn axes(&self, rank: usize) -> Result<Vec<isize>> {
+    pub fn axes(&self, rank: usize) -> Result<Vec<isize>> {
         let all = || (0..rank as isize).collect();
         let axes: Vec<isize> = self.integers("axis")?.unwrap_or_else(all);
         axes.iter().map(|&a| self.axis(a, rank).map(|a| a as isize)).inspect(|a| a.iter().for_each(|&a| self.touches(a as usize))).collect()
@@ -44,12 +45,24 @@ impl<'g> Site<'_, 'g> {
         Ok(vec![join(y, initial)])
     }
 
-    /// The mean over axes.
+    /// The mean over axes, each element as much as its weight. Weights of rank 1 are those of the axis.
     pub fn average(&self) -> Result<Vec<Var<'g>>> {
-        if self.call.arg(1, "weights").is_some() {
-            return Err(self.unsupported("weights"));
-        }
-        self.reduce_float(|x, axes, _| x.mean(axes, false))
+        let Some(w) = self.optional(1, "weights")? else { return self.reduce_float(|x, axes, _| x.mean(axes, false)) };
+        let x = self.value(0)?;
+        let axes = self.axes(x.rank())?;
+        let x = self.as_float(x);
+        let w = w.cast(x.dtype());
+        let w = match (w.rank() == x.rank(), &axes[..]) {
+            (true, _) => w,
+            (false, [axis]) if w.rank() == 1 => {
+                let mut dims = vec![Some(1); x.rank()];
+                dims[*axis as usize] = w.dim(0);
+                w.reshape(&dims)
+            }
+            _ => return Err(Error::shapes("weights must have the value's shape, or be those of one axis", &[x.spec(), w.spec()])),
+        };
+        let w = w.broadcast_to(&x.dims());
+        Ok(vec![(x * w).sum(&axes, false) / w.sum(&axes, false)])
     }
 
     /// Mean and variance over `axes`.
@@ -93,12 +106,13 @@ impl<'g> Site<'_, 'g> {
 
     /// A value brought to mean 0 and variance 1, times gamma, plus beta.
     pub fn layer_norm(&self) -> Result<Vec<Var<'g>>> {
-        if self.flag("rms_scaling", false) {
-            return Err(self.unsupported("rms_scaling"));
-        }
         let x = self.as_float(self.value(0)?);
         let (axes, given) = self.normalized(x, 2)?;
         let centred = x - x.mean(&axes, true);
+        if self.flag("rms_scaling", false) {
+            let y = x * (centred.square().mean(&axes, true) + self.real("epsilon", 1e-7)?).rsqrt();
+            return Ok(vec![given[0].map_or(y, |gamma| y * gamma)]);
+        }
         let y = centred * (centred.square().mean(&axes, true) + self.real("epsilon", 1e-7)?).rsqrt();
         let y = given[0].map_or(y, |gamma| y * gamma);
         Ok(vec![given[1].map_or(y, |beta| y + beta)])
@@ -128,11 +142,15 @@ impl<'g> Site<'_, 'g> {
             (None, _) | (_, Some("fro")) => 2.0,
             (_, Some("inf")) => f64::INFINITY,
             (_, Some("-inf")) => f64::NEG_INFINITY,
-            (Some(o), _) => o.as_f64().ok_or_else(|| self.unsupported(format!("ord = {o}")))?,
+            (_, Some("nuc")) => 0.0,
+            (Some(o), _) => json::float(o).ok_or_else(|| self.unsupported(format!("ord = {o}")))?,
         };
         let n_axes = self.integers("axis")?.map_or(self.value(0)?.rank(), |a| a.len());
         if order.is_some() && name.as_deref() != Some("fro") && n_axes != 1 {
-            return Err(self.unsupported("a norm of matrices"));
+            return match n_axes {
+                2 => self.matrix_norm(name.as_deref(), p),
+                n => Err(self.unsupported(format!("a norm by ord over {n} axes"))),
+            };
         }
         self.reduce_float(|x, axes, keep| match p {
             2.0 => x.square().sum(axes, keep).sqrt(),

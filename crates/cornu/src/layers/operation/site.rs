@@ -3,10 +3,30 @@
 use super::arguments::{Literal, dtype_of, literal, promoted, with_dtype};
 use crate::config::short;
 use crate::layers::{Arg, Call, Cx, Flow};
+use crate::saving::json;
 use crate::{Error, Result};
 use cornu_ir::ops::Iota;
-use cornu_ir::{DType, Dim, Var};
+use cornu_ir::{DType, Dim, Tensor, Var};
 use serde_json::Value;
+
+/// Modules of Keras that operations come from.
+pub const NUMPY: &str = "keras.src.ops.numpy";
+pub const NN: &str = "keras.src.ops.nn";
+pub const CORE: &str = "keras.src.ops.core";
+pub const MATH: &str = "keras.src.ops.math";
+pub const LINALG: &str = "keras.src.ops.linalg";
+
+/// What an operation gives for a call.
+pub type Rule = for<'a, 'g> fn(&Site<'a, 'g>) -> Result<Vec<Var<'g>>>;
+
+/// Class, module, meaning.
+pub struct Row(pub &'static str, pub &'static str, pub Rule);
+
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
 
 /// One call of an operation.
 pub struct Site<'a, 'g> {
@@ -47,7 +67,7 @@ impl<'g> Site<'_, 'g> {
 
     /// A number.
     pub fn real(&self, name: &str, otherwise: f64) -> Result<f64> {
-        self.setting(name).map_or(Ok(otherwise), |v| v.as_f64().ok_or_else(|| self.wrong(name)))
+        self.setting(name).map_or(Ok(otherwise), |v| json::float(v).ok_or_else(|| self.wrong(name)))
     }
 
     /// A switch.
@@ -58,11 +78,6 @@ impl<'g> Site<'_, 'g> {
     /// A text.
     pub fn text(&self, name: &str) -> Result<&str> {
         self.setting(name).and_then(Value::as_str).ok_or_else(|| self.wrong(name))
-    }
-
-    /// Fails unless a setting is absent or this number.
-    pub fn only(&self, name: &str, number: isize) -> Result<()> {
-        if self.integer(name)?.is_none_or(|n| n == number) { Ok(()) } else { Err(self.wrong(name)) }
     }
 
     /// The type asked for.
@@ -110,9 +125,34 @@ impl<'g> Site<'_, 'g> {
         (0..self.call.args.len()).map(|i| self.value(i).map(|v| self.as_float(v))).collect()
     }
 
+    /// An argument that may be absent, as a value.
+    pub fn optional(&self, position: usize, name: &str) -> Result<Option<Var<'g>>> {
+        let Some(arg) = self.call.arg(position, name) else { return Ok(None) };
+        match arg {
+            Arg::Value(f) => Ok(Some(f.value)),
+            other => Ok(self.literal_of(other)?.map(|l| self.cx.builder.constant(l.tensor))),
+        }
+    }
+
+    /// An argument whose numbers are written in the config.
+    pub fn known_numbers(&self, position: usize, name: &str) -> Result<Option<Tensor>> {
+        match self.call.arg(position, name) {
+            None => Ok(None),
+            Some(arg) => match self.literal_of(arg)? {
+                Some(l) => Ok(Some(l.tensor)),
+                None => Err(self.unsupported(format!("{name} that the model computes"))),
+            },
+        }
+    }
+
     /// The values of the first argument, a list, in the type they take together.
     pub fn list(&self) -> Result<Vec<Var<'g>>> {
-        let items = match self.arg(0)? {
+        self.list_of(0)
+    }
+
+    /// The values of an argument, a list, in the type they take together.
+    pub fn list_of(&self, i: usize) -> Result<Vec<Var<'g>>> {
+        let items = match self.arg(i)? {
             Arg::List(items) => items.clone(),
             one => vec![one.clone()],
         };
