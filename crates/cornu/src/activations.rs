@@ -2,6 +2,7 @@
 //!
 //! Source: keras/src/activations/activations.py and keras/src/backend/jax/nn.py, Keras 3.15.1.
 
+use crate::constraints::Axes;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use cornu_ir::composites::{log_softmax, softmax};
@@ -10,18 +11,18 @@ use serde_json::Value;
 
 macro_rules! activations {
     ($($F:ident $name:literal $(| $alias:literal)* |$x:ident| $body:expr;)*) => {
-        /// An activation of `keras.activations`, with its default arguments.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        /// An activation of `keras.activations`, with its default arguments, or a layer in the place of one.
+        #[derive(Clone, Debug, PartialEq)]
         #[allow(missing_docs)]
-        pub enum Activation { $($F),* }
+        pub enum Activation { $($F,)* Layer(Box<LayerActivation>) }
 
         impl Activation {
-            /// All of them.
+            /// All that have a name.
             pub const ALL: &'static [Activation] = &[$(Activation::$F),*];
 
-            /// Keras's name.
-            pub const fn name(self) -> &'static str {
-                match self { $(Activation::$F => $name),* }
+            /// Keras's name; a layer's is its class.
+            pub fn name(&self) -> &str {
+                match self { $(Activation::$F => $name,)* Activation::Layer(layer) => layer.class() }
             }
 
             /// The activation of a name or alias.
@@ -40,8 +41,8 @@ macro_rules! activations {
             /// let y = interpret(&b.finish().unwrap(), &[Tensor::new(&[3], vec![-4.0f64, 0.0, 1.5])]);
             /// assert_eq!(y[0].to_f64(), vec![0.0, 0.5, 0.75]);
             /// ```
-            pub fn of<'g>(self, x: Var<'g>) -> Var<'g> {
-                match self { $(Activation::$F => { let $x = x; $body })* }
+            pub fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
+                match self { $(Activation::$F => { let $x = x; $body })* Activation::Layer(layer) => layer.function.of(x) }
             }
         }
     };
@@ -90,6 +91,18 @@ pub fn elu<'g>(x: Var<'g>, alpha: f64) -> Var<'g> {
     x.gt(0.0).select(x, x.minimum(0.0).expm1() * alpha)
 }
 
+/// The rectifier of `keras.activations.relu` with its settings.
+pub fn relu<'g>(x: Var<'g>, negative_slope: f64, max_value: Option<f64>, threshold: f64) -> Var<'g> {
+    if negative_slope != 0.0 && max_value.is_none() && threshold == 0.0 {
+        return leaky_relu(x, negative_slope);
+    }
+    let mut y = if threshold != 0.0 { x.gt(threshold).select(x, 0.0) } else { x.relu() };
+    if let Some(max) = max_value {
+        y = y.clip(0.0, max);
+    }
+    if negative_slope != 0.0 { y - (threshold - x).relu() * negative_slope } else { y }
+}
+
 /// Gaussian error linear unit, exact or by tanh (Hendrycks and Gimpel 2016, arXiv:1606.08415).
 pub fn gelu<'g>(x: Var<'g>, approximate: bool) -> Var<'g> {
     if approximate {
@@ -124,9 +137,72 @@ pub fn sparsemax<'g>(x: Var<'g>) -> Var<'g> {
     (x - tau).maximum(0.0)
 }
 
+/// An activation layer without weights in the place of a function, with its settings.
+///
+/// # Source
+/// keras/src/activations/__init__.py (`get` takes any callable), Keras 3.15.1. Differs: PReLU, which has weights, is refused.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerActivation {
+    function: Function,
+    /// What Keras wrote, its names and policy included, to be written again.
+    written: Value,
+}
+
+impl LayerActivation {
+    fn class(&self) -> &str {
+        self.written.get("class_name").and_then(Value::as_str).unwrap_or("")
+    }
+}
+
+/// What an activation layer computes.
+#[derive(Clone, Debug, PartialEq)]
+enum Function {
+    Relu { max_value: Option<f64>, negative_slope: f64, threshold: f64 },
+    LeakyRelu(f64),
+    Elu(f64),
+    Softmax(Axes),
+    Plain(Activation),
+}
+
+impl Function {
+    /// The function of a serialized layer; `None` where this is not one.
+    fn of_layer(v: &Value) -> Result<Option<Self>> {
+        let (Some(class), Some(Value::Object(config))) = (v.get("class_name").and_then(Value::as_str), v.get("config")) else { return Ok(None) };
+        let number = |key: &str, default: f64| match config.get(key) {
+            None | Some(Value::Null) => Ok(default),
+            Some(n) => n.as_f64().filter(|n| *n >= 0.0).ok_or_else(|| Error::argument(class, format!("{key} must be a number of 0 or more"), n)),
+        };
+        Ok(Some(match class {
+            "ReLU" => Function::Relu {
+                max_value: config.get("max_value").filter(|n| !n.is_null()).map(|_| number("max_value", 0.0)).transpose()?,
+                negative_slope: number("negative_slope", 0.0)?,
+                threshold: number("threshold", 0.0)?,
+            },
+            "LeakyReLU" => Function::LeakyRelu(number(if config.contains_key("alpha") { "alpha" } else { "negative_slope" }, 0.3)?),
+            "ELU" => Function::Elu(number("alpha", 1.0)?),
+            "Softmax" => Function::Softmax(match config.get("axis") {
+                None => Axes::One(-1),
+                Some(axis) => serde_json::from_value(axis.clone()).map_err(|e| Error::Config(format!("Softmax: axis: {e}")))?,
+            }),
+            "Activation" => Function::Plain(Activation::from_json(config.get("activation").unwrap_or(&Value::Null))?),
+            _ => return Ok(None),
+        }))
+    }
+
+    fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
+        match self {
+            Function::Relu { max_value, negative_slope, threshold } => relu(x, *negative_slope, *max_value, *threshold),
+            Function::LeakyRelu(slope) => leaky_relu(x, *slope),
+            Function::Elu(alpha) => elu(x, *alpha),
+            Function::Softmax(axes) => softmax(x, &axes.list()),
+            Function::Plain(activation) => activation.of(x),
+        }
+    }
+}
+
 impl Activation {
     /// The same activation inside a recurrent primitive, where its derivative is a function of its value.
-    pub fn gate(self) -> Option<Gate> {
+    pub fn gate(&self) -> Option<Gate> {
         Some(match self {
             Activation::Linear => Gate::Linear,
             Activation::Tanh => Gate::Tanh,
@@ -144,8 +220,11 @@ impl Activation {
         })
     }
 
-    /// Reads what Keras writes for an activation: a name, `null` for linear, or a serialized function.
+    /// Reads what Keras writes for an activation: a name, `null` for linear, a serialized function or a serialized layer.
     pub fn from_json(v: &Value) -> Result<Self> {
+        if let Some(function) = Function::of_layer(v)? {
+            return Ok(Activation::Layer(Box::new(LayerActivation { function, written: v.clone() })));
+        }
         let name = match v {
             Value::Null => return Ok(Activation::Linear),
             Value::String(s) => s.as_str(),
@@ -176,7 +255,10 @@ impl TryFrom<&str> for Activation {
 
 impl serde::Serialize for Activation {
     fn serialize<S: serde::Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
-        s.serialize_str(self.name())
+        match self {
+            Activation::Layer(layer) => layer.written.serialize(s),
+            named => s.serialize_str(named.name()),
+        }
     }
 }
 

@@ -173,7 +173,12 @@ impl EinsumDense {
                 Some(shape)
             }
         };
-        Ok(Analysis { kernel, bias, output: dims, input_axes, output_axes })
+        // Keras declares the axes under `...` to the right of the batch in reverse.
+        let mut declared = dims.clone();
+        if let (true, Some(under)) = (left, declared.get_mut(1..elided)) {
+            under.reverse();
+        }
+        Ok(Analysis { kernel, bias, output: dims, declared, input_axes, output_axes })
     }
 }
 
@@ -181,6 +186,8 @@ struct Analysis {
     kernel: Vec<usize>,
     bias: Option<Vec<usize>>,
     output: Vec<Dim>,
+    /// The output's dims as Keras declares them.
+    declared: Vec<Dim>,
     input_axes: Vec<isize>,
     output_axes: Vec<isize>,
 }
@@ -205,14 +212,14 @@ impl Layer for EinsumDense {
 
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
-        let dims = self.analyze(&x.spec())?.output;
+        let Analysis { output: dims, declared, .. } = self.analyze(&x.spec())?;
         let mut y = einsum(&self.equation, &[x, self.lora.adapted(w, w.var("kernel"), OF_KERNEL)]);
         if let Some(b) = w.get("bias") {
             y = y + b;
         }
         // A dim that output_shape leaves open is the product's own.
         let own: Vec<Dim> = dims.iter().zip(y.dims()).map(|(want, own)| want.or(own)).collect();
-        Ok(vec![cx.declared(self.activation.of(y.reshape(&own)), &dims).into()])
+        Ok(vec![cx.declared(self.activation.of(y.reshape(&own)), &declared).into()])
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {

@@ -151,11 +151,11 @@ impl Cell for GruCell {
 
 impl WholeCell for GruCell {
     fn run<'g>(&self, w: &Weights<'g>, run: &WholeRun<'g>) -> (Var<'g>, Vec<Var<'g>>) {
-        let gate = |a: Activation| a.gate().expect("`whole` asked for it");
+        let gate = |a: &Activation| a.gate().expect("`whole` asked for it");
         let op = ops::Gru {
             units: self.units,
-            activation: gate(self.activation),
-            recurrent_activation: gate(self.recurrent_activation),
+            activation: gate(&self.activation),
+            recurrent_activation: gate(&self.recurrent_activation),
             reset_after: self.reset_after,
             use_bias: self.use_bias,
             recurrent_mask: run.recurrent_mask.is_some(),

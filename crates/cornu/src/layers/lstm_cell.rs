@@ -144,11 +144,11 @@ impl Cell for LstmCell {
 
 impl WholeCell for LstmCell {
     fn run<'g>(&self, w: &Weights<'g>, run: &WholeRun<'g>) -> (Var<'g>, Vec<Var<'g>>) {
-        let gate = |a: Activation| a.gate().expect("`whole` asked for it");
+        let gate = |a: &Activation| a.gate().expect("`whole` asked for it");
         let op = ops::Lstm {
             units: self.units,
-            activation: gate(self.activation),
-            recurrent_activation: gate(self.recurrent_activation),
+            activation: gate(&self.activation),
+            recurrent_activation: gate(&self.recurrent_activation),
             use_bias: self.use_bias,
             recurrent_mask: run.recurrent_mask.is_some(),
             int8: run.int8,

@@ -277,7 +277,7 @@ impl Layer for MultiHeadAttention {
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        let cx = &cx.inside();
+        let (declaring, cx) = (cx, &cx.inside());
         let x = Inputs::of(call)?;
         let specs = Inputs::of(&call.map(Flow::spec))?;
         let layers = self.projections(&specs)?;
@@ -298,9 +298,8 @@ impl Layer for MultiHeadAttention {
         }
         let mut outs = vec![Flow::masked(give("output_dense", y)?, x.query.mask).ending(x.query.ends)];
         if scored {
-            let b = weights.dim(0);
-            // Before data arrive, Keras gives the weights the query's timesteps on both axes.
-            let declared = if b.is_none() && q.rank() == 4 { weights.reshape(&[b, Some(self.num_heads), t, t]) } else { weights };
+            // Before data arrive, Keras gives the weights the query's axis 1 on both axes, whatever the attention's axes are.
+            let declared = declaring.declared(weights, &[weights.dim(0), Some(self.num_heads), t, t]);
             outs.push(declared.into());
         }
         Ok(outs)

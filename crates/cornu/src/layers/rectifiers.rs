@@ -1,12 +1,12 @@
 //! Rectifiers with settings: ReLU, LeakyReLU, ELU, and PReLU, which learns its slope.
 
 use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim, Form};
-use crate::activations::{elu, leaky_relu};
+use crate::activations::{elu, leaky_relu, relu};
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Zeros};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
-use cornu_ir::{Spec, Var};
+use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 
 /// `x` above a threshold, else `negative_slope · (x − threshold)`, cut at `max_value`.
@@ -126,18 +126,6 @@ impl Prelu {
         self.shared_axes = Some(axes.into());
         self
     }
-}
-
-/// The rectifier of `keras.activations.relu` with its settings.
-pub(super) fn relu<'g>(x: Var<'g>, negative_slope: f64, max_value: Option<f64>, threshold: f64) -> Var<'g> {
-    if negative_slope != 0.0 && max_value.is_none() && threshold == 0.0 {
-        return leaky_relu(x, negative_slope);
-    }
-    let mut y = if threshold != 0.0 { x.gt(threshold).select(x, 0.0) } else { x.relu() };
-    if let Some(max) = max_value {
-        y = y.clip(0.0, max);
-    }
-    if negative_slope != 0.0 { y - (threshold - x).relu() * negative_slope } else { y }
 }
 
 impl Layer for Relu {

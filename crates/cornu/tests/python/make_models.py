@@ -330,6 +330,18 @@ def activations_all():
 
 
 @case()
+def activations_that_are_layers():
+    i = L.Input((4, 3))
+    h = L.LSTM(3, activation=L.ELU(0.3), recurrent_activation="hard_silu", return_sequences=True)(i)
+    h = L.TimeDistributed(L.Dense(4, activation=L.LeakyReLU(0.4)))(h)
+    a = L.GRU(2, activation=L.ReLU(1.0, 0.1, 0.2))(h)
+    b = L.Conv1D(3, 2, activation=L.Softmax(axis=1))(h)
+    m = Model(i, [a, b, L.Activation(L.LeakyReLU(0.1))(h)])
+    m.compile("sgd", "mse")
+    return m, [normal(8, 4, 3)], [normal(8, *o.shape[1:]) for o in m.outputs], {}
+
+
+@case()
 def embeddings_and_encodings():
     i, j = L.Input((3,), dtype="int32"), L.Input((2,))
     e = L.Flatten()(L.Embedding(7, 2, embeddings_regularizer="l2", embeddings_constraint="unit_norm")(i))
@@ -358,6 +370,16 @@ def random_layers():
     m = sequential(L.Input((4, 3)), L.Dropout(0.5, seed=1), L.GaussianNoise(0.2), L.SpatialDropout1D(0.3), L.LSTM(2, dropout=0.2, recurrent_dropout=0.2), L.AlphaDropout(0.1), L.Dense(1))
     m.compile("sgd", "mse")
     return m, [normal(7, 4, 3)], [normal(7, 1)], {"random": True}
+
+
+@case()
+def more_axes_than_usual():
+    i = L.Input((3, 4, 5))
+    h = L.EinsumDense("...x,xyz->...yz", (2, 3), bias_axes="yz")(i)
+    a, scores = L.MultiHeadAttention(2, 3)(i, i, return_attention_scores=True)
+    m = Model(i, [L.Dense(2)(L.Flatten()(h)), a, scores])
+    m.compile("sgd", ["mse", "mae", None])
+    return m, [normal(8, 3, 4, 5)], [normal(8, 2), normal(8, 3, 4, 5), normal(8, 2, 3, 4, 3, 4)], {}
 
 
 # --- graphs
