@@ -4,7 +4,7 @@ use super::Outputs;
 use super::outputs::{Task, function_name, is_object, leaves, wrong};
 use crate::Result;
 use crate::config::snake_case;
-use crate::metrics::Metric;
+use crate::metrics::{MeanMetricWrapper, Metric};
 use cornu_ir::Spec;
 use serde_json::{Value, json};
 
@@ -27,8 +27,10 @@ pub struct OutputMetric {
 fn read(v: &Value, y_true: &Spec, y_pred: &Spec) -> Result<Metric> {
     let Some(name) = function_name(v) else { return Metric::from_json(v) };
     if !["accuracy", "acc"].contains(&name.to_lowercase().as_str()) {
-        let shown = if v.is_string() { name.to_string() } else { snake_case(name) };
-        return Ok(Metric::try_from(name)?.renamed(&shown));
+        return match v.is_string() {
+            true => Ok(Metric::try_from(name)?.renamed(name)),
+            false => Ok(MeanMetricWrapper::of(v, &snake_case(name)).into()),
+        };
     }
     let class = match Task::of(y_true, y_pred) {
         Task::Binary => "BinaryAccuracy",

@@ -165,8 +165,12 @@ fn from_class(module: &str, class: &str, config: &Value) -> Result<(Box<dyn Laye
         // Legacy files name a class as its module does, others as it is exported.
         "GroupedQueryAttention" => from_class(module, "GroupQueryAttention", config),
         _ if module.starts_with("keras.src.ops") => Operation::from_config(class, config).map(|o| (Box::new(o) as Box<dyn Layer>, config.clone())),
-        _ => by_class(ALIASES.iter().find(|(other, _)| *other == class).map_or(class, |(_, name)| name), config)
-            .unwrap_or_else(|| Err(Error::Unsupported(format!("layer class `{class}` (module `{module}`)")))),
+        _ => match by_class(ALIASES.iter().find(|(other, _)| *other == class).map_or(class, |(_, name)| name), config) {
+            Some(layer) => layer,
+            // Legacy files name no modules: what is no layer is an operation, as those that make a graph's masks are.
+            None if module.is_empty() && Operation::classes().any(|c| c == class) => from_class("keras.src.ops", class, config),
+            None => Err(Error::Unsupported(format!("layer class `{class}` (module `{module}`)"))),
+        },
     }
 }
 
@@ -179,5 +183,18 @@ fn warn_unknown_keys(class: &str, name: &str, config: &Value, read: &Value, comm
         if !known && !value.is_null() && *value != Value::Bool(false) {
             eprintln!("warning: {class} `{name}`: setting `{key}` = {} is unknown here and has no effect", crate::config::short(value));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn legacy_files_name_operations_without_their_module() {
+        let module = |class: &str| from_class("", class, &serde_json::json!({"name": "x"})).map(|(layer, _)| layer.module());
+        assert_eq!(module("NotEqual").unwrap(), "keras.src.ops.numpy");
+        assert_eq!(module("Add").unwrap(), "keras.layers");
+        assert!(module("Unheard").is_err());
     }
 }

@@ -37,7 +37,6 @@ pub use settings::{MetricFunction, MetricValue};
 
 use crate::Result;
 use crate::layers::Cx;
-use crate::losses::Loss;
 use cornu_ir::Var;
 
 macro_rules! metrics {
@@ -126,7 +125,7 @@ impl Metric {
     pub fn more_is_better(&self) -> Option<bool> {
         match self {
             Self::TruePositives(_) | Self::TrueNegatives(_) | Self::FalsePositives(_) | Self::FalseNegatives(_) => None,
-            Self::MeanMetricWrapper(m) => m.r#fn.as_str().is_some_and(|name| Loss::try_from(name).is_ok()).then_some(false),
+            Self::MeanMetricWrapper(m) => m.is_of_loss().then_some(false),
             Self::MeanSquaredError(_)
             | Self::MeanAbsoluteError(_)
             | Self::MeanAbsolutePercentageError(_)

@@ -492,6 +492,16 @@ def metrics_of_numbers():
     return m, [normal(13, 4)], [uniform(13, 3)], {}
 
 
+@case()
+def metrics_of_functions():
+    m = sequential(L.Input((4,)), L.Dense(3, activation="softmax"))
+    kinds = [losses.huber, losses.cosine_similarity, losses.dice, metrics.binary_accuracy]
+    wrap = metrics.MeanMetricWrapper
+    kinds += [wrap(losses.huber, name="narrow", delta=0.2), wrap(metrics.top_k_categorical_accuracy, name="two", k=2), wrap(losses.binary_crossentropy, axis=0, name="down")]
+    m.compile("sgd", "categorical_crossentropy", metrics=kinds, weighted_metrics=[losses.categorical_focal_crossentropy])
+    return m, [normal(11, 4)], [one_hot(3, 11)], {"weights": [uniform(11)]}
+
+
 # --- optimizers: from the start, and gone on with from the state in the file
 
 
