@@ -1,9 +1,10 @@
 //! The live exchange with real Keras: each opens what the other saved, predicts the same and trains on.
 
 use cornu::data::{Array, Data, read, write};
+use cornu::training::callbacks::{Frequency, TensorBoard};
 use cornu::{
-    Add, Attention, Bidirectional, Concatenate, Dense, Embedding, GlobalAveragePooling1d, Gru, Input, LayerRef, Lstm, Masking, Model, Normalization, Predict,
-    Result, Symbol, TimeDistributed,
+    Add, Attention, Bidirectional, Compile, Concatenate, Dense, Embedding, Fit, GlobalAveragePooling1d, Gru, Input, LayerRef, Lstm, Masking, Model,
+    Normalization, Predict, Result, Symbol, TimeDistributed,
 };
 use ndarray::{Array2, Array3};
 use std::path::Path;
@@ -115,4 +116,22 @@ fn masks_of_models_built_here_flow_the_same_in_keras() {
         write(at(name, "_built.npy"), &[("y".into(), y)]).unwrap();
     }
     keras(&python, "built", dir.path());
+}
+
+#[test]
+fn event_files_hold_what_the_run_came_to() {
+    let Some(python) = python() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let x = Input::new([2]);
+    let model = Model::new(&x, &Dense::new(2).call(&x).unwrap()).unwrap().seed(5).unwrap();
+    let mut model = model.compile(Compile::new("sgd", "mse")).unwrap();
+    let numbers = |n: usize, k: f32| Data::Dense(Array::F32(Array2::from_shape_fn((n, 2), |(i, j)| ((i * 2 + j) as f32 * k).sin()).into_dyn()));
+    let board = TensorBoard::new(dir.path().join("logs")).histogram_freq(1).update_freq(Frequency::Batches(1));
+    let fit = Fit::new().batch_size(4).epochs(2).shuffle(false).verbose(0).validation_data(&numbers(5, 0.7), &numbers(5, 0.2)).callback(board);
+    let history = model.fit(&numbers(10, 0.3), &numbers(10, 0.9), fit).unwrap();
+    std::fs::write(dir.path().join("history.json"), history.to_json().to_string()).unwrap();
+    let kernel = model.weight(0);
+    let kernel = ndarray::ArrayD::from_shape_vec(ndarray::IxDyn(&kernel.dims), kernel.to_f64().iter().map(|w| *w as f32).collect()).unwrap();
+    write(dir.path().join("kernel.npy"), &[("w".into(), Data::Dense(Array::F32(kernel)))]).unwrap();
+    keras(&python, "events", dir.path());
 }
