@@ -128,8 +128,8 @@ fn files_become_files_of_other_kinds_with_the_same_numbers() {
     for (name, file) in [("bidi.h5", "old.keras"), ("bidi.keras", "newer.keras")] {
         said(p, &["convert", &fixture(&format!("keras2/{name}")), file]);
         said(p, &["predict", file, "--input", &fixture("keras2/bidi_x0.npy"), "--output", "old.npy"]);
-        let got = read(p.join("old.npy")).unwrap().inputs[0].1.values().to_f32().unwrap();
-        let want = read(fixture("keras2/bidi_y0.npy")).unwrap().inputs[0].1.values().to_f32().unwrap();
+        let got = read(p.join("old.npy")).unwrap().inputs[0].1.values().to_f32().unwrap().into_owned();
+        let want = read(fixture("keras2/bidi_y0.npy")).unwrap().inputs[0].1.values().to_f32().unwrap().into_owned();
         assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-5) && got.shape() == want.shape(), "{name}");
     }
 }

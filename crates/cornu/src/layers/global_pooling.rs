@@ -93,8 +93,10 @@ impl Layer for GlobalAveragePooling1d {
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         // Of one channel the dense sum takes several timesteps at a time: the rectangle has its bits.
         let flow = *call.input()?;
-        let by_rows = self.data_format == DataFormat::ChannelsLast && flow.value.dim(-1) != Some(1);
-        let call = &if by_rows { call.clone() } else { call.map(|f| cx.padded(*f)) };
+        let by_rows = flow.packed && self.data_format == DataFormat::ChannelsLast && flow.value.dim(-1) != Some(1);
+        let in_rows = if by_rows { call.try_map(|f| cx.in_rows(*f).ok_or(())).ok() } else { None };
+        let packing = cx.packing.filter(|_| in_rows.is_some());
+        let call = &in_rows.unwrap_or_else(|| call.map(|f| cx.padded(*f)));
         let x = cx.to_float(call.input()?.value);
         let time = [self.data_format.time_axis()];
         let ends = ends_of(call);
@@ -102,7 +104,7 @@ impl Layer for GlobalAveragePooling1d {
             return Ok(vec![x.mean(&time, self.keepdims).into()]);
         };
         let counts = self.data_format.by_step(mask.cast(cornu_ir::DType::Bool));
-        let sum = |v: cornu_ir::Var<'g>| match cx.packing.filter(|_| flow.packed && by_rows) {
+        let sum = |v: cornu_ir::Var<'g>| match packing {
             Some(p) if self.keepdims => p.sum(v).expand_dims(1),
             Some(p) => p.sum(v),
             None => v.sum(&time, self.keepdims),

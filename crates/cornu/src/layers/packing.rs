@@ -59,12 +59,15 @@ impl<'g> Packing<'g> {
 
     /// (B, T, …) as (1, N, …).
     pub fn pack(&self, v: Var<'g>) -> Var<'g> {
-        v.reshape(&[&[product(&v.dims()[..2])], &v.dims()[2..]].concat()).gather(self.place).expand_dims(0)
+        let dims = v.dims();
+        // What comes after an error has no axes.
+        let (over_time, rest) = dims.split_at(dims.len().min(2));
+        v.reshape(&[&[product(over_time)], rest].concat()).gather(self.place).expand_dims(0)
     }
 
     /// (1, N, …) as (B, T, …), 0 past the ends.
     pub fn unpack(&self, v: Var<'g>) -> Var<'g> {
-        v.squeeze(0).gather(self.row).reshape(&self.dims_over_time(&v.dims()[2..]))
+        v.squeeze(0).gather(self.row).reshape(&self.dims_over_time(v.dims().get(2..).unwrap_or_default()))
     }
 
     /// i32 (N): the sample of each row, -1 for none.

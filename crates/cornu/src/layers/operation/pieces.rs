@@ -189,7 +189,8 @@ impl<'g> Site<'_, 'g> {
         let [b, h, w, c] = x.dims()[..] else { return Err(self.unsupported("this value")) };
         let (of, k) = (|d: Dim, m: usize| d.map(|d| d / m), Some(n));
         let fits = |d: Dim, m: usize| d.is_none_or(|d| d % m == 0);
-        if to_channels && !(fits(h, n) && fits(w, n)) || !to_channels && !fits(c, n * n) {
+        let fit = if to_channels { fits(h, n) && fits(w, n) } else { fits(c, n * n) };
+        if !fit {
             return Err(Error::shapes(format!("blocks of {n} must fit"), &[x.spec()]));
         }
         let y = if to_channels {
