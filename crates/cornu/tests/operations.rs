@@ -53,7 +53,7 @@ fn difference(what: &str, got: &[f64], want: &[f64]) -> Option<String> {
 fn differences(case: &Value, shared: &Value) -> Result<Vec<String>, Box<dyn Error>> {
     let mut faults = Vec::new();
     let [x, k] = ["x", "k"].map(|n| array(&shared[n]));
-    let inputs = vec![data(&x.0, &x.1, false), data(&k.0, &k.1, true)];
+    let inputs = [data(&x.0, &x.1, false), data(&k.0, &k.1, true)];
     let mut model = Model::from_json(&case["config"])?;
     let weights = ["kernel", "bias"].map(|n| array(&shared[n])).map(|(shape, v)| Tensor::new(&shape, v.iter().map(|x| *x as f32).collect()));
     model.set_weights(&weights)?;
