@@ -100,3 +100,38 @@ fn empty_series_keep_their_place() {
     let y = read(p.join("y.npy")).unwrap();
     assert_eq!(y.inputs.into_iter().chain(y.targets).next().unwrap().1.n_samples(), 3);
 }
+
+/// The series of the example learned as they are, and padded behind a mask: the same steps to the last digits that rounding leaves.
+#[test]
+fn real_series_learn_as_they_are_what_they_learn_padded() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/japanese-vowels/train.jsonl");
+    let run = |pad: &str| {
+        let text = format!(
+            r#"
+            [data]
+            train = {data:?}
+            {pad}
+            [model]
+            input = [0, 12]
+            layers = [{{ class = "Masking" }}, {{ class = "LSTM", units = 20 }}, {{ class = "Dense", units = 9, activation = "softmax" }}]
+            [compile]
+            optimizer = {{ class = "Adam", learning_rate = 0.003 }}
+            loss = "sparse_categorical_crossentropy"
+            [fit]
+            batch_size = 16
+            epochs = 3
+            seed = 1
+            [output]
+            history = "h.json"
+            "#
+        );
+        std::fs::write(dir.path().join("run.toml"), text).unwrap();
+        done(dir.path(), &["fit", "run.toml"]);
+        let history: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(dir.path().join("h.json")).unwrap()).unwrap();
+        history["loss"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect::<Vec<_>>()
+    };
+    let (own, padded) = (run(""), run("pad = 0.0"));
+    assert!(own.len() == 3 && own[2] < own[0], "{own:?}");
+    own.iter().zip(&padded).for_each(|(a, b)| assert!((a - b).abs() < 1e-5, "{own:?} against {padded:?}"));
+}

@@ -123,6 +123,11 @@ impl Simd for Avx2 {
         self.mul(self.mul(a, self.exp2_whole(half)), self.exp2_whole(rest))
     }
     #[inline(always)]
+    fn shrink2(self, a: __m256, n: __m256) -> __m256 {
+        let scaled = op!(_mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127 + 64))));
+        self.mul(self.mul(a, op!(_mm256_castsi256_ps(scaled))), self.splat(5.421_011e-20)) // 2^-64
+    }
+    #[inline(always)]
     fn exp2_whole(self, n: __m256) -> __m256 {
         op!(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127),))))
     }

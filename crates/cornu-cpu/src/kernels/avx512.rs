@@ -120,6 +120,10 @@ impl Simd for Avx512 {
         op!(_mm512_scalef_ps(a, n))
     }
     #[inline(always)]
+    fn shrink2(self, a: __m512, n: __m512) -> __m512 {
+        self.scale2(a, n)
+    }
+    #[inline(always)]
     fn exp2_whole(self, n: __m512) -> __m512 {
         op!(_mm512_scalef_ps(_mm512_set1_ps(1.0), n))
     }

@@ -129,6 +129,10 @@ impl Simd for Portable {
         self.mul(self.mul(a, self.exp2_whole(half)), self.exp2_whole(rest))
     }
     #[inline(always)]
+    fn shrink2(self, a: V4, n: V4) -> V4 {
+        self.scale2(a, n)
+    }
+    #[inline(always)]
     fn exp2_whole(self, n: V4) -> V4 {
         lanes!(i => f32::from_bits((((n[i] as i32) + 127) as u32) << 23))
     }

@@ -67,6 +67,8 @@ pub(crate) trait Simd: Copy {
     fn round(self, a: Self::V) -> Self::V;
     /// `a * 2^n` for whole `n` in -252..=252, also where the result leaves the normal range.
     fn scale2(self, a: Self::V, n: Self::V) -> Self::V;
+    /// `a * 2^n` for whole `n` in -188..=0 and normal `a`, also where the result leaves the normal range.
+    fn shrink2(self, a: Self::V, n: Self::V) -> Self::V;
     /// `2^n` for whole `n` in -126..=127.
     fn exp2_whole(self, n: Self::V) -> Self::V;
     fn abs(self, a: Self::V) -> Self::V;

@@ -35,7 +35,7 @@ fn expm1_reduced<S: Simd>(s: S, r: S::V) -> S::V {
 #[inline(always)]
 fn exp_below<S: Simd>(s: S, x: S::V) -> S::V {
     let (n, r) = reduce(s, s.max(s.splat(-104.0), s.copysign(x, s.splat(-0.0))));
-    s.scale2(s.add(expm1_reduced(s, r), s.splat(1.0)), n)
+    s.shrink2(s.add(expm1_reduced(s, r), s.splat(1.0)), n)
 }
 
 /// `e^x`.

@@ -5,14 +5,14 @@ use super::{Initial, Optimizer, Scope, StateSpec, Update, VarInfo};
 use crate::config::{object, parts};
 use crate::{Error, Result};
 use cornu_ir::{DType, ShapeError, Var};
-use regex::Regex;
+use regex_lite::Regex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use std::ops::Range;
 
 /// Which optimizer moves which weight: by the weight's path, by a regular expression that matches the whole path, or by default.
 ///
-/// Source: keras/src/optimizers/multi_optimizer.py, Keras 3.15.1. Differs: expressions have no look-around.
+/// Source: keras/src/optimizers/multi_optimizer.py, Keras 3.15.1. Differs: expressions have no look-around, and their classes (`\w`, `\d`) are of ASCII.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OptimizerMap {
     /// For a weight that no entry names.

@@ -53,8 +53,8 @@ impl Settings<'_> {
 }
 
 /// Expressions searched for in names.
-pub(super) fn patterns(who: &str, expressions: &[String]) -> Result<Vec<regex::Regex>> {
-    let read = |e: &String| regex::Regex::new(e).map_err(|_| Error::argument(who, "each entry must be a regular expression without look-around", e));
+pub(super) fn patterns(who: &str, expressions: &[String]) -> Result<Vec<regex_lite::Regex>> {
+    let read = |e: &String| regex_lite::Regex::new(e).map_err(|_| Error::argument(who, "each entry must be a regular expression without look-around", e));
     expressions.iter().map(read).collect()
 }
 
