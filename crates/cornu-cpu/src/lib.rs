@@ -28,6 +28,6 @@ mod sums;
 mod program;
 
 pub use program::Program;
-pub use spec::{Feed, Fetch, Part, ProgramSpec, Shard, shard_rows};
+pub use spec::{Feed, Fetch, Part, ProgramSpec, Shard, prediction_rows, shard_rows};
 pub use store::{SlotId, Store};
 pub use threads::Threads;

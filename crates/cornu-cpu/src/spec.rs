@@ -99,3 +99,23 @@ pub fn shard_rows(batch: usize, flops_per_row: f64, step_bytes: usize) -> usize 
     let least = if step_bytes > NEAR_BYTES && batch >= 4 * LEAST_ROWS { 2 * LEAST_ROWS } else { LEAST_ROWS };
     batch.div_ceil(MOST_SHARDS).max(least)
 }
+
+/// Rows of a shard of a prediction at most: more share no more of what they read.
+const MOST_PREDICTED_ROWS: usize = 128;
+
+/// Rows of a shard of a prediction on so many threads. Its rows meet nowhere, so no bit depends on how they are cut, and they are cut so that
+/// every thread gets as many: the fewer shards, the fewer times weights are packed and read.
+///
+/// ```
+/// assert_eq!(cornu_cpu::prediction_rows(10, 1e4, 2), 10);
+/// assert_eq!(cornu_cpu::prediction_rows(128, 1e8, 2), 64);
+/// assert_eq!(cornu_cpu::prediction_rows(128, 1e8, 16), 16);
+/// assert_eq!(cornu_cpu::prediction_rows(300, 1e8, 2), 75);
+/// ```
+pub fn prediction_rows(batch: usize, flops_per_row: f64, threads: usize) -> usize {
+    if batch as f64 * flops_per_row < WHOLE_FLOPS {
+        return batch.max(1);
+    }
+    let turns = batch.div_ceil(threads.max(1) * MOST_PREDICTED_ROWS);
+    batch.div_ceil(threads.max(1) * turns).max(LEAST_ROWS)
+}

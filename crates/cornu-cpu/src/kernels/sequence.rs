@@ -1,17 +1,13 @@
 //! What the recurrent kernels share: packed steps cut in chunks, scratch handed out, the long products around the steps.
 
 use super::{
+    activation::Pair,
     matmul::{self, Matmul, Right, Start, View, left_len, panels_len},
     simd::Simd,
 };
 
 /// Rows of timesteps that are projected, or whose weight gradients are taken, in one product.
 pub(crate) const CHUNK_ROWS: usize = 512;
-
-/// Rows of cells whose states stay in the first level cache between two passes over them.
-pub(crate) fn rows_of_stretch(units: usize) -> usize {
-    (1024 / units.max(1)).max(1)
-}
 
 /// Live rows of a timestep.
 #[inline(always)]
@@ -358,6 +354,43 @@ impl<S: Simd> Lanes<S> {
         // SAFETY: the caller's promise.
         unsafe { if self.whole { s.store(p, v) } else { s.store_masked(p, self.mask, v) } }
     }
+}
+
+/// Runs the block for each register of a row of `n` and its column: whole ones, then the masked end. A closure would not be
+/// compiled with the tier's instructions.
+macro_rules! registers {
+    ($s:ident: $S:ty, $n:expr, |$lanes:ident, $j:ident| $body:expr) => {{
+        let n = $n;
+        let mut $j = 0;
+        let $lanes = Lanes { whole: true, mask: $s.mask(<$S>::LANES) };
+        while $j + <$S>::LANES <= n {
+            $body;
+            $j += <$S>::LANES;
+        }
+        if $j < n {
+            let $lanes = Lanes::<$S> { whole: false, mask: $s.mask(n - $j) };
+            $body;
+        }
+    }};
+}
+pub(crate) use registers;
+
+/// A row's gates activated in place: one function over the whole row, so that its constants stay in registers and no element waits for another.
+/// # Safety
+/// `row` is writable for `n` elements.
+#[inline(always)]
+pub(crate) unsafe fn activate_gates<S: Simd, P: Pair>(s: S, pair: P, n: usize, row: *mut f32) {
+    // SAFETY: registers of the row.
+    registers!(s: S, n, |lanes, j| unsafe { lanes.store(s, row.add(j), pair.gate(s, lanes.load(s, row.add(j)))) });
+}
+
+/// A row's candidates activated in place.
+/// # Safety
+/// `row` is writable for `n` elements.
+#[inline(always)]
+pub(crate) unsafe fn activate_candidates<S: Simd, P: Pair>(s: S, pair: P, n: usize, row: *mut f32) {
+    // SAFETY: registers of the row.
+    registers!(s: S, n, |lanes, j| unsafe { lanes.store(s, row.add(j), pair.main(s, lanes.load(s, row.add(j)))) });
 }
 
 /// The pointer of an optional slice, or null.

@@ -64,9 +64,10 @@ impl Model {
     /// Copies samples of the entries into a batch for prediction.
     pub(crate) fn assemble_inputs(&mut self, fed: &[Fed], samples: &[u32], batch: &mut Batch, unequal: Unequal) -> Result<()> {
         let in_order = self.is_stateful();
+        let threads = self.runtime.threads().n();
         batch.gather(fed, &[], samples, unequal, in_order, |specs, in_rows, whole| {
             let (layer, tree, slots, store) = (&self.layer, &self.tree, &self.slots, &mut self.store);
-            let seams = predicting(layer, tree, slots, specs, Some((whole, in_rows)));
+            let seams = predicting(layer, tree, slots, specs, Some((whole, in_rows)), threads);
             self.runtime.cut(Mode::Predict, whole, |runtime| count_shards(runtime, store, &seams, &mut |cx, body, _| Ok(predicted(cx, &body).0)))
         })
     }
@@ -74,12 +75,13 @@ impl Model {
     /// The outputs of one batch of the entries.
     pub(crate) fn predict_batch(&mut self, batch: &Batch) -> Result<Outputs> {
         let key = random_key(self.runtime.seed, self.runtime.n_steps);
+        let n_threads = self.runtime.threads().n();
         let (layer, tree, slots, store) = (&self.layer, &self.tree, &self.slots, &mut self.store);
         let (prepared, threads) = self.runtime.prepared(Mode::Predict, batch, |runtime| {
             let started = Instant::now();
             let specs = batch.specs();
             let packed = batch.packed.as_ref().map(|p| (p, &batch.in_rows[..]));
-            let seams = predicting(layer, tree, slots, &specs, packed);
+            let seams = predicting(layer, tree, slots, &specs, packed, n_threads);
             let (mut results, mut ended) = (Vec::new(), Vec::new());
             let program = shard_program(runtime, store, &seams, &mut |cx, body, _| {
                 let outs;
@@ -161,9 +163,10 @@ fn predicting<'a>(
     slots: &'a [SlotId],
     specs: &'a [Spec],
     packed: Option<(&'a PackedRows, &'a [bool])>,
+    threads: usize,
 ) -> Seams<'a> {
     let n_entries = specs.len() - packed.is_some() as usize;
-    Seams { layer, tree, slots, specs, n_entries, training: false, packed, whole: false, states: States::default() }
+    Seams { layer, tree, slots, specs, n_entries, training: false, packed, whole: false, states: States::default(), threads: Some(threads) }
 }
 
 /// The outputs as rectangles, then the lengths of those that hold sequences of unequal length; and which these are.

@@ -69,6 +69,9 @@ impl Runtime {
     pub(crate) fn set_threads(&mut self, n: usize) {
         self.n_threads = n;
         self.threads = None;
+        // Predictions are cut for the threads.
+        self.programs.retain(|(mode, ..), _| *mode != Mode::Predict);
+        self.cuts.retain(|(mode, _), _| *mode != Mode::Predict);
     }
 
     /// Cuts gradients after so many timesteps, or leaves them whole.

@@ -6,7 +6,7 @@ use super::work::{flops, step_bytes};
 use crate::layers::{Cx, Flow, Gathered, LayerRef, States, WeightTree};
 use crate::model::{LoweredModel, PackedEntries, lower_model};
 use crate::{Error, Result};
-use cornu_cpu::{Feed, Fetch, Part, ProgramSpec, Shard, SlotId, Store, shard_rows};
+use cornu_cpu::{Feed, Fetch, Part, ProgramSpec, Shard, SlotId, Store, prediction_rows, shard_rows};
 use cornu_ir::{Builder, Spec, ValueId, Var};
 use std::collections::HashMap;
 
@@ -32,6 +32,8 @@ pub(crate) struct Seams<'a> {
     pub(crate) whole: bool,
     /// How recurrent layers treat their states.
     pub(crate) states: States,
+    /// Threads that a prediction is cut for; what is added over rows is cut by shapes alone.
+    pub(crate) threads: Option<usize>,
 }
 
 /// A value that a shard program gives out.
@@ -124,9 +126,11 @@ impl<'a, 'f> ShardWriter<'a, 'f> {
 
     /// Samples of a shard of the batch, by the graph of the whole.
     fn shard_of(&self, whole: &Part) -> usize {
-        match self.rows_meet {
-            true => self.batch,
-            false => shard_rows(self.batch, flops(&whole.graph) / self.batch.max(1) as f64, step_bytes(&whole.graph)),
+        let flops_per_row = flops(&whole.graph) / self.batch.max(1) as f64;
+        match (self.rows_meet, self.seams.threads) {
+            (true, _) => self.batch,
+            (false, Some(threads)) => prediction_rows(self.batch, flops_per_row, threads),
+            (false, None) => shard_rows(self.batch, flops_per_row, step_bytes(&whole.graph)),
         }
     }
 }

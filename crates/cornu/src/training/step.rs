@@ -193,7 +193,8 @@ impl Model {
                 let mut writer = StepWriter { mode, compiled, layout: &layout, settled, names, trainable: &trainable, sums, partial_counts };
                 let states = States { stretch: runtime.stretch(), kept: false };
                 let (packed, whole) = (Some((whole, in_rows)), compiled.couples_rows(&outputs));
-                let seams = Seams { layer, tree, slots, specs, n_entries: layout.n_inputs, training: mode == Mode::Train, packed, whole, states };
+                let seams =
+                    Seams { layer, tree, slots, specs, n_entries: layout.n_inputs, training: mode == Mode::Train, packed, whole, states, threads: None };
                 count_shards(runtime, store, &seams, &mut |cx, body, further| writer.write(cx, &body, further))
             })
         })
@@ -257,7 +258,8 @@ impl Model {
             let packed = batch.packed.as_ref().map(|p| (p, &batch.in_rows[..]));
             let states = States { stretch: runtime.stretch(), kept: false };
             let whole = compiled.couples_rows(&outputs);
-            let seams = Seams { layer, tree, slots, specs: &specs, n_entries: layout.n_inputs, training: mode == Mode::Train, packed, whole, states };
+            let seams =
+                Seams { layer, tree, slots, specs: &specs, n_entries: layout.n_inputs, training: mode == Mode::Train, packed, whole, states, threads: None };
             let (names, sums, partial_counts) = (&outputs.names, vec![], vec![]);
             let mut writer = StepWriter { mode, compiled, layout, settled, names, trainable: &trainable, sums, partial_counts };
             let mut program = shard_program(runtime, store, &seams, &mut |cx, body, further| writer.write(cx, &body, further))?;

@@ -232,7 +232,7 @@ impl Lane {
         let (layer, tree, slots) = (&model.layer, &model.tree, &model.slots);
         let states = States { stretch: None, kept: true };
         let specs = [step.clone()];
-        let seams = Seams { layer, tree, slots, specs: &specs, n_entries: 1, training: false, packed: None, whole: false, states };
+        let seams = Seams { layer, tree, slots, specs: &specs, n_entries: 1, training: false, packed: None, whole: false, states, threads: None };
         let mut own = Runtime::default();
         let mut result = None;
         let store: &mut Store = &mut model.store;

@@ -8,7 +8,6 @@ use crate::kernels::{
     shape::CellShape,
     simd::Simd,
 };
-use core::ops::Range;
 
 /// # Safety
 /// The lengths that `gru_forward` checks.
@@ -76,12 +75,12 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruForward<'_>, o
                 if args.reset_after {
                     let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr().add(3 * u)));
                     product_of(b, before, recurrent, 3 * u, q, 3 * u, start);
-                    cells_reset_after(s, pair, step);
+                    cells_reset_after(s, pair, &step);
                 } else {
                     product_of(b, before, recurrent, 2 * u, z, width, Start::Sum);
                     gates_reset_before(s, pair, &step, before);
                     product_of(b, q, candidate, u, z.add(2 * u), width, Start::Sum);
-                    mix_candidates(s, pair, &step, 0..b);
+                    cells_reset_before(s, pair, &step);
                 }
                 z = z.add(b * width);
                 row += b;
@@ -113,37 +112,23 @@ fn mix<S: Simd>(s: S, z: S::V, h: S::V, g: S::V) -> S::V {
 }
 
 #[inline(always)]
-unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: Step) {
+unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
     let u = step.units;
-    // The gates first, then what needs them: so no activation of a stretch waits for another.
-    let stretch = rows_of_stretch(u);
-    let mut first = 0;
-    while first < step.rows {
-        let rows = first..step.rows.min(first + stretch);
-        for row in rows.clone() {
-            let mut j = 0;
-            while j < u {
-                let lanes = Lanes::at(s, j, u);
-                // SAFETY: row below `rows`, lanes j.. below U of each gate.
-                unsafe {
-                    let x = step.z.add(row * step.width + j);
-                    let q = step.q.add(row * 3 * u + j);
-                    let z = pair.gate(s, s.add(lanes.load(s, x), lanes.load(s, q)));
-                    let r = pair.gate(s, s.add(lanes.load(s, x.add(u)), lanes.load(s, q.add(u))));
-                    let inner = lanes.load(s, q.add(2 * u));
-                    lanes.store(s, x, z);
-                    lanes.store(s, x.add(2 * u), s.fma(r, inner, lanes.load(s, x.add(2 * u))));
-                    if step.keep {
-                        lanes.store(s, x.add(u), r);
-                        lanes.store(s, x.add(3 * u), inner);
-                    }
-                }
-                j += S::LANES;
+    for row in 0..step.rows {
+        // SAFETY: row below `rows`, its columns.
+        let (x, q) = unsafe { (step.z.add(row * step.width), step.q.add(row * 3 * u)) };
+        // SAFETY: the sums of z and r.
+        registers!(s: S, 2 * u, |lanes, j| unsafe {
+            lanes.store(s, x.add(j), pair.gate(s, s.add(lanes.load(s, x.add(j)), lanes.load(s, q.add(j)))));
+        });
+        // SAFETY: registers below U of each gate and of the state.
+        registers!(s: S, u, |lanes, j| unsafe {
+            let inner = lanes.load(s, q.add(2 * u + j));
+            if step.keep {
+                lanes.store(s, x.add(3 * u + j), inner);
             }
-        }
-        // SAFETY: rows below `rows`.
-        unsafe { mix_candidates(s, pair, &step, rows) };
-        first += stretch;
+            mix_candidates(s, pair, step, row, lanes, j, s.fma(lanes.load(s, x.add(u + j)), inner, lanes.load(s, x.add(2 * u + j))));
+        });
     }
 }
 
@@ -152,47 +137,43 @@ unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: Step) {
 unsafe fn gates_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step, before: *const f32) {
     let u = step.units;
     for row in 0..step.rows {
-        let mut j = 0;
-        while j < u {
-            let lanes = Lanes::at(s, j, u);
-            // SAFETY: row below `rows`, lanes j.. below U of each gate.
-            unsafe {
-                let x = step.z.add(row * step.width + j);
-                let z = pair.gate(s, lanes.load(s, x));
-                let r = pair.gate(s, lanes.load(s, x.add(u)));
-                lanes.store(s, x, z);
-                lanes.store(s, x.add(u), r);
-                let at = row * u + j;
-                lanes.store(s, step.q.add(at), s.mul(r, lanes.load(s, before.add(at))));
-            }
-            j += S::LANES;
+        // SAFETY: row below `rows`, registers below U of each gate and of the state.
+        unsafe {
+            let x = step.z.add(row * step.width);
+            activate_gates(s, pair, 2 * u, x);
+            product(s, u, x.add(u), before.add(row * u), step.q.add(row * u));
         }
     }
 }
 
-/// The candidate activated, and the state mixed of both.
+/// The candidates of all rows, whose sums stand in `z`.
 #[inline(always)]
-unsafe fn mix_candidates<S: Simd, P: Pair>(s: S, pair: P, step: &Step, rows: Range<usize>) {
+unsafe fn cells_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
     let u = step.units;
-    for row in rows {
-        let mut j = 0;
-        while j < u {
-            let lanes = Lanes::at(s, j, u);
-            // SAFETY: row below `rows`, lanes j.. below U of each gate.
-            unsafe {
-                let x = step.z.add(row * step.width + j);
-                let g = pair.main(s, lanes.load(s, x.add(2 * u)));
-                let p = step.h.add(row * u + j);
-                let h = mix(s, lanes.load(s, x), lanes.load(s, p), g);
-                lanes.store(s, p, h);
-                if step.keep {
-                    lanes.store(s, x.add(2 * u), g);
-                }
-                if !step.h_out.is_null() {
-                    lanes.store(s, step.h_out.add(row * u + j), h);
-                }
-            }
-            j += S::LANES;
+    for row in 0..step.rows {
+        // SAFETY: registers below U of row below `rows`.
+        registers!(s: S, u, |lanes, j| unsafe {
+            mix_candidates(s, pair, step, row, lanes, j, lanes.load(s, step.z.add(row * step.width + 2 * u + j)));
+        });
+    }
+}
+
+/// Candidates activated from their sums, and the states mixed of both.
+#[inline(always)]
+unsafe fn mix_candidates<S: Simd, P: Pair>(s: S, pair: P, step: &Step, row: usize, lanes: Lanes<S>, j: usize, sums: S::V) {
+    let u = step.units;
+    // SAFETY: the caller's promise: lanes j.. below U of row below `rows`.
+    unsafe {
+        let x = step.z.add(row * step.width + j);
+        let g = pair.main(s, sums);
+        let p = step.h.add(row * u + j);
+        let h = mix(s, lanes.load(s, x), lanes.load(s, p), g);
+        lanes.store(s, p, h);
+        if step.keep {
+            lanes.store(s, x.add(2 * u), g);
+        }
+        if !step.h_out.is_null() {
+            lanes.store(s, step.h_out.add(row * u + j), h);
         }
     }
 }

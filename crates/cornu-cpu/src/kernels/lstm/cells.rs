@@ -11,62 +11,36 @@ pub(super) struct Step {
     pub(super) c: *mut f32,
     pub(super) h_out: *mut f32,
     pub(super) c_out: *mut f32,
-    pub(super) keep: bool,
 }
 
 #[inline(always)]
 pub(super) unsafe fn cells<S: Simd, P: Pair>(s: S, pair: P, step: Step) {
     let u = step.units;
-    // The states first, then what needs them: so no activation of a stretch waits for another.
-    let stretch = rows_of_stretch(u);
-    let mut first = 0;
-    while first < step.rows {
-        let rows = first..step.rows.min(first + stretch);
-        for r in rows.clone() {
-            let mut j = 0;
-            while j < u {
-                let lanes = Lanes::at(s, j, u);
-                let at = r * u + j;
-                // SAFETY: row r of `rows`, lanes j.. below U of each gate.
-                unsafe {
-                    let z = step.z.add(r * 4 * u + j);
-                    let i = pair.gate(s, lanes.load(s, z));
-                    let f = pair.gate(s, lanes.load(s, z.add(u)));
-                    let g = pair.main(s, lanes.load(s, z.add(2 * u)));
-                    let o = pair.gate(s, lanes.load(s, z.add(3 * u)));
-                    let c = next_c(s, i, f, g, lanes.load(s, step.c.add(at)));
-                    lanes.store(s, step.c.add(at), c);
-                    lanes.store(s, z.add(3 * u), o);
-                    if step.keep {
-                        lanes.store(s, z, i);
-                        lanes.store(s, z.add(u), f);
-                        lanes.store(s, z.add(2 * u), g);
-                    }
-                    if !step.c_out.is_null() {
-                        lanes.store(s, step.c_out.add(at), c);
-                    }
-                }
-                j += S::LANES;
-            }
+    for row in 0..step.rows {
+        // SAFETY: row below `rows`, its 4U sums.
+        let z = unsafe { step.z.add(row * 4 * u) };
+        // SAFETY: the sums of i and f, of g, of o.
+        unsafe {
+            activate_gates(s, pair, 2 * u, z);
+            activate_candidates(s, pair, u, z.add(2 * u));
+            activate_gates(s, pair, u, z.add(3 * u));
         }
-        for r in rows {
-            let mut j = 0;
-            while j < u {
-                let lanes = Lanes::at(s, j, u);
-                let at = r * u + j;
-                // SAFETY: row r of `rows`, lanes j.. below U.
-                unsafe {
-                    let o = lanes.load(s, step.z.add(r * 4 * u + 3 * u + j));
-                    let h = next_h(s, pair, o, lanes.load(s, step.c.add(at)));
-                    lanes.store(s, step.h.add(at), h);
-                    if !step.h_out.is_null() {
-                        lanes.store(s, step.h_out.add(at), h);
-                    }
-                }
-                j += S::LANES;
+        // SAFETY: registers below U of each gate and state of the row.
+        registers!(s: S, u, |lanes, j| unsafe {
+            let at = row * u + j;
+            let (i, f) = (lanes.load(s, z.add(j)), lanes.load(s, z.add(u + j)));
+            let (g, o) = (lanes.load(s, z.add(2 * u + j)), lanes.load(s, z.add(3 * u + j)));
+            let c = next_c(s, i, f, g, lanes.load(s, step.c.add(at)));
+            let h = next_h(s, pair, o, c);
+            lanes.store(s, step.c.add(at), c);
+            lanes.store(s, step.h.add(at), h);
+            if !step.c_out.is_null() {
+                lanes.store(s, step.c_out.add(at), c);
             }
-        }
-        first += stretch;
+            if !step.h_out.is_null() {
+                lanes.store(s, step.h_out.add(at), h);
+            }
+        });
     }
 }
 

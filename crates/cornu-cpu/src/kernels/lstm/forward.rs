@@ -97,7 +97,6 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, 
                     c,
                     h_out: if h_out.is_null() { h_out } else { h_out.add(row * u) },
                     c_out: if c_out.is_null() { c_out } else { c_out.add(row * u) },
-                    keep: !gates.is_null(),
                 };
                 cells(s, pair, step);
                 z = z.add(b * width);

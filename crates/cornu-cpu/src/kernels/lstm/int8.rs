@@ -58,7 +58,7 @@ pub(super) unsafe fn forward_int8<S: Simd, P: Pair>(s: S, pair: P, args: &LstmFo
                 w.recurrent.add_row(from_raw_parts(before.add(r * u), u), rounded, z);
             }
             let at = |p: *mut f32| if p.is_null() { p } else { p.add(row * u) };
-            let step = Step { rows: b, units: u, z, h, c, h_out: at(h_out), c_out: at(c_out), keep: !gates.is_null() };
+            let step = Step { rows: b, units: u, z, h, c, h_out: at(h_out), c_out: at(c_out) };
             cells(s, pair, step);
         }
         row += b;
