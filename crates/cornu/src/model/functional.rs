@@ -1,6 +1,6 @@
 //! A model as a graph of layers: what Keras's Functional holds, reads and writes.
 
-use super::reference::{Nest, TensorRef, arg_from_json, arg_to_json};
+use super::reference::{Nest, TensorRef, arg_from_json, arg_to_json, legacy_arg};
 use super::running_order::running_order;
 use super::symbol::infer_with;
 use crate::config::short;
@@ -387,19 +387,6 @@ fn read_call(node: &Value, find: &dyn Fn(&str, usize, usize) -> Result<TensorRef
     }
     let call = if let [one] = values[..] { Call::one(one) } else { Call::list(values) };
     Ok(Call { kwargs, ..call })
-}
-
-/// A keyword argument as Keras 2 wrote it: `["layer", 0, 1]` is a tensor, `["_CONSTANT_VALUE", -1, x]` a plain value.
-fn legacy_arg(v: &Value, find: &dyn Fn(&str, usize, usize) -> Result<TensorRef>) -> Result<Arg<TensorRef>> {
-    match v.as_array().map(Vec::as_slice) {
-        Some([Value::String(s), _, value, ..]) if s == "_CONSTANT_VALUE" => Ok(Arg::Json(value.clone())),
-        Some([Value::String(_), Value::Number(_), Value::Number(_), ..]) => match Nest::from_json(v, find)? {
-            Nest::One(t) => Ok(Arg::Value(t)),
-            _ => Ok(Arg::Json(v.clone())),
-        },
-        Some(items) if items.iter().any(Value::is_array) => Ok(Arg::List(items.iter().map(|i| legacy_arg(i, find)).collect::<Result<_>>()?)),
-        _ => Ok(Arg::Json(v.clone())),
-    }
 }
 
 impl Layer for Functional {

@@ -122,6 +122,19 @@ pub fn arg_from_json(v: &Value, find: &dyn Fn(&str, usize, usize) -> Result<Tens
     Ok(Arg::Json(v.clone()))
 }
 
+/// A keyword argument as Keras 2 wrote it: `["layer", 0, 1]` is a tensor, `["_CONSTANT_VALUE", -1, x]` a plain value.
+pub fn legacy_arg(v: &Value, find: &dyn Fn(&str, usize, usize) -> Result<TensorRef>) -> Result<Arg<TensorRef>> {
+    match v.as_array().map(Vec::as_slice) {
+        Some([Value::String(s), _, value, ..]) if s == "_CONSTANT_VALUE" => Ok(Arg::Json(value.clone())),
+        Some([Value::String(_), Value::Number(_), Value::Number(_), ..]) => match Nest::from_json(v, find)? {
+            Nest::One(t) => Ok(Arg::Value(t)),
+            _ => Ok(Arg::Json(v.clone())),
+        },
+        Some(items) if items.iter().any(Value::is_array) => Ok(Arg::List(items.iter().map(|i| legacy_arg(i, find)).collect::<Result<_>>()?)),
+        _ => Ok(Arg::Json(v.clone())),
+    }
+}
+
 /// Writes an argument of a call as Keras does. `tensor` gives the config of a value.
 pub fn arg_to_json(a: &Arg<TensorRef>, tensor: &dyn Fn(TensorRef) -> Value) -> Value {
     match a {
