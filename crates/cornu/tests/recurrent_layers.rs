@@ -207,3 +207,71 @@ fn conv_lstm_of_one_place_is_an_lstm() {
         a.iter().zip(&b).for_each(|(a, b)| assert!((a - b).abs() < 1e-11, "{a} is not {b}"));
     }
 }
+
+/// The outputs of one step in f64, with masks of dropout and weights changed by `change`.
+fn step(cell: &dyn Cell, x: &Tensor, masks: [&Tensor; 2], change: impl Fn(&str, Tensor) -> Tensor) -> Vec<Tensor> {
+    let b = Builder::new();
+    let (mut weights, mut values) = (vec![], vec![]);
+    let tree = cell.weights(&x.spec()).unwrap();
+    tree.walk("", true, &mut |_, _, _, w| {
+        weights.push(b.input(w.name, Spec::known(DType::F64, &w.shape)));
+        values.push(change(w.name, sample_numbers(&w.shape, values.len() as u64 + 1)));
+    });
+    let w = Weights::bind(&tree, &weights, true, &mut 0);
+    let [input, recurrent] = masks.map(|m| Some(b.constant(m.clone())));
+    let states: Vec<Var<'_>> = (cell.state_dims(&x.spec()).unwrap().iter().enumerate())
+        .map(|(i, d)| {
+            let dims: Vec<usize> = std::iter::once(B).chain(d.iter().map(|n| n.unwrap())).collect();
+            b.constant(sample_numbers(&dims, 20 + i as u64))
+        })
+        .collect();
+    let (y, next) = cell.step(&w, &[Dropped { input, recurrent }], b.constant(x.clone()), &states).unwrap();
+    std::iter::once(y).chain(next).for_each(|v| b.output("y", v));
+    interpret(&b.finish().unwrap(), &values)
+}
+
+#[test]
+fn dropout_by_gate_drops_each_gate_otherwise() {
+    let cells: [(Box<dyn Cell>, usize); 4] = [
+        (Box::new(LstmCell::new(2)), 4),
+        (Box::new(GruCell::new(2)), 3),
+        (Box::new(GruCell { reset_after: false, ..GruCell::new(2) }), 3),
+        (Box::new(ConvLstmCell::new(2, 1)), 4),
+    ];
+    for (cell, n_gates) in &cells {
+        let places: &[usize] = if cell.step_rank() == 3 { &[3] } else { &[] };
+        let dims = |front: &[usize], last: usize| [front, places, &[last]].concat();
+        let x = sample_numbers(&dims(&[B], F), 40);
+        let filled = |dims: &[usize], f: &dyn Fn(usize) -> f64| Tensor::new(dims, (0..dims.iter().product()).map(f).collect::<Vec<f64>>());
+        let whole = [F, 2].map(|last| filled(&dims(&[B], last), &|_| 1.0));
+        for k in 0..*n_gates {
+            // A mask that leaves gate k alone, against weights that only gate k has.
+            let of_gate = |last: usize| {
+                let size = dims(&[], last).iter().product::<usize>();
+                filled(&dims(&[B, *n_gates], last), &|i| (i / size % n_gates == k) as u8 as f64)
+            };
+            let [input, recurrent] = [F, 2].map(of_gate);
+            let alone = |name: &str, w: Tensor| match name {
+                "bias" => w,
+                _ => filled(&w.dims, &|i| if i % (2 * n_gates) / 2 == k { w.to_f64()[i] } else { 0.0 }),
+            };
+            let by_mask = step(cell.as_ref(), &x, [&input, &recurrent], |_, w| w);
+            same(cell.class(), &by_mask, &step(cell.as_ref(), &x, [&whole[0], &whole[1]], alone));
+        }
+    }
+}
+
+#[test]
+fn recurrent_dropout_draws_masks_by_gate() {
+    let masks = |cell: &dyn Cell| -> Vec<usize> {
+        let b = Builder::new();
+        let dropped = cell.draw(&Cx::new(&b, true, Some(B)), &Spec::known(DType::F32, &[B, F])).unwrap();
+        [dropped[0].input, dropped[0].recurrent].iter().map(|m| m.map_or(0, |m| m.rank())).collect()
+    };
+    assert_eq!(masks(&LstmCell::new(2).dropout(0.2)), [2, 0]);
+    assert_eq!(masks(&LstmCell::new(2).dropout(0.2).recurrent_dropout(0.3)), [3, 3]);
+    assert_eq!(masks(&GruCell::new(2).recurrent_dropout(0.3)), [0, 3]);
+    assert_eq!(masks(&SimpleRnnCell::new(2).dropout(0.2).recurrent_dropout(0.3)), [2, 2]);
+    assert!(LstmCell::new(2).recurrent_dropout(0.3).whole(true).is_none());
+    assert!(GruCell::new(2).recurrent_dropout(0.3).whole(false).is_some());
+}

@@ -4,7 +4,7 @@
 
 use cornu::data::{Array, Data};
 use cornu::saving::Archive;
-use cornu::{Dense, Input, IntegerLookup, Model, Predict, StringLookup, TextVectorization};
+use cornu::{Dense, Error, Input, IntegerLookup, Model, Predict, StringLookup, TextVectorization};
 use ndarray::{ArrayD, IxDyn, array};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -119,6 +119,26 @@ fn numbers_come_back_from_ids() {
 }
 
 #[test]
+fn words_come_back_from_ids() {
+    let x = Input::ids([4]);
+    let mut back = StringLookup::new(["horn", "hunt"]).mask_token("");
+    back.invert = true;
+    let ids = array![[3i32, 0, 1, 9], [2, -1, 3, 2]];
+    let y = back.clone().call(&x).unwrap();
+    let mut model = Model::new(&x, &y).unwrap();
+    let words = model.predict(&ids, &Predict { batch_size: 1, ..Predict::default() }).unwrap();
+    // As `StringLookup(vocabulary=["horn", "hunt"], mask_token="", invert=True)` of Keras 3.15.1 gives them on these ids.
+    let want = array![["hunt", "", "[UNK]", "[UNK]"], ["horn", "[UNK]", "hunt", "horn"]].map(|w| w.to_string());
+    assert_eq!(words[0], Array::from(want.clone()).into());
+    let mut outer = Model::new(&x, &model.layer().call(&x).unwrap()).unwrap();
+    assert_eq!(outer.predict(&ids, &Predict::default()).unwrap()[0], Array::from(want).into());
+    let read = Model::new(&x, &StringLookup::new(["a"]).call(&y).unwrap()).and_then(|mut m| m.predict(&ids, &Predict::default()));
+    assert!(matches!(read, Err(Error::Unsupported(_))));
+    back.output_mode = cornu::layers::LookupMode::Count;
+    assert!(matches!(back.call(&x), Err(Error::Argument { .. })));
+}
+
+#[test]
 fn what_cannot_be_looked_up_is_an_error() {
     let text = || Input::text([1]);
     let words = |w: &str| Array::from(array![[w.to_string()]]);
@@ -131,6 +151,13 @@ fn what_cannot_be_looked_up_is_an_error() {
     assert!(e.contains("num_oov_indices=0") && e.contains("\"b\""), "{e}");
     let e = model.predict(&array![[1.0f32]], &Predict::default()).unwrap_err().to_string();
     assert!(e.contains("expected strings"), "{e}");
+    let numbers = Input::ids([2]);
+    let mut layer = IntegerLookup::new([4, -1]);
+    (layer.num_oov_indices, layer.mask_token) = (0, Some(9));
+    let mut model = Model::new(&numbers, &layer.call(&numbers).unwrap()).unwrap();
+    assert_eq!(model.predict(&array![[9i32, -1]], &Predict::default()).unwrap()[0], Array::from(array![[0i64, 2]]).into());
+    let e = model.predict(&array![[4i32, 5]], &Predict::default()).unwrap_err().to_string();
+    assert!(e.contains("num_oov_indices=0") && e.contains('5'), "{e}");
     let e = Model::new(&x, &TextVectorization::default().call(&x).unwrap()).unwrap().predict(&words("b"), &Predict::default()).unwrap_err().to_string();
     assert!(e.contains("a vocabulary is needed"), "{e}");
     let y = Dense::new(1).call(&x).unwrap();

@@ -1,4 +1,4 @@
-//! How a layer is called: positional and keyword arguments, each a value, a list, or plain JSON.
+//! How a layer is called: positional and keyword arguments, each a value, a list, values by name, or plain JSON.
 
 use crate::{Error, Result};
 use serde_json::Value;
@@ -10,6 +10,8 @@ pub enum Arg<V> {
     Value(V),
     /// A list or tuple.
     List(Vec<Arg<V>>),
+    /// By name.
+    Dict(Vec<(String, Arg<V>)>),
     /// Anything else, as Keras wrote it.
     Json(Value),
 }
@@ -24,12 +26,22 @@ pub struct Call<V> {
 }
 
 impl<V> Arg<V> {
-    /// All values in it, in order.
+    /// All values in it, in order; those by name in the order of their names, as Keras counts them.
     pub fn flatten(&self) -> Vec<&V> {
+        self.flatten_all().into_iter().flatten().collect()
+    }
+
+    /// As [`Arg::flatten`], with a place kept for each plain item.
+    pub fn flatten_all(&self) -> Vec<Option<&V>> {
         match self {
-            Arg::Value(v) => vec![v],
-            Arg::List(items) => items.iter().flat_map(Arg::flatten).collect(),
-            Arg::Json(_) => vec![],
+            Arg::Value(v) => vec![Some(v)],
+            Arg::List(items) => items.iter().flat_map(Arg::flatten_all).collect(),
+            Arg::Dict(items) => {
+                let mut sorted: Vec<_> = items.iter().collect();
+                sorted.sort_by(|a, b| a.0.cmp(&b.0));
+                sorted.into_iter().flat_map(|(_, a)| a.flatten_all()).collect()
+            }
+            Arg::Json(_) => vec![None],
         }
     }
 
@@ -38,6 +50,7 @@ impl<V> Arg<V> {
         Ok(match self {
             Arg::Value(v) => Arg::Value(f(v)?),
             Arg::List(items) => Arg::List(items.iter().map(|a| a.try_map(f)).collect::<Result<_, E>>()?),
+            Arg::Dict(items) => Arg::Dict(items.iter().map(|(k, a)| Ok((k.clone(), a.try_map(f)?))).collect::<Result<_, E>>()?),
             Arg::Json(v) => Arg::Json(v.clone()),
         })
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// also h and c (B, S', U). With `channels_first` x (B, T, C, S), out (B, U, S').
 ///
 /// # Source
-/// keras/src/layers/rnn/conv_lstm1d.py, Keras 3.15.1. Differs: masks work for every number of places; see [`ConvLstmCell`].
+/// keras/src/layers/rnn/conv_lstm1d.py, Keras 3.15.1. Differs: masks work for every number of places.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConvLstm1d {

@@ -19,7 +19,7 @@ use serde_json::Value;
 /// [`Conv1d`](super::Conv1d). With `channels_first` the last two axes of x, h and c are exchanged.
 ///
 /// # Source
-/// `ConvLSTMCell` of keras/src/layers/rnn/conv_lstm.py for one axis, Keras 3.15.1. Differs: one mask of dropout serves the four gates.
+/// `ConvLSTMCell` of keras/src/layers/rnn/conv_lstm.py for one axis, Keras 3.15.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConvLstmCell {
@@ -61,9 +61,9 @@ pub struct ConvLstmCell {
     pub recurrent_constraint: Option<Constraint>,
     /// Projection of b.
     pub bias_constraint: Option<Constraint>,
-    /// Share of inputs dropped in training, the same at every timestep.
+    /// Share of inputs dropped in training, the same at every timestep, other ones for each gate.
     pub dropout: f64,
-    /// Share of the state dropped in training, the same at every timestep.
+    /// Share of the state dropped in training, the same at every timestep, other ones for each gate.
     pub recurrent_dropout: f64,
     /// Keras's seed, kept.
     pub seed: Option<Value>,
@@ -176,17 +176,15 @@ impl Cell for ConvLstmCell {
 
     fn step<'g>(&self, w: &Weights<'g>, dropped: &[Dropped<'g>], x: Var<'g>, states: &[Var<'g>]) -> Result<(Var<'g>, Vec<Var<'g>>)> {
         let places_first = |v: Var<'g>| self.data_format.exchange(v);
-        let x = places_first(dropped[0].input(x));
-        let (h, c) = (places_first(dropped[0].state(states[0])), places_first(states[1]));
-        let kernel = w.var("kernel");
-        self.frame().expect_fit(x, kernel.dim(1))?;
+        let (kernel, c, u) = (w.var("kernel"), places_first(states[1]), self.filters);
+        self.frame().expect_fit(places_first(x), kernel.dim(1))?;
         let own = Frame { stride: 1, dilation: 1, padding: Padding::Same, ..self.frame() };
-        let mut z = convolve(self.frame().windows(x), kernel, 1);
+        let product = |frame: Frame| move |v: Var<'g>, w: Var<'g>| convolve(frame.windows(self.data_format.exchange(v)), w, 1);
+        let mut z = dropped[0].input_by_gates(x, kernel, u, product(self.frame()));
         if let Some(b) = w.get("bias") {
             z = z + b;
         }
-        z = z + convolve(own.windows(h), w.var("recurrent_kernel"), 1);
-        let u = self.filters;
+        z = z + dropped[0].state_by_gates(states[0], w.var("recurrent_kernel"), u, product(own));
         let part = |k: usize| z.slice(-1, k * u, (k + 1) * u);
         let [i, f, o] = [0, 1, 3].map(|k| self.recurrent_activation.of(part(k)));
         let c = f * c + i * self.activation.of(part(2));
@@ -196,6 +194,6 @@ impl Cell for ConvLstmCell {
 
     fn draw<'g>(&self, cx: &Cx<'g>, x: &Spec) -> Result<Vec<Dropped<'g>>> {
         let state = [&x.dims[..1], &self.state_dims(x)?[0]].concat();
-        Ok(vec![Dropped::draw(cx, (self.dropout, &x.dims), (self.recurrent_dropout, &state))])
+        Ok(vec![Dropped::draw_by_gate(cx, 4, (self.dropout, &x.dims), (self.recurrent_dropout, &state))])
     }
 }

@@ -1,4 +1,4 @@
-//! Layers that read text, or hash values, before the graph runs.
+//! Layers that read text, or hash values, before the graph runs, or write text after it.
 
 use super::fingerprint::{fingerprint64, keyed_hash};
 use crate::data::{Array, Data, Ragged};
@@ -20,6 +20,12 @@ pub trait Encoder {
     fn example(&self, draw: &mut dyn FnMut(usize) -> usize, _timesteps: Option<usize>) -> Result<String> {
         Ok(format!("word {}", draw(1000)))
     }
+}
+
+/// A layer whose outputs are words: the graph gives their ids, and what leaves the model is written from them.
+pub trait Decoder {
+    /// The words of ids.
+    fn decode(&self, ids: &Data) -> Result<Data>;
 }
 
 /// The strings of one input.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// with `return_state` also h (B, U). `initial_state` is h.
 ///
 /// # Source
-/// keras/src/layers/rnn/gru.py, Keras 3.15.1. Differs: no `use_cudnn`; see [`GruCell`].
+/// keras/src/layers/rnn/gru.py, Keras 3.15.1. Differs: no `use_cudnn`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Gru {

@@ -25,7 +25,7 @@ use serde_json::Value;
 /// x (B, F), state h (B, U), W (F, 3U: z, r, h), R (U, 3U), b with b' (2, 3U) or b alone (3U); out h (B, U), and again as the next state.
 ///
 /// # Source
-/// `GRUCell` of keras/src/layers/rnn/gru.py, Keras 3.15.1. Differs: one mask of dropout serves the three gates also beside recurrent dropout.
+/// `GRUCell` of keras/src/layers/rnn/gru.py, Keras 3.15.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GruCell {
@@ -55,9 +55,9 @@ pub struct GruCell {
     pub recurrent_constraint: Option<Constraint>,
     /// Projection of b.
     pub bias_constraint: Option<Constraint>,
-    /// Share of inputs dropped in training, the same at every timestep.
+    /// Share of inputs dropped in training, the same at every timestep; with recurrent dropout other ones for each gate.
     pub dropout: f64,
-    /// Share of the state dropped in training, the same at every timestep.
+    /// Share of the state dropped in training, the same at every timestep, other parts for each gate.
     pub recurrent_dropout: f64,
     /// Whether r scales the recurrent product, or the state before it.
     pub reset_after: bool,
@@ -123,9 +123,8 @@ impl Cell for GruCell {
     fn step<'g>(&self, w: &Weights<'g>, dropped: &[Dropped<'g>], x: Var<'g>, states: &[Var<'g>]) -> Result<(Var<'g>, Vec<Var<'g>>)> {
         let u = self.units;
         let (h, recurrent) = (states[0], w.var("recurrent_kernel"));
-        let state = dropped[0].state(h);
-        let mut a = dropped[0].input(x).matmul(w.var("kernel"));
-        let mut q = state.matmul(recurrent);
+        let mut a = dropped[0].input_by_gates(x, w.var("kernel"), u, Var::matmul);
+        let mut q = dropped[0].state_by_gates(h, recurrent, u, Var::matmul);
         match w.get("bias") {
             Some(b) if self.reset_after => (a, q) = (a + b.index(0, 0), q + b.index(0, 1)),
             Some(b) => a = a + b,
@@ -133,19 +132,21 @@ impl Cell for GruCell {
         }
         let part = |v: Var<'g>, k: usize| v.slice(-1, k * u, (k + 1) * u);
         let [z, r] = [0, 1].map(|k| self.recurrent_activation.of(part(a, k) + part(q, k)));
-        let inner = if self.reset_after { r * part(q, 2) } else { (r * state).matmul(part(recurrent, 2)) };
+        let inner = if self.reset_after { r * part(q, 2) } else { (r * dropped[0].state_of_gate(h, 2)).matmul(part(recurrent, 2)) };
         let g = self.activation.of(part(a, 2) + inner);
         let h = z * h + (1.0 - z) * g;
         Ok((h, vec![h]))
     }
 
     fn draw<'g>(&self, cx: &Cx<'g>, x: &Spec) -> Result<Vec<Dropped<'g>>> {
-        Ok(vec![Dropped::draw(cx, (self.dropout, &x.dims), (self.recurrent_dropout, &[x.dims[0], Some(self.units)]))])
+        let (input, state) = ((self.dropout, &x.dims[..]), (self.recurrent_dropout, &[x.dims[0], Some(self.units)][..]));
+        Ok(vec![if self.recurrent_dropout > 0.0 { Dropped::draw_by_gate(cx, 3, input, state) } else { Dropped::draw(cx, input, state) }])
     }
 
-    fn whole(&self) -> Option<&dyn WholeCell> {
+    fn whole(&self, training: bool) -> Option<&dyn WholeCell> {
         self.activation.gate().and(self.recurrent_activation.gate())?;
-        Some(self)
+        // Beside recurrent dropout each gate has masks of its own, which the primitive does not know.
+        if training && self.recurrent_dropout > 0.0 { None } else { Some(self) }
     }
 }
 

@@ -3,11 +3,12 @@
 use super::category_encoding::{OutputMode, encode};
 use super::vocabulary::{Adopted, Lookup, LookupMode, Rules};
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights};
-use crate::data::Data;
+use crate::data::{Array, Data};
 use crate::{Error, Result};
 use cornu_ir::{DType, Spec, Tensor, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 /// The id of each whole number in a vocabulary.
@@ -20,7 +21,7 @@ use std::sync::OnceLock;
 /// (…, V) when n is 1.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/integer_lookup.py and index_lookup.py, Keras 3.15.1. Differs: with `num_oov_indices=0` an unknown number is −1, or no 1 at all, and no error; no `farmhash`, no sparse values.
+/// keras/src/layers/preprocessing/integer_lookup.py and index_lookup.py, Keras 3.15.1. Differs: with `num_oov_indices=0` an unknown number is an error in an entry that is read as it comes; in what other layers compute it is −1, or no 1 at all; no `farmhash`, no sparse values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IntegerLookup {
@@ -200,6 +201,22 @@ impl Layer for IntegerLookup {
         }
         let idf = self.idf_weights()?.ok_or_else(|| Error::argument("", "output_mode tf_idf needs idf_weights", "none"))?;
         Ok(vec![(y * cx.to_float(cx.builder.constant(Tensor::new(&[idf.len()], idf)))).into()])
+    }
+
+    fn check_entry(&self, data: &Data) -> Result<()> {
+        if self.num_oov_indices > 0 || self.invert {
+            return Ok(());
+        }
+        let known: HashSet<i64> = self.rules().vocabulary(self.adopted.get())?.tokens.iter().copied().chain(self.mask_token).collect();
+        let numbers: Vec<i64> = match data.values() {
+            Array::F32(x) => x.iter().map(|x| *x as i64).collect(),
+            Array::F64(x) => x.iter().map(|x| *x as i64).collect(),
+            whole => whole.to_i64()?.iter().copied().collect(),
+        };
+        match numbers.iter().find(|n| !known.contains(n)) {
+            Some(n) => Err(Error::argument("", "with num_oov_indices=0 every number must be in the vocabulary", n)),
+            None => Ok(()),
+        }
     }
 
     fn adapt_to(&self, data: &Data) -> Result<Box<dyn Layer>> {

@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::cell::Cell;
-use super::encoder::Encoder;
+use super::encoder::{Decoder, Encoder};
 use super::form::Form;
 use super::lowering::{Cx, Flow, Weights};
 use super::recurrence::Recurrent;
@@ -128,6 +128,16 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     /// What encodes entries before the graph runs, for layers that read text.
     fn as_encoder(&self) -> Option<&dyn Encoder> {
         None
+    }
+
+    /// What writes words from ids after the graph has run, for layers that give text.
+    fn as_decoder(&self) -> Option<&dyn Decoder> {
+        None
+    }
+
+    /// Refuses data of an entry that it reads as they come.
+    fn check_entry(&self, _data: &Data) -> Result<()> {
+        Ok(())
     }
 
     /// The layer with what it takes from data before training: a vocabulary, statistics, boundaries.

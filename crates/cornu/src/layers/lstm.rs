@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// `initial_state` is h and c.
 ///
 /// # Source
-/// keras/src/layers/rnn/lstm.py, Keras 3.15.1. Differs: no `use_cudnn`; see [`LstmCell`].
+/// keras/src/layers/rnn/lstm.py, Keras 3.15.1. Differs: no `use_cudnn`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Lstm {

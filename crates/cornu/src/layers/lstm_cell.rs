@@ -23,7 +23,7 @@ use serde_json::Value;
 /// x (B, F), states h and c (B, U), W (F, 4U), R (U, 4U), b (4U); out h (B, U), and the next h and c.
 ///
 /// # Source
-/// `LSTMCell` of keras/src/layers/rnn/lstm.py, Keras 3.15.1. Differs: one mask of dropout serves the four gates also beside recurrent dropout.
+/// `LSTMCell` of keras/src/layers/rnn/lstm.py, Keras 3.15.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LstmCell {
@@ -55,9 +55,9 @@ pub struct LstmCell {
     pub recurrent_constraint: Option<Constraint>,
     /// Projection of b.
     pub bias_constraint: Option<Constraint>,
-    /// Share of inputs dropped in training, the same at every timestep.
+    /// Share of inputs dropped in training, the same at every timestep; with recurrent dropout other ones for each gate.
     pub dropout: f64,
-    /// Share of the state dropped in training, the same at every timestep.
+    /// Share of the state dropped in training, the same at every timestep, other parts for each gate.
     pub recurrent_dropout: f64,
     /// Keras's seed, kept.
     pub seed: Option<Value>,
@@ -121,7 +121,8 @@ impl Cell for LstmCell {
     fn step<'g>(&self, w: &Weights<'g>, dropped: &[Dropped<'g>], x: Var<'g>, states: &[Var<'g>]) -> Result<(Var<'g>, Vec<Var<'g>>)> {
         let u = self.units;
         let (h, c) = (states[0], states[1]);
-        let mut z = dropped[0].input(x).matmul(w.var("kernel")) + dropped[0].state(h).matmul(w.var("recurrent_kernel"));
+        let from_input = dropped[0].input_by_gates(x, w.var("kernel"), u, Var::matmul);
+        let mut z = from_input + dropped[0].state_by_gates(h, w.var("recurrent_kernel"), u, Var::matmul);
         if let Some(b) = w.get("bias") {
             z = z + b;
         }
@@ -133,12 +134,14 @@ impl Cell for LstmCell {
     }
 
     fn draw<'g>(&self, cx: &Cx<'g>, x: &Spec) -> Result<Vec<Dropped<'g>>> {
-        Ok(vec![Dropped::draw(cx, (self.dropout, &x.dims), (self.recurrent_dropout, &[x.dims[0], Some(self.units)]))])
+        let (input, state) = ((self.dropout, &x.dims[..]), (self.recurrent_dropout, &[x.dims[0], Some(self.units)][..]));
+        Ok(vec![if self.recurrent_dropout > 0.0 { Dropped::draw_by_gate(cx, 4, input, state) } else { Dropped::draw(cx, input, state) }])
     }
 
-    fn whole(&self) -> Option<&dyn WholeCell> {
+    fn whole(&self, training: bool) -> Option<&dyn WholeCell> {
         self.activation.gate().and(self.recurrent_activation.gate())?;
-        Some(self)
+        // Beside recurrent dropout each gate has masks of its own, which the primitive does not know.
+        if training && self.recurrent_dropout > 0.0 { None } else { Some(self) }
     }
 }
 

@@ -32,7 +32,7 @@ mod lora;
 pub use call::{Arg, Call};
 pub use category_encoding::OutputMode;
 pub use cell::{Cell, Dropped, WholeCell, WholeRun};
-pub use encoder::Encoder;
+pub use encoder::{Decoder, Encoder};
 pub use form::Form;
 pub use geometry::{DataFormat, Extent, Padding, Pair};
 pub(crate) use layer::INT8_WEIGHTS;

@@ -222,7 +222,7 @@ pub(super) use {cell_settings, layer_of_cell, units_settings, walk_settings};
 /// `w` are the layer's weights, those of the cell inside as `cell`.
 pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
     // A cell that is run step by step, or in stretches, takes rectangles.
-    let by_rows = cell.whole().is_some() && cx.states.stretch.is_none() && call.kwarg_value("mask").is_none_or(|m| m.packed);
+    let by_rows = cell.whole(cx.training).is_some() && cx.states.stretch.is_none() && call.kwarg_value("mask").is_none_or(|m| m.packed);
     let call = &if by_rows { call.clone() } else { call.map(|f| cx.padded(*f)) };
     let packing = cx.packing.filter(|_| is_packed(call));
     let (x, states) = sequence_and_states(call)?;
@@ -308,7 +308,7 @@ struct Stretch<'a, 'g> {
 impl<'g> Stretch<'_, 'g> {
     /// The outputs (B, T, …) or in packed rows, in the order of time under a mask and else in the order walked, or the last one (B, …).
     fn run(&mut self, cx: &Cx<'g>, x: Var<'g>, packing: Option<Packing<'g>>, mask: Option<Var<'g>>) -> Result<Var<'g>> {
-        let Some(whole) = self.cell.whole() else {
+        let Some(whole) = self.cell.whole(cx.training) else {
             let steps = Steps { cell: self.cell, walk: self.walk, w: self.w, dropped: self.dropped, x, mask, step: self.step.clone() };
             let (y, last) = steps.run(cx, &self.states)?;
             self.states = last;

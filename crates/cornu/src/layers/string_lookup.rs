@@ -1,9 +1,9 @@
 //! Words to ids.
 
-use super::encoder::{Encoder, in_form_of, strings};
+use super::encoder::{Decoder, Encoder, dense, in_form_of, strings};
 use super::vocabulary::{Adopted, Ids, Lookup, LookupMode, Rules};
 use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights};
-use crate::data::Data;
+use crate::data::{Array, Data};
 use crate::{Error, Result};
 use cornu_ir::{DType, Dim, Spec};
 use serde::{Deserialize, Serialize};
@@ -13,19 +13,19 @@ use std::sync::OnceLock;
 /// The id of each word in a vocabulary. The words enter the model as strings and are looked up before the graph runs.
 ///
 /// Ids begin with the mask token's 0 (if there is one), then those of unknown words, then the vocabulary's. Of several ids for unknown
-/// words a word's fingerprint picks one.
+/// words a word's fingerprint picks one. With `invert`, ids to words: they leave the model as strings, and no other layer reads them.
 ///
 /// # Shapes
 /// x (B, …) of strings, y (B, …) of ids with `int`; x (B, n), y (B, V) with `multi_hot`, `count`, `tf_idf`; x (B, …, n), y (B, …, n, V)
 /// with `one_hot`, or (B, …, V) when n is 1.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/string_lookup.py and index_lookup.py, Keras 3.15.1. Differs: must read an entry of the model;
-/// no `invert`, no sparse values.
+/// keras/src/layers/preprocessing/string_lookup.py and index_lookup.py, Keras 3.15.1. Differs: must read an entry of the model
+/// or, with `invert`, be an output of it; no sparse values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StringLookup {
-    /// Ids to words, which is not done here.
+    /// Ids to words.
     pub invert: bool,
     /// The most tokens, with mask and unknown.
     pub max_tokens: Option<usize>,
@@ -150,17 +150,22 @@ impl Layer for StringLookup {
     settings!("StringLookup");
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
-        let refused = [("invert", self.invert), ("sparse", self.sparse)];
-        if let Some((what, _)) = refused.iter().find(|(_, on)| *on) {
-            return Err(Error::Unsupported(format!("StringLookup with `{what}`")));
+        if self.sparse {
+            return Err(Error::Unsupported("StringLookup with `sparse`".into()));
         }
         call.input()?;
         self.rules().check()?;
+        if self.invert && self.output_mode != LookupMode::Int {
+            return Err(Error::argument("", "output_mode must be int when invert is true", format!("{:?}", self.output_mode)));
+        }
         Ok(WeightTree::none())
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
+        if self.invert {
+            return Ok(vec![x.cast(DType::I64).into()]);
+        }
         if cx.batch.is_some() {
             return Ok(vec![cx.encoded()?]);
         }
@@ -181,7 +186,24 @@ impl Layer for StringLookup {
     }
 
     fn as_encoder(&self) -> Option<&dyn Encoder> {
-        Some(self)
+        if self.invert { None } else { Some(self) }
+    }
+
+    fn as_decoder(&self) -> Option<&dyn Decoder> {
+        if self.invert { Some(self) } else { None }
+    }
+}
+
+impl Decoder for StringLookup {
+    fn decode(&self, ids: &Data) -> Result<Data> {
+        let v = self.rules().vocabulary(self.adopted.get())?;
+        let unknown = self.oov_token.as_ref().ok_or_else(|| Error::argument("", "oov_token is needed with invert", "none"))?;
+        let word = |id: i64| match (id, &self.mask_token) {
+            (0, Some(mask)) => mask,
+            _ => usize::try_from(id).ok().and_then(|id| id.checked_sub(v.token_start)).and_then(|i| v.tokens.get(i)).unwrap_or(unknown),
+        };
+        let words = ids.values().to_i64()?.iter().map(|id| word(*id).clone()).collect();
+        in_form_of(ids, dense(Array::Str, ids.values().shape(), words)?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Text on its way into a model: which layers encode it, and what the graph takes in its place.
+//! Text on its way into a model and out of it: which layers encode and write it, and what the graph takes or gives in its place.
 
 use super::functional::{Functional, MemberKind};
 use super::model::Model;
@@ -22,6 +22,10 @@ fn reads<'a>(graph: &'a Functional, from: &[Option<usize>], text: &[bool], found
     for (m, c) in &graph.order {
         let member = &graph.members[*m];
         let MemberKind::Layer(layer) = &member.kind else { continue };
+        if let Some(words) = member.calls[*c].values().into_iter().find_map(|t| decoder(graph, *t)) {
+            let rule = format!("{} gives strings, which must be an output of the model; {} `{}` reads them", words.class(), member.class(), member.name);
+            return Err(Error::Unsupported(rule));
+        }
         let entry = |t: &TensorRef| inputs.iter().position(|i| i == t).and_then(|p| from[p]);
         let entries: Vec<Option<usize>> = member.calls[*c].inputs().into_iter().map(entry).collect();
         if layer.rule().as_encoder().is_some() {
@@ -41,7 +45,26 @@ fn reads<'a>(graph: &'a Functional, from: &[Option<usize>], text: &[bool], found
     Ok(())
 }
 
+/// The layer that writes words from what a value holds, if one does.
+fn decoder(graph: &Functional, t: TensorRef) -> Option<&LayerRef> {
+    let MemberKind::Layer(layer) = &graph.members[t.member].kind else { return None };
+    match layer.rule().as_container().and_then(Container::graph) {
+        Some(inner) => decoder(inner, *inner.outputs.flatten().get(t.output)?),
+        None => layer.rule().as_decoder().map(|_| layer),
+    }
+}
+
 impl Model {
+    /// An output in the form in which it leaves the model: words where a layer gives them, else as it is.
+    pub(crate) fn written(&self, output: usize, values: Data) -> Result<Data> {
+        let graph = self.graph();
+        let layer = graph.outputs.flatten().get(output).and_then(|t| decoder(graph, *t));
+        match layer.and_then(|l| Some((l, l.rule().as_decoder()?))) {
+            Some((layer, words)) => words.decode(&values).map_err(|e| e.of_layer(layer.class(), &layer.shown_name())),
+            None => Ok(values),
+        }
+    }
+
     /// The calls that encode entries, in the order in which they are lowered.
     pub(crate) fn reads(&self) -> Result<Vec<Read<'_>>> {
         let entries = self.inputs();

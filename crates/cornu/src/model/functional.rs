@@ -1,10 +1,10 @@
 //! A model as a graph of layers: what Keras's Functional holds, reads and writes.
 
-use super::reference::{Nest, TensorRef, arg_from_json, arg_to_json};
+use super::reference::{Nest, TensorRef, arg_from_json, arg_to_json, legacy_arg};
 use super::running_order::running_order;
 use super::symbol::infer_with;
 use crate::config::short;
-use crate::layers::{Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights};
+use crate::layers::{Arg, Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::{DType, Dim, Spec};
 use serde::{Deserialize, Serialize};
@@ -290,6 +290,14 @@ impl Functional {
         }))
     }
 
+    /// The inputs of a call that names them, where the model itself holds its entries as a list.
+    fn inputs_by_name<'g>(&self, call: &Call<Flow<'g>>) -> Option<Vec<Flow<'g>>> {
+        let Some(Arg::Dict(given)) = call.args.first().filter(|_| !matches!(self.inputs, Nest::Dict(_))) else { return None };
+        let named = |t: &TensorRef| given.iter().find(|(name, _)| *name == self.members[t.member].name).map(|(_, a)| a);
+        let one = |a: &Arg<Flow<'g>>| if let Arg::Value(f) = a { Some(*f) } else { None };
+        self.inputs.flatten().iter().map(|t| named(t).and_then(one)).collect()
+    }
+
     /// Lowers all calls for values of the inputs.
     pub(super) fn lower_values<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, inputs: &[Flow<'g>]) -> Result<Vec<Flow<'g>>> {
         let entries = self.inputs.flatten();
@@ -315,6 +323,16 @@ impl Functional {
         }
         Ok(self.outputs.flatten().iter().map(|t| values[t.member][t.call][t.output]).collect())
     }
+}
+
+/// Inputs with the masks that a call hands over in place of those they carry; where one is null the input keeps its own.
+pub(super) fn masked_as_told<'g>(cx: &Cx<'g>, inputs: Vec<Flow<'g>>, call: &Call<Flow<'g>>) -> Vec<Flow<'g>> {
+    let masks = call.kwarg("mask").map(Arg::flatten_all).unwrap_or_default();
+    let with = |x: Flow<'g>, m: &Flow<'g>| {
+        let (x, m) = if x.packed == m.packed { (x, *m) } else { (cx.padded(x), cx.padded(*m)) };
+        Flow { mask: Some(m.value), ..x }
+    };
+    inputs.into_iter().enumerate().map(|(i, x)| masks.get(i).copied().flatten().map_or(x, |m| with(x, m))).collect()
 }
 
 /// Reads an entry of either spelling (Keras 2 wrote `batch_input_shape`).
@@ -369,20 +387,6 @@ fn read_call(node: &Value, find: &dyn Fn(&str, usize, usize) -> Result<TensorRef
     }
     let call = if let [one] = values[..] { Call::one(one) } else { Call::list(values) };
     Ok(Call { kwargs, ..call })
-}
-
-/// A keyword argument as Keras 2 wrote it: `["layer", 0, 1]` is a tensor, `["_CONSTANT_VALUE", -1, x]` a plain value.
-fn legacy_arg(v: &Value, find: &dyn Fn(&str, usize, usize) -> Result<TensorRef>) -> Result<crate::layers::Arg<TensorRef>> {
-    use crate::layers::Arg;
-    match v.as_array().map(Vec::as_slice) {
-        Some([Value::String(s), _, value, ..]) if s == "_CONSTANT_VALUE" => Ok(Arg::Json(value.clone())),
-        Some([Value::String(_), Value::Number(_), Value::Number(_), ..]) => match Nest::from_json(v, find)? {
-            Nest::One(t) => Ok(Arg::Value(t)),
-            _ => Ok(Arg::Json(v.clone())),
-        },
-        Some(items) if items.iter().any(Value::is_array) => Ok(Arg::List(items.iter().map(|i| legacy_arg(i, find)).collect::<Result<_>>()?)),
-        _ => Ok(Arg::Json(v.clone())),
-    }
 }
 
 impl Layer for Functional {
@@ -442,8 +446,8 @@ impl Layer for Functional {
     }
 
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        let inputs: Vec<Flow<'g>> = call.inputs().into_iter().copied().collect();
-        self.lower_values(cx, w, &inputs)
+        let inputs = self.inputs_by_name(call).unwrap_or_else(|| call.inputs().into_iter().copied().collect());
+        self.lower_values(cx, w, &masked_as_told(cx, inputs, call))
     }
 
     fn mask_rule(&self) -> MaskRule {

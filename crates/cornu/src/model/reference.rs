@@ -95,7 +95,7 @@ impl Nest {
     }
 }
 
-/// Reads an argument of a call: a value between layers, a list with some in it, or plain JSON.
+/// Reads an argument of a call: a value between layers, a list or dict with some in it, or plain JSON.
 pub fn arg_from_json(v: &Value, find: &dyn Fn(&str, usize, usize) -> Result<TensorRef>) -> Result<Arg<TensorRef>> {
     if v.get("class_name").and_then(Value::as_str) == Some("__keras_tensor__") {
         let history = v.pointer("/config/keras_history").unwrap_or(&Value::Null);
@@ -110,7 +110,29 @@ pub fn arg_from_json(v: &Value, find: &dyn Fn(&str, usize, usize) -> Result<Tens
             return Ok(Arg::List(args));
         }
     }
+    // A layer or a slice given as an argument is an object with a class, and stays as it is.
+    if let Value::Object(items) = v
+        && !items.contains_key("class_name")
+    {
+        let args: Vec<_> = items.iter().map(|(k, i)| Ok((k.clone(), arg_from_json(i, find)?))).collect::<Result<_>>()?;
+        if args.iter().any(|(_, a)| !a.flatten().is_empty()) {
+            return Ok(Arg::Dict(args));
+        }
+    }
     Ok(Arg::Json(v.clone()))
+}
+
+/// A keyword argument as Keras 2 wrote it: `["layer", 0, 1]` is a tensor, `["_CONSTANT_VALUE", -1, x]` a plain value.
+pub fn legacy_arg(v: &Value, find: &dyn Fn(&str, usize, usize) -> Result<TensorRef>) -> Result<Arg<TensorRef>> {
+    match v.as_array().map(Vec::as_slice) {
+        Some([Value::String(s), _, value, ..]) if s == "_CONSTANT_VALUE" => Ok(Arg::Json(value.clone())),
+        Some([Value::String(_), Value::Number(_), Value::Number(_), ..]) => match Nest::from_json(v, find)? {
+            Nest::One(t) => Ok(Arg::Value(t)),
+            _ => Ok(Arg::Json(v.clone())),
+        },
+        Some(items) if items.iter().any(Value::is_array) => Ok(Arg::List(items.iter().map(|i| legacy_arg(i, find)).collect::<Result<_>>()?)),
+        _ => Ok(Arg::Json(v.clone())),
+    }
 }
 
 /// Writes an argument of a call as Keras does. `tensor` gives the config of a value.
@@ -118,6 +140,7 @@ pub fn arg_to_json(a: &Arg<TensorRef>, tensor: &dyn Fn(TensorRef) -> Value) -> V
     match a {
         Arg::Value(t) => json!({"class_name": "__keras_tensor__", "config": tensor(*t)}),
         Arg::List(items) => Value::Array(items.iter().map(|i| arg_to_json(i, tensor)).collect()),
+        Arg::Dict(items) => Value::Object(items.iter().map(|(k, i)| (k.clone(), arg_to_json(i, tensor))).collect()),
         Arg::Json(v) => v.clone(),
     }
 }

@@ -1,6 +1,6 @@
 //! Layers one after the other.
 
-use super::functional::{Functional, InputLayer, read_input};
+use super::functional::{Functional, InputLayer, masked_as_told, read_input};
 use super::trace::names_in_order;
 use crate::layers::{Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights};
 use crate::{Error, Result};
@@ -110,7 +110,7 @@ impl Layer for Sequential {
 
     fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let chain = self.chain_for(&call.map(Flow::spec))?;
-        chain.lower_values(cx, w, &[*call.input()?])
+        chain.lower_values(cx, w, &masked_as_told(cx, vec![*call.input()?], call))
     }
 
     fn mask_rule(&self) -> MaskRule {

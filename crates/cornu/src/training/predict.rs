@@ -6,7 +6,7 @@ use super::runtime::{Mode, Prepared, prepare, random_key};
 use super::shards::{Out, Seams, ShardBody, count_shards, shard_program};
 use crate::data::{Array, Data};
 use crate::layers::{Cx, Flow, LayerRef, States, WeightTree};
-use crate::model::takes_text;
+use crate::model::{MemberKind, takes_text};
 use crate::{Error, Model, Result};
 use cornu_cpu::{Fetch, SlotId};
 use cornu_ir::{Buffer, DType, Spec, Tensor};
@@ -52,7 +52,7 @@ impl Model {
                 });
             }
         }
-        Ok(parts.into_iter().map(|p| Data::concat(&p)).collect::<std::result::Result<_, _>>()?)
+        parts.into_iter().enumerate().map(|(k, p)| self.written(k, Data::concat(&p)?)).collect()
     }
 
     /// Which outputs of sequences of unequal length are such sequences: those with an axis of time as open as the entries'.
@@ -120,6 +120,9 @@ impl Model {
             for (_, n) in limits.iter().filter(|(entry, _)| *entry == i) {
                 f.check_range(&who(i), "ids of the Embedding", *n, None)?;
             }
+            for (_, layer) in self.readers().into_iter().filter(|(entry, _)| *entry == i) {
+                layer.rule().check_entry(d).map_err(|e| e.of_layer(layer.class(), &layer.shown_name()))?;
+            }
             fed.push(f);
         }
         for r in reads {
@@ -129,6 +132,15 @@ impl Model {
             fed.push(Fed::encoded(&who(r.entries[0]), &encoded, encoder.fills_up())?);
         }
         Ok(fed)
+    }
+
+    /// Entries and the layers that read them as they come.
+    fn readers(&self) -> Vec<(usize, &LayerRef)> {
+        let g = self.graph();
+        let entries = g.inputs.flatten();
+        let layers = g.members.iter().filter_map(|m| if let MemberKind::Layer(l) = &m.kind { Some((m, l)) } else { None });
+        let calls = layers.flat_map(|(m, l)| m.calls.iter().flat_map(|c| c.inputs()).map(move |t| (t, l)));
+        calls.filter_map(|(t, l)| entries.iter().position(|e| e == t).map(|i| (i, l))).collect()
     }
 
     /// Entries that an Embedding reads as ids, with the number of its rows.

@@ -102,7 +102,7 @@ impl<'g> Site<'_, 'g> {
         match a {
             Arg::Value(_) => Ok(None),
             Arg::Json(v) => literal(v).map(Some),
-            Arg::List(_) => Err(self.unsupported("a list with tensors in this place")),
+            Arg::List(_) | Arg::Dict(_) => Err(self.unsupported("a list or dict with tensors in this place")),
         }
     }
 
