@@ -6,7 +6,8 @@ use cornu::data::{Array, Data};
 use cornu::metrics::MetricValue;
 use cornu::training::Logs;
 use cornu::training::callbacks::{BackupAndRestore, Callback, Frequency, LambdaCallback, LearningRateScheduler, RemoteMonitor, Run, by_class};
-use cornu::{Error, Fit, Model, Result};
+use cornu::{Compile, Dense, Error, Fit, Input, Model, Result};
+use cornu_ir::Tensor;
 use ndarray::{ArrayD, IxDyn};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -218,24 +219,40 @@ fn a_run_killed_anywhere_goes_on_to_the_same_bits() {
         let fit = fit(&f, false).epochs(3).shuffle(true).seed(5).callback(backup).callback(Killer(killed_at));
         m.fit(&table(&f["x"]), &table(&f["y"]), fit)
     };
-    for freq in [Frequency::Epoch, Frequency::Batches(1), Frequency::Batches(2)] {
-        let dir = tempfile::tempdir().unwrap();
-        let mut whole = model("averaged");
-        let last = run(&mut whole, dir.path(), freq, 0).unwrap();
-        // 3 epochs of 3 batches: 2 hooks a batch and 2 an epoch.
-        for killed_at in 1..=24 {
+    let averaged = || model("averaged");
+    for (what, model) in [("averaged", &averaged as &dyn Fn() -> Model), ("LoRA", &adapted)] {
+        for freq in [Frequency::Epoch, Frequency::Batches(1), Frequency::Batches(2)] {
             let dir = tempfile::tempdir().unwrap();
-            assert!(run(&mut model("averaged"), dir.path(), freq, killed_at).is_err(), "{freq:?} {killed_at}");
-            let mut again = model("averaged");
-            let history = run(&mut again, dir.path(), freq, 0).unwrap();
-            assert_eq!(weights(&again), weights(&whole), "{freq:?}, killed at hook {killed_at}");
-            let value = |h: &cornu::History| h.to_json()["loss"].as_array().and_then(|l| l.last().cloned());
-            if let Some(loss) = value(&history) {
-                assert_eq!(Some(loss), value(&last), "{freq:?}, killed at hook {killed_at}");
+            let mut whole = model();
+            let last = run(&mut whole, dir.path(), freq, 0).unwrap();
+            // 3 epochs of 3 batches: 2 hooks a batch and 2 an epoch.
+            for killed_at in 1..=24 {
+                let what = format!("{what}, {freq:?}, killed at hook {killed_at}");
+                let dir = tempfile::tempdir().unwrap();
+                assert!(run(&mut model(), dir.path(), freq, killed_at).is_err(), "{what}");
+                let mut again = model();
+                let history = run(&mut again, dir.path(), freq, 0).unwrap();
+                assert_eq!(weights(&again), weights(&whole), "{what}");
+                let value = |h: &cornu::History| h.to_json()["loss"].as_array().and_then(|l| l.last().cloned());
+                if let Some(loss) = value(&history) {
+                    assert_eq!(Some(loss), value(&last), "{what}");
+                }
+                assert!(!dir.path().join("backup/latest.weights.h5").exists());
             }
-            assert!(!dir.path().join("backup/latest.weights.h5").exists());
         }
     }
+}
+
+/// A model whose kernels are not trained, but products beside them.
+fn adapted() -> Model {
+    let x = Input::new([3]);
+    let h = Dense::new(4).lora_rank(2).call(&x).unwrap();
+    let y = Dense::new(1).lora_rank(1).call(&h).unwrap();
+    let mut model = Model::new(&x, &y).unwrap().compile(Compile::new("adam", "mse")).unwrap();
+    let value = |i: usize| ((i * 7 % 11) as f32 - 5.0) / 10.0;
+    let values: Vec<Tensor> = model.weights().iter().map(|t| Tensor::new(&t.dims, (0..t.to_f64().len()).map(value).collect())).collect();
+    model.set_weights(&values).unwrap();
+    model
 }
 
 #[test]

@@ -41,7 +41,18 @@ fn numbers(data: &[Data]) -> Vec<f64> {
 
 #[test]
 fn layers_with_lora_train_and_are_saved_as_in_keras() {
-    let told: Value = serde_json::from_slice(&std::fs::read(folder().join("lora.json")).unwrap()).unwrap();
+    trains_and_is_saved("lora", &[("embedding", 1), ("conv1d", 2), ("einsum_dense", 2), ("dense", 2)]);
+}
+
+#[test]
+fn a_table_with_lora_serves_both_ways() {
+    trains_and_is_saved("reversible", &[("reversible_embedding", 1), ("dense", 2)]);
+}
+
+/// A model of the fixtures is what Keras made of it; `arrays` are the layers and how many arrays of each stand in the file.
+fn trains_and_is_saved(name: &str, arrays: &[(&str, usize)]) {
+    let told: Value = serde_json::from_slice(&std::fs::read(folder().join(format!("{name}.json"))).unwrap()).unwrap();
+    let file = folder().join(format!("{name}.keras"));
     let (shape, v) = array(&told["x"]);
     let x = Data::Dense(Array::I32(ArrayD::from_shape_vec(IxDyn(&shape), v.iter().map(|x| *x as i32).collect()).unwrap()));
     let (shape, v) = array(&told["y"]);
@@ -60,9 +71,9 @@ fn layers_with_lora_train_and_are_saved_as_in_keras() {
     close("trained prediction", &numbers(&model.predict(&x, &Predict::default()).unwrap()), &array(&told["trained"]).1);
 
     // The file holds the sums, and no matrix of LoRA.
-    let (ours, theirs) = (model.to_archive().unwrap(), Archive::read(&folder().join("lora.keras")).unwrap());
-    for (layer, n) in [("embedding", 1), ("conv1d", 2), ("einsum_dense", 2), ("dense", 2)] {
-        for i in 0..n {
+    let (ours, theirs) = (model.to_archive().unwrap(), Archive::read(&file).unwrap());
+    for (layer, n) in arrays {
+        for i in 0..*n {
             let path = format!("layers/{layer}/vars/{i}");
             let value =
                 |a: &Archive| a.weights.get(&path).unwrap_or_else(|| panic!("{path}")).to_f32().unwrap().iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
@@ -72,7 +83,7 @@ fn layers_with_lora_train_and_are_saved_as_in_keras() {
     }
 
     // What Keras saved opens with matrices of 0, and trains on: such a product learns nothing.
-    let mut model = Model::load(folder().join("lora.keras")).unwrap();
+    let mut model = Model::load(&file).unwrap();
     close_weights("weight after opening", &model, &told["reopened"]);
     close("prediction after opening", &numbers(&model.predict(&x, &Predict::default()).unwrap()), &array(&told["trained"]).1);
     let history = model.fit(&x, &y, fit()).unwrap().to_json();

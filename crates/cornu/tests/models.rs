@@ -94,6 +94,12 @@ fn differences(files: &Files) -> Result<Vec<String>, Box<dyn Error>> {
         }
     }
     compare("prediction", &open()?.predict(&x[..], &predict)?, &arrays(files, "predict"), EXACT, &mut faults);
+    if let Some(bytes) = files.get("model.h5") {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("model.h5");
+        std::fs::write(&path, bytes)?;
+        compare("prediction of the legacy file", &Model::load(path)?.predict(&x[..], &predict)?, &arrays(files, "predict"), EXACT, &mut faults);
+    }
     let options = Evaluate { batch_size, sample_weight: sample_weight.clone(), ..Evaluate::default() };
     let logs = open()?.evaluate(&x[..], &y[..], &options)?;
     let logs: Value = logs.iter().map(|(k, v)| (k.clone(), value_json(v))).collect::<serde_json::Map<_, _>>().into();

@@ -6,7 +6,7 @@ use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Ones, RandomUniform};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
-use cornu_ir::{DType, Spec};
+use cornu_ir::{DType, Spec, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -75,6 +75,11 @@ impl Embedding {
         self.mask_zero = on;
         self
     }
+
+    /// The table, with what LoRA learned beside it.
+    pub(super) fn table<'g>(&self, w: &Weights<'g>) -> Var<'g> {
+        self.lora.plain().adapted(w, w.var("embeddings"), OF_TABLE)
+    }
 }
 
 impl Layer for Embedding {
@@ -98,7 +103,7 @@ impl Layer for Embedding {
     fn lower<'g>(&self, _: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
         let ids = x.cast(DType::I32);
-        let mut y = self.lora.plain().adapted(w, w.var("embeddings"), OF_TABLE).gather(ids);
+        let mut y = self.table(w).gather(ids);
         if let Some(scale) = w.get("embeddings_scale") {
             y = y / scale.gather(ids).expand_dims(-1);
         }

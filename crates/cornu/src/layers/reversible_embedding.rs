@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 /// x (B, …) of ids below V, y (B, …, D); with `reverse` x (B, …, D), y (B, …, V). E (V, D), R (D, V).
 ///
 /// # Source
-/// keras/src/layers/core/reversible_embedding.py, Keras 3.15.1. Differs: no quantized tables, no LoRA; `reverse_dtype` float32 or float64 does not
-/// change the type in which the layer computes.
+/// keras/src/layers/core/reversible_embedding.py, Keras 3.15.1. LoRA of the table serves both ways. Differs: no quantized tables;
+/// `reverse_dtype` float32 or float64 does not change the type in which the layer computes.
 ///
 /// ```
 /// use cornu::layers::{Arg, LayerRef};
@@ -59,6 +59,9 @@ impl Layer for ReversibleEmbedding {
         }
         let mut tree = self.table.weights(call)?;
         if !self.tie_weights {
+            if self.table.lora.rank.is_some() {
+                return Err(Error::argument("", "lora_rank needs tie_weights: Keras builds no other table with LoRA", "tie_weights false"));
+            }
             tree.vars.push(WeightSpec::new("reverse_embeddings", &[self.table.output_dim, self.table.input_dim], &self.table.embeddings_initializer));
         }
         Ok(tree)
@@ -71,7 +74,7 @@ impl Layer for ReversibleEmbedding {
         let x = cx.to_float(call.input()?.value);
         let logits = match w.get("reverse_embeddings") {
             Some(r) => x.matmul(r),
-            None => x.matmul_with(w.var("embeddings"), false, true),
+            None => x.matmul_with(self.table.table(w), false, true),
         };
         Ok(vec![self.logit_soft_cap.map_or(logits, |cap| (logits / cap).tanh() * cap).into()])
     }

@@ -80,15 +80,41 @@ impl Model {
         Ok(root)
     }
 
-    /// A weight with what LoRA learned beside it.
-    fn merged(&self, i: usize) -> Tensor {
-        let value = self.store.view(self.slots[i]).to_tensor();
+    /// Where A and B of LoRA stand, if this weight is the kernel beside which they learn.
+    fn factors(&self, i: usize) -> Option<[usize; 2]> {
         let own = |k: &usize| self.variables[*k].group == self.variables[i].group;
         let factors: Vec<usize> = (i + 1..self.variables.len()).take_while(own).filter(|k| self.variables[*k].spec.lora.is_some()).collect();
         // The kernel is the first of its layer.
-        let ([a, b], true) = (&factors[..], self.variables[i].index == 0) else { return value };
-        let scale = self.variables[*a].spec.lora.unwrap_or(1.0);
-        let [a, b] = [a, b].map(|k| self.store.view(self.slots[*k]).to_tensor());
+        factors.try_into().ok().filter(|_| self.variables[i].index == 0)
+    }
+
+    /// Writes apart what files hold as one sum: each kernel with LoRA, and its matrices.
+    pub(crate) fn write_apart(&self, group: &mut Group) -> Result<()> {
+        for (kernel, [a, b]) in (0..self.variables.len()).filter_map(|i| Some((i, self.factors(i)?))) {
+            for i in [kernel, a, b] {
+                group.insert(&format!("lora/{i}"), to_file_array(&self.store.view(self.slots[i]).to_tensor(), ArrayType::F32)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what [`Model::write_apart`] wrote.
+    pub(crate) fn read_apart(&mut self, group: &Group) -> Result<()> {
+        for (name, array) in group.group("lora").iter().flat_map(|g| &g.arrays) {
+            let i = name.parse().ok().filter(|i| *i < self.variables.len());
+            let i: usize = i.ok_or_else(|| Error::Config(format!("weights: no weight has the number `{name}`; the file belongs to another model")))?;
+            let value = self.checked(&self.variables[i], name, array)?;
+            self.store.replace(self.slots[i], &value);
+        }
+        Ok(())
+    }
+
+    /// A weight with what LoRA learned beside it.
+    fn merged(&self, i: usize) -> Tensor {
+        let value = self.store.view(self.slots[i]).to_tensor();
+        let Some([a, b]) = self.factors(i) else { return value };
+        let scale = self.variables[a].spec.lora.unwrap_or(1.0);
+        let [a, b] = [a, b].map(|k| self.store.view(self.slots[k]).to_tensor());
         let (rank, columns) = (b.dims[0], b.dims[1]);
         let (a, b, mut sum) = (a.to_f64(), b.to_f64(), value.to_f64());
         for (row, a) in sum.chunks_mut(columns.max(1)).zip(a.chunks(rank.max(1))) {

@@ -47,7 +47,8 @@ impl Position {
 }
 
 impl Model {
-    /// Writes what a run carries besides weights and optimizer: its place in the random numbers, and the states of stateful layers.
+    /// Writes what a run carries besides the weights of a file and the optimizer: its place in the random numbers, the states of stateful
+    /// layers, and kernels apart from what LoRA learns beside them.
     pub(crate) fn write_runtime(&self, group: &mut Group) -> Result<()> {
         group.insert("seed", Array::i64_scalar(self.runtime.seed as i64))?;
         group.insert("n_steps", Array::i64_scalar(self.runtime.n_steps as i64))?;
@@ -55,7 +56,7 @@ impl Model {
             let value = self.store.view(slot).to_tensor();
             group.insert(&format!("states/{layer}_{state}_{rows}"), to_file_array(&value, ArrayType::F32)?)?;
         }
-        Ok(())
+        self.write_apart(group)
     }
 
     /// Takes what [`Model::write_runtime`] wrote.
@@ -70,6 +71,7 @@ impl Model {
             let dtype = if array.dtype() == ArrayType::F64 { DType::F64 } else { DType::F32 };
             states.push(((layer, state, rows), to_tensor(array, dtype)?));
         }
+        self.read_apart(group)?;
         (self.runtime.seed, self.runtime.n_steps) = (seed, n_steps);
         states.iter().for_each(|(key, value)| self.runtime.set_state(&mut self.store, *key, value));
         Ok(())

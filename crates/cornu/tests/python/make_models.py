@@ -6,7 +6,7 @@ Needs Keras 3.15.1 with JAX, and with TensorFlow for stateful models (JAX drops 
     KERAS_BACKEND=tensorflow python make_models.py ../fixtures/models.zip
 
 Each run makes its part of the cases anew (or those named after the path) and keeps the others. A case NAME holds NAME/model.keras as compiled, x0.npy …, y0.npy …,
-w0.npy … (sample weights), predict0.npy …, trained0.npy … (predictions after fit), summary.txt (80 columns; by JAX only) and case.json (how
+w0.npy … (sample weights), predict0.npy …, trained0.npy … (predictions after fit), model.h5 (a legacy file of some), summary.txt (80 columns; by JAX only) and case.json (how
 it was fitted, what `evaluate` and `fit` returned).
 """
 
@@ -581,6 +581,21 @@ def several_optimizers_go_on():
     return optimized(several_optimizers(), fitted=1)
 
 
+# --- legacy files
+
+
+@case()
+def masked_legacy():
+    i, j = L.Input((5,), dtype="int32"), L.Input((5, 3))
+    a, b = L.Embedding(9, 3, mask_zero=True)(i), L.Masking()(j)
+    h = L.LSTM(3, return_sequences=True)(L.Concatenate()([a, b]))
+    m = Model([i, j], [L.GRU(2)(L.Add()([h, L.Dense(3)(b)])), L.GlobalAveragePooling1D()(L.Dense(2)(a))])
+    m.compile("sgd", ["mse", "mae"])
+    x = apart(9, 9, 5)
+    x[:4, 3:] = 0
+    return m, [x, padded(normal(9, 5, 3))], [normal(9, 2), normal(9, 2)], {"h5": True}
+
+
 # --- making them
 
 
@@ -634,6 +649,11 @@ def make(name, build, files):
         model.save(path)
         with open(path, "rb") as f:
             files[f"{name}/model.keras"] = f.read()
+        if how.get("h5"):
+            legacy = os.path.join(folder, "model.h5")
+            model.save(legacy)
+            with open(legacy, "rb") as f:
+                files[f"{name}/model.h5"] = f.read()
 
         def again():
             """The model of the file; only state that runs from batch to batch makes a second reading necessary."""
