@@ -56,3 +56,12 @@ fn layers_agree_with_keras() {
     }
     assert!(wrong.is_empty(), "{wrong:?}");
 }
+
+#[test]
+fn spectral_normalization_gives_the_type_of_its_input() {
+    let ids = cornu::Input::ids([3]);
+    let rows = cornu::layers::SpectralNormalization::new(cornu::Embedding::new(4, 2)).call(&ids).unwrap();
+    let model = cornu::Model::new(&ids, &rows).unwrap();
+    // As Keras casts what the layer inside gives: ids in, whole numbers out.
+    assert_eq!(model.output_specs()[0].dtype, cornu_ir::DType::I32);
+}

@@ -83,7 +83,11 @@ impl Layer for SpectralNormalization {
             cx.update(state, empty.select(before, u));
             kernel.value = kernel.value / empty.select(sigma.ones_like(), sigma);
         }
-        self.layer.lower(cx, &inner, call)
+        // The outputs have the type of the inputs: those of an Embedding become whole numbers.
+        let x = call.input()?.value.dtype();
+        let dtype = if x.is_float() { cx.float() } else { x };
+        let outs = self.layer.lower(cx, &inner, call)?;
+        Ok(outs.into_iter().map(|o| Flow { value: o.value.cast(dtype), ..o }).collect())
     }
 
     fn mask_rule(&self) -> MaskRule {
