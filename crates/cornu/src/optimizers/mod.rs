@@ -25,6 +25,7 @@ mod muon;
 mod schedule_free_adamw;
 mod loss_scale;
 mod multi;
+mod places;
 
 pub use adadelta::Adadelta;
 pub use adafactor::Adafactor;
@@ -40,6 +41,7 @@ pub use loss_scale::LossScaleOptimizer;
 pub use multi::{MultiOptimizer, OptimizerMap};
 pub use muon::Muon;
 pub use nadam::Nadam;
+pub(crate) use places::Paced;
 pub use rmsprop::RmsProp;
 pub use rule::Initial;
 pub use schedule_free_adamw::ScheduleFreeAdamW;
@@ -240,29 +242,11 @@ impl Optimizer {
         }
     }
 
-    /// Writes the learning rate of the coming step, f32; a MultiOptimizer has several.
-    pub fn current_learning_rate<'g>(&self, state: &[Var<'g>]) -> Option<Var<'g>> {
-        match self.kind() {
-            Kind::Rule(rule) => Some(apply::learning_rate(rule, &state::layout(rule, &[], Attributes::Kept), state)),
-            Kind::Scaled(outer) => outer.inner_optimizer.current_learning_rate(&state[loss_scale::OWN.min(state.len())..]),
-            Kind::Several(_) => None,
-        }
-    }
-
     /// The learning rate as it was set; a MultiOptimizer has several.
     pub fn learning_rate(&self) -> Option<&LearningRate> {
         match self.kind() {
             Kind::Rule(rule) => Some(rule.settings().learning_rate),
             Kind::Scaled(outer) => outer.inner_optimizer.learning_rate(),
-            Kind::Several(_) => None,
-        }
-    }
-
-    /// Where the learning rate stands among the variables; with a schedule there is none.
-    pub fn learning_rate_index(&self) -> Option<usize> {
-        match self.kind() {
-            Kind::Rule(rule) => state::layout(rule, &[], Attributes::Kept).rate,
-            Kind::Scaled(outer) => outer.inner_optimizer.learning_rate_index().map(|i| i + loss_scale::OWN),
             Kind::Several(_) => None,
         }
     }
@@ -300,24 +284,6 @@ impl Optimizer {
             }
         }
         self
-    }
-
-    /// Where the count of steps stands among the variables.
-    pub fn iteration_index(&self) -> usize {
-        match self.kind() {
-            Kind::Rule(_) | Kind::Several(_) => state::ITERATION,
-            Kind::Scaled(outer) => outer.inner_optimizer.iteration_index() + loss_scale::OWN,
-        }
-    }
-
-    /// Where the moving averages of the weights stand among the variables, for an optimizer that keeps them of all.
-    pub fn average_indices(&self, vars: &[VarInfo]) -> Option<Vec<usize>> {
-        match self.kind() {
-            // They stand before what may be lost as an attribute.
-            Kind::Rule(rule) => state::layout(rule, vars, Attributes::Kept).averages,
-            Kind::Scaled(outer) => Some(outer.inner_optimizer.average_indices(vars)?.into_iter().map(|i| i + loss_scale::OWN).collect()),
-            Kind::Several(_) => None,
-        }
     }
 
     /// The groups in which Keras saves its variables. Those of an optimizer within stand in its own group too.

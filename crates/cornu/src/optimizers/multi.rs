@@ -61,7 +61,7 @@ impl OptimizerMap {
 /// Moves each weight by the optimizer that its path is mapped to. Each has its own learning rate, count of steps and variables; norms that
 /// clip are taken over its weights alone.
 ///
-/// There is no one learning rate: callbacks that read or set it refuse.
+/// There is no one learning rate: callbacks read and set that of each optimizer within.
 ///
 /// Source: keras/src/optimizers/multi_optimizer.py, Keras 3.15.1.
 ///

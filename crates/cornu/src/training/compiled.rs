@@ -2,7 +2,7 @@
 
 use crate::compile::Outputs;
 use crate::model::Nest;
-use crate::optimizers::{Optimizer, SavedGroup, VarInfo};
+use crate::optimizers::{Optimizer, Paced, SavedGroup, VarInfo};
 use crate::saving::{Array, ArrayType, Group};
 use crate::{Error, Model, Result};
 use cornu_cpu::SlotId;
@@ -159,14 +159,23 @@ impl Model {
 
     /// The learning rate of the coming step, a schedule's too.
     pub fn current_learning_rate(&self) -> Result<f64> {
+        let rates = self.learning_rates()?;
+        if let [(_, rate)] = rates[..] { Ok(rate) } else { Err(several_rates("reading it")) }
+    }
+
+    /// The learning rates of the coming step, each with its key in logs: one `learning_rate`, or a `learning_rate_NAME` of each optimizer
+    /// within a MultiOptimizer.
+    pub fn learning_rates(&self) -> Result<Vec<(String, f64)>> {
         let c = self.need_compiled()?;
-        let n = 1 + c.optimizer.learning_rate_index().unwrap_or(0).max(c.optimizer.iteration_index());
-        let values: Vec<Tensor> = c.state.iter().take(n).map(|slot| self.store.view(*slot).to_tensor()).collect();
-        let b = Builder::new();
-        let state: Vec<Var<'_>> = values.iter().map(|t| b.input("state", t.spec())).collect();
-        let rate = c.optimizer.current_learning_rate(&state).ok_or_else(|| several_rates("reading it"))?;
-        b.output("learning_rate", rate);
-        Ok(interpret(&b.finish()?, &values)[0].to_f64()[0])
+        let rate = |paced: Paced<'_>| {
+            let values: Vec<Tensor> = c.state[paced.rate_places()].iter().map(|slot| self.store.view(*slot).to_tensor()).collect();
+            let b = Builder::new();
+            let state: Vec<Var<'_>> = values.iter().map(|t| b.input("state", t.spec())).collect();
+            let rate = paced.optimizer.current_learning_rate(&state).ok_or_else(|| several_rates("reading it"))?;
+            b.output("learning_rate", rate);
+            Ok((paced.key, interpret(&b.finish()?, &values)[0].to_f64()[0]))
+        };
+        c.optimizer.paced(&self.trainable_vars()).into_iter().map(rate).collect()
     }
 
     /// Updates that the optimizer has made.
@@ -176,12 +185,15 @@ impl Model {
         Ok(steps as u64)
     }
 
-    /// Each trainable weight with the moving average that the optimizer keeps of it.
+    /// Each trainable weight of which the optimizer keeps a moving average, with it.
     fn averages(&self) -> Result<Vec<(SlotId, SlotId)>> {
         let c = self.need_compiled()?;
-        let places = c.optimizer.average_indices(&self.trainable_vars());
-        let places = places.ok_or_else(|| Error::argument("SwapEMAWeights", "the optimizer must be made with use_ema", "use_ema false"))?;
-        Ok(self.trainable().zip(places).map(|(i, at)| (self.slots[i], c.state[at])).collect())
+        let weights: Vec<usize> = self.trainable().collect();
+        let averages = c.optimizer.averages(&self.trainable_vars());
+        if averages.is_empty() && !weights.is_empty() {
+            return Err(Error::argument("SwapEMAWeights", "the optimizer, or one within it, must be made with use_ema", "use_ema false"));
+        }
+        Ok(averages.into_iter().map(|(weight, at)| (self.slots[weights[weight]], c.state[at])).collect())
     }
 
     /// Exchanges the trainable weights with the optimizer's moving averages of them.
@@ -205,11 +217,16 @@ impl Model {
 
     /// Sets the learning rate for the coming steps.
     pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
+        let several = |o: &Optimizer| o.paced(&self.trainable_vars()).len() != 1;
+        if several(&self.need_compiled()?.optimizer) { Err(several_rates(rate)) } else { self.set_learning_rate_at(0, rate) }
+    }
+
+    /// Sets one of the [`Model::learning_rates`].
+    pub fn set_learning_rate_at(&mut self, i: usize, rate: f64) -> Result<()> {
         let c = self.need_compiled()?;
-        let i = c.optimizer.learning_rate_index().ok_or_else(|| match c.optimizer.learning_rate() {
-            None => several_rates(rate),
-            Some(_) => Error::argument("learning_rate", "the optimizer follows a schedule, which sets it", rate),
-        })?;
+        let paced = c.optimizer.paced(&self.trainable_vars());
+        let paced = paced.get(i).ok_or_else(|| Error::argument("learning_rate", "its number must be one of the optimizer's", i))?;
+        let i = paced.rate_index().ok_or_else(|| Error::argument("learning_rate", "the optimizer follows a schedule, which sets it", rate))?;
         let slot = c.state[i];
         let dtype = self.store.spec(slot).dtype;
         self.store.replace(slot, &Tensor::scalar_of(dtype, rate));

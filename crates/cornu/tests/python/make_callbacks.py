@@ -34,6 +34,11 @@ FILES = {
     "plain": model(keras.optimizers.SGD(0.05)),
     "fast": model(keras.optimizers.SGD(1e20)),
     "averaged": model(keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.7)),
+    "several": model(
+        keras.optimizers.MultiOptimizer(
+            keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.05), {".*bias": keras.optimizers.Adam(0.02, use_ema=True, ema_momentum=0.7)})
+        )
+    ),
 }
 for name, m in FILES.items():
     m.save(os.path.join(out, f"{name}.keras"))
@@ -87,6 +92,8 @@ case("averaged", [["SwapEMAWeights", {"swap_on_epoch": True}]], 3)
 case("averaged", [["SwapEMAWeights", {"swap_on_epoch": False}], ["EarlyStopping", {"monitor": "loss", "patience": 9}]], 3)
 case("averaged", [], 3)
 case("plain", [["BackupAndRestore", {"backup_dir": "DIR/backup", "delete_checkpoint": False}]], 2)
+case("several", [["ReduceLROnPlateau", {"monitor": "loss", "factor": 0.3, "patience": 1, "min_delta": 0.3, "min_lr": 0.01}]], 8)
+case("several", [["SwapEMAWeights", {"swap_on_epoch": True}]], 3)
 
 hooks = []
 
@@ -103,8 +110,8 @@ class Told(C.Callback):
 
 
 run("plain", lambda: [Told()], 2, True)
-halved, history = run("plain", lambda: [C.LearningRateScheduler(lambda epoch, rate: rate * 0.5 if epoch else rate)], 3, False)
+halved = {n: run(n, lambda: [C.LearningRateScheduler(lambda epoch, rate: rate * 0.5 if epoch else rate)], 3, False)[1] for n in ("plain", "several")}
 
 with open(os.path.join(out, "cases.json"), "w", encoding="utf-8") as f:
     lists = {"x": x, "y": y, "vx": vx, "vy": vy}
-    json.dump({**{k: v.astype("float64").tolist() for k, v in lists.items()}, "cases": cases, "hooks": hooks, "halved": history}, f, indent=None)
+    json.dump({**{k: v.astype("float64").tolist() for k, v in lists.items()}, "cases": cases, "hooks": hooks, "halved": halved}, f, indent=None)

@@ -1,13 +1,13 @@
 //! Sets the learning rate of each epoch.
 
 use super::python_format::repr;
-use super::{Callback, Run};
+use super::{Callback, Run, in_words};
 use crate::Result;
 use crate::metrics::MetricValue;
 use crate::training::Logs;
 
 /// Sets the learning rate of each epoch by a function of the epoch (from 0) and the present rate. The rate stands in the history
-/// as `learning_rate`.
+/// as `learning_rate`; each optimizer within a MultiOptimizer is asked for in turn, and its rate stands as `learning_rate_NAME`.
 ///
 /// Source: keras/src/callbacks/learning_rate_scheduler.py, Keras 3.15.1.
 ///
@@ -38,16 +38,18 @@ impl LearningRateScheduler {
 
 impl Callback for LearningRateScheduler {
     fn on_epoch_begin(&mut self, run: &mut Run<'_>, epoch: usize) -> Result<()> {
-        let rate = (self.schedule)(epoch, run.model.current_learning_rate()?);
-        run.model.set_learning_rate(rate)?;
-        if self.verbose > 0 {
-            run.say(&format!("Epoch {}: LearningRateScheduler setting learning rate to {}.", epoch + 1, repr(rate)));
+        for (i, (key, rate)) in run.model.learning_rates()?.into_iter().enumerate() {
+            let rate = (self.schedule)(epoch, rate);
+            run.model.set_learning_rate_at(i, rate)?;
+            if self.verbose > 0 {
+                run.say(&format!("Epoch {}: LearningRateScheduler setting {} to {}.", epoch + 1, in_words(&key), repr(rate)));
+            }
         }
         Ok(())
     }
 
     fn on_epoch_end(&mut self, run: &mut Run<'_>, _: usize, logs: &mut Logs) -> Result<()> {
-        logs.insert("learning_rate".into(), MetricValue::Number(run.model.current_learning_rate()?));
+        logs.extend(run.model.learning_rates()?.into_iter().map(|(key, rate)| (key, MetricValue::Number(rate))));
         Ok(())
     }
 

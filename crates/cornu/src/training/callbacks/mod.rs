@@ -113,6 +113,11 @@ pub trait Callback {
     }
 }
 
+/// The key of a learning rate in the words of messages.
+fn in_words(key: &str) -> String {
+    key.strip_prefix("learning_rate_").map_or("learning rate".into(), |name| format!("{name} learning rate"))
+}
+
 macro_rules! callbacks {
     ($($class:literal => $Type:ident),* $(,)?) => {
         /// The callbacks that can be made by name, in Keras's words.

@@ -2,14 +2,14 @@
 
 use super::monitor::Monitor;
 use super::python_format::repr;
-use super::{Callback, Run};
+use super::{Callback, Run, in_words};
 use crate::metrics::MetricValue;
 use crate::training::Logs;
 use crate::{Error, Result};
 
 arguments! {
     /// Makes the learning rate smaller when a value no longer improves: `rate = max(rate * factor, min_lr)`. The rate stands in
-    /// the history as `learning_rate`.
+    /// the history as `learning_rate`, that of an optimizer within a MultiOptimizer as `learning_rate_NAME`.
     ///
     /// Source: keras/src/callbacks/reduce_lr_on_plateau.py, Keras 3.15.1.
     ReduceLROnPlateau(State) {
@@ -47,16 +47,18 @@ impl ReduceLROnPlateau {
         Self::default().monitor(monitor)
     }
 
-    fn reduce(&self, run: &mut Run<'_>, epoch: usize, rate: f64) -> Result<bool> {
-        if rate <= f64::from(self.min_lr as f32) {
-            return Ok(false);
+    /// Makes the rates smaller that are not the smallest yet: whether there was one.
+    fn reduce(&self, run: &mut Run<'_>, epoch: usize, rates: &[(String, f64)]) -> Result<bool> {
+        let mut reduced = false;
+        for (i, (key, rate)) in rates.iter().enumerate().filter(|(_, (_, rate))| *rate > f64::from(self.min_lr as f32)) {
+            let new = (rate * self.factor).max(self.min_lr);
+            run.model.set_learning_rate_at(i, new)?;
+            if self.verbose > 0 {
+                run.say(&format!("Epoch {}: ReduceLROnPlateau reducing {} to {}.", epoch + 1, in_words(key), repr(new)));
+            }
+            reduced = true;
         }
-        let new = (rate * self.factor).max(self.min_lr);
-        run.model.set_learning_rate(new)?;
-        if self.verbose > 0 {
-            run.say(&format!("Epoch {}: ReduceLROnPlateau reducing learning rate to {}.", epoch + 1, repr(new)));
-        }
-        Ok(true)
+        Ok(reduced)
     }
 }
 
@@ -76,8 +78,8 @@ impl Callback for ReduceLROnPlateau {
     fn on_epoch_end(&mut self, run: &mut Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
         let s = &mut self.state;
         s.monitor.settle(WHO, &self.monitor, &self.mode, run)?;
-        let rate = run.model.current_learning_rate()?;
-        logs.insert("learning_rate".into(), MetricValue::Number(rate));
+        let rates = run.model.learning_rates()?;
+        logs.extend(rates.iter().map(|(key, rate)| (key.clone(), MetricValue::Number(*rate))));
         let Some(current) = s.monitor.value(WHO, &self.monitor, logs, run, "Learning rate reduction is conditioned on")? else { return Ok(()) };
         if s.cooldown > 0 {
             s.cooldown -= 1;
@@ -88,7 +90,7 @@ impl Callback for ReduceLROnPlateau {
             s.wait = 0;
         } else if s.cooldown == 0 {
             s.wait += 1;
-            if s.wait >= self.patience && self.reduce(run, epoch, rate)? {
+            if s.wait >= self.patience && self.reduce(run, epoch, &rates)? {
                 self.state.cooldown = self.cooldown;
                 self.state.wait = 0;
             }

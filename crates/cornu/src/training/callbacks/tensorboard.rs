@@ -138,13 +138,13 @@ impl Callback for TensorBoard {
     fn on_epoch_end(&mut self, run: &mut Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
         let step = epoch as u64;
         let (validation, train): (Vec<_>, Vec<_>) = logs.iter().partition(|(k, _)| k.starts_with("val_"));
-        let rate = run.model.current_learning_rate()?;
+        let rates = run.model.learning_rates()?;
         let began = self.state.epoch_began.filter(|_| self.write_steps_per_second);
         let file = self.train()?;
-        for (k, v) in train.into_iter().filter(|(k, _)| *k != "learning_rate") {
+        for (k, v) in train.into_iter().filter(|(k, _)| !rates.iter().any(|(key, _)| key == *k)) {
             write(file, &format!("epoch_{k}"), v, step)?;
         }
-        file.scalar("epoch_learning_rate", rate, step)?;
+        rates.iter().try_for_each(|(key, rate)| file.scalar(&format!("epoch_{key}"), *rate, step))?;
         if let Some((began, iterations)) = began {
             let steps = run.model.iterations()?.saturating_sub(iterations);
             file.scalar("epoch_steps_per_second", steps as f64 / began.elapsed().as_secs_f64(), step)?;
