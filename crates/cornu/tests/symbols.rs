@@ -120,6 +120,8 @@ const PARTLY: &[(&str, &str)] = &[
     ("angle", "of real numbers."),
     ("conv", "along time."), ("depthwise_conv", "along time."), ("separable_conv", "along time."), ("average_pool", "along time."), ("max_pool", "along time."),
     ("ctc_decode", "strategy `greedy`."),
+    ("fft", "of at most 4096 elements along the axis."), ("fft2", "of at most 4096 elements along an axis."), ("ifft2", "of at most 4096 elements along an axis."),
+    ("rfft", "of at most 4096 elements along the axis."), ("irfft", "of at most 4096 elements along the axis."),
     ("eigh", "an eigenvector may have the other sign."),
     ("svd", "singular vectors may have the other sign; `full_matrices` of square matrices alone."),
     ("qr", "of matrices of at most 64 rows and columns."),

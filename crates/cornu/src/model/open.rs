@@ -57,6 +57,7 @@ impl Model {
         let config = l.model_config.as_ref().ok_or_else(|| Error::Config("the file holds weights alone; give the model too (--weights)".into()))?;
         let mut model = Self::blank(LayerRef::from_json(config)?)?;
         model.read_legacy_weights(&l.layers)?;
+        model.compile_from_legacy(l);
         Ok(model)
     }
 

@@ -7,6 +7,7 @@ mod runtime;
 mod shards;
 mod predict;
 mod compiled;
+mod training_config;
 mod step;
 mod history;
 mod position;

@@ -1,0 +1,94 @@
+//! The training config of a legacy `.h5`: what Keras 2 and 3 wrote of a compiled model, read as compile settings.
+//!
+//! Source: keras/src/legacy/saving/legacy_h5_format.py and saving_utils.py, Keras 3.15.1. Differs: settings of Keras 2 that Keras 3 cannot
+//! read any more (`reduction="auto"`, `Custom>Adam`) are read; settings that cannot be read leave the model without them.
+
+use crate::saving::{Legacy, NamedArrays};
+use crate::{Model, Result};
+use cornu_ir::Tensor;
+use serde_json::{Value, json};
+
+/// The settings as a `compile_config` holds them.
+fn compile_config(training: &Value) -> Value {
+    let part = |key: &str| training.get(key).map(of_today).unwrap_or(Value::Null);
+    json!({
+        "optimizer": part("optimizer_config"), "loss": part("loss"), "loss_weights": part("loss_weights"),
+        "metrics": part("metrics"), "weighted_metrics": part("weighted_metrics"),
+        "run_eagerly": false, "steps_per_execution": 1, "jit_compile": false,
+    })
+}
+
+/// Objects as Keras 3 writes them: classes without the package they were registered in, reductions by their name.
+fn of_today(v: &Value) -> Value {
+    match v {
+        Value::Array(items) => items.iter().map(of_today).collect(),
+        Value::Object(entries) => {
+            let class = entries.get("class_name").and_then(Value::as_str).unwrap_or("");
+            let wraps = class.ends_with("Wrapper");
+            let today = |key: &str, v: &Value| match (key, v.as_str()) {
+                ("class_name", Some(name)) => json!(name.rsplit('>').next()),
+                ("reduction", Some("auto")) => json!("sum_over_batch_size"),
+                // A class that stands for one function names it beside its settings.
+                ("config", _) if !wraps => match of_today(v) {
+                    Value::Object(mut config) => {
+                        config.remove("fn");
+                        Value::Object(config)
+                    }
+                    other => other,
+                },
+                _ => of_today(v),
+            };
+            Value::Object(entries.iter().map(|(k, v)| (k.clone(), today(k, v))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+impl Model {
+    /// Compiles with the settings of a legacy file, if it has some, and takes its optimizer's state where it fits.
+    pub(crate) fn compile_from_legacy(&mut self, legacy: &Legacy) {
+        let Some(training) = legacy.training_config.as_ref().filter(|t| t.get("optimizer_config").is_some_and(|o| !o.is_null())) else { return };
+        if let Err(e) = self.compile_from_json(&json!({ "compile_config": compile_config(training) })) {
+            return eprintln!("warning: the file's training config is not taken, so the model must be compiled anew: {e}");
+        }
+        if let Some(arrays) = &legacy.optimizer_weights
+            && !self.read_legacy_optimizer(arrays).unwrap_or(false)
+        {
+            eprintln!("warning: the state of the optimizer is not taken from the file, for it is of another form: the optimizer starts anew");
+        }
+    }
+
+    /// Whether the arrays are the optimizer's variables, one for one; then they are taken.
+    fn read_legacy_optimizer(&mut self, arrays: &NamedArrays) -> Result<bool> {
+        let Some(c) = &self.compiled else { return Ok(false) };
+        let mut values: Vec<Tensor> = Vec::new();
+        for (slot, (_, array)) in c.state.iter().zip(arrays) {
+            let spec = self.store.spec(*slot);
+            if array.shape() != spec.numbers().unwrap_or_default() {
+                return Ok(false);
+            }
+            values.push(crate::model::to_tensor(array, spec.dtype)?);
+        }
+        let fits = arrays.len() == c.state.len() && c.optimizer.groups(&self.trainable_vars()).len() == 1;
+        if fits {
+            c.state.iter().zip(&values).for_each(|(slot, t)| self.store.replace(*slot, t));
+        }
+        Ok(fits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_keras_2_are_read() {
+        let loss = json!({"class_name": "BinaryCrossentropy", "config": {"reduction": "auto", "fn": "binary_crossentropy", "from_logits": true}});
+        let optimizer = json!({"class_name": "Custom>Adam", "config": {"learning_rate": 0.5}});
+        let metric = json!([[{"class_name": "MeanMetricWrapper", "config": {"name": "acc", "fn": "binary_accuracy"}}]]);
+        let c = compile_config(&json!({"optimizer_config": optimizer, "loss": loss, "metrics": metric}));
+        assert_eq!(c["optimizer"], json!({"class_name": "Adam", "config": {"learning_rate": 0.5}}));
+        assert_eq!(c["loss"]["config"], json!({"reduction": "sum_over_batch_size", "from_logits": true}));
+        assert_eq!(c["metrics"], metric);
+    }
+}
