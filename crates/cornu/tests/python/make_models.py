@@ -319,6 +319,17 @@ def reshaping():
 
 
 @case()
+def pooling_to_a_size():
+    i = L.Input((9, 4))
+    x = L.ActivityRegularization(l1=0.01, l2=0.02)(L.Identity()(L.Dense(4)(i)))
+    pooled = [L.AdaptiveAveragePooling1D(4)(x), L.AdaptiveMaxPooling1D(4)(x), L.AdaptiveMaxPooling1D(4, data_format="channels_first")(L.Permute((2, 1))(x))]
+    x = L.GaussianDropout(0.0)(L.Concatenate()([pooled[0], pooled[1], L.Permute((2, 1))(pooled[2])]))
+    m = Model(i, L.Dense(2)(L.Flatten()(x)))
+    m.compile(optimizers.SGD(0.05), "mse")
+    return m, [normal(8, 9, 4)], [normal(8, 2)], {}
+
+
+@case()
 def activations_all():
     i = L.Input((4,))
     names = ["relu6", "gelu", "hard_tanh", "sparsemax", "squareplus", "log_softmax", "mish", "celu", "soft_shrink", "hard_silu"]
