@@ -3,19 +3,48 @@
 //! Source: keras/src/legacy/saving/legacy_h5_format.py and saving_utils.py, Keras 3.15.1. Differs: settings of Keras 2 that Keras 3 cannot
 //! read any more (`reduction="auto"`, `Custom>Adam`) are read; settings that cannot be read leave the model without them.
 
+use crate::losses::Loss;
+use crate::metrics::Metric;
 use crate::saving::{Legacy, NamedArrays};
 use crate::{Model, Result};
 use cornu_ir::Tensor;
 use serde_json::{Value, json};
 
-/// The settings as a `compile_config` holds them.
-fn compile_config(training: &Value) -> Value {
+/// The settings as a `compile_config` holds them, so that Keras opens the model again from a `.keras`.
+fn compile_config(training: &Value) -> Result<Value> {
     let part = |key: &str| training.get(key).map(of_today).unwrap_or(Value::Null);
-    json!({
-        "optimizer": part("optimizer_config"), "loss": part("loss"), "loss_weights": part("loss_weights"),
-        "metrics": part("metrics"), "weighted_metrics": part("weighted_metrics"),
+    let metrics = |key: &str| objects(&part(key), &metric);
+    Ok(json!({
+        "optimizer": part("optimizer_config"), "loss": objects(&part("loss"), &|v| Ok(Loss::from_json(v)?.to_json()))?,
+        "loss_weights": part("loss_weights"), "metrics": metrics("metrics")?, "weighted_metrics": metrics("weighted_metrics")?,
         "run_eagerly": false, "steps_per_execution": 1, "jit_compile": false,
-    })
+    }))
+}
+
+/// The same with every object in it written anew; names and functions stay.
+fn objects(v: &Value, anew: &dyn Fn(&Value) -> Result<Value>) -> Result<Value> {
+    match v {
+        Value::Array(items) => items.iter().map(|i| objects(i, anew)).collect(),
+        Value::Object(entries) => match entries.get("class_name").and_then(Value::as_str) {
+            Some("function") => Ok(v.clone()),
+            Some(_) => anew(v),
+            None => Ok(Value::Object(entries.iter().map(|(k, i)| Ok((k.clone(), objects(i, anew)?))).collect::<Result<_>>()?)),
+        },
+        other => Ok(other.clone()),
+    }
+}
+
+/// A metric as Keras 3 writes it; that of a function that Keras 2 named is the function's class.
+fn metric(v: &Value) -> Result<Value> {
+    let of = |key: &str| v.get("config").and_then(|c| c.get(key)).and_then(Value::as_str);
+    let metric = match of("fn") {
+        Some(function) => {
+            let metric = Metric::try_from(function)?;
+            of("name").map_or(metric.clone(), |name| metric.renamed(name))
+        }
+        None => Metric::from_json(v)?,
+    };
+    Ok(metric.to_json())
 }
 
 /// Objects as Keras 3 writes them: classes without the package they were registered in, reductions by their name.
@@ -48,7 +77,8 @@ impl Model {
     /// Compiles with the settings of a legacy file, if it has some, and takes its optimizer's state where it fits.
     pub(crate) fn compile_from_legacy(&mut self, legacy: &Legacy) {
         let Some(training) = legacy.training_config.as_ref().filter(|t| t.get("optimizer_config").is_some_and(|o| !o.is_null())) else { return };
-        if let Err(e) = self.compile_from_json(&json!({ "compile_config": compile_config(training) })) {
+        let compiled = compile_config(training).and_then(|c| self.compile_from_json(&json!({ "compile_config": c })));
+        if let Err(e) = compiled {
             return eprintln!("warning: the file's training config is not taken, so the model must be compiled anew: {e}");
         }
         if let Some(arrays) = &legacy.optimizer_weights
@@ -86,9 +116,11 @@ mod tests {
         let loss = json!({"class_name": "BinaryCrossentropy", "config": {"reduction": "auto", "fn": "binary_crossentropy", "from_logits": true}});
         let optimizer = json!({"class_name": "Custom>Adam", "config": {"learning_rate": 0.5}});
         let metric = json!([[{"class_name": "MeanMetricWrapper", "config": {"name": "acc", "fn": "binary_accuracy"}}]]);
-        let c = compile_config(&json!({"optimizer_config": optimizer, "loss": loss, "metrics": metric}));
+        let c = compile_config(&json!({"optimizer_config": optimizer, "loss": loss, "metrics": metric})).unwrap();
         assert_eq!(c["optimizer"], json!({"class_name": "Adam", "config": {"learning_rate": 0.5}}));
-        assert_eq!(c["loss"]["config"], json!({"reduction": "sum_over_batch_size", "from_logits": true}));
-        assert_eq!(c["metrics"], metric);
+        assert_eq!((&c["loss"]["module"], &c["loss"]["config"]["from_logits"]), (&json!("keras.losses"), &json!(true)));
+        assert_eq!(c["loss"]["config"]["reduction"], "sum_over_batch_size");
+        assert_eq!((&c["metrics"][0][0]["class_name"], &c["metrics"][0][0]["config"]["name"]), (&json!("BinaryAccuracy"), &json!("acc")));
+        assert!(compile_config(&json!({"optimizer_config": optimizer, "loss": {"class_name": "Mine", "config": {}}})).is_err());
     }
 }
