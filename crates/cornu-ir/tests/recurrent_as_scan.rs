@@ -1,5 +1,6 @@
 //! The recurrent primitives against the same cells written as a scan of small operations: outputs and gradients.
 
+use cornu_ir::builder::concat;
 use cornu_ir::op::sample_numbers;
 use cornu_ir::ops::{Activation, Gru, Lstm, Scan, SimpleRnn};
 use cornu_ir::{Builder, DType, Dim, Tensor, Var, grad::gradient, interpret::interpret};
@@ -13,7 +14,7 @@ const U: usize = 3;
 fn arrays(gates: usize, bias: &[usize], n_states: usize) -> Vec<Tensor> {
     let mut all = vec![sample_numbers(&[T, B, F], 1), sample_numbers(&[F, gates * U], 2), sample_numbers(&[U, gates * U], 3), sample_numbers(bias, 4)];
     all.extend((0..n_states).map(|i| sample_numbers(&[B, U], 5 + i as u64)));
-    all.push(sample_numbers(&[B, U], 9));
+    all.push(sample_numbers(&[B, gates * U], 9));
     all
 }
 
@@ -63,6 +64,11 @@ fn part<'g>(v: Var<'g>, k: usize) -> Var<'g> {
     v.slice(-1, k * U, (k + 1) * U)
 }
 
+/// The products of a state with the columns of each gate, each by a mask of its own.
+fn masked_product<'g>(state: Var<'g>, mask: Var<'g>, weights: Var<'g>, gates: usize) -> Var<'g> {
+    concat(&(0..gates).map(|k| (state * part(mask, k)).matmul(part(weights, k))).collect::<Vec<_>>(), -1)
+}
+
 #[test]
 fn lstm_is_its_scan() {
     let op = Lstm { units: U, activation: Activation::Tanh, recurrent_activation: Activation::Sigmoid, use_bias: true, recurrent_mask: true, int8: false };
@@ -74,7 +80,7 @@ fn lstm_is_its_scan() {
             (outs[0], outs[3..].to_vec())
         },
         |c, x, s| {
-            let z = x.matmul(c[0]) + (s[0] * c[3]).matmul(c[1]) + c[2];
+            let z = x.matmul(c[0]) + masked_product(s[0], c[3], c[1], 4) + c[2];
             let c = part(z, 1).sigmoid() * s[1] + part(z, 0).sigmoid() * part(z, 2).tanh();
             vec![part(z, 3).sigmoid() * c.tanh(), c]
         },
@@ -94,15 +100,14 @@ fn gru_is_its_scan() {
                 (outs[0], vec![outs[2]])
             },
             |c, x, s| {
-                let masked = s[0] * c[3];
-                let (mut a, mut q) = (x.matmul(c[0]), masked.matmul(c[1]));
+                let (mut a, mut q) = (x.matmul(c[0]), masked_product(s[0], c[3], c[1], 3));
                 if reset_after {
                     (a, q) = (a + c[2].index(0, 0), q + c[2].index(0, 1));
                 } else {
                     a = a + c[2];
                 }
                 let [z, r] = [0, 1].map(|k| (part(a, k) + part(q, k)).sigmoid());
-                let inner = if reset_after { r * part(q, 2) } else { (r * masked).matmul(part(c[1], 2)) };
+                let inner = if reset_after { r * part(q, 2) } else { (r * s[0] * part(c[3], 2)).matmul(part(c[1], 2)) };
                 vec![z * s[0] + (1.0 - z) * (part(a, 2) + inner).tanh()]
             },
         );

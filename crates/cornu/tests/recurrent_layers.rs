@@ -21,9 +21,13 @@ fn in_f64(layer: impl Into<LayerRef>) -> LayerRef {
 
 /// Outputs of a layer on one sequence (and states) and the gradients of their weighted sum for the sequence and all weights, in f64.
 fn run(layer: impl Into<LayerRef>, x: &Tensor, states: &[Tensor], mask: Option<&Tensor>) -> Vec<Tensor> {
+    run_as(false, layer, x, states, mask)
+}
+
+fn run_as(training: bool, layer: impl Into<LayerRef>, x: &Tensor, states: &[Tensor], mask: Option<&Tensor>) -> Vec<Tensor> {
     let layer = in_f64(layer);
     let b = Builder::new();
-    let cx = Cx::new(&b, false, Some(B));
+    let cx = Cx::new(&b, training, Some(B));
     let vars: Vec<Var<'_>> = std::iter::once(x).chain(states).map(|t| b.input("x", t.spec())).collect();
     let tree = layer.weights(&Call::list(vars.iter().map(Var::spec))).unwrap();
     let (mut weights, mut values) = (vec![], vec![]);
@@ -46,6 +50,10 @@ fn run(layer: impl Into<LayerRef>, x: &Tensor, states: &[Tensor], mask: Option<&
     let mut ins: Vec<Tensor> = std::iter::once(x).chain(states).cloned().collect();
     ins.extend(values);
     ins.extend(mask.cloned());
+    if training && n_bound == ins.len() + 2 {
+        // The key of the random numbers and the first row.
+        ins.extend([7i64, 0].map(|n| Tensor::new(&[], vec![n])));
+    }
     assert_eq!(ins.len(), n_bound);
     interpret(&g, &ins)
 }
@@ -87,6 +95,32 @@ fn primitives_are_their_cells_step_by_step() {
                 same(&what, &run(Gru { walk, cell: cell.clone(), ..Gru::default() }, &x, &one, m), &run(alone(cell.into(), walk), &x, &one, m));
                 let cell = SimpleRnnCell::new(2);
                 same(&what, &run(SimpleRnn { walk, cell: cell.clone(), ..SimpleRnn::default() }, &x, &one, m), &run(alone(cell.into(), walk), &x, &one, m));
+            }
+        }
+    }
+}
+
+#[test]
+fn primitives_drop_what_their_cells_drop() {
+    let x = sample_numbers(&[B, T, F], 40);
+    let alone = |cell: LayerRef, walk: Walk| Rnn { walk, ..Rnn::new(StackedRnnCells::new([cell])) };
+    for (input, state) in [(0.0, 0.4), (0.3, 0.4), (0.3, 0.0)] {
+        for go_backwards in [false, true] {
+            for masked in [None, Some(mask())] {
+                let (walk, m) = (Walk { return_sequences: true, go_backwards, ..Walk::default() }, masked.as_ref());
+                let what = format!("dropout {input}, recurrent {state}, backwards {go_backwards}, mask {}", m.is_some());
+                let cell = LstmCell::new(2).dropout(input).recurrent_dropout(state);
+                let whole = run_as(true, Lstm { walk, cell: cell.clone(), ..Lstm::default() }, &x, &[], m);
+                same(&what, &whole, &run_as(true, alone(cell.into(), walk), &x, &[], m));
+                assert_ne!(whole.last(), run(Lstm { walk, ..Lstm::new(2) }, &x, &[], m).last(), "{what}: nothing was dropped");
+                for reset_after in [false, true] {
+                    let cell = GruCell { reset_after, ..GruCell::new(2).dropout(input).recurrent_dropout(state) };
+                    let whole = run_as(true, Gru { walk, cell: cell.clone(), ..Gru::default() }, &x, &[], m);
+                    same(&what, &whole, &run_as(true, alone(cell.into(), walk), &x, &[], m));
+                }
+                let cell = SimpleRnnCell::new(2).dropout(input).recurrent_dropout(state);
+                let whole = run_as(true, SimpleRnn { walk, cell: cell.clone(), ..SimpleRnn::default() }, &x, &[], m);
+                same(&what, &whole, &run_as(true, alone(cell.into(), walk), &x, &[], m));
             }
         }
     }
@@ -272,6 +306,4 @@ fn recurrent_dropout_draws_masks_by_gate() {
     assert_eq!(masks(&LstmCell::new(2).dropout(0.2).recurrent_dropout(0.3)), [3, 3]);
     assert_eq!(masks(&GruCell::new(2).recurrent_dropout(0.3)), [0, 3]);
     assert_eq!(masks(&SimpleRnnCell::new(2).dropout(0.2).recurrent_dropout(0.3)), [2, 2]);
-    assert!(LstmCell::new(2).recurrent_dropout(0.3).whole(true).is_none());
-    assert!(GruCell::new(2).recurrent_dropout(0.3).whole(false).is_some());
 }

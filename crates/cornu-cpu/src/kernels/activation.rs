@@ -1,7 +1,7 @@
 //! The activations that the recurrent kernels apply inside a step.
 
 use super::{
-    simd::Simd,
+    simd::Vector,
     vector_math::{exp, expm1, sigmoid, softplus, tanh},
 };
 
@@ -62,13 +62,13 @@ impl Activation {
 /// The two activations of a cell, known to the compiler or looked up at each register.
 pub(crate) trait Pair: Copy {
     /// On candidates and outputs.
-    fn main<S: Simd>(self, s: S, x: S::V) -> S::V;
+    fn main<S: Vector>(self, s: S, x: S::V) -> S::V;
     /// Derivative of `main` where its value is `y`, times `g`.
-    fn main_slope<S: Simd>(self, s: S, y: S::V, g: S::V) -> S::V;
+    fn main_slope<S: Vector>(self, s: S, y: S::V, g: S::V) -> S::V;
     /// On gates.
-    fn gate<S: Simd>(self, s: S, x: S::V) -> S::V;
+    fn gate<S: Vector>(self, s: S, x: S::V) -> S::V;
     /// Derivative of `gate` where its value is `y`, times `g`.
-    fn gate_slope<S: Simd>(self, s: S, y: S::V, g: S::V) -> S::V;
+    fn gate_slope<S: Vector>(self, s: S, y: S::V, g: S::V) -> S::V;
 }
 
 /// tanh and sigmoid: the defaults of every cell.
@@ -84,44 +84,44 @@ pub(crate) struct AnyPair {
 
 impl Pair for TanhSigmoid {
     #[inline(always)]
-    fn main<S: Simd>(self, s: S, x: S::V) -> S::V {
+    fn main<S: Vector>(self, s: S, x: S::V) -> S::V {
         tanh(s, x)
     }
     #[inline(always)]
-    fn main_slope<S: Simd>(self, s: S, y: S::V, g: S::V) -> S::V {
+    fn main_slope<S: Vector>(self, s: S, y: S::V, g: S::V) -> S::V {
         slope(s, Activation::Tanh, y, g)
     }
     #[inline(always)]
-    fn gate<S: Simd>(self, s: S, x: S::V) -> S::V {
+    fn gate<S: Vector>(self, s: S, x: S::V) -> S::V {
         sigmoid(s, x)
     }
     #[inline(always)]
-    fn gate_slope<S: Simd>(self, s: S, y: S::V, g: S::V) -> S::V {
+    fn gate_slope<S: Vector>(self, s: S, y: S::V, g: S::V) -> S::V {
         slope(s, Activation::Sigmoid, y, g)
     }
 }
 
 impl Pair for AnyPair {
     #[inline(always)]
-    fn main<S: Simd>(self, s: S, x: S::V) -> S::V {
+    fn main<S: Vector>(self, s: S, x: S::V) -> S::V {
         s.activate(self.main, x)
     }
     #[inline(always)]
-    fn main_slope<S: Simd>(self, s: S, y: S::V, g: S::V) -> S::V {
+    fn main_slope<S: Vector>(self, s: S, y: S::V, g: S::V) -> S::V {
         s.activation_slope(self.main, y, g)
     }
     #[inline(always)]
-    fn gate<S: Simd>(self, s: S, x: S::V) -> S::V {
+    fn gate<S: Vector>(self, s: S, x: S::V) -> S::V {
         s.activate(self.gate, x)
     }
     #[inline(always)]
-    fn gate_slope<S: Simd>(self, s: S, y: S::V, g: S::V) -> S::V {
+    fn gate_slope<S: Vector>(self, s: S, y: S::V, g: S::V) -> S::V {
         s.activation_slope(self.gate, y, g)
     }
 }
 
 #[inline(always)]
-pub(crate) fn value<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
+pub(crate) fn value<S: Vector>(s: S, activation: Activation, x: S::V) -> S::V {
     let zero = s.splat(0.0);
     let one = s.splat(1.0);
     match activation {
@@ -148,7 +148,7 @@ pub(crate) fn value<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
 
 /// `g` times the derivative where the value is `y`.
 #[inline(always)]
-pub(crate) fn slope<S: Simd>(s: S, activation: Activation, y: S::V, g: S::V) -> S::V {
+pub(crate) fn slope<S: Vector>(s: S, activation: Activation, y: S::V, g: S::V) -> S::V {
     let zero = s.splat(0.0);
     let one = s.splat(1.0);
     match activation {

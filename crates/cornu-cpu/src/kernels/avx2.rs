@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 use super::{
     activation::{self, Activation},
     matmul::{self, Matmul},
-    simd::Simd,
+    simd::{Simd, Vector},
 };
 
 /// Proof that the CPU has AVX2 and FMA.
@@ -30,43 +30,11 @@ macro_rules! op {
 /// Eight lanes of ones, then eight of zeros: the mask of `n` lanes starts `n` before the zeros.
 static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
-impl Simd for Avx2 {
-    const LANES: usize = 8;
-    const REGISTERS: usize = 16;
-    const TILE_ROWS: usize = 6;
-    const BLOCK_DEPTH: usize = 512;
-    const BLOCK_ROWS: usize = 96;
+impl Vector for Avx2 {
     type V = __m256;
-    type M = __m256i;
-
     #[inline(always)]
     fn splat(self, x: f32) -> __m256 {
         op!(_mm256_set1_ps(x))
-    }
-    #[inline(always)]
-    unsafe fn load(self, p: *const f32) -> __m256 {
-        op!(_mm256_loadu_ps(p))
-    }
-    #[inline(always)]
-    unsafe fn store(self, p: *mut f32, v: __m256) {
-        op!(_mm256_storeu_ps(p, v))
-    }
-    #[inline(always)]
-    fn mask(self, n: usize) -> __m256i {
-        let n = n.min(8);
-        op!(_mm256_loadu_si256(MASKS.as_ptr().add(8 - n).cast()))
-    }
-    #[inline(always)]
-    unsafe fn load_masked(self, p: *const f32, m: __m256i) -> __m256 {
-        op!(_mm256_maskload_ps(p, m))
-    }
-    #[inline(always)]
-    unsafe fn store_masked(self, p: *mut f32, m: __m256i, v: __m256) {
-        op!(_mm256_maskstore_ps(p, m, v))
-    }
-    #[inline(always)]
-    fn prefetch(self, p: *const f32) {
-        op!(_mm_prefetch::<_MM_HINT_T1>(p.cast()))
     }
     #[inline(always)]
     fn add(self, a: __m256, b: __m256) -> __m256 {
@@ -153,6 +121,56 @@ impl Simd for Avx2 {
         })
     }
     #[inline(always)]
+    fn activate(self, activation: Activation, x: __m256) -> __m256 {
+        #[target_feature(enable = "avx2,fma")]
+        fn outlined(s: Avx2, activation: Activation, x: __m256) -> __m256 {
+            activation::value(s, activation, x)
+        }
+        op!(outlined(self, activation, x))
+    }
+    #[inline(always)]
+    fn activation_slope(self, activation: Activation, y: __m256, g: __m256) -> __m256 {
+        #[target_feature(enable = "avx2,fma")]
+        fn outlined(s: Avx2, activation: Activation, y: __m256, g: __m256) -> __m256 {
+            activation::slope(s, activation, y, g)
+        }
+        op!(outlined(self, activation, y, g))
+    }
+}
+
+impl Simd for Avx2 {
+    const LANES: usize = 8;
+    const REGISTERS: usize = 16;
+    const TILE_ROWS: usize = 6;
+    const BLOCK_DEPTH: usize = 512;
+    const BLOCK_ROWS: usize = 96;
+    type M = __m256i;
+    #[inline(always)]
+    unsafe fn load(self, p: *const f32) -> __m256 {
+        op!(_mm256_loadu_ps(p))
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: __m256) {
+        op!(_mm256_storeu_ps(p, v))
+    }
+    #[inline(always)]
+    fn mask(self, n: usize) -> __m256i {
+        let n = n.min(8);
+        op!(_mm256_loadu_si256(MASKS.as_ptr().add(8 - n).cast()))
+    }
+    #[inline(always)]
+    unsafe fn load_masked(self, p: *const f32, m: __m256i) -> __m256 {
+        op!(_mm256_maskload_ps(p, m))
+    }
+    #[inline(always)]
+    unsafe fn store_masked(self, p: *mut f32, m: __m256i, v: __m256) {
+        op!(_mm256_maskstore_ps(p, m, v))
+    }
+    #[inline(always)]
+    fn prefetch(self, p: *const f32) {
+        op!(_mm_prefetch::<_MM_HINT_T1>(p.cast()))
+    }
+    #[inline(always)]
     fn sums(self, v: [__m256; 4]) -> [f32; 4] {
         let [a, b, c, d] = op!(transpose(v));
         let t = self.add(self.add(a, b), self.add(c, d));
@@ -185,22 +203,6 @@ impl Simd for Avx2 {
             }
         }
         op!(transpose(q))
-    }
-    #[inline(always)]
-    fn activate(self, activation: Activation, x: __m256) -> __m256 {
-        #[target_feature(enable = "avx2,fma")]
-        fn outlined(s: Avx2, activation: Activation, x: __m256) -> __m256 {
-            activation::value(s, activation, x)
-        }
-        op!(outlined(self, activation, x))
-    }
-    #[inline(always)]
-    fn activation_slope(self, activation: Activation, y: __m256, g: __m256) -> __m256 {
-        #[target_feature(enable = "avx2,fma")]
-        fn outlined(s: Avx2, activation: Activation, y: __m256, g: __m256) -> __m256 {
-            activation::slope(s, activation, y, g)
-        }
-        op!(outlined(self, activation, y, g))
     }
     #[inline(always)]
     unsafe fn matmul(self, job: &Matmul) {

@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 use super::{
     activation::{self, Activation},
     matmul::{self, Matmul},
-    simd::Simd,
+    simd::{Simd, Vector},
 };
 
 /// Proof that the CPU has AVX-512 F, VL, DQ, BW and FMA.
@@ -27,42 +27,11 @@ macro_rules! op {
     };
 }
 
-impl Simd for Avx512 {
-    const LANES: usize = 16;
-    const REGISTERS: usize = 32;
-    const TILE_ROWS: usize = 14;
-    const BLOCK_DEPTH: usize = 512;
-    const BLOCK_ROWS: usize = 336;
+impl Vector for Avx512 {
     type V = __m512;
-    type M = __mmask16;
-
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
         op!(_mm512_set1_ps(x))
-    }
-    #[inline(always)]
-    unsafe fn load(self, p: *const f32) -> __m512 {
-        op!(_mm512_loadu_ps(p))
-    }
-    #[inline(always)]
-    unsafe fn store(self, p: *mut f32, v: __m512) {
-        op!(_mm512_storeu_ps(p, v))
-    }
-    #[inline(always)]
-    fn mask(self, n: usize) -> __mmask16 {
-        ((1u32 << n) - 1) as __mmask16
-    }
-    #[inline(always)]
-    unsafe fn load_masked(self, p: *const f32, m: __mmask16) -> __m512 {
-        op!(_mm512_maskz_loadu_ps(m, p))
-    }
-    #[inline(always)]
-    unsafe fn store_masked(self, p: *mut f32, m: __mmask16, v: __m512) {
-        op!(_mm512_mask_storeu_ps(p, m, v))
-    }
-    #[inline(always)]
-    fn prefetch(self, p: *const f32) {
-        op!(_mm_prefetch::<_MM_HINT_T1>(p.cast()))
     }
     #[inline(always)]
     fn add(self, a: __m512, b: __m512) -> __m512 {
@@ -145,6 +114,55 @@ impl Simd for Avx512 {
         op!((_mm512_getexp_ps(a), _mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_ZERO>(a),))
     }
     #[inline(always)]
+    fn activate(self, activation: Activation, x: __m512) -> __m512 {
+        #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")]
+        fn outlined(s: Avx512, activation: Activation, x: __m512) -> __m512 {
+            activation::value(s, activation, x)
+        }
+        op!(outlined(self, activation, x))
+    }
+    #[inline(always)]
+    fn activation_slope(self, activation: Activation, y: __m512, g: __m512) -> __m512 {
+        #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")]
+        fn outlined(s: Avx512, activation: Activation, y: __m512, g: __m512) -> __m512 {
+            activation::slope(s, activation, y, g)
+        }
+        op!(outlined(self, activation, y, g))
+    }
+}
+
+impl Simd for Avx512 {
+    const LANES: usize = 16;
+    const REGISTERS: usize = 32;
+    const TILE_ROWS: usize = 14;
+    const BLOCK_DEPTH: usize = 512;
+    const BLOCK_ROWS: usize = 336;
+    type M = __mmask16;
+    #[inline(always)]
+    unsafe fn load(self, p: *const f32) -> __m512 {
+        op!(_mm512_loadu_ps(p))
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: __m512) {
+        op!(_mm512_storeu_ps(p, v))
+    }
+    #[inline(always)]
+    fn mask(self, n: usize) -> __mmask16 {
+        ((1u32 << n) - 1) as __mmask16
+    }
+    #[inline(always)]
+    unsafe fn load_masked(self, p: *const f32, m: __mmask16) -> __m512 {
+        op!(_mm512_maskz_loadu_ps(m, p))
+    }
+    #[inline(always)]
+    unsafe fn store_masked(self, p: *mut f32, m: __mmask16, v: __m512) {
+        op!(_mm512_mask_storeu_ps(p, m, v))
+    }
+    #[inline(always)]
+    fn prefetch(self, p: *const f32) {
+        op!(_mm_prefetch::<_MM_HINT_T1>(p.cast()))
+    }
+    #[inline(always)]
     fn sums(self, v: [__m512; 4]) -> [f32; 4] {
         let [a, b, c, d] = op!(transpose(v));
         let t = self.add(self.add(a, b), self.add(c, d));
@@ -193,22 +211,6 @@ impl Simd for Avx512 {
             }
         }
         op!(transpose(q))
-    }
-    #[inline(always)]
-    fn activate(self, activation: Activation, x: __m512) -> __m512 {
-        #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")]
-        fn outlined(s: Avx512, activation: Activation, x: __m512) -> __m512 {
-            activation::value(s, activation, x)
-        }
-        op!(outlined(self, activation, x))
-    }
-    #[inline(always)]
-    fn activation_slope(self, activation: Activation, y: __m512, g: __m512) -> __m512 {
-        #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")]
-        fn outlined(s: Avx512, activation: Activation, y: __m512, g: __m512) -> __m512 {
-            activation::slope(s, activation, y, g)
-        }
-        op!(outlined(self, activation, y, g))
     }
     #[inline(always)]
     unsafe fn matmul(self, job: &Matmul) {

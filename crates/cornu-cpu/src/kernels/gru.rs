@@ -5,6 +5,7 @@ mod forward;
 
 use super::{
     activation::Activation,
+    by_gate::{recurrent_panels_len, transposed_panels_len},
     matmul::{left_len, panels_len},
     sequence::*,
     shape::CellShape,
@@ -16,16 +17,16 @@ pub(crate) use forward::forward;
 /// What a GRU reads. Gates stand in Keras's order z, r, h.
 ///
 /// ```text
-/// z = recurrent_activation(x W_z + h' R_z + b_z)      h' = h_{t-1} * mask
-/// r = recurrent_activation(x W_r + h' R_r + b_r)
-/// g = activation(x W_h + b_h + r (h' R_h + b'_h))     reset_after
-/// g = activation(x W_h + b_h + (r h') R_h)            otherwise
+/// z = recurrent_activation(x W_z + h_z R_z + b_z)      h_z, h_r, h_h = h_{t-1} * mask of each gate
+/// r = recurrent_activation(x W_r + h_r R_r + b_r)
+/// g = activation(x W_h + b_h + r (h_h R_h + b'_h))     reset_after
+/// g = activation(x W_h + b_h + (r h_h) R_h)            otherwise
 /// h_t = z h_{t-1} + (1 - z) g
 /// ```
 ///
 /// Rows are packed as [`LstmForward`](super::lstm::LstmForward) states.
 ///
-/// Source: `keras/src/layers/rnn/gru.py`, Keras 3.15.1. Differs: one mask serves the three gates.
+/// Source: `keras/src/layers/rnn/gru.py`, Keras 3.15.1.
 #[derive(Clone, Copy, Debug)]
 pub struct GruForward<'a> {
     /// F, U, B
@@ -46,7 +47,7 @@ pub struct GruForward<'a> {
     pub bias: Option<&'a [f32]>,
     /// (B, U)
     pub h0: &'a [f32],
-    /// (B, U), multiplies `h_{t-1}` in the recurrent products at every timestep.
+    /// (B, 3U): multiplies `h_{t-1}` in the recurrent product of each gate, at every timestep.
     pub recurrent_mask: Option<&'a [f32]>,
     /// Live rows of each timestep: T numbers that never grow.
     pub batch_sizes: &'a [i32],
@@ -57,7 +58,7 @@ pub struct GruForward<'a> {
 pub struct GruOutputs<'a> {
     /// (N, U); needed by the backward pass.
     pub h: Option<&'a mut [f32]>,
-    /// (N, G) with G of [`gru_gates_width`]: the activated z, r, g, then `h' R_h + b'_h` with `reset_after`;
+    /// (N, G) with G of [`gru_gates_width`]: the activated z, r, g, then `h_h R_h + b'_h` with `reset_after`;
     /// needed by the backward pass.
     pub gates: Option<&'a mut [f32]>,
     /// (B, U): each sequence's last h, its row of `h0` if it has no timestep.
@@ -102,7 +103,8 @@ pub fn gru_gates_width(units: usize, reset_after: bool) -> usize {
 /// Elements of scratch that [`gru_forward`] takes, whatever the lengths of the sequences.
 pub fn gru_forward_scratch(shape: CellShape) -> usize {
     let CellShape { features: f, units: u, batch: b } = shape;
-    2 * part_len(panels_len(u, 3 * u))
+    part_len(recurrent_panels_len(u, 3, u))
+        + part_len(panels_len(u, u))
         + part_len(panels_len(f, 3 * u))
         + part_len(left_len(u.max(f)))
         + part_len(b * u)
@@ -113,7 +115,8 @@ pub fn gru_forward_scratch(shape: CellShape) -> usize {
 /// Elements of scratch that [`gru_backward`] takes, whatever the lengths of the sequences.
 pub fn gru_backward_scratch(shape: CellShape) -> usize {
     let CellShape { features: f, units: u, batch: b } = shape;
-    2 * part_len(panels_len(3 * u, u))
+    part_len(transposed_panels_len(3, u))
+        + part_len(panels_len(u, u))
         + part_len(panels_len(3 * u, f))
         + 3 * part_len(b * u)
         + 2 * part_len(chunk_rows(b) * 3 * u)
@@ -180,7 +183,7 @@ fn check_forward(args: &GruForward<'_>) {
     check_len("gru", "recurrent", args.recurrent.len(), u * 3 * u);
     check_len("gru", "bias", args.bias.map_or(bias_len(args), <[f32]>::len), bias_len(args));
     check_len("gru", "h0", args.h0.len(), b * u);
-    check_len("gru", "recurrent_mask", args.recurrent_mask.map_or(b * u, <[f32]>::len), b * u);
+    check_len("gru", "recurrent_mask", args.recurrent_mask.map_or(b * 3 * u, <[f32]>::len), b * 3 * u);
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod backward;
 
 use super::{
     activation::Activation,
+    by_gate::{recurrent_panels_len, transposed_panels_len},
     matmul::{left_len, panels_len},
     sequence::*,
     shape::CellShape,
@@ -20,7 +21,7 @@ pub use int8::LstmInt8;
 /// What an LSTM reads. Gates stand in Keras's order i, f, c, o.
 ///
 /// ```text
-/// z = x W + (h_{t-1} * mask) R + b
+/// z_g = x W_g + (h_{t-1} * mask_g) R_g + b_g
 /// i, f, o = recurrent_activation(z_i, z_f, z_o)      g = activation(z_c)
 /// c_t = f c_{t-1} + i g                              h_t = o activation(c_t)
 /// ```
@@ -29,7 +30,7 @@ pub use int8::LstmInt8;
 /// timestep 1 for the sequences still live, … `N` is the sum of `batch_sizes`; buffers of N rows may hold more,
 /// which are neither read nor written.
 ///
-/// Source: `keras/src/layers/rnn/lstm.py`, Keras 3.15.1. Differs: one mask serves the four gates.
+/// Source: `keras/src/layers/rnn/lstm.py`, Keras 3.15.1.
 #[derive(Clone, Copy, Debug)]
 pub struct LstmForward<'a> {
     /// F, U, B
@@ -50,7 +51,7 @@ pub struct LstmForward<'a> {
     pub h0: &'a [f32],
     /// (B, U)
     pub c0: &'a [f32],
-    /// (B, U), multiplies `h_{t-1}` in the recurrent product at every timestep.
+    /// (B, 4U): multiplies `h_{t-1}` in the recurrent product of each gate, at every timestep. Not with `int8`.
     pub recurrent_mask: Option<&'a [f32]>,
     /// Live rows of each timestep: T numbers that never grow.
     pub batch_sizes: &'a [i32],
@@ -112,10 +113,11 @@ pub struct LstmGradients<'a> {
 /// Elements of scratch that [`lstm_forward`] takes, whatever the lengths of the sequences.
 pub fn lstm_forward_scratch(shape: CellShape) -> usize {
     let CellShape { features: f, units: u, batch: b } = shape;
-    part_len(panels_len(u, 4 * u))
+    let depth = forward::most_depth(shape);
+    part_len(recurrent_panels_len(depth, 4, u))
         + part_len(panels_len(f, 4 * u))
-        + part_len(left_len(u.max(f)))
-        + part_len(b * u)
+        + part_len(left_len(depth.max(f)))
+        + part_len(b * depth)
         + part_len(chunk_rows(b) * 4 * u)
         + lanes::forward_scratch(shape)
 }
@@ -123,9 +125,9 @@ pub fn lstm_forward_scratch(shape: CellShape) -> usize {
 /// Elements of scratch that [`lstm_backward`] takes, whatever the lengths of the sequences.
 pub fn lstm_backward_scratch(shape: CellShape) -> usize {
     let CellShape { features: f, units: u, batch: b } = shape;
-    part_len(panels_len(4 * u, u))
+    part_len(transposed_panels_len(4, u))
         + part_len(panels_len(4 * u, f))
-        + 2 * part_len(b * u)
+        + 3 * part_len(b * u)
         + part_len(chunk_rows(b) * 4 * u)
         + part_len(chunk_rows(b) * u)
         + long_products_scratch(4 * u, b)
@@ -191,7 +193,8 @@ fn check_forward(args: &LstmForward<'_>) {
     check_len("lstm", "bias", args.bias.map_or(4 * u, <[f32]>::len), 4 * u);
     check_len("lstm", "h0", args.h0.len(), b * u);
     check_len("lstm", "c0", args.c0.len(), b * u);
-    check_len("lstm", "recurrent_mask", args.recurrent_mask.map_or(b * u, <[f32]>::len), b * u);
+    check_len("lstm", "recurrent_mask", args.recurrent_mask.map_or(b * 4 * u, <[f32]>::len), b * 4 * u);
+    assert!(args.int8.is_none() || args.recurrent_mask.is_none(), "lstm: weights of eight bits are not for training, which a recurrent mask is for");
 }
 
 #[cfg(test)]

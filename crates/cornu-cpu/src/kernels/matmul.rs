@@ -90,12 +90,21 @@ pub(crate) fn left_len(k: usize) -> usize {
 /// `b` is readable for (K, N), `dst` writable for `panels_len(k, n)`.
 #[inline(always)]
 pub(crate) unsafe fn pack<S: Simd>(s: S, k: usize, n: usize, b: View, dst: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe { pack_rows(s, k, n, b, k, dst) };
+}
+
+/// Copies `b (K, N)` into panels of `depth` rows, of which the first to be filled in the first panel stands at `dst`.
+/// # Safety
+/// `b` is readable for (K, N), `dst` writable from there on for `panels_len(depth, n)` less the rows before.
+#[inline(always)]
+pub(crate) unsafe fn pack_rows<S: Simd>(s: S, k: usize, n: usize, b: View, depth: usize, dst: *mut f32) {
     let width = 2 * S::LANES;
     let mut j = 0;
     let mut out = dst;
     while j < n {
         let w = width.min(n - j);
-        // SAFETY: columns j..j + w < n of rows below k; panels of k * width elements follow one another.
+        // SAFETY: columns j..j + w < n of rows below k; panels of depth * width elements follow one another.
         unsafe {
             if b.cs == 1 && w == width {
                 for p in 0..k {
@@ -115,7 +124,7 @@ pub(crate) unsafe fn pack<S: Simd>(s: S, k: usize, n: usize, b: View, dst: *mut 
                     }
                 }
             }
-            out = out.add(k * width);
+            out = out.wrapping_add(depth * width);
         }
         j += width;
     }
@@ -165,7 +174,7 @@ pub(crate) unsafe fn run<S: Simd>(s: S, job: &Matmul) {
     };
     // A few rows against all columns read `b` once from wherever it is; more rows go panel by panel.
     let wide = m <= 2;
-    let depth = if wide { k.max(1) } else { S::BLOCK_DEPTH };
+    let depth = if wide { k.max(1) } else { k.div_ceil(k.div_ceil(S::BLOCK_DEPTH).max(1)) };
     let mut i0 = 0;
     while i0 < m {
         let most = S::BLOCK_ROWS;

@@ -22,6 +22,7 @@ pub mod shape;
 mod matmul;
 mod lanes;
 mod sequence;
+mod by_gate;
 pub mod int8;
 
 pub mod gru;

@@ -3,7 +3,7 @@
 use super::{
     activation::{self, Activation},
     matmul::{self, Matmul},
-    simd::Simd,
+    simd::{Simd, Vector},
 };
 
 /// Proof of nothing: plain Rust.
@@ -32,47 +32,12 @@ macro_rules! lanes {
     }};
 }
 
-impl Simd for Portable {
-    const LANES: usize = 4;
-    const REGISTERS: usize = 8;
-    const TILE_ROWS: usize = 4;
-    const BLOCK_DEPTH: usize = 512;
-    const BLOCK_ROWS: usize = 96;
+impl Vector for Portable {
     type V = V4;
-    type M = usize;
-
     #[inline(always)]
     fn splat(self, x: f32) -> V4 {
         [x; 4]
     }
-    #[inline(always)]
-    unsafe fn load(self, p: *const f32) -> V4 {
-        // SAFETY: the caller's promise; the array has no alignment beyond f32's.
-        unsafe { *p.cast::<V4>() }
-    }
-    #[inline(always)]
-    unsafe fn store(self, p: *mut f32, v: V4) {
-        // SAFETY: the caller's promise; the array has no alignment beyond f32's.
-        unsafe { *p.cast::<V4>() = v }
-    }
-    #[inline(always)]
-    fn mask(self, n: usize) -> usize {
-        n
-    }
-    #[inline(always)]
-    unsafe fn load_masked(self, p: *const f32, m: usize) -> V4 {
-        // SAFETY: only lanes of the mask are read.
-        lanes!(i => if i < m { unsafe { *p.add(i) } } else { 0.0 })
-    }
-    #[inline(always)]
-    unsafe fn store_masked(self, p: *mut f32, m: usize, v: V4) {
-        for (i, x) in v.into_iter().enumerate().take(m) {
-            // SAFETY: only lanes of the mask are written.
-            unsafe { *p.add(i) = x }
-        }
-    }
-    #[inline(always)]
-    fn prefetch(self, _: *const f32) {}
     #[inline(always)]
     fn add(self, a: V4, b: V4) -> V4 {
         lanes!(i => a[i] + b[i])
@@ -152,6 +117,51 @@ impl Simd for Portable {
     fn split_exponent(self, a: V4) -> (V4, V4) {
         (lanes!(i => ((a[i].to_bits() >> 23) as i32 - 127) as f32), lanes!(i => f32::from_bits((a[i].to_bits() & 0x007f_ffff) | 0x3f80_0000)))
     }
+    #[inline(never)]
+    fn activate(self, activation: Activation, x: V4) -> V4 {
+        activation::value(self, activation, x)
+    }
+    #[inline(never)]
+    fn activation_slope(self, activation: Activation, y: V4, g: V4) -> V4 {
+        activation::slope(self, activation, y, g)
+    }
+}
+
+impl Simd for Portable {
+    const LANES: usize = 4;
+    const REGISTERS: usize = 8;
+    const TILE_ROWS: usize = 4;
+    const BLOCK_DEPTH: usize = 512;
+    const BLOCK_ROWS: usize = 96;
+    type M = usize;
+    #[inline(always)]
+    unsafe fn load(self, p: *const f32) -> V4 {
+        // SAFETY: the caller's promise; the array has no alignment beyond f32's.
+        unsafe { *p.cast::<V4>() }
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: V4) {
+        // SAFETY: the caller's promise; the array has no alignment beyond f32's.
+        unsafe { *p.cast::<V4>() = v }
+    }
+    #[inline(always)]
+    fn mask(self, n: usize) -> usize {
+        n
+    }
+    #[inline(always)]
+    unsafe fn load_masked(self, p: *const f32, m: usize) -> V4 {
+        // SAFETY: only lanes of the mask are read.
+        lanes!(i => if i < m { unsafe { *p.add(i) } } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn store_masked(self, p: *mut f32, m: usize, v: V4) {
+        for (i, x) in v.into_iter().enumerate().take(m) {
+            // SAFETY: only lanes of the mask are written.
+            unsafe { *p.add(i) = x }
+        }
+    }
+    #[inline(always)]
+    fn prefetch(self, _: *const f32) {}
     #[inline(always)]
     fn sums(self, v: [V4; 4]) -> [f32; 4] {
         lanes!(i => (v[i][0] + v[i][2]) + (v[i][1] + v[i][3]))
@@ -175,14 +185,6 @@ impl Simd for Portable {
             }
         }
         v
-    }
-    #[inline(never)]
-    fn activate(self, activation: Activation, x: V4) -> V4 {
-        activation::value(self, activation, x)
-    }
-    #[inline(never)]
-    fn activation_slope(self, activation: Activation, y: V4, g: V4) -> V4 {
-        activation::slope(self, activation, y, g)
     }
     #[inline(never)]
     unsafe fn matmul(self, job: &Matmul) {

@@ -87,6 +87,13 @@ fn accumulate(y: &mut [f64], a: &[f64], b: &[f64], ld: usize, j0: usize) {
     }
 }
 
+/// The same for the gates of `u` columns in `y`, each from states of its own.
+fn accumulate_gates(y: &mut [f64], states: &[f64], b: &[f64], ld: usize, u: usize) {
+    for (gate, y) in y.chunks_exact_mut(u).enumerate() {
+        accumulate(y, &states[gate * u..][..u], b, ld, gate * u);
+    }
+}
+
 /// The inputs of a cell in f64: x, kernel, recurrent, bias, h0, c0 (empty where there is none).
 #[derive(Clone)]
 pub(crate) struct Cell64 {
@@ -109,7 +116,7 @@ pub(crate) struct Run64 {
 }
 
 impl Cell64 {
-    fn run(&self, mut step: impl FnMut(&Cell64, &[f64], &[f64], &[f64], &mut [f64], &mut [f64]) -> Vec<f64>) -> Run64 {
+    fn run(&self, gates: usize, mut step: impl FnMut(&Cell64, &[f64], &[f64], &[f64], &mut [f64], &mut [f64]) -> Vec<f64>) -> Run64 {
         let (f, u) = (self.features, self.units);
         let mut out = Run64 { h: vec![], c: vec![], gates: vec![], h_last: self.arrays[4].clone(), c_last: self.arrays[5].clone() };
         let mut row = 0;
@@ -117,10 +124,8 @@ impl Cell64 {
             for k in 0..b as usize {
                 let x = &self.arrays[0][row * f..(row + 1) * f];
                 let h = out.h_last[k * u..(k + 1) * u].to_vec();
-                let masked: Vec<f64> = match &self.mask {
-                    Some(m) => h.iter().zip(&m[k * u..]).map(|(h, m)| h * m).collect(),
-                    None => h.clone(),
-                };
+                let mask = |j: usize| self.mask.as_ref().map_or(1.0, |m| m[k * gates * u + j]);
+                let masked: Vec<f64> = (0..gates * u).map(|j| h[j % u] * mask(j)).collect();
                 let mut h_new = h;
                 let mut c_new = if out.c_last.is_empty() { vec![] } else { out.c_last[k * u..(k + 1) * u].to_vec() };
                 let before = h_new.clone();
@@ -139,12 +144,12 @@ impl Cell64 {
     }
 
     pub(crate) fn lstm(&self) -> Run64 {
-        self.run(|this, x, _, masked, h, c| {
+        self.run(4, |this, x, _, masked, h, c| {
             let u = this.units;
             let [_, kernel, recurrent, bias, ..] = &this.arrays;
             let mut z = if bias.is_empty() { vec![0.0; 4 * u] } else { bias.clone() };
             accumulate(&mut z, x, kernel, 4 * u, 0);
-            accumulate(&mut z, masked, recurrent, 4 * u, 0);
+            accumulate_gates(&mut z, masked, recurrent, 4 * u, u);
             for (j, z) in z.iter_mut().enumerate() {
                 *z = activate(if j / u == 2 { this.main } else { this.gate }, *z);
             }
@@ -157,7 +162,7 @@ impl Cell64 {
     }
 
     pub(crate) fn gru(&self, reset_after: bool) -> Run64 {
-        self.run(|this, x, before, masked, h, _| {
+        self.run(3, |this, x, before, masked, h, _| {
             let u = this.units;
             let [_, kernel, recurrent, bias, ..] = &this.arrays;
             let mut z = if bias.is_empty() { vec![0.0; 3 * u] } else { bias[..3 * u].to_vec() };
@@ -167,9 +172,9 @@ impl Cell64 {
                 if !bias.is_empty() {
                     q.copy_from_slice(&bias[3 * u..]);
                 }
-                accumulate(&mut q, masked, recurrent, 3 * u, 0);
+                accumulate_gates(&mut q, masked, recurrent, 3 * u, u);
             } else {
-                accumulate(&mut q[..2 * u], masked, recurrent, 3 * u, 0);
+                accumulate_gates(&mut q[..2 * u], masked, recurrent, 3 * u, u);
             }
             for j in 0..2 * u {
                 z[j] = activate(this.gate, z[j] + q[j]);
@@ -179,7 +184,7 @@ impl Cell64 {
                     z[2 * u + j] += z[u + j] * q[2 * u + j];
                 }
             } else {
-                let reset: Vec<f64> = (0..u).map(|j| z[u + j] * masked[j]).collect();
+                let reset: Vec<f64> = (0..u).map(|j| z[u + j] * masked[2 * u + j]).collect();
                 accumulate(&mut z[2 * u..], &reset, recurrent, 3 * u, 2 * u);
             }
             for j in 0..u {
@@ -194,7 +199,7 @@ impl Cell64 {
     }
 
     pub(crate) fn simple_rnn(&self) -> Run64 {
-        self.run(|this, x, _, masked, h, _| {
+        self.run(1, |this, x, _, masked, h, _| {
             let u = this.units;
             let [_, kernel, recurrent, bias, ..] = &this.arrays;
             let mut z = if bias.is_empty() { vec![0.0; u] } else { bias.clone() };

@@ -3,7 +3,7 @@
 use super::{
     activation::Pair,
     matmul::{self, Matmul, Right, Start, View, left_len, panels_len},
-    simd::Simd,
+    simd::{Side, Simd, Vector},
 };
 
 /// Rows of timesteps that are projected, or whose weight gradients are taken, in one product.
@@ -105,6 +105,13 @@ pub(crate) struct Reads {
     pub(crate) rows: usize,
 }
 
+impl Reads {
+    /// Whether packed weights save more than packing them costs, where more than two rows read them.
+    pub(crate) fn repay_packing(self) -> bool {
+        self.times * self.rows >= 16
+    }
+}
+
 /// The reads of weights that every step with live rows makes.
 pub(crate) fn per_step(batch_sizes: &[i32]) -> Reads {
     Reads { times: batch_sizes.iter().filter(|&&b| b > 0).count(), rows: live(batch_sizes, 0) }
@@ -120,7 +127,7 @@ pub(crate) fn at_once(rows: usize) -> Reads {
 pub(crate) unsafe fn right<S: Simd>(s: S, k: usize, n: usize, b: View, reads: Reads, panels: *mut f32) -> Right {
     // One or two rows read each weight once a step, in whole lines unless rows of weights straddle them.
     let whole_lines = b.ptr.align_offset(64) == 0 && b.rs.is_multiple_of(16);
-    let pays = if reads.rows <= 2 { !whole_lines && reads.times >= 8 } else { reads.times * reads.rows >= 16 };
+    let pays = if reads.rows <= 2 { !whole_lines && reads.times >= 8 } else { reads.repay_packing() };
     if b.cs == 1 && !pays {
         return Right::Rows { ptr: b.ptr, ld: b.rs };
     }
@@ -145,6 +152,13 @@ pub(crate) struct Rows {
     pub(crate) rows: usize,
     pub(crate) n: usize,
     pub(crate) ld: usize,
+}
+
+impl Rows {
+    /// Columns `from..from + n` of them.
+    pub(crate) fn columns(self, from: usize, n: usize) -> Rows {
+        Rows { ptr: self.ptr.wrapping_add(from), n, ..self }
+    }
 }
 
 /// Scratch of the long products, and whether the gradients hold earlier chunks.
@@ -273,18 +287,16 @@ pub(crate) unsafe fn column_sums<S: Simd>(s: S, rows: usize, n: usize, a: *const
     }
 }
 
+/// Rows (B, U) of a mask, `ld` elements apart; null where nothing is dropped.
+#[derive(Clone, Copy)]
+pub(crate) struct Mask {
+    pub(crate) rows: *const f32,
+    pub(crate) ld: usize,
+}
+
 /// The rows of h that stood before each row of a chunk, `h_{t-1} * mask`, as (rows, U).
 #[inline(always)]
-pub(crate) unsafe fn previous_rows<S: Simd>(
-    s: S,
-    batch_sizes: &[i32],
-    chunk: Chunk,
-    units: usize,
-    h: *const f32,
-    h0: *const f32,
-    mask: *const f32,
-    out: *mut f32,
-) {
+pub(crate) unsafe fn previous_rows<S: Simd>(s: S, batch_sizes: &[i32], chunk: Chunk, units: usize, h: *const f32, h0: *const f32, mask: Mask, out: *mut f32) {
     let mut row = chunk.row0;
     for t in chunk.t0..chunk.t1 {
         let b = live(batch_sizes, t);
@@ -292,13 +304,24 @@ pub(crate) unsafe fn previous_rows<S: Simd>(
         unsafe {
             let before = if t == 0 { h0 } else { h.add((row - live(batch_sizes, t - 1)) * units) };
             let dst = out.add((row - chunk.row0) * units);
-            if mask.is_null() {
+            if mask.rows.is_null() {
                 core::ptr::copy_nonoverlapping(before, dst, b * units);
             } else {
-                product(s, b * units, before, mask, dst);
+                for r in 0..b {
+                    product(s, units, before.add(r * units), mask.rows.add(r * mask.ld), dst.add(r * units));
+                }
             }
         }
         row += b;
+    }
+}
+
+/// Copies (rows, columns) from rows of `ld_from` elements to rows of `ld_to`.
+#[inline(always)]
+pub(crate) unsafe fn copy_rows(rows: usize, columns: usize, from: *const f32, ld_from: usize, to: *mut f32, ld_to: usize) {
+    for row in 0..rows {
+        // SAFETY: the caller's promise.
+        unsafe { core::ptr::copy_nonoverlapping(from.add(row * ld_from), to.add(row * ld_to), columns) };
     }
 }
 
@@ -356,32 +379,70 @@ impl<S: Simd> Lanes<S> {
     }
 }
 
-/// Runs the block for each register of a row of `n` and its column: whole ones, then the masked end. A closure would not be
-/// compiled with the tier's instructions.
+/// Runs the block for each register of a row of `n` and its column: four whole ones side by side, then whole ones, then the
+/// masked end, with the instructions to compute in. A closure would not be compiled with the tier's instructions.
 macro_rules! registers {
-    ($s:ident: $S:ty, $n:expr, |$lanes:ident, $j:ident| $body:expr) => {{
-        let n = $n;
+    ($s:ident: $S:ty, $n:expr, |$side:ident, $lanes:ident, $j:ident| $body:expr) => {{
+        let (tier, n) = ($s, $n);
         let mut $j = 0;
-        let $lanes = Lanes { whole: true, mask: $s.mask(<$S>::LANES) };
+        {
+            let ($side, $lanes) = (Side::<$S, 4>(tier), Strip::<$S, 4> { whole: true, mask: tier.mask(<$S>::LANES) });
+            while $j + 4 * <$S>::LANES <= n {
+                $body;
+                $j += 4 * <$S>::LANES;
+            }
+        }
+        let $side = Side::<$S, 1>(tier);
+        let $lanes = Strip::<$S, 1> { whole: true, mask: tier.mask(<$S>::LANES) };
         while $j + <$S>::LANES <= n {
             $body;
             $j += <$S>::LANES;
         }
         if $j < n {
-            let $lanes = Lanes::<$S> { whole: false, mask: $s.mask(n - $j) };
+            let $lanes = Strip::<$S, 1> { whole: false, mask: tier.mask(n - $j) };
             $body;
         }
     }};
 }
 pub(crate) use registers;
 
-/// A row's gates activated in place: one function over the whole row, so that its constants stay in registers and no element waits for another.
+/// `N` registers of a row: whole, or the masked end of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Strip<S: Simd, const N: usize> {
+    pub(crate) whole: bool,
+    pub(crate) mask: S::M,
+}
+
+impl<S: Simd, const N: usize> Strip<S, N> {
+    /// # Safety
+    /// The lanes are readable at `p`.
+    #[inline(always)]
+    pub(crate) unsafe fn load(self, s: Side<S, N>, p: *const f32) -> [S::V; N] {
+        let mut v = s.splat(0.0);
+        for i in 0..N {
+            // SAFETY: the caller's promise.
+            v[i] = unsafe { if self.whole { s.0.load(p.add(i * S::LANES)) } else { s.0.load_masked(p, self.mask) } };
+        }
+        v
+    }
+    /// # Safety
+    /// The lanes are writable at `p`.
+    #[inline(always)]
+    pub(crate) unsafe fn store(self, s: Side<S, N>, p: *mut f32, v: [S::V; N]) {
+        for i in 0..N {
+            // SAFETY: the caller's promise.
+            unsafe { if self.whole { s.0.store(p.add(i * S::LANES), v[i]) } else { s.0.store_masked(p, self.mask, v[i]) } }
+        }
+    }
+}
+
+/// A row's gates activated in place: one function over the whole row, so that no element waits for another.
 /// # Safety
 /// `row` is writable for `n` elements.
 #[inline(always)]
 pub(crate) unsafe fn activate_gates<S: Simd, P: Pair>(s: S, pair: P, n: usize, row: *mut f32) {
     // SAFETY: registers of the row.
-    registers!(s: S, n, |lanes, j| unsafe { lanes.store(s, row.add(j), pair.gate(s, lanes.load(s, row.add(j)))) });
+    registers!(s: S, n, |s, lanes, j| unsafe { lanes.store(s, row.add(j), pair.gate(s, lanes.load(s, row.add(j)))) });
 }
 
 /// A row's candidates activated in place.
@@ -390,7 +451,7 @@ pub(crate) unsafe fn activate_gates<S: Simd, P: Pair>(s: S, pair: P, n: usize, r
 #[inline(always)]
 pub(crate) unsafe fn activate_candidates<S: Simd, P: Pair>(s: S, pair: P, n: usize, row: *mut f32) {
     // SAFETY: registers of the row.
-    registers!(s: S, n, |lanes, j| unsafe { lanes.store(s, row.add(j), pair.main(s, lanes.load(s, row.add(j)))) });
+    registers!(s: S, n, |s, lanes, j| unsafe { lanes.store(s, row.add(j), pair.main(s, lanes.load(s, row.add(j)))) });
 }
 
 /// The pointer of an optional slice, or null.

@@ -5,47 +5,11 @@
 
 use super::{activation::Activation, matmul::Matmul};
 
-/// A tier's vector registers of `LANES` f32 and what can be done with them.
-///
-/// A value of the type is the proof that the CPU has the instructions: tiers make it only after the probe.
-/// Every method is lane by lane; a lane's result never depends on the other lanes.
-pub(crate) trait Simd: Copy {
-    /// f32 a register.
-    const LANES: usize;
-    /// Registers that the tier has.
-    const REGISTERS: usize;
-    /// Rows of the largest register tile of a matrix product with two vectors a row.
-    const TILE_ROWS: usize;
-    /// Depth of a block of a product: a panel of it stays in the first level cache, or streams from the second.
-    const BLOCK_DEPTH: usize;
-    /// Rows of a block of a product, packed, that stay in the second level cache.
-    const BLOCK_ROWS: usize;
+/// Vectors of f32 and what can be computed with them, lane by lane: a lane's result never depends on the other lanes.
+pub(crate) trait Vector: Copy {
     /// A register.
     type V: Copy;
-    /// The first `n` lanes of a register.
-    type M: Copy;
-
     fn splat(self, x: f32) -> Self::V;
-    /// # Safety
-    /// `p` is readable for `LANES` f32.
-    unsafe fn load(self, p: *const f32) -> Self::V;
-    /// # Safety
-    /// `p` is writable for `LANES` f32.
-    unsafe fn store(self, p: *mut f32, v: Self::V);
-    /// The mask of the first `n` lanes, `n <= LANES`.
-    fn mask(self, n: usize) -> Self::M;
-    /// Lanes outside the mask are 0 and not read.
-    /// # Safety
-    /// `p` is readable for the lanes of `m`.
-    unsafe fn load_masked(self, p: *const f32, m: Self::M) -> Self::V;
-    /// Lanes outside the mask are not written.
-    /// # Safety
-    /// `p` is writable for the lanes of `m`.
-    unsafe fn store_masked(self, p: *mut f32, m: Self::M, v: Self::V);
-
-    /// Asks for the line at an address, which need not be readable, in the second level cache.
-    fn prefetch(self, p: *const f32);
-
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
@@ -78,9 +42,48 @@ pub(crate) trait Simd: Copy {
     fn select_lt(self, a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V;
     /// `(e, m)` with `a = m * 2^e`, `1 <= m < 2`, for normal positive `a`.
     fn split_exponent(self, a: Self::V) -> (Self::V, Self::V);
+    /// An activation looked up at run time, out of line.
+    fn activate(self, activation: Activation, x: Self::V) -> Self::V;
+    /// `g` times the activation's derivative where its value is `y`, out of line.
+    fn activation_slope(self, activation: Activation, y: Self::V, g: Self::V) -> Self::V;
+}
+
+/// A tier's vector registers of `LANES` f32, and how they meet memory.
+///
+/// A value of the type is the proof that the CPU has the instructions: tiers make it only after the probe.
+pub(crate) trait Simd: Vector {
+    /// f32 a register.
+    const LANES: usize;
+    /// Registers that the tier has.
+    const REGISTERS: usize;
+    /// Rows of the largest register tile of a matrix product with two vectors a row.
+    const TILE_ROWS: usize;
+    /// Depth of a block of a product: a panel of it stays in the first level cache, or streams from the second.
+    const BLOCK_DEPTH: usize;
+    /// Rows of a block of a product, packed, that stay in the second level cache.
+    const BLOCK_ROWS: usize;
+    /// The first `n` lanes of a register.
+    type M: Copy;
+    /// # Safety
+    /// `p` is readable for `LANES` f32.
+    unsafe fn load(self, p: *const f32) -> Self::V;
+    /// # Safety
+    /// `p` is writable for `LANES` f32.
+    unsafe fn store(self, p: *mut f32, v: Self::V);
+    /// The mask of the first `n` lanes, `n <= LANES`.
+    fn mask(self, n: usize) -> Self::M;
+    /// Lanes outside the mask are 0 and not read.
+    /// # Safety
+    /// `p` is readable for the lanes of `m`.
+    unsafe fn load_masked(self, p: *const f32, m: Self::M) -> Self::V;
+    /// Lanes outside the mask are not written.
+    /// # Safety
+    /// `p` is writable for the lanes of `m`.
+    unsafe fn store_masked(self, p: *mut f32, m: Self::M, v: Self::V);
+    /// Asks for the line at an address, which need not be readable, in the second level cache.
+    fn prefetch(self, p: *const f32);
     /// The sum of the lanes of each.
     fn sums(self, v: [Self::V; 4]) -> [f32; 4];
-
     /// Writes lane `r` of `v[j]` to `dst[r * ld + j]` for `r < live`: four columns of `live` rows.
     /// # Safety
     /// `dst` is writable for those elements.
@@ -89,14 +92,78 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// `src` is readable for those elements.
     unsafe fn load_columns(self, src: *const f32, ld: usize, live: usize) -> [Self::V; 4];
-
-    /// An activation looked up at run time, out of line.
-    fn activate(self, activation: Activation, x: Self::V) -> Self::V;
-    /// `g` times the activation's derivative where its value is `y`, out of line.
-    fn activation_slope(self, activation: Activation, y: Self::V, g: Self::V) -> Self::V;
-
     /// Runs a matrix product, out of line.
     /// # Safety
     /// The pointers of `job` are valid for the shapes it states.
     unsafe fn matmul(self, job: &Matmul);
+}
+
+/// `N` registers computed side by side, an instruction of each after another: while one waits for a result the others go on.
+#[derive(Clone, Copy)]
+pub(crate) struct Side<S, const N: usize>(pub(crate) S);
+
+macro_rules! each {
+    ($($name:ident($($x:ident),*);)*) => {$(
+        #[inline(always)]
+        fn $name(self, $($x: Self::V),*) -> Self::V {
+            let mut y = [self.0.splat(0.0); N];
+            for i in 0..N {
+                y[i] = self.0.$name($($x[i]),*);
+            }
+            y
+        }
+    )*};
+}
+
+impl<S: Vector, const N: usize> Vector for Side<S, N> {
+    type V = [S::V; N];
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        [self.0.splat(x); N]
+    }
+    each! {
+        add(a, b);
+        sub(a, b);
+        mul(a, b);
+        div(a, b);
+        fma(a, b, c);
+        fnma(a, b, c);
+        min(a, b);
+        max(a, b);
+        sqrt(a);
+        estimate(a);
+        ratio(a, b);
+        round(a);
+        scale2(a, n);
+        shrink2(a, n);
+        exp2_whole(n);
+        abs(a);
+        copysign(a, b);
+        select_lt(a, b, x, y);
+    }
+    #[inline(always)]
+    fn split_exponent(self, a: Self::V) -> (Self::V, Self::V) {
+        let (mut e, mut m) = (a, a);
+        for i in 0..N {
+            (e[i], m[i]) = self.0.split_exponent(a[i]);
+        }
+        (e, m)
+    }
+    #[inline(always)]
+    fn activate(self, activation: Activation, x: Self::V) -> Self::V {
+        let mut y = x;
+        for i in 0..N {
+            y[i] = self.0.activate(activation, x[i]);
+        }
+        y
+    }
+    #[inline(always)]
+    fn activation_slope(self, activation: Activation, y: Self::V, g: Self::V) -> Self::V {
+        let mut d = g;
+        for i in 0..N {
+            d[i] = self.0.activation_slope(activation, y[i], g[i]);
+        }
+        d
+    }
 }

@@ -249,7 +249,7 @@ pub(crate) unsafe fn backward<S: Simd>(s: S, args: &SimpleRnnBackward<'_>, out: 
                     }
                 }
                 if !drecurrent.is_null() {
-                    previous_rows(s, sizes, chunk, u, args.h.as_ptr(), forward.h0.as_ptr(), mask, before);
+                    previous_rows(s, sizes, chunk, u, args.h.as_ptr(), forward.h0.as_ptr(), Mask { rows: mask, ld: u }, before);
                 }
                 let dz = Rows { ptr: dz_chunk, rows: chunk.rows, n: u, ld: u };
                 let products =

@@ -1,6 +1,6 @@
 //! exp, tanh, sigmoid, log, erf and their kin on registers, within 2 ulp of the exact value.
 
-use super::simd::Simd;
+use super::simd::Vector;
 
 const LOG2_E: f32 = core::f32::consts::LOG2_E;
 /// ln 2 in two parts; the high one has few enough bits that `n * LN2_HIGH` is exact.
@@ -8,7 +8,7 @@ const LN2_HIGH: f32 = 0.693_359_4;
 const LN2_LOW: f32 = -2.121_944_4e-4;
 
 #[inline(always)]
-pub(crate) fn polynomial<S: Simd, const N: usize>(s: S, x: S::V, coefficients: [f32; N]) -> S::V {
+pub(crate) fn polynomial<S: Vector, const N: usize>(s: S, x: S::V, coefficients: [f32; N]) -> S::V {
     let mut y = s.splat(coefficients[0]);
     for i in 1..N {
         y = s.fma(y, x, s.splat(coefficients[i]));
@@ -18,7 +18,7 @@ pub(crate) fn polynomial<S: Simd, const N: usize>(s: S, x: S::V, coefficients: [
 
 /// `(n, r)` with `x = n ln 2 + r`, `|r| <= ln 2 / 2`.
 #[inline(always)]
-fn reduce<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
+fn reduce<S: Vector>(s: S, x: S::V) -> (S::V, S::V) {
     let n = s.round(s.mul(x, s.splat(LOG2_E)));
     let r = s.fnma(n, s.splat(LN2_HIGH), x);
     (n, s.fnma(n, s.splat(LN2_LOW), r))
@@ -26,21 +26,21 @@ fn reduce<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
 
 /// `e^r - 1` for `|r| <= ln 2 / 2`: minimax, 1.3e-8 of the value at most.
 #[inline(always)]
-fn expm1_reduced<S: Simd>(s: S, r: S::V) -> S::V {
+fn expm1_reduced<S: Vector>(s: S, r: S::V) -> S::V {
     let q = polynomial(s, r, [1.394_649_5e-3, 8.366_611e-3, 4.166_628e-2, 1.666_654_3e-1, 0.5]);
     s.fma(s.mul(r, r), q, r)
 }
 
 /// `e^-|x|`.
 #[inline(always)]
-fn exp_below<S: Simd>(s: S, x: S::V) -> S::V {
+fn exp_below<S: Vector>(s: S, x: S::V) -> S::V {
     let (n, r) = reduce(s, s.max(s.splat(-104.0), s.copysign(x, s.splat(-0.0))));
     s.shrink2(s.add(expm1_reduced(s, r), s.splat(1.0)), n)
 }
 
 /// `e^x`.
 #[inline(always)]
-pub(crate) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
+pub(crate) fn exp<S: Vector>(s: S, x: S::V) -> S::V {
     // The second operand of min and max wins for NaN.
     let x = s.min(s.splat(89.0), s.max(s.splat(-104.0), x));
     let (n, r) = reduce(s, x);
@@ -49,7 +49,7 @@ pub(crate) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
 
 /// `e^x - 1`, exact to 2 ulp also near 0.
 #[inline(always)]
-pub(crate) fn expm1<S: Simd>(s: S, x: S::V) -> S::V {
+pub(crate) fn expm1<S: Vector>(s: S, x: S::V) -> S::V {
     let x = s.min(s.splat(89.0), s.max(s.splat(-18.0), x));
     let (n, r) = reduce(s, x);
     // 2^(n - 1) stays finite up to the overflow of the result.
@@ -60,7 +60,7 @@ pub(crate) fn expm1<S: Simd>(s: S, x: S::V) -> S::V {
 
 /// `1 / (1 + e^-x)`.
 #[inline(always)]
-pub(crate) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
+pub(crate) fn sigmoid<S: Vector>(s: S, x: S::V) -> S::V {
     let one = s.splat(1.0);
     let e = exp_below(s, x);
     s.ratio(s.select_lt(x, s.splat(0.0), e, one), s.add(one, e))
@@ -68,7 +68,7 @@ pub(crate) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
 
 /// tanh.
 #[inline(always)]
-pub(crate) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
+pub(crate) fn tanh<S: Vector>(s: S, x: S::V) -> S::V {
     // With t = e^(2|x|) - 1: tanh |x| = t / (t + 2); from 9.02 on it is 1.
     let a = s.min(s.splat(9.02), s.abs(x));
     let a = s.add(a, a);
@@ -89,7 +89,7 @@ pub(crate) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
 
 /// Natural logarithm: NaN below 0, -inf at 0.
 #[inline(always)]
-pub(crate) fn log<S: Simd>(s: S, x: S::V) -> S::V {
+pub(crate) fn log<S: Vector>(s: S, x: S::V) -> S::V {
     const SMALLEST: f32 = f32::MIN_POSITIVE;
     let zero = s.splat(0.0);
     // Subnormals are scaled up by 2^24 first.
@@ -120,7 +120,7 @@ pub(crate) fn log<S: Simd>(s: S, x: S::V) -> S::V {
 
 /// `y`, or NaN where `x` is NaN.
 #[inline(always)]
-fn nan_of<S: Simd>(s: S, x: S::V, y: S::V) -> S::V {
+fn nan_of<S: Vector>(s: S, x: S::V, y: S::V) -> S::V {
     // A comparison with NaN is false either way round.
     let ordered = s.select_lt(x, s.splat(1.0), y, s.splat(f32::NAN));
     s.select_lt(x, s.splat(1.0), ordered, s.select_lt(s.splat(0.5), x, y, s.splat(f32::NAN)))
@@ -128,7 +128,7 @@ fn nan_of<S: Simd>(s: S, x: S::V, y: S::V) -> S::V {
 
 /// The error function.
 #[inline(always)]
-pub(crate) fn erf<S: Simd>(s: S, x: S::V) -> S::V {
+pub(crate) fn erf<S: Vector>(s: S, x: S::V) -> S::V {
     let t = s.abs(x);
     let z = s.mul(x, x);
     let far = polynomial(s, t, [-1.728_534_7e-5, 3.831_971_3e-4, -3.883_964_4e-3, 2.425_462_2e-2, -1.067_778_8e-1, -6.348_467e-1, -1.287_175_1e-1]);
@@ -141,14 +141,14 @@ pub(crate) fn erf<S: Simd>(s: S, x: S::V) -> S::V {
 
 /// `ln(1 + e^x)`.
 #[inline(always)]
-pub(crate) fn softplus<S: Simd>(s: S, x: S::V) -> S::V {
+pub(crate) fn softplus<S: Vector>(s: S, x: S::V) -> S::V {
     let e = exp_below(s, x);
     s.add(s.max(s.splat(0.0), x), log1p_unit(s, e))
 }
 
 /// `ln(1 + e)` for `0 <= e <= 1`.
 #[inline(always)]
-fn log1p_unit<S: Simd>(s: S, e: S::V) -> S::V {
+fn log1p_unit<S: Vector>(s: S, e: S::V) -> S::V {
     let u = s.add(s.splat(1.0), e);
     // What rounding 1 + e lost, put back to first order.
     let lost = s.sub(e, s.sub(u, s.splat(1.0)));

@@ -1,16 +1,16 @@
 //! Gated recurrent unit over packed rows, and its gradient.
 //!
 //! ```text
-//! z = recurrent_activation(x W_z + b_z + h' R_z + b'_z)       h' = h₋ ∘ m
-//! r = recurrent_activation(x W_r + b_r + h' R_r + b'_r)
-//! g = activation(x W_h + b_h + r ∘ (h' R_h + b'_h))           reset_after
-//! g = activation(x W_h + b_h + (r ∘ h') R_h)                  otherwise, without b'
+//! z = recurrent_activation(x W_z + b_z + (h₋ ∘ m_z) R_z + b'_z)
+//! r = recurrent_activation(x W_r + b_r + (h₋ ∘ m_r) R_r + b'_r)
+//! g = activation(x W_h + b_h + r ∘ ((h₋ ∘ m_h) R_h + b'_h))        reset_after
+//! g = activation(x W_h + b_h + (r ∘ h₋ ∘ m_h) R_h)                 otherwise, without b'
 //! h = z ∘ h₋ + (1 - z) ∘ g
 //! ```
-//! Shapes: x (N, F), W (F, 3U), R (U, 3U), b with b' (2, 3U) or b alone (3U), h₀ (B, U), m (B, U), batch_sizes (T): see [`packed`](super::packed).
+//! Shapes: x (N, F), W (F, 3U), R (U, 3U), b with b' (2, 3U) or b alone (3U), h₀ (B, U), m (B, 3U), batch_sizes (T): see [`packed`](super::packed).
 //! Source: Cho et al. 2014, arXiv:1406.1078; gates in Keras's order z, r, h (keras/src/layers/rnn/gru.py, Keras 3.15.1).
 
-use super::packed::{add_outer, add_product, add_product_transposed, expect, steps};
+use super::packed::{add_masked_gradients, add_masked_product, add_outer, add_product, add_product_transposed, expect, steps};
 use crate::builder::Var;
 use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
 use crate::ops::Activation;
@@ -19,7 +19,7 @@ use crate::tensor::{Tensor, View, ViewMut};
 use crate::with_float;
 
 /// The cell over all timesteps. Inputs: x, W, R, b (with `use_bias`), h₀, m (with `recurrent_mask`), batch_sizes.
-/// Outputs: h (N, U), the rows kept for the gradient (N, 3U: z, r, g; with `reset_after` N, 4U: also h' R_h + b'_h), and each sequence's last h (B, U).
+/// Outputs: h (N, U), the rows kept for the gradient (N, 3U: z, r, g; with `reset_after` N, 4U: also (h₋ ∘ m_h) R_h + b'_h), and each sequence's last h (B, U).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gru {
     /// U.
@@ -32,7 +32,7 @@ pub struct Gru {
     pub reset_after: bool,
     /// Whether b comes.
     pub use_bias: bool,
-    /// Whether m, which scales the state before the recurrent products, comes.
+    /// Whether m, which scales the state before the recurrent product of each gate, comes.
     pub recurrent_mask: bool,
 }
 
@@ -90,7 +90,7 @@ impl Gru {
         }
         want.push(("h0", t, vec![b, u]));
         if self.recurrent_mask {
-            want.push(("recurrent_mask", t, vec![b, u]));
+            want.push(("recurrent_mask", t, vec![b, gates]));
         }
         want.push(("batch_sizes", DType::I32, vec![None]));
         expect("gru", ins, &want)?;
@@ -134,18 +134,17 @@ impl Primitive for Gru {
                     let row = s.start + k;
                     let mut a = i.bias.map_or(vec![0.0; 3 * u], |b| b.get::<T>()[..3 * u].to_vec());
                     add_product(&mut a, &x[row * f..(row + 1) * f], w, f, 3 * u);
-                    let mut state = h_last[k * u..(k + 1) * u].to_vec();
-                    if let Some(m) = i.mask {
-                        state.iter_mut().zip(&m.get::<T>()[k * u..]).for_each(|(s, m)| *s *= m);
-                    }
+                    let state = &h_last[k * u..(k + 1) * u];
+                    let ones = vec![1.0; 3 * u];
+                    let mask = i.mask.map_or(&ones[..], |m| &m.get::<T>()[k * 3 * u..(k + 1) * 3 * u]);
                     let mut q = match i.bias {
                         Some(b) if self.reset_after => b.get::<T>()[3 * u..].to_vec(),
                         _ => vec![0.0; 3 * u],
                     };
-                    add_product(&mut q, &state, r, u, 3 * u);
+                    add_masked_product(&mut q, state, mask, r);
                     (0..2 * u).for_each(|j| a[j] = gate.of(a[j] + q[j]));
                     if !self.reset_after {
-                        let reset: Vec<T> = (0..u).map(|j| a[u + j] * state[j]).collect();
+                        let reset: Vec<T> = (0..u).map(|j| a[u + j] * state[j] * mask[2 * u + j]).collect();
                         q.fill(0.0);
                         add_product(&mut q, &reset, r, u, 3 * u);
                     }
@@ -183,7 +182,7 @@ impl Primitive for Gru {
             }
             ins.push(sample_numbers(&[3, 3], 235));
             if op.recurrent_mask {
-                ins.push(sample_numbers(&[3, 3], 236));
+                ins.push(sample_numbers(&[3, 9], 236));
             }
             ins.push(Tensor::new(&[4], vec![3i32, 3, 2, 1]));
             ins
@@ -242,15 +241,11 @@ impl Primitive for GruGrad {
                         Some(t) => &h[(walk[t].start + k) * u..][..u],
                         None => &i.h0.get::<T>()[k * u..][..u],
                     };
-                    let mut state = before.to_vec();
-                    let mask = i.mask.map(|m| &m.get::<T>()[k * u..(k + 1) * u]);
-                    if let Some(m) = mask {
-                        state.iter_mut().zip(m).for_each(|(s, m)| *s *= m);
-                    }
+                    let ones = vec![1.0; 3 * u];
+                    let mask = i.mask.map_or(&ones[..], |m| &m.get::<T>()[k * 3 * u..(k + 1) * 3 * u]);
                     let g = |part: usize, j: usize| kept[row * width + part * u + j];
                     // Gradients of the sums before the activations, of x W + b and of h' R + b'.
                     let (mut da, mut dq): (Vec<T>, Vec<T>) = (vec![0.0; 3 * u], vec![0.0; 3 * u]);
-                    let mut dstate: Vec<T> = vec![0.0; u];
                     for j in 0..u {
                         let d = dh[k * u + j] + dh_rows.map_or(0.0, |d| d[row * u + j]);
                         da[j] = d * (before[j] - g(2, j)) * gate.slope(g(0, j));
@@ -262,28 +257,22 @@ impl Primitive for GruGrad {
                             da[u + j] = da[2 * u + j] * g(3, j) * gate.slope(g(1, j));
                             (dq[j], dq[u + j], dq[2 * u + j]) = (da[j], da[u + j], da[2 * u + j] * g(1, j));
                         }
-                        add_product_transposed(&mut dstate, &dq, r, u, 3 * u);
-                        add_outer(&mut dr, &state, &dq, u, 3 * u);
                     } else {
-                        let reset: Vec<T> = (0..u).map(|j| g(1, j) * state[j]).collect();
+                        let reset: Vec<T> = (0..u).map(|j| g(1, j) * before[j] * mask[2 * u + j]).collect();
                         let mut dreset: Vec<T> = vec![0.0; u];
                         dq[2 * u..].copy_from_slice(&da[2 * u..]);
                         add_product_transposed(&mut dreset, &dq, r, u, 3 * u);
                         add_outer(&mut dr, &reset, &dq, u, 3 * u);
-                        (0..u).for_each(|j| da[u + j] = dreset[j] * state[j] * gate.slope(g(1, j)));
+                        (0..u).for_each(|j| da[u + j] = dreset[j] * before[j] * mask[2 * u + j] * gate.slope(g(1, j)));
                         dq[..2 * u].copy_from_slice(&da[..2 * u]);
                         dq[2 * u..].fill(0.0);
-                        add_product_transposed(&mut dstate, &dq, r, u, 3 * u);
-                        add_outer(&mut dr, &state, &dq, u, 3 * u);
-                        (0..u).for_each(|j| dstate[j] += dreset[j] * g(1, j));
+                        (0..u).for_each(|j| dh[k * u + j] += dreset[j] * g(1, j) * mask[2 * u + j]);
                     }
+                    add_masked_gradients(&mut dh[k * u..(k + 1) * u], &mut dr, before, &dq, mask, r);
                     add_product_transposed(&mut dx[row * f..(row + 1) * f], &da, w, f, 3 * u);
                     add_outer(&mut dw, &x[row * f..(row + 1) * f], &da, f, 3 * u);
                     db.iter_mut().zip(&da).for_each(|(b, d)| *b += d);
                     db_recurrent.iter_mut().zip(&dq).for_each(|(b, d)| *b += d);
-                    for j in 0..u {
-                        dh[k * u + j] += dstate[j] * mask.map_or(1.0, |m| m[j]);
-                    }
                 }
             }
             if self.cell.reset_after {

@@ -1,17 +1,17 @@
 //! Long short-term memory over packed rows, and its gradient.
 //!
 //! ```text
-//! z = x W + (h₋ ∘ m) R + b        (4U: i, f, c, o)
+//! z_g = x W_g + (h₋ ∘ m_g) R_g + b_g        (4U: the columns i, f, c, o)
 //! i, f, o = recurrent_activation(z);  c̃ = activation(z)
 //! c = f ∘ c₋ + i ∘ c̃;               h = o ∘ activation(c)
 //! ```
 //! With `int8` a product `a W` is `(round(a s_a) round(W s_W)) / (s_a s_W)`, where `s = 127 / (max |·| + 1e-7)` of each row of a and
 //! each column of W (`abs_max_quantize` of keras/src/quantizers/quantizers.py, Keras 3.15.1).
 //!
-//! Shapes: x (N, F), W (F, 4U), R (U, 4U), b (4U), h₀ and c₀ (B, U), m (B, U), batch_sizes (T): see [`packed`](super::packed).
+//! Shapes: x (N, F), W (F, 4U), R (U, 4U), b (4U), h₀ and c₀ (B, U), m (B, 4U), batch_sizes (T): see [`packed`](super::packed).
 //! Source: Hochreiter and Schmidhuber 1997; gates in Keras's order (keras/src/layers/rnn/lstm.py, Keras 3.15.1).
 
-use super::packed::{add_outer, add_product, add_product_int8, add_product_transposed, expect, steps};
+use super::packed::{add_masked_gradients, add_masked_product, add_outer, add_product, add_product_int8, add_product_transposed, expect, steps};
 use crate::builder::Var;
 use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
 use crate::ops::Activation;
@@ -31,7 +31,7 @@ pub struct Lstm {
     pub recurrent_activation: Activation,
     /// Whether b comes.
     pub use_bias: bool,
-    /// Whether m, which scales the state before the recurrent product, comes.
+    /// Whether m, which scales the state before the recurrent product of each gate, comes; not with `int8`.
     pub recurrent_mask: bool,
     /// Whether both products take weights of eight bits and rows rounded likewise: for inference, no gradient passes.
     pub int8: bool,
@@ -71,6 +71,9 @@ impl Lstm {
     /// Fails unless the inputs have the names and shapes documented; returns (N, F, B, float type).
     fn check(&self, ins: &[Spec]) -> Result<(Dim, Dim, Dim, DType), ShapeError> {
         let ins = &ins[..ins.len().min(self.n_inputs())];
+        if self.int8 && self.recurrent_mask {
+            return Err(ShapeError::new("lstm", "a recurrent mask is for training, weights of eight bits are not", ins));
+        }
         if ins.len() < self.n_inputs() || ins[0].rank() != 2 || self.inputs(ins).h0.rank() != 2 || !ins[0].dtype.is_float() {
             return Err(ShapeError::new("lstm", "packed rows (rows, features) and states (batch, units) are needed", ins));
         }
@@ -83,7 +86,7 @@ impl Lstm {
         }
         want.extend([("h0", t, vec![b, u]), ("c0", t, vec![b, u])]);
         if self.recurrent_mask {
-            want.push(("recurrent_mask", t, vec![b, u]));
+            want.push(("recurrent_mask", t, vec![b, gates]));
         }
         want.push(("batch_sizes", DType::I32, vec![None]));
         expect("lstm", ins, &want)?;
@@ -133,11 +136,11 @@ impl Primitive for Lstm {
                     let row = s.start + k;
                     let mut z = i.bias.map_or(vec![0.0; 4 * u], |b| b.get::<T>().to_vec());
                     add_product(&mut z, &x[row * f..(row + 1) * f], w, f, 4 * u);
-                    let mut state = h_last[k * u..(k + 1) * u].to_vec();
-                    if let Some(m) = i.mask {
-                        state.iter_mut().zip(&m.get::<T>()[k * u..]).for_each(|(s, m)| *s *= m);
+                    let state = &h_last[k * u..(k + 1) * u];
+                    match i.mask {
+                        Some(m) => add_masked_product(&mut z, state, &m.get::<T>()[k * 4 * u..(k + 1) * 4 * u], r),
+                        None => add_product(&mut z, state, r, u, 4 * u),
                     }
-                    add_product(&mut z, &state, r, u, 4 * u);
                     for j in 0..u {
                         let (zi, zf, zc, zo) = (gate.of(z[j]), gate.of(z[u + j]), act.of(z[2 * u + j]), gate.of(z[3 * u + j]));
                         let c = zf * c_last[k * u + j] + zi * zc;
@@ -178,13 +181,13 @@ impl Primitive for Lstm {
             }
             ins.extend([sample_numbers(&[3, 3], 215), sample_numbers(&[3, 3], 216)]);
             if op.recurrent_mask {
-                ins.push(sample_numbers(&[3, 3], 217));
+                ins.push(sample_numbers(&[3, 12], 217));
             }
             ins.push(sizes);
             ins
         };
         let (tanh, sigmoid) = (Activation::Tanh, Activation::Sigmoid);
-        let int8 = Lstm { int8: true, ..cell(true, true, tanh, sigmoid) };
+        let int8 = Lstm { int8: true, ..cell(true, false, tanh, sigmoid) };
         [cell(true, false, tanh, sigmoid), cell(false, true, tanh, sigmoid), cell(true, false, Activation::Softsign, Activation::HardSigmoid), int8]
             .map(|op| Sample::new(op.clone(), inputs(&op)))
             .into()
@@ -241,7 +244,7 @@ impl Primitive for LstmGrad {
                         Some(t) => { let p = walk[t].start + k; rows[p * u..(p + 1) * u].to_vec() }
                         None => first[k * u..(k + 1) * u].to_vec(),
                     };
-                    let (mut h_before, c_before) = (before(h, i.h0.get::<T>()), before(c, i.c0.get::<T>()));
+                    let (h_before, c_before) = (before(h, i.h0.get::<T>()), before(c, i.c0.get::<T>()));
                     let mut dz: Vec<T> = vec![0.0; 4 * u];
                     for j in 0..u {
                         let g = |q: usize| gates[row * 4 * u + q * u + j];
@@ -259,13 +262,13 @@ impl Primitive for LstmGrad {
                     add_outer(&mut dw, &x[row * f..(row + 1) * f], &dz, f, 4 * u);
                     db.iter_mut().zip(&dz).for_each(|(b, z)| *b += z);
                     let mut dstate: Vec<T> = vec![0.0; u];
-                    add_product_transposed(&mut dstate, &dz, r, u, 4 * u);
-                    if let Some(m) = i.mask {
-                        let m = &m.get::<T>()[k * u..(k + 1) * u];
-                        h_before.iter_mut().zip(m).for_each(|(h, m)| *h *= m);
-                        dstate.iter_mut().zip(m).for_each(|(d, m)| *d *= m);
+                    match i.mask {
+                        Some(m) => add_masked_gradients(&mut dstate, &mut dr, &h_before, &dz, &m.get::<T>()[k * 4 * u..(k + 1) * 4 * u], r),
+                        None => {
+                            add_product_transposed(&mut dstate, &dz, r, u, 4 * u);
+                            add_outer(&mut dr, &h_before, &dz, u, 4 * u);
+                        }
                     }
-                    add_outer(&mut dr, &h_before, &dz, u, 4 * u);
                     dh[k * u..(k + 1) * u].copy_from_slice(&dstate);
                 }
             }

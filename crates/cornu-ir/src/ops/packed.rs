@@ -77,6 +77,27 @@ pub(super) fn add_outer<T: crate::ops::unary::Real>(dw: &mut [T], x: &[T], d: &[
     }
 }
 
+/// `y[g] += (x ∘ m[g]) W[:, g]` for a row x of U numbers and the gates g of U columns each.
+pub(super) fn add_masked_product<T: crate::ops::unary::Real>(y: &mut [T], x: &[T], m: &[T], w: &[T]) {
+    let (u, n) = (x.len(), y.len());
+    for (j, y) in y.iter_mut().enumerate() {
+        let m = &m[j / u * u..];
+        *y = (0..u).fold(*y, |s, l| s + x[l] * m[l] * w[l * n + j]);
+    }
+}
+
+/// The gradients of [`add_masked_product`] by x and W.
+pub(super) fn add_masked_gradients<T: crate::ops::unary::Real>(dx: &mut [T], dw: &mut [T], x: &[T], d: &[T], m: &[T], w: &[T]) {
+    let (u, n) = (x.len(), d.len());
+    for l in 0..u {
+        for (j, &d) in d.iter().enumerate() {
+            let m = m[j / u * u + l];
+            dx[l] = dx[l] + d * w[l * n + j] * m;
+            dw[l * n + j] = dw[l * n + j] + x[l] * m * d;
+        }
+    }
+}
+
 /// Checks inputs by name and expected dims, in order.
 pub(super) fn expect(op: &str, ins: &[Spec], want: &[(&str, DType, Vec<Dim>)]) -> Result<(), ShapeError> {
     super::expect_inputs(op, ins, want.len())?;

@@ -143,10 +143,9 @@ impl Cell for GruCell {
         Ok(vec![if self.recurrent_dropout > 0.0 { Dropped::draw_by_gate(cx, 3, input, state) } else { Dropped::draw(cx, input, state) }])
     }
 
-    fn whole(&self, training: bool) -> Option<&dyn WholeCell> {
+    fn whole(&self) -> Option<&dyn WholeCell> {
         self.activation.gate().and(self.recurrent_activation.gate())?;
-        // Beside recurrent dropout each gate has masks of its own, which the primitive does not know.
-        if training && self.recurrent_dropout > 0.0 { None } else { Some(self) }
+        Some(self)
     }
 }
 
@@ -161,7 +160,7 @@ impl WholeCell for GruCell {
             use_bias: self.use_bias,
             recurrent_mask: run.recurrent_mask.is_some(),
         };
-        let mut ins = vec![run.rows, w.var("kernel"), w.var("recurrent_kernel")];
+        let mut ins = vec![run.rows, run.kernel(w.var("kernel"), 3), w.var("recurrent_kernel")];
         ins.extend(w.get("bias"));
         ins.extend(&run.first);
         ins.extend(run.recurrent_mask);

@@ -222,7 +222,7 @@ pub(super) use {cell_settings, layer_of_cell, units_settings, walk_settings};
 /// `w` are the layer's weights, those of the cell inside as `cell`.
 pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
     // A cell that is run step by step, or in stretches, takes rectangles.
-    let by_rows = cell.whole(cx.training).is_some() && cx.states.stretch.is_none() && call.kwarg_value("mask").is_none_or(|m| m.packed);
+    let by_rows = cell.whole().is_some() && cx.states.stretch.is_none() && call.kwarg_value("mask").is_none_or(|m| m.packed);
     let call = &if by_rows { call.clone() } else { call.map(|f| cx.padded(*f)) };
     let packing = cx.packing.filter(|_| is_packed(call));
     let (x, states) = sequence_and_states(call)?;
@@ -308,20 +308,26 @@ struct Stretch<'a, 'g> {
 impl<'g> Stretch<'_, 'g> {
     /// The outputs (B, T, …) or in packed rows, in the order of time under a mask and else in the order walked, or the last one (B, …).
     fn run(&mut self, cx: &Cx<'g>, x: Var<'g>, packing: Option<Packing<'g>>, mask: Option<Var<'g>>) -> Result<Var<'g>> {
-        let Some(whole) = self.cell.whole(cx.training) else {
+        let Some(whole) = self.cell.whole() else {
             let steps = Steps { cell: self.cell, walk: self.walk, w: self.w, dropped: self.dropped, x, mask, step: self.step.clone() };
             let (y, last) = steps.run(cx, &self.states)?;
             self.states = last;
             return Ok(y);
         };
         let at_each_step = |m: Var<'g>| packing.map_or_else(|| m.expand_dims(1), |p| p.spread(m));
-        let x = self.dropped[0].input.map_or(x, |m| x * at_each_step(m));
+        let Dropped { input, recurrent } = self.dropped[0];
+        // Masks of all gates, (B, G, …), in a row: (B, G …).
+        let in_a_row = |m: Var<'g>| if m.rank() == 3 { m.reshape(&[m.dim(0), m.dim(1).zip(m.dim(2)).map(|(g, n)| g * n)]) } else { m };
+        let n_inputs = input.filter(|m| m.rank() == 3).and_then(|m| m.dim(1)).unwrap_or(1);
+        let x = if n_inputs > 1 { concat(&vec![x; n_inputs], -1) } else { x };
+        let x = input.map_or(x, |m| x * at_each_step(in_a_row(m)));
         let packed = Packed::new(x, packing, mask, self.walk);
         let run = WholeRun {
             rows: packed.rows,
             batch_sizes: packed.batch_sizes,
             first: self.states.iter().map(|s| packed.sort(*s)).collect(),
-            recurrent_mask: self.dropped[0].recurrent.map(|m| packed.sort(m)),
+            input_by_gate: n_inputs > 1,
+            recurrent_mask: recurrent.map(|m| packed.sort(in_a_row(m))),
             int8: cx.int8 && !cx.training && cx.float() == DType::F32,
         };
         let before = self.has_first.then(|| self.states[0]);

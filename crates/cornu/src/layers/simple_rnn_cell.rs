@@ -118,7 +118,7 @@ impl Cell for SimpleRnnCell {
         Ok(vec![Dropped::draw(cx, (self.dropout, &x.dims), (self.recurrent_dropout, &[x.dims[0], Some(self.units)]))])
     }
 
-    fn whole(&self, _: bool) -> Option<&dyn WholeCell> {
+    fn whole(&self) -> Option<&dyn WholeCell> {
         self.activation.gate()?;
         Some(self)
     }

@@ -3,6 +3,7 @@
 use super::{GruBackward, GruGradients, bias_len, gru_gates_width};
 use crate::kernels::{
     activation::{Activation, AnyPair, Pair, TanhSigmoid},
+    by_gate::{GateMasks, GateProducts, transposed_panels_len},
     matmul::{Matmul, Right, Start, View, panels_len},
     sequence::*,
     shape::CellShape,
@@ -33,11 +34,11 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
     let width = gru_gates_width(u, after);
     let n = rows_of(sizes);
     let mut parts = Scratch::new(scratch);
-    let panels = [parts.take(panels_len(3 * u, u)), parts.take(panels_len(3 * u, u))];
+    let panels = [parts.take(transposed_panels_len(3, u)), parts.take(panels_len(u, u))];
     let kernel_panels = parts.take(panels_len(3 * u, f));
     let dh = parts.take(batch * u);
     let dreset = parts.take(batch * u);
-    let dmasked = parts.take(batch * u);
+    let through = parts.take(batch * u);
     let dx_chunk = parts.take(chunk_rows(batch) * 3 * u);
     let dq_chunk = parts.take(chunk_rows(batch) * 3 * u);
     let before = parts.take(chunk_rows(batch) * u);
@@ -47,7 +48,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
     let (dkernel, drecurrent) = (or_null_mut(&mut out.dkernel), or_null_mut(&mut out.drecurrent));
     let (dx, dbias) = (or_null_mut(&mut out.dx), or_null_mut(&mut out.dbias));
     let dh_out = or_null(args.dh);
-    let mask = or_null(forward.recurrent_mask);
+    let masks = GateMasks::new(forward.recurrent_mask, 3, u);
     // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
     unsafe {
         // A row's gradient waits here, untouched, until the step at which its sequence ends.
@@ -58,8 +59,14 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
         if n > 0 && u > 0 {
             let r = forward.recurrent.as_ptr();
             let depth = if after { 3 * u } else { 2 * u };
-            let recurrent = right(s, depth, u, View::rows(r, 3 * u).t(), per_step(sizes), panels[0]);
-            let candidate = if after { recurrent } else { right(s, u, u, View::rows(r.add(2 * u), 3 * u).t(), per_step(sizes), panels[1]) };
+            let reads = per_step(sizes);
+            let by_gate = if masks.drop() { masks.pack(s, r, true, reads, panels[0]) } else { [Right::Panels(panels[0]); 4] };
+            let recurrent = if masks.drop() { by_gate[0] } else { right(s, depth, u, View::rows(r, 3 * u).t(), reads, panels[0]) };
+            let candidate = match (after, masks.drop()) {
+                (true, _) => recurrent,
+                (false, true) => by_gate[2],
+                (false, false) => right(s, u, u, View::rows(r.add(2 * u), 3 * u).t(), reads, panels[1]),
+            };
             let kernel = if dx.is_null() {
                 Right::Panels(kernel_panels)
             } else {
@@ -71,7 +78,9 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
             let (mut t, mut end) = (sizes.len(), n);
             while t > 0 {
                 let chunk = chunk_until(sizes, t, end);
-                previous_rows(s, sizes, chunk, u, args.h.as_ptr(), forward.h0.as_ptr(), mask, before);
+                let (h, h0) = (args.h.as_ptr(), forward.h0.as_ptr());
+                // As the candidate takes them; those of the other gates follow where they are needed.
+                previous_rows(s, sizes, chunk, u, h, h0, masks.gate(2), before);
                 let mut row = end;
                 while t > chunk.t0 {
                     t -= 1;
@@ -89,40 +98,48 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
                         dx: dx_chunk.add(at * 3 * u),
                         dq: dq_chunk.add(at * 3 * u),
                     };
-                    // The part of dh_{t-1} that came through h' gathers here.
-                    let through = if mask.is_null() { dh } else { dmasked };
+                    let by = GateProducts { rows: b, weights: by_gate, between: through, left };
                     if after {
                         cells_reset_after(s, pair, &step);
-                        let start = if mask.is_null() { Start::Sum } else { Start::Zero };
-                        product_of(b, step.dq, 3 * u, recurrent, through, start);
+                        if masks.drop() {
+                            masks.back(s, by, 3, step.dq, 3 * u, dh);
+                        } else {
+                            product_of(b, step.dq, 3 * u, recurrent, dh, Start::Sum);
+                        }
                     } else {
                         cells_reset_before(s, pair, &step);
                         product_of(b, step.dx.add(2 * u), u, candidate, dreset, Start::Zero);
                         let (before, reset) = (before.add(at * u), reset.add(at * u));
-                        gates_reset_before(s, pair, &step, dreset, before, reset, through, mask.is_null());
-                        product_of(b, step.dx, 2 * u, recurrent, through, Start::Sum);
-                    }
-                    if !mask.is_null() {
-                        product(s, b * u, dmasked, mask, dmasked);
-                        sum(s, b * u, dmasked, dh);
+                        if masks.drop() {
+                            gates_reset_before(s, pair, &step, dreset, before, reset, through, false);
+                            masks.rows(s, b, 2, through, dh, true);
+                            masks.back(s, by, 2, step.dx, 3 * u, dh);
+                        } else {
+                            gates_reset_before(s, pair, &step, dreset, before, reset, dh, true);
+                            product_of(b, step.dx, 2 * u, recurrent, dh, Start::Sum);
+                        }
                     }
                 }
                 let whole = Rows { ptr: dx_chunk, rows: chunk.rows, n: 3 * u, ld: 3 * u };
                 let x = forward.x.as_ptr().add(chunk.row0 * f);
-                if after {
-                    let inner = Rows { ptr: dq_chunk, ..whole };
-                    long.weights(s, whole, &[WeightGradient { a: x, m: f, c: dkernel }]);
-                    long.weights(s, inner, &[WeightGradient { a: before, m: u, c: drecurrent }]);
-                    if !dbias.is_null() {
-                        long.bias(s, inner, dbias.add(3 * u));
+                // What the recurrent products of z and r, or of all gates, took.
+                let (inner, n_inner) = if after { (Rows { ptr: dq_chunk, ..whole }, 3) } else { (whole, 2) };
+                let of_kernel = WeightGradient { a: x, m: f, c: dkernel };
+                let column = |gate: usize| if drecurrent.is_null() { drecurrent } else { drecurrent.wrapping_add(gate * u) };
+                long.weights(s, whole, &[of_kernel]);
+                if !after {
+                    long.weights(s, whole.columns(2 * u, u), &[WeightGradient { a: reset, m: u, c: column(2) }]);
+                }
+                if masks.drop() {
+                    for gate in 0..n_inner {
+                        previous_rows(s, sizes, chunk, u, h, h0, masks.gate(gate), before);
+                        long.weights(s, inner.columns(gate * u, u), &[WeightGradient { a: before, m: u, c: column(gate) }]);
                     }
                 } else {
-                    let parts = [(Rows { n: 2 * u, ..whole }, before, 0), (Rows { ptr: dx_chunk.add(2 * u), n: u, ..whole }, reset, 2 * u)];
-                    for (dz, h, column) in parts {
-                        let of = |c: *mut f32| if c.is_null() { c } else { c.add(column) };
-                        let products = [WeightGradient { a: x, m: f, c: of(dkernel) }, WeightGradient { a: h, m: u, c: of(drecurrent) }];
-                        long.weights(s, dz, &products);
-                    }
+                    long.weights(s, inner.columns(0, n_inner * u), &[WeightGradient { a: before, m: u, c: column(0) }]);
+                }
+                if after && !dbias.is_null() {
+                    long.bias(s, inner, dbias.add(3 * u));
                 }
                 long.bias(s, whole, dbias);
                 if !dx.is_null() {

@@ -3,10 +3,11 @@
 use super::{GruForward, GruOutputs, gru_gates_width};
 use crate::kernels::{
     activation::{Activation, AnyPair, Pair, TanhSigmoid},
+    by_gate::{GateMasks, GateProducts, recurrent_panels_len},
     matmul::{Matmul, Right, Start, View, left_len, panels_len},
     sequence::*,
     shape::CellShape,
-    simd::Simd,
+    simd::{Side, Simd, Vector},
 };
 
 /// # Safety
@@ -35,7 +36,7 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruForward<'_>, o
     }
     let width = gru_gates_width(u, args.reset_after);
     let mut parts = Scratch::new(scratch);
-    let panels = [parts.take(panels_len(u, 3 * u)), parts.take(panels_len(u, 3 * u))];
+    let panels = [parts.take(recurrent_panels_len(u, 3, u)), parts.take(panels_len(u, u))];
     let kernel_panels = parts.take(panels_len(f, 3 * u));
     let left = parts.take(left_len(u.max(f)));
     let masked = parts.take(batch * u);
@@ -43,7 +44,7 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruForward<'_>, o
     let z_chunk = parts.take(chunk_rows(batch) * 4 * u);
     let h_out = or_null_mut(&mut out.h);
     let gates = or_null_mut(&mut out.gates);
-    let mask = or_null(args.recurrent_mask);
+    let masks = GateMasks::new(args.recurrent_mask, 3, u);
     let h = out.h_last.as_mut_ptr();
     let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr()));
     // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
@@ -51,8 +52,14 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruForward<'_>, o
         let r = args.recurrent.as_ptr();
         // All columns at once, or those of z and r apart from those of the candidate.
         let columns = if args.reset_after { 3 * u } else { 2 * u };
-        let recurrent = right(s, u, columns, View::rows(r, 3 * u), per_step(sizes), panels[0]);
-        let candidate = if args.reset_after { recurrent } else { right(s, u, u, View::rows(r.add(2 * u), 3 * u), per_step(sizes), panels[1]) };
+        let reads = per_step(sizes);
+        let by_gate = if masks.drop() { masks.pack(s, r, false, reads, panels[0]) } else { [Right::Panels(panels[0]); 4] };
+        let recurrent = if masks.drop() { by_gate[0] } else { right(s, u, columns, View::rows(r, 3 * u), reads, panels[0]) };
+        let candidate = match (args.reset_after, masks.drop()) {
+            (true, _) => recurrent,
+            (false, true) => by_gate[2],
+            (false, false) => right(s, u, u, View::rows(r.add(2 * u), 3 * u), reads, panels[1]),
+        };
         let kernel = right(s, f, 3 * u, View::rows(args.kernel.as_ptr(), 3 * u), at_once(n), kernel_panels);
         let product_of = |m: usize, a: *const f32, b: Right, columns: usize, c: *mut f32, ldc: usize, start: Start| {
             s.matmul(&Matmul { m, n: columns, k: u, a: View::rows(a, u), b, c, ldc, start, left, from_end: false });
@@ -65,19 +72,27 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruForward<'_>, o
             s.matmul(&Matmul { m: chunk.rows, n: 3 * u, k: f, a: x, b: kernel, c: z, ldc: width, start, left, from_end: false });
             while t < chunk.t1 {
                 let b = live(sizes, t);
-                let mut before = h.cast_const();
-                if !mask.is_null() {
-                    product(s, b * u, h, mask, masked);
-                    before = masked;
-                }
                 let h_out = if h_out.is_null() { h_out } else { h_out.add(row * u) };
                 let step = Step { rows: b, units: u, width, z, q, h, h_out, keep: !gates.is_null() };
+                let by = GateProducts { rows: b, weights: by_gate, between: masked, left };
                 if args.reset_after {
-                    let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr().add(3 * u)));
-                    product_of(b, before, recurrent, 3 * u, q, 3 * u, start);
+                    if masks.drop() {
+                        let starts = [0, 1, 2, 0].map(|gate| args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr().wrapping_add((3 + gate) * u))));
+                        masks.sums(s, by, 3, h, starts, q, 3 * u);
+                    } else {
+                        let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr().add(3 * u)));
+                        product_of(b, h, recurrent, 3 * u, q, 3 * u, start);
+                    }
                     cells_reset_after(s, pair, &step);
                 } else {
-                    product_of(b, before, recurrent, 2 * u, z, width, Start::Sum);
+                    let mut before = h.cast_const();
+                    if masks.drop() {
+                        masks.sums(s, by, 2, h, [Start::Sum; 4], z, width);
+                        masks.rows(s, b, 2, h, masked, false);
+                        before = masked;
+                    } else {
+                        product_of(b, h, recurrent, 2 * u, z, width, Start::Sum);
+                    }
                     gates_reset_before(s, pair, &step, before);
                     product_of(b, q, candidate, u, z.add(2 * u), width, Start::Sum);
                     cells_reset_before(s, pair, &step);
@@ -107,7 +122,7 @@ struct Step {
 
 /// `z h + (1 - z) g`.
 #[inline(always)]
-fn mix<S: Simd>(s: S, z: S::V, h: S::V, g: S::V) -> S::V {
+fn mix<S: Vector>(s: S, z: S::V, h: S::V, g: S::V) -> S::V {
     s.fma(z, s.sub(h, g), g)
 }
 
@@ -118,11 +133,11 @@ unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
         // SAFETY: row below `rows`, its columns.
         let (x, q) = unsafe { (step.z.add(row * step.width), step.q.add(row * 3 * u)) };
         // SAFETY: the sums of z and r.
-        registers!(s: S, 2 * u, |lanes, j| unsafe {
+        registers!(s: S, 2 * u, |s, lanes, j| unsafe {
             lanes.store(s, x.add(j), pair.gate(s, s.add(lanes.load(s, x.add(j)), lanes.load(s, q.add(j)))));
         });
         // SAFETY: registers below U of each gate and of the state.
-        registers!(s: S, u, |lanes, j| unsafe {
+        registers!(s: S, u, |s, lanes, j| unsafe {
             let inner = lanes.load(s, q.add(2 * u + j));
             if step.keep {
                 lanes.store(s, x.add(3 * u + j), inner);
@@ -152,7 +167,7 @@ unsafe fn cells_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
     let u = step.units;
     for row in 0..step.rows {
         // SAFETY: registers below U of row below `rows`.
-        registers!(s: S, u, |lanes, j| unsafe {
+        registers!(s: S, u, |s, lanes, j| unsafe {
             mix_candidates(s, pair, step, row, lanes, j, lanes.load(s, step.z.add(row * step.width + 2 * u + j)));
         });
     }
@@ -160,7 +175,7 @@ unsafe fn cells_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
 
 /// Candidates activated from their sums, and the states mixed of both.
 #[inline(always)]
-unsafe fn mix_candidates<S: Simd, P: Pair>(s: S, pair: P, step: &Step, row: usize, lanes: Lanes<S>, j: usize, sums: S::V) {
+unsafe fn mix_candidates<S: Simd, P: Pair, const N: usize>(s: Side<S, N>, pair: P, step: &Step, row: usize, lanes: Strip<S, N>, j: usize, sums: [S::V; N]) {
     let u = step.units;
     // SAFETY: the caller's promise: lanes j.. below U of row below `rows`.
     unsafe {

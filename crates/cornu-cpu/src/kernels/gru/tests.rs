@@ -35,7 +35,7 @@ impl Case {
                 bias,
                 rng.values(b * u, 1.0),
             ],
-            mask: (rng.below(3) == 0).then(|| rng.mask(b * u)),
+            mask: (rng.below(3) == 0).then(|| rng.mask(b * 3 * u)),
             batch_sizes,
         }
     }
@@ -218,7 +218,7 @@ fn a_row_has_the_same_bits_in_every_batch() {
                 let part = Case {
                     shape: CellShape { batch: count, ..shape },
                     arrays: [rows(x, features, steps), kernel.clone(), recurrent.clone(), bias.clone(), rows(h0, units, 1)],
-                    mask: case.mask.as_ref().map(|m| rows(m, units, 1)),
+                    mask: case.mask.as_ref().map(|m| rows(m, 3 * units, 1)),
                     batch_sizes: vec![count as i32; steps],
                     ..case
                 };

@@ -3,6 +3,7 @@
 use super::{LstmBackward, LstmGradients, lanes};
 use crate::kernels::{
     activation::{Activation, AnyPair, Pair, TanhSigmoid},
+    by_gate::{GateMasks, GateProducts, transposed_panels_len},
     matmul::{Matmul, Right, Start, View, panels_len},
     sequence::*,
     shape::CellShape,
@@ -61,10 +62,11 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>
         return unsafe { lanes::backward(s, pair, args, out, scratch) };
     }
     let mut parts = Scratch::new(scratch);
-    let recurrent_panels = parts.take(panels_len(width, u));
+    let recurrent_panels = parts.take(transposed_panels_len(4, u));
     let kernel_panels = parts.take(panels_len(width, f));
     let dh = parts.take(batch * u);
     let dc = parts.take(batch * u);
+    let between = parts.take(batch * u);
     let dz_chunk = parts.take(chunk_rows(batch) * width);
     let before = parts.take(chunk_rows(batch) * u);
     let mut long = LongProducts::new(&mut parts, width, batch);
@@ -73,7 +75,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>
     let dbias = or_null_mut(&mut out.dbias);
     let dx = or_null_mut(&mut out.dx);
     let dh_out = or_null(args.dh);
-    let mask = or_null(forward.recurrent_mask);
+    let masks = GateMasks::new(forward.recurrent_mask, 4, u);
     // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
     unsafe {
         // A row's gradient waits here, untouched, until the step at which its sequence ends.
@@ -84,8 +86,12 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>
             }
         }
         if n > 0 && u > 0 {
-            let recurrent = View::rows(forward.recurrent.as_ptr(), width).t();
-            let recurrent = right(s, width, u, recurrent, per_step(sizes), recurrent_panels);
+            let mut recurrent = [Right::Panels(recurrent_panels); 4];
+            if masks.drop() {
+                recurrent = masks.pack(s, forward.recurrent.as_ptr(), true, per_step(sizes), recurrent_panels);
+            } else {
+                recurrent[0] = right(s, width, u, View::rows(forward.recurrent.as_ptr(), width).t(), per_step(sizes), recurrent_panels);
+            }
             let kernel = View::rows(forward.kernel.as_ptr(), width).t();
             let kernel = if dx.is_null() { Right::Panels(kernel_panels) } else { right(s, width, f, kernel, at_once(n), kernel_panels) };
             let (mut t, mut end) = (sizes.len(), n);
@@ -109,28 +115,40 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>
                         dz,
                     };
                     cells_backward(s, pair, step);
-                    s.matmul(&Matmul {
-                        m: b,
-                        n: u,
-                        k: width,
-                        a: View::rows(dz, width),
-                        b: recurrent,
-                        c: dh,
-                        ldc: u,
-                        start: Start::Zero,
-                        left,
-                        from_end: false,
-                    });
-                    if !mask.is_null() {
-                        product(s, b * u, dh, mask, dh);
+                    if masks.drop() {
+                        core::ptr::write_bytes(dh, 0, b * u);
+                        let by = GateProducts { rows: b, weights: recurrent, between, left };
+                        masks.back(s, by, 4, dz, width, dh);
+                    } else {
+                        s.matmul(&Matmul {
+                            m: b,
+                            n: u,
+                            k: width,
+                            a: View::rows(dz, width),
+                            b: recurrent[0],
+                            c: dh,
+                            ldc: u,
+                            start: Start::Zero,
+                            left,
+                            from_end: false,
+                        });
                     }
                 }
-                if !drecurrent.is_null() {
-                    previous_rows(s, sizes, chunk, u, args.h.as_ptr(), forward.h0.as_ptr(), mask, before);
-                }
                 let dz = Rows { ptr: dz_chunk, rows: chunk.rows, n: width, ld: width };
-                let x = forward.x.as_ptr().add(chunk.row0 * f);
-                long.weights(s, dz, &[WeightGradient { a: x, m: f, c: dkernel }, WeightGradient { a: before, m: u, c: drecurrent }]);
+                let of_kernel = WeightGradient { a: forward.x.as_ptr().add(chunk.row0 * f), m: f, c: dkernel };
+                let (h, h0) = (args.h.as_ptr(), forward.h0.as_ptr());
+                if drecurrent.is_null() {
+                    long.weights(s, dz, &[of_kernel]);
+                } else if masks.drop() {
+                    long.weights(s, dz, &[of_kernel]);
+                    for gate in 0..4 {
+                        previous_rows(s, sizes, chunk, u, h, h0, masks.gate(gate), before);
+                        long.weights(s, dz.columns(gate * u, u), &[WeightGradient { a: before, m: u, c: drecurrent.add(gate * u) }]);
+                    }
+                } else {
+                    previous_rows(s, sizes, chunk, u, h, h0, masks.gate(0), before);
+                    long.weights(s, dz, &[of_kernel, WeightGradient { a: before, m: u, c: drecurrent }]);
+                }
                 long.bias(s, dz, dbias);
                 if !dx.is_null() {
                     long.inputs(s, dz, kernel, dx.add(chunk.row0 * f), f);

@@ -1,6 +1,10 @@
 //! The cells of one timestep: gates from their sums, then the states.
 
-use crate::kernels::{activation::Pair, sequence::*, simd::Simd};
+use crate::kernels::{
+    activation::Pair,
+    sequence::*,
+    simd::{Side, Simd, Vector},
+};
 
 /// One timestep's cells: `z` to gates in place, the states forward.
 pub(super) struct Step {
@@ -8,6 +12,8 @@ pub(super) struct Step {
     pub(super) units: usize,
     pub(super) z: *mut f32,
     pub(super) h: *mut f32,
+    /// Elements from a row of `h` to the next.
+    pub(super) ld_h: usize,
     pub(super) c: *mut f32,
     pub(super) h_out: *mut f32,
     pub(super) c_out: *mut f32,
@@ -26,14 +32,14 @@ pub(super) unsafe fn cells<S: Simd, P: Pair>(s: S, pair: P, step: Step) {
             activate_gates(s, pair, u, z.add(3 * u));
         }
         // SAFETY: registers below U of each gate and state of the row.
-        registers!(s: S, u, |lanes, j| unsafe {
+        registers!(s: S, u, |s, lanes, j| unsafe {
             let at = row * u + j;
             let (i, f) = (lanes.load(s, z.add(j)), lanes.load(s, z.add(u + j)));
             let (g, o) = (lanes.load(s, z.add(2 * u + j)), lanes.load(s, z.add(3 * u + j)));
             let c = next_c(s, i, f, g, lanes.load(s, step.c.add(at)));
             let h = next_h(s, pair, o, c);
             lanes.store(s, step.c.add(at), c);
-            lanes.store(s, step.h.add(at), h);
+            lanes.store(s, step.h.add(row * step.ld_h + j), h);
             if !step.c_out.is_null() {
                 lanes.store(s, step.c_out.add(at), c);
             }
@@ -46,12 +52,12 @@ pub(super) unsafe fn cells<S: Simd, P: Pair>(s: S, pair: P, step: Step) {
 
 /// `c_t = f c_{t-1} + i g`.
 #[inline(always)]
-pub(super) fn next_c<S: Simd>(s: S, i: S::V, f: S::V, g: S::V, c: S::V) -> S::V {
+pub(super) fn next_c<S: Vector>(s: S, i: S::V, f: S::V, g: S::V, c: S::V) -> S::V {
     s.fma(f, c, s.mul(i, g))
 }
 
 /// `h_t = o activation(c_t)`.
 #[inline(always)]
-pub(super) fn next_h<S: Simd, P: Pair>(s: S, pair: P, o: S::V, c: S::V) -> S::V {
+pub(super) fn next_h<S: Vector, P: Pair>(s: S, pair: P, o: S::V, c: S::V) -> S::V {
     s.mul(o, pair.main(s, c))
 }

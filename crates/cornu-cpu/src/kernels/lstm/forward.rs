@@ -7,7 +7,8 @@ use super::{
 };
 use crate::kernels::{
     activation::{Activation, AnyPair, Pair, TanhSigmoid},
-    matmul::{Matmul, Start, View, left_len, panels_len},
+    by_gate::{GateMasks, GateProducts, recurrent_panels_len},
+    matmul::{Matmul, Right, Start, View, left_len, pack_rows, panels_len},
     sequence::*,
     shape::CellShape,
     simd::Simd,
@@ -28,6 +29,14 @@ pub(crate) unsafe fn forward<S: Simd>(s: S, args: &LstmForward<'_>, out: &mut Ls
     }
 }
 
+/// Features up to which x is read in the product of the steps, beside h: a product of its own would be too shallow.
+const SHALLOW: usize = 128;
+
+/// Columns of the rows that the steps multiply, for a cell whose x may be among them.
+pub(super) fn most_depth(shape: CellShape) -> usize {
+    shape.units + if shape.features <= SHALLOW { shape.features } else { 0 }
+}
+
 #[inline(always)]
 unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, out: &mut LstmOutputs<'_>, scratch: &mut [f32]) {
     let CellShape { features: f, units: u, batch } = args.shape;
@@ -44,65 +53,91 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, 
         return unsafe { lanes::forward(s, pair, args, out, scratch) };
     }
     let mut parts = Scratch::new(scratch);
-    let recurrent_panels = parts.take(panels_len(u, width));
+    let recurrent_panels = parts.take(recurrent_panels_len(most_depth(args.shape), 4, u));
     let kernel_panels = parts.take(panels_len(f, width));
-    let left = parts.take(left_len(u.max(f)));
-    let masked = parts.take(batch * u);
+    let left = parts.take(left_len(most_depth(args.shape).max(f)));
+    let states = parts.take(batch * most_depth(args.shape));
     let z_chunk = parts.take(chunk_rows(batch) * width);
     if let Some(w) = args.int8 {
         // SAFETY: the caller's promise; the parts hold what the work states.
-        return unsafe { int8::forward_int8(s, pair, args, out, w, int8::Work { z: z_chunk, masked, rounded: left.cast() }) };
+        return unsafe { int8::forward_int8(s, pair, args, out, w, int8::Work { z: z_chunk, rounded: left.cast() }) };
     }
     let h_out = or_null_mut(&mut out.h);
     let c_out = or_null_mut(&mut out.c);
     let gates = or_null_mut(&mut out.gates);
-    let mask = or_null(args.recurrent_mask);
-    let (h, c) = (out.h_last.as_mut_ptr(), out.c_last.as_mut_ptr());
+    let masks = GateMasks::new(args.recurrent_mask, 4, u);
+    let (h_last, c) = (out.h_last.as_mut_ptr(), out.c_last.as_mut_ptr());
     let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr()));
+    let beside = f <= SHALLOW && !masks.drop() && live(sizes, 0) > 2 && per_step(sizes).repay_packing();
+    let (depth, h) = if beside { (f + u, states.wrapping_add(f)) } else { (u, h_last) };
     // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
     unsafe {
-        let recurrent = right(s, u, width, View::rows(args.recurrent.as_ptr(), width), per_step(sizes), recurrent_panels);
-        let kernel = right(s, f, width, View::rows(args.kernel.as_ptr(), width), at_once(n), kernel_panels);
+        let (kernel, recurrent) = (View::rows(args.kernel.as_ptr(), width), View::rows(args.recurrent.as_ptr(), width));
+        let reads = per_step(sizes);
+        let mut weights = [Right::Panels(recurrent_panels); 4];
+        let kernel = if beside {
+            pack_rows(s, f, width, kernel, depth, recurrent_panels);
+            pack_rows(s, u, width, recurrent, depth, recurrent_panels.add(f * 2 * S::LANES));
+            copy_rows(batch, u, h_last, u, h, depth);
+            None
+        } else {
+            if masks.drop() {
+                weights = masks.pack(s, args.recurrent.as_ptr(), false, reads, recurrent_panels);
+            } else {
+                weights[0] = right(s, u, width, recurrent, reads, recurrent_panels);
+            }
+            Some(right(s, f, width, kernel, at_once(n), kernel_panels))
+        };
         let (mut t, mut row) = (0, 0);
         while t < sizes.len() {
             let chunk = chunk_from(sizes, t, row);
-            let z = if gates.is_null() { z_chunk } else { gates.add(row * width) };
-            let x = View::rows(args.x.as_ptr().add(row * f), f);
-            s.matmul(&Matmul { m: chunk.rows, n: width, k: f, a: x, b: kernel, c: z, ldc: width, start, left, from_end: false });
-            let mut z = z;
+            let mut z = if gates.is_null() { z_chunk } else { gates.add(row * width) };
+            if let Some(b) = kernel {
+                let a = View::rows(args.x.as_ptr().add(row * f), f);
+                s.matmul(&Matmul { m: chunk.rows, n: width, k: f, a, b, c: z, ldc: width, start, left, from_end: false });
+            }
             while t < chunk.t1 {
                 let b = live(sizes, t);
-                let mut before = h.cast_const();
-                if !mask.is_null() {
-                    product(s, b * u, h, mask, masked);
-                    before = masked;
+                if masks.drop() {
+                    let by = GateProducts { rows: b, weights, between: states, left };
+                    masks.sums(s, by, 4, h, [Start::Sum; 4], z, width);
+                } else {
+                    if beside {
+                        copy_rows(b, f, args.x.as_ptr().add(row * f), f, states, depth);
+                    }
+                    s.matmul(&Matmul {
+                        m: b,
+                        n: width,
+                        k: depth,
+                        a: View::rows(if beside { states } else { h_last }, depth),
+                        b: weights[0],
+                        c: z,
+                        ldc: width,
+                        start: if beside { start } else { Start::Sum },
+                        left,
+                        from_end: t % 2 == 1,
+                    });
                 }
-                s.matmul(&Matmul {
-                    m: b,
-                    n: width,
-                    k: u,
-                    a: View::rows(before, u),
-                    b: recurrent,
-                    c: z,
-                    ldc: width,
-                    start: Start::Sum,
-                    left,
-                    from_end: t % 2 == 1,
-                });
                 let step = Step {
                     rows: b,
                     units: u,
                     z,
                     h,
+                    ld_h: depth,
                     c,
                     h_out: if h_out.is_null() { h_out } else { h_out.add(row * u) },
                     c_out: if c_out.is_null() { c_out } else { c_out.add(row * u) },
                 };
                 cells(s, pair, step);
-                z = z.add(b * width);
+                if !beside || !gates.is_null() {
+                    z = z.add(b * width);
+                }
                 row += b;
                 t += 1;
             }
+        }
+        if beside {
+            copy_rows(batch, u, h, depth, h_last, u);
         }
     }
 }

@@ -21,8 +21,6 @@ pub struct LstmInt8<'a> {
 pub(super) struct Work {
     /// (B, 4U)
     pub(super) z: *mut f32,
-    /// (B, U)
-    pub(super) masked: *mut f32,
     /// max(F, U) bytes rounded up to fours.
     pub(super) rounded: *mut u8,
 }
@@ -34,7 +32,6 @@ pub(super) unsafe fn forward_int8<S: Simd, P: Pair>(s: S, pair: P, args: &LstmFo
     let CellShape { features: f, units: u, .. } = args.shape;
     let width = 4 * u;
     let (h_out, c_out, gates) = (or_null_mut(&mut out.h), or_null_mut(&mut out.c), or_null_mut(&mut out.gates));
-    let mask = or_null(args.recurrent_mask);
     let (h, c) = (out.h_last.as_mut_ptr(), out.c_last.as_mut_ptr());
     let mut row = 0;
     for t in 0..args.batch_sizes.len() {
@@ -42,11 +39,6 @@ pub(super) unsafe fn forward_int8<S: Simd, P: Pair>(s: S, pair: P, args: &LstmFo
         // SAFETY: rows of step t inside N, live rows inside the batch; the parts of the work lie apart.
         unsafe {
             let z = if gates.is_null() { work.z } else { gates.add(row * width) };
-            let mut before = h.cast_const();
-            if !mask.is_null() {
-                product(s, b * u, h, mask, work.masked);
-                before = work.masked;
-            }
             let rounded = from_raw_parts_mut(work.rounded, f.max(u).next_multiple_of(4));
             for r in 0..b {
                 let z = from_raw_parts_mut(z.add(r * width), width);
@@ -55,10 +47,10 @@ pub(super) unsafe fn forward_int8<S: Simd, P: Pair>(s: S, pair: P, args: &LstmFo
                     None => z.fill(0.0),
                 }
                 w.kernel.add_row(&args.x[(row + r) * f..][..f], rounded, z);
-                w.recurrent.add_row(from_raw_parts(before.add(r * u), u), rounded, z);
+                w.recurrent.add_row(from_raw_parts(h.add(r * u), u), rounded, z);
             }
             let at = |p: *mut f32| if p.is_null() { p } else { p.add(row * u) };
-            let step = Step { rows: b, units: u, z, h, c, h_out: at(h_out), c_out: at(c_out) };
+            let step = Step { rows: b, units: u, z, h, ld_h: u, c, h_out: at(h_out), c_out: at(c_out) };
             cells(s, pair, step);
         }
         row += b;

@@ -17,13 +17,13 @@ pub(super) fn serves(shape: CellShape, sizes: &[i32]) -> bool {
 /// Elements of scratch of [`forward`].
 pub(super) fn forward_scratch(shape: CellShape) -> usize {
     let CellShape { features: f, units: u, .. } = shape;
-    if lanes::fits(f, u, 4 * u) { (f + 9 * u) * lanes::WIDEST + 64 } else { 0 }
+    if lanes::fits(f, u, 4 * u) { (f + 15 * u) * lanes::WIDEST + 64 } else { 0 }
 }
 
 /// Elements of scratch of [`backward`].
 pub(super) fn backward_scratch(shape: CellShape) -> usize {
     let CellShape { features: f, units: u, .. } = shape;
-    if lanes::fits(f, u, 4 * u) { (2 * f + 16 * u + (f + u + 1) * 4 * u) * lanes::WIDEST + 64 } else { 0 }
+    if lanes::fits(f, u, 4 * u) { (2 * f + 19 * u + (f + u + 1) * 4 * u) * lanes::WIDEST + 64 } else { 0 }
 }
 
 /// Hands out tiles of registers.
@@ -50,7 +50,7 @@ pub(super) unsafe fn forward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward
     let sizes = args.batch_sizes;
     let l = S::LANES;
     let mut tiles = Tiles { scratch: Scratch::new(scratch), lanes: l };
-    let [x, mut h, mut h_new, c, z, mask, masked] = [f, u, u, u, 4 * u, u, u].map(|n| tiles.take(n));
+    let [x, mut h, mut h_new, c, z, mask, masked] = [f, u, u, u, 4 * u, 4 * u, 4 * u].map(|n| tiles.take(n));
     let (h_out, c_out) = (or_null_mut(&mut out.h), or_null_mut(&mut out.c));
     let gates = or_null_mut(&mut out.gates);
     let (h_last, c_last) = (out.h_last.as_mut_ptr(), out.c_last.as_mut_ptr());
@@ -64,7 +64,7 @@ pub(super) unsafe fn forward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward
             lanes::load(s, u, before, args.h0.as_ptr().add(first * u), u, h);
             lanes::load(s, u, before, args.c0.as_ptr().add(first * u), u, c);
             if let Some(m) = args.recurrent_mask {
-                lanes::load(s, u, before, m.as_ptr().add(first * u), u, mask);
+                lanes::load(s, 4 * u, before, m.as_ptr().add(first * 4 * u), 4 * u, mask);
             }
             let mut row = first;
             for t in 0..sizes.len() {
@@ -79,10 +79,10 @@ pub(super) unsafe fn forward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward
                     break;
                 }
                 lanes::load(s, f, rows, args.x.as_ptr().add(row * f), f, x);
-                let mut h_in = h.cast_const();
                 if args.recurrent_mask.is_some() {
-                    product(s, u * l, h, mask, masked);
-                    h_in = masked;
+                    for q in 0..4 {
+                        product(s, u * l, h, mask.add(q * u * l), masked.add(q * u * l));
+                    }
                 }
                 for j in 0..u {
                     let mut acc = [s.splat(0.0); 4];
@@ -92,7 +92,11 @@ pub(super) unsafe fn forward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward
                         }
                     }
                     acc = chain(s, acc, f, x, kernel.add(j), u);
-                    acc = chain(s, acc, u, h_in, recurrent.add(j), u);
+                    acc = if args.recurrent_mask.is_some() {
+                        chain_by_gate(s, acc, masked, recurrent.add(j), u)
+                    } else {
+                        chain(s, acc, u, h, recurrent.add(j), u)
+                    };
                     let (i, g) = (pair.gate(s, acc[0]), pair.main(s, acc[2]));
                     let (forget, o) = (pair.gate(s, acc[1]), pair.gate(s, acc[3]));
                     s.store(c.add(j * l), next_c(s, i, forget, g, s.load(c.add(j * l))));
@@ -141,6 +145,18 @@ unsafe fn chain<S: Simd>(s: S, mut acc: [S::V; 4], k: usize, a: *const f32, w: *
     acc
 }
 
+/// The same where each gate has states of its own, `a[q, k]`.
+#[inline(always)]
+unsafe fn chain_by_gate<S: Simd>(s: S, mut acc: [S::V; 4], a: *const f32, w: *const f32, u: usize) -> [S::V; 4] {
+    for i in 0..u {
+        for q in 0..4 {
+            // SAFETY: row i below U of the weights, four gate columns; registers of the four tiles.
+            unsafe { acc[q] = s.fma(s.load(a.add((q * u + i) * S::LANES)), s.splat(*w.add(i * 4 * u + q * u)), acc[q]) };
+        }
+    }
+    acc
+}
+
 #[inline(always)]
 pub(super) unsafe fn backward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>, out: &mut LstmGradients<'_>, scratch: &mut [f32]) {
     let forward = &args.forward;
@@ -151,7 +167,8 @@ pub(super) unsafe fn backward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackwa
     let width = 4 * u;
     let mut tiles = Tiles { scratch: Scratch::new(scratch), lanes: l };
     let [x, dx, gates, dz] = [f, f, width, width].map(|n| tiles.take(n));
-    let [mut c, mut c_before, h_before, dh_out, dh, dc, mask] = [u; 7].map(|n| tiles.take(n));
+    let [mut c, mut c_before, h_before, dh_out, dh, dc] = [u; 6].map(|n| tiles.take(n));
+    let mask = tiles.take(width);
     let [sum_kernel, sum_recurrent, sum_bias] = [f * width, u * width, width].map(|n| tiles.take(n));
     let (dkernel, drecurrent) = (or_null_mut(&mut out.dkernel), or_null_mut(&mut out.drecurrent));
     let (dbias, dx_out) = (or_null_mut(&mut out.dbias), or_null_mut(&mut out.dx));
@@ -176,7 +193,7 @@ pub(super) unsafe fn backward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackwa
         while first < live(sizes, 0) {
             let all = live_in(sizes, 0, first, l);
             if let Some(m) = forward.recurrent_mask {
-                lanes::load(s, u, all, m.as_ptr().add(first * u), u, mask);
+                lanes::load(s, width, all, m.as_ptr().add(first * width), width, mask);
             }
             // Lanes whose sequence has not begun, seen from the end, hold 0 and stay 0.
             core::ptr::write_bytes(dh, 0, u * l);
@@ -230,9 +247,10 @@ pub(super) unsafe fn backward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackwa
                     }
                 }
                 core::mem::swap(&mut c, &mut c_before);
-                dots(s, u, width, dz, recurrent, dh);
                 if forward.recurrent_mask.is_some() {
-                    product(s, u * l, dh, mask, dh);
+                    dots_by_gate(s, u, dz, recurrent, mask, dh);
+                } else {
+                    dots(s, u, width, dz, recurrent, dh);
                 }
                 if !dx_out.is_null() {
                     dots(s, f, width, dz, kernel, dx);
@@ -245,9 +263,10 @@ pub(super) unsafe fn backward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackwa
                 if !drecurrent.is_null() {
                     lanes::load(s, u, rows, h_from, u, h_before);
                     if forward.recurrent_mask.is_some() {
-                        product(s, u * l, h_before, mask, h_before);
+                        outer_by_gate(s, u, h_before, dz, mask, sum_recurrent);
+                    } else {
+                        outer(s, u, width, h_before, dz, sum_recurrent);
                     }
-                    outer(s, u, width, h_before, dz, sum_recurrent);
                 }
                 if !dbias.is_null() {
                     sum(s, width * l, dz, sum_bias);
@@ -304,6 +323,46 @@ unsafe fn outer<S: Simd>(s: S, n: usize, width: usize, a: *const f32, dz: *const
                     s.store(p, s.fma(x, s.load(dz.add((g + q) * S::LANES)), s.load(p)));
                 }
                 g += 4;
+            }
+        }
+    }
+}
+
+/// `y[k] = sum over gates q of mask[q, k] * sum over j of dz[q, j] * w[k, q, j]`.
+#[inline(always)]
+unsafe fn dots_by_gate<S: Simd>(s: S, u: usize, dz: *const f32, w: *const f32, mask: *const f32, y: *mut f32) {
+    let l = S::LANES;
+    for k in 0..u {
+        // SAFETY: row k below U of the weights, columns j below U of each gate.
+        unsafe {
+            let mut acc = [s.splat(0.0); 4];
+            for j in 0..u {
+                for q in 0..4 {
+                    acc[q] = s.fma(s.load(dz.add((q * u + j) * l)), s.splat(*w.add((k * 4 + q) * u + j)), acc[q]);
+                }
+            }
+            let mut sum = s.splat(0.0);
+            for q in 0..4 {
+                sum = s.fma(acc[q], s.load(mask.add((q * u + k) * l)), sum);
+            }
+            s.store(y.add(k * l), sum);
+        }
+    }
+}
+
+/// `sums[k, q, j] += a[k] * mask[q, k] * dz[q, j]`, lane by lane.
+#[inline(always)]
+unsafe fn outer_by_gate<S: Simd>(s: S, u: usize, a: *const f32, dz: *const f32, mask: *const f32, sums: *mut f32) {
+    let l = S::LANES;
+    for k in 0..u {
+        for q in 0..4 {
+            // SAFETY: registers k and j below U of each gate.
+            unsafe {
+                let x = s.mul(s.load(a.add(k * l)), s.load(mask.add((q * u + k) * l)));
+                for j in 0..u {
+                    let p = sums.add(((k * 4 + q) * u + j) * l);
+                    s.store(p, s.fma(x, s.load(dz.add((q * u + j) * l)), s.load(p)));
+                }
             }
         }
     }

@@ -33,7 +33,7 @@ impl Case {
                 rng.values(b * u, 1.0),
                 rng.values(b * u, 1.0),
             ],
-            mask: (rng.below(3) == 0).then(|| rng.mask(b * u)),
+            mask: (rng.below(3) == 0).then(|| rng.mask(b * 4 * u)),
             batch_sizes,
         }
     }
@@ -241,7 +241,7 @@ fn a_row_has_the_same_bits_in_every_batch() {
                         shape: CellShape { batch: count, ..shape },
                         pair: case.pair,
                         arrays: [rows(x, features, steps), kernel.clone(), recurrent.clone(), bias.clone(), rows(h0, units, 1), rows(c0, units, 1)],
-                        mask: case.mask.as_ref().map(|m| rows(m, units, 1)),
+                        mask: case.mask.as_ref().map(|m| rows(m, 4 * units, 1)),
                         batch_sizes: vec![count as i32; steps],
                     };
                     for training in [true, false] {

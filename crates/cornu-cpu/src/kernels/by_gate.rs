@@ -1,0 +1,146 @@
+//! Recurrent dropout: a mask for each gate, so that the gates take products of states dropped each in its own way.
+
+use super::{
+    matmul::{Matmul, Right, Start, View, panels_len},
+    sequence::{Mask, Reads, Strip, registers, right},
+    simd::{Side, Simd, Vector},
+};
+
+/// The masks (B, gates U) of a cell, whose weights have as many columns; null where nothing is dropped.
+#[derive(Clone, Copy)]
+pub(crate) struct GateMasks {
+    mask: *const f32,
+    gates: usize,
+    units: usize,
+}
+
+/// Elements of panels of the recurrent weights: all gates together, `depth` deep, or each gate apart.
+pub(crate) fn recurrent_panels_len(depth: usize, gates: usize, units: usize) -> usize {
+    panels_len(depth, gates * units).max(gates * panels_len(units, units))
+}
+
+/// The same of their transpose.
+pub(crate) fn transposed_panels_len(gates: usize, units: usize) -> usize {
+    panels_len(gates * units, units).max(gates * panels_len(units, units))
+}
+
+/// A product of the states of a step with the weights of one gate after another.
+#[derive(Clone, Copy)]
+pub(crate) struct GateProducts {
+    pub(crate) rows: usize,
+    /// The weights of each gate, from [`GateMasks::pack`].
+    pub(crate) weights: [Right; 4],
+    /// (rows, U), for states as they are dropped or gradients before they are.
+    pub(crate) between: *mut f32,
+    /// `left_len(U)`
+    pub(crate) left: *mut f32,
+}
+
+impl GateMasks {
+    pub(crate) fn new(mask: Option<&[f32]>, gates: usize, units: usize) -> Self {
+        GateMasks { mask: mask.map_or(core::ptr::null(), <[f32]>::as_ptr), gates, units }
+    }
+
+    /// Whether states are dropped.
+    pub(crate) fn drop(self) -> bool {
+        !self.mask.is_null()
+    }
+
+    fn of(self, gate: usize) -> *const f32 {
+        self.mask.wrapping_add(gate * self.units)
+    }
+
+    fn ld(self) -> usize {
+        self.gates * self.units
+    }
+
+    /// The weights (U, gates U) of each gate, or their transposes, packed where that pays.
+    /// # Safety
+    /// `weights` is readable for its shape, `panels` writable for `gates` times `panels_len(U, U)`.
+    #[inline(always)]
+    pub(crate) unsafe fn pack<S: Simd>(self, s: S, weights: *const f32, transposed: bool, reads: Reads, panels: *mut f32) -> [Right; 4] {
+        let u = self.units;
+        let mut all = [Right::Panels(panels); 4];
+        for gate in 0..self.gates {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let columns = View::rows(weights.add(gate * u), self.ld());
+                all[gate] = right(s, u, u, if transposed { columns.t() } else { columns }, reads, panels.add(gate * panels_len(u, u)));
+            }
+        }
+        all
+    }
+
+    /// `out (rows, U) = [out +] a * mask` of a gate.
+    /// # Safety
+    /// Rows of the batch; `out` may be `a`.
+    #[inline(always)]
+    pub(crate) unsafe fn rows<S: Simd>(self, s: S, rows: usize, gate: usize, a: *const f32, out: *mut f32, add: bool) {
+        for row in 0..rows {
+            let at = row * self.units;
+            // SAFETY: registers of a row of the gate's mask and of the states.
+            registers!(s: S, self.units, |s, lanes, j| unsafe {
+                let masked = s.mul(lanes.load(s, a.add(at + j)), lanes.load(s, self.of(gate).add(row * self.ld() + j)));
+                let to = out.add(at + j);
+                lanes.store(s, to, if add { s.add(lanes.load(s, to), masked) } else { masked });
+            });
+        }
+    }
+
+    /// The sums of `gates` in rows of `ld` elements: what `starts` gives each, and the product of the states it takes.
+    /// # Safety
+    /// `h` is (rows, U), `sums` writable for the gates' columns.
+    #[inline(always)]
+    pub(crate) unsafe fn sums<S: Simd>(self, s: S, by: GateProducts, gates: usize, h: *const f32, starts: [Start; 4], sums: *mut f32, ld: usize) {
+        let u = self.units;
+        for gate in 0..gates {
+            // SAFETY: the caller's promise.
+            unsafe {
+                self.rows(s, by.rows, gate, h, by.between, false);
+                s.matmul(&Matmul {
+                    m: by.rows,
+                    n: u,
+                    k: u,
+                    a: View::rows(by.between, u),
+                    b: by.weights[gate],
+                    c: sums.add(gate * u),
+                    ldc: ld,
+                    start: starts[gate],
+                    left: by.left,
+                    from_end: false,
+                });
+            }
+        }
+    }
+
+    /// Adds to `dh (rows, U)` what the gradients `dz` of the first `gates` sums, rows of `ld` elements, bring back.
+    /// # Safety
+    /// As the shapes say; the weights are the transposed ones.
+    #[inline(always)]
+    pub(crate) unsafe fn back<S: Simd>(self, s: S, by: GateProducts, gates: usize, dz: *const f32, ld: usize, dh: *mut f32) {
+        let u = self.units;
+        for gate in 0..gates {
+            // SAFETY: the caller's promise.
+            unsafe {
+                s.matmul(&Matmul {
+                    m: by.rows,
+                    n: u,
+                    k: u,
+                    a: View::rows(dz.add(gate * u), ld),
+                    b: by.weights[gate],
+                    c: by.between,
+                    ldc: u,
+                    start: Start::Zero,
+                    left: by.left,
+                    from_end: false,
+                });
+                self.rows(s, by.rows, gate, by.between, dh, true);
+            }
+        }
+    }
+
+    /// The mask of a gate.
+    pub(crate) fn gate(self, gate: usize) -> Mask {
+        Mask { rows: if self.drop() { self.of(gate) } else { self.mask }, ld: self.ld() }
+    }
+}
