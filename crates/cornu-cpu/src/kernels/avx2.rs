@@ -5,7 +5,8 @@ use core::arch::x86_64::*;
 use super::{
     activation::{self, Activation},
     matmul::{self, Matmul},
-    simd::{Simd, Vector},
+    sequence,
+    simd::{Simd, Vector, outlined},
 };
 
 /// Proof that the CPU has AVX2 and FMA.
@@ -204,15 +205,7 @@ impl Simd for Avx2 {
         }
         op!(transpose(q))
     }
-    #[inline(always)]
-    unsafe fn matmul(self, job: &Matmul) {
-        #[target_feature(enable = "avx2,fma")]
-        unsafe fn outlined(s: Avx2, job: &Matmul) {
-            // SAFETY: the caller's promise.
-            unsafe { matmul::run(s, job) }
-        }
-        op!(outlined(self, job))
-    }
+    outlined!(Avx2, "avx2,fma");
 }
 
 /// Transposes the 4x4 block in each half of the four registers.

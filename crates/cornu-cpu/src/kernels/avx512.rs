@@ -5,7 +5,8 @@ use core::arch::x86_64::*;
 use super::{
     activation::{self, Activation},
     matmul::{self, Matmul},
-    simd::{Simd, Vector},
+    sequence,
+    simd::{Simd, Vector, outlined},
 };
 
 /// Proof that the CPU has AVX-512 F, VL, DQ, BW and FMA.
@@ -212,15 +213,7 @@ impl Simd for Avx512 {
         }
         op!(transpose(q))
     }
-    #[inline(always)]
-    unsafe fn matmul(self, job: &Matmul) {
-        #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")]
-        unsafe fn outlined(s: Avx512, job: &Matmul) {
-            // SAFETY: the caller's promise.
-            unsafe { matmul::run(s, job) }
-        }
-        op!(outlined(self, job))
-    }
+    outlined!(Avx512, "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw");
 }
 
 /// Transposes the 4x4 block in each quarter of the four registers.

@@ -2,8 +2,8 @@
 
 use super::{
     matmul::{Matmul, Right, Start, View, panels_len},
-    sequence::{Mask, Reads, Strip, registers, right},
-    simd::{Side, Simd, Vector},
+    sequence::{Mask, Reads, right},
+    simd::Simd,
 };
 
 /// The masks (B, gates U) of a cell, whose weights have as many columns; null where nothing is dropped.
@@ -57,7 +57,6 @@ impl GateMasks {
     /// The weights (U, gates U) of each gate, or their transposes, packed where that pays.
     /// # Safety
     /// `weights` is readable for its shape, `panels` writable for `gates` times `panels_len(U, U)`.
-    #[inline(always)]
     pub(crate) unsafe fn pack<S: Simd>(self, s: S, weights: *const f32, transposed: bool, reads: Reads, panels: *mut f32) -> [Right; 4] {
         let u = self.units;
         let mut all = [Right::Panels(panels); 4];
@@ -71,32 +70,15 @@ impl GateMasks {
         all
     }
 
-    /// `out (rows, U) = [out +] a * mask` of a gate.
-    /// # Safety
-    /// Rows of the batch; `out` may be `a`.
-    #[inline(always)]
-    pub(crate) unsafe fn rows<S: Simd>(self, s: S, rows: usize, gate: usize, a: *const f32, out: *mut f32, add: bool) {
-        for row in 0..rows {
-            let at = row * self.units;
-            // SAFETY: registers of a row of the gate's mask and of the states.
-            registers!(s: S, self.units, |s, lanes, j| unsafe {
-                let masked = s.mul(lanes.load(s, a.add(at + j)), lanes.load(s, self.of(gate).add(row * self.ld() + j)));
-                let to = out.add(at + j);
-                lanes.store(s, to, if add { s.add(lanes.load(s, to), masked) } else { masked });
-            });
-        }
-    }
-
     /// The sums of `gates` in rows of `ld` elements: what `starts` gives each, and the product of the states it takes.
     /// # Safety
     /// `h` is (rows, U), `sums` writable for the gates' columns.
-    #[inline(always)]
     pub(crate) unsafe fn sums<S: Simd>(self, s: S, by: GateProducts, gates: usize, h: *const f32, starts: [Start; 4], sums: *mut f32, ld: usize) {
         let u = self.units;
         for gate in 0..gates {
             // SAFETY: the caller's promise.
             unsafe {
-                self.rows(s, by.rows, gate, h, by.between, false);
+                self.gate(gate).rows(by.rows, u, h, by.between);
                 s.matmul(&Matmul {
                     m: by.rows,
                     n: u,
@@ -116,7 +98,6 @@ impl GateMasks {
     /// Adds to `dh (rows, U)` what the gradients `dz` of the first `gates` sums, rows of `ld` elements, bring back.
     /// # Safety
     /// As the shapes say; the weights are the transposed ones.
-    #[inline(always)]
     pub(crate) unsafe fn back<S: Simd>(self, s: S, by: GateProducts, gates: usize, dz: *const f32, ld: usize, dh: *mut f32) {
         let u = self.units;
         for gate in 0..gates {
@@ -134,7 +115,7 @@ impl GateMasks {
                     left: by.left,
                     from_end: false,
                 });
-                self.rows(s, by.rows, gate, by.between, dh, true);
+                self.gate(gate).add_rows(by.rows, u, by.between, dh);
             }
         }
     }

@@ -55,7 +55,7 @@ pub(crate) enum Right {
         /// Elements from a row to the next.
         ld: usize,
     },
-    /// Panels made by [`pack`].
+    /// Panels made by [`pack_rows`].
     Panels(*const f32),
 }
 
@@ -85,16 +85,8 @@ pub(crate) fn left_len(k: usize) -> usize {
     (TALLEST + 16) * k.min(DEEPEST) + WIDEST_PANEL
 }
 
-/// Copies `b (K, N)` into panels of two registers of columns, each panel row after row; columns beyond N are 0.
-/// # Safety
-/// `b` is readable for (K, N), `dst` writable for `panels_len(k, n)`.
-#[inline(always)]
-pub(crate) unsafe fn pack<S: Simd>(s: S, k: usize, n: usize, b: View, dst: *mut f32) {
-    // SAFETY: the caller's promise.
-    unsafe { pack_rows(s, k, n, b, k, dst) };
-}
-
-/// Copies `b (K, N)` into panels of `depth` rows, of which the first to be filled in the first panel stands at `dst`.
+/// Copies `b (K, N)` into panels of two registers of columns, each panel `depth` rows one after another; `dst` is the place of the
+/// first row in the first panel. Columns beyond N are 0.
 /// # Safety
 /// `b` is readable for (K, N), `dst` writable from there on for `panels_len(depth, n)` less the rows before.
 #[inline(always)]

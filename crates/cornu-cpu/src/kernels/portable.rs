@@ -3,7 +3,8 @@
 use super::{
     activation::{self, Activation},
     matmul::{self, Matmul},
-    simd::{Simd, Vector},
+    sequence,
+    simd::{Simd, Vector, outlined},
 };
 
 /// Proof of nothing: plain Rust.
@@ -186,11 +187,7 @@ impl Simd for Portable {
         }
         v
     }
-    #[inline(never)]
-    unsafe fn matmul(self, job: &Matmul) {
-        // SAFETY: the caller's promise.
-        unsafe { matmul::run(self, job) }
-    }
+    outlined!(Portable);
 }
 
 super::table::tier!(Portable);

@@ -1,7 +1,7 @@
 //! The matrix product for everything else than cells: strided operands, one thread.
 
 use super::{
-    matmul::{self, Matmul, Right, Start, View, left_len, panels_len},
+    matmul::{Matmul, Right, Start, View, left_len, panels_len},
     simd::Simd,
     table::table,
 };
@@ -129,7 +129,7 @@ pub(crate) unsafe fn run<S: Simd>(s: S, job: &Product<'_>, c: &mut [f32], scratc
                 let b = if in_place {
                     Right::Rows { ptr: block.ptr, ld: block.rs }
                 } else {
-                    matmul::pack(s, d, w, block, panels);
+                    s.pack(d, w, block, d, panels);
                     Right::Panels(panels)
                 };
                 let start = match start {

@@ -2,7 +2,7 @@
 
 use super::{
     activation::Pair,
-    matmul::{self, Matmul, Right, Start, View, left_len, panels_len},
+    matmul::{Matmul, Right, Start, View, left_len, panels_len},
     simd::{Side, Simd, Vector},
 };
 
@@ -123,7 +123,6 @@ pub(crate) fn at_once(rows: usize) -> Reads {
 }
 
 /// A right operand in place, or packed once into scratch where the reads repay that.
-#[inline(always)]
 pub(crate) unsafe fn right<S: Simd>(s: S, k: usize, n: usize, b: View, reads: Reads, panels: *mut f32) -> Right {
     // One or two rows read each weight once a step, in whole lines unless rows of weights straddle them.
     let whole_lines = b.ptr.align_offset(64) == 0 && b.rs.is_multiple_of(16);
@@ -132,7 +131,7 @@ pub(crate) unsafe fn right<S: Simd>(s: S, k: usize, n: usize, b: View, reads: Re
         return Right::Rows { ptr: b.ptr, ld: b.rs };
     }
     // SAFETY: the caller's promise: `b` is (k, n) and `panels` holds `panels_len(k, n)`.
-    unsafe { matmul::pack(s, k, n, b, panels) };
+    unsafe { s.pack(k, n, b, k, panels) };
     Right::Panels(panels)
 }
 
@@ -189,14 +188,13 @@ impl LongProducts {
     }
 
     /// The products of one `dz`, packed once.
-    #[inline(always)]
     pub(crate) unsafe fn weights<S: Simd>(&self, s: S, dz: Rows, products: &[WeightGradient]) {
         if products.iter().all(|p| p.c.is_null()) {
             return;
         }
         // SAFETY: shapes as stated on the types.
         unsafe {
-            matmul::pack(s, dz.rows, dz.n, View::rows(dz.ptr, dz.ld), self.panels);
+            s.pack(dz.rows, dz.n, View::rows(dz.ptr, dz.ld), dz.rows, self.panels);
             for p in products.iter().filter(|p| !p.c.is_null()) {
                 s.matmul(&Matmul {
                     m: p.m,
@@ -215,16 +213,14 @@ impl LongProducts {
     }
 
     /// `sums (n) = [sums +] 1^T dz`, unless null.
-    #[inline(always)]
     pub(crate) unsafe fn bias<S: Simd>(&self, s: S, dz: Rows, sums: *mut f32) {
         if !sums.is_null() {
             // SAFETY: shapes as stated on the types.
-            unsafe { column_sums(s, dz.rows, dz.n, dz.ptr, dz.ld, sums, self.add) };
+            unsafe { s.column_sums(dz, sums, self.add) };
         }
     }
 
     /// `dx (rows, f) = dz kernel^T`, unless null.
-    #[inline(always)]
     pub(crate) unsafe fn inputs<S: Simd>(&self, s: S, dz: Rows, kernel: Right, dx: *mut f32, f: usize) {
         if !dx.is_null() {
             // SAFETY: shapes as stated on the types.
@@ -254,8 +250,11 @@ pub(crate) fn zero(gradient: &mut Option<&mut [f32]>, len: usize) {
 }
 
 /// `sums (n) = [sums +] 1^T a (rows, n)`.
+/// # Safety
+/// `a` is readable, `sums` writable.
 #[inline(always)]
-pub(crate) unsafe fn column_sums<S: Simd>(s: S, rows: usize, n: usize, a: *const f32, ld: usize, sums: *mut f32, add: bool) {
+pub(crate) unsafe fn column_sums<S: Simd>(s: S, a: Rows, sums: *mut f32, add: bool) {
+    let Rows { ptr: a, rows, n, ld } = a;
     let l = S::LANES;
     let mut j = 0;
     // SAFETY: whole or masked registers of columns below n, rows below `rows`.
@@ -295,29 +294,49 @@ pub(crate) struct Mask {
 }
 
 /// The rows of h that stood before each row of a chunk, `h_{t-1} * mask`, as (rows, U).
-#[inline(always)]
-pub(crate) unsafe fn previous_rows<S: Simd>(s: S, batch_sizes: &[i32], chunk: Chunk, units: usize, h: *const f32, h0: *const f32, mask: Mask, out: *mut f32) {
+pub(crate) unsafe fn previous_rows(batch_sizes: &[i32], chunk: Chunk, units: usize, h: *const f32, h0: *const f32, mask: Mask, out: *mut f32) {
     let mut row = chunk.row0;
     for t in chunk.t0..chunk.t1 {
         let b = live(batch_sizes, t);
         // SAFETY: the rows of step t - 1 stand right before those of step t.
         unsafe {
             let before = if t == 0 { h0 } else { h.add((row - live(batch_sizes, t - 1)) * units) };
-            let dst = out.add((row - chunk.row0) * units);
-            if mask.rows.is_null() {
-                core::ptr::copy_nonoverlapping(before, dst, b * units);
-            } else {
-                for r in 0..b {
-                    product(s, units, before.add(r * units), mask.rows.add(r * mask.ld), dst.add(r * units));
-                }
-            }
+            mask.rows(b, units, before, out.add((row - chunk.row0) * units));
         }
         row += b;
     }
 }
 
+impl Mask {
+    /// `out (rows, U) = a * mask`; `out` may be `a`.
+    /// # Safety
+    /// As the shapes say.
+    pub(crate) unsafe fn rows(self, rows: usize, units: usize, a: *const f32, out: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if self.rows.is_null() {
+                return core::ptr::copy(a, out, rows * units);
+            }
+            for row in 0..rows {
+                product(units, a.add(row * units), self.rows.add(row * self.ld), out.add(row * units));
+            }
+        }
+    }
+
+    /// `out (rows, U) += a * mask`.
+    /// # Safety
+    /// As the shapes say; there is a mask.
+    pub(crate) unsafe fn add_rows(self, rows: usize, units: usize, a: *const f32, out: *mut f32) {
+        for row in 0..rows {
+            for j in 0..units {
+                // SAFETY: the caller's promise.
+                unsafe { *out.add(row * units + j) += *a.add(row * units + j) * *self.rows.add(row * self.ld + j) };
+            }
+        }
+    }
+}
+
 /// Copies (rows, columns) from rows of `ld_from` elements to rows of `ld_to`.
-#[inline(always)]
 pub(crate) unsafe fn copy_rows(rows: usize, columns: usize, from: *const f32, ld_from: usize, to: *mut f32, ld_to: usize) {
     for row in 0..rows {
         // SAFETY: the caller's promise.
@@ -326,61 +345,14 @@ pub(crate) unsafe fn copy_rows(rows: usize, columns: usize, from: *const f32, ld
 }
 
 /// `out = a * b`, elementwise; `out` may be `a`.
-#[inline(always)]
-pub(crate) unsafe fn product<S: Simd>(s: S, n: usize, a: *const f32, b: *const f32, out: *mut f32) {
-    let mut i = 0;
-    while i < n {
-        let lanes = Lanes::at(s, i, n);
-        // SAFETY: registers below n, the last one masked.
-        unsafe { lanes.store(s, out.add(i), s.mul(lanes.load(s, a.add(i)), lanes.load(s, b.add(i)))) };
-        i += S::LANES;
-    }
-}
-
-/// `out += a`, elementwise.
-#[inline(always)]
-pub(crate) unsafe fn sum<S: Simd>(s: S, n: usize, a: *const f32, out: *mut f32) {
-    let mut i = 0;
-    while i < n {
-        let lanes = Lanes::at(s, i, n);
-        // SAFETY: registers below n, the last one masked.
-        unsafe { lanes.store(s, out.add(i), s.add(lanes.load(s, out.add(i)), lanes.load(s, a.add(i)))) };
-        i += S::LANES;
-    }
-}
-
-/// A register of a row: whole, or the masked end of it.
-#[derive(Clone, Copy)]
-pub(crate) struct Lanes<S: Simd> {
-    pub(crate) whole: bool,
-    pub(crate) mask: S::M,
-}
-
-impl<S: Simd> Lanes<S> {
-    /// The register at column `j` of a row of `n`.
-    #[inline(always)]
-    pub(crate) fn at(s: S, j: usize, n: usize) -> Self {
-        let left = n - j;
-        Lanes { whole: left >= S::LANES, mask: s.mask(left.min(S::LANES)) }
-    }
-    /// # Safety
-    /// The lanes are readable at `p`.
-    #[inline(always)]
-    pub(crate) unsafe fn load(self, s: S, p: *const f32) -> S::V {
+pub(crate) unsafe fn product(n: usize, a: *const f32, b: *const f32, out: *mut f32) {
+    for i in 0..n {
         // SAFETY: the caller's promise.
-        unsafe { if self.whole { s.load(p) } else { s.load_masked(p, self.mask) } }
-    }
-    /// # Safety
-    /// The lanes are writable at `p`.
-    #[inline(always)]
-    pub(crate) unsafe fn store(self, s: S, p: *mut f32, v: S::V) {
-        // SAFETY: the caller's promise.
-        unsafe { if self.whole { s.store(p, v) } else { s.store_masked(p, self.mask, v) } }
+        unsafe { *out.add(i) = *a.add(i) * *b.add(i) };
     }
 }
 
-/// Runs the block for each register of a row of `n` and its column: four whole ones side by side, then whole ones, then the
-/// masked end, with the instructions to compute in. A closure would not be compiled with the tier's instructions.
+/// Runs the block for the registers of a row of `n` and their column: four whole ones side by side, then one after another, with the instructions to compute in. A closure would not be compiled with the tier's instructions.
 macro_rules! registers {
     ($s:ident: $S:ty, $n:expr, |$side:ident, $lanes:ident, $j:ident| $body:expr) => {{
         let (tier, n) = ($s, $n);
@@ -393,14 +365,11 @@ macro_rules! registers {
             }
         }
         let $side = Side::<$S, 1>(tier);
-        let $lanes = Strip::<$S, 1> { whole: true, mask: tier.mask(<$S>::LANES) };
-        while $j + <$S>::LANES <= n {
+        while $j < n {
+            let left = n - $j;
+            let $lanes = Strip::<$S, 1> { whole: left >= <$S>::LANES, mask: tier.mask(left.min(<$S>::LANES)) };
             $body;
             $j += <$S>::LANES;
-        }
-        if $j < n {
-            let $lanes = Strip::<$S, 1> { whole: false, mask: tier.mask(n - $j) };
-            $body;
         }
     }};
 }

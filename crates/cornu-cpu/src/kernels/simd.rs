@@ -3,7 +3,11 @@
 //! Kernels are `#[inline(always)]` functions generic over `S: Simd`; a tier instantiates them inside functions
 //! that carry its `#[target_feature]`, so one source serves every instruction set.
 
-use super::{activation::Activation, matmul::Matmul};
+use super::{
+    activation::Activation,
+    matmul::{Matmul, View},
+    sequence::Rows,
+};
 
 /// Vectors of f32 and what can be computed with them, lane by lane: a lane's result never depends on the other lanes.
 pub(crate) trait Vector: Copy {
@@ -92,11 +96,59 @@ pub(crate) trait Simd: Vector {
     /// # Safety
     /// `src` is readable for those elements.
     unsafe fn load_columns(self, src: *const f32, ld: usize, live: usize) -> [Self::V; 4];
+    /// [`pack_rows`](super::matmul::pack_rows), out of line.
+    /// # Safety
+    /// As there.
+    unsafe fn pack(self, k: usize, n: usize, b: View, depth: usize, dst: *mut f32);
+    /// [`column_sums`](super::sequence::column_sums), out of line.
+    /// # Safety
+    /// As there.
+    unsafe fn column_sums(self, a: Rows, sums: *mut f32, add: bool);
     /// Runs a matrix product, out of line.
     /// # Safety
     /// The pointers of `job` are valid for the shapes it states.
     unsafe fn matmul(self, job: &Matmul);
 }
+
+/// The methods that are compiled once a tier, not once a caller: `outlined!(tier, "its features")` inside its `impl Simd`.
+macro_rules! outlined {
+    ($tier:ty $(, $features:literal)?) => {
+        #[inline(always)]
+        unsafe fn pack(self, k: usize, n: usize, b: matmul::View, depth: usize, dst: *mut f32) {
+            $(#[target_feature(enable = $features)])?
+            #[inline(never)]
+            unsafe fn outlined(s: $tier, k: usize, n: usize, b: matmul::View, depth: usize, dst: *mut f32) {
+                // SAFETY: the caller's promise.
+                unsafe { matmul::pack_rows(s, k, n, b, depth, dst) }
+            }
+            // SAFETY: a value of the tier proves the instructions.
+            unsafe { outlined(self, k, n, b, depth, dst) }
+        }
+        #[inline(always)]
+        unsafe fn column_sums(self, a: sequence::Rows, sums: *mut f32, add: bool) {
+            $(#[target_feature(enable = $features)])?
+            #[inline(never)]
+            unsafe fn outlined(s: $tier, a: sequence::Rows, sums: *mut f32, add: bool) {
+                // SAFETY: the caller's promise.
+                unsafe { sequence::column_sums(s, a, sums, add) }
+            }
+            // SAFETY: a value of the tier proves the instructions.
+            unsafe { outlined(self, a, sums, add) }
+        }
+        #[inline(always)]
+        unsafe fn matmul(self, job: &Matmul) {
+            $(#[target_feature(enable = $features)])?
+            #[inline(never)]
+            unsafe fn outlined(s: $tier, job: &Matmul) {
+                // SAFETY: the caller's promise.
+                unsafe { matmul::run(s, job) }
+            }
+            // SAFETY: a value of the tier proves the instructions.
+            unsafe { outlined(self, job) }
+        }
+    };
+}
+pub(crate) use outlined;
 
 /// `N` registers computed side by side, an instruction of each after another: while one waits for a result the others go on.
 #[derive(Clone, Copy)]

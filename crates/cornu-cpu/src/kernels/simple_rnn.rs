@@ -5,7 +5,7 @@ use super::{
     matmul::{Matmul, Right, Start, View, left_len, panels_len},
     sequence::*,
     shape::CellShape,
-    simd::Simd,
+    simd::{Side, Simd, Vector},
     table::table,
     vector_math,
 };
@@ -172,18 +172,15 @@ pub(crate) unsafe fn forward<S: Simd>(s: S, args: &SimpleRnnForward<'_>, out: &m
                 let b = live(sizes, t);
                 let mut before = h.cast_const();
                 if !mask.is_null() {
-                    product(s, b * u, h, mask, masked);
+                    product(b * u, h, mask, masked);
                     before = masked;
                 }
                 s.matmul(&Matmul { m: b, n: u, k: u, a: View::rows(before, u), b: recurrent, c: z, ldc: u, start: Start::Sum, left, from_end: false });
-                let mut i = 0;
-                while i < b * u {
-                    let lanes = Lanes::at(s, i, b * u);
+                registers!(s: S, b * u, |s, lanes, i| {
                     let y = activate(s, args.activation, lanes.load(s, z.add(i)));
                     lanes.store(s, z.add(i), y);
                     lanes.store(s, h.add(i), y);
-                    i += S::LANES;
-                }
+                });
                 z = z.add(b * u);
                 row += b;
                 t += 1;
@@ -232,24 +229,21 @@ pub(crate) unsafe fn backward<S: Simd>(s: S, args: &SimpleRnnBackward<'_>, out: 
                     let b = live(sizes, t);
                     row -= b;
                     let dz = dz_chunk.add((row - chunk.row0) * u);
-                    let mut i = 0;
-                    while i < b * u {
-                        let lanes = Lanes::at(s, i, b * u);
+                    registers!(s: S, b * u, |s, lanes, i| {
                         let mut g = lanes.load(s, dh.add(i));
                         if !dh_out.is_null() {
                             g = s.add(g, lanes.load(s, dh_out.add(row * u + i)));
                         }
                         let y = lanes.load(s, args.h.as_ptr().add(row * u + i));
                         lanes.store(s, dz.add(i), activation_slope(s, forward.activation, y, g));
-                        i += S::LANES;
-                    }
+                    });
                     s.matmul(&Matmul { m: b, n: u, k: u, a: View::rows(dz, u), b: recurrent, c: dh, ldc: u, start: Start::Zero, left, from_end: false });
                     if !mask.is_null() {
-                        product(s, b * u, dh, mask, dh);
+                        product(b * u, dh, mask, dh);
                     }
                 }
                 if !drecurrent.is_null() {
-                    previous_rows(s, sizes, chunk, u, args.h.as_ptr(), forward.h0.as_ptr(), Mask { rows: mask, ld: u }, before);
+                    previous_rows(sizes, chunk, u, args.h.as_ptr(), forward.h0.as_ptr(), Mask { rows: mask, ld: u }, before);
                 }
                 let dz = Rows { ptr: dz_chunk, rows: chunk.rows, n: u, ld: u };
                 let products =
@@ -276,7 +270,7 @@ pub(crate) unsafe fn backward<S: Simd>(s: S, args: &SimpleRnnBackward<'_>, out: 
 
 /// tanh in line, others called.
 #[inline(always)]
-fn activate<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
+fn activate<S: Vector>(s: S, activation: Activation, x: S::V) -> S::V {
     match activation {
         Activation::Tanh => vector_math::tanh(s, x),
         other => s.activate(other, x),
@@ -285,7 +279,7 @@ fn activate<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
 
 /// As [`activate`], of the derivative.
 #[inline(always)]
-fn activation_slope<S: Simd>(s: S, activation: Activation, y: S::V, g: S::V) -> S::V {
+fn activation_slope<S: Vector>(s: S, activation: Activation, y: S::V, g: S::V) -> S::V {
     match activation {
         Activation::Tanh => s.fnma(s.mul(y, y), g, g),
         other => s.activation_slope(other, y, g),

@@ -7,7 +7,7 @@ use crate::kernels::{
     matmul::{Matmul, Right, Start, View, panels_len},
     sequence::*,
     shape::CellShape,
-    simd::Simd,
+    simd::{Side, Simd, Vector},
 };
 
 /// # Safety
@@ -80,7 +80,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
                 let chunk = chunk_until(sizes, t, end);
                 let (h, h0) = (args.h.as_ptr(), forward.h0.as_ptr());
                 // As the candidate takes them; those of the other gates follow where they are needed.
-                previous_rows(s, sizes, chunk, u, h, h0, masks.gate(2), before);
+                previous_rows(sizes, chunk, u, h, h0, masks.gate(2), before);
                 let mut row = end;
                 while t > chunk.t0 {
                     t -= 1;
@@ -112,7 +112,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
                         let (before, reset) = (before.add(at * u), reset.add(at * u));
                         if masks.drop() {
                             gates_reset_before(s, pair, &step, dreset, before, reset, through, false);
-                            masks.rows(s, b, 2, through, dh, true);
+                            masks.gate(2).add_rows(b, u, through, dh);
                             masks.back(s, by, 2, step.dx, 3 * u, dh);
                         } else {
                             gates_reset_before(s, pair, &step, dreset, before, reset, dh, true);
@@ -132,7 +132,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
                 }
                 if masks.drop() {
                     for gate in 0..n_inner {
-                        previous_rows(s, sizes, chunk, u, h, h0, masks.gate(gate), before);
+                        previous_rows(sizes, chunk, u, h, h0, masks.gate(gate), before);
                         long.weights(s, inner.columns(gate * u, u), &[WeightGradient { a: before, m: u, c: column(gate) }]);
                     }
                 } else {
@@ -179,7 +179,7 @@ struct Step {
 /// Gradients of z and of the candidate's pre-activation, where gate values and states are given;
 /// `dh` becomes the part of `dh_{t-1}` that z let through.
 #[inline(always)]
-unsafe fn mixed<S: Simd, P: Pair>(s: S, pair: P, step: &Step, row: usize, j: usize, lanes: Lanes<S>) -> [S::V; 2] {
+unsafe fn mixed<S: Simd, P: Pair, const N: usize>(s: Side<S, N>, pair: P, step: &Step, row: usize, j: usize, lanes: Strip<S, N>) -> [[S::V; N]; 2] {
     let u = step.units;
     let at = row * u + j;
     // SAFETY: row below `rows`, lanes j.. below U of each gate.
@@ -200,9 +200,7 @@ unsafe fn mixed<S: Simd, P: Pair>(s: S, pair: P, step: &Step, row: usize, j: usi
 unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
     let u = step.units;
     for row in 0..step.rows {
-        let mut j = 0;
-        while j < u {
-            let lanes = Lanes::at(s, j, u);
+        registers!(s: S, u, |s, lanes, j| {
             // SAFETY: row below `rows`, lanes j.. below U of each gate.
             unsafe {
                 let [dz, dg] = mixed(s, pair, step, row, j, lanes);
@@ -215,8 +213,7 @@ unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
                     lanes.store(s, dq.add(i), q);
                 }
             }
-            j += S::LANES;
-        }
+        });
     }
 }
 
@@ -225,9 +222,7 @@ unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
 unsafe fn cells_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
     let u = step.units;
     for row in 0..step.rows {
-        let mut j = 0;
-        while j < u {
-            let lanes = Lanes::at(s, j, u);
+        registers!(s: S, u, |s, lanes, j| {
             // SAFETY: row below `rows`, lanes j.. below U of each gate.
             unsafe {
                 let [dz, dg] = mixed(s, pair, step, row, j, lanes);
@@ -235,8 +230,7 @@ unsafe fn cells_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
                 lanes.store(s, dx, dz);
                 lanes.store(s, dx.add(2 * u), dg);
             }
-            j += S::LANES;
-        }
+        });
     }
 }
 
@@ -254,9 +248,7 @@ unsafe fn gates_reset_before<S: Simd, P: Pair>(
 ) {
     let u = step.units;
     for row in 0..step.rows {
-        let mut j = 0;
-        while j < u {
-            let lanes = Lanes::at(s, j, u);
+        registers!(s: S, u, |s, lanes, j| {
             let at = row * u + j;
             // SAFETY: row below `rows`, lanes j.. below U of each gate.
             unsafe {
@@ -268,7 +260,6 @@ unsafe fn gates_reset_before<S: Simd, P: Pair>(
                 let base = if add { lanes.load(s, through.add(at)) } else { s.splat(0.0) };
                 lanes.store(s, through.add(at), s.fma(d, r, base));
             }
-            j += S::LANES;
-        }
+        });
     }
 }

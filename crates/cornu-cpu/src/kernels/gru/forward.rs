@@ -88,7 +88,7 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruForward<'_>, o
                     let mut before = h.cast_const();
                     if masks.drop() {
                         masks.sums(s, by, 2, h, [Start::Sum; 4], z, width);
-                        masks.rows(s, b, 2, h, masked, false);
+                        masks.gate(2).rows(b, u, h, masked);
                         before = masked;
                     } else {
                         product_of(b, h, recurrent, 2 * u, z, width, Start::Sum);
@@ -156,7 +156,7 @@ unsafe fn gates_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step, befor
         unsafe {
             let x = step.z.add(row * step.width);
             activate_gates(s, pair, 2 * u, x);
-            product(s, u, x.add(u), before.add(row * u), step.q.add(row * u));
+            product(u, x.add(u), before.add(row * u), step.q.add(row * u));
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::kernels::{
     matmul::{Matmul, Right, Start, View, panels_len},
     sequence::*,
     shape::CellShape,
-    simd::Simd,
+    simd::{Side, Simd, Vector},
 };
 
 /// # Safety
@@ -27,7 +27,7 @@ pub(crate) unsafe fn backward<S: Simd>(s: S, args: &LstmBackward<'_>, out: &mut 
 
 /// What a cell's backward step reads in one register.
 #[derive(Clone, Copy)]
-pub(crate) struct CellState<S: Simd> {
+pub(crate) struct CellState<S: Vector> {
     pub(crate) gates: [S::V; 4],
     pub(crate) c: S::V,
     pub(crate) c_before: S::V,
@@ -35,7 +35,7 @@ pub(crate) struct CellState<S: Simd> {
 
 /// `(dz of i f g o, dc_{t-1})` from the gradients of `h_t` and `c_t`.
 #[inline(always)]
-pub(crate) fn cell_backward<S: Simd, P: Pair>(s: S, pair: P, at: CellState<S>, dh: S::V, dc: S::V) -> ([S::V; 4], S::V) {
+pub(crate) fn cell_backward<S: Vector, P: Pair>(s: S, pair: P, at: CellState<S>, dh: S::V, dc: S::V) -> ([S::V; 4], S::V) {
     let [i, f, g, o] = at.gates;
     let y = pair.main(s, at.c);
     let dc = s.add(dc, pair.main_slope(s, y, s.mul(dh, o)));
@@ -142,11 +142,11 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>
                 } else if masks.drop() {
                     long.weights(s, dz, &[of_kernel]);
                     for gate in 0..4 {
-                        previous_rows(s, sizes, chunk, u, h, h0, masks.gate(gate), before);
+                        previous_rows(sizes, chunk, u, h, h0, masks.gate(gate), before);
                         long.weights(s, dz.columns(gate * u, u), &[WeightGradient { a: before, m: u, c: drecurrent.add(gate * u) }]);
                     }
                 } else {
-                    previous_rows(s, sizes, chunk, u, h, h0, masks.gate(0), before);
+                    previous_rows(sizes, chunk, u, h, h0, masks.gate(0), before);
                     long.weights(s, dz, &[of_kernel, WeightGradient { a: before, m: u, c: drecurrent }]);
                 }
                 long.bias(s, dz, dbias);
@@ -186,14 +186,12 @@ struct StepBackward {
 unsafe fn cells_backward<S: Simd, P: Pair>(s: S, pair: P, step: StepBackward) {
     let u = step.units;
     for r in 0..step.rows {
-        let mut j = 0;
-        while j < u {
-            let lanes = Lanes::at(s, j, u);
+        registers!(s: S, u, |s, lanes, j| {
             let at = r * u + j;
             // SAFETY: row r of `rows`, lanes j.. below U of each gate.
             unsafe {
                 let gates = step.gates.add(r * 4 * u + j);
-                let state = CellState {
+                let state = CellState::<Side<S, _>> {
                     gates: [lanes.load(s, gates), lanes.load(s, gates.add(u)), lanes.load(s, gates.add(2 * u)), lanes.load(s, gates.add(3 * u))],
                     c: lanes.load(s, step.c.add(at)),
                     c_before: lanes.load(s, step.c_before.add(at)),
@@ -209,7 +207,6 @@ unsafe fn cells_backward<S: Simd, P: Pair>(s: S, pair: P, step: StepBackward) {
                     lanes.store(s, out.add(q * u), dz[q]);
                 }
             }
-            j += S::LANES;
-        }
+        });
     }
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::kernels::{
     activation::{Activation, AnyPair, Pair, TanhSigmoid},
     by_gate::{GateMasks, GateProducts, recurrent_panels_len},
-    matmul::{Matmul, Right, Start, View, left_len, pack_rows, panels_len},
+    matmul::{Matmul, Right, Start, View, left_len, panels_len},
     sequence::*,
     shape::CellShape,
     simd::Simd,
@@ -76,8 +76,8 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, 
         let reads = per_step(sizes);
         let mut weights = [Right::Panels(recurrent_panels); 4];
         let kernel = if beside {
-            pack_rows(s, f, width, kernel, depth, recurrent_panels);
-            pack_rows(s, u, width, recurrent, depth, recurrent_panels.add(f * 2 * S::LANES));
+            s.pack(f, width, kernel, depth, recurrent_panels);
+            s.pack(u, width, recurrent, depth, recurrent_panels.add(f * 2 * S::LANES));
             copy_rows(batch, u, h_last, u, h, depth);
             None
         } else {

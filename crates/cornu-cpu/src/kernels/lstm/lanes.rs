@@ -81,7 +81,7 @@ pub(super) unsafe fn forward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward
                 lanes::load(s, f, rows, args.x.as_ptr().add(row * f), f, x);
                 if args.recurrent_mask.is_some() {
                     for q in 0..4 {
-                        product(s, u * l, h, mask.add(q * u * l), masked.add(q * u * l));
+                        product(u * l, h, mask.add(q * u * l), masked.add(q * u * l));
                     }
                 }
                 for j in 0..u {
@@ -269,7 +269,10 @@ pub(super) unsafe fn backward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackwa
                     }
                 }
                 if !dbias.is_null() {
-                    sum(s, width * l, dz, sum_bias);
+                    for j in 0..width {
+                        let p = sum_bias.add(j * l);
+                        s.store(p, s.add(s.load(p), s.load(dz.add(j * l))));
+                    }
                 }
             }
             if !dh0.is_null() {
