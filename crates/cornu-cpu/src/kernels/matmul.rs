@@ -45,6 +45,22 @@ impl View {
     }
 }
 
+/// Columns `0..n` of rows of `ld` elements.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows {
+    pub(crate) ptr: *const f32,
+    pub(crate) rows: usize,
+    pub(crate) n: usize,
+    pub(crate) ld: usize,
+}
+
+impl Rows {
+    /// Columns `from..from + n` of them.
+    pub(crate) fn columns(self, from: usize, n: usize) -> Rows {
+        Rows { ptr: self.ptr.wrapping_add(from), n, ..self }
+    }
+}
+
 /// The right operand.
 #[derive(Clone, Copy)]
 pub(crate) enum Right {

@@ -2,7 +2,7 @@
 
 use super::{
     activation::Pair,
-    matmul::{Matmul, Right, Start, View, left_len, panels_len},
+    matmul::{Matmul, Right, Rows, Start, View, left_len, panels_len},
     simd::{Side, Simd, Vector},
 };
 
@@ -142,22 +142,6 @@ pub(crate) struct WeightGradient {
     pub(crate) m: usize,
     /// Not computed where null.
     pub(crate) c: *mut f32,
-}
-
-/// Columns `0..n` of rows of `ld` elements: the gradients of a chunk's pre-activations.
-#[derive(Clone, Copy)]
-pub(crate) struct Rows {
-    pub(crate) ptr: *const f32,
-    pub(crate) rows: usize,
-    pub(crate) n: usize,
-    pub(crate) ld: usize,
-}
-
-impl Rows {
-    /// Columns `from..from + n` of them.
-    pub(crate) fn columns(self, from: usize, n: usize) -> Rows {
-        Rows { ptr: self.ptr.wrapping_add(from), n, ..self }
-    }
 }
 
 /// Scratch of the long products, and whether the gradients hold earlier chunks.

@@ -5,8 +5,7 @@
 
 use super::{
     activation::Activation,
-    matmul::{Matmul, View},
-    sequence::Rows,
+    matmul::{Matmul, Rows, View},
 };
 
 /// Vectors of f32 and what can be computed with them, lane by lane: a lane's result never depends on the other lanes.
@@ -100,9 +99,9 @@ pub(crate) trait Simd: Vector {
     /// # Safety
     /// As there.
     unsafe fn pack(self, k: usize, n: usize, b: View, depth: usize, dst: *mut f32);
-    /// [`column_sums`](super::sequence::column_sums), out of line.
+    /// `sums (n) = [sums +] 1^T a (rows, n)`, out of line.
     /// # Safety
-    /// As there.
+    /// `a` is readable, `sums` writable.
     unsafe fn column_sums(self, a: Rows, sums: *mut f32, add: bool);
     /// Runs a matrix product, out of line.
     /// # Safety
@@ -125,10 +124,10 @@ macro_rules! outlined {
             unsafe { outlined(self, k, n, b, depth, dst) }
         }
         #[inline(always)]
-        unsafe fn column_sums(self, a: sequence::Rows, sums: *mut f32, add: bool) {
+        unsafe fn column_sums(self, a: matmul::Rows, sums: *mut f32, add: bool) {
             $(#[target_feature(enable = $features)])?
             #[inline(never)]
-            unsafe fn outlined(s: $tier, a: sequence::Rows, sums: *mut f32, add: bool) {
+            unsafe fn outlined(s: $tier, a: matmul::Rows, sums: *mut f32, add: bool) {
                 // SAFETY: the caller's promise.
                 unsafe { sequence::column_sums(s, a, sums, add) }
             }

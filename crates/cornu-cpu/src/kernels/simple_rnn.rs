@@ -2,7 +2,7 @@
 
 use super::{
     activation::Activation,
-    matmul::{Matmul, Right, Start, View, left_len, panels_len},
+    matmul::{Matmul, Right, Rows, Start, View, left_len, panels_len},
     sequence::*,
     shape::CellShape,
     simd::{Side, Simd, Vector},

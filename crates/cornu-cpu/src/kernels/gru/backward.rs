@@ -4,7 +4,7 @@ use super::{GruBackward, GruGradients, bias_len, gru_gates_width};
 use crate::kernels::{
     activation::{Activation, AnyPair, Pair, TanhSigmoid},
     by_gate::{GateMasks, GateProducts, transposed_panels_len},
-    matmul::{Matmul, Right, Start, View, panels_len},
+    matmul::{Matmul, Right, Rows, Start, View, panels_len},
     sequence::*,
     shape::CellShape,
     simd::{Side, Simd, Vector},
