@@ -91,7 +91,7 @@ pub(crate) struct Matmul {
     pub(crate) from_end: bool,
 }
 
-/// Elements that [`pack`] writes for a (K, N) operand, whatever the tier.
+/// Elements that [`pack_rows`] writes for a (K, N) operand, whatever the tier.
 pub(crate) fn panels_len(k: usize, n: usize) -> usize {
     k * n.next_multiple_of(WIDEST_PANEL)
 }
