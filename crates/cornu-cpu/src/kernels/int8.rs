@@ -136,6 +136,7 @@ fn round_row(a: &[f32], rounded: &mut [u8]) -> f32 {
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use super::{COLUMNS, DEPTH, Int8Matrix, round_row};
+    use crate::kernels::{avx2::Avx2, simd::Simd};
     use core::arch::x86_64::*;
 
     /// # Safety
@@ -168,6 +169,8 @@ mod avx2 {
         let fours = w.k.div_ceil(DEPTH);
         let mut acc = [[_mm256_setzero_si256(); 2]; P];
         let (ones, middle) = (_mm256_set1_epi16(1), _mm256_set1_epi8(-128));
+        // SAFETY: the CPU has AVX2.
+        let tier = unsafe { Avx2::new_unchecked() };
         // SAFETY: depths and panels of the matrix; whole registers of `z` below N.
         unsafe {
             let data = data.as_ptr().add(first * fours * COLUMNS);
@@ -188,14 +191,12 @@ mod avx2 {
                     let j = (first + v) * COLUMNS + 8 * half;
                     let scale = _mm256_mul_ps(_mm256_set1_ps(inverse_a), _mm256_loadu_ps(inverse.as_ptr().add(j).cast()));
                     let add = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[v][half]), scale);
-                    let live = w.n.saturating_sub(j).min(8);
-                    if live == 8 {
-                        let out = z.as_mut_ptr().add(j);
+                    let out = z.as_mut_ptr().wrapping_add(j);
+                    if j + 8 <= w.n {
                         _mm256_storeu_ps(out, _mm256_add_ps(_mm256_loadu_ps(out), add));
                     } else {
-                        let mut rest = [0.0; 8];
-                        _mm256_storeu_ps(rest.as_mut_ptr(), add);
-                        z.iter_mut().skip(j).take(live).zip(rest).for_each(|(z, x)| *z += x);
+                        let mask = tier.mask(w.n.saturating_sub(j));
+                        tier.store_masked(out, mask, _mm256_add_ps(tier.load_masked(out, mask), add));
                     }
                 }
             }
