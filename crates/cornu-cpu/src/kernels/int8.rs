@@ -136,7 +136,6 @@ fn round_row(a: &[f32], rounded: &mut [u8]) -> f32 {
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use super::{COLUMNS, DEPTH, Int8Matrix, round_row};
-    use crate::kernels::{avx2::Avx2, simd::Simd};
     use core::arch::x86_64::*;
 
     /// # Safety
@@ -169,8 +168,7 @@ mod avx2 {
         let fours = w.k.div_ceil(DEPTH);
         let mut acc = [[_mm256_setzero_si256(); 2]; P];
         let (ones, middle) = (_mm256_set1_epi16(1), _mm256_set1_epi8(-128));
-        // SAFETY: the CPU has AVX2.
-        let tier = unsafe { Avx2::new_unchecked() };
+        let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
         // SAFETY: depths and panels of the matrix; whole registers of `z` below N.
         unsafe {
             let data = data.as_ptr().add(first * fours * COLUMNS);
@@ -195,8 +193,8 @@ mod avx2 {
                     if j + 8 <= w.n {
                         _mm256_storeu_ps(out, _mm256_add_ps(_mm256_loadu_ps(out), add));
                     } else {
-                        let mask = tier.mask(w.n.saturating_sub(j));
-                        tier.store_masked(out, mask, _mm256_add_ps(tier.load_masked(out, mask), add));
+                        let mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(w.n.saturating_sub(j) as i32), lanes);
+                        _mm256_maskstore_ps(out, mask, _mm256_add_ps(_mm256_maskload_ps(out, mask), add));
                     }
                 }
             }
