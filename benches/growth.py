@@ -22,8 +22,8 @@ FEATURES = 32
 
 
 def model(units, timesteps, layer="LSTM"):
-    def of(name, **config):
-        return {"module": "keras.layers", "class_name": name, "config": config}
+    def of(class_name, **config):
+        return {"module": "keras.layers", "class_name": class_name, "config": config}
 
     layers = [
         of("InputLayer", batch_shape=[None, timesteps, FEATURES], dtype="float32", name="x"),
