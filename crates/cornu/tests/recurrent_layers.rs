@@ -24,6 +24,7 @@ fn run(layer: impl Into<LayerRef>, x: &Tensor, states: &[Tensor], mask: Option<&
     run_as(false, layer, x, states, mask)
 }
 
+/// The same in training too, where masks of dropout are drawn by one key.
 fn run_as(training: bool, layer: impl Into<LayerRef>, x: &Tensor, states: &[Tensor], mask: Option<&Tensor>) -> Vec<Tensor> {
     let layer = in_f64(layer);
     let b = Builder::new();

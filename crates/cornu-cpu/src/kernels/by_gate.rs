@@ -24,7 +24,7 @@ pub(crate) fn transposed_panels_len(gates: usize, units: usize) -> usize {
     panels_len(gates * units, units).max(gates * panels_len(units, units))
 }
 
-/// A product of the states of a step with the weights of one gate after another.
+/// Memory and weights for the product of the states of a step with the weights of one gate after another.
 #[derive(Clone, Copy)]
 pub(crate) struct GateProducts {
     pub(crate) rows: usize,
@@ -41,8 +41,8 @@ impl GateMasks {
         GateMasks { mask: mask.map_or(core::ptr::null(), <[f32]>::as_ptr), gates, units }
     }
 
-    /// Whether states are dropped.
-    pub(crate) fn drop(self) -> bool {
+    /// Whether anything is dropped.
+    pub(crate) fn is_some(self) -> bool {
         !self.mask.is_null()
     }
 
@@ -122,6 +122,6 @@ impl GateMasks {
 
     /// The mask of a gate.
     pub(crate) fn gate(self, gate: usize) -> Mask {
-        Mask { rows: if self.drop() { self.of(gate) } else { self.mask }, ld: self.ld() }
+        Mask { rows: if self.is_some() { self.of(gate) } else { self.mask }, ld: self.ld() }
     }
 }

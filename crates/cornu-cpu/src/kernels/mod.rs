@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`isa`] names the tiers; `simd` is what kernels are written in; `portable`, `avx2` and `avx512`
 //! are its tiers; `vector_math` and [`activation`] work on registers, [`map`] on slices; `matmul` is the product all
-//! cells share, [`product`] the same for others; [`int8`] the product with weights of eight bits; `sequence` holds what they do with packed steps; [`lstm`] and its like are the cells; `table` picks the tier.
+//! cells share, [`product`] the same for others; [`int8`] the product with weights of eight bits; `sequence` holds what they do with packed steps, `by_gate` what recurrent dropout
+//! adds; [`lstm`] and its like are the cells; `table` picks the tier.
 //!
 //! Invariants:
 //! 1. No kernel allocates, starts a thread or keeps state; scratch is an argument with a function beside it that states its size.

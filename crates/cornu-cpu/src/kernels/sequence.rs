@@ -336,7 +336,8 @@ pub(crate) unsafe fn product(n: usize, a: *const f32, b: *const f32, out: *mut f
     }
 }
 
-/// Runs the block for the registers of a row of `n` and their column: four whole ones side by side, then one after another, with the instructions to compute in. A closure would not be compiled with the tier's instructions.
+/// Runs the block for the registers of a row of `n` and their column: four whole ones side by side, then one after another, with
+/// the instructions to compute in. A closure would not be compiled with the tier's instructions.
 macro_rules! registers {
     ($s:ident: $S:ty, $n:expr, |$side:ident, $lanes:ident, $j:ident| $body:expr) => {{
         let (tier, n) = ($s, $n);

@@ -60,9 +60,9 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
             let r = forward.recurrent.as_ptr();
             let depth = if after { 3 * u } else { 2 * u };
             let reads = per_step(sizes);
-            let by_gate = if masks.drop() { masks.pack(s, r, true, reads, panels[0]) } else { [Right::Panels(panels[0]); 4] };
-            let recurrent = if masks.drop() { by_gate[0] } else { right(s, depth, u, View::rows(r, 3 * u).t(), reads, panels[0]) };
-            let candidate = match (after, masks.drop()) {
+            let by_gate = if masks.is_some() { masks.pack(s, r, true, reads, panels[0]) } else { [Right::Panels(panels[0]); 4] };
+            let recurrent = if masks.is_some() { by_gate[0] } else { right(s, depth, u, View::rows(r, 3 * u).t(), reads, panels[0]) };
+            let candidate = match (after, masks.is_some()) {
                 (true, _) => recurrent,
                 (false, true) => by_gate[2],
                 (false, false) => right(s, u, u, View::rows(r.add(2 * u), 3 * u).t(), reads, panels[1]),
@@ -101,7 +101,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
                     let by = GateProducts { rows: b, weights: by_gate, between: through, left };
                     if after {
                         cells_reset_after(s, pair, &step);
-                        if masks.drop() {
+                        if masks.is_some() {
                             masks.back(s, by, 3, step.dq, 3 * u, dh);
                         } else {
                             product_of(b, step.dq, 3 * u, recurrent, dh, Start::Sum);
@@ -110,7 +110,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
                         cells_reset_before(s, pair, &step);
                         product_of(b, step.dx.add(2 * u), u, candidate, dreset, Start::Zero);
                         let (before, reset) = (before.add(at * u), reset.add(at * u));
-                        if masks.drop() {
+                        if masks.is_some() {
                             gates_reset_before(s, pair, &step, dreset, before, reset, through, false);
                             masks.gate(2).add_rows(b, u, through, dh);
                             masks.back(s, by, 2, step.dx, 3 * u, dh);
@@ -130,7 +130,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
                 if !after {
                     long.weights(s, whole.columns(2 * u, u), &[WeightGradient { a: reset, m: u, c: column(2) }]);
                 }
-                if masks.drop() {
+                if masks.is_some() {
                     for gate in 0..n_inner {
                         previous_rows(sizes, chunk, u, h, h0, masks.gate(gate), before);
                         long.weights(s, inner.columns(gate * u, u), &[WeightGradient { a: before, m: u, c: column(gate) }]);

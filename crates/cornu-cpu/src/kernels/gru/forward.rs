@@ -53,9 +53,9 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruForward<'_>, o
         // All columns at once, or those of z and r apart from those of the candidate.
         let columns = if args.reset_after { 3 * u } else { 2 * u };
         let reads = per_step(sizes);
-        let by_gate = if masks.drop() { masks.pack(s, r, false, reads, panels[0]) } else { [Right::Panels(panels[0]); 4] };
-        let recurrent = if masks.drop() { by_gate[0] } else { right(s, u, columns, View::rows(r, 3 * u), reads, panels[0]) };
-        let candidate = match (args.reset_after, masks.drop()) {
+        let by_gate = if masks.is_some() { masks.pack(s, r, false, reads, panels[0]) } else { [Right::Panels(panels[0]); 4] };
+        let recurrent = if masks.is_some() { by_gate[0] } else { right(s, u, columns, View::rows(r, 3 * u), reads, panels[0]) };
+        let candidate = match (args.reset_after, masks.is_some()) {
             (true, _) => recurrent,
             (false, true) => by_gate[2],
             (false, false) => right(s, u, u, View::rows(r.add(2 * u), 3 * u), reads, panels[1]),
@@ -76,7 +76,7 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruForward<'_>, o
                 let step = Step { rows: b, units: u, width, z, q, h, h_out, keep: !gates.is_null() };
                 let by = GateProducts { rows: b, weights: by_gate, between: masked, left };
                 if args.reset_after {
-                    if masks.drop() {
+                    if masks.is_some() {
                         let starts = [0, 1, 2, 0].map(|gate| args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr().wrapping_add((3 + gate) * u))));
                         masks.sums(s, by, 3, h, starts, q, 3 * u);
                     } else {
@@ -86,7 +86,7 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruForward<'_>, o
                     cells_reset_after(s, pair, &step);
                 } else {
                     let mut before = h.cast_const();
-                    if masks.drop() {
+                    if masks.is_some() {
                         masks.sums(s, by, 2, h, [Start::Sum; 4], z, width);
                         masks.gate(2).rows(b, u, h, masked);
                         before = masked;

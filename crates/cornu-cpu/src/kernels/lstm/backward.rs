@@ -87,7 +87,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>
         }
         if n > 0 && u > 0 {
             let mut recurrent = [Right::Panels(recurrent_panels); 4];
-            if masks.drop() {
+            if masks.is_some() {
                 recurrent = masks.pack(s, forward.recurrent.as_ptr(), true, per_step(sizes), recurrent_panels);
             } else {
                 recurrent[0] = right(s, width, u, View::rows(forward.recurrent.as_ptr(), width).t(), per_step(sizes), recurrent_panels);
@@ -115,7 +115,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>
                         dz,
                     };
                     cells_backward(s, pair, step);
-                    if masks.drop() {
+                    if masks.is_some() {
                         core::ptr::write_bytes(dh, 0, b * u);
                         let by = GateProducts { rows: b, weights: recurrent, between, left };
                         masks.back(s, by, 4, dz, width, dh);
@@ -139,7 +139,7 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>
                 let (h, h0) = (args.h.as_ptr(), forward.h0.as_ptr());
                 if drecurrent.is_null() {
                     long.weights(s, dz, &[of_kernel]);
-                } else if masks.drop() {
+                } else if masks.is_some() {
                     long.weights(s, dz, &[of_kernel]);
                     for gate in 0..4 {
                         previous_rows(sizes, chunk, u, h, h0, masks.gate(gate), before);

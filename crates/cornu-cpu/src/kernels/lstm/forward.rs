@@ -68,7 +68,7 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, 
     let masks = GateMasks::new(args.recurrent_mask, 4, u);
     let (h_last, c) = (out.h_last.as_mut_ptr(), out.c_last.as_mut_ptr());
     let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr()));
-    let beside = f <= SHALLOW && !masks.drop() && live(sizes, 0) > 2 && per_step(sizes).repay_packing();
+    let beside = f <= SHALLOW && !masks.is_some() && live(sizes, 0) > 2 && per_step(sizes).repay_packing();
     let (depth, h) = if beside { (f + u, states.wrapping_add(f)) } else { (u, h_last) };
     // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
     unsafe {
@@ -81,7 +81,7 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, 
             copy_rows(batch, u, h_last, u, h, depth);
             None
         } else {
-            if masks.drop() {
+            if masks.is_some() {
                 weights = masks.pack(s, args.recurrent.as_ptr(), false, reads, recurrent_panels);
             } else {
                 weights[0] = right(s, u, width, recurrent, reads, recurrent_panels);
@@ -98,7 +98,7 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, 
             }
             while t < chunk.t1 {
                 let b = live(sizes, t);
-                if masks.drop() {
+                if masks.is_some() {
                     let by = GateProducts { rows: b, weights, between: states, left };
                     masks.sums(s, by, 4, h, [Start::Sum; 4], z, width);
                 } else {
