@@ -1,4 +1,5 @@
-//! The same model with open timesteps: series of 20 and of 25 steps, one by one, in batches of equal length, and mixed as they are.
+//! The same model with open timesteps: series of 20 and of 25 steps, one by one, in batches of
+//! equal length, and mixed as they are.
 //!
 //!     cargo run --release --example any_length
 
@@ -12,11 +13,14 @@ fn main() -> cornu::Result<()> {
     let x = Lstm::new(5).return_sequences(true).call(&inputs)?; // (None, None, 5)
     let x = Lstm::new(4).call(&x)?;
     let outputs = Dense::new(1).activation("sigmoid").call(&x)?;
-    let mut model = Model::new(&inputs, &outputs)?.compile(Compile::new("rmsprop", "binary_crossentropy"))?;
+    let mut model =
+        Model::new(&inputs, &outputs)?.compile(Compile::new("rmsprop", "binary_crossentropy"))?;
     println!("{}", model.summary());
 
     let number = |i: usize| ((i * 7919) % 1000) as f32 / 1000.0;
-    let series = (0..100usize).map(|s| Array2::from_shape_fn((if s % 2 == 0 { 20 } else { 25 }, 1), |(t, _)| number(s * 25 + t)));
+    let series = (0..100usize).map(|s| {
+        Array2::from_shape_fn((if s % 2 == 0 { 20 } else { 25 }, 1), |(t, _)| number(s * 25 + t))
+    });
     let x_train = Data::Ragged(Ragged::from_list(series.map(|a| Array::from(a.into_dyn())))?);
     let y_train = Array2::from_shape_fn((100, 1), |(b, _)| number(b * 31 + 7));
 
@@ -25,7 +29,9 @@ fn main() -> cornu::Result<()> {
     model.fit(&x_train, &y_train, Fit::new().batch_size(10))?;
 
     // A rectangle cannot hold them: the message says why, and names the ways out.
-    if let Err(e) = model.fit(&x_train, &y_train, Fit::new().batch_size(10).unequal(Unequal::Refuse)) {
+    if let Err(e) =
+        model.fit(&x_train, &y_train, Fit::new().batch_size(10).unequal(Unequal::Refuse))
+    {
         println!("{e}");
     }
     Ok(())

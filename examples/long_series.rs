@@ -1,5 +1,6 @@
-//! Series of 100 to 2,600 timesteps, one feature: a short burst of one of three frequencies somewhere in noise. They are learned as
-//! they are, then padded to the longest and masked; the time follows the timesteps.
+//! Series of 100 to 2,600 timesteps, one feature: a short burst of one of three frequencies
+//! somewhere in noise. They are learned as they are, then padded to the longest and masked; the
+//! time follows the timesteps.
 //!
 //!     cargo run --release --example long_series
 
@@ -29,11 +30,18 @@ fn series(n: usize, seed: u64) -> (Vec<Array2<f32>>, Vec<i32>) {
         let period = [6.0, 9.0, 14.0][class];
         let value = |t: usize, noise: f32| {
             let at = t as f32 / length as f32;
-            let wave = if (begin..end).contains(&at) { (t as f32 * std::f32::consts::TAU / period).sin() } else { 0.0 };
+            let wave = if (begin..end).contains(&at) {
+                (t as f32 * std::f32::consts::TAU / period).sin()
+            } else {
+                0.0
+            };
             wave + 0.3 * noise + 0.01
         };
         let values: Vec<f32> = (0..length).map(|t| value(t, draw.next() - 0.5)).collect();
-        (Array2::from_shape_vec((length, 1), values).expect("a value for each timestep"), class as i32)
+        (
+            Array2::from_shape_vec((length, 1), values).expect("a value for each timestep"),
+            class as i32,
+        )
     };
     (0..n).map(one).unzip()
 }
@@ -48,7 +56,8 @@ fn model() -> cornu::Result<Model> {
     let x = Gru::new(16).return_sequences(true).call(&x)?;
     let x = GlobalAveragePooling1d::new().call(&x)?;
     let outputs = Dense::new(3).activation("softmax").call(&x)?;
-    let mut model = Model::new(&inputs, &outputs)?.compile(Compile::new("adam", "sparse_categorical_crossentropy").metrics(["accuracy"]))?;
+    let mut model = Model::new(&inputs, &outputs)?
+        .compile(Compile::new("adam", "sparse_categorical_crossentropy").metrics(["accuracy"]))?;
     model.set_learning_rate(0.01)?;
     Ok(model)
 }
@@ -65,14 +74,21 @@ fn main() -> cornu::Result<()> {
     let (x_test, y_test) = (ragged(&test)?, Data::from(test_labels));
     let lengths = x.lengths();
     let (least, most) = (lengths.iter().min().unwrap_or(&0), lengths.iter().max().unwrap_or(&0));
-    println!("{} series of {least} to {most} timesteps, {} together", x.n_samples(), x.n_timesteps());
+    println!(
+        "{} series of {least} to {most} timesteps, {} together",
+        x.n_samples(),
+        x.n_timesteps()
+    );
     let fit = || Fit::new().epochs(epochs).batch_size(16).verbose(0);
 
     let mut as_they_are = model()?;
     let started = Instant::now();
     as_they_are.fit(&x, &y, fit())?;
     let own_s = started.elapsed().as_secs_f64();
-    println!("as they are: {:.3} accuracy, {own_s:.2} s", accuracy(&mut as_they_are, &Data::Ragged(x_test.clone()), &y_test)?);
+    println!(
+        "as they are: {:.3} accuracy, {own_s:.2} s",
+        accuracy(&mut as_they_are, &Data::Ragged(x_test.clone()), &y_test)?
+    );
 
     let longest = x.longest().max(x_test.longest());
     let (padded, _) = x.pad(PadSide::Post, 0.0, Some(longest))?;
@@ -81,12 +97,18 @@ fn main() -> cornu::Result<()> {
     let started = Instant::now();
     on_padded.fit(&padded, &y, fit())?;
     let padded_s = started.elapsed().as_secs_f64();
-    println!("padded to {longest}: {:.3} accuracy, {padded_s:.2} s", accuracy(&mut on_padded, &Data::from(padded_test), &y_test)?);
+    println!(
+        "padded to {longest}: {:.3} accuracy, {padded_s:.2} s",
+        accuracy(&mut on_padded, &Data::from(padded_test), &y_test)?
+    );
 
     // The shorter half and the longer half: microseconds a timestep.
     let mut by_length: Vec<u32> = (0..lengths.len() as u32).collect();
     by_length.sort_by_key(|&i| lengths[i as usize]);
-    for (name, rows) in [("shorter", &by_length[..by_length.len() / 2]), ("longer", &by_length[by_length.len() / 2..])] {
+    for (name, rows) in [
+        ("shorter", &by_length[..by_length.len() / 2]),
+        ("longer", &by_length[by_length.len() / 2..]),
+    ] {
         let (half, targets) = (x.take(rows)?, y.take(rows)?);
         let started = Instant::now();
         as_they_are.fit(&half, &targets, fit().batches(BatchMaker::Bucket).epochs(2))?;
@@ -94,6 +116,13 @@ fn main() -> cornu::Result<()> {
         println!("the {name} half: {} timesteps, {us:.2} us each", half.n_timesteps());
     }
     let costs = Cost::of_makers(&lengths, 16, BatchMaker::Bucket)?;
-    costs.iter().for_each(|(maker, c)| println!("{:<14} {:>4} steps, {:>4.1} % padding if padded", maker.name(), c.n_steps, 100.0 * c.padding_share));
+    costs.iter().for_each(|(maker, c)| {
+        println!(
+            "{:<14} {:>4} steps, {:>4.1} % padding if padded",
+            maker.name(),
+            c.n_steps,
+            100.0 * c.padding_share
+        )
+    });
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Two LSTM layers on series of 20 timesteps of one feature: summary, and training in batches of ten.
+//! Two LSTM layers on series of 20 timesteps of one feature: summary, and training in batches of
+//! ten.
 //!
 //!     cargo run --release --example two_lstm
 
@@ -10,7 +11,8 @@ fn main() -> cornu::Result<()> {
     let x = Lstm::new(5).return_sequences(true).call(&inputs)?; // (None, 20, 5)
     let x = Lstm::new(4).call(&x)?; // (None, 4)
     let outputs = Dense::new(1).activation("sigmoid").call(&x)?; // (None, 1)
-    let mut model = Model::new(&inputs, &outputs)?.compile(Compile::new("rmsprop", "binary_crossentropy"))?;
+    let mut model =
+        Model::new(&inputs, &outputs)?.compile(Compile::new("rmsprop", "binary_crossentropy"))?;
     println!("{}", model.summary());
 
     // 100 samples of 20 timesteps of 1 feature; batches of 10 make 10 steps an epoch.

@@ -11,8 +11,16 @@ type Step = (&'static str, fn(&Path) -> Result<(), String>);
 const STEPS: &[Step] = &[
     ("format", |root| cargo(root, &["fmt", "--all", "--check"], &[])),
     ("tidy", tidy::run),
-    ("clippy", |root| cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])),
-    ("docs", |root| cargo(root, &["doc", "--workspace", "--no-deps", "--document-private-items"], &[("RUSTDOCFLAGS", DOC_FLAGS)])),
+    ("clippy", |root| {
+        cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
+    }),
+    ("docs", |root| {
+        cargo(
+            root,
+            &["doc", "--workspace", "--no-deps", "--document-private-items"],
+            &[("RUSTDOCFLAGS", DOC_FLAGS)],
+        )
+    }),
     ("python", |root| keras_python::ensure(root).map(drop)),
     ("tests", tests),
 ];
@@ -27,7 +35,9 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     for (name, step) in STEPS {
         println!("==> {name}");
         let t = Instant::now();
-        step(root).map_err(|e| format!("check stopped at `{name}` after {:.1} s: {e}", t.elapsed().as_secs_f64()))?;
+        step(root).map_err(|e| {
+            format!("check stopped at `{name}` after {:.1} s: {e}", t.elapsed().as_secs_f64())
+        })?;
         println!("    {name}: passed in {:.1} s", t.elapsed().as_secs_f64());
         times.push(format!("{name} {:.1} s", t.elapsed().as_secs_f64()));
     }
@@ -44,7 +54,8 @@ fn tests(root: &Path) -> Result<(), String> {
 
 pub(crate) fn cargo(root: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo).args(args).envs(env.iter().copied()).current_dir(root).status();
+    let status =
+        Command::new(cargo).args(args).envs(env.iter().copied()).current_dir(root).status();
     match status {
         Ok(s) if s.success() => Ok(()),
         Ok(s) => Err(format!("`cargo {}` ended with {s}", args.join(" "))),

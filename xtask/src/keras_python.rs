@@ -1,4 +1,5 @@
-//! The Python environment in which real Keras runs for the tests: made under `target/`, from pinned packages.
+//! The Python environment in which real Keras runs for the tests: made under `target/`, from pinned
+//! packages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,8 @@ pub(crate) fn interpreter(root: &Path) -> PathBuf {
 /// Makes the environment unless it is there with just these packages; gives its interpreter.
 pub(crate) fn ensure(root: &Path) -> Result<PathBuf, String> {
     let (folder, python) = (folder(root), interpreter(root));
-    let wanted = fs::read_to_string(root.join(REQUIREMENTS)).map_err(|e| format!("{REQUIREMENTS}: {e}"))?;
+    let wanted =
+        fs::read_to_string(root.join(REQUIREMENTS)).map_err(|e| format!("{REQUIREMENTS}: {e}"))?;
     let made = folder.join("requirements.txt");
     if python.exists() && fs::read_to_string(&made).is_ok_and(|have| have == wanted) {
         return Ok(python);
@@ -43,7 +45,9 @@ pub(crate) fn ensure(root: &Path) -> Result<PathBuf, String> {
         pip.args(["-m", "pip", "--python"]).arg(&python).arg("install");
         pip
     };
-    run(install.args(["--quiet", "--disable-pip-version-check", "-r"]).arg(root.join(REQUIREMENTS)))?;
+    run(install
+        .args(["--quiet", "--disable-pip-version-check", "-r"])
+        .arg(root.join(REQUIREMENTS)))?;
     fs::write(&made, wanted).map_err(|e| format!("{}: {e}", made.display()))?;
     Ok(python)
 }
@@ -53,13 +57,21 @@ fn host_python() -> Result<&'static str, String> {
     const NEW_ENOUGH: &str = "import sys; sys.exit(sys.version_info < (3, 11))";
     (["python3", "python3.11", "python3.12", "python3.13"].into_iter())
         .find(|p| Command::new(p).args(["-c", NEW_ENOUGH]).status().is_ok_and(|s| s.success()))
-        .ok_or_else(|| "the tests against Keras need python3, 3.11 or newer, with venv. Received: none on the path".into())
+        .ok_or_else(|| {
+            "the tests against Keras need python3, 3.11 or newer, with venv. Received: \
+            none on the path"
+                .into()
+        })
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
     match command.output() {
         Ok(out) if out.status.success() => Ok(()),
-        Ok(out) => Err(format!("{command:?} ended with {}:\n{}", out.status, String::from_utf8_lossy(&out.stderr).trim())),
+        Ok(out) => Err(format!(
+            "{command:?} ended with {}:\n{}",
+            out.status,
+            String::from_utf8_lossy(&out.stderr).trim()
+        )),
         Err(e) => Err(format!("{command:?} does not start: {e}")),
     }
 }

@@ -1,4 +1,5 @@
-//! The developers' own commands: `cargo xtask check`, `cargo xtask tidy`, `cargo xtask keras-python`, `cargo xtask symbols`.
+//! The developers' own commands: `cargo xtask check`, `cargo xtask tidy`, `cargo xtask
+//! keras-python`, `cargo xtask symbols`.
 #![forbid(unsafe_code)]
 
 mod tidy;
@@ -17,17 +18,22 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   check          everything a change must pass: format, tidy, clippy, docs, tests
   tidy           the project's own rules about its files
   symbols        writes docs/KERAS.md anew: each public symbol of Keras and its state here
-  keras-python   makes the Python environment of the tests that talk to Keras, prints its interpreter";
+  keras-python   makes the Python environment of the tests that talk to Keras, prints its \
+    interpreter";
 
 fn main() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask stands in the workspace's folder");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask stands in the workspace's folder");
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args.as_slice() {
         ["check"] => check::run(root),
         ["tidy"] => tidy::run(root),
         ["symbols"] => symbols::write(root),
-        ["keras-python"] => keras_python::ensure(root).map(|python| println!("{}", python.display())),
+        ["keras-python"] => {
+            keras_python::ensure(root).map(|python| println!("{}", python.display()))
+        }
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -1,4 +1,5 @@
-//! `cargo xtask symbols`: the page of Keras's symbols, written by the test that otherwise compares it.
+//! `cargo xtask symbols`: the page of Keras's symbols, written by the test that otherwise compares
+//! it.
 
 use crate::check::cargo;
 use std::path::Path;

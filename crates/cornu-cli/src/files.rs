@@ -14,11 +14,16 @@ pub fn inputs(model: &Model, paths: &[PathBuf]) -> Result<Vec<Data>, Failure> {
     Ok(all)
 }
 
-/// A file whose columns, keys or members may be named after the model's inputs: then each is the input of its name.
+/// A file whose columns, keys or members may be named after the model's inputs: then each is the
+/// input of its name.
 fn read_for(model: &Model, path: &Path) -> Result<Loaded, Failure> {
     let entries = model.inputs();
     if entries.len() > 1 {
-        let by_name = ReadOptions { inputs: entries.iter().map(|(name, _)| name.clone()).collect(), apart: true, ..ReadOptions::default() };
+        let by_name = ReadOptions {
+            inputs: entries.iter().map(|(name, _)| name.clone()).collect(),
+            apart: true,
+            ..ReadOptions::default()
+        };
         if let Ok(loaded) = read_with(path, &by_name) {
             return Ok(loaded);
         }
@@ -41,7 +46,11 @@ pub fn write_data(path: &PathBuf, name: &str, data: Data) -> Result<(), Failure>
 }
 
 /// Inputs and targets: of their own files, or labels that came with the inputs.
-pub fn examples(model: &Model, inputs_from: &[PathBuf], targets_from: &[PathBuf]) -> Result<(Vec<Data>, Vec<Data>), Failure> {
+pub fn examples(
+    model: &Model,
+    inputs_from: &[PathBuf],
+    targets_from: &[PathBuf],
+) -> Result<(Vec<Data>, Vec<Data>), Failure> {
     if !targets_from.is_empty() {
         return Ok((inputs(model, inputs_from)?, targets(targets_from)?));
     }

@@ -51,7 +51,11 @@ fn main() -> ExitCode {
             ExitCode::from(f.code)
         }
         Err(cause) => {
-            let what = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("unknown");
+            let what = cause
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| cause.downcast_ref::<&str>().copied())
+                .unwrap_or("unknown");
             eprintln!("error: cornu broke one of its own rules, please report it: {what}");
             ExitCode::from(1)
         }

@@ -139,8 +139,10 @@ impl OneOrMany {
 impl RunFile {
     /// Reads a run; paths in it are taken from its folder.
     pub fn read(path: &Path) -> Result<Self, Failure> {
-        let text = std::fs::read_to_string(path).map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
-        let mut run: RunFile = toml::from_str(&text).map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
+        let mut run: RunFile = toml::from_str(&text)
+            .map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
         run.folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         Ok(run)
     }
@@ -181,7 +183,8 @@ impl RunFile {
         Ok(model)
     }
 
-    /// A model of the layers listed; those with `adapt` are shown the training data as it comes to them.
+    /// A model of the layers listed; those with `adapt` are shown the training data as it comes to
+    /// them.
     fn layered(&self) -> Result<Model, Failure> {
         let dims = self.model.input.iter().map(|d| if *d == 0 { None } else { Some(*d) });
         let input = match self.model.input_dtype.as_deref() {
@@ -197,8 +200,14 @@ impl RunFile {
             if adapts {
                 let mut before = Model::sequential(&input, layers.clone())?.seed(self.fit.seed)?;
                 let x = files::inputs(&before, &self.data.train.paths(&self.folder))?;
-                let shown = if layers.is_empty() { x } else { before.predict(x, &Predict { unequal: self.unequal(), ..Predict::default() })? };
-                let data = shown.first().ok_or_else(|| Failure::failed("[data] train: there is no input to adapt to"))?;
+                let shown = if layers.is_empty() {
+                    x
+                } else {
+                    before.predict(x, &Predict { unequal: self.unequal(), ..Predict::default() })?
+                };
+                let data = shown.first().ok_or_else(|| {
+                    Failure::failed("[data] train: there is no input to adapt to")
+                })?;
                 next = next.adapt(data)?;
             }
             layers.push(next);
@@ -217,10 +226,17 @@ impl RunFile {
             model.set_threads(n);
         }
         println!("{}", model.summary());
-        let (x, y) = files::examples(&model, &self.data.train.paths(&self.folder), &self.data.train_target.paths(&self.folder))?;
+        let (x, y) = files::examples(
+            &model,
+            &self.data.train.paths(&self.folder),
+            &self.data.train_target.paths(&self.folder),
+        )?;
         let test = self.data.test.paths(&self.folder);
-        let test: Option<(Vec<Data>, Vec<Data>)> =
-            if test.is_empty() { None } else { Some(files::examples(&model, &test, &self.data.test_target.paths(&self.folder))?) };
+        let test: Option<(Vec<Data>, Vec<Data>)> = if test.is_empty() {
+            None
+        } else {
+            Some(files::examples(&model, &test, &self.data.test_target.paths(&self.folder))?)
+        };
         let f = &self.fit;
         let mut fit = Fit::new()
             .batch_size(f.batch_size.unwrap_or(32))
@@ -238,26 +254,43 @@ impl RunFile {
         if let Some(k) = f.tbptt {
             fit = fit.tbptt(k);
         }
-        let epoch_loss = f.epoch_loss.as_deref().map(EpochLoss::parse).transpose()?.unwrap_or_default();
+        let epoch_loss =
+            f.epoch_loss.as_deref().map(EpochLoss::parse).transpose()?.unwrap_or_default();
         fit = fit.epoch_loss(epoch_loss);
         if let (true, Some((x, y))) = (f.validate_on_test, &test) {
             fit = fit.validation_data(&x[..], &y[..]);
         }
         for c in &self.callbacks {
             let mut config = c.clone();
-            let class =
-                config.remove("class").and_then(|v| v.as_str().map(str::to_string)).ok_or_else(|| Failure::failed("[[callbacks]]: `class` is missing"))?;
+            let class = config
+                .remove("class")
+                .and_then(|v| v.as_str().map(str::to_string))
+                .ok_or_else(|| Failure::failed("[[callbacks]]: `class` is missing"))?;
             fit = fit.boxed_callback(callbacks::by_class(&class, Value::Object(config))?);
         }
-        let targets = [&self.output.model, &self.output.history, &self.output.plot].map(|p| p.as_ref().map(|p| self.folder.join(p)));
+        let targets = [&self.output.model, &self.output.history, &self.output.plot]
+            .map(|p| p.as_ref().map(|p| self.folder.join(p)));
         for folder in targets.iter().flatten().filter_map(|p| p.parent()) {
-            std::fs::create_dir_all(folder).map_err(|e| Failure::failed(format!("{}: {e}", folder.display())))?;
+            std::fs::create_dir_all(folder)
+                .map_err(|e| Failure::failed(format!("{}: {e}", folder.display())))?;
         }
         let [to_model, to_history, to_plot] = targets;
         let history = model.fit(x, y, fit)?;
         if let Some((x, y)) = test {
-            let logs = model.evaluate(x, y, &Evaluate { batch_size: f.batch_size.unwrap_or(32), sample_weight: None, unequal: self.unequal(), epoch_loss })?;
-            for (k, v) in crate::commands::evaluate::text(&logs, false).lines().filter_map(|l| l.split_once(": ")) {
+            let logs = model.evaluate(
+                x,
+                y,
+                &Evaluate {
+                    batch_size: f.batch_size.unwrap_or(32),
+                    sample_weight: None,
+                    unequal: self.unequal(),
+                    epoch_loss,
+                },
+            )?;
+            for (k, v) in crate::commands::evaluate::text(&logs, false)
+                .lines()
+                .filter_map(|l| l.split_once(": "))
+            {
                 println!("test {k}: {v}");
             }
         }
@@ -287,7 +320,8 @@ fn layer(table: &Map<String, Value>) -> Result<LayerRef, Failure> {
 fn keras_object(v: &Value) -> Value {
     match v {
         Value::Object(map) => {
-            let mut config: Map<String, Value> = map.iter().map(|(k, v)| (k.clone(), keras_object(v))).collect();
+            let mut config: Map<String, Value> =
+                map.iter().map(|(k, v)| (k.clone(), keras_object(v))).collect();
             match config.remove("class") {
                 Some(class) => json!({"class_name": class, "config": config}),
                 None => Value::Object(config),

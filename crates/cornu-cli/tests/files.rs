@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 fn run(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cornu")).current_dir(folder).args(args).output().expect("the command runs")
+    Command::new(env!("CARGO_BIN_EXE_cornu"))
+        .current_dir(folder)
+        .args(args)
+        .output()
+        .expect("the command runs")
 }
 
 /// What a command that succeeds says.
@@ -18,7 +22,8 @@ fn said(folder: &Path, args: &[&str]) -> String {
 }
 
 fn fixture(name: &str) -> String {
-    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cornu/tests/fixtures").join(name);
+    let path: PathBuf =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../cornu/tests/fixtures").join(name);
     path.display().to_string()
 }
 
@@ -32,7 +37,9 @@ fn folder() -> tempfile::TempDir {
     let y = Dense::new(2).call(&Flatten::default().call(&h).unwrap()).unwrap();
     let model = Model::new(&x, &y).unwrap().compile(Compile::new("adam", "mse")).unwrap();
     model.save(dir.path().join("m.keras")).unwrap();
-    let ids = ArrayD::from_shape_vec(IxDyn(&[3, 5]), vec![1, 2, 3, 0, 0, 4, 5, 6, 1, 2, 3, 0, 0, 0, 0]).unwrap();
+    let ids =
+        ArrayD::from_shape_vec(IxDyn(&[3, 5]), vec![1, 2, 3, 0, 0, 4, 5, 6, 1, 2, 3, 0, 0, 0, 0])
+            .unwrap();
     write(dir.path().join("x.npy"), &[("x".into(), Data::Dense(Array::I32(ids)))]).unwrap();
     dir
 }
@@ -45,7 +52,9 @@ fn predicted(folder: &Path, model: &str) -> Data {
 /// The last column of each row that names a layer.
 fn masks(table: &str) -> Vec<String> {
     let rows = table.lines().filter(|l| l.starts_with('│') && l.contains('('));
-    rows.map(|l| l.trim_end_matches('│').rsplit('│').next().unwrap().trim().to_string()).filter(|m| !m.is_empty()).collect()
+    rows.map(|l| l.trim_end_matches('│').rsplit('│').next().unwrap().trim().to_string())
+        .filter(|m| !m.is_empty())
+        .collect()
 }
 
 #[test]
@@ -80,26 +89,55 @@ fn every_kind_of_file_is_inspected() {
                 "Optimizer:",
             ],
         ),
-        ("m.weights.h5", &["weights alone (.weights.h5 of Keras 3)", "Weights: 10 arrays", "layers/lstm/cell/vars/1"]),
-        ("m.safetensors", &["weights alone (safetensors)", "Weights: 10 arrays", "layers/lstm/cell/vars/1"]),
+        (
+            "m.weights.h5",
+            &[
+                "weights alone (.weights.h5 of Keras 3)",
+                "Weights: 10 arrays",
+                "layers/lstm/cell/vars/1",
+            ],
+        ),
+        (
+            "m.safetensors",
+            &["weights alone (safetensors)", "Weights: 10 arrays", "layers/lstm/cell/vars/1"],
+        ),
         ("m.json", &["an architecture alone (config.json)", "2 Dense", "compiled   Adam"]),
         (
             &fixture("keras2/bidi.h5"),
-            &["a whole model (legacy .h5)", "Keras      2.21.0", "read as layers/bidirectional/forward_layer/cell/vars/0", "Legacy:", "batch_input_shape"],
+            &[
+                "a whole model (legacy .h5)",
+                "Keras      2.21.0",
+                "read as layers/bidirectional/forward_layer/cell/vars/0",
+                "Legacy:",
+                "batch_input_shape",
+            ],
         ),
-        (&fixture("keras2/bidi.keras"), &["a whole model (.keras)", "Keras      2.21.0", "a .keras file of Keras 2"]),
+        (
+            &fixture("keras2/bidi.keras"),
+            &["a whole model (.keras)", "Keras      2.21.0", "a .keras file of Keras 2"],
+        ),
     ];
     for (file, words) in cases {
         let text = said(p, &["inspect", file]);
         words.iter().for_each(|w| assert!(text.contains(w), "{file}: `{w}` is missing in\n{text}"));
-        let told: serde_json::Value = serde_json::from_str(&said(p, &["inspect", "--json", file])).unwrap();
+        let told: serde_json::Value =
+            serde_json::from_str(&said(p, &["inspect", "--json", file])).unwrap();
         assert!(told["kind"].as_str().is_some_and(|kind| text.starts_with(kind)), "{file}: {told}");
         assert!(told["refused"].is_null(), "{file}: {told}");
     }
     // Numbers in order: paths, shapes and bytes of each array.
-    let told: serde_json::Value = serde_json::from_str(&said(p, &["inspect", "--json", "m.safetensors"])).unwrap();
-    let table = told["weights"].as_array().unwrap().iter().find(|w| w["path"] == "layers/embedding/vars/0").unwrap();
-    assert_eq!((&table["shape"], &table["bytes"]), (&serde_json::json!([7, 3]), &serde_json::json!(84)));
+    let told: serde_json::Value =
+        serde_json::from_str(&said(p, &["inspect", "--json", "m.safetensors"])).unwrap();
+    let table = told["weights"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|w| w["path"] == "layers/embedding/vars/0")
+        .unwrap();
+    assert_eq!(
+        (&table["shape"], &table["bytes"]),
+        (&serde_json::json!([7, 3]), &serde_json::json!(84))
+    );
 }
 
 #[test]
@@ -123,14 +161,29 @@ fn files_become_files_of_other_kinds_with_the_same_numbers() {
     assert_eq!(predicted(p, "again.keras"), want);
     // A model of its architecture alone starts anew, with as many weights.
     said(p, &["convert", "m.json", "new.keras"]);
-    assert_eq!(Model::load(p.join("new.keras")).unwrap().count_params(), Model::load(p.join("m.keras")).unwrap().count_params());
+    assert_eq!(
+        Model::load(p.join("new.keras")).unwrap().count_params(),
+        Model::load(p.join("m.keras")).unwrap().count_params()
+    );
     // Legacy files are read, of Keras 2 and of either ending.
     for (name, file) in [("bidi.h5", "old.keras"), ("bidi.keras", "newer.keras")] {
         said(p, &["convert", &fixture(&format!("keras2/{name}")), file]);
-        said(p, &["predict", file, "--input", &fixture("keras2/bidi_x0.npy"), "--output", "old.npy"]);
-        let got = read(p.join("old.npy")).unwrap().inputs[0].1.values().to_f32().unwrap().into_owned();
-        let want = read(fixture("keras2/bidi_y0.npy")).unwrap().inputs[0].1.values().to_f32().unwrap().into_owned();
-        assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-5) && got.shape() == want.shape(), "{name}");
+        said(
+            p,
+            &["predict", file, "--input", &fixture("keras2/bidi_x0.npy"), "--output", "old.npy"],
+        );
+        let got =
+            read(p.join("old.npy")).unwrap().inputs[0].1.values().to_f32().unwrap().into_owned();
+        let want = read(fixture("keras2/bidi_y0.npy")).unwrap().inputs[0]
+            .1
+            .values()
+            .to_f32()
+            .unwrap()
+            .into_owned();
+        assert!(
+            got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-5) && got.shape() == want.shape(),
+            "{name}"
+        );
     }
 }
 
@@ -153,6 +206,10 @@ fn conversions_that_cannot_be_are_refused() {
     let x = Input::new([4]);
     let other = Model::new(&x, &Dense::new(1).call(&x).unwrap()).unwrap();
     other.save(p.join("other.keras")).unwrap();
-    refused(&["convert", "m.weights.h5", "x.keras", "--model", "other.keras"], 1, "layers/dense/vars/0");
+    refused(
+        &["convert", "m.weights.h5", "x.keras", "--model", "other.keras"],
+        1,
+        "layers/dense/vars/0",
+    );
     assert!(!p.join("x.keras").exists());
 }

@@ -1,30 +1,41 @@
-//! The live exchange with real Keras: each opens what the other saved, predicts the same and trains on.
+//! The live exchange with real Keras: each opens what the other saved, predicts the same and trains
+//! on.
 
 use cornu::data::{Array, Data, read, write};
 use cornu::training::callbacks::{Frequency, TensorBoard};
 use cornu::{
-    Add, Attention, Bidirectional, Compile, Concatenate, Dense, Embedding, Fit, GlobalAveragePooling1d, Gru, Input, LayerRef, Lstm, Masking, Model,
-    Normalization, Predict, Result, Symbol, TimeDistributed,
+    Add, Attention, Bidirectional, Compile, Concatenate, Dense, Embedding, Fit,
+    GlobalAveragePooling1d, Gru, Input, LayerRef, Lstm, Masking, Model, Normalization, Predict,
+    Result, Symbol, TimeDistributed,
 };
 use ndarray::{Array2, Array3};
 use std::path::Path;
 use std::process::Command;
 
-/// The Python that `cargo xtask check` made. Without it the test is skipped, but never where `CI` is set.
+/// The Python that `cargo xtask check` made. Without it the test is skipped, but never where `CI`
+/// is set.
 fn python() -> Option<String> {
     let found = std::env::var("CORNU_KERAS_PYTHON").ok();
-    assert!(found.is_some() || std::env::var_os("CI").is_none(), "CORNU_KERAS_PYTHON must name a Python with Keras: run `cargo xtask check`");
+    assert!(
+        found.is_some() || std::env::var_os("CI").is_none(),
+        "CORNU_KERAS_PYTHON must name a Python with Keras: run `cargo xtask check`"
+    );
     found
 }
 
 fn keras(python: &str, what: &str, folder: &Path) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/exchange.py");
-    let out = Command::new(python).arg(script).arg(what).arg(folder).output().expect("Python starts");
+    let out =
+        Command::new(python).arg(script).arg(what).arg(folder).output().expect("Python starts");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }
 
 fn cornu(folder: &Path, args: &[&str]) {
-    let out = Command::new(env!("CARGO_BIN_EXE_cornu")).current_dir(folder).args(args).output().expect("the command runs");
+    let out = Command::new(env!("CARGO_BIN_EXE_cornu"))
+        .current_dir(folder)
+        .args(args)
+        .output()
+        .expect("the command runs");
     assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
 }
 
@@ -36,9 +47,32 @@ fn keras_and_cornu_open_each_others_files_and_train_on() {
     keras(&python, "make", folder);
     for name in ["two_lstm", "masked", "conv"] {
         let file = |end: &str| format!("{name}{end}");
-        cornu(folder, &["predict", &file(".keras"), "--input", &file("_x.npy"), "--output", &file("_first.npy")]);
-        let numbers = |end: &str| -> Vec<f32> { read(folder.join(file(end))).unwrap().inputs[0].1.values().to_f32().unwrap().iter().copied().collect() };
-        let worst = numbers("_first.npy").iter().zip(numbers("_p.npy")).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        cornu(
+            folder,
+            &[
+                "predict",
+                &file(".keras"),
+                "--input",
+                &file("_x.npy"),
+                "--output",
+                &file("_first.npy"),
+            ],
+        );
+        let numbers = |end: &str| -> Vec<f32> {
+            read(folder.join(file(end))).unwrap().inputs[0]
+                .1
+                .values()
+                .to_f32()
+                .unwrap()
+                .iter()
+                .copied()
+                .collect()
+        };
+        let worst = numbers("_first.npy")
+            .iter()
+            .zip(numbers("_p.npy"))
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f32::max);
         assert!(worst <= 1e-6, "{name}: {worst}");
         cornu(
             folder,
@@ -60,19 +94,34 @@ fn keras_and_cornu_open_each_others_files_and_train_on() {
                 &file("_cornu.keras"),
             ],
         );
-        cornu(folder, &["predict", &file("_cornu.keras"), "--input", &file("_x.npy"), "--output", &file("_cornu.npy")]);
+        cornu(
+            folder,
+            &[
+                "predict",
+                &file("_cornu.keras"),
+                "--input",
+                &file("_x.npy"),
+                "--output",
+                &file("_cornu.npy"),
+            ],
+        );
     }
     keras(&python, "check", folder);
 }
 
-/// Models built in cornu through which masks flow in every way: Keras must rebuild the same flow from their files.
+/// Models built in cornu through which masks flow in every way: Keras must rebuild the same flow
+/// from their files.
 fn masked_models() -> Result<Vec<(&'static str, Model, Data)>> {
-    let mut series = Array3::<f32>::from_shape_fn((4, 6, 3), |(i, j, k)| ((i * 7 + j * 3 + k) as f32 * 0.37).sin());
+    let mut series = Array3::<f32>::from_shape_fn((4, 6, 3), |(i, j, k)| {
+        ((i * 7 + j * 3 + k) as f32 * 0.37).sin()
+    });
     // Ends of different lengths, a hole, and a row without any timestep that counts.
     series.slice_mut(ndarray::s![0, 4.., ..]).fill(0.0);
     series.slice_mut(ndarray::s![1, 2..3, ..]).fill(0.0);
     series.slice_mut(ndarray::s![3, .., ..]).fill(0.0);
-    let ids = Array2::<i32>::from_shape_fn((4, 6), |(i, j)| if j > i + 1 { 0 } else { (1 + i * 3 + j) as i32 % 9 });
+    let ids = Array2::<i32>::from_shape_fn((4, 6), |(i, j)| {
+        if j > i + 1 { 0 } else { (1 + i * 3 + j) as i32 % 9 }
+    });
     let numbers = || Data::Dense(Array::from(series.clone().into_dyn()));
     let words = || Data::Dense(Array::from(ids.clone().into_dyn()));
     let mut all = Vec::new();
@@ -125,13 +174,29 @@ fn event_files_hold_what_the_run_came_to() {
     let x = Input::new([2]);
     let model = Model::new(&x, &Dense::new(2).call(&x).unwrap()).unwrap().seed(5).unwrap();
     let mut model = model.compile(Compile::new("sgd", "mse")).unwrap();
-    let numbers = |n: usize, k: f32| Data::Dense(Array::F32(Array2::from_shape_fn((n, 2), |(i, j)| ((i * 2 + j) as f32 * k).sin()).into_dyn()));
-    let board = TensorBoard::new(dir.path().join("logs")).histogram_freq(1).update_freq(Frequency::Batches(1));
-    let fit = Fit::new().batch_size(4).epochs(2).shuffle(false).verbose(0).validation_data(&numbers(5, 0.7), &numbers(5, 0.2)).callback(board);
+    let numbers = |n: usize, k: f32| {
+        Data::Dense(Array::F32(
+            Array2::from_shape_fn((n, 2), |(i, j)| ((i * 2 + j) as f32 * k).sin()).into_dyn(),
+        ))
+    };
+    let board = TensorBoard::new(dir.path().join("logs"))
+        .histogram_freq(1)
+        .update_freq(Frequency::Batches(1));
+    let fit = Fit::new()
+        .batch_size(4)
+        .epochs(2)
+        .shuffle(false)
+        .verbose(0)
+        .validation_data(&numbers(5, 0.7), &numbers(5, 0.2))
+        .callback(board);
     let history = model.fit(&numbers(10, 0.3), &numbers(10, 0.9), fit).unwrap();
     std::fs::write(dir.path().join("history.json"), history.to_json().to_string()).unwrap();
     let kernel = model.weight(0);
-    let kernel = ndarray::ArrayD::from_shape_vec(ndarray::IxDyn(&kernel.dims), kernel.to_f64().iter().map(|w| *w as f32).collect()).unwrap();
+    let kernel = ndarray::ArrayD::from_shape_vec(
+        ndarray::IxDyn(&kernel.dims),
+        kernel.to_f64().iter().map(|w| *w as f32).collect(),
+    )
+    .unwrap();
     write(dir.path().join("kernel.npy"), &[("w".into(), Data::Dense(Array::F32(kernel)))]).unwrap();
     keras(&python, "events", dir.path());
 }

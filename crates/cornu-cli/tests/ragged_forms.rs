@@ -1,4 +1,5 @@
-//! Series of unequal length through the command in each form of file: the same results, in the order given, empty ones among them.
+//! Series of unequal length through the command in each form of file: the same results, in the
+//! order given, empty ones among them.
 
 use cornu::data::{Array, Data, Ragged, read, write};
 use cornu::{Compile, Dense, Input, LayerRef, Lstm, Masking, Model};
@@ -7,7 +8,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn cornu(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cornu")).current_dir(folder).args(args).output().expect("the command runs")
+    Command::new(env!("CARGO_BIN_EXE_cornu"))
+        .current_dir(folder)
+        .args(args)
+        .output()
+        .expect("the command runs")
 }
 
 fn done(folder: &Path, args: &[&str]) -> (String, String) {
@@ -18,18 +23,29 @@ fn done(folder: &Path, args: &[&str]) -> (String, String) {
 }
 
 fn series(lengths: &[usize]) -> Ragged {
-    let number = |s: usize, t: usize, f: usize| ((s * 31 + t * 7 + f * 3) % 17) as f64 / 8.0 + 0.125;
-    Ragged::from_list(lengths.iter().enumerate().map(|(s, &n)| Array::from(Array2::from_shape_fn((n, 2), |(t, f)| number(s, t, f)).into_dyn()))).unwrap()
+    let number =
+        |s: usize, t: usize, f: usize| ((s * 31 + t * 7 + f * 3) % 17) as f64 / 8.0 + 0.125;
+    Ragged::from_list(lengths.iter().enumerate().map(|(s, &n)| {
+        Array::from(Array2::from_shape_fn((n, 2), |(t, f)| number(s, t, f)).into_dyn())
+    }))
+    .unwrap()
 }
 
 /// A folder with two models, by series and by timestep, and their targets.
 fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let model = |sequences: bool, name: &str| {
-        let layers =
-            vec![LayerRef::new(Masking::new(0.0)), LayerRef::new(Lstm::new(4).return_sequences(sequences)), LayerRef::new(Dense::new(3).activation("softmax"))];
+        let layers = vec![
+            LayerRef::new(Masking::new(0.0)),
+            LayerRef::new(Lstm::new(4).return_sequences(sequences)),
+            LayerRef::new(Dense::new(3).activation("softmax")),
+        ];
         let model = Model::sequential(&Input::new([None, Some(2)]), layers).unwrap();
-        model.compile(Compile::new("sgd", "sparse_categorical_crossentropy")).unwrap().save(dir.path().join(name)).unwrap();
+        model
+            .compile(Compile::new("sgd", "sparse_categorical_crossentropy"))
+            .unwrap()
+            .save(dir.path().join(name))
+            .unwrap();
     };
     model(false, "series.keras");
     model(true, "steps.keras");
@@ -47,7 +63,19 @@ fn every_form_gives_the_same() {
         let file = format!("x.{ext}");
         write(p.join(&file), &[("x".into(), Data::Ragged(series(&LENGTHS)))]).unwrap();
         done(p, &["predict", "series.keras", "--input", &file, "--output", "y.npy"]);
-        done(p, &["predict", "steps.keras", "--input", &file, "--output", "steps.npz", "--batch-size", "2"]);
+        done(
+            p,
+            &[
+                "predict",
+                "steps.keras",
+                "--input",
+                &file,
+                "--output",
+                "steps.npz",
+                "--batch-size",
+                "2",
+            ],
+        );
         let one = |name: &str| {
             let loaded = read(p.join(name)).unwrap();
             loaded.inputs.into_iter().chain(loaded.targets).next().unwrap().1
@@ -70,23 +98,76 @@ fn targets_by_series_and_by_timestep_are_learned() {
         .map(|(s, &n)| {
             let x: Vec<String> = (0..n).map(|t| format!("[{}, {}]", s + t, t)).collect();
             let y: Vec<String> = (0..n).map(|t| ((s + t) % 3).to_string()).collect();
-            format!("{{\"x\": [{}], \"label\": {}, \"steps\": [{}]}}\n", x.join(", "), s % 3, y.join(", "))
+            format!(
+                "{{\"x\": [{}], \"label\": {}, \"steps\": [{}]}}\n",
+                x.join(", "),
+                s % 3,
+                y.join(", ")
+            )
         })
         .collect();
     std::fs::write(p.join("series.jsonl"), lines.replace(", \"steps\": ", ", \"_\": ")).unwrap();
-    std::fs::write(p.join("steps.jsonl"), lines.replace("\"label\": ", "\"_\": ").replace("\"steps\"", "\"label\"")).unwrap();
-    let (_, err) = done(p, &["fit", "series.keras", "--input", "series.jsonl", "--batches", "bucket", "--batch-size", "2", "--epochs", "2"]);
-    assert!(err.contains("batches bucket - 3 steps - 22 real timesteps") && err.contains("real timesteps/s"), "{err}");
+    std::fs::write(
+        p.join("steps.jsonl"),
+        lines.replace("\"label\": ", "\"_\": ").replace("\"steps\"", "\"label\""),
+    )
+    .unwrap();
+    let (_, err) = done(
+        p,
+        &[
+            "fit",
+            "series.keras",
+            "--input",
+            "series.jsonl",
+            "--batches",
+            "bucket",
+            "--batch-size",
+            "2",
+            "--epochs",
+            "2",
+        ],
+    );
+    assert!(
+        err.contains("batches bucket - 3 steps - 22 real timesteps")
+            && err.contains("real timesteps/s"),
+        "{err}"
+    );
     for maker in ["as-they-come", "shuffle", "equal-length", "token-budget(", "batch-size-1"] {
         assert!(err.contains(&format!("batches {maker}")), "{maker}: {err}");
     }
-    let whole = ["fit", "steps.keras", "--input", "steps.jsonl", "--epochs", "2", "--output", "a.keras"];
+    let whole =
+        ["fit", "steps.keras", "--input", "steps.jsonl", "--epochs", "2", "--output", "a.keras"];
     done(p, &whole);
-    let cut = ["fit", "steps.keras", "--input", "steps.jsonl", "--epochs", "2", "--tbptt", "2", "--output", "b.keras"];
+    let cut = [
+        "fit",
+        "steps.keras",
+        "--input",
+        "steps.jsonl",
+        "--epochs",
+        "2",
+        "--tbptt",
+        "2",
+        "--output",
+        "b.keras",
+    ];
     done(p, &cut);
-    let evaluated = |model: &str, by: &str| done(p, &["evaluate", model, "--input", "steps.jsonl", "--batch-size", "1", "--epoch-loss", by]).0;
-    assert_ne!(evaluated("a.keras", "timesteps"), evaluated("b.keras", "timesteps"), "truncated gradients lead elsewhere");
-    assert_ne!(evaluated("a.keras", "timesteps"), evaluated("a.keras", "keras"), "a mean over timesteps is not one over batches");
+    let evaluated = |model: &str, by: &str| {
+        done(
+            p,
+            &["evaluate", model, "--input", "steps.jsonl", "--batch-size", "1", "--epoch-loss", by],
+        )
+        .0
+    };
+    assert_ne!(
+        evaluated("a.keras", "timesteps"),
+        evaluated("b.keras", "timesteps"),
+        "truncated gradients lead elsewhere"
+    );
+    assert_ne!(
+        evaluated("a.keras", "timesteps"),
+        evaluated("a.keras", "keras"),
+        "a mean over timesteps is not one over batches"
+    );
     let out = cornu(p, &["fit", "steps.keras", "--input", "steps.jsonl", "--tbptt", "0"]);
     assert_eq!(out.status.code(), Some(1));
 }
@@ -95,17 +176,23 @@ fn targets_by_series_and_by_timestep_are_learned() {
 fn empty_series_keep_their_place() {
     let dir = folder();
     let p = dir.path();
-    std::fs::write(p.join("x.jsonl"), "{\"x\": [[1, 2], [3, 4]]}\n{\"x\": []}\n{\"x\": [[5, 6]]}\n").unwrap();
+    std::fs::write(
+        p.join("x.jsonl"),
+        "{\"x\": [[1, 2], [3, 4]]}\n{\"x\": []}\n{\"x\": [[5, 6]]}\n",
+    )
+    .unwrap();
     done(p, &["predict", "series.keras", "--input", "x.jsonl", "--output", "y.npy"]);
     let y = read(p.join("y.npy")).unwrap();
     assert_eq!(y.inputs.into_iter().chain(y.targets).next().unwrap().1.n_samples(), 3);
 }
 
-/// The series of the example learned as they are, and padded behind a mask: the same steps to the last digits that rounding leaves.
+/// The series of the example learned as they are, and padded behind a mask: the same steps to the
+/// last digits that rounding leaves.
 #[test]
 fn real_series_learn_as_they_are_what_they_learn_padded() {
     let dir = tempfile::tempdir().unwrap();
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/japanese-vowels/train.jsonl");
+    let data =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/japanese-vowels/train.jsonl");
     let run = |pad: &str| {
         let text = format!(
             r#"
@@ -128,10 +215,14 @@ fn real_series_learn_as_they_are_what_they_learn_padded() {
         );
         std::fs::write(dir.path().join("run.toml"), text).unwrap();
         done(dir.path(), &["fit", "run.toml"]);
-        let history: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(dir.path().join("h.json")).unwrap()).unwrap();
+        let history: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(dir.path().join("h.json")).unwrap())
+                .unwrap();
         history["loss"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect::<Vec<_>>()
     };
     let (own, padded) = (run(""), run("pad = 0.0"));
     assert!(own.len() == 3 && own[2] < own[0], "{own:?}");
-    own.iter().zip(&padded).for_each(|(a, b)| assert!((a - b).abs() < 1e-5, "{own:?} against {padded:?}"));
+    own.iter()
+        .zip(&padded)
+        .for_each(|(a, b)| assert!((a - b).abs() < 1e-5, "{own:?} against {padded:?}"));
 }

@@ -1,4 +1,5 @@
-//! Training steps, products, chains and updates, next to what the crate `gemm` and plain copies reach in the same run.
+//! Training steps, products, chains and updates, next to what the crate `gemm` and plain copies
+//! reach in the same run.
 #![allow(missing_docs)]
 
 mod two_lstms;
@@ -24,7 +25,9 @@ fn main() {
             }
         }
         println!("{name}, a step by operation:");
-        total.iter().for_each(|(op, n, s)| println!("  {op:<10} {:>4} calls {:>9.2} us", n / 100, s * 1e4));
+        total
+            .iter()
+            .for_each(|(op, n, s)| println!("  {op:<10} {:>4} calls {:>9.2} us", n / 100, s * 1e4));
     }
     divan::main();
 }
@@ -37,24 +40,47 @@ fn step(bencher: Bencher<'_, '_>, (name, n_threads): (&str, usize)) {
     let threads = Threads::new(n_threads);
     bencher.bench_local(|| {
         let [x, y] = &step.inputs[..] else { unreachable!("two inputs") };
-        step.program.run(&threads, &mut step.store, &[x.view(), y.view()], &mut [step.results[0].view_mut()]);
+        step.program.run(
+            &threads,
+            &mut step.store,
+            &[x.view(), y.view()],
+            &mut [step.results[0].view_mut()],
+        );
     });
 }
 
 fn program(graph: Graph) -> (Program, Store) {
     let mut store = Store::new();
     let spec = |v| -> Spec { graph.spec(v).clone() };
-    let slots: Vec<_> = graph.inputs.iter().enumerate().map(|(i, p)| store.push(&numbers(&spec(p.value).numbers().unwrap(), i as u64))).collect();
+    let slots: Vec<_> = graph
+        .inputs
+        .iter()
+        .enumerate()
+        .map(|(i, p)| store.push(&numbers(&spec(p.value).numbers().unwrap(), i as u64)))
+        .collect();
     let n_out = graph.outputs.len();
-    let mut fetches: Vec<Fetch> = slots[..n_out.min(slots.len())].iter().map(|s| Fetch::State(*s)).collect();
-    if graph.outputs.len() == 1 && graph.spec(graph.outputs[0].value) != graph.spec(graph.inputs[0].value) {
-        fetches = vec![Fetch::State(store.push(&Tensor::zeros(DType::F32, &spec(graph.outputs[0].value).numbers().unwrap())))];
+    let mut fetches: Vec<Fetch> =
+        slots[..n_out.min(slots.len())].iter().map(|s| Fetch::State(*s)).collect();
+    if graph.outputs.len() == 1
+        && graph.spec(graph.outputs[0].value) != graph.spec(graph.inputs[0].value)
+    {
+        fetches = vec![Fetch::State(
+            store
+                .push(&Tensor::zeros(DType::F32, &spec(graph.outputs[0].value).numbers().unwrap())),
+        )];
     }
     let part = Part { feeds: slots.iter().map(|s| Feed::State(*s)).collect(), fetches, graph };
     (Program::new(ProgramSpec { update: Some(part), ..ProgramSpec::default() }), store)
 }
 
-const PRODUCTS: [(usize, usize, usize); 6] = [(10, 4, 1), (1, 256, 512), (32, 128, 512), (512, 128, 512), (1024, 512, 512), (1024, 1024, 1024)];
+const PRODUCTS: [(usize, usize, usize); 6] = [
+    (10, 4, 1),
+    (1, 256, 512),
+    (32, 128, 512),
+    (512, 128, 512),
+    (1024, 512, 512),
+    (1024, 1024, 1024),
+];
 
 #[divan::bench(args = PRODUCTS)]
 fn product(bencher: Bencher<'_, '_>, (m, k, n): (usize, usize, usize)) {
@@ -63,7 +89,9 @@ fn product(bencher: Bencher<'_, '_>, (m, k, n): (usize, usize, usize)) {
     b.output("y", b.input("a", known(&[m, k])).matmul(b.input("b", known(&[k, n]))));
     let (mut program, mut store) = program(b.finish().unwrap());
     let threads = Threads::new(1);
-    bencher.counter(ItemsCount::new(2 * m * k * n)).bench_local(|| program.run(&threads, &mut store, &[], &mut []));
+    bencher
+        .counter(ItemsCount::new(2 * m * k * n))
+        .bench_local(|| program.run(&threads, &mut store, &[], &mut []));
 }
 
 #[divan::bench(args = PRODUCTS)]
@@ -111,7 +139,9 @@ fn adam(bencher: Bencher<'_, '_>, (n, n_threads): (usize, usize)) {
     b.output("v", v_next);
     let (mut program, mut store) = program(passes::run(b.finish().unwrap()));
     let threads = Threads::new(n_threads);
-    bencher.counter(BytesCount::new(7 * 4 * n)).bench_local(|| program.run(&threads, &mut store, &[], &mut []));
+    bencher
+        .counter(BytesCount::new(7 * 4 * n))
+        .bench_local(|| program.run(&threads, &mut store, &[], &mut []));
 }
 
 #[divan::bench(args = LENGTHS)]
@@ -121,11 +151,15 @@ fn gelu(bencher: Bencher<'_, '_>, n: usize) {
     b.output("y", x * 0.5 * ((x * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0));
     let (mut program, mut store) = program(passes::run(b.finish().unwrap()));
     let threads = Threads::new(1);
-    bencher.counter(BytesCount::new(2 * 4 * n)).bench_local(|| program.run(&threads, &mut store, &[], &mut []));
+    bencher
+        .counter(BytesCount::new(2 * 4 * n))
+        .bench_local(|| program.run(&threads, &mut store, &[], &mut []));
 }
 
 #[divan::bench(args = LENGTHS)]
 fn copy(bencher: Bencher<'_, '_>, n: usize) {
     let (x, mut y) = (vec![0.5f32; n], vec![0.0f32; n]);
-    bencher.counter(BytesCount::new(2 * 4 * n)).bench_local(|| divan::black_box(&mut y).copy_from_slice(divan::black_box(&x)));
+    bencher
+        .counter(BytesCount::new(2 * 4 * n))
+        .bench_local(|| divan::black_box(&mut y).copy_from_slice(divan::black_box(&x)));
 }

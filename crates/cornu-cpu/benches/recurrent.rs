@@ -1,7 +1,8 @@
-//! The recurrent kernels on one thread, in floating-point operations a second, beside the rate that the crate
-//! `gemm` reaches on the same shapes in the same run.
+//! The recurrent kernels on one thread, in floating-point operations a second, beside the rate that
+//! the crate `gemm` reaches on the same shapes in the same run.
 //!
-//! `cargo bench -p cornu-cpu --bench recurrent`; divan prints `Gitem/s`, an item being one operation.
+//! `cargo bench -p cornu-cpu --bench recurrent`; divan prints `Gitem/s`, an item being one
+//! operation.
 #![allow(missing_docs)]
 
 mod lstm_workloads;

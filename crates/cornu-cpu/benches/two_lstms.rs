@@ -1,5 +1,5 @@
-//! A training step of two recurrent layers and a dense one, as the lowering writes it: the model of the speed figures and of
-//! the allocation test.
+//! A training step of two recurrent layers and a dense one, as the lowering writes it: the model of
+//! the speed figures and of the allocation test.
 #![allow(missing_docs)]
 
 use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, SlotId, Store, shard_rows};
@@ -25,7 +25,16 @@ impl Sizes {
     /// Dims of the weights, in Keras's order.
     pub fn weights(&self) -> Vec<Vec<usize>> {
         let [u, v] = self.units;
-        vec![vec![self.features, 4 * u], vec![u, 4 * u], vec![4 * u], vec![u, 4 * v], vec![v, 4 * v], vec![4 * v], vec![v, 1], vec![1]]
+        vec![
+            vec![self.features, 4 * u],
+            vec![u, 4 * u],
+            vec![4 * u],
+            vec![u, 4 * v],
+            vec![v, 4 * v],
+            vec![4 * v],
+            vec![v, 1],
+            vec![1],
+        ]
     }
 
     fn shard_graph(&self, rows: usize) -> Graph {
@@ -38,12 +47,27 @@ impl Sizes {
             let f = x.dim(2);
             let packed = x.transpose(&[1, 0, 2]).reshape(&[Some(self.timesteps * rows), f]);
             let zero = b.full(DType::F32, &[Some(rows), Some(units)], 0.0);
-            let sizes = b.constant(Tensor::new(&[self.timesteps], vec![rows as i32; self.timesteps]));
-            let cell =
-                Lstm { units, activation: Activation::Tanh, recurrent_activation: Activation::Sigmoid, use_bias: true, recurrent_mask: false, int8: false };
-            let ins = [packed.id(), w[0].id(), w[1].id(), w[2].id(), zero.id(), zero.id(), sizes.id()].map(|v| b.var(v));
+            let sizes =
+                b.constant(Tensor::new(&[self.timesteps], vec![rows as i32; self.timesteps]));
+            let cell = Lstm {
+                units,
+                activation: Activation::Tanh,
+                recurrent_activation: Activation::Sigmoid,
+                use_bias: true,
+                recurrent_mask: false,
+                int8: false,
+            };
+            let ins =
+                [packed.id(), w[0].id(), w[1].id(), w[2].id(), zero.id(), zero.id(), sizes.id()]
+                    .map(|v| b.var(v));
             let out = b.apply(cell, &ins);
-            (out[0].reshape(&[Some(self.timesteps), Some(rows), Some(units)]).transpose(&[1, 0, 2]).id(), out[3].id())
+            (
+                out[0]
+                    .reshape(&[Some(self.timesteps), Some(rows), Some(units)])
+                    .transpose(&[1, 0, 2])
+                    .id(),
+                out[3].id(),
+            )
         };
         let h = b.var(lstm(x, self.units[0], &w[..3]).0);
         let last = b.var(lstm(h, self.units[1], &w[3..6]).1);
@@ -51,7 +75,9 @@ impl Sizes {
         let kept = p.clip(1e-7, 1.0 - 1e-7);
         let loss = -(y * kept.log() + (1.0 - y) * (1.0 - kept).log()).sum_all() / self.batch as f64;
         b.output("loss", loss);
-        gradient(&[(loss, loss.ones_like())], &w).into_iter().for_each(|g| b.output("g", g.unwrap()));
+        gradient(&[(loss, loss.ones_like())], &w)
+            .into_iter()
+            .for_each(|g| b.output("g", g.unwrap()));
         passes::run(b.finish().unwrap())
     }
 
@@ -88,8 +114,14 @@ impl Step {
     pub fn new(sizes: Sizes) -> Step {
         let n = sizes.weights().len();
         let mut store = Store::new();
-        let w: Vec<SlotId> = sizes.weights().iter().enumerate().map(|(i, d)| store.push(&numbers(d, i as u64))).collect();
-        let v: Vec<SlotId> = sizes.weights().iter().map(|d| store.push(&Tensor::zeros(DType::F32, d))).collect();
+        let w: Vec<SlotId> = sizes
+            .weights()
+            .iter()
+            .enumerate()
+            .map(|(i, d)| store.push(&numbers(d, i as u64)))
+            .collect();
+        let v: Vec<SlotId> =
+            sizes.weights().iter().map(|d| store.push(&Tensor::zeros(DType::F32, d))).collect();
         let rate = store.push(&Tensor::scalar(1e-3f32));
         let count = store.push(&Tensor::scalar(0i64));
         let [f, u, g] = [sizes.features, sizes.units[0], sizes.units[1]].map(|n| n as f64);
@@ -102,7 +134,11 @@ impl Step {
             if !lengths.contains(&rows) {
                 lengths.push(rows);
             }
-            shards.push(Shard { part: lengths.iter().position(|l| *l == rows).unwrap(), first_row, rows });
+            shards.push(Shard {
+                part: lengths.iter().position(|l| *l == rows).unwrap(),
+                first_row,
+                rows,
+            });
         }
         let states = |s: &[SlotId]| s.iter().map(|&s| Feed::State(s)).collect::<Vec<_>>();
         let kept = |s: &[SlotId]| s.iter().map(|&s| Fetch::State(s)).collect::<Vec<_>>();
@@ -116,7 +152,13 @@ impl Step {
             .collect();
         let update = Some(Part {
             graph: sizes.update_graph(),
-            feeds: [states(&w), states(&v), (0..=n).map(Feed::Sum).collect(), states(&[rate, count])].concat(),
+            feeds: [
+                states(&w),
+                states(&v),
+                (0..=n).map(Feed::Sum).collect(),
+                states(&[rate, count]),
+            ]
+            .concat(),
             fetches: [kept(&w), kept(&v), vec![Fetch::Value(0)], kept(&[count])].concat(),
         });
         Step {

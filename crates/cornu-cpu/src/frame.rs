@@ -1,4 +1,5 @@
-//! A graph laid out and its kernels chosen ([`Layout`]), and the memory of one run of it ([`Frame`]).
+//! A graph laid out and its kernels chosen ([`Layout`]), and the memory of one run of it
+//! ([`Frame`]).
 
 use crate::dense::mask_layout;
 use crate::kernel::{Call, Kernel, Shape, eval};
@@ -21,7 +22,8 @@ pub(crate) struct Layout {
     /// Values that lie in each input's and each output's buffer.
     input_values: Vec<Vec<u32>>,
     output_values: Vec<Vec<u32>>,
-    /// Outputs that hand on an input whose buffer an output replaces, with their place in the staging block.
+    /// Outputs that hand on an input whose buffer an output replaces, with their place in the
+    /// staging block.
     staged: Vec<(usize, usize)>,
     staging_bytes: usize,
     /// The other outputs that are copied after the steps.
@@ -40,7 +42,8 @@ pub(crate) struct BoundStep {
     kept: Option<Kept>,
 }
 
-/// Weights that a step packs: its inputs, the place of the packed ones in the frame's block, whether they are the store's.
+/// Weights that a step packs: its inputs, the place of the packed ones in the frame's block,
+/// whether they are the store's.
 #[derive(Debug)]
 struct Kept {
     ins: [usize; 2],
@@ -59,15 +62,25 @@ impl Layout {
             bytes
         });
         let shapes = plan.graph.values.iter().map(|v| Shape::of(&v.spec)).collect();
-        let of_place = |want: Place| (0..plan.places.len() as u32).filter(|&v| plan.places[v as usize] == want).collect::<Vec<u32>>();
-        let input_values = (0..plan.graph.inputs.len()).map(|i| of_place(Place::Input(i))).collect();
-        let output_values = (0..plan.graph.outputs.len()).map(|i| of_place(Place::Output(i))).collect();
+        let of_place = |want: Place| {
+            (0..plan.places.len() as u32)
+                .filter(|&v| plan.places[v as usize] == want)
+                .collect::<Vec<u32>>()
+        };
+        let input_values =
+            (0..plan.graph.inputs.len()).map(|i| of_place(Place::Input(i))).collect();
+        let output_values =
+            (0..plan.graph.outputs.len()).map(|i| of_place(Place::Output(i))).collect();
         let mut kept_bytes = 0;
         let mut kept = |n: &cornu_ir::graph::Node| {
             let ins: Vec<Shape> = n.ins.iter().map(|v| Shape::of(plan.graph.spec(*v))).collect();
             let (ins, elements) = recurrent::kept(&n.op, &ins)?;
             kept_bytes += (4 * elements).next_multiple_of(ALIGN_BYTES);
-            Some(Kept { ins, at: kept_bytes - (4 * elements).next_multiple_of(ALIGN_BYTES), is_state: false })
+            Some(Kept {
+                ins,
+                at: kept_bytes - (4 * elements).next_multiple_of(ALIGN_BYTES),
+                is_state: false,
+            })
         };
         let steps = plan
             .steps
@@ -76,10 +89,27 @@ impl Layout {
             .map(|(s, kernel)| {
                 let n = &plan.graph.nodes[s.node];
                 let ids = |v: &[cornu_ir::ValueId]| v.iter().map(|v| v.0).collect();
-                BoundStep { node: s.node, kernel: kernel.placed(&plan, n), ins: ids(&n.ins), outs: ids(&n.outs), scratch: s.scratch.0, kept: kept(n) }
+                BoundStep {
+                    node: s.node,
+                    kernel: kernel.placed(&plan, n),
+                    ins: ids(&n.ins),
+                    outs: ids(&n.outs),
+                    scratch: s.scratch.0,
+                    kept: kept(n),
+                }
             })
             .collect();
-        let mut layout = Layout { plan, shapes, steps, input_values, output_values, staged: vec![], staging_bytes: 0, copied: vec![], kept_bytes };
+        let mut layout = Layout {
+            plan,
+            shapes,
+            steps,
+            input_values,
+            output_values,
+            staged: vec![],
+            staging_bytes: 0,
+            copied: vec![],
+            kept_bytes,
+        };
         for &i in &layout.plan.copies {
             match layout.plan.places[layout.plan.graph.outputs[i].value.0 as usize] {
                 Place::Input(k) if outputs.contains(&OutputPlace::Replaces(k)) => {
@@ -92,7 +122,8 @@ impl Layout {
         layout
     }
 
-    /// Notes which inputs are the store's: what is packed of those alone stays good as long as the store does not change.
+    /// Notes which inputs are the store's: what is packed of those alone stays good as long as the
+    /// store does not change.
     pub(crate) fn mark_states(&mut self, is_state: impl Fn(usize) -> bool) {
         for step in &mut self.steps {
             if let Some(kept) = &mut step.kept {
@@ -137,8 +168,8 @@ pub(crate) struct Frame {
     children: Vec<Option<Box<Frame>>>,
 }
 
-// SAFETY: a frame's addresses lie in the arena it was moved to, in its layout's constants, which nothing writes, and in buffers that
-// whoever runs it answers for.
+// SAFETY: a frame's addresses lie in the arena it was moved to, in its layout's constants, which
+// nothing writes, and in buffers that whoever runs it answers for.
 unsafe impl Send for Frame {}
 // SAFETY: a shared frame changes nothing.
 unsafe impl Sync for Frame {}
@@ -169,7 +200,8 @@ impl Frame {
         }
     }
 
-    /// Gives the frame the memory at an address as its arena: as many bytes as its plan says, on a cache line. True if it was elsewhere.
+    /// Gives the frame the memory at an address as its arena: as many bytes as its plan says, on a
+    /// cache line. True if it was elsewhere.
     pub(crate) fn move_to(&mut self, layout: &Layout, arena: *mut u8) -> bool {
         if self.arena == arena {
             return false;
@@ -188,7 +220,8 @@ impl Frame {
         true
     }
 
-    /// Says on which state of the store the next run is, after which that state's weights are packed.
+    /// Says on which state of the store the next run is, after which that state's weights are
+    /// packed.
     pub(crate) fn set_store(&mut self, state: StoreState) {
         self.is_kept = self.kept_of == Some(state);
         self.kept_of = Some(state);
@@ -217,9 +250,15 @@ impl Frame {
     /// Runs some steps.
     ///
     /// # Safety
-    /// `layout` made the frame, which was moved to an arena that nothing else uses. Inputs and outputs were set to memory of their shapes: outputs apart from each other and
-    /// from all inputs but those they replace, and nothing else reads or writes them meanwhile.
-    pub(crate) unsafe fn run(&mut self, layout: &Layout, steps: Range<usize>, threads: Option<&Threads>) {
+    /// `layout` made the frame, which was moved to an arena that nothing else uses. Inputs and
+    /// outputs were set to memory of their shapes: outputs apart from each other and from all
+    /// inputs but those they replace, and nothing else reads or writes them meanwhile.
+    pub(crate) unsafe fn run(
+        &mut self,
+        layout: &Layout,
+        steps: Range<usize>,
+        threads: Option<&Threads>,
+    ) {
         for s in steps {
             // SAFETY: the caller's promise.
             unsafe { self.step(layout, s, threads) }
@@ -239,16 +278,23 @@ impl Frame {
             ins: &step.ins,
             outs: &step.outs,
             scratch: self.arena.wrapping_add(step.scratch),
-            kept: step.kept.as_ref().map_or(std::ptr::null_mut(), |k| self.kept.start().wrapping_add(k.at)),
+            kept: step
+                .kept
+                .as_ref()
+                .map_or(std::ptr::null_mut(), |k| self.kept.start().wrapping_add(k.at)),
             is_kept: self.is_kept && step.kept.as_ref().is_some_and(|k| k.is_state),
             threads,
         };
-        // SAFETY: the plan put every value that is read or made in memory of its own for its life; inputs and outputs are
-        // the caller's promise.
+        // SAFETY: the plan put every value that is read or made in memory of its own for its life;
+        // inputs and outputs are the caller's promise.
         unsafe {
             match &step.kernel {
                 Kernel::Eval => eval(&call),
-                Kernel::Copy => std::ptr::copy_nonoverlapping(call.in_address(0), call.out_address(0), call.out_shape(0).bytes()),
+                Kernel::Copy => std::ptr::copy_nonoverlapping(
+                    call.in_address(0),
+                    call.out_address(0),
+                    call.out_shape(0).bytes(),
+                ),
                 Kernel::Strided(k) => k.run(&call),
                 Kernel::Fused(k) => k.run(&call),
                 Kernel::Reduce(k) => k.run(&call),
@@ -258,7 +304,9 @@ impl Frame {
                     Op::MaskLayout(op) => mask_layout::run(&call, op),
                     _ => unreachable!("chosen for this operation"),
                 },
-                Kernel::Scan(k) => k.run(&call, self.children[s].as_mut().expect("made with the frame")),
+                Kernel::Scan(k) => {
+                    k.run(&call, self.children[s].as_mut().expect("made with the frame"))
+                }
             }
         }
     }
@@ -274,15 +322,24 @@ impl Frame {
     /// # Safety
     /// As [`Frame::run`]; all steps have run.
     pub(crate) unsafe fn copy_outputs(&self, layout: &Layout) {
-        let source = |i: usize| self.addresses[layout.plan.graph.outputs[i].value.0 as usize].cast_const();
-        // SAFETY: sources, buffers and parts of the staging block are of the output's shape. What another output would
-        // overwrite is staged first.
+        let source =
+            |i: usize| self.addresses[layout.plan.graph.outputs[i].value.0 as usize].cast_const();
+        // SAFETY: sources, buffers and parts of the staging block are of the output's shape. What
+        // another output would overwrite is staged first.
         unsafe {
             for &(i, at) in &layout.staged {
-                std::ptr::copy_nonoverlapping(source(i), self.staging.start().add(at), layout.output(i).bytes());
+                std::ptr::copy_nonoverlapping(
+                    source(i),
+                    self.staging.start().add(at),
+                    layout.output(i).bytes(),
+                );
             }
             for &(i, at) in &layout.staged {
-                std::ptr::copy_nonoverlapping(self.staging.start().add(at), self.outputs[i], layout.output(i).bytes());
+                std::ptr::copy_nonoverlapping(
+                    self.staging.start().add(at),
+                    self.outputs[i],
+                    layout.output(i).bytes(),
+                );
             }
             for &i in &layout.copied {
                 std::ptr::copy_nonoverlapping(source(i), self.outputs[i], layout.output(i).bytes());

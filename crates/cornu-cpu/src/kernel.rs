@@ -70,7 +70,8 @@ impl<'a> Call<'a> {
     }
 
     /// # Safety
-    /// The call's addresses hold values of their shapes, and no output that is written lies over an input.
+    /// The call's addresses hold values of their shapes, and no output that is written lies over an
+    /// input.
     pub(crate) unsafe fn view(&self, i: usize) -> View<'a> {
         let s = self.in_shape(i);
         // SAFETY: the caller's promise.
@@ -119,25 +120,39 @@ impl Kernel {
             Op::Scan(scan) => Kernel::Scan(Box::new(ScanKernel::new(scan))),
             Op::CrossSum(_) => Kernel::Copy,
             Op::MatMul(op) if is_f32 => Kernel::MatMul(MatMulKernel::new(op, &ins[0], &ins[1])),
-            Op::Reduce(op) if is_f32 => ReduceKernel::new(op, &ins[0]).map_or(Kernel::Eval, Kernel::Reduce),
-            Op::Transpose(_) | Op::Slice(_) | Op::Reverse(_) | Op::Broadcast(_) | Op::Windows(_) | Op::Pad(_) => {
-                Strided::new(&node.op, &ins[0], &shape(&node.outs[0])).map_or(Kernel::Eval, Kernel::Strided)
+            Op::Reduce(op) if is_f32 => {
+                ReduceKernel::new(op, &ins[0]).map_or(Kernel::Eval, Kernel::Reduce)
             }
+            Op::Transpose(_)
+            | Op::Slice(_)
+            | Op::Reverse(_)
+            | Op::Broadcast(_)
+            | Op::Windows(_)
+            | Op::Pad(_) => Strided::new(&node.op, &ins[0], &shape(&node.outs[0]))
+                .map_or(Kernel::Eval, Kernel::Strided),
             Op::MaskLayout(_) => Kernel::MaskLayout(mask_layout::scratch_elements(&ins[0].dims)),
-            op if is_f32 => recurrent::scratch_elements(op, &ins).map_or(Kernel::Eval, Kernel::Recurrent),
+            op if is_f32 => {
+                recurrent::scratch_elements(op, &ins).map_or(Kernel::Eval, Kernel::Recurrent)
+            }
             _ => Kernel::Eval,
         }
     }
 
-    /// What the plan decides of a kernel: which outputs are written over which inputs, which are wanted.
+    /// What the plan decides of a kernel: which outputs are written over which inputs, which are
+    /// wanted.
     pub(crate) fn placed(self, plan: &Plan, node: &Node) -> Kernel {
         let Op::Fused(op) = &node.op else { return self };
         let ins: Vec<Shape> = node.ins.iter().map(|v| Shape::of(plan.graph.spec(*v))).collect();
         let place = |v: &ValueId| plan.places[v.0 as usize];
-        let over: Vec<Vec<usize>> = (node.outs.iter()).map(|o| (0..ins.len()).filter(|&i| plan.shares(*o, node.ins[i])).collect()).collect();
+        let over: Vec<Vec<usize>> = (node.outs.iter())
+            .map(|o| (0..ins.len()).filter(|&i| plan.shares(*o, node.ins[i])).collect())
+            .collect();
         let wanted: Vec<bool> = node.outs.iter().map(|o| place(o) != Place::Nowhere).collect();
         let kernel = FusedKernel::new(op, &ins.iter().collect::<Vec<_>>(), &over, &wanted);
-        assert!(kernel.is_some() || over.iter().all(Vec::is_empty), "a chain too long for its kernel is written to memory of its own");
+        assert!(
+            kernel.is_some() || over.iter().all(Vec::is_empty),
+            "a chain too long for its kernel is written to memory of its own"
+        );
         kernel.map_or(Kernel::Eval, |k| Kernel::Fused(Box::new(k)))
     }
 
@@ -158,7 +173,8 @@ const N_VIEWS: usize = 16;
 /// Runs an operation by the loops that define it.
 ///
 /// # Safety
-/// The call's addresses hold values of their shapes, and no output that is written lies over an input.
+/// The call's addresses hold values of their shapes, and no output that is written lies over an
+/// input.
 pub(crate) unsafe fn eval(call: &Call<'_>) {
     let (n_ins, n_outs) = (call.ins.len(), call.outs.len());
     // SAFETY: the caller's promise.
@@ -171,7 +187,8 @@ pub(crate) unsafe fn eval(call: &Call<'_>) {
             call.op.eval(&ins[..n_ins], &mut outs[..n_outs]);
         } else {
             let ins: Vec<View<'_>> = (0..n_ins).map(|i| call.view(i)).collect();
-            let mut outs: Vec<Option<ViewMut<'_>>> = (0..n_outs).map(|i| call.view_mut(i)).collect();
+            let mut outs: Vec<Option<ViewMut<'_>>> =
+                (0..n_outs).map(|i| call.view_mut(i)).collect();
             call.op.eval(&ins, &mut outs);
         }
     }

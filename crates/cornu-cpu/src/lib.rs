@@ -1,12 +1,14 @@
 //! The CPU back of cornu: kernels, threads, executor. The only crate of the project with `unsafe`.
 //!
-//! A [`Program`] is a training or prediction step: the shards of a batch run the same graph in threads of their own, what is
-//! summed over shards is added in a fixed tree, and an update graph runs once. [`Store`] holds what outlives a step.
+//! A [`Program`] is a training or prediction step: the shards of a batch run the same graph in
+//! threads of their own, what is summed over shards is added in a fixed tree, and an update graph
+//! runs once. [`Store`] holds what outlives a step.
 //!
 //! Invariants:
 //! 1. Results depend on shapes and values alone: the same bits for any number of [`Threads`].
 //! 2. [`Program::run`] allocates nothing after its first call and looks nothing up by name.
-//! 3. A kernel is never the only definition of an operation: each is tested against [`Op::eval`](cornu_ir::Op::eval).
+//! 3. A kernel is never the only definition of an operation: each is tested against
+//!    [`Op::eval`](cornu_ir::Op::eval).
 #![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod kernels;

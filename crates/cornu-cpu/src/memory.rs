@@ -20,7 +20,8 @@ pub(crate) struct Block {
 
 // SAFETY: a block owns its bytes, as a `Vec<u8>` does.
 unsafe impl Send for Block {}
-// SAFETY: a shared block hands out no way to write but through raw pointers, whose users answer for it.
+// SAFETY: a shared block hands out no way to write but through raw pointers, whose users answer for
+// it.
 unsafe impl Sync for Block {}
 
 impl Block {
@@ -28,13 +29,15 @@ impl Block {
     pub(crate) fn new(bytes: usize) -> Self {
         let layout = Block::layout(bytes);
         // SAFETY: the layout is never empty.
-        let whole = NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
+        let whole = NonNull::new(unsafe { alloc_zeroed(layout) })
+            .unwrap_or_else(|| handle_alloc_error(layout));
         let skip = whole.as_ptr().addr().next_multiple_of(ALIGN_BYTES) - whole.as_ptr().addr();
         Block { whole, start: whole.as_ptr().wrapping_add(skip), bytes }
     }
 
     fn layout(bytes: usize) -> Layout {
-        Layout::from_size_align(bytes.max(ALIGN_BYTES) + ALIGN_BYTES, CHEAP_ALIGN).expect("a size below the address space")
+        Layout::from_size_align(bytes.max(ALIGN_BYTES) + ALIGN_BYTES, CHEAP_ALIGN)
+            .expect("a size below the address space")
     }
 
     /// Number of bytes.
@@ -58,8 +61,14 @@ impl Drop for Block {
 /// A view of `n` elements at an address.
 ///
 /// # Safety
-/// `at` is aligned for the type and readable for `n` initialized elements, which nothing writes during `'a`.
-pub(crate) unsafe fn view_at<'a>(dtype: DType, dims: &'a [usize], n: usize, at: *const u8) -> View<'a> {
+/// `at` is aligned for the type and readable for `n` initialized elements, which nothing writes
+/// during `'a`.
+pub(crate) unsafe fn view_at<'a>(
+    dtype: DType,
+    dims: &'a [usize],
+    n: usize,
+    at: *const u8,
+) -> View<'a> {
     // SAFETY: the caller's promise, for each type.
     let data = unsafe {
         match dtype {
@@ -77,7 +86,12 @@ pub(crate) unsafe fn view_at<'a>(dtype: DType, dims: &'a [usize], n: usize, at: 
 ///
 /// # Safety
 /// As [`view_at`], writable, and nothing else reads or writes the elements during `'a`.
-pub(crate) unsafe fn view_mut_at<'a>(dtype: DType, dims: &'a [usize], n: usize, at: *mut u8) -> ViewMut<'a> {
+pub(crate) unsafe fn view_mut_at<'a>(
+    dtype: DType,
+    dims: &'a [usize],
+    n: usize,
+    at: *mut u8,
+) -> ViewMut<'a> {
     // SAFETY: the caller's promise, for each type.
     let data = unsafe {
         match dtype {

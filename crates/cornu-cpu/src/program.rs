@@ -32,7 +32,8 @@ struct BoundPart {
     fetches: Vec<Fetch>,
     tables: Vec<TableSum>,
     meetings: Vec<usize>,
-    /// Where each output that a shard keeps to itself lies, behind what the plan takes of the shard's arena.
+    /// Where each output that a shard keeps to itself lies, behind what the plan takes of the
+    /// shard's arena.
     own: Vec<Option<usize>>,
     arena_bytes: usize,
 }
@@ -45,7 +46,8 @@ struct BoundSum {
     index: Option<usize>,
 }
 
-/// A sum whose terms are rows of a table: the outputs that hold the rows and the table's row of each.
+/// A sum whose terms are rows of a table: the outputs that hold the rows and the table's row of
+/// each.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct TableSum {
     values: usize,
@@ -54,19 +56,29 @@ struct TableSum {
     width: usize,
 }
 
-/// A shard's graph in which tables made by [`ScatterAdd`](cornu_ir::ops::ScatterAdd) only to be summed are not made: their
-/// outputs are the rows, and outputs behind all others are the indices.
+/// A shard's graph in which tables made by [`ScatterAdd`](cornu_ir::ops::ScatterAdd) only to be
+/// summed are not made: their outputs are the rows, and outputs behind all others are the indices.
 fn without_tables(part: &Part) -> (Graph, Vec<TableSum>) {
     let mut graph = part.graph.clone();
     let uses = graph.use_counts();
     let mut tables = Vec::new();
     for (i, _) in part.fetches.iter().enumerate().filter(|(_, f)| matches!(f, Fetch::Sum(_))) {
         let v = graph.outputs[i].value;
-        let Some(node) = graph.producer(v).filter(|n| matches!(n.op, Op::ScatterAdd(_)) && uses[v.0 as usize] == 1) else { continue };
+        let Some(node) = graph
+            .producer(v)
+            .filter(|n| matches!(n.op, Op::ScatterAdd(_)) && uses[v.0 as usize] == 1)
+        else {
+            continue;
+        };
         let (values, index) = (node.ins[0], node.ins[1]);
         let dims = graph.spec(v).numbers().expect("a concrete graph");
         if graph.spec(v).dtype == DType::F32 {
-            tables.push(TableSum { values: i, index: graph.outputs.len(), rows: dims[0], width: dims[1..].iter().product() });
+            tables.push(TableSum {
+                values: i,
+                index: graph.outputs.len(),
+                rows: dims[0],
+                width: dims[1..].iter().product(),
+            });
             graph.outputs[i].value = values;
             graph.outputs.push(Port { name: String::new(), value: index });
         }
@@ -90,9 +102,18 @@ unsafe impl Send for ShardRun {}
 unsafe impl Sync for ShardRun {}
 
 impl BoundPart {
-    fn new(part: Part, tables: Vec<TableSum>, places: &[OutputPlace], keeps: impl Fn(Option<&Fetch>) -> bool) -> BoundPart {
+    fn new(
+        part: Part,
+        tables: Vec<TableSum>,
+        places: &[OutputPlace],
+        keeps: impl Fn(Option<&Fetch>) -> bool,
+    ) -> BoundPart {
         assert_eq!(part.graph.inputs.len(), part.feeds.len(), "a feed for each input");
-        assert_eq!(part.graph.outputs.len(), part.fetches.len() + tables.len(), "a fetch for each output");
+        assert_eq!(
+            part.graph.outputs.len(),
+            part.fetches.len() + tables.len(),
+            "a fetch for each output"
+        );
         let mut layout = Layout::new(part.graph, places);
         layout.mark_states(|i| matches!(part.feeds[i], Feed::State(_)));
         let layout = Arc::new(layout);
@@ -101,9 +122,19 @@ impl BoundPart {
             arena_bytes += bytes.next_multiple_of(ALIGN_BYTES);
             arena_bytes - bytes.next_multiple_of(ALIGN_BYTES)
         };
-        let own = (0..places.len()).map(|i| keeps(part.fetches.get(i)).then(|| take(layout.output(i).bytes()))).collect();
+        let own = (0..places.len())
+            .map(|i| keeps(part.fetches.get(i)).then(|| take(layout.output(i).bytes())))
+            .collect();
         let meetings = layout.meetings();
-        BoundPart { layout, feeds: part.feeds, fetches: part.fetches, tables, meetings, own, arena_bytes }
+        BoundPart {
+            layout,
+            feeds: part.feeds,
+            fetches: part.fetches,
+            tables,
+            meetings,
+            own,
+            arena_bytes,
+        }
     }
 
     /// The steps before, between and after the meetings.
@@ -118,20 +149,31 @@ impl BoundPart {
 }
 
 impl Program {
-    /// Lays out a step. The graphs must be concrete and agree with each other: both are checked with a panic, for they are
-    /// written by the lowering and not by a user.
+    /// Lays out a step. The graphs must be concrete and agree with each other: both are checked
+    /// with a panic, for they are written by the lowering and not by a user.
     pub fn new(spec: ProgramSpec) -> Program {
         let whole = spec.shards.len() == 1;
         let parts: Vec<BoundPart> = (spec.shard_graphs.into_iter())
             .map(|p| {
                 let (graph, tables) = without_tables(&p);
                 let places = vec![OutputPlace::Own; graph.outputs.len()];
-                BoundPart::new(Part { graph, ..p }, tables, &places, |f| !matches!(f, Some(Fetch::Rows(_))))
+                BoundPart::new(Part { graph, ..p }, tables, &places, |f| {
+                    !matches!(f, Some(Fetch::Rows(_)))
+                })
             })
             .collect();
         for p in parts.iter().skip(1) {
-            assert!(p.feeds == parts[0].feeds && p.fetches == parts[0].fetches && p.tables == parts[0].tables, "shard graphs with the same inputs and outputs");
-            assert_eq!(p.meetings.len(), parts[0].meetings.len(), "shard graphs with the same meetings");
+            assert!(
+                p.feeds == parts[0].feeds
+                    && p.fetches == parts[0].fetches
+                    && p.tables == parts[0].tables,
+                "shard graphs with the same inputs and outputs"
+            );
+            assert_eq!(
+                p.meetings.len(),
+                parts[0].meetings.len(),
+                "shard graphs with the same meetings"
+            );
         }
         let shards: Vec<ShardRun> = (spec.shards.iter())
             .map(|&shard| {
@@ -153,9 +195,15 @@ impl Program {
                 let Fetch::Sum(k) = *f else { continue };
                 let shape = part.layout.output(i);
                 let (sum, index) = match part.tables.iter().find(|t| t.values == i) {
-                    Some(&TableSum { index, rows, width, .. }) => (Sum::rows(rows, width, shards.iter().map(|s| s.layout.output(index).n)), Some(index)),
+                    Some(&TableSum { index, rows, width, .. }) => (
+                        Sum::rows(rows, width, shards.iter().map(|s| s.layout.output(index).n)),
+                        Some(index),
+                    ),
                     None => {
-                        assert!(shards.iter().all(|s| s.layout.output(i).dims == shape.dims), "sums of one shape");
+                        assert!(
+                            shards.iter().all(|s| s.layout.output(i).dims == shape.dims),
+                            "sums of one shape"
+                        );
                         (Sum::dense(shape.dtype, shape.n, shards.len()), None)
                     }
                 };
@@ -165,8 +213,17 @@ impl Program {
         sums.sort_by_key(|s| s.0);
         assert!(sums.iter().enumerate().all(|(i, (k, _))| i == *k), "sums numbered from 0");
         let update = spec.update.map(|p| {
-            let replaced = |slot: SlotId| p.feeds.iter().position(|f| *f == Feed::State(slot)).map_or(OutputPlace::Own, OutputPlace::Replaces);
-            let places: Vec<OutputPlace> = p.fetches.iter().map(|f| if let Fetch::State(s) = f { replaced(*s) } else { OutputPlace::Own }).collect();
+            let replaced = |slot: SlotId| {
+                p.feeds
+                    .iter()
+                    .position(|f| *f == Feed::State(slot))
+                    .map_or(OutputPlace::Own, OutputPlace::Replaces)
+            };
+            let places: Vec<OutputPlace> = p
+                .fetches
+                .iter()
+                .map(|f| if let Fetch::State(s) = f { replaced(*s) } else { OutputPlace::Own })
+                .collect();
             let part = BoundPart::new(p, vec![], &places, |_| false);
             let frame = Frame::new(&part.layout);
             (part, frame)
@@ -175,8 +232,8 @@ impl Program {
         Program { parts, shards, n_segments, sums: sums.into_iter().map(|s| s.1).collect(), update }
     }
 
-    /// Bytes that the program takes of the memory it shares with the other programs on its store: the arenas of all shards
-    /// with what they keep, the tables of sums, the arena of the update.
+    /// Bytes that the program takes of the memory it shares with the other programs on its store:
+    /// the arenas of all shards with what they keep, the tables of sums, the arena of the update.
     pub fn arena_bytes(&self) -> usize {
         let shards: usize = self.shards.iter().map(|s| self.parts[s.shard.part].arena_bytes).sum();
         let tables: usize = self.sums.iter().map(|s| s.sum.table_bytes()).sum();
@@ -184,20 +241,28 @@ impl Program {
     }
 
     /// Runs the step: reads `inputs` and the store, writes `results` and the store.
-    pub fn run(&mut self, threads: &Threads, store: &mut Store, inputs: &[View<'_>], results: &mut [ViewMut<'_>]) {
+    pub fn run(
+        &mut self,
+        threads: &Threads,
+        store: &mut Store,
+        inputs: &[View<'_>],
+        results: &mut [ViewMut<'_>],
+    ) {
         self.bind(store, inputs, results);
         let state = store.state();
         self.shards.iter_mut().for_each(|s| s.frame.set_store(state));
         for segment in 0..self.n_segments {
             threads.each(&mut self.shards, |s| {
-                // SAFETY: `bind` gave the frame inputs and outputs of its shapes, apart from each other.
+                // SAFETY: `bind` gave the frame inputs and outputs of its shapes, apart from each
+                // other.
                 unsafe { s.frame.run(&s.layout, s.segments[segment].clone(), None) }
             });
             self.meet(segment);
         }
         self.finish(threads);
         if let Some((part, frame)) = &mut self.update {
-            // SAFETY: `bind` gave the frame inputs and outputs of its shapes; outputs replace inputs as the plan was told.
+            // SAFETY: `bind` gave the frame inputs and outputs of its shapes; outputs replace
+            // inputs as the plan was told.
             unsafe {
                 frame.run(&part.layout, 0..part.layout.steps.len(), Some(threads));
                 frame.copy_outputs(&part.layout);
@@ -216,8 +281,14 @@ impl Program {
         parts.any(|p| p.fetches.iter().any(|f| matches!(f, Fetch::State(_) | Fetch::StateRows(_))))
     }
 
-    /// Runs the step on this thread and tells where its time went: operation or phase, calls, seconds, largest first.
-    pub fn profile(&mut self, store: &mut Store, inputs: &[View<'_>], results: &mut [ViewMut<'_>]) -> Vec<(&'static str, usize, f64)> {
+    /// Runs the step on this thread and tells where its time went: operation or phase, calls,
+    /// seconds, largest first.
+    pub fn profile(
+        &mut self,
+        store: &mut Store,
+        inputs: &[View<'_>],
+        results: &mut [ViewMut<'_>],
+    ) -> Vec<(&'static str, usize, f64)> {
         let threads = Threads::new(1);
         let mut times: Vec<(&'static str, usize, f64)> = Vec::new();
         let mut last = Instant::now();
@@ -265,10 +336,15 @@ impl Program {
 
     /// The layouts of the shard graphs and the update graph as text.
     pub fn plans(&self) -> Vec<String> {
-        self.parts.iter().chain(self.update.as_ref().map(|u| &u.0)).map(|p| p.layout.plan.to_string()).collect()
+        self.parts
+            .iter()
+            .chain(self.update.as_ref().map(|u| &u.0))
+            .map(|p| p.layout.plan.to_string())
+            .collect()
     }
 
-    /// Takes the program's place in the shared memory. What lies in it moves only when some program has asked for more.
+    /// Takes the program's place in the shared memory. What lies in it moves only when some program
+    /// has asked for more.
     fn settle(&mut self, workspace: &mut Workspace) {
         let mut moved = false;
         for (n, s) in self.shards.iter_mut().enumerate() {
@@ -281,7 +357,11 @@ impl Program {
             }
             if moved {
                 for (n, shard) in self.shards.iter().enumerate() {
-                    let at = |i: usize| shard.arena.wrapping_add(self.parts[shard.shard.part].own[i].expect("terms are kept"));
+                    let at = |i: usize| {
+                        shard.arena.wrapping_add(
+                            self.parts[shard.shard.part].own[i].expect("terms are kept"),
+                        )
+                    };
                     s.sum.place(n, at(s.values), s.index.map(|i| at(i).cast_const()));
                 }
             }
@@ -300,13 +380,32 @@ impl Program {
             for (i, feed) in part.feeds.iter().enumerate() {
                 let shape = part.layout.input(i);
                 let at = match *feed {
-                    Feed::Rows(k) => rows_of(&inputs[k], "input", k, shape.dtype, &shape.dims, first_row),
-                    Feed::Share(k) => rows_of(&inputs[k], "input", k, shape.dtype, &shape.dims, n * shape.dims.first().copied().unwrap_or(0)),
+                    Feed::Rows(k) => {
+                        rows_of(&inputs[k], "input", k, shape.dtype, &shape.dims, first_row)
+                    }
+                    Feed::Share(k) => rows_of(
+                        &inputs[k],
+                        "input",
+                        k,
+                        shape.dtype,
+                        &shape.dims,
+                        n * shape.dims.first().copied().unwrap_or(0),
+                    ),
                     Feed::Whole(k) => whole(&inputs[k], k, shape.dtype, shape.n),
                     Feed::State(slot) => store.address(slot, shape.dtype, shape.n).cast_const(),
-                    Feed::StateRows(slot) => rows_of(&store.view(slot), "slot", slot.0, shape.dtype, &shape.dims, first_row),
+                    Feed::StateRows(slot) => rows_of(
+                        &store.view(slot),
+                        "slot",
+                        slot.0,
+                        shape.dtype,
+                        &shape.dims,
+                        first_row,
+                    ),
                     Feed::FirstRow => {
-                        assert!(shape.dtype == DType::I64 && shape.n == 1, "the first row is an i64 scalar");
+                        assert!(
+                            shape.dtype == DType::I64 && shape.n == 1,
+                            "the first row is an i64 scalar"
+                        );
                         std::ptr::from_ref::<i64>(&s.first_row).cast()
                     }
                     Feed::Sum(_) => panic!("sums are known to the update graph alone"),
@@ -319,7 +418,14 @@ impl Program {
                     Some(Fetch::Rows(k)) => {
                         debug_assert_eq!(shape.dims.first(), Some(&rows), "rows of the shard");
                         let result = &mut results[k];
-                        let at = rows_of(&as_view(result), "result", k, shape.dtype, &shape.dims, first_row);
+                        let at = rows_of(
+                            &as_view(result),
+                            "result",
+                            k,
+                            shape.dtype,
+                            &shape.dims,
+                            first_row,
+                        );
                         at.cast_mut()
                     }
                     Some(Fetch::First(k)) if n == 0 => result_at(results, k, shape.dtype, shape.n),
@@ -333,8 +439,12 @@ impl Program {
             for (i, feed) in part.feeds.iter().enumerate() {
                 let shape = part.layout.input(i);
                 let at = match *feed {
-                    Feed::Rows(k) | Feed::Share(k) | Feed::Whole(k) => whole(&inputs[k], k, shape.dtype, shape.n),
-                    Feed::State(slot) | Feed::StateRows(slot) => store.address(slot, shape.dtype, shape.n).cast_const(),
+                    Feed::Rows(k) | Feed::Share(k) | Feed::Whole(k) => {
+                        whole(&inputs[k], k, shape.dtype, shape.n)
+                    }
+                    Feed::State(slot) | Feed::StateRows(slot) => {
+                        store.address(slot, shape.dtype, shape.n).cast_const()
+                    }
                     Feed::FirstRow => panic!("the update graph belongs to no shard"),
                     Feed::Sum(k) => self.sums[k].sum.total(shape.dtype, shape.n),
                 };
@@ -354,11 +464,15 @@ impl Program {
 
     /// Adds what the shards bring to the meeting after a segment and hands each of them the sum.
     fn meet(&self, segment: usize) {
-        let Some(first) = self.shards.first().filter(|_| segment + 1 < self.n_segments) else { return };
+        let Some(first) = self.shards.first().filter(|_| segment + 1 < self.n_segments) else {
+            return;
+        };
         let at = first.segments[segment].end;
-        let shape = &first.layout.shapes[first.layout.plan.graph.nodes[first.layout.steps[at].node].outs[0].0 as usize];
+        let shape = &first.layout.shapes
+            [first.layout.plan.graph.nodes[first.layout.steps[at].node].outs[0].0 as usize];
         let ends = |s: &ShardRun| s.frame.ends(&s.layout, s.segments[segment].end);
-        // SAFETY: each shard's input and output of the meeting hold values of one shape, apart from each other; no shard runs.
+        // SAFETY: each shard's input and output of the meeting hold values of one shape, apart from
+        // each other; no shard runs.
         unsafe {
             for s in &self.shards {
                 let (from, to) = ends(s);
@@ -372,7 +486,8 @@ impl Program {
         }
     }
 
-    /// Copies the outputs of the shards that no step could write to their place, then adds the sums.
+    /// Copies the outputs of the shards that no step could write to their place, then adds the
+    /// sums.
     fn finish(&mut self, threads: &Threads) {
         for s in &self.shards {
             // SAFETY: all steps have run, on buffers that `bind` gave.
@@ -400,11 +515,22 @@ impl Program {
                 let shape = part.layout.output(i);
                 let to = match *fetch {
                     Fetch::State(slot) if n == 0 => store.address(slot, shape.dtype, shape.n),
-                    Fetch::StateRows(slot) => rows_of(&store.view(slot), "slot", slot.0, shape.dtype, &shape.dims, s.shard.first_row).cast_mut(),
+                    Fetch::StateRows(slot) => rows_of(
+                        &store.view(slot),
+                        "slot",
+                        slot.0,
+                        shape.dtype,
+                        &shape.dims,
+                        s.shard.first_row,
+                    )
+                    .cast_mut(),
                     _ => continue,
                 };
-                // SAFETY: the slot was checked to hold these rows; the shard's arena holds the value.
-                unsafe { std::ptr::copy_nonoverlapping(s.frame.output(i).cast_const(), to, shape.bytes()) }
+                // SAFETY: the slot was checked to hold these rows; the shard's arena holds the
+                // value.
+                unsafe {
+                    std::ptr::copy_nonoverlapping(s.frame.output(i).cast_const(), to, shape.bytes())
+                }
             }
         }
     }
@@ -419,21 +545,48 @@ fn as_view<'a>(v: &'a mut ViewMut<'_>) -> View<'a> {
 }
 
 /// The address of a shard's rows of a whole value.
-fn rows_of(v: &View<'_>, what: &str, k: usize, dtype: DType, dims: &[usize], first_row: usize) -> *const u8 {
-    let fits = v.dtype() == dtype && v.dims.len() == dims.len() && !dims.is_empty() && v.dims[1..] == dims[1..] && first_row + dims[0] <= v.dims[0];
-    assert!(fits, "{what} {k}: the program takes rows {first_row}.. of {dtype} for {dims:?}. Received: {}{:?}", v.dtype(), v.dims);
+fn rows_of(
+    v: &View<'_>,
+    what: &str,
+    k: usize,
+    dtype: DType,
+    dims: &[usize],
+    first_row: usize,
+) -> *const u8 {
+    let fits = v.dtype() == dtype
+        && v.dims.len() == dims.len()
+        && !dims.is_empty()
+        && v.dims[1..] == dims[1..]
+        && first_row + dims[0] <= v.dims[0];
+    assert!(
+        fits,
+        "{what} {k}: the program takes rows {first_row}.. of {dtype} for {dims:?}. Received: \
+            {}{:?}",
+        v.dtype(),
+        v.dims
+    );
     address(v).wrapping_add(first_row * dims[1..].iter().product::<usize>() * dtype.size_bytes())
 }
 
 fn whole(v: &View<'_>, k: usize, dtype: DType, n: usize) -> *const u8 {
     let fits = v.dtype() == dtype && v.dims.iter().product::<usize>() == n;
-    assert!(fits, "input {k}: the program takes {n} elements of {dtype}. Received: {}{:?}", v.dtype(), v.dims);
+    assert!(
+        fits,
+        "input {k}: the program takes {n} elements of {dtype}. Received: {}{:?}",
+        v.dtype(),
+        v.dims
+    );
     address(v)
 }
 
 fn result_at(results: &mut [ViewMut<'_>], k: usize, dtype: DType, n: usize) -> *mut u8 {
     let r = &mut results[k];
     let fits = r.dtype() == dtype && r.dims.iter().product::<usize>() == n;
-    assert!(fits, "result {k}: the program makes {n} elements of {dtype}. Received: {}{:?}", r.dtype(), r.dims);
+    assert!(
+        fits,
+        "result {k}: the program makes {n} elements of {dtype}. Received: {}{:?}",
+        r.dtype(),
+        r.dims
+    );
     address_mut(r)
 }

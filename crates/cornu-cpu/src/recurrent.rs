@@ -2,15 +2,19 @@
 
 use crate::kernel::{Call, Shape};
 use crate::kernels::activation::Activation as KernelActivation;
-use crate::kernels::gru::{GruBackward, GruForward, GruGradients, GruOutputs, gru_backward, gru_backward_scratch, gru_forward, gru_forward_scratch};
+use crate::kernels::gru::{
+    GruBackward, GruForward, GruGradients, GruOutputs, gru_backward, gru_backward_scratch,
+    gru_forward, gru_forward_scratch,
+};
 use crate::kernels::int8::{Int8Matrix, int8_len};
 use crate::kernels::lstm::{
-    LstmBackward, LstmForward, LstmGradients, LstmInt8, LstmOutputs, lstm_backward, lstm_backward_scratch, lstm_forward, lstm_forward_scratch,
+    LstmBackward, LstmForward, LstmGradients, LstmInt8, LstmOutputs, lstm_backward,
+    lstm_backward_scratch, lstm_forward, lstm_forward_scratch,
 };
 use crate::kernels::shape::CellShape;
 use crate::kernels::simple_rnn::{
-    SimpleRnnBackward, SimpleRnnForward, SimpleRnnGradients, SimpleRnnOutputs, simple_rnn_backward, simple_rnn_backward_scratch, simple_rnn_forward,
-    simple_rnn_forward_scratch,
+    SimpleRnnBackward, SimpleRnnForward, SimpleRnnGradients, SimpleRnnOutputs, simple_rnn_backward,
+    simple_rnn_backward_scratch, simple_rnn_forward, simple_rnn_forward_scratch,
 };
 use cornu_ir::Op;
 use cornu_ir::ops::{Activation, Gru, GruGrad, Lstm, LstmGrad, SimpleRnn, SimpleRnnGrad};
@@ -36,7 +40,8 @@ pub(crate) fn activation(a: Activation) -> KernelActivation {
 /// Inputs and outputs of a call as slices of f32.
 ///
 /// # Safety
-/// All values of the call that are taken are f32, lie where their addresses say, and no output lies over an input.
+/// All values of the call that are taken are f32, lie where their addresses say, and no output lies
+/// over an input.
 struct Slices<'a> {
     call: &'a Call<'a>,
 }
@@ -44,20 +49,25 @@ struct Slices<'a> {
 impl<'a> Slices<'a> {
     fn read(&self, i: usize) -> &'a [f32] {
         // SAFETY: the promise of the type.
-        unsafe { std::slice::from_raw_parts(self.call.in_address(i).cast(), self.call.in_shape(i).n) }
+        unsafe {
+            std::slice::from_raw_parts(self.call.in_address(i).cast(), self.call.in_shape(i).n)
+        }
     }
 
     /// An i32 input.
     fn sizes(&self, i: usize) -> &'a [i32] {
         // SAFETY: the promise of the type, for the one input that is i32.
-        unsafe { std::slice::from_raw_parts(self.call.in_address(i).cast(), self.call.in_shape(i).n) }
+        unsafe {
+            std::slice::from_raw_parts(self.call.in_address(i).cast(), self.call.in_shape(i).n)
+        }
     }
 
     /// An output, if something reads it; each is taken once.
     fn write(&self, i: usize) -> Option<&'a mut [f32]> {
         let at = self.call.out_address(i).cast::<f32>();
         // SAFETY: the promise of the type.
-        (!at.is_null()).then(|| unsafe { std::slice::from_raw_parts_mut(at, self.call.out_shape(i).n) })
+        (!at.is_null())
+            .then(|| unsafe { std::slice::from_raw_parts_mut(at, self.call.out_shape(i).n) })
     }
 }
 
@@ -78,7 +88,8 @@ fn clear_rest(rows: &mut Option<&mut [f32]>, sizes: &[i32], width: usize) {
     }
 }
 
-/// Where the inputs of a cell stand: x, W, R, b, the states, m, batch_sizes, then what a gradient reads more.
+/// Where the inputs of a cell stand: x, W, R, b, the states, m, batch_sizes, then what a gradient
+/// reads more.
 #[derive(Clone, Copy)]
 struct At {
     units: usize,
@@ -92,7 +103,13 @@ impl At {
     fn new(units: usize, use_bias: bool, n_states: usize, recurrent_mask: bool) -> At {
         let h0 = 3 + use_bias as usize;
         let mask = h0 + n_states;
-        At { units, bias: use_bias.then_some(3), h0, mask: recurrent_mask.then_some(mask), sizes: mask + recurrent_mask as usize }
+        At {
+            units,
+            bias: use_bias.then_some(3),
+            h0,
+            mask: recurrent_mask.then_some(mask),
+            sizes: mask + recurrent_mask as usize,
+        }
     }
 
     fn of(op: &Op) -> Option<At> {
@@ -115,8 +132,8 @@ impl At {
     }
 }
 
-/// Elements of scratch of a recurrent operation on inputs of these shapes: the kernel's, and for a cell its last states, which
-/// nothing may read. `None` for other operations.
+/// Elements of scratch of a recurrent operation on inputs of these shapes: the kernel's, and for a
+/// cell its last states, which nothing may read. `None` for other operations.
 pub(crate) fn scratch_elements(op: &Op, ins: &[Shape]) -> Option<usize> {
     let shape = At::of(op)?.shape(|i, axis| ins[i].dims[axis]);
     let states = shape.batch * shape.units;
@@ -130,7 +147,8 @@ pub(crate) fn scratch_elements(op: &Op, ins: &[Shape]) -> Option<usize> {
     })
 }
 
-/// Inputs of a recurrent operation that are packed, and the elements of memory in which the packed ones outlive a run.
+/// Inputs of a recurrent operation that are packed, and the elements of memory in which the packed
+/// ones outlive a run.
 pub(crate) fn kept(op: &Op, ins: &[Shape]) -> Option<([usize; 2], usize)> {
     let Op::Lstm(cell) = op else { return None };
     let width = 4 * cell.units;
@@ -140,11 +158,12 @@ pub(crate) fn kept(op: &Op, ins: &[Shape]) -> Option<([usize; 2], usize)> {
 /// Runs a recurrent operation.
 ///
 /// # Safety
-/// The call is of such an operation of f32, its addresses hold values of their shapes, no output lies over an input, and it
-/// has [`scratch_elements`].
+/// The call is of such an operation of f32, its addresses hold values of their shapes, no output
+/// lies over an input, and it has [`scratch_elements`].
 pub(crate) unsafe fn run(call: &Call<'_>) {
     let at = At::of(call.op).expect("chosen for recurrent operations");
-    let cell = Cell { s: Slices { call }, at, shape: at.shape(|i, axis| call.in_shape(i).dims[axis]) };
+    let cell =
+        Cell { s: Slices { call }, at, shape: at.shape(|i, axis| call.in_shape(i).dims[axis]) };
     // SAFETY: the caller's promise.
     unsafe {
         match call.op {
@@ -209,12 +228,21 @@ impl<'a> Cell<'a> {
         let CellShape { features: f, units: u, .. } = self.shape;
         let n = [int8_len(f, 4 * u), int8_len(u, 4 * u)];
         // SAFETY: the memory kept for the call, in two parts.
-        let [kernel, recurrent] =
-            unsafe { [(0, n[0]), (n[0], n[1])].map(|(from, n)| std::slice::from_raw_parts_mut(self.s.call.kept.cast::<u32>().add(from), n)) };
+        let [kernel, recurrent] = unsafe {
+            [(0, n[0]), (n[0], n[1])].map(|(from, n)| {
+                std::slice::from_raw_parts_mut(self.s.call.kept.cast::<u32>().add(from), n)
+            })
+        };
         if self.s.call.is_kept {
-            return LstmInt8 { kernel: Int8Matrix::packed(f, 4 * u, kernel), recurrent: Int8Matrix::packed(u, 4 * u, recurrent) };
+            return LstmInt8 {
+                kernel: Int8Matrix::packed(f, 4 * u, kernel),
+                recurrent: Int8Matrix::packed(u, 4 * u, recurrent),
+            };
         }
-        LstmInt8 { kernel: Int8Matrix::pack(f, 4 * u, args.kernel, kernel), recurrent: Int8Matrix::pack(u, 4 * u, args.recurrent, recurrent) }
+        LstmInt8 {
+            kernel: Int8Matrix::pack(f, 4 * u, args.kernel, kernel),
+            recurrent: Int8Matrix::pack(u, 4 * u, args.recurrent, recurrent),
+        }
     }
 
     /// # Safety
@@ -227,7 +255,10 @@ impl<'a> Cell<'a> {
         }
         let (n, states) = (lstm_forward_scratch(self.shape), self.n_states());
         // SAFETY: three parts of the scratch, apart from each other.
-        let [work, h_unread, c_unread] = unsafe { [(0, n), (n, states), (n + states, states)].map(|(from, n)| scratch(self.s.call, from, n)) };
+        let [work, h_unread, c_unread] = unsafe {
+            [(0, n), (n, states), (n + states, states)]
+                .map(|(from, n)| scratch(self.s.call, from, n))
+        };
         let mut out = LstmOutputs {
             h: self.s.write(0),
             c: self.s.write(1),
@@ -245,11 +276,21 @@ impl<'a> Cell<'a> {
         let saved = self.at.sizes + 1;
         let [dh, dh_last, dc_last] = self.flagged(saved + 3, [op.dh, op.dh_last, op.dc_last]);
         let forward = self.lstm_forward(&op.cell);
-        let args = LstmBackward { forward, h: self.s.read(saved), c: self.s.read(saved + 1), gates: self.s.read(saved + 2), dh, dh_last, dc_last };
+        let args = LstmBackward {
+            forward,
+            h: self.s.read(saved),
+            c: self.s.read(saved + 1),
+            gates: self.s.read(saved + 2),
+            dh,
+            dh_last,
+            dc_last,
+        };
         let [dx, dkernel, drecurrent, dbias, dh0, dc0] = std::array::from_fn(|i| self.s.write(i));
         let mut out = LstmGradients { dx, dkernel, drecurrent, dbias, dh0, dc0 };
         // SAFETY: the whole scratch of the call.
-        lstm_backward(&args, &mut out, unsafe { scratch(self.s.call, 0, lstm_backward_scratch(self.shape)) });
+        lstm_backward(&args, &mut out, unsafe {
+            scratch(self.s.call, 0, lstm_backward_scratch(self.shape))
+        });
         clear_rest(&mut out.dx, args.forward.batch_sizes, self.shape.features);
     }
 
@@ -275,8 +316,14 @@ impl<'a> Cell<'a> {
         let args = self.gru_forward(op);
         let n = gru_forward_scratch(self.shape);
         // SAFETY: two parts of the scratch, apart from each other.
-        let [work, unread] = unsafe { [(0, n), (n, self.n_states())].map(|(from, n)| scratch(self.s.call, from, n)) };
-        let mut out = GruOutputs { h: self.s.write(0), gates: self.s.write(1), h_last: self.s.write(2).unwrap_or(unread) };
+        let [work, unread] = unsafe {
+            [(0, n), (n, self.n_states())].map(|(from, n)| scratch(self.s.call, from, n))
+        };
+        let mut out = GruOutputs {
+            h: self.s.write(0),
+            gates: self.s.write(1),
+            h_last: self.s.write(2).unwrap_or(unread),
+        };
         gru_forward(&args, &mut out, work);
         clear_rest(&mut out.h, args.batch_sizes, op.units);
     }
@@ -286,11 +333,19 @@ impl<'a> Cell<'a> {
     unsafe fn gru_grad(&self, op: &GruGrad) {
         let saved = self.at.sizes + 1;
         let [dh, dh_last] = self.flagged(saved + 2, [op.dh, op.dh_last]);
-        let args = GruBackward { forward: self.gru_forward(&op.cell), h: self.s.read(saved), gates: self.s.read(saved + 1), dh, dh_last };
+        let args = GruBackward {
+            forward: self.gru_forward(&op.cell),
+            h: self.s.read(saved),
+            gates: self.s.read(saved + 1),
+            dh,
+            dh_last,
+        };
         let [dx, dkernel, drecurrent, dbias, dh0] = std::array::from_fn(|i| self.s.write(i));
         let mut out = GruGradients { dx, dkernel, drecurrent, dbias, dh0 };
         // SAFETY: the whole scratch of the call.
-        gru_backward(&args, &mut out, unsafe { scratch(self.s.call, 0, gru_backward_scratch(self.shape)) });
+        gru_backward(&args, &mut out, unsafe {
+            scratch(self.s.call, 0, gru_backward_scratch(self.shape))
+        });
         clear_rest(&mut out.dx, args.forward.batch_sizes, self.shape.features);
     }
 
@@ -314,8 +369,11 @@ impl<'a> Cell<'a> {
         let args = self.simple_rnn_forward(op);
         let n = simple_rnn_forward_scratch(self.shape);
         // SAFETY: two parts of the scratch, apart from each other.
-        let [work, unread] = unsafe { [(0, n), (n, self.n_states())].map(|(from, n)| scratch(self.s.call, from, n)) };
-        let mut out = SimpleRnnOutputs { h: self.s.write(0), h_last: self.s.write(1).unwrap_or(unread) };
+        let [work, unread] = unsafe {
+            [(0, n), (n, self.n_states())].map(|(from, n)| scratch(self.s.call, from, n))
+        };
+        let mut out =
+            SimpleRnnOutputs { h: self.s.write(0), h_last: self.s.write(1).unwrap_or(unread) };
         simple_rnn_forward(&args, &mut out, work);
         clear_rest(&mut out.h, args.batch_sizes, op.units);
     }
@@ -325,11 +383,18 @@ impl<'a> Cell<'a> {
     unsafe fn simple_rnn_grad(&self, op: &SimpleRnnGrad) {
         let saved = self.at.sizes + 1;
         let [dh, dh_last] = self.flagged(saved + 1, [op.dh, op.dh_last]);
-        let args = SimpleRnnBackward { forward: self.simple_rnn_forward(&op.cell), h: self.s.read(saved), dh, dh_last };
+        let args = SimpleRnnBackward {
+            forward: self.simple_rnn_forward(&op.cell),
+            h: self.s.read(saved),
+            dh,
+            dh_last,
+        };
         let [dx, dkernel, drecurrent, dbias, dh0] = std::array::from_fn(|i| self.s.write(i));
         let mut out = SimpleRnnGradients { dx, dkernel, drecurrent, dbias, dh0 };
         // SAFETY: the whole scratch of the call.
-        simple_rnn_backward(&args, &mut out, unsafe { scratch(self.s.call, 0, simple_rnn_backward_scratch(self.shape)) });
+        simple_rnn_backward(&args, &mut out, unsafe {
+            scratch(self.s.call, 0, simple_rnn_backward_scratch(self.shape))
+        });
         clear_rest(&mut out.dx, args.forward.batch_sizes, self.shape.features);
     }
 }

@@ -8,8 +8,8 @@ use cornu_ir::Graph;
 pub enum Feed {
     /// The k-th data input, of which a shard gets its rows of axis 0.
     Rows(usize),
-    /// The k-th data input, of which a shard gets as many rows of axis 0 as its graph takes, behind those of the shards before it:
-    /// all take alike.
+    /// The k-th data input, of which a shard gets as many rows of axis 0 as its graph takes, behind
+    /// those of the shards before it: all take alike.
     Share(usize),
     /// The k-th data input, whole for each shard.
     Whole(usize),
@@ -32,7 +32,8 @@ pub enum Fetch {
     Sum(usize),
     /// The k-th result, as the first shard has it.
     First(usize),
-    /// A slot of the store: in a shard graph as the first shard has it, written when the run is over; in the update graph in place.
+    /// A slot of the store: in a shard graph as the first shard has it, written when the run is
+    /// over; in the update graph in place.
     State(SlotId),
     /// A shard's rows of a slot of the store, written when the run is over.
     StateRows(SlotId),
@@ -74,17 +75,19 @@ pub struct ProgramSpec {
     pub update: Option<Part>,
 }
 
-/// Below this many operations of floating point a batch is one shard: threads would cost more than they save.
+/// Below this many operations of floating point a batch is one shard: threads would cost more than
+/// they save.
 const WHOLE_FLOPS: f64 = 1.5e6;
 /// Rows of a shard at least.
 const LEAST_ROWS: usize = 16;
 /// Shards of a batch at most.
 const MOST_SHARDS: usize = 8;
-/// Weights beyond these bytes leave the cache near a core between two timesteps: twice the rows share each reading.
+/// Weights beyond these bytes leave the cache near a core between two timesteps: twice the rows
+/// share each reading.
 const NEAR_BYTES: usize = 1 << 20;
 
-/// Rows of a shard for a batch of rows that cost `flops_per_row` each, where a timestep reads `step_bytes` of weights. It
-/// depends on the model and the batch alone, never on the threads.
+/// Rows of a shard for a batch of rows that cost `flops_per_row` each, where a timestep reads
+/// `step_bytes` of weights. It depends on the model and the batch alone, never on the threads.
 ///
 /// ```
 /// assert_eq!(cornu_cpu::shard_rows(10, 1e4, 0), 10);
@@ -96,15 +99,20 @@ pub fn shard_rows(batch: usize, flops_per_row: f64, step_bytes: usize) -> usize 
     if batch as f64 * flops_per_row < WHOLE_FLOPS {
         return batch.max(1);
     }
-    let least = if step_bytes > NEAR_BYTES && batch >= 4 * LEAST_ROWS { 2 * LEAST_ROWS } else { LEAST_ROWS };
+    let least = if step_bytes > NEAR_BYTES && batch >= 4 * LEAST_ROWS {
+        2 * LEAST_ROWS
+    } else {
+        LEAST_ROWS
+    };
     batch.div_ceil(MOST_SHARDS).max(least)
 }
 
 /// Rows of a shard of a prediction at most: more share no more of what they read.
 const MOST_PREDICTED_ROWS: usize = 128;
 
-/// Rows of a shard of a prediction on so many threads. Its rows meet nowhere, so no bit depends on how they are cut, and they are cut so that
-/// every thread gets as many: the fewer shards, the fewer times weights are packed and read.
+/// Rows of a shard of a prediction on so many threads. Its rows meet nowhere, so no bit depends on
+/// how they are cut, and they are cut so that every thread gets as many: the fewer shards, the
+/// fewer times weights are packed and read.
 ///
 /// ```
 /// assert_eq!(cornu_cpu::prediction_rows(10, 1e4, 2), 10);

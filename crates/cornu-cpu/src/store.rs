@@ -9,7 +9,8 @@ use cornu_ir::{Tensor, View, ViewMut};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SlotId(pub usize);
 
-/// Values that outlive a run, each on cache lines of its own, and the memory in which the programs on them work in turn.
+/// Values that outlive a run, each on cache lines of its own, and the memory in which the programs
+/// on them work in turn.
 ///
 /// ```
 /// use cornu_cpu::Store;
@@ -51,7 +52,12 @@ impl Store {
     /// A new slot that holds a copy of a value.
     pub fn push(&mut self, value: &Tensor) -> SlotId {
         let (dtype, n) = (value.dtype(), value.n_elements());
-        self.slots.push(Slot { dtype, dims: value.dims.clone(), n, block: Block::new(n * dtype.size_bytes()) });
+        self.slots.push(Slot {
+            dtype,
+            dims: value.dims.clone(),
+            n,
+            block: Block::new(n * dtype.size_bytes()),
+        });
         let slot = SlotId(self.slots.len() - 1);
         self.replace(slot, value);
         slot
@@ -80,7 +86,8 @@ impl Store {
     /// What a slot holds.
     pub fn view(&self, slot: SlotId) -> View<'_> {
         let s = &self.slots[slot.0];
-        // SAFETY: the block holds `n` elements of the type; the store is borrowed as long as the view.
+        // SAFETY: the block holds `n` elements of the type; the store is borrowed as long as the
+        // view.
         unsafe { view_at(s.dtype, &s.dims, s.n, s.block.start()) }
     }
 
@@ -88,11 +95,13 @@ impl Store {
     pub fn view_mut(&mut self, slot: SlotId) -> ViewMut<'_> {
         self.n_writes += 1;
         let s = &mut self.slots[slot.0];
-        // SAFETY: the block holds `n` elements of the type; the store is borrowed mutably as long as the view.
+        // SAFETY: the block holds `n` elements of the type; the store is borrowed mutably as long
+        // as the view.
         unsafe { view_mut_at(s.dtype, &s.dims, s.n, s.block.start()) }
     }
 
-    /// Puts another value of the same type in a slot. Other dims are taken on (a stateful layer meets another batch size).
+    /// Puts another value of the same type in a slot. Other dims are taken on (a stateful layer
+    /// meets another batch size).
     pub fn replace(&mut self, slot: SlotId, value: &Tensor) {
         self.n_writes += 1;
         let s = &mut self.slots[slot.0];
@@ -103,7 +112,13 @@ impl Store {
             s.block = Block::new(s.n * s.dtype.size_bytes());
         }
         // SAFETY: both hold as many bytes of the same type, in memory of their own.
-        unsafe { std::ptr::copy_nonoverlapping(address(&value.view()), s.block.start(), s.n * s.dtype.size_bytes()) }
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                address(&value.view()),
+                s.block.start(),
+                s.n * s.dtype.size_bytes(),
+            )
+        }
     }
 
     /// Type and dims of a slot.
@@ -124,7 +139,13 @@ impl Store {
     /// The first byte of a slot, whose type and number of elements are checked.
     pub(crate) fn address(&self, slot: SlotId, dtype: DType, n: usize) -> *mut u8 {
         let s = &self.slots[slot.0];
-        assert!(s.dtype == dtype && s.n == n, "slot {}: the program was made for {n} elements of {dtype}. Received: {}{:?}", slot.0, s.dtype, s.dims);
+        assert!(
+            s.dtype == dtype && s.n == n,
+            "slot {}: the program was made for {n} elements of {dtype}. Received: {}{:?}",
+            slot.0,
+            s.dtype,
+            s.dims
+        );
         s.block.start()
     }
 }

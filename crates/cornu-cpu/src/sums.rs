@@ -55,10 +55,15 @@ impl RowTerm {
     ///
     /// # Safety
     /// The index is readable.
-    unsafe fn rows<'a>(&self, within: Range<usize>) -> impl Iterator<Item = (usize, usize)> + use<'a> {
+    unsafe fn rows<'a>(
+        &self,
+        within: Range<usize>,
+    ) -> impl Iterator<Item = (usize, usize)> + use<'a> {
         // SAFETY: the caller's promise.
         let index = unsafe { std::slice::from_raw_parts(self.index, self.n) };
-        index.iter().enumerate().filter_map(move |(k, &row)| usize::try_from(row).ok().filter(|row| within.contains(row)).map(|row| (k, row)))
+        index.iter().enumerate().filter_map(move |(k, &row)| {
+            usize::try_from(row).ok().filter(|row| within.contains(row)).map(|row| (k, row))
+        })
     }
 }
 
@@ -71,7 +76,8 @@ impl Sum {
 
     /// A sum of rows, of which the shards bring so many each.
     pub(crate) fn rows(rows: usize, width: usize, n: impl Iterator<Item = usize>) -> Sum {
-        let terms = n.map(|n| RowTerm { values: std::ptr::null(), index: std::ptr::null(), n }).collect();
+        let terms =
+            n.map(|n| RowTerm { values: std::ptr::null(), index: std::ptr::null(), n }).collect();
         Sum::Rows { table: std::ptr::null_mut(), rows, width, terms }
     }
 
@@ -79,7 +85,10 @@ impl Sum {
     pub(crate) fn place(&mut self, shard: usize, values: *mut u8, index: Option<*const u8>) {
         match (self, index) {
             (Sum::Dense { terms, .. }, None) => terms[shard] = values,
-            (Sum::Rows { terms, .. }, Some(index)) => (terms[shard].values, terms[shard].index) = (values.cast_const().cast(), index.cast()),
+            (Sum::Rows { terms, .. }, Some(index)) => {
+                (terms[shard].values, terms[shard].index) =
+                    (values.cast_const().cast(), index.cast())
+            }
             _ => unreachable!("rows alone have an index"),
         }
     }
@@ -97,7 +106,10 @@ impl Sum {
             Sum::Dense { dtype, n, terms } => (*dtype, *n, terms[0]),
             Sum::Rows { table, rows, width, .. } => (DType::F32, rows * width, *table),
         };
-        assert!(own_type == dtype && own_n == n, "a sum of {own_n} elements of {own_type}, not {n} of {dtype}");
+        assert!(
+            own_type == dtype && own_n == n,
+            "a sum of {own_n} elements of {own_type}, not {n} of {dtype}"
+        );
         at
     }
 
@@ -130,8 +142,12 @@ impl Sum {
                         // SAFETY: the caller's promise; parts have rows of their own.
                         unsafe {
                             for (k, row) in t.rows(start..end) {
-                                let value = std::slice::from_raw_parts(t.values.add(k * width), *width);
-                                out.row(row, *width).iter_mut().zip(value).for_each(|(o, v)| *o += v);
+                                let value =
+                                    std::slice::from_raw_parts(t.values.add(k * width), *width);
+                                out.row(row, *width)
+                                    .iter_mut()
+                                    .zip(value)
+                                    .for_each(|(o, v)| *o += v);
                             }
                         }
                     }
@@ -186,12 +202,17 @@ impl RowTerms<'_> {
     }
 }
 
-/// Adds elements of `n_terms` arrays to those of the first: neighbours, then neighbours of pairs, and so on. The other arrays
-/// are used up.
+/// Adds elements of `n_terms` arrays to those of the first: neighbours, then neighbours of pairs,
+/// and so on. The other arrays are used up.
 ///
 /// # Safety
 /// Each address holds the elements of the range; nothing else reads or writes them.
-pub(crate) unsafe fn add_tree(dtype: DType, range: Range<usize>, n_terms: usize, term: &dyn Fn(usize) -> *mut u8) {
+pub(crate) unsafe fn add_tree(
+    dtype: DType,
+    range: Range<usize>,
+    n_terms: usize,
+    term: &dyn Fn(usize) -> *mut u8,
+) {
     let mut at = range.start;
     while at < range.end {
         let n = TILE.min(range.end - at);
@@ -201,8 +222,16 @@ pub(crate) unsafe fn add_tree(dtype: DType, range: Range<usize>, n_terms: usize,
                 // SAFETY: the caller's promise; two terms are two arrays.
                 unsafe {
                     match dtype {
-                        DType::F32 => add::<f32>(term(i).cast::<f32>().add(at), term(i + stride).cast::<f32>().add(at), n),
-                        _ => add::<f64>(term(i).cast::<f64>().add(at), term(i + stride).cast::<f64>().add(at), n),
+                        DType::F32 => add::<f32>(
+                            term(i).cast::<f32>().add(at),
+                            term(i + stride).cast::<f32>().add(at),
+                            n,
+                        ),
+                        _ => add::<f64>(
+                            term(i).cast::<f64>().add(at),
+                            term(i + stride).cast::<f64>().add(at),
+                            n,
+                        ),
                     }
                 }
             }
@@ -218,7 +247,8 @@ pub(crate) unsafe fn add_tree(dtype: DType, range: Range<usize>, n_terms: usize,
 /// Both hold `n` elements, apart from each other.
 unsafe fn add<T: Copy + std::ops::Add<Output = T>>(a: *mut T, b: *const T, n: usize) {
     // SAFETY: the caller's promise.
-    let (a, b) = unsafe { (std::slice::from_raw_parts_mut(a, n), std::slice::from_raw_parts(b, n)) };
+    let (a, b) =
+        unsafe { (std::slice::from_raw_parts_mut(a, n), std::slice::from_raw_parts(b, n)) };
     for (a, b) in a.iter_mut().zip(b) {
         *a = *a + *b;
     }

@@ -15,7 +15,13 @@ impl Threads {
     /// A pool of `n` threads; 0 counts as 1, and a system that refuses the threads leaves 1.
     pub fn new(n: usize) -> Self {
         let n = n.max(1);
-        let build = || rayon::ThreadPoolBuilder::new().num_threads(n).thread_name(|i| format!("cornu-{i}")).build().ok();
+        let build = || {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(n)
+                .thread_name(|i| format!("cornu-{i}"))
+                .build()
+                .ok()
+        };
         let pool = if n > 1 { build() } else { None };
         Self { n: if pool.is_some() { n } else { 1 }, pool }
     }
@@ -33,7 +39,9 @@ impl Threads {
     /// Calls `f` with each item.
     pub(crate) fn each<T: Send>(&self, items: &mut [T], f: impl Fn(&mut T) + Sync + Send) {
         match &self.pool {
-            Some(pool) if items.len() > 1 => pool.install(|| items.par_iter_mut().with_max_len(1).for_each(f)),
+            Some(pool) if items.len() > 1 => {
+                pool.install(|| items.par_iter_mut().with_max_len(1).for_each(f))
+            }
             _ => items.iter_mut().for_each(f),
         }
     }
@@ -41,7 +49,12 @@ impl Threads {
     /// Calls `f` with parts `start, end` of `0..n`, each but the last `part` long.
     pub(crate) fn parts(&self, n: usize, part: usize, f: impl Fn(usize, usize) + Sync + Send) {
         match &self.pool {
-            Some(pool) if n > part => pool.install(|| (0..n.div_ceil(part)).into_par_iter().with_max_len(1).for_each(|i| f(i * part, ((i + 1) * part).min(n)))),
+            Some(pool) if n > part => pool.install(|| {
+                (0..n.div_ceil(part))
+                    .into_par_iter()
+                    .with_max_len(1)
+                    .for_each(|i| f(i * part, ((i + 1) * part).min(n)))
+            }),
             _ => f(0, n),
         }
     }

@@ -2,7 +2,8 @@
 
 use crate::memory::Block;
 
-/// Memory of programs that run one after another. A program keeps nothing in it between runs but zeros in tables.
+/// Memory of programs that run one after another. A program keeps nothing in it between runs but
+/// zeros in tables.
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
     arenas: Vec<Block>,
@@ -10,7 +11,8 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// The `i`-th arena, of at least `bytes` bytes with any contents. It stays where it is until more is asked for.
+    /// The `i`-th arena, of at least `bytes` bytes with any contents. It stays where it is until
+    /// more is asked for.
     pub(crate) fn arena(&mut self, i: usize, bytes: usize) -> *mut u8 {
         at_least(&mut self.arenas, i, bytes)
     }

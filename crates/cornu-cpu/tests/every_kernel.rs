@@ -1,11 +1,13 @@
-//! Every kernel against the loops that define its operation, on the samples of all primitives and on shapes that cross the
-//! kernels' tiles; in single precision.
+//! Every kernel against the loops that define its operation, on the samples of all primitives and
+//! on shapes that cross the kernels' tiles; in single precision.
 
 use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, Store, Threads};
 use cornu_ir::grad::gradient;
 use cornu_ir::op::sample_numbers;
 use cornu_ir::ops::*;
-use cornu_ir::{Buffer, Builder, DType, Graph, Op, Spec, Tensor, Var, interpret::interpret, passes};
+use cornu_ir::{
+    Buffer, Builder, DType, Graph, Op, Spec, Tensor, Var, interpret::interpret, passes,
+};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -55,8 +57,16 @@ fn run(graph: &Graph, ins: &[Tensor], n_threads: usize) -> Vec<Tensor> {
             Tensor::zeros(s.dtype, &s.numbers().unwrap())
         })
         .collect();
-    let part = Part { graph: graph.clone(), feeds: (0..ins.len()).map(Feed::Whole).collect(), fetches: (0..results.len()).map(Fetch::First).collect() };
-    let mut program = Program::new(ProgramSpec { shard_graphs: vec![part], shards: vec![Shard { part: 0, first_row: 0, rows: 1 }], update: None });
+    let part = Part {
+        graph: graph.clone(),
+        feeds: (0..ins.len()).map(Feed::Whole).collect(),
+        fetches: (0..results.len()).map(Fetch::First).collect(),
+    };
+    let mut program = Program::new(ProgramSpec {
+        shard_graphs: vec![part],
+        shards: vec![Shard { part: 0, first_row: 0, rows: 1 }],
+        update: None,
+    });
     let views: Vec<_> = ins.iter().map(Tensor::view).collect();
     for _ in 0..2 {
         let mut outs: Vec<_> = results.iter_mut().map(Tensor::view_mut).collect();
@@ -74,7 +84,9 @@ fn check(what: &str, graph: &Graph, ins: &[Tensor]) {
         for (k, (got, want)) in run(&graph, ins, 1).iter().zip(&want).enumerate() {
             assert_eq!(got.spec(), want.spec(), "{what}");
             for (i, (g, w)) in got.to_f64().iter().zip(want.to_f64()).enumerate() {
-                let near = (g - w).abs() <= TOLERANCE * w.abs().max(1.0) || (g.is_nan() && w.is_nan()) || *g == w;
+                let near = (g - w).abs() <= TOLERANCE * w.abs().max(1.0)
+                    || (g.is_nan() && w.is_nan())
+                    || *g == w;
                 assert!(near, "{what}: output {k}[{i}] is {g}, not {w}\n{graph}");
             }
         }
@@ -91,11 +103,24 @@ fn check_op(op: &Op, ins: &[Tensor]) {
         outs.iter().for_each(|o| b.output("y", *o));
         if with_gradient {
             // What recurrent operations keep for their gradient carries none itself.
-            let kept = |k: usize| (matches!(op, Op::Lstm(_)) && (k == 1 || k == 2)) || (matches!(op, Op::Gru(_)) && k == 1);
-            let weight = |v: Var<'_>, k: usize| sample_numbers(&v.spec().numbers().unwrap(), 7 + k as u64);
+            let kept = |k: usize| {
+                (matches!(op, Op::Lstm(_)) && (k == 1 || k == 2))
+                    || (matches!(op, Op::Gru(_)) && k == 1)
+            };
+            let weight =
+                |v: Var<'_>, k: usize| sample_numbers(&v.spec().numbers().unwrap(), 7 + k as u64);
             let seeds: Vec<_> = (outs.iter().enumerate())
                 .filter(|(k, o)| o.dtype().is_float() && !kept(*k))
-                .map(|(k, o)| (*o, b.constant(if o.dtype() == DType::F32 { single(&weight(*o, k)) } else { weight(*o, k) })))
+                .map(|(k, o)| {
+                    (
+                        *o,
+                        b.constant(if o.dtype() == DType::F32 {
+                            single(&weight(*o, k))
+                        } else {
+                            weight(*o, k)
+                        }),
+                    )
+                })
                 .collect();
             gradient(&seeds, &vars).into_iter().flatten().for_each(|g| b.output("d", g));
         }
@@ -118,11 +143,28 @@ fn numbers(dims: &[usize], seed: u64) -> Tensor {
 
 #[test]
 fn products_of_many_sizes() {
-    for (i, &(m, k, n)) in [(1, 1, 1), (1, 40, 3), (7, 3, 50), (33, 600, 17), (64, 5, 300), (130, 70, 65), (3, 0, 4), (0, 3, 4)].iter().enumerate() {
-        for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true), (true, true)] {
+    for (i, &(m, k, n)) in [
+        (1, 1, 1),
+        (1, 40, 3),
+        (7, 3, 50),
+        (33, 600, 17),
+        (64, 5, 300),
+        (130, 70, 65),
+        (3, 0, 4),
+        (0, 3, 4),
+    ]
+    .iter()
+    .enumerate()
+    {
+        for (transpose_a, transpose_b) in
+            [(false, false), (true, false), (false, true), (true, true)]
+        {
             let a = if transpose_a { [k, m] } else { [m, k] };
             let b = if transpose_b { [n, k] } else { [k, n] };
-            check_op(&MatMul { transpose_a, transpose_b }.into(), &[numbers(&a, i as u64), numbers(&b, 50 + i as u64)]);
+            check_op(
+                &MatMul { transpose_a, transpose_b }.into(),
+                &[numbers(&a, i as u64), numbers(&b, 50 + i as u64)],
+            );
         }
     }
 }
@@ -131,17 +173,35 @@ fn products_of_many_sizes() {
 fn reductions_and_moves_of_many_shapes() {
     let x = numbers(&[5, 33, 2, 19], 3);
     for f in [ReduceFn::Sum, ReduceFn::Max, ReduceFn::Min, ReduceFn::Prod] {
-        for axes in [vec![0], vec![1], vec![3], vec![0, 1], vec![2, 3], vec![0, 2], vec![1, 3], vec![0, 3], vec![0, 1, 2, 3]] {
+        for axes in [
+            vec![0],
+            vec![1],
+            vec![3],
+            vec![0, 1],
+            vec![2, 3],
+            vec![0, 2],
+            vec![1, 3],
+            vec![0, 3],
+            vec![0, 1, 2, 3],
+        ] {
             check_op(&Reduce { f, axes }.into(), std::slice::from_ref(&x));
         }
     }
-    for perm in [vec![3, 2, 1, 0], vec![0, 2, 1, 3], vec![1, 0, 2, 3], vec![0, 3, 1, 2], vec![2, 3, 0, 1]] {
+    for perm in
+        [vec![3, 2, 1, 0], vec![0, 2, 1, 3], vec![1, 0, 2, 3], vec![0, 3, 1, 2], vec![2, 3, 0, 1]]
+    {
         check_op(&Transpose { perm }.into(), std::slice::from_ref(&x));
     }
     check_op(&Slice { axis: 3, start: 2, end: Some(17), step: 4 }.into(), std::slice::from_ref(&x));
-    check_op(&Pad { axis: 1, low: 1, high: 2, interior: 1, value: -0.5 }.into(), std::slice::from_ref(&x));
+    check_op(
+        &Pad { axis: 1, low: 1, high: 2, interior: 1, value: -0.5 }.into(),
+        std::slice::from_ref(&x),
+    );
     check_op(&Reverse { axis: 1 }.into(), std::slice::from_ref(&x));
-    check_op(&Windows { axis: 1, length: 3, stride: 2, dilation: 2 }.into(), std::slice::from_ref(&x));
+    check_op(
+        &Windows { axis: 1, length: 3, stride: 2, dilation: 2 }.into(),
+        std::slice::from_ref(&x),
+    );
     check_op(&Transpose { perm: vec![1, 0] }.into(), &[numbers(&[70, 130], 4)]);
 }
 
@@ -151,14 +211,17 @@ fn every_pointwise_function_across_tiles() {
     let y = numbers(&[37, 83], 6);
     for &f in UnaryFn::ALL {
         let domain = match f {
-            UnaryFn::Log | UnaryFn::Sqrt | UnaryFn::Rsqrt | UnaryFn::Log1p => x.to_f64().iter().map(|x| x.abs() as f32 + 0.3).collect(),
+            UnaryFn::Log | UnaryFn::Sqrt | UnaryFn::Rsqrt | UnaryFn::Log1p => {
+                x.to_f64().iter().map(|x| x.abs() as f32 + 0.3).collect()
+            }
             UnaryFn::Asin | UnaryFn::Acos => x.to_f64().iter().map(|x| *x as f32 * 0.6).collect(),
             _ => x.view().get::<f32>().to_vec(),
         };
         check_op(&Unary { f }.into(), &[Tensor::new(&[37, 83], domain)]);
     }
     for &f in BinaryFn::ALL.iter().filter(|f| **f != BinaryFn::Mod) {
-        let positive = Tensor::new(&[37, 83], y.to_f64().iter().map(|y| y.abs() as f32 + 0.2).collect());
+        let positive =
+            Tensor::new(&[37, 83], y.to_f64().iter().map(|y| y.abs() as f32 + 0.2).collect());
         let one = if f == BinaryFn::Pow { &positive } else { &x };
         check_op(&Binary { f }.into(), &[one.clone(), positive.clone()]);
     }
@@ -169,7 +232,10 @@ fn every_pointwise_function_across_tiles() {
 
 #[test]
 fn special_numbers_pass_through_chains() {
-    let x = Tensor::new(&[9], vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, 1e-40, 3e38, -3e38, 0.5]);
+    let x = Tensor::new(
+        &[9],
+        vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, 1e-40, 3e38, -3e38, 0.5],
+    );
     for f in [
         UnaryFn::Neg,
         UnaryFn::Abs,
@@ -197,19 +263,35 @@ fn special_numbers_pass_through_chains() {
 fn long_chains_do_not_depend_on_threads() {
     let b = Builder::new();
     let known = |d: &[usize]| Spec::known(DType::F32, d);
-    let (x, row, column, s) = (b.input("x", known(&[700, 301])), b.input("row", known(&[301])), b.input("column", known(&[700, 1])), b.input("s", known(&[])));
+    let (x, row, column, s) = (
+        b.input("x", known(&[700, 301])),
+        b.input("row", known(&[301])),
+        b.input("column", known(&[700, 1])),
+        b.input("s", known(&[])),
+    );
     let y = ((x + row) * column - s).tanh();
     b.output("y", y);
     b.output("z", (y * 0.5).gt(x).select(y / 3.0, x * x));
     let g = b.finish().unwrap();
     let ins = [numbers(&[700, 301], 1), numbers(&[301], 2), numbers(&[700, 1], 3), numbers(&[], 4)];
     check("long chain", &g, &ins);
-    let part = |g: &Graph| Part { graph: passes::run(g.clone()), feeds: (0..4).map(Feed::Whole).collect(), fetches: vec![Fetch::Value(0), Fetch::Value(1)] };
+    let part = |g: &Graph| Part {
+        graph: passes::run(g.clone()),
+        feeds: (0..4).map(Feed::Whole).collect(),
+        fetches: vec![Fetch::Value(0), Fetch::Value(1)],
+    };
     let outcome = |n: usize| {
-        let mut program = Program::new(ProgramSpec { update: Some(part(&g)), ..ProgramSpec::default() });
-        let mut out = [Tensor::zeros(DType::F32, &[700, 301]), Tensor::zeros(DType::F32, &[700, 301])];
+        let mut program =
+            Program::new(ProgramSpec { update: Some(part(&g)), ..ProgramSpec::default() });
+        let mut out =
+            [Tensor::zeros(DType::F32, &[700, 301]), Tensor::zeros(DType::F32, &[700, 301])];
         let [a, b] = &mut out;
-        program.run(&Threads::new(n), &mut Store::new(), &ins.each_ref().map(Tensor::view), &mut [a.view_mut(), b.view_mut()]);
+        program.run(
+            &Threads::new(n),
+            &mut Store::new(),
+            &ins.each_ref().map(Tensor::view),
+            &mut [a.view_mut(), b.view_mut()],
+        );
         out
     };
     assert_eq!(outcome(1), outcome(2));
@@ -265,7 +347,11 @@ proptest! {
 fn layouts_of_random_masks() {
     for seed in 0..40u64 {
         let (b, t) = (1 + seed as usize % 7, 1 + seed as usize % 11);
-        let live = sample_numbers(&[b, t], seed).to_f64().iter().map(|x| (*x > seed as f64 / 20.0 - 1.0) as u8).collect();
+        let live = sample_numbers(&[b, t], seed)
+            .to_f64()
+            .iter()
+            .map(|x| (*x > seed as f64 / 20.0 - 1.0) as u8)
+            .collect();
         let mask = Tensor::new::<u8>(&[b, t], live);
         for (reverse, zero_masked) in [(false, false), (true, false), (false, true), (true, true)] {
             check_op(&MaskLayout { reverse, zero_masked }.into(), std::slice::from_ref(&mask));

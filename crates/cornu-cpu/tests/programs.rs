@@ -19,33 +19,48 @@ fn known(dims: &[usize]) -> Spec {
     Spec::known(DType::F32, dims)
 }
 
-/// Normalization over the batch, two dense layers with dropout drawn by row, a scan over features, a loss: what training
-/// meets. Outputs: predictions, summed loss and gradients, and the batch's mean.
+/// Normalization over the batch, two dense layers with dropout drawn by row, a scan over features,
+/// a loss: what training meets. Outputs: predictions, summed loss and gradients, and the batch's
+/// mean.
 fn step(rows: usize, batch: usize) -> Graph {
     let b = Builder::new();
     let x = b.input("x", known(&[rows, 6]));
     let y = b.input("y", known(&[rows, 2]));
-    let (w1, b1, w2) = (b.input("w1", known(&[6, 5])), b.input("b1", known(&[5])), b.input("w2", known(&[5, 2])));
+    let (w1, b1, w2) =
+        (b.input("w1", known(&[6, 5])), b.input("b1", known(&[5])), b.input("w2", known(&[5, 2])));
     let key = b.input("key", Spec::known(DType::I64, &[]));
     let row = b.input("row", Spec::known(DType::I64, &[]));
-    let over_batch = |v: Var<'_>| -> _ { v.builder().apply1(CrossSum, &[v.builder().var(v.id()).sum(&[0], false)]).id() };
+    let over_batch = |v: Var<'_>| -> _ {
+        v.builder().apply1(CrossSum, &[v.builder().var(v.id()).sum(&[0], false)]).id()
+    };
     let mean = b.var(over_batch(x)) / batch as f64;
     let centred = x - mean;
     let var = b.var(over_batch(centred * centred)) / batch as f64;
     let n = centred * (var + 1e-3).rsqrt();
-    let u = b.apply1(Random { kind: RandomKind::Uniform, dtype: DType::F32, dims: vec![Some(rows), Some(6)], salt: 3 }, &[key, row]);
+    let u = b.apply1(
+        Random {
+            kind: RandomKind::Uniform,
+            dtype: DType::F32,
+            dims: vec![Some(rows), Some(6)],
+            salt: 3,
+        },
+        &[key, row],
+    );
     let dropped = u.ge(0.25).select(n / 0.75, 0.0);
     let h = (dropped.matmul(w1) + b1).tanh();
-    let (last, _) = Scan::build(&b, &[], &[h], &[h.transpose(&[1, 0])], Some(5), false, |_, _, s, x| {
-        let next = (s[0] * 0.5 + x[0].expand_dims(1)).sigmoid();
-        (vec![next], vec![])
-    });
+    let (last, _) =
+        Scan::build(&b, &[], &[h], &[h.transpose(&[1, 0])], Some(5), false, |_, _, s, x| {
+            let next = (s[0] * 0.5 + x[0].expand_dims(1)).sigmoid();
+            (vec![next], vec![])
+        });
     let p = last[0].matmul(w2);
     let d = p - y;
     let loss = (d * d).sum_all();
     b.output("p", p);
     b.output("loss", loss);
-    for (g, w) in gradient(&[(loss, loss.ones_like())], &[w1, b1, w2]).into_iter().zip(["w1", "b1", "w2"]) {
+    for (g, w) in
+        gradient(&[(loss, loss.ones_like())], &[w1, b1, w2]).into_iter().zip(["w1", "b1", "w2"])
+    {
         b.output(w, g.unwrap());
     }
     b.output("mean", mean);
@@ -76,7 +91,13 @@ struct Outcome {
 const KEY: i64 = 77;
 
 fn weights() -> Vec<Tensor> {
-    vec![numbers(&[6, 5], 1), numbers(&[5], 2), numbers(&[5, 2], 3), numbers(&[6, 5], 4), Tensor::zeros(DType::F32, &[6])]
+    vec![
+        numbers(&[6, 5], 1),
+        numbers(&[5], 2),
+        numbers(&[5, 2], 3),
+        numbers(&[6, 5], 4),
+        Tensor::zeros(DType::F32, &[6]),
+    ]
 }
 
 fn train(batch: usize, cut: &[usize], n_threads: usize, n_runs: usize) -> Outcome {
@@ -85,15 +106,41 @@ fn train(batch: usize, cut: &[usize], n_threads: usize, n_runs: usize) -> Outcom
     let mut sizes: Vec<usize> = cut.to_vec();
     sizes.sort_unstable();
     sizes.dedup();
-    let feeds = vec![Feed::Rows(0), Feed::Rows(1), Feed::State(slots[0]), Feed::State(slots[1]), Feed::State(slots[2]), Feed::Whole(2), Feed::FirstRow];
-    let fetches = vec![Fetch::Rows(0), Fetch::Sum(3), Fetch::Sum(0), Fetch::Sum(1), Fetch::Sum(2), Fetch::State(slots[4])];
-    let graphs = sizes.iter().map(|&n| Part { graph: cornu_ir::passes::run(step(n, batch)), feeds: feeds.clone(), fetches: fetches.clone() }).collect();
+    let feeds = vec![
+        Feed::Rows(0),
+        Feed::Rows(1),
+        Feed::State(slots[0]),
+        Feed::State(slots[1]),
+        Feed::State(slots[2]),
+        Feed::Whole(2),
+        Feed::FirstRow,
+    ];
+    let fetches = vec![
+        Fetch::Rows(0),
+        Fetch::Sum(3),
+        Fetch::Sum(0),
+        Fetch::Sum(1),
+        Fetch::Sum(2),
+        Fetch::State(slots[4]),
+    ];
+    let graphs = sizes
+        .iter()
+        .map(|&n| Part {
+            graph: cornu_ir::passes::run(step(n, batch)),
+            feeds: feeds.clone(),
+            fetches: fetches.clone(),
+        })
+        .collect();
     let mut first_row = 0;
     let shards = cut
         .iter()
         .map(|&rows| {
             first_row += rows;
-            Shard { part: sizes.iter().position(|s| *s == rows).unwrap(), first_row: first_row - rows, rows }
+            Shard {
+                part: sizes.iter().position(|s| *s == rows).unwrap(),
+                first_row: first_row - rows,
+                rows,
+            }
         })
         .collect();
     let mut feeds: Vec<Feed> = slots[..3].iter().map(|&s| Feed::State(s)).collect();
@@ -129,14 +176,24 @@ fn interpreted(batch: usize, n_runs: usize) -> Outcome {
         ins.extend([Tensor::scalar(KEY), Tensor::scalar(0i64)]);
         last = interpret(&step(batch, batch), &ins);
         let mut ins: Vec<Tensor> = state[..3].to_vec();
-        ins.extend([last[2].clone(), last[3].clone(), last[4].clone(), last[1].clone(), state[3].clone()]);
+        ins.extend([
+            last[2].clone(),
+            last[3].clone(),
+            last[4].clone(),
+            last[1].clone(),
+            state[3].clone(),
+        ]);
         let mut outs = interpret(&update(), &ins);
         loss = outs.pop().unwrap();
         state = outs;
         state.push(last[5].clone());
     }
     let floats = |t: &Tensor| t.view().get::<f32>().to_vec();
-    Outcome { predictions: floats(&last[0]), loss: floats(&loss)[0], state: state.iter().map(floats).collect() }
+    Outcome {
+        predictions: floats(&last[0]),
+        loss: floats(&loss)[0],
+        state: state.iter().map(floats).collect(),
+    }
 }
 
 fn close(a: &[f32], b: &[f32]) {
@@ -177,8 +234,11 @@ fn states_may_change_places() {
     b.output("both", x + y);
     let mut store = Store::new();
     let (sx, sy) = (store.push(&numbers(&[3], 1)), store.push(&numbers(&[3], 2)));
-    let part =
-        Part { graph: b.finish().unwrap(), feeds: vec![Feed::State(sx), Feed::State(sy)], fetches: vec![Fetch::State(sx), Fetch::State(sy), Fetch::Value(0)] };
+    let part = Part {
+        graph: b.finish().unwrap(),
+        feeds: vec![Feed::State(sx), Feed::State(sy)],
+        fetches: vec![Fetch::State(sx), Fetch::State(sy), Fetch::Value(0)],
+    };
     let mut program = Program::new(ProgramSpec { update: Some(part), ..ProgramSpec::default() });
     let mut both = Tensor::zeros(DType::F32, &[3]);
     program.run(&Threads::new(1), &mut store, &[], &mut [both.view_mut()]);
@@ -198,9 +258,15 @@ fn a_stateful_graph_keeps_the_rows_of_each_shard() {
     };
     let mut store = Store::new();
     let slot = store.push(&Tensor::zeros(DType::F32, &[5, 2]));
-    let part = |rows| Part { graph: graph(rows), feeds: vec![Feed::Rows(0), Feed::StateRows(slot)], fetches: vec![Fetch::StateRows(slot), Fetch::First(0)] };
-    let shards = vec![Shard { part: 0, first_row: 0, rows: 3 }, Shard { part: 1, first_row: 3, rows: 2 }];
-    let mut program = Program::new(ProgramSpec { shard_graphs: vec![part(3), part(2)], shards, update: None });
+    let part = |rows| Part {
+        graph: graph(rows),
+        feeds: vec![Feed::Rows(0), Feed::StateRows(slot)],
+        fetches: vec![Fetch::StateRows(slot), Fetch::First(0)],
+    };
+    let shards =
+        vec![Shard { part: 0, first_row: 0, rows: 3 }, Shard { part: 1, first_row: 3, rows: 2 }];
+    let mut program =
+        Program::new(ProgramSpec { shard_graphs: vec![part(3), part(2)], shards, update: None });
     let x = numbers(&[5, 2], 5);
     let mut first = Tensor::zeros(DType::F32, &[]);
     for _ in 0..2 {
@@ -211,8 +277,9 @@ fn a_stateful_graph_keeps_the_rows_of_each_shard() {
     assert_eq!(first.to_f64()[0], x.to_f64()[0] + x.to_f64()[1]);
 }
 
-/// An embedding trained for some steps by programs in turn, each of which cuts the batch its own way; indices outside the table
-/// are left out. The table, the bytes that the programs ask for and those that they share.
+/// An embedding trained for some steps by programs in turn, each of which cuts the batch its own
+/// way; indices outside the table are left out. The table, the bytes that the programs ask for and
+/// those that they share.
 fn embed(cuts: &[&[usize]], n_threads: usize) -> (Vec<f32>, Vec<usize>, usize) {
     let (batch, t, v, u) = (cuts[0].iter().sum::<usize>(), 40, 300, 64);
     let graph = |rows: usize| {
@@ -231,20 +298,45 @@ fn embed(cuts: &[&[usize]], n_threads: usize) -> (Vec<f32>, Vec<usize>, usize) {
     let update = b.finish().unwrap();
     let mut store = Store::new();
     let slot = store.push(&numbers(&[v, u], 3));
-    let part = |rows| Part { graph: graph(rows), feeds: vec![Feed::Rows(0), Feed::Rows(1), Feed::State(slot)], fetches: vec![Fetch::Sum(0)] };
+    let part = |rows| Part {
+        graph: graph(rows),
+        feeds: vec![Feed::Rows(0), Feed::Rows(1), Feed::State(slot)],
+        fetches: vec![Fetch::Sum(0)],
+    };
     let program = |cut: &&[usize]| {
-        let shards = cut.iter().enumerate().map(|(i, &rows)| Shard { part: i, first_row: cut[..i].iter().sum(), rows }).collect();
-        let update = Some(Part { graph: update.clone(), feeds: vec![Feed::State(slot), Feed::Sum(0)], fetches: vec![Fetch::State(slot)] });
-        Program::new(ProgramSpec { shard_graphs: cut.iter().map(|&n| part(n)).collect(), shards, update })
+        let shards = cut
+            .iter()
+            .enumerate()
+            .map(|(i, &rows)| Shard { part: i, first_row: cut[..i].iter().sum(), rows })
+            .collect();
+        let update = Some(Part {
+            graph: update.clone(),
+            feeds: vec![Feed::State(slot), Feed::Sum(0)],
+            fetches: vec![Fetch::State(slot)],
+        });
+        Program::new(ProgramSpec {
+            shard_graphs: cut.iter().map(|&n| part(n)).collect(),
+            shards,
+            update,
+        })
     };
     let mut programs: Vec<Program> = cuts.iter().map(program).collect();
     let threads = Threads::new(n_threads);
     for step in 0..3 {
         // Other rows in each step: what a step added must not be seen by the next.
         let index = (0..batch * t).map(|k| ((k * k + 7 * step) % (v + 20)) as i32 - 10).collect();
-        programs[step % cuts.len()].run(&threads, &mut store, &[Tensor::new(&[batch, t], index).view(), numbers(&[batch, u], step as u64).view()], &mut []);
+        programs[step % cuts.len()].run(
+            &threads,
+            &mut store,
+            &[Tensor::new(&[batch, t], index).view(), numbers(&[batch, u], step as u64).view()],
+            &mut [],
+        );
     }
-    (store.view(slot).get::<f32>().to_vec(), programs.iter().map(Program::arena_bytes).collect(), store.workspace_bytes())
+    (
+        store.view(slot).get::<f32>().to_vec(),
+        programs.iter().map(Program::arena_bytes).collect(),
+        store.workspace_bytes(),
+    )
 }
 
 #[test]
@@ -256,7 +348,11 @@ fn gradients_of_an_embedding_need_no_table_of_each_shard() {
     assert_eq!((cut.clone(), bytes.clone(), shared), embed(&[shards], 2));
     assert_eq!(cut, embed(&[shards], 5).0);
     let b = Builder::new();
-    let (index, y, table) = (b.input("index", Spec::known(DType::I32, &[30, 40])), b.input("y", known(&[30, 64])), b.input("table", known(&[300, 64])));
+    let (index, y, table) = (
+        b.input("index", Spec::known(DType::I32, &[30, 40])),
+        b.input("y", known(&[30, 64])),
+        b.input("table", known(&[300, 64])),
+    );
     let d = table.gather(index).sum(&[1], false) - y;
     let loss = (d * d).sum_all();
     b.output("w", table - gradient(&[(loss, loss.ones_like())], &[table])[0].unwrap() * 0.01);
@@ -264,7 +360,8 @@ fn gradients_of_an_embedding_need_no_table_of_each_shard() {
     let mut w = numbers(&[300, 64], 3);
     for step in 0..3 {
         let index = (0..30 * 40).map(|k| (k * k + 7 * step) % 320 - 10).collect();
-        w = interpret(&g, &[Tensor::new(&[30, 40], index), numbers(&[30, 64], step as u64), w]).remove(0);
+        w = interpret(&g, &[Tensor::new(&[30, 40], index), numbers(&[30, 64], step as u64), w])
+            .remove(0);
     }
     close(&whole, w.view().get());
     // Four shards' rows and one table, not four tables.
@@ -279,7 +376,11 @@ fn programs_on_one_store_share_its_memory() {
     for cuts in [[small, large], [large, small]] {
         let (mixed, bytes, shared) = embed(&cuts, 2);
         close(&mixed, &alone);
-        // The first arena is as large as the largest program's: what moves to it finds its values there.
-        assert!(shared < bytes[0] + bytes[1] && shared >= *bytes.iter().max().unwrap(), "{shared} of {bytes:?}");
+        // The first arena is as large as the largest program's: what moves to it finds its values
+        // there.
+        assert!(
+            shared < bytes[0] + bytes[1] && shared >= *bytes.iter().max().unwrap(),
+            "{shared} of {bytes:?}"
+        );
     }
 }

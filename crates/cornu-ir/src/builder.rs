@@ -89,7 +89,8 @@ impl Builder {
     pub fn apply(&self, op: impl Into<Op>, ins: &[Var<'_>]) -> Vec<Var<'_>> {
         let op = op.into();
         let specs: Vec<Spec> = ins.iter().map(Var::spec).collect();
-        let outs = if self.error.borrow().is_some() { Err(None) } else { op.spec(&specs).map_err(Some) };
+        let outs =
+            if self.error.borrow().is_some() { Err(None) } else { op.spec(&specs).map_err(Some) };
         let outs = outs.unwrap_or_else(|e| {
             if let Some(e) = e {
                 self.fail(e);
@@ -141,7 +142,9 @@ impl Builder {
         for (p, v) in graph.inputs.iter().zip(ins) {
             map[p.value.0 as usize] = Some(*v);
         }
-        let get = |map: &[Option<Var<'g>>], v: &ValueId| map[v.0 as usize].expect("inputs stand before uses");
+        let get = |map: &[Option<Var<'g>>], v: &ValueId| {
+            map[v.0 as usize].expect("inputs stand before uses")
+        };
         for n in &graph.nodes {
             let ins: Vec<Var<'g>> = n.ins.iter().map(|v| get(&map, v)).collect();
             for (old, new) in n.outs.iter().zip(self.apply(n.op.clone(), &ins)) {
@@ -173,7 +176,8 @@ impl<'g> Operand<'g> for f64 {
 /// The dims that two values take together: equal dims stay, 1 stretches, unknown joins with unknown or 1 and yields to a number above 1.
 pub fn broadcast_dims(a: &[Dim], b: &[Dim]) -> Option<Vec<Dim>> {
     let rank = a.len().max(b.len());
-    let at = |s: &[Dim], i: usize| if i + s.len() >= rank { s[i + s.len() - rank] } else { Some(1) };
+    let at =
+        |s: &[Dim], i: usize| if i + s.len() >= rank { s[i + s.len() - rank] } else { Some(1) };
     (0..rank)
         .map(|i| match (at(a, i), at(b, i)) {
             (x, y) if x == y => Some(x),
@@ -236,7 +240,11 @@ impl<'g> Var<'g> {
         match broadcast_dims(&a.dims, &b.dims) {
             Some(dims) => (self.broadcast_to(&dims), other.broadcast_to(&dims)),
             None => {
-                self.builder.fail(ShapeError::new(op, "shapes must be equal or stretch to each other (dims equal, or one of them 1)", &[a, b]));
+                self.builder.fail(ShapeError::new(
+                    op,
+                    "shapes must be equal or stretch to each other (dims equal, or one of them 1)",
+                    &[a, b],
+                ));
                 (self, other)
             }
         }
@@ -361,7 +369,12 @@ impl<'g> Var<'g> {
         if !keep {
             return y;
         }
-        let dims: Vec<Dim> = self.dims().into_iter().enumerate().map(|(i, d)| if axes.contains(&i) { Some(1) } else { d }).collect();
+        let dims: Vec<Dim> = self
+            .dims()
+            .into_iter()
+            .enumerate()
+            .map(|(i, d)| if axes.contains(&i) { Some(1) } else { d })
+            .collect();
         y.reshape(&dims)
     }
 
@@ -398,7 +411,9 @@ impl<'g> Var<'g> {
     /// Number of elements along axes, as a value (unknown dims make it a placeholder of the symbolic stage).
     pub fn count(self, axes: &[isize]) -> f64 {
         let dims = self.dims();
-        axes.iter().map(|&a| dims.get(axis_of(a, dims.len())).copied().flatten().unwrap_or(1) as f64).product()
+        axes.iter()
+            .map(|&a| dims.get(axis_of(a, dims.len())).copied().flatten().unwrap_or(1) as f64)
+            .product()
     }
 
     /// Mean over axes.

@@ -47,7 +47,8 @@ pub fn gradient<'g>(seeds: &[(Var<'g>, Var<'g>)], wrt: &[Var<'g>]) -> Vec<Option
     }
     for n in (0..n_nodes).rev() {
         let node = b.graph().nodes[n].clone();
-        let reached: Vec<Option<Var<'g>>> = node.outs.iter().map(|v| grads.get(&v.0).copied()).collect();
+        let reached: Vec<Option<Var<'g>>> =
+            node.outs.iter().map(|v| grads.get(&v.0).copied()).collect();
         if reached.iter().all(Option::is_none) || !node.ins.iter().any(|v| needed[v.0 as usize]) {
             continue;
         }

@@ -85,7 +85,8 @@ impl Graph {
     /// How many times each value is read, graph outputs included.
     pub fn use_counts(&self) -> Vec<u32> {
         let mut n = vec![0; self.values.len()];
-        for v in self.nodes.iter().flat_map(|n| &n.ins).chain(self.outputs.iter().map(|p| &p.value)) {
+        for v in self.nodes.iter().flat_map(|n| &n.ins).chain(self.outputs.iter().map(|p| &p.value))
+        {
             n[v.0 as usize] += 1;
         }
         n
@@ -102,9 +103,17 @@ impl fmt::Display for Graph {
             let outs: Vec<_> = n.outs.iter().map(|v| format!("%{}", v.0)).collect();
             let ins: Vec<_> = n.ins.iter().map(|v| format!("%{}", v.0)).collect();
             let specs: Vec<_> = n.outs.iter().map(|v| self.spec(*v).to_string()).collect();
-            writeln!(f, "{} = {:?}({}) : {}", outs.join(", "), n.op, ins.join(", "), specs.join(", "))?;
+            writeln!(
+                f,
+                "{} = {:?}({}) : {}",
+                outs.join(", "),
+                n.op,
+                ins.join(", "),
+                specs.join(", ")
+            )?;
         }
-        let outs: Vec<_> = self.outputs.iter().map(|p| format!("{:?} %{}", p.name, p.value.0)).collect();
+        let outs: Vec<_> =
+            self.outputs.iter().map(|p| format!("{:?} %{}", p.name, p.value.0)).collect();
         writeln!(f, "return {}", outs.join(", "))
     }
 }

@@ -1,10 +1,11 @@
-//! The waist of cornu: primitive operations, graphs of them, their gradients, the passes that tidy a graph
-//! and the plan that lays it out in memory.
+//! The waist of cornu: primitive operations, graphs of them, their gradients, the passes that tidy
+//! a graph and the plan that lays it out in memory.
 //!
-//! Nothing here knows a layer or a machine. A [`Builder`] records operations on [`Var`]s, whose shapes may hold
-//! unknown dims; [`gradient`](grad::gradient) extends a graph by its derivatives; a [`Plan`](plan::Plan) of a graph whose dims
-//! are all numbers is what a back end runs; [`interpret`](interpret::interpret) runs the same graph by the plain loops that
-//! define every operation.
+//! Nothing here knows a layer or a machine. A [`Builder`] records operations on [`Var`]s, whose
+//! shapes may hold unknown dims; [`gradient`](grad::gradient) extends a graph by its derivatives; a
+//! [`Plan`](plan::Plan) of a graph whose dims are all numbers is what a back end runs;
+//! [`interpret`](interpret::interpret) runs the same graph by the plain loops that define every
+//! operation.
 #![forbid(unsafe_code)]
 
 pub mod spec;

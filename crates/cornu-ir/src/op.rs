@@ -61,7 +61,8 @@ impl Sample {
 pub trait Primitive {
     /// Specs of the outputs for those of the inputs. Dims may be unknown.
     fn spec(&self, ins: &[Spec]) -> Result<Vec<Spec>, ShapeError>;
-    /// The gradient for each input (`None` where it does not flow), as operations of the same graph.
+    /// The gradient for each input (`None` where it does not flow), as operations of the same
+    /// graph.
     fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>>;
     /// The meaning, by plain loops. An output that nothing reads is `None`.
     fn eval(&self, ins: &[View<'_>], outs: &mut [Option<ViewMut<'_>>]);
@@ -140,7 +141,8 @@ pub fn sample_numbers(dims: &[usize], seed: u64) -> Tensor {
     Tensor::new(dims, (0..n).map(|_| next()).collect())
 }
 
-// In the order a newcomer should read them: values, pointwise, shapes, sums, products, indices, time, batch, chains.
+// In the order a newcomer should read them: values, pointwise, shapes, sums, products, indices,
+// time, batch, chains.
 primitives! {
     Constant Iota Random
     Unary Binary Compare Select Cast Bits Bitcast

@@ -1,7 +1,8 @@
 //! The plan: where each value of a concrete graph lies in memory, decided once.
 //!
-//! Inputs lie where the caller has them; constants in a pool of their own; everything else in one arena whose parts are
-//! used again as soon as the last reader of a value has run. A reshape is the value it reshapes.
+//! Inputs lie where the caller has them; constants in a pool of their own; everything else in one
+//! arena whose parts are used again as soon as the last reader of a value has run. A reshape is the
+//! value it reshapes.
 
 use crate::graph::{Graph, Node, Source, ValueId};
 use crate::op::Op;
@@ -72,7 +73,13 @@ impl Arena {
     fn take(&mut self, bytes: usize) -> usize {
         let bytes = bytes.next_multiple_of(ALIGN_BYTES).max(ALIGN_BYTES);
         // The smallest part that holds it.
-        let best = self.free.iter().enumerate().filter(|(_, (_, n))| *n >= bytes).min_by_key(|(_, (_, n))| *n).map(|(i, _)| i);
+        let best = self
+            .free
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, n))| *n >= bytes)
+            .min_by_key(|(_, (_, n))| *n)
+            .map(|(i, _)| i);
         if let Some(i) = best {
             let (at, n) = self.free[i];
             if n == bytes {
@@ -111,7 +118,8 @@ pub fn value_bytes(graph: &Graph, v: ValueId) -> usize {
     s.n_elements().expect("a concrete graph") * s.dtype.size_bytes()
 }
 
-/// Whether a node may write an output over an input: it reads each element of that memory only to make the same element.
+/// Whether a node may write an output over an input: it reads each element of that memory only to
+/// make the same element.
 fn reads_in_step(n: &Node, root: &[usize], old: usize) -> bool {
     let Op::Fused(chain) = &n.op else { return false };
     n.ins.iter().enumerate().all(|(i, v)| root[v.0 as usize] != old || chain.reads_in_step(i))
@@ -123,8 +131,13 @@ fn is_alias(op: &Op) -> bool {
 }
 
 impl Plan {
-    /// Lays out a concrete graph. `outputs` says where each output goes; `scratch_bytes` how much scratch a node's kernel wants.
-    pub fn new(graph: Graph, outputs: &[OutputPlace], scratch_bytes: &dyn Fn(&Graph, &Node) -> usize) -> Plan {
+    /// Lays out a concrete graph. `outputs` says where each output goes; `scratch_bytes` how much
+    /// scratch a node's kernel wants.
+    pub fn new(
+        graph: Graph,
+        outputs: &[OutputPlace],
+        scratch_bytes: &dyn Fn(&Graph, &Node) -> usize,
+    ) -> Plan {
         assert!(graph.is_concrete(), "only a graph whose dims are all numbers can be planned");
         assert_eq!(graph.outputs.len(), outputs.len(), "a place for each output");
         let n_values = graph.values.len();
@@ -149,12 +162,15 @@ impl Plan {
             let taken = places[r] != Place::Nowhere;
             let direct = match (graph.values[r].source, want) {
                 (_, OutputPlace::Kept) | (Source::Input(_), _) => false,
-                (Source::Node(n, _), OutputPlace::Own) => !matches!(graph.nodes[n.0 as usize].op, Op::Constant(_)),
+                (Source::Node(n, _), OutputPlace::Own) => {
+                    !matches!(graph.nodes[n.0 as usize].op, Op::Constant(_))
+                }
                 (Source::Node(n, _), OutputPlace::Replaces(input)) => {
                     let old = graph.inputs[*input].value.0 as usize;
                     let maker = &graph.nodes[n.0 as usize];
                     let at = n.0 as usize;
-                    let unread_after = last_read[old].is_none_or(|l| l < at || (l == at && reads_in_step(maker, &root, old)));
+                    let unread_after = last_read[old]
+                        .is_none_or(|l| l < at || (l == at && reads_in_step(maker, &root, old)));
                     let handed_out = graph.outputs.iter().any(|q| root[q.value.0 as usize] == old);
                     !matches!(maker.op, Op::Constant(_)) && unread_after && !handed_out
                 }
@@ -188,7 +204,10 @@ impl Plan {
                 let bytes = value_bytes(&graph, *v);
                 let over = n.ins.iter().map(|u| root[u.0 as usize]).find(|&u| {
                     let dies_here = last_read[u] == Some(i) && matches!(places[u], Place::Arena(_));
-                    dies_here && !overwritten.contains(&u) && value_bytes(&graph, ValueId(u as u32)) == bytes && reads_in_step(n, &root, u)
+                    dies_here
+                        && !overwritten.contains(&u)
+                        && value_bytes(&graph, ValueId(u as u32)) == bytes
+                        && reads_in_step(n, &root, u)
                 });
                 places[v.0 as usize] = match over {
                     Some(u) => {
@@ -204,7 +223,12 @@ impl Plan {
                 arena.give(at, scratch);
             }
             steps.push(Step { node: i, scratch: (at, scratch) });
-            let mut done: Vec<usize> = n.ins.iter().map(|v| root[v.0 as usize]).filter(|v| last_read[*v] == Some(i)).collect();
+            let mut done: Vec<usize> = n
+                .ins
+                .iter()
+                .map(|v| root[v.0 as usize])
+                .filter(|v| last_read[*v] == Some(i))
+                .collect();
             done.sort_unstable();
             done.dedup();
             for v in done.into_iter().filter(|v| !overwritten.contains(v)) {
@@ -216,7 +240,10 @@ impl Plan {
         for v in 0..n_values {
             places[v] = places[root[v]];
         }
-        let replaced = outputs.iter().map(|o| if let OutputPlace::Replaces(i) = o { Some(*i) } else { None }).collect();
+        let replaced = outputs
+            .iter()
+            .map(|o| if let OutputPlace::Replaces(i) = o { Some(*i) } else { None })
+            .collect();
         Plan { graph, places, steps, arena_bytes: arena.bytes, copies, replaced }
     }
 }
@@ -240,7 +267,8 @@ impl std::fmt::Display for Plan {
         for s in &self.steps {
             let n = &self.graph.nodes[s.node];
             let at = |v: &ValueId| format!("%{}@{:?}", v.0, self.places[v.0 as usize]);
-            let (ins, outs): (Vec<_>, Vec<_>) = (n.ins.iter().map(at).collect(), n.outs.iter().map(at).collect());
+            let (ins, outs): (Vec<_>, Vec<_>) =
+                (n.ins.iter().map(at).collect(), n.outs.iter().map(at).collect());
             writeln!(f, "{} <- {}({})", outs.join(", "), n.op.name(), ins.join(", "))?;
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! What is known of a value before it exists: its element type and its dims, each a number or unknown.
+//! What is known of a value before it exists: its element type and its dims, each a number or
+//! unknown.
 
 use std::fmt;
 
@@ -58,7 +59,8 @@ impl fmt::Display for DType {
 /// One dim: a number, or unknown until data arrives.
 pub type Dim = Option<usize>;
 
-/// The product of dims, unknown as soon as one of them is (a zero among them makes it zero all the same).
+/// The product of dims, unknown as soon as one of them is (a zero among them makes it zero all the
+/// same).
 ///
 /// ```
 /// use cornu_ir::spec::product;
@@ -104,9 +106,12 @@ impl Spec {
         product(&self.dims)
     }
 
-    /// Whether a value of `other` could be a value of `self`: same type and rank, dims equal where both are numbers.
+    /// Whether a value of `other` could be a value of `self`: same type and rank, dims equal where
+    /// both are numbers.
     pub fn agrees(&self, other: &Spec) -> bool {
-        self.dtype == other.dtype && self.rank() == other.rank() && self.dims.iter().zip(&other.dims).all(|(a, b)| a.is_none() || b.is_none() || a == b)
+        self.dtype == other.dtype
+            && self.rank() == other.rank()
+            && self.dims.iter().zip(&other.dims).all(|(a, b)| a.is_none() || b.is_none() || a == b)
     }
 }
 

@@ -1,4 +1,5 @@
-//! The one walk over strided memory from which transpose, slice, broadcast, pad, concat and their gradients are made.
+//! The one walk over strided memory from which transpose, slice, broadcast, pad, concat and their
+//! gradients are made.
 
 /// Row-major strides of dims, in elements.
 pub fn strides(dims: &[usize]) -> Vec<usize> {
@@ -9,7 +10,8 @@ pub fn strides(dims: &[usize]) -> Vec<usize> {
     s
 }
 
-/// A walk over `dims` where axis `i` moves `strides[i]` elements (negative walks backwards, 0 repeats).
+/// A walk over `dims` where axis `i` moves `strides[i]` elements (negative walks backwards, 0
+/// repeats).
 #[derive(Clone, Debug)]
 pub struct Walk {
     /// Dims walked.
@@ -21,8 +23,8 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// Calls `f(k, at)` for the k-th contiguous position and its place `at` in the strided memory, row by row:
-    /// `f` gets runs along the last axis as `(k, at, stride, length)`.
+    /// Calls `f(k, at)` for the k-th contiguous position and its place `at` in the strided memory,
+    /// row by row: `f` gets runs along the last axis as `(k, at, stride, length)`.
     pub fn rows(&self, mut f: impl FnMut(usize, isize, isize, usize)) {
         if self.dims.contains(&0) {
             return;

@@ -75,7 +75,9 @@ pub struct Tensor {
 }
 
 /// A type that elements can have; `bool` is stored as `u8`.
-pub trait Element: Copy + Default + PartialEq + PartialOrd + std::fmt::Debug + Send + Sync + 'static {
+pub trait Element:
+    Copy + Default + PartialEq + PartialOrd + std::fmt::Debug + Send + Sync + 'static
+{
     /// The matching [`DType`].
     const DTYPE: DType;
     /// The view's elements when they have this type.

@@ -6,7 +6,10 @@ use crate::graph::{Graph, Source};
 pub fn verify(graph: &Graph) -> Result<(), String> {
     let mut made = vec![false; graph.values.len()];
     for (i, p) in graph.inputs.iter().enumerate() {
-        let value = graph.values.get(p.value.0 as usize).ok_or_else(|| format!("input `{}` names no value", p.name))?;
+        let value = graph
+            .values
+            .get(p.value.0 as usize)
+            .ok_or_else(|| format!("input `{}` names no value", p.name))?;
         if value.source != Source::Input(i) {
             return Err(format!("input `{}` is not its value's source", p.name));
         }
@@ -20,12 +23,19 @@ pub fn verify(graph: &Graph) -> Result<(), String> {
         let ins: Vec<_> = n.ins.iter().map(|v| graph.spec(*v).clone()).collect();
         let outs = n.op.spec(&ins).map_err(|e| format!("node {i}: {e}"))?;
         if outs.len() != n.outs.len() {
-            return Err(format!("node {i} ({name}) has {} outputs, expected {}", n.outs.len(), outs.len()));
+            return Err(format!(
+                "node {i} ({name}) has {} outputs, expected {}",
+                n.outs.len(),
+                outs.len()
+            ));
         }
         for (k, (v, spec)) in n.outs.iter().zip(&outs).enumerate() {
             let value = &graph.values[v.0 as usize];
             if !spec.agrees(&value.spec) {
-                return Err(format!("node {i} ({name}) makes {spec}, its value says {}", value.spec));
+                return Err(format!(
+                    "node {i} ({name}) makes {spec}, its value says {}",
+                    value.spec
+                ));
             }
             if value.source != Source::Node(crate::NodeId(i as u32), k) || made[v.0 as usize] {
                 return Err(format!("%{} is not made once by node {i} ({name})", v.0));

@@ -1,6 +1,9 @@
-//! Every primitive against its own rules: shapes as it says, gradients as central differences find them.
+//! Every primitive against its own rules: shapes as it says, gradients as central differences find
+//! them.
 
-use cornu_ir::{Buffer, Builder, Op, Spec, Tensor, grad::gradient, interpret::interpret, op::Sample};
+use cornu_ir::{
+    Buffer, Builder, Op, Spec, Tensor, grad::gradient, interpret::interpret, op::Sample,
+};
 
 fn run(op: &Op, ins: &[Tensor]) -> Vec<Tensor> {
     let b = Builder::new();
@@ -58,7 +61,8 @@ fn check_gradient(s: &Sample) {
     cornu_ir::verify::verify(&g).unwrap_or_else(|e| panic!("{}: {e}", s.op.name()));
     let mut found = interpret(&g, &s.ins).into_iter();
     for (i, flows) in flows.iter().enumerate() {
-        // The mask of recurrent dropout is drawn, not learnt: recurrent primitives give it no gradient.
+        // The mask of recurrent dropout is drawn, not learnt: recurrent primitives give it no
+        // gradient.
         let has_mask = match &s.op {
             Op::Lstm(cell) => cell.recurrent_mask,
             Op::Gru(cell) => cell.recurrent_mask,
@@ -69,7 +73,8 @@ fn check_gradient(s: &Sample) {
         if !s.ins[i].dtype().is_float() || is_mask {
             continue;
         }
-        let found = if *flows { found.next().unwrap().to_f64() } else { vec![0.0; s.ins[i].n_elements()] };
+        let found =
+            if *flows { found.next().unwrap().to_f64() } else { vec![0.0; s.ins[i].n_elements()] };
         for k in 0..s.ins[i].n_elements() {
             let at = |d: f64| {
                 let mut ins = s.ins.clone();
@@ -81,7 +86,12 @@ fn check_gradient(s: &Sample) {
             let h = 1e-5;
             let want = (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h);
             let scale = want.abs().max(1.0);
-            assert!((found[k] - want).abs() <= 1e-6 * scale, "{:?}: input {i}, element {k}: {} by rule, {want} by differences", s.op, found[k]);
+            assert!(
+                (found[k] - want).abs() <= 1e-6 * scale,
+                "{:?}: input {i}, element {k}: {} by rule, {want} by differences",
+                s.op,
+                found[k]
+            );
         }
     }
 }
@@ -98,8 +108,10 @@ fn every_primitive_has_cases_and_its_shapes() {
         let got = run(&s.op, &s.ins);
         assert_eq!(want, got.iter().map(Tensor::spec).collect::<Vec<_>>(), "{:?}", s.op);
         assert_eq!(want.len(), s.op.n_outputs(), "{:?}", s.op);
-        // Unknown dims in, unknown dims out: the symbolic stage must accept what the concrete one does.
-        let vague: Vec<Spec> = specs.iter().map(|s| Spec::new(s.dtype, vec![None; s.rank()])).collect();
+        // Unknown dims in, unknown dims out: the symbolic stage must accept what the concrete one
+        // does.
+        let vague: Vec<Spec> =
+            specs.iter().map(|s| Spec::new(s.dtype, vec![None; s.rank()])).collect();
         let loose = s.op.spec(&vague).unwrap_or_else(|e| panic!("unknown dims: {e}"));
         for (l, w) in loose.iter().zip(&want) {
             assert!(l.agrees(w), "{:?}: {l} against {w}", s.op);

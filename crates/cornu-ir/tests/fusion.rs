@@ -1,18 +1,33 @@
-//! The pass `fuse` on random graphs: the same bits as before, no pointwise operation left outside a chain.
+//! The pass `fuse` on random graphs: the same bits as before, no pointwise operation left outside a
+//! chain.
 
 use cornu_ir::op::sample_numbers;
 use cornu_ir::plan::{OutputPlace, Plan};
-use cornu_ir::{Builder, DType, Graph, Op, Spec, Tensor, Var, interpret::interpret, passes::fuse, verify::verify};
+use cornu_ir::{
+    Builder, DType, Graph, Op, Spec, Tensor, Var, interpret::interpret, passes::fuse,
+    verify::verify,
+};
 use proptest::prelude::*;
 
 /// A graph of `picks`: each number chooses an operation and its operands among what there is.
 fn graph(picks: &[(u8, u8, u8, u8)]) -> Graph {
     let b = Builder::new();
     let known = |d: &[usize]| Spec::known(DType::F64, d);
-    let mut values: Vec<Var<'_>> = vec![b.input("x", known(&[4, 3])), b.input("row", known(&[3])), b.input("column", known(&[4, 1])), b.input("s", known(&[]))];
+    let mut values: Vec<Var<'_>> = vec![
+        b.input("x", known(&[4, 3])),
+        b.input("row", known(&[3])),
+        b.input("column", known(&[4, 1])),
+        b.input("s", known(&[])),
+    ];
     for &(op, i, j, out) in picks {
         let (x, y) = (values[i as usize % values.len()], values[j as usize % values.len()]);
-        let wide = |v: Var<'_>| if v.rank() == 2 || v.rank() < 1 { v.id() } else { v.reshape(&[Some(1), v.dim(0)]).id() };
+        let wide = |v: Var<'_>| {
+            if v.rank() == 2 || v.rank() < 1 {
+                v.id()
+            } else {
+                v.reshape(&[Some(1), v.dim(0)]).id()
+            }
+        };
         let (p, q) = (b.var(wide(x)), b.var(wide(y)));
         let v = match op % 14 {
             0 => p + q,
@@ -23,7 +38,9 @@ fn graph(picks: &[(u8, u8, u8, u8)]) -> Graph {
             5 => x * 0.5 - 1.0,
             6 if x.rank() == 2 => x.sum(&[1], true),
             7 if x.rank() == 2 => x.sum(&[0], false),
-            8 if x.dims() == [Some(4), Some(3)] => x.reshape(&[Some(12)]).sigmoid().reshape(&[Some(4), Some(3)]),
+            8 if x.dims() == [Some(4), Some(3)] => {
+                x.reshape(&[Some(12)]).sigmoid().reshape(&[Some(4), Some(3)])
+            }
             9 if x.dims() == [Some(4), Some(3)] => x.transpose(&[1, 0]).sum_all(),
             10 => x.stop_gradient().abs(),
             11 => p.maximum(q) - q,
@@ -59,7 +76,12 @@ proptest! {
 fn an_adam_step_is_one_chain_written_over_its_state() {
     let b = Builder::new();
     let known = |d: &[usize]| Spec::known(DType::F32, d);
-    let (w, m, v, g) = (b.input("w", known(&[4, 3])), b.input("m", known(&[4, 3])), b.input("v", known(&[4, 3])), b.input("g", known(&[4, 3])));
+    let (w, m, v, g) = (
+        b.input("w", known(&[4, 3])),
+        b.input("m", known(&[4, 3])),
+        b.input("v", known(&[4, 3])),
+        b.input("g", known(&[4, 3])),
+    );
     let rate = b.input("rate", known(&[]));
     let m_next = m + (g - m) * 0.1;
     let v_next = v + (g * g - v) * 0.001;
@@ -68,6 +90,10 @@ fn an_adam_step_is_one_chain_written_over_its_state() {
     b.output("v", v_next);
     let fused = cornu_ir::passes::run(b.finish().unwrap());
     assert_eq!(fused.nodes.len(), 1, "{fused}");
-    let plan = Plan::new(fused, &[OutputPlace::Replaces(0), OutputPlace::Replaces(1), OutputPlace::Replaces(2)], &|_, _| 0);
+    let plan = Plan::new(
+        fused,
+        &[OutputPlace::Replaces(0), OutputPlace::Replaces(1), OutputPlace::Replaces(2)],
+        &|_, _| 0,
+    );
     assert!(plan.copies.is_empty() && plan.arena_bytes == 0, "{plan}");
 }

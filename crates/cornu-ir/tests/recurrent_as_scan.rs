@@ -1,4 +1,5 @@
-//! The recurrent primitives against the same cells written as a scan of small operations: outputs and gradients.
+//! The recurrent primitives against the same cells written as a scan of small operations: outputs
+//! and gradients.
 
 use cornu_ir::builder::concat;
 use cornu_ir::op::sample_numbers;
@@ -12,13 +13,19 @@ const U: usize = 3;
 
 /// Weights, bias, states and recurrent mask of a cell of `gates` parts.
 fn arrays(gates: usize, bias: &[usize], n_states: usize) -> Vec<Tensor> {
-    let mut all = vec![sample_numbers(&[T, B, F], 1), sample_numbers(&[F, gates * U], 2), sample_numbers(&[U, gates * U], 3), sample_numbers(bias, 4)];
+    let mut all = vec![
+        sample_numbers(&[T, B, F], 1),
+        sample_numbers(&[F, gates * U], 2),
+        sample_numbers(&[U, gates * U], 3),
+        sample_numbers(bias, 4),
+    ];
     all.extend((0..n_states).map(|i| sample_numbers(&[B, U], 5 + i as u64)));
     all.push(sample_numbers(&[B, gates * U], 9));
     all
 }
 
-/// Runs a primitive and the scan of a step on the same inputs; the output rows (T, B, U), the last states and their gradients must agree.
+/// Runs a primitive and the scan of a step on the same inputs; the output rows (T, B, U), the last
+/// states and their gradients must agree.
 fn agree(
     ins: &[Tensor],
     n_states: usize,
@@ -28,22 +35,31 @@ fn agree(
     let run = |as_scan: bool| {
         let b = Builder::new();
         let vars: Vec<Var<'_>> = ins.iter().map(|t| b.input("x", t.spec())).collect();
-        let (states, constants) = (&vars[4..4 + n_states], [vars[1], vars[2], vars[3], vars[4 + n_states]]);
+        let (states, constants) =
+            (&vars[4..4 + n_states], [vars[1], vars[2], vars[3], vars[4 + n_states]]);
         let dims: Vec<Dim> = vec![Some(T), Some(B), Some(U)];
         let (rows, last) = if as_scan {
-            let (last, kept) = Scan::build(&b, &constants, states, &[vars[0]], Some(T), false, |_, c, s, x| {
-                let next = step(c, x[0], s);
-                let h = next[0];
-                (next, vec![h])
-            });
+            let (last, kept) =
+                Scan::build(&b, &constants, states, &[vars[0]], Some(T), false, |_, c, s, x| {
+                    let next = step(c, x[0], s);
+                    let h = next[0];
+                    (next, vec![h])
+                });
             (kept[0], last)
         } else {
             let sizes = b.full(DType::I32, &[Some(T)], B as f64);
-            let (rows, last) = primitive(vars[0].reshape(&[Some(T * B), Some(F)]), &vars[1..], sizes);
+            let (rows, last) =
+                primitive(vars[0].reshape(&[Some(T * B), Some(F)]), &vars[1..], sizes);
             (rows.reshape(&dims), last)
         };
         let outs: Vec<Var<'_>> = std::iter::once(rows).chain(last).collect();
-        let seeds: Vec<_> = outs.iter().enumerate().map(|(k, o)| (*o, b.constant(sample_numbers(&o.spec().numbers().unwrap(), 20 + k as u64)))).collect();
+        let seeds: Vec<_> = outs
+            .iter()
+            .enumerate()
+            .map(|(k, o)| {
+                (*o, b.constant(sample_numbers(&o.spec().numbers().unwrap(), 20 + k as u64)))
+            })
+            .collect();
         let wrt = &vars[..4 + n_states];
         let grads = gradient(&seeds, wrt);
         outs.iter().for_each(|o| b.output("y", *o));
@@ -55,7 +71,10 @@ fn agree(
         assert_eq!(a.dims, b.dims, "value {i}");
         for (a, b) in a.to_f64().iter().zip(b.to_f64()) {
             // Sums in another order, in f64.
-            assert!((a - b).abs() <= 1e-12 * b.abs().max(1.0), "value {i}: {a} by the primitive, {b} by the scan");
+            assert!(
+                (a - b).abs() <= 1e-12 * b.abs().max(1.0),
+                "value {i}: {a} by the primitive, {b} by the scan"
+            );
         }
     }
 }
@@ -66,12 +85,22 @@ fn part<'g>(v: Var<'g>, k: usize) -> Var<'g> {
 
 /// The products of a state with the columns of each gate, each by a mask of its own.
 fn masked_product<'g>(state: Var<'g>, mask: Var<'g>, weights: Var<'g>, gates: usize) -> Var<'g> {
-    concat(&(0..gates).map(|k| (state * part(mask, k)).matmul(part(weights, k))).collect::<Vec<_>>(), -1)
+    concat(
+        &(0..gates).map(|k| (state * part(mask, k)).matmul(part(weights, k))).collect::<Vec<_>>(),
+        -1,
+    )
 }
 
 #[test]
 fn lstm_is_its_scan() {
-    let op = Lstm { units: U, activation: Activation::Tanh, recurrent_activation: Activation::Sigmoid, use_bias: true, recurrent_mask: true, int8: false };
+    let op = Lstm {
+        units: U,
+        activation: Activation::Tanh,
+        recurrent_activation: Activation::Sigmoid,
+        use_bias: true,
+        recurrent_mask: true,
+        int8: false,
+    };
     agree(
         &arrays(4, &[4 * U], 2),
         2,
@@ -90,7 +119,14 @@ fn lstm_is_its_scan() {
 #[test]
 fn gru_is_its_scan() {
     for reset_after in [true, false] {
-        let op = Gru { units: U, activation: Activation::Tanh, recurrent_activation: Activation::Sigmoid, reset_after, use_bias: true, recurrent_mask: true };
+        let op = Gru {
+            units: U,
+            activation: Activation::Tanh,
+            recurrent_activation: Activation::Sigmoid,
+            reset_after,
+            use_bias: true,
+            recurrent_mask: true,
+        };
         let bias: &[usize] = if reset_after { &[2, 3 * U] } else { &[3 * U] };
         agree(
             &arrays(3, bias, 1),
@@ -107,7 +143,11 @@ fn gru_is_its_scan() {
                     a = a + c[2];
                 }
                 let [z, r] = [0, 1].map(|k| (part(a, k) + part(q, k)).sigmoid());
-                let inner = if reset_after { r * part(q, 2) } else { (r * s[0] * part(c[3], 2)).matmul(part(c[1], 2)) };
+                let inner = if reset_after {
+                    r * part(q, 2)
+                } else {
+                    (r * s[0] * part(c[3], 2)).matmul(part(c[1], 2))
+                };
                 vec![z * s[0] + (1.0 - z) * (part(a, 2) + inner).tanh()]
             },
         );
@@ -116,7 +156,12 @@ fn gru_is_its_scan() {
 
 #[test]
 fn simple_rnn_is_its_scan() {
-    let op = SimpleRnn { units: U, activation: Activation::Softsign, use_bias: true, recurrent_mask: true };
+    let op = SimpleRnn {
+        units: U,
+        activation: Activation::Softsign,
+        use_bias: true,
+        recurrent_mask: true,
+    };
     agree(
         &arrays(1, &[U], 1),
         1,

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 macro_rules! activations {
     ($($F:ident $name:literal $(| $alias:literal)* |$x:ident| $body:expr;)*) => {
-        /// An activation of `keras.activations`, with its default arguments, or a layer in the place of one.
+        /// An activation of `keras.activations`, with its default arguments, or a layer in the
+        /// place of one.
         #[derive(Clone, Debug, PartialEq)]
         #[allow(missing_docs)]
         pub enum Activation { $($F,)* Layer(Box<LayerActivation>) }
@@ -92,7 +93,12 @@ pub fn elu<'g>(x: Var<'g>, alpha: f64) -> Var<'g> {
 }
 
 /// The rectifier of `keras.activations.relu` with its settings.
-pub fn relu<'g>(x: Var<'g>, negative_slope: f64, max_value: Option<f64>, threshold: f64) -> Var<'g> {
+pub fn relu<'g>(
+    x: Var<'g>,
+    negative_slope: f64,
+    max_value: Option<f64>,
+    threshold: f64,
+) -> Var<'g> {
     if negative_slope != 0.0 && max_value.is_none() && threshold == 0.0 {
         return leaky_relu(x, negative_slope);
     }
@@ -123,13 +129,21 @@ fn hard_sigmoid<'g>(x: Var<'g>) -> Var<'g> {
     (x + 3.0).clip(0.0, 6.0) / 6.0
 }
 
-/// Sparsemax along the last axis (Martins and Astudillo 2016, arXiv:1602.02068), with the threshold as Keras 3.15.1 computes it: from
-/// the running sums of the support added up, where the paper takes the last of them alone; the two agree on a support of one.
+/// Sparsemax along the last axis (Martins and Astudillo 2016, arXiv:1602.02068), with the threshold
+/// as Keras 3.15.1 computes it: from the running sums of the support added up, where the paper
+/// takes the last of them alone; the two agree on a support of one.
 pub fn sparsemax<'g>(x: Var<'g>) -> Var<'g> {
     let (sorted, _) = x.sort_last(true);
     let dims = x.dims();
     let last = dims.len().saturating_sub(1);
-    let rank = x.builder().apply1(cornu_ir::ops::Iota { dtype: cornu_ir::DType::I32, dims: dims.clone(), axis: last }, &[]).cast(x.dtype()) + 1.0;
+    let rank = x
+        .builder()
+        .apply1(
+            cornu_ir::ops::Iota { dtype: cornu_ir::DType::I32, dims: dims.clone(), axis: last },
+            &[],
+        )
+        .cast(x.dtype())
+        + 1.0;
     let running = sorted.cumsum(-1, false);
     let support = (sorted - (running - 1.0) / rank).gt(0.0);
     let k = support.cast(x.dtype()).sum(&[-1], true);
@@ -140,7 +154,8 @@ pub fn sparsemax<'g>(x: Var<'g>) -> Var<'g> {
 /// An activation layer without weights in the place of a function, with its settings.
 ///
 /// # Source
-/// keras/src/activations/__init__.py (`get` takes any callable), Keras 3.15.1. Differs: PReLU, which has weights, is refused.
+/// keras/src/activations/__init__.py (`get` takes any callable), Keras 3.15.1. Differs: PReLU,
+/// which has weights, is refused.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerActivation {
     function: Function,
@@ -167,31 +182,49 @@ enum Function {
 impl Function {
     /// The function of a serialized layer; `None` where this is not one.
     fn of_layer(v: &Value) -> Result<Option<Self>> {
-        let (Some(class), Some(Value::Object(config))) = (v.get("class_name").and_then(Value::as_str), v.get("config")) else { return Ok(None) };
+        let (Some(class), Some(Value::Object(config))) =
+            (v.get("class_name").and_then(Value::as_str), v.get("config"))
+        else {
+            return Ok(None);
+        };
         let number = |key: &str, default: f64| match config.get(key) {
             None | Some(Value::Null) => Ok(default),
-            Some(n) => n.as_f64().filter(|n| *n >= 0.0).ok_or_else(|| Error::argument(class, format!("{key} must be a number of 0 or more"), n)),
+            Some(n) => n.as_f64().filter(|n| *n >= 0.0).ok_or_else(|| {
+                Error::argument(class, format!("{key} must be a number of 0 or more"), n)
+            }),
         };
         Ok(Some(match class {
             "ReLU" => Function::Relu {
-                max_value: config.get("max_value").filter(|n| !n.is_null()).map(|_| number("max_value", 0.0)).transpose()?,
+                max_value: config
+                    .get("max_value")
+                    .filter(|n| !n.is_null())
+                    .map(|_| number("max_value", 0.0))
+                    .transpose()?,
                 negative_slope: number("negative_slope", 0.0)?,
                 threshold: number("threshold", 0.0)?,
             },
-            "LeakyReLU" => Function::LeakyRelu(number(if config.contains_key("alpha") { "alpha" } else { "negative_slope" }, 0.3)?),
+            "LeakyReLU" => Function::LeakyRelu(number(
+                if config.contains_key("alpha") { "alpha" } else { "negative_slope" },
+                0.3,
+            )?),
             "ELU" => Function::Elu(number("alpha", 1.0)?),
             "Softmax" => Function::Softmax(match config.get("axis") {
                 None => Axes::One(-1),
-                Some(axis) => serde_json::from_value(axis.clone()).map_err(|e| Error::Config(format!("Softmax: axis: {e}")))?,
+                Some(axis) => serde_json::from_value(axis.clone())
+                    .map_err(|e| Error::Config(format!("Softmax: axis: {e}")))?,
             }),
-            "Activation" => Function::Plain(Activation::from_json(config.get("activation").unwrap_or(&Value::Null))?),
+            "Activation" => Function::Plain(Activation::from_json(
+                config.get("activation").unwrap_or(&Value::Null),
+            )?),
             _ => return Ok(None),
         }))
     }
 
     fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
         match self {
-            Function::Relu { max_value, negative_slope, threshold } => relu(x, *negative_slope, *max_value, *threshold),
+            Function::Relu { max_value, negative_slope, threshold } => {
+                relu(x, *negative_slope, *max_value, *threshold)
+            }
             Function::LeakyRelu(slope) => leaky_relu(x, *slope),
             Function::Elu(alpha) => elu(x, *alpha),
             Function::Softmax(axes) => softmax(x, &axes.list()),
@@ -201,7 +234,8 @@ impl Function {
 }
 
 impl Activation {
-    /// The same activation inside a recurrent primitive, where its derivative is a function of its value.
+    /// The same activation inside a recurrent primitive, where its derivative is a function of its
+    /// value.
     pub fn gate(&self) -> Option<Gate> {
         Some(match self {
             Activation::Linear => Gate::Linear,
@@ -220,21 +254,34 @@ impl Activation {
         })
     }
 
-    /// Reads what Keras writes for an activation: a name, `null` for linear, a serialized function or a serialized layer.
+    /// Reads what Keras writes for an activation: a name, `null` for linear, a serialized function
+    /// or a serialized layer.
     pub fn from_json(v: &Value) -> Result<Self> {
         if let Some(function) = Function::of_layer(v)? {
-            return Ok(Activation::Layer(Box::new(LayerActivation { function, written: v.clone() })));
+            return Ok(Activation::Layer(Box::new(LayerActivation {
+                function,
+                written: v.clone(),
+            })));
         }
         let name = match v {
             Value::Null => return Ok(Activation::Linear),
             Value::String(s) => s.as_str(),
             // A function serialized whole, as some versions write builtins.
-            _ => v.get("config").and_then(Value::as_str).or_else(|| v.get("class_name").and_then(Value::as_str)).unwrap_or(""),
+            _ => v
+                .get("config")
+                .and_then(Value::as_str)
+                .or_else(|| v.get("class_name").and_then(Value::as_str))
+                .unwrap_or(""),
         };
-        Activation::by_name(name).or_else(|| Activation::by_name(&crate::config::snake_case(name))).ok_or_else(|| {
-            let known = Activation::ALL.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ");
-            Error::Unsupported(format!("activation {}; there are {known}", crate::config::short(v)))
-        })
+        Activation::by_name(name)
+            .or_else(|| Activation::by_name(&crate::config::snake_case(name)))
+            .ok_or_else(|| {
+                let known = Activation::ALL.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ");
+                Error::Unsupported(format!(
+                    "activation {}; there are {known}",
+                    crate::config::short(v)
+                ))
+            })
     }
 }
 

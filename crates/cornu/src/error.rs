@@ -54,11 +54,16 @@ pub enum Error {
 
 impl Error {
     /// A setting of `who` that breaks `rule`.
-    pub fn argument(who: impl Into<String>, rule: impl Into<String>, received: impl std::fmt::Display) -> Self {
+    pub fn argument(
+        who: impl Into<String>,
+        rule: impl Into<String>,
+        received: impl std::fmt::Display,
+    ) -> Self {
         Error::Argument { who: who.into(), rule: rule.into(), received: received.to_string() }
     }
 
-    /// A call with shapes that break `rule`. The layer's class and name are added where the layer is known.
+    /// A call with shapes that break `rule`. The layer's class and name are added where the layer
+    /// is known.
     pub fn shapes(rule: impl Into<String>, received: &[Spec]) -> Self {
         let dims = |s: &Spec| cornu_ir::spec::dims_text(&s.dims);
         let received = match received {
@@ -80,8 +85,12 @@ impl Error {
     /// The same error, raised by this layer.
     pub fn of_layer(self, layer_class: &str, layer_name: &str) -> Self {
         match self {
-            Error::Call { class, rule, received, .. } if class.is_empty() => Error::Call { class: layer_class.into(), name: layer_name.into(), rule, received },
-            Error::Argument { who, rule, received } if who.is_empty() => Error::Argument { who: format!("{layer_class} `{layer_name}`"), rule, received },
+            Error::Call { class, rule, received, .. } if class.is_empty() => {
+                Error::Call { class: layer_class.into(), name: layer_name.into(), rule, received }
+            }
+            Error::Argument { who, rule, received } if who.is_empty() => {
+                Error::Argument { who: format!("{layer_class} `{layer_name}`"), rule, received }
+            }
             other => other,
         }
     }
@@ -89,7 +98,12 @@ impl Error {
 
 impl From<ShapeError> for Error {
     fn from(e: ShapeError) -> Self {
-        Error::Call { class: String::new(), name: String::new(), rule: format!("{}: {}", e.op, e.rule), received: e.received }
+        Error::Call {
+            class: String::new(),
+            name: String::new(),
+            rule: format!("{}: {}", e.op, e.rule),
+            received: e.received,
+        }
     }
 }
 

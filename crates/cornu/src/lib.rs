@@ -1,7 +1,8 @@
 //! Keras's sequence models in Rust: build, train, save and run them.
 //!
-//! A model is symbols ([`Input`], layers called on symbols, [`Model::new`]); shapes may hold `None` until data arrives. It is
-//! lowered to a graph of [`cornu_ir`] once batch and timesteps are numbers, and run by [`cornu_cpu`].
+//! A model is symbols ([`Input`], layers called on symbols, [`Model::new`]); shapes may hold `None`
+//! until data arrives. It is lowered to a graph of [`cornu_ir`] once batch and timesteps are
+//! numbers, and run by [`cornu_cpu`].
 #![forbid(unsafe_code)]
 
 pub mod error;

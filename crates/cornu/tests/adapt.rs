@@ -1,4 +1,5 @@
-//! Layers that take vocabularies, statistics and boundaries from data take what Keras takes, and then give what Keras gives.
+//! Layers that take vocabularies, statistics and boundaries from data take what Keras takes, and
+//! then give what Keras gives.
 //!
 //! The fixture is made by `python/make_adapt.py`.
 
@@ -18,8 +19,17 @@ fn data(v: &Value, dtype: &str) -> Data {
     let shape = IxDyn(&shape);
     let floats = || flat.iter().map(|v| v.as_f64().unwrap() as f32).collect();
     Data::Dense(match dtype {
-        "string" => Array::Str(ArrayD::from_shape_vec(shape, flat.iter().map(|v| v.as_str().unwrap().into()).collect()).unwrap()),
-        "int64" => Array::I64(ArrayD::from_shape_vec(shape, flat.iter().map(|v| v.as_i64().unwrap()).collect()).unwrap()),
+        "string" => Array::Str(
+            ArrayD::from_shape_vec(
+                shape,
+                flat.iter().map(|v| v.as_str().unwrap().into()).collect(),
+            )
+            .unwrap(),
+        ),
+        "int64" => Array::I64(
+            ArrayD::from_shape_vec(shape, flat.iter().map(|v| v.as_i64().unwrap()).collect())
+                .unwrap(),
+        ),
         _ => Array::F32(ArrayD::from_shape_vec(shape, floats()).unwrap()),
     })
 }
@@ -42,31 +52,64 @@ fn adapted_layers_agree_with_keras() {
     for (n, case) in cases.iter().enumerate() {
         let what = format!("case {n}, {}", case["layer"]["class_name"]);
         let dtype = case["dtype"].as_str().unwrap();
-        let layer = LayerRef::from_json(&case["layer"]).unwrap().adapt(&data(&case["adapt_to"], dtype)).unwrap_or_else(|e| panic!("{what}: {e}"));
+        let layer = LayerRef::from_json(&case["layer"])
+            .unwrap()
+            .adapt(&data(&case["adapt_to"], dtype))
+            .unwrap_or_else(|e| panic!("{what}: {e}"));
         let after = &case["after"];
         if let Some(bounds) = after.get("bin_boundaries") {
-            let ours = layer.to_json()["config"]["bin_boundaries"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect::<Vec<_>>();
+            let ours = layer.to_json()["config"]["bin_boundaries"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|v| v.as_f64().unwrap())
+                .collect::<Vec<_>>();
             agree(ours, bounds, &what);
         }
         let x = data(&case["data"], dtype);
         let dims = std::iter::once(None).chain(x.sample_shape());
-        let input = Input::of(InputLayer { batch_shape: dims.collect(), dtype: dtype.into(), ..InputLayer::default() });
+        let input = Input::of(InputLayer {
+            batch_shape: dims.collect(),
+            dtype: dtype.into(),
+            ..InputLayer::default()
+        });
         let mut model = Model::new(&input, &layer.call(&input).unwrap()).unwrap();
         let y = model.predict(&x, &Predict::default()).unwrap_or_else(|e| panic!("{what}: {e}"));
-        let shape: Vec<usize> = case["shape"].as_array().unwrap().iter().map(|d| d.as_u64().unwrap() as usize).collect();
+        let shape: Vec<usize> = case["shape"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|d| d.as_u64().unwrap() as usize)
+            .collect();
         assert_eq!(y[0].values().shape(), shape, "{what}");
         agree(y[0].values().to_f64().unwrap().iter().copied(), &case["output"], &what);
         let archive = model.to_archive().unwrap();
         if let Some(vocabulary) = after.get("vocabulary") {
-            let lines: Vec<String> = vocabulary.as_array().unwrap().iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_string)).collect();
+            let lines: Vec<String> = vocabulary
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_string))
+                .collect();
             assert_eq!(String::from_utf8_lossy(&archive.assets[0].1), lines.join("\n"), "{what}");
         }
         if let Some(mean) = after.get("mean") {
-            let weight = |i: usize| archive.weights.walk().into_iter().find(|(p, _)| p.ends_with(&format!("vars/{i}"))).unwrap().1.to_f32().unwrap();
+            let weight = |i: usize| {
+                archive
+                    .weights
+                    .walk()
+                    .into_iter()
+                    .find(|(p, _)| p.ends_with(&format!("vars/{i}")))
+                    .unwrap()
+                    .1
+                    .to_f32()
+                    .unwrap()
+            };
             agree(weight(0).into_iter().map(f64::from), mean, &what);
             agree(weight(1).into_iter().map(f64::from), &after["variance"], &what);
         }
-        // Keras's reader takes an empty token at the end of vocabulary.txt for the end of the file, and so does cornu's.
+        // Keras's reader takes an empty token at the end of vocabulary.txt for the end of the file,
+        // and so does cornu's.
         if after.get("vocabulary").and_then(|v| v.as_array()?.last()?.as_str()) == Some("") {
             continue;
         }
@@ -77,7 +120,8 @@ fn adapted_layers_agree_with_keras() {
 
 #[test]
 fn sequences_of_unequal_length_are_adapted_to_as_they_are() {
-    let series = Ragged::from_list([array![[1.0f32, 0.0], [3.0, 4.0]], array![[5.0, 2.0]]]).unwrap();
+    let series =
+        Ragged::from_list([array![[1.0f32, 0.0], [3.0, 4.0]], array![[5.0, 2.0]]]).unwrap();
     let layer = Normalization::default().adapt(series).unwrap();
     let x = Input::new([1, 2]);
     let mut model = Model::new(&x, &layer.call(&x).unwrap()).unwrap();
@@ -92,7 +136,10 @@ fn what_cannot_be_adapted_says_so() {
     assert!(e.contains("vocabulary of its own"), "{e}");
     let e = LayerRef::new(cornu::Dense::new(1)).adapt(&words).unwrap_err().to_string();
     assert!(e.contains("nothing to adapt"), "{e}");
-    let e = LayerRef::new(StringLookup::default()).adapt(&Data::from([1.0f32])).unwrap_err().to_string();
+    let e = LayerRef::new(StringLookup::default())
+        .adapt(&Data::from([1.0f32]))
+        .unwrap_err()
+        .to_string();
     assert!(e.contains("expected strings"), "{e}");
     let mut layer = Normalization::default();
     layer.axis = Some(cornu::constraints::Axes::One(0));

@@ -1,11 +1,15 @@
-//! Runs with callbacks come to what Keras's came to: epochs, values, rates, files, weights, and the order of the hooks.
+//! Runs with callbacks come to what Keras's came to: epochs, values, rates, files, weights, and the
+//! order of the hooks.
 //!
 //! The fixture is made by `python/make_callbacks.py`.
 
 use cornu::data::{Array, Data};
 use cornu::metrics::MetricValue;
 use cornu::training::Logs;
-use cornu::training::callbacks::{BackupAndRestore, Callback, Frequency, LambdaCallback, LearningRateScheduler, RemoteMonitor, Run, by_class};
+use cornu::training::callbacks::{
+    BackupAndRestore, Callback, Frequency, LambdaCallback, LearningRateScheduler, RemoteMonitor,
+    Run, by_class,
+};
 use cornu::{Compile, Dense, Error, Fit, Input, Model, Result};
 use cornu_ir::Tensor;
 use ndarray::{ArrayD, IxDyn};
@@ -23,7 +27,12 @@ fn fixture() -> Value {
 }
 
 fn table(v: &Value) -> Data {
-    let rows: Vec<Vec<f32>> = v.as_array().unwrap().iter().map(|r| r.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()).collect();
+    let rows: Vec<Vec<f32>> = v
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect())
+        .collect();
     let shape = IxDyn(&[rows.len(), rows[0].len()]);
     Data::Dense(Array::F32(ArrayD::from_shape_vec(shape, rows.concat()).unwrap()))
 }
@@ -45,7 +54,11 @@ fn weights(m: &Model) -> Vec<f64> {
 fn placed(v: &Value, dir: &str) -> Value {
     match v {
         Value::String(s) => s.replace("DIR", dir).into(),
-        Value::Object(map) => map.iter().map(|(k, v)| (k.clone(), placed(v, dir))).collect::<serde_json::Map<_, _>>().into(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(k, v)| (k.clone(), placed(v, dir)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
         other => other.clone(),
     }
 }
@@ -54,7 +67,11 @@ fn files(dir: &Path, below: &str) -> Vec<String> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap().map(|e| e.unwrap()) {
         let name = format!("{below}{}", entry.file_name().to_string_lossy());
-        if entry.path().is_dir() { all.extend(files(&entry.path(), &format!("{name}/"))) } else { all.push(name) }
+        if entry.path().is_dir() {
+            all.extend(files(&entry.path(), &format!("{name}/")))
+        } else {
+            all.push(name)
+        }
     }
     all.sort();
     all
@@ -67,7 +84,9 @@ fn near(a: f64, b: f64) -> bool {
 
 /// Lines of a CSV file agree, its numbers nearly.
 fn lines_agree(ours: &str, theirs: &str, what: &str) {
-    let cells = |text: &str| -> Vec<Vec<String>> { text.split("\r\n").map(|l| l.split([',', ';']).map(str::to_string).collect()).collect() };
+    let cells = |text: &str| -> Vec<Vec<String>> {
+        text.split("\r\n").map(|l| l.split([',', ';']).map(str::to_string).collect()).collect()
+    };
     let (a, b) = (cells(ours), cells(theirs));
     assert_eq!(a.len(), b.len(), "{what}: {ours}\n{theirs}");
     for (a, b) in a.iter().flatten().zip(b.iter().flatten()) {
@@ -77,7 +96,11 @@ fn lines_agree(ours: &str, theirs: &str, what: &str) {
         };
         assert!(same, "{what}: {a}, expected {b}");
     }
-    assert_eq!(ours.matches([',', ';']).collect::<String>(), theirs.matches([',', ';']).collect::<String>(), "{what}");
+    assert_eq!(
+        ours.matches([',', ';']).collect::<String>(),
+        theirs.matches([',', ';']).collect::<String>(),
+        "{what}"
+    );
 }
 
 #[test]
@@ -90,31 +113,57 @@ fn runs_with_callbacks_come_to_what_keras_came_to() {
         let dir = tempfile::tempdir().unwrap();
         let mut m = model(case["model"].as_str().unwrap());
         for theirs in case["history"].as_array().unwrap() {
-            let mut fit = fit(&f, case["validate"] == true).epochs(case["epochs"].as_u64().unwrap() as usize);
+            let mut fit =
+                fit(&f, case["validate"] == true).epochs(case["epochs"].as_u64().unwrap() as usize);
             for c in case["callbacks"].as_array().unwrap() {
                 let config = placed(&c[1], dir.path().to_str().unwrap());
-                fit = fit.boxed_callback(by_class(c[0].as_str().unwrap(), config).unwrap_or_else(|e| panic!("{what}: {e}")));
+                fit = fit.boxed_callback(
+                    by_class(c[0].as_str().unwrap(), config)
+                        .unwrap_or_else(|e| panic!("{what}: {e}")),
+                );
             }
-            let history = m.fit(&table(&f["x"]), &table(&f["y"]), fit).unwrap_or_else(|e| panic!("{what}: {e}")).to_json();
-            let ours = |k: &str| history[k].as_array().unwrap_or_else(|| panic!("{what}: no `{k}` in {history}"));
+            let history = m
+                .fit(&table(&f["x"]), &table(&f["y"]), fit)
+                .unwrap_or_else(|e| panic!("{what}: {e}"))
+                .to_json();
+            let ours = |k: &str| {
+                history[k].as_array().unwrap_or_else(|| panic!("{what}: no `{k}` in {history}"))
+            };
             for (k, values) in theirs.as_object().unwrap() {
                 let values = values.as_array().unwrap();
                 assert_eq!(ours(k).len(), values.len(), "{what}: `{k}`");
                 for (a, b) in ours(k).iter().zip(values) {
-                    let a = a.as_f64().unwrap_or_else(|| a.as_str().map_or(f64::NAN, |s| s.parse().unwrap_or(f64::NAN)));
+                    let a = a.as_f64().unwrap_or_else(|| {
+                        a.as_str().map_or(f64::NAN, |s| s.parse().unwrap_or(f64::NAN))
+                    });
                     let b: f64 = b.as_str().unwrap().parse().unwrap();
-                    assert!(near(a, b) || (!a.is_finite() && !b.is_finite()), "{what}: `{k}` {a}, expected {b}");
+                    assert!(
+                        near(a, b) || (!a.is_finite() && !b.is_finite()),
+                        "{what}: `{k}` {a}, expected {b}"
+                    );
                 }
             }
         }
-        let theirs: Vec<String> = case["files"].as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_string()).collect();
+        let theirs: Vec<String> = case["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|v| v.as_str().unwrap().to_string())
+            .collect();
         assert_eq!(files(dir.path(), ""), theirs, "{what}");
         for (name, text) in case["texts"].as_object().unwrap() {
-            lines_agree(&std::fs::read_to_string(dir.path().join(name)).unwrap(), text.as_str().unwrap(), &what);
+            lines_agree(
+                &std::fs::read_to_string(dir.path().join(name)).unwrap(),
+                text.as_str().unwrap(),
+                &what,
+            );
         }
         for (a, b) in weights(&m).into_iter().zip(case["weights"].as_array().unwrap()) {
             let b = b.as_f64().unwrap_or(f64::NAN);
-            assert!(near(a, b) || (!a.is_finite() && !b.is_finite()), "{what}: weight {a}, expected {b}");
+            assert!(
+                near(a, b) || (!a.is_finite() && !b.is_finite()),
+                "{what}: weight {a}, expected {b}"
+            );
         }
     }
 }
@@ -124,7 +173,8 @@ struct Told(Arc<Mutex<Vec<Value>>>);
 
 impl Told {
     fn note(&self, name: &str, n: Option<usize>, logs: Option<&Logs>) -> Result<()> {
-        let keys: std::collections::BTreeSet<&String> = logs.into_iter().flat_map(|l| l.keys()).collect();
+        let keys: std::collections::BTreeSet<&String> =
+            logs.into_iter().flat_map(|l| l.keys()).collect();
         self.0.lock().unwrap().push(json!([name, n, keys]));
         Ok(())
     }
@@ -167,7 +217,9 @@ impl Callback for Told {
 fn hooks_come_in_keras_order() {
     let f = fixture();
     let told = Arc::new(Mutex::new(Vec::new()));
-    model("plain").fit(&table(&f["x"]), &table(&f["y"]), fit(&f, true).epochs(2).callback(Told(told.clone()))).unwrap();
+    model("plain")
+        .fit(&table(&f["x"]), &table(&f["y"]), fit(&f, true).epochs(2).callback(Told(told.clone())))
+        .unwrap();
     let told = told.lock().unwrap();
     let hooks = |all: &[Value]| all.iter().map(Value::to_string).collect::<Vec<_>>();
     assert_eq!(hooks(&told), hooks(f["hooks"].as_array().unwrap()));
@@ -177,14 +229,23 @@ fn hooks_come_in_keras_order() {
 fn a_schedule_of_epochs_sets_the_rate() {
     let f = fixture();
     for name in ["plain", "several"] {
-        let halving = LearningRateScheduler::new(|epoch, rate| if epoch > 0 { rate * 0.5 } else { rate });
-        let history = model(name).fit(&table(&f["x"]), &table(&f["y"]), fit(&f, false).epochs(3).callback(halving)).unwrap().to_json();
+        let halving =
+            LearningRateScheduler::new(|epoch, rate| if epoch > 0 { rate * 0.5 } else { rate });
+        let history = model(name)
+            .fit(&table(&f["x"]), &table(&f["y"]), fit(&f, false).epochs(3).callback(halving))
+            .unwrap()
+            .to_json();
         let theirs = f["halved"][name][0].as_object().unwrap();
-        let keys = |m: &serde_json::Map<String, Value>| m.keys().cloned().collect::<std::collections::BTreeSet<_>>();
+        let keys = |m: &serde_json::Map<String, Value>| {
+            m.keys().cloned().collect::<std::collections::BTreeSet<_>>()
+        };
         assert_eq!(keys(history.as_object().unwrap()), keys(theirs));
         for (k, values) in theirs {
             for (a, b) in history[k].as_array().unwrap().iter().zip(values.as_array().unwrap()) {
-                assert!(near(a.as_f64().unwrap(), b.as_str().unwrap().parse().unwrap()), "{name}, {k}: {a}, expected {b}");
+                assert!(
+                    near(a.as_f64().unwrap(), b.as_str().unwrap().parse().unwrap()),
+                    "{name}, {k}: {a}, expected {b}"
+                );
             }
         }
     }
@@ -221,7 +282,12 @@ fn a_run_killed_anywhere_goes_on_to_the_same_bits() {
     let run = |m: &mut Model, dir: &Path, freq: Frequency, killed_at: usize| {
         let backup = BackupAndRestore::new(dir.join("backup")).save_freq(freq);
         // The order of samples is drawn anew each epoch: the place in it must come back too.
-        let fit = fit(&f, false).epochs(3).shuffle(true).seed(5).callback(backup).callback(Killer(killed_at));
+        let fit = fit(&f, false)
+            .epochs(3)
+            .shuffle(true)
+            .seed(5)
+            .callback(backup)
+            .callback(Killer(killed_at));
         m.fit(&table(&f["x"]), &table(&f["y"]), fit)
     };
     let averaged = || model("averaged");
@@ -238,7 +304,9 @@ fn a_run_killed_anywhere_goes_on_to_the_same_bits() {
                 let mut again = model();
                 let history = run(&mut again, dir.path(), freq, 0).unwrap();
                 assert_eq!(weights(&again), weights(&whole), "{what}");
-                let value = |h: &cornu::History| h.to_json()["loss"].as_array().and_then(|l| l.last().cloned());
+                let value = |h: &cornu::History| {
+                    h.to_json()["loss"].as_array().and_then(|l| l.last().cloned())
+                };
                 if let Some(loss) = value(&history) {
                     assert_eq!(Some(loss), value(&last), "{what}");
                 }
@@ -255,7 +323,11 @@ fn adapted() -> Model {
     let y = Dense::new(1).lora_rank(1).call(&h).unwrap();
     let mut model = Model::new(&x, &y).unwrap().compile(Compile::new("adam", "mse")).unwrap();
     let value = |i: usize| ((i * 7 % 11) as f32 - 5.0) / 10.0;
-    let values: Vec<Tensor> = model.weights().iter().map(|t| Tensor::new(&t.dims, (0..t.to_f64().len()).map(value).collect())).collect();
+    let values: Vec<Tensor> = model
+        .weights()
+        .iter()
+        .map(|t| Tensor::new(&t.dims, (0..t.to_f64().len()).map(value).collect()))
+        .collect();
     model.set_weights(&values).unwrap();
     model
 }
@@ -283,11 +355,16 @@ fn values_are_posted_as_keras_posts_them() {
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
-            reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+            reader
+                .get_mut()
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                .unwrap();
             (head, String::from_utf8(body).unwrap())
         });
         let monitor = RemoteMonitor::new(&root).path("/here").field("values").send_as_json(as_json);
-        model("plain").fit(&table(&f["x"]), &table(&f["y"]), fit(&f, false).epochs(1).callback(monitor)).unwrap();
+        model("plain")
+            .fit(&table(&f["x"]), &table(&f["y"]), fit(&f, false).epochs(1).callback(monitor))
+            .unwrap();
         let (head, body) = heard.join().unwrap();
         assert!(head.starts_with("POST /here HTTP/1.1"), "{head}");
         let sent: Value = if as_json {
@@ -295,7 +372,8 @@ fn values_are_posted_as_keras_posts_them() {
             serde_json::from_str(&body).unwrap()
         } else {
             assert!(
-                head.to_lowercase().contains("content-type: application/x-www-form-urlencoded") && body.starts_with("values=%7B%22epoch%22%3A+0"),
+                head.to_lowercase().contains("content-type: application/x-www-form-urlencoded")
+                    && body.starts_with("values=%7B%22epoch%22%3A+0"),
                 "{body}"
             );
             json!({"epoch": 0, "loss": 0.0, "mae": 0.0})
@@ -314,7 +392,10 @@ fn an_error_in_a_callback_ends_the_run_and_keeps_what_was_trained() {
         logs.insert("mine".into(), MetricValue::Number(1.0));
         if epoch == 1 { Err(Error::Data("enough".into())) } else { Ok(()) }
     });
-    let e = m.fit(&table(&f["x"]), &table(&f["y"]), fit(&f, false).epochs(9).callback(failing)).unwrap_err().to_string();
+    let e = m
+        .fit(&table(&f["x"]), &table(&f["y"]), fit(&f, false).epochs(9).callback(failing))
+        .unwrap_err()
+        .to_string();
     assert!(e.contains("enough"), "{e}");
     assert!(weights(&m) != before);
 }
@@ -325,7 +406,11 @@ fn arguments_without_meaning_are_refused() {
         ("EarlyStopping", json!({"patient": 3}), "patient"),
         ("ReduceLROnPlateau", json!({"factor": 1.5}), "factor"),
         ("ModelCheckpoint", json!({"filepath": "x.bin"}), ".keras"),
-        ("ModelCheckpoint", json!({"filepath": "x.keras", "save_weights_only": true}), ".weights.h5"),
+        (
+            "ModelCheckpoint",
+            json!({"filepath": "x.keras", "save_weights_only": true}),
+            ".weights.h5",
+        ),
         ("ModelCheckpoint", json!({"filepath": "x.keras", "save_freq": "week"}), "frequency"),
         ("CSVLogger", json!({}), "filename"),
         ("LambdaCallback", json!({}), "function"),

@@ -13,7 +13,9 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn numbers(data: &[Data]) -> Vec<f32> {
-    data.iter().flat_map(|d| d.values().to_f32().unwrap().iter().copied().collect::<Vec<_>>()).collect()
+    data.iter()
+        .flat_map(|d| d.values().to_f32().unwrap().iter().copied().collect::<Vec<_>>())
+        .collect()
 }
 
 #[test]
@@ -33,7 +35,12 @@ fn a_file_that_keras_rounded_predicts_what_keras_does_and_is_written_back() {
 }
 
 fn series(n: usize) -> Vec<Data> {
-    vec![Data::Dense(Array::F32(Array3::from_shape_fn((n, 9, 3), |(i, t, f)| ((i * 31 + t * 7 + f * 3) % 17) as f32 / 8.0 - 1.0).into_dyn()))]
+    vec![Data::Dense(Array::F32(
+        Array3::from_shape_fn((n, 9, 3), |(i, t, f)| {
+            ((i * 31 + t * 7 + f * 3) % 17) as f32 / 8.0 - 1.0
+        })
+        .into_dyn(),
+    ))]
 }
 
 #[test]
@@ -45,22 +52,34 @@ fn a_rounded_lstm_stays_near_and_forgets_its_packed_weights_when_they_change() {
     let targets = || vec![Data::Dense(Array::F32(ndarray::ArrayD::from_elem(vec![33, 2], 0.3)))];
     model.fit(series(33), targets(), Fit::new().epochs(1)).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let [whole, rounded, other] = ["whole.keras", "rounded.keras", "other.keras"].map(|n| folder.path().join(n));
+    let [whole, rounded, other] =
+        ["whole.keras", "rounded.keras", "other.keras"].map(|n| folder.path().join(n));
     model.save(&whole).unwrap();
     let loss = quantize_int8(&whole, &rounded, |_| Ok(series(33))).unwrap();
     assert_eq!(loss.n_layers, 3);
     assert!(loss.largest > 0.0 && loss.largest < 0.05 * loss.magnitude, "{loss:?}");
     let mut eight = Model::load(&rounded).unwrap();
-    let together = numbers(&eight.predict(series(33), &Predict { batch_size: 33, ..Predict::default() }).unwrap());
-    let alone = numbers(&eight.predict(series(33), &Predict { batch_size: 1, ..Predict::default() }).unwrap());
+    let together = numbers(
+        &eight.predict(series(33), &Predict { batch_size: 33, ..Predict::default() }).unwrap(),
+    );
+    let alone = numbers(
+        &eight.predict(series(33), &Predict { batch_size: 1, ..Predict::default() }).unwrap(),
+    );
     assert_eq!(together, alone, "a row does not depend on its batch");
     // Other weights in the same model: what was packed of the first must go.
     model.fit(series(33), targets(), Fit::new().epochs(3)).unwrap();
     model.save(&whole).unwrap();
     quantize_int8(&whole, &other, |_| Ok(series(33))).unwrap();
     eight.load_weights(&other).unwrap();
-    let changed = numbers(&eight.predict(series(33), &Predict { batch_size: 33, ..Predict::default() }).unwrap());
-    let fresh = numbers(&Model::load(&other).unwrap().predict(series(33), &Predict { batch_size: 33, ..Predict::default() }).unwrap());
+    let changed = numbers(
+        &eight.predict(series(33), &Predict { batch_size: 33, ..Predict::default() }).unwrap(),
+    );
+    let fresh = numbers(
+        &Model::load(&other)
+            .unwrap()
+            .predict(series(33), &Predict { batch_size: 33, ..Predict::default() })
+            .unwrap(),
+    );
     assert_eq!(changed, fresh);
     assert_ne!(changed, together);
 }

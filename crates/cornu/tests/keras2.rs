@@ -11,7 +11,8 @@ fn folder() -> PathBuf {
 }
 
 fn arrays(name: &str, kind: &str) -> Vec<Data> {
-    let paths = (0..).map(|i| folder().join(format!("{name}_{kind}{i}.npy"))).take_while(|p| p.exists());
+    let paths =
+        (0..).map(|i| folder().join(format!("{name}_{kind}{i}.npy"))).take_while(|p| p.exists());
     paths.map(|p| read(p).unwrap().inputs.remove(0).1).collect()
 }
 
@@ -19,7 +20,8 @@ fn check(name: &str) {
     let (x, want) = (arrays(name, "x"), arrays(name, "y"));
     assert!(!want.is_empty(), "{name} has outputs");
     for ending in ["h5", "keras"] {
-        let mut model = Model::load(folder().join(format!("{name}.{ending}"))).unwrap_or_else(|e| panic!("{name}.{ending}: {e}"));
+        let mut model = Model::load(folder().join(format!("{name}.{ending}")))
+            .unwrap_or_else(|e| panic!("{name}.{ending}: {e}"));
         for (got, want) in model.predict(&x[..], &Predict::default()).unwrap().iter().zip(&want) {
             let (got, want) = (got.values().to_f32().unwrap(), want.values().to_f32().unwrap());
             assert_eq!(got.shape(), want.shape(), "{name}.{ending}");

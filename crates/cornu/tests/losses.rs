@@ -1,5 +1,6 @@
-//! Losses, metrics and compiled models against what real Keras computes on small literals (`python/make_losses.py`), losses cut in
-//! shards against whole batches, and gradients of losses against central differences.
+//! Losses, metrics and compiled models against what real Keras computes on small literals
+//! (`python/make_losses.py`), losses cut in shards against whole batches, and gradients of losses
+//! against central differences.
 
 use cornu::compile::{Compiled, Outputs};
 use cornu::layers::{Cx, Flow};
@@ -11,7 +12,8 @@ use cornu_ir::{Buffer, Builder, DType, Graph, Spec, Tensor, Var, interpret::inte
 use serde_json::Value;
 use std::sync::LazyLock;
 
-static FIXTURE: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("fixtures/losses.json")).unwrap());
+static FIXTURE: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("fixtures/losses.json")).unwrap());
 
 fn fixture(part: &str) -> &'static [Value] {
     FIXTURE[part].as_array().unwrap()
@@ -27,7 +29,8 @@ fn floats(v: &Value) -> Vec<f64> {
 /// An array of the fixture, by its number.
 fn tensor(v: &Value) -> Option<Tensor> {
     let v = &fixture("arrays")[v.as_u64()? as usize];
-    let dims: Vec<usize> = v.get("dims")?.as_array()?.iter().map(|d| d.as_u64().unwrap() as usize).collect();
+    let dims: Vec<usize> =
+        v.get("dims")?.as_array()?.iter().map(|d| d.as_u64().unwrap() as usize).collect();
     let data = floats(&v["data"]);
     Some(match v["dtype"].as_str()? {
         "bool" => Tensor::new(&dims, data.iter().map(|x| (*x != 0.0) as u8).collect()),
@@ -56,9 +59,14 @@ fn rows(t: &Tensor, from: usize, to: usize) -> Tensor {
     }
 }
 
-/// Single precision, in which Keras computed: a rounding an operation, and differences of near numbers in the larger cases.
+/// Single precision, in which Keras computed: a rounding an operation, and differences of near
+/// numbers in the larger cases.
 fn close(got: &[f64], want: &[f64]) -> bool {
-    let near = |g: f64, w: f64| (g - w).abs() <= 2e-6 + 2e-5 * w.abs() || (g.is_nan() && w.is_nan()) || (!g.is_finite() && w.is_nan());
+    let near = |g: f64, w: f64| {
+        (g - w).abs() <= 2e-6 + 2e-5 * w.abs()
+            || (g.is_nan() && w.is_nan())
+            || (!g.is_finite() && w.is_nan())
+    };
     got.len() == want.len() && got.iter().zip(want).all(|(g, w)| near(*g, *w))
 }
 
@@ -81,7 +89,12 @@ fn loss_cases() -> Vec<Case> {
         ins.extend(mask);
         ins.extend(weight);
         let shapes: Vec<_> = ins.iter().map(|t| t.spec().to_string()).collect();
-        let what = format!("{} {} on {} mask {has_mask} weight {has_weight}", v["class"], v["config"], shapes.join(", "));
+        let what = format!(
+            "{} {} on {} mask {has_mask} weight {has_weight}",
+            v["class"],
+            v["config"],
+            shapes.join(", ")
+        );
         let loss = Loss::from_class(v["class"].as_str().unwrap(), v["config"].clone()).unwrap();
         let values = (!v["values"].is_null()).then(|| floats(&v["values"]));
         Case { what, loss, ins, has_mask, has_weight, values, total: floats(&v["total"])[0] }
@@ -98,8 +111,12 @@ impl Case {
         let mut rest = vars[2..].iter().copied();
         let mask = if self.has_mask { rest.next() } else { None };
         let weight = if self.has_weight { rest.next() } else { None };
-        let total = self.loss.total(&cx, vars[0], vars[1], mask, weight).unwrap_or_else(|e| panic!("{}: {e}", self.what));
-        let d = gradient(&[(total, total.ones_like())], &[vars[1]])[0].unwrap_or_else(|| vars[1].zeros_like());
+        let total = self
+            .loss
+            .total(&cx, vars[0], vars[1], mask, weight)
+            .unwrap_or_else(|e| panic!("{}: {e}", self.what));
+        let d = gradient(&[(total, total.ones_like())], &[vars[1]])[0]
+            .unwrap_or_else(|| vars[1].zeros_like());
         b.output("total", total);
         b.output("gradient", d);
         let g = b.finish().unwrap_or_else(|e| panic!("{}: {e}", self.what));
@@ -119,7 +136,10 @@ fn every_loss_is_what_keras_computes() {
         if let Some(want) = &c.values {
             let b = Builder::new();
             let (t, p) = (b.input("y_true", c.ins[0].spec()), b.input("y_pred", c.ins[1].spec()));
-            let values = c.loss.values(&Cx::new(&b, true, Some(c.batch())), t, p).unwrap_or_else(|e| panic!("{}: {e}", c.what));
+            let values = c
+                .loss
+                .values(&Cx::new(&b, true, Some(c.batch())), t, p)
+                .unwrap_or_else(|e| panic!("{}: {e}", c.what));
             b.output("values", values.value);
             let got = interpret(&b.finish().unwrap(), &c.ins[..2])[0].to_f64();
             if !close(&got, want) {
@@ -141,7 +161,8 @@ fn every_gradient_of_a_loss_agrees_with_central_differences() {
         let g = c.graph(&ins, c.batch());
         let [total, found] = [0, 1].map(|i| interpret(&g, &ins)[i].to_f64());
         if !total[0].is_finite() {
-            // A power of a negative number, from predictions that are no probabilities: no number for Keras either.
+            // A power of a negative number, from predictions that are no probabilities: no number
+            // for Keras either.
             assert!(c.total.is_nan(), "{}", c.what);
             continue;
         }
@@ -156,7 +177,12 @@ fn every_gradient_of_a_loss_agrees_with_central_differences() {
             };
             let h = 1e-5;
             let want = (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h);
-            assert!((found[k] - want).abs() <= 2e-6 * largest, "{}: element {k}: {} by rule, {want} by differences", c.what, found[k]);
+            assert!(
+                (found[k] - want).abs() <= 2e-6 * largest,
+                "{}: element {k}: {} by rule, {want} by differences",
+                c.what,
+                found[k]
+            );
         }
     }
 }
@@ -181,7 +207,11 @@ fn in_shards(c: &Case, cut: &[usize]) -> (f64, Vec<f64>) {
     let sum = Builder::new();
     let total = sum.input("total", Spec::known(DType::F32, &[]));
     sum.output("total", total * 1.0);
-    let update = Some(Part { graph: sum.finish().unwrap(), feeds: vec![Feed::Sum(0)], fetches: vec![Fetch::Value(1)] });
+    let update = Some(Part {
+        graph: sum.finish().unwrap(),
+        feeds: vec![Feed::Sum(0)],
+        fetches: vec![Fetch::Value(1)],
+    });
     let mut program = Program::new(ProgramSpec { shard_graphs: parts, shards, update });
     let views: Vec<_> = c.ins.iter().map(Tensor::view).collect();
     let mut outs = [Tensor::zeros(DType::F32, &c.ins[1].dims), Tensor::zeros(DType::F32, &[])];
@@ -192,10 +222,17 @@ fn in_shards(c: &Case, cut: &[usize]) -> (f64, Vec<f64>) {
 
 #[test]
 fn shards_of_a_loss_add_up_to_the_batch() {
-    for c in loss_cases().iter().filter(|c| c.batch() > 1 && !c.loss.couples_rows(c.ins[1].dims.len())) {
+    for c in
+        loss_cases().iter().filter(|c| c.batch() > 1 && !c.loss.couples_rows(c.ins[1].dims.len()))
+    {
         let whole = interpret(&c.graph(&c.ins, c.batch()), &c.ins);
         let (total, d) = in_shards(c, &[c.batch() - 1, 1]);
-        assert!(close(&[total], &whole[0].to_f64()), "{}: {total}, whole {:?}", c.what, whole[0].to_f64());
+        assert!(
+            close(&[total], &whole[0].to_f64()),
+            "{}: {total}, whole {:?}",
+            c.what,
+            whole[0].to_f64()
+        );
         assert!(close(&d, &whole[1].to_f64()), "{}: {d:?}, whole {:?}", c.what, whole[1].to_f64());
     }
 }
@@ -234,15 +271,26 @@ fn every_metric_is_what_keras_computes() {
             let b = Builder::new();
             let vars: Vec<_> = ins.iter().map(|t| b.input("x", t.spec())).collect();
             let mut rest = vars[2..].iter().copied();
-            let (mask, weight) = (mask.as_ref().and_then(|_| rest.next()), weight.as_ref().and_then(|_| rest.next()));
+            let (mask, weight) = (
+                mask.as_ref().and_then(|_| rest.next()),
+                weight.as_ref().and_then(|_| rest.next()),
+            );
             let cx = Cx::new(&b, false, Some(ins[1].dims[0]));
-            let partials = metric.partials(&cx, vars[0], vars[1], mask, weight).unwrap_or_else(|e| panic!("{} {} on {shapes}: {e}", v["class"], v["config"]));
+            let partials = metric
+                .partials(&cx, vars[0], vars[1], mask, weight)
+                .unwrap_or_else(|e| panic!("{} {} on {shapes}: {e}", v["class"], v["config"]));
             partials.iter().for_each(|p| b.output("p", *p));
-            add(&mut totals, interpret(&b.finish().unwrap(), &ins).iter().map(Tensor::to_f64).collect());
+            add(
+                &mut totals,
+                interpret(&b.finish().unwrap(), &ins).iter().map(Tensor::to_f64).collect(),
+            );
         }
         let (got, want) = (numbers(&metric.result(&totals)), floats(&v["result"]));
         if !close(&got, &want) {
-            wrong.push(format!("{} {} on {shapes}: {got:?}, Keras {want:?}", v["class"], v["config"]));
+            wrong.push(format!(
+                "{} {} on {shapes}: {got:?}, Keras {want:?}",
+                v["class"], v["config"]
+            ));
         }
     }
     for class in Metric::CLASSES.iter().filter(|c| **c != "MeanMetricWrapper") {
@@ -253,21 +301,38 @@ fn every_metric_is_what_keras_computes() {
 
 /// What `evaluate` reports, batch by batch, of the outputs' values.
 fn evaluate(v: &Value) -> Vec<(String, Vec<f64>)> {
-    let tensors = |v: &Value| v.as_array().unwrap().iter().map(|t| tensor(t).unwrap()).collect::<Vec<_>>();
+    let tensors =
+        |v: &Value| v.as_array().unwrap().iter().map(|t| tensor(t).unwrap()).collect::<Vec<_>>();
     let (outputs, targets) = (tensors(&v["outputs"]), tensors(&v["targets"]));
     let (mask, weight) = (tensor(&v["mask"]), tensor(&v["sample_weight"]));
-    let strings = |v: &Value| v.as_array().map(|a| a.iter().map(|s| s.as_str().unwrap().to_string()).collect::<Vec<_>>());
+    let strings = |v: &Value| {
+        v.as_array().map(|a| a.iter().map(|s| s.as_str().unwrap().to_string()).collect::<Vec<_>>())
+    };
     let names = strings(&v["names"]).unwrap();
     let unknown = |t: &Tensor| Spec::new(t.dtype(), [&[None], &t.spec().dims[1..]].concat());
     let within = vec![String::new(); names.len()];
-    let of = Outputs { names: names.clone(), keys: strings(&v["keys"]), specs: outputs.iter().map(unknown).collect(), within };
-    let compiled = Compiled::resolve(&v["config"], &of, &targets.iter().map(unknown).collect::<Vec<_>>()).unwrap_or_else(|e| panic!("{}: {e}", v["config"]));
+    let of = Outputs {
+        names: names.clone(),
+        keys: strings(&v["keys"]),
+        specs: outputs.iter().map(unknown).collect(),
+        within,
+    };
+    let compiled =
+        Compiled::resolve(&v["config"], &of, &targets.iter().map(unknown).collect::<Vec<_>>())
+            .unwrap_or_else(|e| panic!("{}: {e}", v["config"]));
     let n = outputs[0].dims[0];
     let step = v["batch_size"].as_u64().unwrap() as usize;
-    let (mut total, mut each, mut metrics) = (0.0, vec![0.0; compiled.losses.len()], vec![vec![]; compiled.metrics.len()]);
+    let (mut total, mut each, mut metrics) =
+        (0.0, vec![0.0; compiled.losses.len()], vec![vec![]; compiled.metrics.len()]);
     for from in (0..n).step_by(step) {
         let to = (from + step).min(n);
-        let all: Vec<Tensor> = outputs.iter().chain(&targets).chain(&mask).chain(&weight).map(|t| rows(t, from, to)).collect();
+        let all: Vec<Tensor> = outputs
+            .iter()
+            .chain(&targets)
+            .chain(&mask)
+            .chain(&weight)
+            .map(|t| rows(t, from, to))
+            .collect();
         let b = Builder::new();
         let vars: Vec<_> = all.iter().map(|t| b.input("x", t.spec())).collect();
         let (o, t) = (outputs.len(), targets.len());
@@ -278,9 +343,16 @@ fn evaluate(v: &Value) -> Vec<(String, Vec<f64>)> {
         let cx = Cx::new(&b, false, Some(to - from));
         let targets: Vec<Flow<'_>> = vars[o..o + t].iter().map(|v| Flow::new(*v)).collect();
         let losses = compiled.loss_parts(&cx, &names, &flows, &targets, &weights).unwrap();
-        let partials = compiled.metric_partials(&cx, &names, &flows, &targets, &weights, true).unwrap();
-        losses.total.iter().chain(&losses.each).chain(partials.iter().flatten()).for_each(|v| b.output("y", *v));
-        let (has_loss, n_partials) = (losses.total.is_some(), partials.iter().map(Vec::len).collect::<Vec<_>>());
+        let partials =
+            compiled.metric_partials(&cx, &names, &flows, &targets, &weights, true).unwrap();
+        losses
+            .total
+            .iter()
+            .chain(&losses.each)
+            .chain(partials.iter().flatten())
+            .for_each(|v| b.output("y", *v));
+        let (has_loss, n_partials) =
+            (losses.total.is_some(), partials.iter().map(Vec::len).collect::<Vec<_>>());
         let mut results = interpret(&b.finish().unwrap(), &all).into_iter().map(|t| t.to_f64());
         if has_loss {
             total += results.next().unwrap()[0] * (to - from) as f64;
@@ -301,8 +373,10 @@ fn compiled_models_report_what_keras_reports() {
     let mut wrong = vec![];
     for v in fixture("models") {
         let got = evaluate(v);
-        let want: Vec<(String, Vec<f64>)> = v["logs"].as_object().unwrap().iter().map(|(k, v)| (k.clone(), floats(v))).collect();
-        let same = got.len() == want.len() && got.iter().zip(&want).all(|(g, w)| g.0 == w.0 && close(&g.1, &w.1));
+        let want: Vec<(String, Vec<f64>)> =
+            v["logs"].as_object().unwrap().iter().map(|(k, v)| (k.clone(), floats(v))).collect();
+        let same = got.len() == want.len()
+            && got.iter().zip(&want).all(|(g, w)| g.0 == w.0 && close(&g.1, &w.1));
         if !same {
             wrong.push(format!("{}:\n  {got:?}\n  Keras {want:?}", v["config"]));
         }
@@ -314,8 +388,12 @@ fn compiled_models_report_what_keras_reports() {
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Object(a), Value::Object(b)) => a.len() == b.len() && a.iter().all(|(k, a)| b.get(k).is_some_and(|b| same(a, b))),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(k, a)| b.get(k).is_some_and(|b| same(a, b)))
+        }
         _ => a == b,
     }
 }
@@ -342,8 +420,17 @@ fn unfit_shapes_are_named() {
     };
     assert!(message("bce", &[4, 3], &[4, 1], None).contains("targets (4, 3), predictions (4, 1)"));
     assert!(message("mse", &[4, 3], &[4, 5, 3], None).contains("must have one shape"));
-    assert!(message("sparse_categorical_crossentropy", &[4, 5], &[4, 3], None).contains("class ids"));
-    assert!(message("mse", &[4, 5, 1], &[4, 5, 1], Some(&[4])).contains("values (4, 5), weights (4,)"));
+    assert!(
+        message("sparse_categorical_crossentropy", &[4, 5], &[4, 3], None).contains("class ids")
+    );
+    assert!(
+        message("mse", &[4, 5, 1], &[4, 5, 1], Some(&[4])).contains("values (4, 5), weights (4,)")
+    );
     assert!(Loss::try_from("no_such_loss").unwrap_err().to_string().contains("MeanSquaredError"));
-    assert!(Loss::from_class("MeanSquaredError", serde_json::json!({"reduction": "average"})).unwrap_err().to_string().contains("sum_over_batch_size"));
+    assert!(
+        Loss::from_class("MeanSquaredError", serde_json::json!({"reduction": "average"}))
+            .unwrap_err()
+            .to_string()
+            .contains("sum_over_batch_size")
+    );
 }

@@ -1,4 +1,5 @@
-//! Files that `h5py` and Keras wrote, and files made to do harm, as `fixtures/make_hostile.py` makes them.
+//! Files that `h5py` and Keras wrote, and files made to do harm, as `fixtures/make_hostile.py`
+//! makes them.
 
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
@@ -44,7 +45,8 @@ fn memory_kb(key: &str) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Runs a reader that must refuse, and checks what it took. Five tries, for the machine may be busy.
+/// Runs a reader that must refuse, and checks what it took. Five tries, for the machine may be
+/// busy.
 fn refused<T>(what: &str, read: impl Fn() -> Result<T, FileError>) -> FileError {
     let mut quickest = Duration::MAX;
     let mut refusal = None;
@@ -125,7 +127,8 @@ fn archive(members: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u8> {
 /// Every `from` in the bytes becomes `to`, which is as long; there must be `n` of them.
 fn patched(mut bytes: Vec<u8>, from: &[u8], to: &[u8], n: usize) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
-    let places: Vec<usize> = (0..bytes.len() - from.len()).filter(|&at| bytes[at..].starts_with(from)).collect();
+    let places: Vec<usize> =
+        (0..bytes.len() - from.len()).filter(|&at| bytes[at..].starts_with(from)).collect();
     assert_eq!(places.len(), n);
     for at in places {
         bytes[at..at + to.len()].copy_from_slice(to);
@@ -234,7 +237,16 @@ fn sound_files_are_read() {
         let root = hdf5_read::read(sound(name)).unwrap();
         let vars = root.group("layers/k/vars").unwrap();
         assert_eq!(vars.name.as_deref(), Some("größe"));
-        let types = [ArrayType::F16, ArrayType::F32, ArrayType::F64, ArrayType::I16, ArrayType::I32, ArrayType::I64, ArrayType::U8, ArrayType::U64];
+        let types = [
+            ArrayType::F16,
+            ArrayType::F32,
+            ArrayType::F64,
+            ArrayType::I16,
+            ArrayType::I32,
+            ArrayType::I64,
+            ArrayType::U8,
+            ArrayType::U64,
+        ];
         for (index, dtype) in types.into_iter().enumerate() {
             let (key, array) = &vars.arrays[index];
             assert_eq!((key.as_str(), array.dtype()), (index.to_string().as_str(), dtype));
@@ -281,7 +293,10 @@ fn files_of_keras_are_read() {
     };
     assert_eq!(legacy.model_config.unwrap()["config"]["name"], "small");
     assert_eq!(legacy.training_config.unwrap()["loss"], "mse");
-    assert_eq!((legacy.keras_version.as_deref(), legacy.backend.as_deref()), (Some("3.15.1"), Some("jax")));
+    assert_eq!(
+        (legacy.keras_version.as_deref(), legacy.backend.as_deref()),
+        (Some("3.15.1"), Some("jax"))
+    );
     let names: Vec<&str> = legacy.layers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["lstm", "dense"]);
     assert_eq!(&legacy.layers[0].1[0].1, cell.get("0").unwrap());

@@ -1,5 +1,5 @@
-//! Whole models that real Keras made (`python/make_models.py`): they open, are summarized, predict, evaluate and train as in Keras, and
-//! after saving and opening predict the same bits.
+//! Whole models that real Keras made (`python/make_models.py`): they open, are summarized, predict,
+//! evaluate and train as in Keras, and after saving and opening predict the same bits.
 
 use cornu::data::{ClassWeights, Data, npy};
 use cornu::saving::Archive;
@@ -35,7 +35,10 @@ fn cases() -> BTreeMap<String, Files> {
 }
 
 fn arrays(files: &Files, stem: &str) -> Vec<Data> {
-    (0..).map_while(|i| files.get(&format!("{stem}{i}.npy"))).map(|bytes| Data::Dense(npy::decode(bytes).unwrap())).collect()
+    (0..)
+        .map_while(|i| files.get(&format!("{stem}{i}.npy")))
+        .map(|bytes| Data::Dense(npy::decode(bytes).unwrap()))
+        .collect()
 }
 
 fn close(got: f64, want: f64, (atol, rtol): (f64, f64)) -> bool {
@@ -50,22 +53,41 @@ fn numbers(v: &Value) -> Vec<f64> {
 }
 
 /// Differences of predictions, one line each.
-fn compare(what: &str, got: &[Data], want: &[Data], tolerance: (f64, f64), faults: &mut Vec<String>) {
+fn compare(
+    what: &str,
+    got: &[Data],
+    want: &[Data],
+    tolerance: (f64, f64),
+    faults: &mut Vec<String>,
+) {
     if got.len() != want.len() {
         faults.push(format!("{what}: {} outputs, expected {}", got.len(), want.len()));
     }
     for (i, (g, w)) in got.iter().zip(want).enumerate() {
         let (g, w) = (g.values().to_f32().unwrap(), w.values().to_f32().unwrap());
-        let worst = g.iter().zip(&w).find(|(g, w)| !close(f64::from(**g), f64::from(**w), tolerance));
+        let worst =
+            g.iter().zip(&w).find(|(g, w)| !close(f64::from(**g), f64::from(**w), tolerance));
         if g.shape() != w.shape() || worst.is_some() {
-            faults.push(format!("{what} {i}: {worst:?} of {:?}, expected {:?}", g.shape(), w.shape()));
+            faults.push(format!(
+                "{what} {i}: {worst:?} of {:?}, expected {:?}",
+                g.shape(),
+                w.shape()
+            ));
         }
     }
 }
 
 /// Differences of logs, one line each.
-fn compare_logs(what: &str, got: &Value, want: &Value, tolerance: (f64, f64), faults: &mut Vec<String>) {
-    let keys = |v: &Value| v.as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>();
+fn compare_logs(
+    what: &str,
+    got: &Value,
+    want: &Value,
+    tolerance: (f64, f64),
+    faults: &mut Vec<String>,
+) {
+    let keys = |v: &Value| {
+        v.as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>()
+    };
     if keys(got) != keys(want) {
         faults.push(format!("{what}: keys {:?}, expected {:?}", keys(got), keys(want)));
     }
@@ -81,11 +103,16 @@ fn compare_logs(what: &str, got: &Value, want: &Value, tolerance: (f64, f64), fa
 fn differences(files: &Files) -> Result<Vec<String>, Box<dyn Error>> {
     let mut faults = Vec::new();
     let told: Value = serde_json::from_slice(&files["case.json"])?;
-    let open = || Ok::<_, Box<dyn Error>>(Model::from_archive(Archive::from_bytes(&files["model.keras"])?)?);
+    let open = || {
+        Ok::<_, Box<dyn Error>>(Model::from_archive(Archive::from_bytes(&files["model.keras"])?)?)
+    };
     let (x, y, w) = (arrays(files, "x"), arrays(files, "y"), arrays(files, "w"));
     let sample_weight = (!w.is_empty()).then_some(w);
     let batch_size = told["batch_size"].as_u64().unwrap() as usize;
-    let predict = Predict { batch_size: told["predict_batch_size"].as_u64().unwrap() as usize, ..Predict::default() };
+    let predict = Predict {
+        batch_size: told["predict_batch_size"].as_u64().unwrap() as usize,
+        ..Predict::default()
+    };
 
     if let Some(want) = files.get("summary.txt") {
         let summary = Summary::new(&open()?).line_length(80).render()?;
@@ -93,25 +120,49 @@ fn differences(files: &Files) -> Result<Vec<String>, Box<dyn Error>> {
             faults.push(format!("summary:\n{summary}"));
         }
     }
-    compare("prediction", &open()?.predict(&x[..], &predict)?, &arrays(files, "predict"), EXACT, &mut faults);
+    compare(
+        "prediction",
+        &open()?.predict(&x[..], &predict)?,
+        &arrays(files, "predict"),
+        EXACT,
+        &mut faults,
+    );
     if let Some(bytes) = files.get("model.h5") {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("model.h5");
         std::fs::write(&path, bytes)?;
-        compare("prediction of the legacy file", &Model::load(path)?.predict(&x[..], &predict)?, &arrays(files, "predict"), EXACT, &mut faults);
+        compare(
+            "prediction of the legacy file",
+            &Model::load(path)?.predict(&x[..], &predict)?,
+            &arrays(files, "predict"),
+            EXACT,
+            &mut faults,
+        );
     }
-    let options = Evaluate { batch_size, sample_weight: sample_weight.clone(), ..Evaluate::default() };
+    let options =
+        Evaluate { batch_size, sample_weight: sample_weight.clone(), ..Evaluate::default() };
     let logs = open()?.evaluate(&x[..], &y[..], &options)?;
-    let logs: Value = logs.iter().map(|(k, v)| (k.clone(), value_json(v))).collect::<serde_json::Map<_, _>>().into();
+    let logs: Value = logs
+        .iter()
+        .map(|(k, v)| (k.clone(), value_json(v)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
     compare_logs("evaluate", &logs, &told["evaluate"], EXACT, &mut faults);
 
     if told["history"].is_object() {
         let mut model = open()?;
-        let mut fit = Fit::new().batch_size(batch_size).epochs(told["epochs"].as_u64().unwrap() as usize).shuffle(false).verbose(0);
+        let mut fit = Fit::new()
+            .batch_size(batch_size)
+            .epochs(told["epochs"].as_u64().unwrap() as usize)
+            .shuffle(false)
+            .verbose(0);
         fit = fit.validation_split(told["validation_split"].as_f64().unwrap());
         let classes = told["class_weight"].as_object().unwrap();
         if !classes.is_empty() {
-            let weights: ClassWeights = classes.iter().map(|(k, v)| (k.parse().unwrap(), v.as_f64().unwrap() as f32)).collect();
+            let weights: ClassWeights = classes
+                .iter()
+                .map(|(k, v)| (k.parse().unwrap(), v.as_f64().unwrap() as f32))
+                .collect();
             fit = fit.class_weight(weights);
         }
         if let Some(w) = sample_weight {

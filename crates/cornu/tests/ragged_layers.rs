@@ -1,5 +1,5 @@
-//! Every layer that takes sequences: in a batch of unequal lengths each sequence gives what it gives alone, forward and backward,
-//! or the layer refuses by name.
+//! Every layer that takes sequences: in a batch of unequal lengths each sequence gives what it
+//! gives alone, forward and backward, or the layer refuses by name.
 
 use cornu::data::{Array, Data, Ragged};
 use cornu::layers::*;
@@ -38,7 +38,10 @@ fn takes() -> Vec<Value> {
         of("SimpleRNN", sequences.clone()),
         of("SimpleRNN", backwards),
         of("RNN", json!({"cell": cell, "return_sequences": true})),
-        of("RNN", json!({"cell": of("StackedRNNCells", json!({"cells": [cell, of("LSTMCell", json!({"units": 2}))]}))})),
+        of(
+            "RNN",
+            json!({"cell": of("StackedRNNCells", json!({"cells": [cell, of("LSTMCell", json!({"units": 2}))]}))}),
+        ),
         of("Bidirectional", json!({"layer": lstm(sequences.clone())})),
         of("Bidirectional", json!({"layer": of("GRU", json!({"units": 3})), "merge_mode": "sum"})),
         of("TimeDistributed", json!({"layer": of("Dense", json!({"units": 2}))})),
@@ -58,8 +61,14 @@ fn takes() -> Vec<Value> {
         of("GlobalMaxPooling1D", json!({})),
         of("GlobalAveragePooling1D", json!({})),
         of("Conv1D", json!({"filters": 3, "kernel_size": [3]})),
-        of("Conv1D", json!({"filters": 3, "kernel_size": [2], "strides": [2], "padding": "causal"})),
-        of("Conv1D", json!({"filters": 3, "kernel_size": [4], "padding": "same", "activation": "relu"})),
+        of(
+            "Conv1D",
+            json!({"filters": 3, "kernel_size": [2], "strides": [2], "padding": "causal"}),
+        ),
+        of(
+            "Conv1D",
+            json!({"filters": 3, "kernel_size": [4], "padding": "same", "activation": "relu"}),
+        ),
         of("Conv1D", json!({"filters": 3, "kernel_size": [2], "dilation_rate": [2]})),
         of("DepthwiseConv1D", json!({"kernel_size": [3], "padding": "same"})),
         of("SeparableConv1D", json!({"filters": 3, "kernel_size": [2]})),
@@ -76,7 +85,8 @@ fn takes() -> Vec<Value> {
     ]
 }
 
-/// Layers that refuse a batch of unequal lengths, for what they give at one timestep depends on how many there are.
+/// Layers that refuse a batch of unequal lengths, for what they give at one timestep depends on how
+/// many there are.
 fn refuses() -> Vec<Value> {
     vec![
         of("Conv1D", json!({"filters": 3, "kernel_size": [3], "strides": [2], "padding": "same"})),
@@ -101,8 +111,11 @@ fn named(v: &Value) -> String {
 fn in_f64(v: &Value) -> Value {
     match v {
         Value::Object(map) => {
-            let mut map: serde_json::Map<_, _> = map.iter().map(|(k, v)| (k.clone(), in_f64(v))).collect();
-            if let (true, Some(Value::Object(config))) = (map.contains_key("class_name"), map.get_mut("config")) {
+            let mut map: serde_json::Map<_, _> =
+                map.iter().map(|(k, v)| (k.clone(), in_f64(v))).collect();
+            if let (true, Some(Value::Object(config))) =
+                (map.contains_key("class_name"), map.get_mut("config"))
+            {
                 config.insert("dtype".into(), json!("float64"));
             }
             Value::Object(map)
@@ -115,9 +128,15 @@ fn in_f64(v: &Value) -> Value {
 /// Rows of a shard in packed form: more than the sequences have timesteps.
 const N: usize = 36;
 
-/// Outputs and gradients (sequence, weights) of a layer in f64 on x (B, T, F), with where its sequences end; as they are in the rectangle,
-/// or in packed rows.
-fn run(v: &Value, x: &Tensor, lengths: Option<&[usize]>, packed: bool, seed: &dyn Fn(usize, usize, usize) -> f64) -> (Tensor, Vec<usize>, Vec<Tensor>) {
+/// Outputs and gradients (sequence, weights) of a layer in f64 on x (B, T, F), with where its
+/// sequences end; as they are in the rectangle, or in packed rows.
+fn run(
+    v: &Value,
+    x: &Tensor,
+    lengths: Option<&[usize]>,
+    packed: bool,
+    seed: &dyn Fn(usize, usize, usize) -> f64,
+) -> (Tensor, Vec<usize>, Vec<Tensor>) {
     let layer = LayerRef::from_json(&in_f64(v)).unwrap();
     let b = Builder::new();
     let n = x.dims[0];
@@ -130,23 +149,39 @@ fn run(v: &Value, x: &Tensor, lengths: Option<&[usize]>, packed: bool, seed: &dy
         let numbers = sample_numbers(&w.shape, values.len() as u64 + 1);
         // A variance is not below 0.
         values.push(if w.name.contains("variance") {
-            Tensor::new(&w.shape, numbers.to_f64().iter().map(|v| v.abs() + 0.1).collect::<Vec<_>>())
+            Tensor::new(
+                &w.shape,
+                numbers.to_f64().iter().map(|v| v.abs() + 0.1).collect::<Vec<_>>(),
+            )
         } else {
             numbers
         });
     });
     let w = Weights::bind(&tree, &weights, true, &mut 0);
-    let ends = lengths.map(|l| Tensor::new(&[n, x.dims[1]], l.iter().flat_map(|&l| (0..x.dims[1]).map(move |t| (t < l) as u8)).collect::<Vec<_>>()));
+    let ends = lengths.map(|l| {
+        Tensor::new(
+            &[n, x.dims[1]],
+            l.iter().flat_map(|&l| (0..x.dims[1]).map(move |t| (t < l) as u8)).collect::<Vec<_>>(),
+        )
+    });
     let ends_var = ends.as_ref().map(|e| b.input("ends", e.spec()));
     let cx = ends_var.map_or(cx.clone(), |e| cx.with_packing(Packing::new(e, N)));
     let given = Flow::new(input).ending(ends_var);
-    let y = layer.lower(&cx, &w, &Call::one(if packed { cx.in_rows(given).unwrap() } else { given })).unwrap()[0];
+    let y = layer
+        .lower(&cx, &w, &Call::one(if packed { cx.in_rows(given).unwrap() } else { given }))
+        .unwrap()[0];
     let came_packed = y.packed;
     let y = cx.padded(y);
-    // Each sequence's own outputs weigh as they do alone; all others weigh as if they counted: they must not.
+    // Each sequence's own outputs weigh as they do alone; all others weigh as if they counted: they
+    // must not.
     let dims = y.value.spec().numbers().unwrap();
     let (steps, width) = if dims.len() > 2 { (dims[1], dims[2]) } else { (1, dims[1]) };
-    let weigh = Tensor::new(&dims, (0..dims.iter().product()).map(|i| seed(i / width / steps, i / width % steps, i % width)).collect::<Vec<f64>>());
+    let weigh = Tensor::new(
+        &dims,
+        (0..dims.iter().product())
+            .map(|i| seed(i / width / steps, i / width % steps, i % width))
+            .collect::<Vec<f64>>(),
+    );
     let weigh = b.constant(weigh);
     let weigh = y.ends.map_or(weigh, |e| e.expand_dims(2).select(weigh, 0.0));
     let wrt: Vec<Var<'_>> = std::iter::once(input).chain(weights.iter().copied()).collect();
@@ -176,11 +211,15 @@ fn run(v: &Value, x: &Tensor, lengths: Option<&[usize]>, packed: bool, seed: &dy
 fn gradients_are_the_sums_of_those_of_each_sequence_alone() {
     // What stands past the ends is large, so that anything that reads it shows.
     let own = sample_numbers(&[LENGTHS.len(), T, F], 7).to_f64();
-    let at = |s: usize, t: usize, f: usize| if t < LENGTHS[s] { own[(s * T + t) * F + f] } else { 50.0 };
+    let at =
+        |s: usize, t: usize, f: usize| if t < LENGTHS[s] { own[(s * T + t) * F + f] } else { 50.0 };
     let all = |s: usize, n: usize| (0..n).flat_map(move |t| (0..F).map(move |f| at(s, t, f)));
     let seed = |s: usize, t: usize, k: usize| ((s * 5 + t * 3 + k * 7) % 11) as f64 / 5.0 - 1.0;
     for (v, packed) in takes().into_iter().flat_map(|v| [(v.clone(), false), (v, true)]) {
-        let together = Tensor::new(&[LENGTHS.len(), T, F], (0..LENGTHS.len()).flat_map(|s| all(s, T).collect::<Vec<_>>()).collect::<Vec<f64>>());
+        let together = Tensor::new(
+            &[LENGTHS.len(), T, F],
+            (0..LENGTHS.len()).flat_map(|s| all(s, T).collect::<Vec<_>>()).collect::<Vec<f64>>(),
+        );
         let (y, lengths, d) = run(&v, &together, Some(&LENGTHS), packed, &seed);
         let mut sums: Vec<Vec<f64>> = d[1..].iter().map(|t| vec![0.0; t.n_elements()]).collect();
         let width = *y.dims.last().unwrap();
@@ -192,23 +231,44 @@ fn gradients_are_the_sums_of_those_of_each_sequence_alone() {
             let got = &y.to_f64()[s * steps * width..][..n_out[0] * width];
             // The same sums in f64, the longer ones in another order.
             let near = |a: f64, b: f64| (a - b).abs() <= 1e-12 * b.abs().max(1.0);
-            assert!(got.iter().zip(alone.to_f64()).all(|(a, b)| near(*a, b)), "{}: sequence {s}: {got:?} {:?}", named(&v), alone.to_f64());
+            assert!(
+                got.iter().zip(alone.to_f64()).all(|(a, b)| near(*a, b)),
+                "{}: sequence {s}: {got:?} {:?}",
+                named(&v),
+                alone.to_f64()
+            );
             let dx = &d[0].to_f64()[s * T * F..][..T * F];
-            assert!(dx[..n * F].iter().zip(d_alone[0].to_f64()).all(|(a, b)| near(*a, b)), "{}: gradient of sequence {s}", named(&v));
-            assert!(dx[n * F..].iter().all(|d| *d == 0.0), "{}: gradient past the end of {s}: {dx:?}", named(&v));
+            assert!(
+                dx[..n * F].iter().zip(d_alone[0].to_f64()).all(|(a, b)| near(*a, b)),
+                "{}: gradient of sequence {s}",
+                named(&v)
+            );
+            assert!(
+                dx[n * F..].iter().all(|d| *d == 0.0),
+                "{}: gradient past the end of {s}: {dx:?}",
+                named(&v)
+            );
             for (sum, d) in sums.iter_mut().zip(&d_alone[1..]) {
                 sum.iter_mut().zip(d.to_f64()).for_each(|(s, d)| *s += d);
             }
         }
         for (i, (sum, d)) in sums.iter().zip(&d[1..]).enumerate() {
-            assert!(sum.iter().zip(d.to_f64()).all(|(a, b)| (a - b).abs() <= 1e-10 * b.abs().max(1.0)), "{}: gradient of weight {i}", named(&v));
+            assert!(
+                sum.iter().zip(d.to_f64()).all(|(a, b)| (a - b).abs() <= 1e-10 * b.abs().max(1.0)),
+                "{}: gradient of weight {i}",
+                named(&v)
+            );
         }
     }
 }
 
 fn series() -> Vec<Array2<f32>> {
     let number = |s: usize, t: usize, f: usize| ((s * 31 + t * 7 + f * 3) % 17) as f32 / 8.0 - 1.0;
-    LENGTHS.iter().enumerate().map(|(s, &n)| Array2::from_shape_fn((n, F), |(t, f)| number(s, t, f))).collect()
+    LENGTHS
+        .iter()
+        .enumerate()
+        .map(|(s, &n)| Array2::from_shape_fn((n, F), |(t, f)| number(s, t, f)))
+        .collect()
 }
 
 fn ragged(all: &[Array2<f32>]) -> Data {
@@ -232,9 +292,21 @@ fn forward_bits_are_those_of_each_sequence_alone() {
     for v in takes() {
         let mut model = model(&v);
         let together = numbers(&model.predict(&ragged(&all), &Predict::default()).unwrap()[0]);
-        let alone: Vec<f32> = all.iter().flat_map(|a| numbers(&model.predict(&ragged(std::slice::from_ref(a)), &Predict::default()).unwrap()[0])).collect();
+        let alone: Vec<f32> = all
+            .iter()
+            .flat_map(|a| {
+                numbers(
+                    &model.predict(&ragged(std::slice::from_ref(a)), &Predict::default()).unwrap()
+                        [0],
+                )
+            })
+            .collect();
         assert_eq!(together.len(), alone.len(), "{}", named(&v));
-        let differ = together.iter().zip(&alone).filter(|(a, b)| a.to_bits() != b.to_bits() && **a != **b).count();
+        let differ = together
+            .iter()
+            .zip(&alone)
+            .filter(|(a, b)| a.to_bits() != b.to_bits() && **a != **b)
+            .count();
         assert_eq!(differ, 0, "{}: {together:?} {alone:?}", named(&v));
     }
 }
@@ -245,12 +317,25 @@ fn attention_reads_each_sequence_alone() {
     let x = cornu::Input::new([None, Some(F)]);
     let attentions: Vec<(&str, cornu::Symbol)> = vec![
         ("Attention", Attention::default().call(&[x.clone(), x.clone()][..]).unwrap()),
-        ("MultiHeadAttention", MultiHeadAttention::new(2, 3).call(Call::one(x.clone()).with("value", Arg::Value(x.clone()))).unwrap()),
+        (
+            "MultiHeadAttention",
+            MultiHeadAttention::new(2, 3)
+                .call(Call::one(x.clone()).with("value", Arg::Value(x.clone())))
+                .unwrap(),
+        ),
     ];
     for (name, y) in attentions {
         let mut model = Model::new(&x, &y).unwrap();
         let together = numbers(&model.predict(&ragged(&all), &Predict::default()).unwrap()[0]);
-        let alone: Vec<f32> = all.iter().flat_map(|a| numbers(&model.predict(&ragged(std::slice::from_ref(a)), &Predict::default()).unwrap()[0])).collect();
+        let alone: Vec<f32> = all
+            .iter()
+            .flat_map(|a| {
+                numbers(
+                    &model.predict(&ragged(std::slice::from_ref(a)), &Predict::default()).unwrap()
+                        [0],
+                )
+            })
+            .collect();
         assert_eq!(together.len(), alone.len(), "{name}");
         assert!(together.iter().zip(&alone).all(|(a, b)| (a - b).abs() <= 1e-6), "{name}");
     }
@@ -262,7 +347,11 @@ fn a_layer_that_depends_on_the_number_of_timesteps_refuses() {
     for v in refuses() {
         let mut model = model(&v);
         let e = model.predict(&ragged(&all), &Predict::default()).unwrap_err().to_string();
-        assert!(e.contains(v["class_name"].as_str().unwrap()) && e.contains("equal-length"), "{}: {e}", named(&v));
+        assert!(
+            e.contains(v["class_name"].as_str().unwrap()) && e.contains("equal-length"),
+            "{}: {e}",
+            named(&v)
+        );
         // One at a time they need no ends.
         assert!(model.predict(&ragged(&all[1..2]), &Predict::default()).is_ok(), "{}", named(&v));
     }

@@ -1,4 +1,5 @@
-//! Prediction of sequences does not depend on their order, on the batch size, or on the side and amount of padding: the same bits.
+//! Prediction of sequences does not depend on their order, on the batch size, or on the side and
+//! amount of padding: the same bits.
 
 use cornu::data::{Array, Data, PadSide, Ragged};
 use cornu::layers::*;
@@ -17,10 +18,15 @@ fn models() -> Vec<Model> {
     vec![
         model_of(|x| Lstm::new(5).call(&Masking::new(0.0).call(x)?)),
         model_of(|x| {
-            let x = Bidirectional::new(Gru::new(33).return_sequences(true))?.call(&Masking::new(0.0).call(x)?)?;
-            TimeDistributed::new(LayerRef::new(Dense::new(3).activation("softmax"))).call(&LayerNormalization::new().call(&x)?)
+            let x = Bidirectional::new(Gru::new(33).return_sequences(true))?
+                .call(&Masking::new(0.0).call(x)?)?;
+            TimeDistributed::new(LayerRef::new(Dense::new(3).activation("softmax")))
+                .call(&LayerNormalization::new().call(&x)?)
         }),
-        model_of(|x| GlobalAveragePooling1d::new().call(&SimpleRnn::new(4).return_sequences(true).call(&Masking::new(0.0).call(x)?)?)),
+        model_of(|x| {
+            GlobalAveragePooling1d::new()
+                .call(&SimpleRnn::new(4).return_sequences(true).call(&Masking::new(0.0).call(x)?)?)
+        }),
     ]
 }
 
@@ -30,8 +36,14 @@ thread_local! {
 
 /// No timestep is all 0, which would be masked.
 fn series(lengths: &[usize]) -> Vec<Array2<f32>> {
-    let number = |s: usize, t: usize, f: usize| ((s * 31 + t * 7 + f * 3) % 17) as f32 / 8.0 + 0.1 - f as f32;
-    lengths.iter().enumerate().map(|(s, &n)| Array2::from_shape_fn((n, 2), |(t, f)| number(s, t, f))).collect()
+    let number = |s: usize, t: usize, f: usize| {
+        ((s * 31 + t * 7 + f * 3) % 17) as f32 / 8.0 + 0.1 - f as f32
+    };
+    lengths
+        .iter()
+        .enumerate()
+        .map(|(s, &n)| Array2::from_shape_fn((n, 2), |(t, f)| number(s, t, f)))
+        .collect()
 }
 
 fn ragged(all: &[Array2<f32>]) -> Ragged {
@@ -50,7 +62,13 @@ fn bits(y: &Data, lengths: &[usize], side: PadSide) -> Vec<Vec<u32>> {
         Data::Dense(a) if a.rank() == 3 => {
             let (t, width) = (a.shape()[1], a.shape()[2]);
             let start = |n: usize| if side == PadSide::Pre { t - n } else { 0 };
-            lengths.iter().enumerate().map(|(s, &n)| flat[(s * t + start(n)) * width..(s * t + start(n) + n) * width].to_vec()).collect()
+            lengths
+                .iter()
+                .enumerate()
+                .map(|(s, &n)| {
+                    flat[(s * t + start(n)) * width..(s * t + start(n) + n) * width].to_vec()
+                })
+                .collect()
         }
         Data::Dense(a) => flat.chunks(a.shape()[1]).map(<[u32]>::to_vec).collect(),
     }
@@ -100,7 +118,8 @@ fn empty_sequences_have_their_place() {
         if let Some(got) = y.lengths() {
             assert_eq!(got, lengths);
         }
-        let all_empty = model.predict(&ragged(&series(&[0, 0])), &Predict::default()).unwrap().remove(0);
+        let all_empty =
+            model.predict(&ragged(&series(&[0, 0])), &Predict::default()).unwrap().remove(0);
         assert_eq!(all_empty.n_samples(), 2);
     }
 }
@@ -108,10 +127,20 @@ fn empty_sequences_have_their_place() {
 #[test]
 fn several_ragged_inputs_must_agree_in_their_lengths() {
     let (a, b) = (Input::new([None, Some(2)]), Input::new([None, Some(3)]));
-    let y = Lstm::new(3).return_sequences(true).call(&Concatenate::new().call([&a, &b]).unwrap()).unwrap();
+    let y = Lstm::new(3)
+        .return_sequences(true)
+        .call(&Concatenate::new().call([&a, &b]).unwrap())
+        .unwrap();
     let mut model = Model::new([&a, &b], &y).unwrap();
     let lengths = [4, 2, 6];
-    let wide = |n: &[usize]| Data::Ragged(Ragged::from_list(n.iter().map(|&n| Array::from(Array2::<f32>::ones((n, 3)).into_dyn()))).unwrap());
+    let wide = |n: &[usize]| {
+        Data::Ragged(
+            Ragged::from_list(
+                n.iter().map(|&n| Array::from(Array2::<f32>::ones((n, 3)).into_dyn())),
+            )
+            .unwrap(),
+        )
+    };
     let x = Data::Ragged(ragged(&series(&lengths)));
     let y = model.predict(vec![x.clone(), wide(&lengths)], &Predict::default()).unwrap().remove(0);
     assert_eq!(y.lengths().unwrap(), lengths);

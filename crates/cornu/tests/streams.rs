@@ -1,4 +1,5 @@
-//! Streams: each timestep gives what the whole series gives there, to the bit, and allocates nothing. Truncated backpropagation.
+//! Streams: each timestep gives what the whole series gives there, to the bit, and allocates
+//! nothing. Truncated backpropagation.
 
 use cornu::data::{Array, Data, Ragged};
 use cornu::layers::*;
@@ -16,15 +17,30 @@ fn model_of(f: impl Fn(&Symbol) -> cornu::Result<Symbol>) -> Model {
 fn models() -> Vec<Model> {
     vec![
         model_of(|x| Lstm::new(5).return_sequences(true).call(x)),
-        model_of(|x| Dense::new(2).activation("softmax").call(&Gru::new(40).return_sequences(true).call(&Lstm::new(33).return_sequences(true).call(x)?)?)),
-        model_of(|x| LayerNormalization::new().call(&SimpleRnn::new(4).return_sequences(true).call(&Masking::new(0.0).call(x)?)?)),
+        model_of(|x| {
+            Dense::new(2).activation("softmax").call(
+                &Gru::new(40)
+                    .return_sequences(true)
+                    .call(&Lstm::new(33).return_sequences(true).call(x)?)?,
+            )
+        }),
+        model_of(|x| {
+            LayerNormalization::new()
+                .call(&SimpleRnn::new(4).return_sequences(true).call(&Masking::new(0.0).call(x)?)?)
+        }),
         model_of(|x| Lstm::new(4).activation("gelu").return_sequences(true).call(x)),
     ]
 }
 
 fn series() -> Vec<Array2<f32>> {
-    let number = |s: usize, t: usize, f: usize| if s == 1 && t == 4 { 0.0 } else { ((s * 31 + t * 7 + f * 3) % 17) as f32 / 8.0 - 1.0 };
-    LENGTHS.iter().enumerate().map(|(s, &n)| Array2::from_shape_fn((n, 3), |(t, f)| number(s, t, f))).collect()
+    let number = |s: usize, t: usize, f: usize| {
+        if s == 1 && t == 4 { 0.0 } else { ((s * 31 + t * 7 + f * 3) % 17) as f32 / 8.0 - 1.0 }
+    };
+    LENGTHS
+        .iter()
+        .enumerate()
+        .map(|(s, &n)| Array2::from_shape_fn((n, 3), |(t, f)| number(s, t, f)))
+        .collect()
 }
 
 fn ragged(all: &[Array2<f32>]) -> Data {
@@ -46,10 +62,14 @@ fn a_step_gives_what_the_series_gives_there() {
         let mut got: Vec<Vec<f32>> = vec![vec![]; all.len()];
         // Every stream at its own time: stream s begins at turn 2 s.
         for turn in 0..24 {
-            let live: Vec<usize> = (0..all.len()).filter(|&s| turn >= 2 * s && turn - 2 * s < LENGTHS[s]).collect();
-            let x: Vec<f32> = live.iter().flat_map(|&s| all[s].row(turn - 2 * s).to_vec()).collect();
+            let live: Vec<usize> =
+                (0..all.len()).filter(|&s| turn >= 2 * s && turn - 2 * s < LENGTHS[s]).collect();
+            let x: Vec<f32> =
+                live.iter().flat_map(|&s| all[s].row(turn - 2 * s).to_vec()).collect();
             let mut y = vec![0.0; live.len() * u];
-            streams.step_many(&live.iter().map(|&s| 100 + s as u64).collect::<Vec<_>>(), &x, &mut y).unwrap();
+            streams
+                .step_many(&live.iter().map(|&s| 100 + s as u64).collect::<Vec<_>>(), &x, &mut y)
+                .unwrap();
             live.iter().zip(y.chunks(u)).for_each(|(&s, y)| got[s].extend(y));
         }
         assert_eq!(bits(got.into_iter().flatten()), want);
@@ -79,7 +99,11 @@ fn a_step_allocates_nothing() {
         });
         assert_eq!(counted.count_total, 0);
     }
-    assert_eq!(allocation_counter::measure(|| drop(std::hint::black_box(vec![0u8; 9]))).count_total, 1, "the allocator counts");
+    assert_eq!(
+        allocation_counter::measure(|| drop(std::hint::black_box(vec![0u8; 9]))).count_total,
+        1,
+        "the allocator counts"
+    );
 }
 
 #[test]
@@ -103,9 +127,16 @@ fn what_looks_ahead_is_no_stream() {
 /// A deep model, its weights and losses after two epochs with gradients cut after `k` timesteps.
 fn trained(k: Option<usize>, backwards: bool) -> (Vec<f64>, Vec<Vec<f64>>) {
     let all = series();
-    let targets: Vec<Array2<f32>> = all.iter().map(|a| Array2::from_shape_fn((a.nrows(), 2), |(t, k)| (t % 3 + k) as f32 / 4.0)).collect();
+    let targets: Vec<Array2<f32>> = all
+        .iter()
+        .map(|a| Array2::from_shape_fn((a.nrows(), 2), |(t, k)| (t % 3 + k) as f32 / 4.0))
+        .collect();
     let model = model_of(|x| {
-        let x = if backwards { Bidirectional::new(Lstm::new(4).return_sequences(true))?.call(x)? } else { Lstm::new(4).return_sequences(true).call(x)? };
+        let x = if backwards {
+            Bidirectional::new(Lstm::new(4).return_sequences(true))?.call(x)?
+        } else {
+            Lstm::new(4).return_sequences(true).call(x)?
+        };
         Dense::new(2).call(&Gru::new(3).return_sequences(true).call(&x)?)
     });
     let mut model = model.compile(Compile::new("sgd", "mse")).unwrap();
@@ -123,7 +154,11 @@ fn stretches_cut_gradients_and_nothing_else() {
         let (losses, weights) = trained(None, backwards);
         for k in [16, 100] {
             let (l, w) = trained(Some(k), backwards);
-            assert_eq!((&l, &w), (&losses, &weights), "gradients that reach back over {k} timesteps are whole");
+            assert_eq!(
+                (&l, &w),
+                (&losses, &weights),
+                "gradients that reach back over {k} timesteps are whole"
+            );
         }
         for k in [1, 3, 5] {
             let (l, w) = trained(Some(k), backwards);

@@ -1,4 +1,5 @@
-//! Models that read raw text: they open, predict what Keras predicted, and are saved with their vocabularies.
+//! Models that read raw text: they open, predict what Keras predicted, and are saved with their
+//! vocabularies.
 //!
 //! The files are made by `python/make_text.py`.
 
@@ -29,28 +30,47 @@ fn data(v: &Value) -> Data {
         }
     };
     Data::Dense(if flat[0].is_string() {
-        Array::Str(ArrayD::from_shape_vec(IxDyn(&shape), flat.iter().map(|s| s.as_str().unwrap().to_string()).collect()).unwrap())
+        Array::Str(
+            ArrayD::from_shape_vec(
+                IxDyn(&shape),
+                flat.iter().map(|s| s.as_str().unwrap().to_string()).collect(),
+            )
+            .unwrap(),
+        )
     } else {
-        Array::I64(ArrayD::from_shape_vec(IxDyn(&shape), flat.iter().map(|s| s.as_i64().unwrap()).collect()).unwrap())
+        Array::I64(
+            ArrayD::from_shape_vec(
+                IxDyn(&shape),
+                flat.iter().map(|s| s.as_i64().unwrap()).collect(),
+            )
+            .unwrap(),
+        )
     })
 }
 
 fn agrees(model: &mut Model, case: &Value, name: &str) {
     let x: Vec<Data> = case["inputs"].as_array().unwrap().iter().map(data).collect();
     let batch_size = case["batch_size"].as_u64().unwrap() as usize;
-    let got = model.predict(x, &Predict { batch_size, ..Predict::default() }).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let got = model
+        .predict(x, &Predict { batch_size, ..Predict::default() })
+        .unwrap_or_else(|e| panic!("{name}: {e}"));
     let got = got[0].values().to_f32().unwrap();
-    let shape: Vec<usize> = case["shape"].as_array().unwrap().iter().map(|d| d.as_u64().unwrap() as usize).collect();
+    let shape: Vec<usize> =
+        case["shape"].as_array().unwrap().iter().map(|d| d.as_u64().unwrap() as usize).collect();
     assert_eq!(got.shape(), shape, "{name}");
     for (i, (a, b)) in got.iter().zip(case["prediction"].as_array().unwrap()).enumerate() {
         // Rounding of float32 in another order of additions.
-        assert!((a - b.as_f64().unwrap() as f32).abs() < 1e-5, "{name}, number {i}: {a}, expected {b}");
+        assert!(
+            (a - b.as_f64().unwrap() as f32).abs() < 1e-5,
+            "{name}, number {i}: {a}, expected {b}"
+        );
     }
 }
 
 fn check(name: &str) {
     let case = &cases()[name];
-    let mut model = Model::load(folder().join(format!("{name}.keras"))).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let mut model = Model::load(folder().join(format!("{name}.keras")))
+        .unwrap_or_else(|e| panic!("{name}: {e}"));
     agrees(&mut model, case, name);
     let again = model.to_archive().unwrap();
     let theirs = Archive::read(&folder().join(format!("{name}.keras"))).unwrap();
@@ -64,12 +84,25 @@ fn check(name: &str) {
         let layers = a.config["config"]["layers"].as_array().unwrap().clone();
         layers
             .into_iter()
-            .filter(|l| l["class_name"].as_str().is_some_and(|c| ["Lookup", "Vectorization", "Hashing", "Crossing"].iter().any(|end| c.ends_with(end))))
+            .filter(|l| {
+                l["class_name"].as_str().is_some_and(|c| {
+                    ["Lookup", "Vectorization", "Hashing", "Crossing"]
+                        .iter()
+                        .any(|end| c.ends_with(end))
+                })
+            })
             .collect::<Vec<_>>()
     };
     assert!(!configs(&theirs).is_empty());
     for (ours, theirs) in configs(&again).iter().zip(&configs(&theirs)) {
-        let keys = |v: &Value| v["config"].as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>();
+        let keys = |v: &Value| {
+            v["config"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect::<std::collections::BTreeSet<_>>()
+        };
         assert_eq!(keys(ours), keys(theirs), "{name}");
         for key in keys(ours).iter().filter(|k| *k != "dtype") {
             assert_eq!(ours["config"][key], theirs["config"][key], "{name}: `{key}`");
@@ -127,12 +160,15 @@ fn words_come_back_from_ids() {
     let y = back.clone().call(&x).unwrap();
     let mut model = Model::new(&x, &y).unwrap();
     let words = model.predict(&ids, &Predict { batch_size: 1, ..Predict::default() }).unwrap();
-    // As `StringLookup(vocabulary=["horn", "hunt"], mask_token="", invert=True)` of Keras 3.15.1 gives them on these ids.
-    let want = array![["hunt", "", "[UNK]", "[UNK]"], ["horn", "[UNK]", "hunt", "horn"]].map(|w| w.to_string());
+    // As `StringLookup(vocabulary=["horn", "hunt"], mask_token="", invert=True)` of Keras 3.15.1
+    // gives them on these ids.
+    let want = array![["hunt", "", "[UNK]", "[UNK]"], ["horn", "[UNK]", "hunt", "horn"]]
+        .map(|w| w.to_string());
     assert_eq!(words[0], Array::from(want.clone()).into());
     let mut outer = Model::new(&x, &model.layer().call(&x).unwrap()).unwrap();
     assert_eq!(outer.predict(&ids, &Predict::default()).unwrap()[0], Array::from(want).into());
-    let read = Model::new(&x, &StringLookup::new(["a"]).call(&y).unwrap()).and_then(|mut m| m.predict(&ids, &Predict::default()));
+    let read = Model::new(&x, &StringLookup::new(["a"]).call(&y).unwrap())
+        .and_then(|mut m| m.predict(&ids, &Predict::default()));
     assert!(matches!(read, Err(Error::Unsupported(_))));
     back.output_mode = cornu::layers::LookupMode::Count;
     assert!(matches!(back.call(&x), Err(Error::Argument { .. })));
@@ -146,7 +182,10 @@ fn what_cannot_be_looked_up_is_an_error() {
     let mut layer = StringLookup::new(["a"]);
     layer.num_oov_indices = 0;
     let mut model = Model::new(&x, &layer.call(&x).unwrap()).unwrap();
-    assert_eq!(model.predict(&words("a"), &Predict::default()).unwrap()[0], Array::from(array![[0i64]]).into());
+    assert_eq!(
+        model.predict(&words("a"), &Predict::default()).unwrap()[0],
+        Array::from(array![[0i64]]).into()
+    );
     let e = model.predict(&words("b"), &Predict::default()).unwrap_err().to_string();
     assert!(e.contains("num_oov_indices=0") && e.contains("\"b\""), "{e}");
     let e = model.predict(&array![[1.0f32]], &Predict::default()).unwrap_err().to_string();
@@ -155,12 +194,23 @@ fn what_cannot_be_looked_up_is_an_error() {
     let mut layer = IntegerLookup::new([4, -1]);
     (layer.num_oov_indices, layer.mask_token) = (0, Some(9));
     let mut model = Model::new(&numbers, &layer.call(&numbers).unwrap()).unwrap();
-    assert_eq!(model.predict(&array![[9i32, -1]], &Predict::default()).unwrap()[0], Array::from(array![[0i64, 2]]).into());
+    assert_eq!(
+        model.predict(&array![[9i32, -1]], &Predict::default()).unwrap()[0],
+        Array::from(array![[0i64, 2]]).into()
+    );
     let e = model.predict(&array![[4i32, 5]], &Predict::default()).unwrap_err().to_string();
     assert!(e.contains("num_oov_indices=0") && e.contains('5'), "{e}");
-    let e = Model::new(&x, &TextVectorization::default().call(&x).unwrap()).unwrap().predict(&words("b"), &Predict::default()).unwrap_err().to_string();
+    let e = Model::new(&x, &TextVectorization::default().call(&x).unwrap())
+        .unwrap()
+        .predict(&words("b"), &Predict::default())
+        .unwrap_err()
+        .to_string();
     assert!(e.contains("a vocabulary is needed"), "{e}");
     let y = Dense::new(1).call(&x).unwrap();
-    let e = Model::new(&x, &y).unwrap().predict(&words("b"), &Predict::default()).unwrap_err().to_string();
+    let e = Model::new(&x, &y)
+        .unwrap()
+        .predict(&words("b"), &Predict::default())
+        .unwrap_err()
+        .to_string();
     assert!(e.contains("must be read by TextVectorization, StringLookup"), "{e}");
 }

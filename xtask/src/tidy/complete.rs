@@ -1,4 +1,5 @@
-//! What exists stands in a list: each file in its module's, each member of a family in the family's.
+//! What exists stands in a list: each file in its module's, each member of a family in the
+//! family's.
 
 use super::Finding;
 use super::modules::{declared, list_of, path_of};
@@ -6,14 +7,20 @@ use super::project::FAMILIES;
 use super::source::{Crate, Source};
 
 pub(super) fn check(krate: &Crate) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = krate.sources.iter().filter_map(|s| undeclared(krate, s)).collect();
+    let mut findings: Vec<Finding> =
+        krate.sources.iter().filter_map(|s| undeclared(krate, s)).collect();
     for family in FAMILIES {
         let Some(list) = krate.source(family.file) else { continue };
         let listed = members(list, family.list);
         for source in krate.sources.iter().filter(|s| s.path.starts_with(family.folder)) {
-            let missing = implementers(source, family.implements).filter(|(_, name)| !listed.contains(name) && !family.apart.contains(&name.as_str()));
+            let missing = implementers(source, family.implements).filter(|(_, name)| {
+                !listed.contains(name) && !family.apart.contains(&name.as_str())
+            });
             findings.extend(missing.map(|(line, name)| {
-                let message = format!("`{name}` implements {} and is not in `{}!` of {}", family.implements, family.list, family.file);
+                let message = format!(
+                    "`{name}` implements {} and is not in `{}!` of {}",
+                    family.implements, family.list, family.file
+                );
                 Finding::at(source, line, message)
             }));
         }
@@ -43,16 +50,21 @@ fn members(source: &Source, list: &str) -> Vec<String> {
         } else if line == "}" {
             inside = false;
         } else if inside {
-            words.extend(line.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_string));
+            words
+                .extend(line.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_string));
         }
     }
     words
 }
 
 /// Types for which a file implements a trait.
-fn implementers<'a>(source: &'a Source, name: &'a str) -> impl Iterator<Item = (usize, String)> + 'a {
+fn implementers<'a>(
+    source: &'a Source,
+    name: &'a str,
+) -> impl Iterator<Item = (usize, String)> + 'a {
     source.own_code().filter_map(move |(i, line)| {
-        let after = line.trim_start().strip_prefix("impl ")?.strip_prefix(name)?.strip_prefix(" for ")?;
+        let after =
+            line.trim_start().strip_prefix("impl ")?.strip_prefix(name)?.strip_prefix(" for ")?;
         let end = after.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(after.len());
         (end > 0).then(|| (i, after[..end].to_string()))
     })
@@ -63,13 +75,22 @@ mod tests {
     use super::*;
 
     fn krate(files: &[(&str, &str)]) -> Crate {
-        Crate { folder: "crates/cornu".into(), sources: files.iter().map(|(p, t)| Source::new(format!("crates/cornu/src/{p}"), t)).collect() }
+        Crate {
+            folder: "crates/cornu".into(),
+            sources: files
+                .iter()
+                .map(|(p, t)| Source::new(format!("crates/cornu/src/{p}"), t))
+                .collect(),
+        }
     }
 
     #[test]
     fn a_file_outside_every_list_is_found() {
         let found = check(&krate(&[("lib.rs", "mod a;\n"), ("a.rs", ""), ("b.rs", "")]));
-        assert_eq!(found, [Finding::new("crates/cornu/src/b.rs", "no module list declares this file")]);
+        assert_eq!(
+            found,
+            [Finding::new("crates/cornu/src/b.rs", "no module list declares this file")]
+        );
     }
 
     #[test]
@@ -79,6 +100,10 @@ mod tests {
         assert!(check(&files("impl LossFunction for A {}\n")).is_empty());
         let found = check(&files("impl LossFunction for A {}\nimpl LossFunction for B {}\n"));
         assert_eq!(found.len(), 1);
-        assert!(found[0].place.ends_with("losses/a.rs:2") && found[0].message.contains("`B`"), "{:?}", found[0]);
+        assert!(
+            found[0].place.ends_with("losses/a.rs:2") && found[0].message.contains("`B`"),
+            "{:?}",
+            found[0]
+        );
     }
 }

@@ -9,13 +9,24 @@ pub(super) fn check(source: &Source) -> Vec<Finding> {
     if n_lines <= HARD_LINES {
         return vec![];
     }
-    vec![Finding::new(&source.path, format!("a file holds at most {HARD_LINES} lines of code, better {LINES}; part it by subject. Received: {n_lines}"))]
+    vec![Finding::new(
+        &source.path,
+        format!(
+            "a file holds at most {HARD_LINES} lines of code, better {LINES}; part it by subject. \
+                Received: {n_lines}"
+        ),
+    )]
 }
 
 /// What is said of a file that grows too long.
 pub(super) fn note(source: &Source) -> Option<Finding> {
     let n_lines = source.own_code().count();
-    (n_lines > LINES).then(|| Finding::new(&source.path, format!("{n_lines} lines of code; {LINES} are enough for one subject")))
+    (n_lines > LINES).then(|| {
+        Finding::new(
+            &source.path,
+            format!("{n_lines} lines of code; {LINES} are enough for one subject"),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -25,7 +36,11 @@ mod tests {
     #[test]
     fn only_code_counts() {
         let source = |n: usize| {
-            let text = format!("//! A.\n{}{}", "const A: u8 = 1; // one\n".repeat(n), "// note\n\n".repeat(500));
+            let text = format!(
+                "//! A.\n{}{}",
+                "const A: u8 = 1; // one\n".repeat(n),
+                "// note\n\n".repeat(500)
+            );
             Source::new("a.rs", &text)
         };
         assert!(check(&source(HARD_LINES)).is_empty());

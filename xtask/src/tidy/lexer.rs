@@ -1,6 +1,8 @@
-//! Rust text with its comments and the contents of its strings blanked out, so that rules see code alone.
+//! Rust text with its comments and the contents of its strings blanked out, so that rules see code
+//! alone.
 
-/// Replaces comments by spaces and what stands between quotes by `~`; lines keep their number and place.
+/// Replaces comments by spaces and what stands between quotes by `~`; lines keep their number and
+/// place.
 pub(super) fn code_only(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
@@ -45,7 +47,9 @@ fn token(chars: &[char], i: usize) -> (Kind, usize) {
             let closes = |k: usize| at(k) == '"' && (1..=hashes).all(|h| at(k + h) == '#');
             (Kind::Quoted, (find(chars, i + 2 + hashes, closes) + 1 + hashes).min(chars.len()))
         }
-        '\'' if at(i + 1) == '\\' => (Kind::Quoted, (find(chars, i + 3, |k| at(k) == '\'') + 1).min(chars.len())),
+        '\'' if at(i + 1) == '\\' => {
+            (Kind::Quoted, (find(chars, i + 3, |k| at(k) == '\'') + 1).min(chars.len()))
+        }
         '\'' if at(i + 2) == '\'' => (Kind::Quoted, i + 3),
         _ => (Kind::Code, i + 1),
     }
@@ -83,7 +87,8 @@ mod tests {
 
     #[test]
     fn comments_and_strings_are_blank() {
-        let text = "let a = \"unsafe // x\"; // unsafe\n/* unsafe /* */ b\n*/ let c = r#\"un\"safe\"#;\nlet d: &'a str = '\"'; '\\'' end";
+        let text = "let a = \"unsafe // x\"; // unsafe\n/* unsafe /* */ b\n*/ let c = \
+            r#\"un\"safe\"#;\nlet d: &'a str = '\"'; '\\'' end";
         let code = code_only(text);
         assert_eq!(code.lines().count(), text.lines().count());
         assert!(!code.contains("unsafe"), "{code}");

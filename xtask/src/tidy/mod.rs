@@ -35,16 +35,19 @@ impl Finding {
 }
 
 /// Rules on one file.
-const FILE_RULES: &[fn(&Source) -> Vec<Finding>] = &[opening::check, length::check, names::check, unsafety::check];
+const FILE_RULES: &[fn(&Source) -> Vec<Finding>] =
+    &[opening::check, length::check, names::check, unsafety::check];
 
 /// Rules on a crate.
-const CRATE_RULES: &[fn(&Crate) -> Vec<Finding>] = &[unsafety::check_crate, reading_order::check, complete::check];
+const CRATE_RULES: &[fn(&Crate) -> Vec<Finding>] =
+    &[unsafety::check_crate, reading_order::check, complete::check];
 
 /// Prints what stands against the rules; fails if anything does.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     let crates = read_crates(root)?;
     let files = || crates.iter().flat_map(|c| &c.sources);
-    let mut findings: Vec<Finding> = files().flat_map(|s| FILE_RULES.iter().flat_map(move |rule| rule(s))).collect();
+    let mut findings: Vec<Finding> =
+        files().flat_map(|s| FILE_RULES.iter().flat_map(move |rule| rule(s))).collect();
     findings.extend(crates.iter().flat_map(|c| CRATE_RULES.iter().flat_map(move |rule| rule(c))));
     findings.extend(reading_order::unused_allowances(&crates));
     for note in files().filter_map(length::note) {
@@ -64,7 +67,8 @@ fn read_crates(root: &Path) -> Result<Vec<Crate>, String> {
     let crates = fs::read_dir(root.join("crates")).map_err(|e| format!("crates: {e}"))?;
     folders.extend(crates.flatten().map(|e| e.path()).filter(|p| p.join("Cargo.toml").exists()));
     folders.sort();
-    let mut all: Vec<Crate> = folders.iter().map(|f| Crate::read(root, f)).collect::<Result<_, _>>()?;
+    let mut all: Vec<Crate> =
+        folders.iter().map(|f| Crate::read(root, f)).collect::<Result<_, _>>()?;
     let examples = Crate::read(root, &root.join("examples"))?;
     all.push(examples);
     Ok(all)

@@ -2,24 +2,31 @@
 
 use super::source::{Crate, Source};
 
-/// Names of the modules that a file declares outside inline modules, in order: `mod a;`, and `a: "Class" => Type` of a list macro.
+/// Names of the modules that a file declares outside inline modules, in order: `mod a;`, and `a:
+/// "Class" => Type` of a list macro.
 pub(super) fn declared(source: &Source) -> Vec<String> {
     let mut names = Vec::new();
     for (_, line) in source.own_code() {
         let line = line.trim();
-        let rest = line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub ")).unwrap_or(line);
+        let rest =
+            line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub ")).unwrap_or(line);
         let name = match rest.strip_prefix("mod ") {
             Some(after) => after.strip_suffix(';'),
             None => line.split_once(": \"").map(|(name, _)| name),
         };
-        names.extend(name.filter(|n| !n.is_empty() && n.chars().all(|c| c.is_alphanumeric() || c == '_')).map(str::to_string));
+        names.extend(
+            name.filter(|n| !n.is_empty() && n.chars().all(|c| c.is_alphanumeric() || c == '_'))
+                .map(str::to_string),
+        );
     }
     names
 }
 
-/// The path of a file's module inside its crate: `src/layers/mod.rs` is `[layers]`. `None` for what is no module of the library.
+/// The path of a file's module inside its crate: `src/layers/mod.rs` is `[layers]`. `None` for what
+/// is no module of the library.
 pub(super) fn path_of(krate: &Crate, source: &Source) -> Option<Vec<String>> {
-    let inside = source.path.strip_prefix(&krate.folder)?.strip_prefix("/src/")?.strip_suffix(".rs")?;
+    let inside =
+        source.path.strip_prefix(&krate.folder)?.strip_prefix("/src/")?.strip_suffix(".rs")?;
     let mut path: Vec<String> = inside.split('/').map(str::to_string).collect();
     match path.last().map(String::as_str) {
         Some("mod") => drop(path.pop()),
@@ -39,7 +46,8 @@ pub(super) fn list_of<'a>(krate: &'a Crate, path: &[String]) -> Option<&'a Sourc
     candidates.iter().find_map(|c| krate.source(c))
 }
 
-/// The paths from the crate's root that a file's own code names by `crate::` or `super::`, with the lines where they begin.
+/// The paths from the crate's root that a file's own code names by `crate::` or `super::`, with the
+/// lines where they begin.
 pub(super) fn references(source: &Source, module: &[String]) -> Vec<(usize, Vec<String>)> {
     let mut text = String::new();
     let mut starts = Vec::new();
@@ -55,7 +63,11 @@ pub(super) fn references(source: &Source, module: &[String]) -> Vec<(usize, Vec<
         if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
             continue;
         }
-        let mut base = if word == "crate::" { vec![] } else { module[..module.len().saturating_sub(1)].to_vec() };
+        let mut base = if word == "crate::" {
+            vec![]
+        } else {
+            module[..module.len().saturating_sub(1)].to_vec()
+        };
         let mut rest = &text[at + word.len()..];
         while let Some(r) = rest.strip_prefix("super::") {
             base.pop();
@@ -78,7 +90,9 @@ fn tree<'a>(text: &'a str, mut base: Vec<String>, found: &mut Vec<Vec<String>>) 
                 inner = tree(inner, base.clone(), found).trim_start();
                 match inner.strip_prefix(',') {
                     Some(next) if !next.trim_start().starts_with('}') => inner = next,
-                    next => return next.unwrap_or(inner).trim_start().strip_prefix('}').unwrap_or(""),
+                    next => {
+                        return next.unwrap_or(inner).trim_start().strip_prefix('}').unwrap_or("");
+                    }
                 }
             }
         }
@@ -91,9 +105,11 @@ fn tree<'a>(text: &'a str, mut base: Vec<String>, found: &mut Vec<Vec<String>>) 
             _ => {
                 found.push(base);
                 let after = text[end..].trim_start();
-                return after
-                    .strip_prefix('*')
-                    .unwrap_or_else(|| after.strip_prefix("as ").map_or(after, |a| a.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_')));
+                return after.strip_prefix('*').unwrap_or_else(|| {
+                    after.strip_prefix("as ").map_or(after, |a| {
+                        a.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_')
+                    })
+                });
             }
         }
     }
@@ -105,16 +121,26 @@ mod tests {
 
     #[test]
     fn modules_stand_in_order() {
-        let s =
-            Source::new("lib.rs", "//! A.\npub mod b;\nmod a;\n#[cfg(test)]\nmod tests;\npub(crate) mod c;\nlayers! {\n    dense: \"Dense\" => Dense;\n}\n");
+        let s = Source::new(
+            "lib.rs",
+            "//! A.\npub mod b;\nmod a;\n#[cfg(test)]\nmod tests;\npub(crate) mod c;\nlayers! \
+                {\n    dense: \"Dense\" => Dense;\n}\n",
+        );
         assert_eq!(declared(&s), ["b", "a", "tests", "c", "dense"]);
     }
 
     #[test]
     fn paths_of_use_trees() {
-        let s = Source::new("src/x/y.rs", "use crate::{Error, a::{b, c::D as E}, f::*};\nlet z = super::w::V; // crate::no\nlet q = $crate::g!();\n");
+        let s = Source::new(
+            "src/x/y.rs",
+            "use crate::{Error, a::{b, c::D as E}, f::*};\nlet z = super::w::V; // crate::no\nlet \
+                q = $crate::g!();\n",
+        );
         let module = ["x".to_string(), "y".to_string()];
-        let paths: Vec<String> = references(&s, &module).into_iter().map(|(line, p)| format!("{line} {}", p.join("::"))).collect();
+        let paths: Vec<String> = references(&s, &module)
+            .into_iter()
+            .map(|(line, p)| format!("{line} {}", p.join("::")))
+            .collect();
         assert_eq!(paths, ["0 Error", "0 a::b", "0 a::c::D", "0 f", "1 x::w::V", "2 g"]);
     }
 }

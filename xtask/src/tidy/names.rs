@@ -7,7 +7,15 @@ use super::source::Source;
 pub(super) fn check(source: &Source) -> Vec<Finding> {
     let folders = source.path.split('/').rev().skip(1);
     let empty = folders.chain([source.stem()]).find(|n| EMPTY_NAMES.contains(n));
-    empty.map(|n| Finding::new(&source.path, format!("`{n}` names nothing; name the file after its subject"))).into_iter().collect()
+    empty
+        .map(|n| {
+            Finding::new(
+                &source.path,
+                format!("`{n}` names nothing; name the file after its subject"),
+            )
+        })
+        .into_iter()
+        .collect()
 }
 
 #[cfg(test)]

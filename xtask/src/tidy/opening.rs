@@ -4,8 +4,15 @@ use super::Finding;
 use super::source::Source;
 
 pub(super) fn check(source: &Source) -> Vec<Finding> {
-    let opens = source.lines.first().is_some_and(|l| l.strip_prefix("//! ").is_some_and(|t| !t.trim().is_empty()));
-    if opens { vec![] } else { vec![Finding::at(source, 0, "a file opens with `//! ` and what it holds")] }
+    let opens = source
+        .lines
+        .first()
+        .is_some_and(|l| l.strip_prefix("//! ").is_some_and(|t| !t.trim().is_empty()));
+    if opens {
+        vec![]
+    } else {
+        vec![Finding::at(source, 0, "a file opens with `//! ` and what it holds")]
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Modules stand in the order in which a newcomer reads them: a module imports only what stands above it.
+//! Modules stand in the order in which a newcomer reads them: a module imports only what stands
+//! above it.
 
 use super::Finding;
 use super::modules::{declared, list_of, path_of, references};
@@ -9,14 +10,31 @@ use std::collections::BTreeMap;
 pub(super) fn check(krate: &Crate) -> Vec<Finding> {
     let allowed = |edge: &Edge| ALLOWANCES.iter().any(|a| edge.is(a));
     let breaches = upward(krate).into_iter().filter(|(edge, _)| !allowed(edge));
-    breaches.map(|(edge, place)| Finding::new(place, format!("a module imports what stands above it. Received: {} imports {}", edge.from, edge.to))).collect()
+    breaches
+        .map(|(edge, place)| {
+            Finding::new(
+                place,
+                format!(
+                    "a module imports what stands above it. Received: {} imports {}",
+                    edge.from, edge.to
+                ),
+            )
+        })
+        .collect()
 }
 
 /// Exceptions that nothing needs any more.
 pub(super) fn unused_allowances(crates: &[Crate]) -> Vec<Finding> {
     let edges: Vec<Edge> = crates.iter().flat_map(upward).map(|(edge, _)| edge).collect();
     let unused = ALLOWANCES.iter().filter(|a| !edges.iter().any(|e| e.is(a)));
-    unused.map(|a| Finding::new("xtask/src/tidy/project.rs", format!("no module needs the exception {} -> {} ({})", a.from, a.to, a.reason))).collect()
+    unused
+        .map(|a| {
+            Finding::new(
+                "xtask/src/tidy/project.rs",
+                format!("no module needs the exception {} -> {} ({})", a.from, a.to, a.reason),
+            )
+        })
+        .collect()
 }
 
 /// Two modules of one list: the first imports the second.
@@ -28,7 +46,8 @@ struct Edge {
 
 impl Edge {
     fn is(&self, a: &Allowance) -> bool {
-        let inside = |list: &str| self.from.strip_prefix(list).is_some_and(|name| !name.contains("::"));
+        let inside =
+            |list: &str| self.from.strip_prefix(list).is_some_and(|name| !name.contains("::"));
         (self.from == a.from || a.from.strip_suffix('*').is_some_and(inside)) && self.to == a.to
     }
 }
@@ -50,9 +69,17 @@ fn upward(krate: &Crate) -> BTreeMap<Edge, String> {
                 && a < b
             {
                 let krate = krate.folder.rsplit('/').next().unwrap_or_default().replace('-', "_");
-                let name =
-                    |last: &str| [krate.as_str()].into_iter().chain(module[..depth].iter().map(String::as_str)).chain([last]).collect::<Vec<_>>().join("::");
-                edges.entry(Edge { from: name(from), to: name(to) }).or_insert_with(|| format!("{}:{}", source.path, line + 1));
+                let name = |last: &str| {
+                    [krate.as_str()]
+                        .into_iter()
+                        .chain(module[..depth].iter().map(String::as_str))
+                        .chain([last])
+                        .collect::<Vec<_>>()
+                        .join("::")
+                };
+                edges
+                    .entry(Edge { from: name(from), to: name(to) })
+                    .or_insert_with(|| format!("{}:{}", source.path, line + 1));
             }
         }
     }
@@ -65,7 +92,13 @@ mod tests {
     use super::*;
 
     fn krate(files: &[(&str, &str)]) -> Crate {
-        Crate { folder: "crates/k".into(), sources: files.iter().map(|(p, t)| Source::new(format!("crates/k/src/{p}"), t)).collect() }
+        Crate {
+            folder: "crates/k".into(),
+            sources: files
+                .iter()
+                .map(|(p, t)| Source::new(format!("crates/k/src/{p}"), t))
+                .collect(),
+        }
     }
 
     #[test]
@@ -84,17 +117,37 @@ mod tests {
     fn an_exception_holds_for_its_modules_alone() {
         let edge = |from: &str, to: &str| Edge { from: from.into(), to: to.into() };
         let one = Allowance { from: "k::a", to: "k::b", reason: "" };
-        assert!(edge("k::a", "k::b").is(&one) && !edge("k::c", "k::b").is(&one) && !edge("k::a", "k::c").is(&one));
+        assert!(
+            edge("k::a", "k::b").is(&one)
+                && !edge("k::c", "k::b").is(&one)
+                && !edge("k::a", "k::c").is(&one)
+        );
         let all = Allowance { from: "k::m::*", to: "k::m::t", reason: "" };
-        assert!(edge("k::m::a", "k::m::t").is(&all) && !edge("k::m::a::b", "k::m::t").is(&all) && !edge("k::n::a", "k::m::t").is(&all));
+        assert!(
+            edge("k::m::a", "k::m::t").is(&all)
+                && !edge("k::m::a::b", "k::m::t").is(&all)
+                && !edge("k::n::a", "k::m::t").is(&all)
+        );
     }
 
     #[test]
     fn siblings_inside_a_module_have_their_order_too() {
         let lib = ("lib.rs", "mod m;\n");
         let list = ("m/mod.rs", "mod a;\nmod b;\n");
-        assert_eq!(check(&krate(&[lib, list, ("m/a.rs", "use super::b::X;\n"), ("m/b.rs", "")])).len(), 1);
-        assert_eq!(check(&krate(&[lib, list, ("m/a.rs", "use super::X;\n"), ("m/b.rs", "use super::a::Y;\n")])).len(), 0);
+        assert_eq!(
+            check(&krate(&[lib, list, ("m/a.rs", "use super::b::X;\n"), ("m/b.rs", "")])).len(),
+            1
+        );
+        assert_eq!(
+            check(&krate(&[
+                lib,
+                list,
+                ("m/a.rs", "use super::X;\n"),
+                ("m/b.rs", "use super::a::Y;\n")
+            ]))
+            .len(),
+            0
+        );
         let tests = ("m/a.rs", "#[cfg(test)]\nmod tests {\n    use super::super::b::X;\n}\n");
         assert_eq!(check(&krate(&[lib, list, tests, ("m/b.rs", "")])).len(), 0);
     }

@@ -27,7 +27,11 @@ impl Source {
 
     /// The lines of code outside inline test modules, with their numbers from 0.
     pub(super) fn own_code(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.code.iter().enumerate().filter(|(i, line)| !self.in_tests[*i] && !line.trim().is_empty()).map(|(i, line)| (i, line.as_str()))
+        self.code
+            .iter()
+            .enumerate()
+            .filter(|(i, line)| !self.in_tests[*i] && !line.trim().is_empty())
+            .map(|(i, line)| (i, line.as_str()))
     }
 
     /// Name without `.rs`.
@@ -42,10 +46,13 @@ fn test_lines(code: &[String]) -> Vec<bool> {
     let mut marks = vec![false; code.len()];
     let mut i = 0;
     while i < code.len() {
-        let opens = code[i].trim() == "#[cfg(test)]" && code.get(i + 1).is_some_and(|l| l.contains("mod ") && l.ends_with('{'));
+        let opens = code[i].trim() == "#[cfg(test)]"
+            && code.get(i + 1).is_some_and(|l| l.contains("mod ") && l.ends_with('{'));
         if opens {
             let indent: String = code[i].chars().take_while(|c| *c == ' ').collect();
-            let end = (i..code.len()).find(|&k| code[k].trim_end() == format!("{indent}}}")).unwrap_or(code.len() - 1);
+            let end = (i..code.len())
+                .find(|&k| code[k].trim_end() == format!("{indent}}}"))
+                .unwrap_or(code.len() - 1);
             marks[i..=end].fill(true);
             i = end;
         }
@@ -64,16 +71,20 @@ pub(super) struct Crate {
 impl Crate {
     /// Reads every Rust file under `folder`.
     pub(super) fn read(root: &Path, folder: &Path) -> Result<Self, String> {
-        let name = |p: &Path| p.strip_prefix(root).unwrap_or(p).to_string_lossy().replace('\\', "/");
+        let name =
+            |p: &Path| p.strip_prefix(root).unwrap_or(p).to_string_lossy().replace('\\', "/");
         let mut sources = Vec::new();
         let mut open = vec![folder.to_path_buf()];
         while let Some(dir) = open.pop() {
-            for entry in fs::read_dir(&dir).map_err(|e| format!("{}: {e}", dir.display()))?.flatten() {
+            for entry in
+                fs::read_dir(&dir).map_err(|e| format!("{}: {e}", dir.display()))?.flatten()
+            {
                 let path = entry.path();
                 if path.is_dir() {
                     open.push(path);
                 } else if path.extension().is_some_and(|e| e == "rs") {
-                    let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+                    let text = fs::read_to_string(&path)
+                        .map_err(|e| format!("{}: {e}", path.display()))?;
                     sources.push(Source::new(name(&path), &text));
                 }
             }
@@ -94,7 +105,10 @@ mod tests {
 
     #[test]
     fn test_modules_are_apart() {
-        let s = Source::new("a.rs", "//! A.\nfn a() {}\n\n#[cfg(test)]\nmod tests {\n    fn b() {\n    }\n}\nfn c() {}\n");
+        let s = Source::new(
+            "a.rs",
+            "//! A.\nfn a() {}\n\n#[cfg(test)]\nmod tests {\n    fn b() {\n    }\n}\nfn c() {}\n",
+        );
         assert_eq!(s.own_code().map(|(i, _)| i).collect::<Vec<_>>(), [1, 8]);
         assert_eq!(s.stem(), "a");
     }

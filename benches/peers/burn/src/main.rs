@@ -1,7 +1,10 @@
 //! Burn's own layers on one workload, on its Flex backend:   peer-burn WORKLOAD BATCH STEPS
 
 use burn::module::Module;
-use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig, gru::{Gru, GruConfig}, Lstm, LstmConfig};
+use burn::nn::{
+    Embedding, EmbeddingConfig, Linear, LinearConfig, Lstm, LstmConfig,
+    gru::{Gru, GruConfig},
+};
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use std::time::Instant;
@@ -24,7 +27,14 @@ struct Shape {
 }
 
 fn shape(name: &str) -> Shape {
-    let s = |timesteps, features, units, outputs| Shape { timesteps, features, units, gru: false, vocabulary: 0, outputs };
+    let s = |timesteps, features, units, outputs| Shape {
+        timesteps,
+        features,
+        units,
+        gru: false,
+        vocabulary: 0,
+        outputs,
+    };
     match name {
         "seed" => s(20, 1, &[5, 4], 1),
         "rows" => s(28, 28, &[128], 10),
@@ -39,11 +49,25 @@ fn shape(name: &str) -> Shape {
 
 impl Net {
     fn new(s: &Shape, device: &Device) -> Net {
-        let sizes: Vec<(usize, usize)> = s.units.iter().enumerate().map(|(i, u)| (if i == 0 { s.features } else { s.units[i - 1] }, *u)).collect();
+        let sizes: Vec<(usize, usize)> = s
+            .units
+            .iter()
+            .enumerate()
+            .map(|(i, u)| (if i == 0 { s.features } else { s.units[i - 1] }, *u))
+            .collect();
         Net {
-            embedding: (s.vocabulary > 0).then(|| EmbeddingConfig::new(s.vocabulary, s.features).init(device)),
-            lstms: if s.gru { vec![] } else { sizes.iter().map(|(f, u)| LstmConfig::new(*f, *u, true).init(device)).collect() },
-            grus: if s.gru { sizes.iter().map(|(f, u)| GruConfig::new(*f, *u, true).init(device)).collect() } else { vec![] },
+            embedding: (s.vocabulary > 0)
+                .then(|| EmbeddingConfig::new(s.vocabulary, s.features).init(device)),
+            lstms: if s.gru {
+                vec![]
+            } else {
+                sizes.iter().map(|(f, u)| LstmConfig::new(*f, *u, true).init(device)).collect()
+            },
+            grus: if s.gru {
+                sizes.iter().map(|(f, u)| GruConfig::new(*f, *u, true).init(device)).collect()
+            } else {
+                vec![]
+            },
             out: LinearConfig::new(*s.units.last().expect("a layer"), s.outputs).init(device),
         }
     }
@@ -79,12 +103,21 @@ fn median_ms(rounds: usize, mut step: impl FnMut()) -> f64 {
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    let [_, name, batch, steps] = &args[..] else { panic!("usage: peer-burn WORKLOAD BATCH STEPS") };
-    let (batch, steps): (usize, usize) = (batch.parse().expect("a number"), steps.parse().expect("a number"));
+    let [_, name, batch, steps] = &args[..] else {
+        panic!("usage: peer-burn WORKLOAD BATCH STEPS")
+    };
+    let (batch, steps): (usize, usize) =
+        (batch.parse().expect("a number"), steps.parse().expect("a number"));
     let s = shape(name);
     let data = |device: &Device| {
-        let x = Tensor::<3>::random([batch, s.timesteps, s.features], Distribution::Default, device);
-        let ids = Tensor::<2>::random([batch, s.timesteps], Distribution::Uniform(0.0, s.vocabulary.max(1) as f64), device).int();
+        let x =
+            Tensor::<3>::random([batch, s.timesteps, s.features], Distribution::Default, device);
+        let ids = Tensor::<2>::random(
+            [batch, s.timesteps],
+            Distribution::Uniform(0.0, s.vocabulary.max(1) as f64),
+            device,
+        )
+        .int();
         let y = Tensor::<2>::random([batch, s.outputs], Distribution::Default, device);
         (x, ids, y)
     };

@@ -42,10 +42,19 @@ pub fn run(args: Args) -> Result<(), Failure> {
         Some(p) => Some(crate::files::lengths(p)?),
         None => None,
     };
-    let bench = Bench { batch_size: args.batch_size, steps: args.steps, timesteps: args.timesteps, lengths, profile: args.profile };
+    let bench = Bench {
+        batch_size: args.batch_size,
+        steps: args.steps,
+        timesteps: args.timesteps,
+        lengths,
+        profile: args.profile,
+    };
     let report = bench.run(&mut model)?;
     match args.json {
-        true => println!("{}", serde_json::to_string(&report).map_err(|e| Failure::failed(e.to_string()))?),
+        true => println!(
+            "{}",
+            serde_json::to_string(&report).map_err(|e| Failure::failed(e.to_string()))?
+        ),
         false => print!("{report}"),
     }
     Ok(())

@@ -8,9 +8,11 @@ use std::path::PathBuf;
 
 /// Write a model file as one of another kind, by the endings.
 ///
-/// With `--quantize int8` the weights of Dense, Embedding and LSTM take eight bits, for prediction; what predictions lose is printed.
+/// With `--quantize int8` the weights of Dense, Embedding and LSTM take eight bits, for prediction;
+/// what predictions lose is printed.
 ///
-/// A .keras, a legacy .h5 or a config.json becomes a .keras, its weights (.weights.h5, .safetensors) or its .json.
+/// A .keras, a legacy .h5 or a config.json becomes a .keras, its weights (.weights.h5,
+/// .safetensors) or its .json.
 #[derive(clap::Args)]
 pub struct Args {
     /// What is read: .keras, .h5, .json, .weights.h5, .weights.json or .safetensors.
@@ -23,7 +25,8 @@ pub struct Args {
     /// Weights in fewer bits, for prediction.
     #[arg(long, value_name = "TYPE", value_parser = ["int8"], conflicts_with = "model")]
     quantize: Option<String>,
-    /// Data to tell the loss of accuracy on, for an input; repeat it for several. Random numbers unless given.
+    /// Data to tell the loss of accuracy on, for an input; repeat it for several. Random numbers
+    /// unless given.
     #[arg(long = "input", value_name = "X", requires = "quantize")]
     inputs: Vec<PathBuf>,
 }
@@ -37,12 +40,24 @@ pub fn run(args: Args) -> Result<(), Failure> {
     if args.quantize.is_none() {
         return Ok(convert(&args.from, &args.to, args.model.as_deref())?);
     }
-    let given = if args.inputs.is_empty() { None } else { Some(files::inputs(&cornu::Model::load(&args.from)?, &args.inputs)?) };
+    let given = if args.inputs.is_empty() {
+        None
+    } else {
+        Some(files::inputs(&cornu::Model::load(&args.from)?, &args.inputs)?)
+    };
     let what = if given.is_some() { "the data given" } else { "random numbers" };
-    let x = |model: &cornu::Model| given.map_or_else(|| Bench::new(RANDOM_SAMPLES, 1).timesteps(RANDOM_TIMESTEPS).inputs(model), Ok);
+    let x = |model: &cornu::Model| {
+        given.map_or_else(
+            || Bench::new(RANDOM_SAMPLES, 1).timesteps(RANDOM_TIMESTEPS).inputs(model),
+            Ok,
+        )
+    };
     let loss = quantize_int8(&args.from, &args.to, x)?;
     let cornu::model::QuantizationLoss { largest, mean, magnitude, n_layers } = loss;
     println!("{n_layers} layers with weights of eight bits");
-    println!("predictions for {what} differ by {largest:.2e} at most and {mean:.2e} in the mean, of magnitudes up to {magnitude:.2e}");
+    println!(
+        "predictions for {what} differ by {largest:.2e} at most and {mean:.2e} in the mean, of \
+            magnitudes up to {magnitude:.2e}"
+    );
     Ok(())
 }

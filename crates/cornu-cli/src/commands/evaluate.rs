@@ -11,7 +11,8 @@ use std::path::PathBuf;
 pub struct Args {
     /// A .keras file, or a config.json.
     model: PathBuf,
-    /// Data for an input; repeat it for several inputs, in the model's order. A file with labels brings the targets along.
+    /// Data for an input; repeat it for several inputs, in the model's order. A file with labels
+    /// brings the targets along.
     #[arg(long = "input", required = true, value_name = "X")]
     inputs: Vec<PathBuf>,
     /// Targets of an output; repeat it for several outputs, in the model's order.
@@ -43,10 +44,23 @@ pub fn run(args: Args) -> Result<(), Failure> {
         model.load_weights(w)?;
     }
     let (x, y) = files::examples(&model, &args.inputs, &args.targets)?;
-    let sample_weight = if args.sample_weight.is_empty() { None } else { Some(files::targets(&args.sample_weight)?) };
-    let epoch_loss = args.epoch_loss.as_deref().map(EpochLoss::parse).transpose()?.unwrap_or_default();
-    let logs =
-        model.evaluate(x, y, &Evaluate { batch_size: args.batch_size, sample_weight, unequal: args.pad.map_or(Unequal::Known, Unequal::Pad), epoch_loss })?;
+    let sample_weight = if args.sample_weight.is_empty() {
+        None
+    } else {
+        Some(files::targets(&args.sample_weight)?)
+    };
+    let epoch_loss =
+        args.epoch_loss.as_deref().map(EpochLoss::parse).transpose()?.unwrap_or_default();
+    let logs = model.evaluate(
+        x,
+        y,
+        &Evaluate {
+            batch_size: args.batch_size,
+            sample_weight,
+            unequal: args.pad.map_or(Unequal::Known, Unequal::Pad),
+            epoch_loss,
+        },
+    )?;
     print!("{}", text(&logs, args.json));
     Ok(())
 }
@@ -54,7 +68,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
 /// The values as a JSON object, or a line each.
 pub fn text(logs: &Logs, json: bool) -> String {
     if json {
-        let object: serde_json::Map<_, _> = logs.iter().map(|(k, v)| (k.clone(), value_json(v))).collect();
+        let object: serde_json::Map<_, _> =
+            logs.iter().map(|(k, v)| (k.clone(), value_json(v))).collect();
         return cornu::saving::json::write(&serde_json::Value::Object(object)) + "\n";
     }
     logs.iter().map(|(k, v)| format!("{k}: {}\n", value_json(v))).collect()

@@ -27,12 +27,17 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<(), Failure> {
     let model = Model::load(&args.model)?;
-    let mut explain = Explain::new().epochs(args.epochs).data(crate::files::inputs(&model, &args.inputs)?);
+    let mut explain =
+        Explain::new().epochs(args.epochs).data(crate::files::inputs(&model, &args.inputs)?);
     if let Some(n) = args.batch_size {
         explain = explain.batch_size(n);
     }
     let found = explain.of(&model)?;
-    let text = if args.json { serde_json::to_string(&found).map_err(|e| Failure::failed(e.to_string()))? + "\n" } else { found.to_string() };
+    let text = if args.json {
+        serde_json::to_string(&found).map_err(|e| Failure::failed(e.to_string()))? + "\n"
+    } else {
+        found.to_string()
+    };
     // A reader that closes the pipe early has what it wants.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 pub struct Args {
     /// A .keras file, a config.json, or a RUN.toml that names data, layers and settings.
     model: PathBuf,
-    /// Data for an input; repeat it for several inputs, in the model's order. A file with labels brings the targets along.
+    /// Data for an input; repeat it for several inputs, in the model's order. A file with labels
+    /// brings the targets along.
     #[arg(long = "input", value_name = "X")]
     inputs: Vec<PathBuf>,
     /// Targets of an output; repeat it for several outputs, in the model's order.
@@ -28,7 +29,8 @@ pub struct Args {
     /// Take the samples in their order.
     #[arg(long)]
     no_shuffle: bool,
-    /// How batches are made: as-they-come, shuffle, bucket, equal-length, token-budget(N) or batch-size-1.
+    /// How batches are made: as-they-come, shuffle, bucket, equal-length, token-budget(N) or
+    /// batch-size-1.
     #[arg(long, value_name = "MAKER", conflicts_with = "no_shuffle")]
     batches: Option<String>,
     /// Gradients reach back over at most K timesteps; states pass along whole sequences.
@@ -122,17 +124,26 @@ fn class_weights(text: &str) -> Result<ClassWeights, Failure> {
         Some((class.trim().parse().ok()?, weight.trim().parse().ok()?))
     };
     text.split(',')
-        .map(|p| pair(p).ok_or_else(|| Failure::usage(format!("--class-weight: expected CLASS:WEIGHT,… such as 0:1.0,1:2.0. Received: {p}"))))
+        .map(|p| {
+            pair(p).ok_or_else(|| {
+                Failure::usage(format!(
+                    "--class-weight: expected CLASS:WEIGHT,… such as 0:1.0,1:2.0. Received: {p}"
+                ))
+            })
+        })
         .collect()
 }
 
 impl Args {
     /// What the command line says over a RUN.toml.
-    pub fn overrides(&self) -> (Option<usize>, Option<usize>, Option<u64>, Option<&PathBuf>, Option<&PathBuf>) {
+    pub fn overrides(
+        &self,
+    ) -> (Option<usize>, Option<usize>, Option<u64>, Option<&PathBuf>, Option<&PathBuf>) {
         (self.batch_size, self.epochs, self.seed, self.history.as_ref(), self.output.as_ref())
     }
 
-    /// What the command line says of sequences: batch maker, truncation, epoch's loss, what fills them up.
+    /// What the command line says of sequences: batch maker, truncation, epoch's loss, what fills
+    /// them up.
     pub fn of_sequences(&self) -> (Option<&String>, Option<usize>, Option<&String>, Option<f64>) {
         (self.batches.as_ref(), self.tbptt, self.epoch_loss.as_ref(), self.pad)
     }

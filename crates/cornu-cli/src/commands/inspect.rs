@@ -16,7 +16,11 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<(), Failure> {
     let found = cornu::inspect::inspect(&args.file)?;
-    let text = if args.json { serde_json::to_string(&found).map_err(|e| Failure::failed(e.to_string()))? + "\n" } else { found.to_string() };
+    let text = if args.json {
+        serde_json::to_string(&found).map_err(|e| Failure::failed(e.to_string()))? + "\n"
+    } else {
+        found.to_string()
+    };
     // A reader that closes the pipe early has what it wants.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())

@@ -13,7 +13,8 @@ pub struct Args {
     /// Data for an input; repeat it for several inputs, in the model's order.
     #[arg(long = "input", required = true, value_name = "X")]
     inputs: Vec<PathBuf>,
-    /// Where an output goes (.npy, .npz, .csv, .jsonl); repeat it for several outputs, in the model's order.
+    /// Where an output goes (.npy, .npz, .csv, .jsonl); repeat it for several outputs, in the
+    /// model's order.
     #[arg(long = "output", required = true, value_name = "P")]
     outputs: Vec<PathBuf>,
     /// Samples of a batch; results do not depend on it.
@@ -31,7 +32,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
     }
     let n = model.output_specs().len();
     if args.outputs.len() != n {
-        return Err(Failure::usage(format!("the model has {n} outputs ({}); give --output for each", model.output_names().join(", "))));
+        return Err(Failure::usage(format!(
+            "the model has {n} outputs ({}); give --output for each",
+            model.output_names().join(", ")
+        )));
     }
     let x = files::inputs(&model, &args.inputs)?;
     let options = Predict { batch_size: args.batch_size.unwrap_or(32), ..Predict::default() };

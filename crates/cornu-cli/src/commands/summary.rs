@@ -17,7 +17,8 @@ pub struct Args {
     /// The table of Keras 3, or that of Keras 2.
     #[arg(long, default_value = "keras")]
     style: Look,
-    /// Say for each layer whether a mask is made, used, passed or dropped, and warn where a loss misses one.
+    /// Say for each layer whether a mask is made, used, passed or dropped, and warn where a loss
+    /// misses one.
     #[arg(long)]
     masks: bool,
     /// Show the layers of models inside.
@@ -40,7 +41,11 @@ pub fn run(args: Args) -> Result<(), Failure> {
         Look::Keras => Style::Keras,
         Look::Classic => Style::Classic,
     };
-    let summary = Summary::new(&model).style(style).masks(args.masks).expand_nested(args.expand_nested).show_trainable(args.show_trainable);
+    let summary = Summary::new(&model)
+        .style(style)
+        .masks(args.masks)
+        .expand_nested(args.expand_nested)
+        .show_trainable(args.show_trainable);
     let summary = summary.columns(columns());
     let text = args.line_length.map_or(summary, |n| summary.line_length(n)).render()?;
     // A reader that closes the pipe early has what it wants.

@@ -2,7 +2,10 @@
 
 use cornu_cpu::kernels::{
     activation::Activation,
-    lstm::{LstmBackward, LstmForward, LstmGradients, LstmOutputs, lstm_backward, lstm_backward_scratch, lstm_forward, lstm_forward_scratch},
+    lstm::{
+        LstmBackward, LstmForward, LstmGradients, LstmOutputs, lstm_backward,
+        lstm_backward_scratch, lstm_forward, lstm_forward_scratch,
+    },
     shape::CellShape,
 };
 
@@ -52,7 +55,14 @@ impl Lstm {
         Lstm {
             shape,
             batch_sizes: vec![b as i32; t],
-            inputs: [values(n * f, 1.0), values(f * 4 * u, 0.3), values(u * 4 * u, scale), values(4 * u, 0.1), vec![0.0; b * u], vec![0.0; b * u]],
+            inputs: [
+                values(n * f, 1.0),
+                values(f * 4 * u, 0.3),
+                values(u * 4 * u, scale),
+                values(4 * u, 0.1),
+                vec![0.0; b * u],
+                vec![0.0; b * u],
+            ],
             outputs: [n * u, n * u, n * 4 * u, b * u, b * u].map(|n| vec![0.0; n]),
             dh: values(n * u, 1.0),
             gradients: [n * f, f * 4 * u, u * 4 * u, 4 * u, b * u, b * u].map(|n| vec![0.0; n]),
@@ -73,7 +83,11 @@ impl Lstm {
             out.c = Some(c);
             out.gates = Some(gates);
         }
-        lstm_forward(&arguments(self.shape, &self.inputs, &self.batch_sizes), &mut out, &mut self.scratch);
+        lstm_forward(
+            &arguments(self.shape, &self.inputs, &self.batch_sizes),
+            &mut out,
+            &mut self.scratch,
+        );
     }
 
     pub fn backward(&mut self) {
@@ -87,12 +101,23 @@ impl Lstm {
             dh_last: None,
             dc_last: None,
         };
-        let mut out = LstmGradients { dx: Some(dx), dkernel: Some(dkernel), drecurrent: Some(drecurrent), dbias: Some(dbias), dh0: Some(dh0), dc0: Some(dc0) };
+        let mut out = LstmGradients {
+            dx: Some(dx),
+            dkernel: Some(dkernel),
+            drecurrent: Some(drecurrent),
+            dbias: Some(dbias),
+            dh0: Some(dh0),
+            dc0: Some(dc0),
+        };
         lstm_backward(&args, &mut out, &mut self.scratch);
     }
 }
 
-fn arguments<'a>(shape: CellShape, inputs: &'a [Vec<f32>; 6], batch_sizes: &'a [i32]) -> LstmForward<'a> {
+fn arguments<'a>(
+    shape: CellShape,
+    inputs: &'a [Vec<f32>; 6],
+    batch_sizes: &'a [i32],
+) -> LstmForward<'a> {
     let [x, kernel, recurrent, bias, h0, c0] = inputs;
     LstmForward {
         shape,

@@ -29,7 +29,10 @@ pub fn rates() -> Vec<(&'static str, f64)> {
         const ROUNDS: usize = 20_000;
         let mut rate = |name, flops: usize, f: unsafe fn(usize)| {
             // SAFETY: each is asked for below where the CPU has its instructions.
-            rates.push((name, (ROUNDS * x86::CHAINS * flops) as f64 / best_s(|| unsafe { f(ROUNDS) }) / 1e9));
+            rates.push((
+                name,
+                (ROUNDS * x86::CHAINS * flops) as f64 / best_s(|| unsafe { f(ROUNDS) }) / 1e9,
+            ));
         };
         if is_x86_feature_detected!("avx512f") {
             rate("`vfmadd231ps`, 512 bits of f32", 32, x86::fma_512);
@@ -47,7 +50,11 @@ pub fn rates() -> Vec<(&'static str, f64)> {
     if rates.is_empty() {
         // No instruction known by name: the chain that the compiler makes of plain code.
         let mut sums = [0.0f32; 64];
-        let s = best_s(|| (0..1000).for_each(|_| black_box(&mut sums).iter_mut().for_each(|x| *x = x.mul_add(0.5, 0.25))));
+        let s = best_s(|| {
+            (0..1000).for_each(|_| {
+                black_box(&mut sums).iter_mut().for_each(|x| *x = x.mul_add(0.5, 0.25))
+            })
+        });
         rates.push(("plain code, f32", 2.0 * 64.0 * 1000.0 / s / 1e9));
     }
     rates

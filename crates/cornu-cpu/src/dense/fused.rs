@@ -1,4 +1,5 @@
-//! Chains of pointwise operations, run over tiles that stay in the first cache: one pass over memory for the whole chain.
+//! Chains of pointwise operations, run over tiles that stay in the first cache: one pass over
+//! memory for the whole chain.
 
 use super::tile::{Numbers, Operands, TileFn, binary_f32, takes_numbers, tile_fn};
 use crate::kernel::{Call, Shape};
@@ -69,9 +70,14 @@ pub(crate) struct FusedKernel {
 }
 
 impl FusedKernel {
-    /// `over[k]` are the inputs that output `k` is written over; `wanted[k]` whether something reads it. A chain with more
-    /// registers than fit has no kernel.
-    pub(crate) fn new(op: &Fused, ins: &[&Shape], over: &[Vec<usize>], wanted: &[bool]) -> Option<FusedKernel> {
+    /// `over[k]` are the inputs that output `k` is written over; `wanted[k]` whether something
+    /// reads it. A chain with more registers than fit has no kernel.
+    pub(crate) fn new(
+        op: &Fused,
+        ins: &[&Shape],
+        over: &[Vec<usize>],
+        wanted: &[bool],
+    ) -> Option<FusedKernel> {
         let types = op.register_types(&ins.iter().map(|s| s.dtype).collect::<Vec<_>>());
         let n_inputs = ins.len();
         let n_registers = types.len();
@@ -88,7 +94,10 @@ impl FusedKernel {
         let mut copies = Vec::new();
         for (k, (r, _)) in op.outputs.iter().enumerate().filter(|(k, _)| wanted[*k]) {
             let made = (*r as usize).checked_sub(n_inputs);
-            let free = made.is_some_and(|made| !matches!(op.code[made], Instr::Number(..)) && over[k].iter().all(|&input| last_read[input] < made));
+            let free = made.is_some_and(|made| {
+                !matches!(op.code[made], Instr::Number(..))
+                    && over[k].iter().all(|&input| last_read[input] < made)
+            });
             if free && lies[*r as usize].is_none() {
                 lies[*r as usize] = Some(Lies::Output(k));
             } else {
@@ -101,7 +110,8 @@ impl FusedKernel {
         let item = items.iter().copied().max().unwrap_or(8);
         let most = (TILE_BYTES / (n_slots.max(1) * item)).clamp(ALIGN, MOST_TILE) / ALIGN * ALIGN;
         let tile = tile_of(op, most);
-        // Slots stand apart by an odd number of cache lines: no two meet in the low bits of their addresses.
+        // Slots stand apart by an odd number of cache lines: no two meet in the low bits of their
+        // addresses.
         let slot = ((tile * item).div_ceil(ALIGN) | 1) * ALIGN;
         for l in lies.iter_mut().flatten() {
             if let Lies::Slot(i) = l {
@@ -122,7 +132,14 @@ impl FusedKernel {
         for (i, instr) in op.code.iter().enumerate() {
             let r = (n_inputs + i) as u16;
             if let Instr::Number(t, x) = *instr {
-                fills.push((r, if alone[r as usize] { Fill::One(bytes_of(t, x)) } else { Fill::Number(bytes_of(t, x)) }));
+                fills.push((
+                    r,
+                    if alone[r as usize] {
+                        Fill::One(bytes_of(t, x))
+                    } else {
+                        Fill::Number(bytes_of(t, x))
+                    },
+                ));
                 continue;
             }
             let mut reads = [0; 3];
@@ -135,12 +152,22 @@ impl FusedKernel {
             code.push(Bound { run, instr: *instr, reads, writes: r });
         }
         let lies = lies.into_iter().map(|l| l.unwrap_or(Lies::Slot(0))).collect();
-        Some(FusedKernel { n: op.n, tile, reaches: op.inputs.clone(), items, lies, fills, code, copies, slot_bytes: n_slots.max(1) * slot })
+        Some(FusedKernel {
+            n: op.n,
+            tile,
+            reaches: op.inputs.clone(),
+            items,
+            lies,
+            fills,
+            code,
+            copies,
+            slot_bytes: n_slots.max(1) * slot,
+        })
     }
 
     /// # Safety
-    /// The call is of the chain; its addresses hold values of their shapes; outputs lie over no input but those said, and
-    /// over no other output.
+    /// The call is of the chain; its addresses hold values of their shapes; outputs lie over no
+    /// input but those said, and over no other output.
     pub(crate) unsafe fn run(&self, call: &Call<'_>) {
         match call.threads {
             Some(threads) if self.n >= 2 * PART => {
@@ -178,7 +205,9 @@ impl FusedKernel {
             for &(r, fill) in &self.fills {
                 match fill {
                     Fill::One(x) => fill_number(at[r as usize], x, self.items[r as usize], 1),
-                    Fill::Number(x) => fill_number(at[r as usize], x, self.items[r as usize], first),
+                    Fill::Number(x) => {
+                        fill_number(at[r as usize], x, self.items[r as usize], first)
+                    }
                     Fill::Once(i) => self.fill(call, i, r, at[r as usize], start, first),
                     Fill::EachTile(_) => {}
                 }
@@ -193,11 +222,24 @@ impl FusedKernel {
                 }
                 for b in &self.code {
                     let [x, y, z] = b.reads;
-                    (b.run)(&b.instr, Operands { a: at[x as usize], b: at[y as usize], c: at[z as usize], out: at[b.writes as usize], n });
+                    (b.run)(
+                        &b.instr,
+                        Operands {
+                            a: at[x as usize],
+                            b: at[y as usize],
+                            c: at[z as usize],
+                            out: at[b.writes as usize],
+                            n,
+                        },
+                    );
                 }
                 for &(r, k) in &self.copies {
                     let item = self.items[r as usize];
-                    std::ptr::copy(at[r as usize].cast_const(), call.out_address(k).add(s * item), n * item);
+                    std::ptr::copy(
+                        at[r as usize].cast_const(),
+                        call.out_address(k).add(s * item),
+                        n * item,
+                    );
                 }
                 for (r, lies) in self.lies.iter().enumerate() {
                     if matches!(lies, Lies::Input(_) | Lies::Output(_)) {
@@ -240,23 +282,28 @@ impl<'a, 'b> Shared<'a, 'b> {
     }
 }
 
-/// The type by which the function of an instruction is chosen: that of the first value it computes with.
+/// The type by which the function of an instruction is chosen: that of the first value it computes
+/// with.
 fn operand_type(instr: &Instr, types: &[DType]) -> DType {
     let first = if let Instr::Select(_, a, _) = instr { Some(*a) } else { instr.reads().next() };
     types[first.expect("numbers are no functions") as usize]
 }
 
-/// For each register whether it is one f32 that only functions with a form for numbers read: it needs no tile of its own.
+/// For each register whether it is one f32 that only functions with a form for numbers read: it
+/// needs no tile of its own.
 fn numbers_alone(op: &Fused, types: &[DType]) -> Vec<bool> {
     let n_inputs = op.inputs.len();
     let is_number = |r: usize| match r.checked_sub(n_inputs) {
         Some(i) => matches!(op.code[i], Instr::Number(..)),
         None => op.inputs[r].period == 1 && op.n > 1,
     };
-    let mut alone: Vec<bool> = (0..types.len()).map(|r| types[r] == DType::F32 && is_number(r)).collect();
+    let mut alone: Vec<bool> =
+        (0..types.len()).map(|r| types[r] == DType::F32 && is_number(r)).collect();
     for instr in &op.code {
         let takes = match *instr {
-            Instr::Binary(f, a, b) => takes_numbers(f) && !(is_number(a as usize) && is_number(b as usize)),
+            Instr::Binary(f, a, b) => {
+                takes_numbers(f) && !(is_number(a as usize) && is_number(b as usize))
+            }
             _ => false,
         };
         if !takes {
@@ -268,7 +315,12 @@ fn numbers_alone(op: &Fused, types: &[DType]) -> Vec<bool> {
 }
 
 /// Gives each register that lies nowhere yet a slot; returns how many there are.
-fn assign_slots(op: &Fused, n_inputs: usize, last_read: &[usize], lies: &mut [Option<Lies>]) -> usize {
+fn assign_slots(
+    op: &Fused,
+    n_inputs: usize,
+    last_read: &[usize],
+    lies: &mut [Option<Lies>],
+) -> usize {
     let (mut free, mut n_slots): (Vec<usize>, usize) = (Vec::new(), 0);
     let mut take = |free: &mut Vec<usize>| {
         free.pop().unwrap_or_else(|| {
@@ -276,9 +328,11 @@ fn assign_slots(op: &Fused, n_inputs: usize, last_read: &[usize], lies: &mut [Op
             n_slots - 1
         })
     };
-    // What is filled once must keep its slot from tile to tile, so only what instructions make is used again.
+    // What is filled once must keep its slot from tile to tile, so only what instructions make is
+    // used again.
     for i in 0..n_inputs {
-        lies[i] = Some(if op.reads_in_step(i) { Lies::Input(i) } else { Lies::Slot(take(&mut free)) });
+        lies[i] =
+            Some(if op.reads_in_step(i) { Lies::Input(i) } else { Lies::Slot(take(&mut free)) });
     }
     for (i, instr) in op.code.iter().enumerate() {
         if matches!(instr, Instr::Number(..)) {
@@ -290,10 +344,14 @@ fn assign_slots(op: &Fused, n_inputs: usize, last_read: &[usize], lies: &mut [Op
         if lies[r].is_none() {
             lies[r] = Some(Lies::Slot(take(&mut free)));
         }
-        let mut done: Vec<usize> = instr.reads().map(usize::from).filter(|&x| last_read[x] == i).collect();
+        let mut done: Vec<usize> =
+            instr.reads().map(usize::from).filter(|&x| last_read[x] == i).collect();
         done.sort_unstable();
         done.dedup();
-        for x in done.into_iter().filter(|&x| x >= n_inputs && !matches!(op.code[x - n_inputs], Instr::Number(..))) {
+        for x in done
+            .into_iter()
+            .filter(|&x| x >= n_inputs && !matches!(op.code[x - n_inputs], Instr::Number(..)))
+        {
             if let Some(Lies::Slot(slot)) = lies[x] {
                 free.push(slot);
             }
@@ -305,7 +363,12 @@ fn assign_slots(op: &Fused, n_inputs: usize, last_read: &[usize], lies: &mut [Op
 /// The length of a tile: whole periods of a repeated input where that is possible.
 fn tile_of(op: &Fused, most: usize) -> usize {
     let most = most.min(op.n.next_multiple_of(ALIGN)).max(ALIGN);
-    let cycle = op.inputs.iter().filter(|r| r.period > 1 && r.period < op.n).map(|r| r.period * r.hold).find(|&c| c <= most);
+    let cycle = op
+        .inputs
+        .iter()
+        .filter(|r| r.period > 1 && r.period < op.n)
+        .map(|r| r.period * r.hold)
+        .find(|&c| c <= most);
     match cycle {
         Some(c) => most / c * c,
         None => most,
@@ -316,7 +379,13 @@ fn bytes_of(dtype: DType, x: f64) -> [u8; 8] {
     let value = Tensor::scalar_of(dtype, x);
     let mut bytes = [0; 8];
     // SAFETY: one element of the type, at most eight bytes.
-    unsafe { std::ptr::copy_nonoverlapping(crate::memory::address(&value.view()), bytes.as_mut_ptr(), dtype.size_bytes()) };
+    unsafe {
+        std::ptr::copy_nonoverlapping(
+            crate::memory::address(&value.view()),
+            bytes.as_mut_ptr(),
+            dtype.size_bytes(),
+        )
+    };
     bytes
 }
 
@@ -325,7 +394,8 @@ unsafe fn fill_number(to: *mut u8, x: [u8; 8], item: usize, n: usize) {
     unsafe {
         match item {
             1 => std::slice::from_raw_parts_mut(to, n).fill(x[0]),
-            4 => std::slice::from_raw_parts_mut(to.cast::<u32>(), n).fill(x.as_ptr().cast::<u32>().read_unaligned()),
+            4 => std::slice::from_raw_parts_mut(to.cast::<u32>(), n)
+                .fill(x.as_ptr().cast::<u32>().read_unaligned()),
             _ => std::slice::from_raw_parts_mut(to.cast::<u64>(), n).fill(u64::from_ne_bytes(x)),
         }
     }
@@ -348,7 +418,8 @@ unsafe fn spread<T: Copy>(from: *const u8, to: *mut u8, reach: Reach, s: usize, 
         } else {
             while i < n {
                 let run = (hold - (s + i) % hold).min(n - i);
-                std::slice::from_raw_parts_mut(to.add(i), run).fill(*from.add((s + i) / hold % period));
+                std::slice::from_raw_parts_mut(to.add(i), run)
+                    .fill(*from.add((s + i) / hold % period));
                 i += run;
             }
         }

@@ -10,12 +10,17 @@ pub(crate) fn scratch_elements(dims: &[usize]) -> usize {
 }
 
 /// # Safety
-/// The call is of the operation, its addresses hold values of their shapes, outputs lie over no input, and it has
-/// [`scratch_elements`] of i32.
+/// The call is of the operation, its addresses hold values of their shapes, outputs lie over no
+/// input, and it has [`scratch_elements`] of i32.
 pub(crate) unsafe fn run(call: &Call<'_>, op: &MaskLayout) {
     let [b, t] = call.in_shape(0).dims[..] else { unreachable!("a mask (B, T)") };
     // SAFETY: the caller's promise.
-    let (mask, scratch) = unsafe { (from_raw_parts(call.in_address(0), b * t), from_raw_parts_mut(call.scratch.cast::<i32>(), 3 * b + 2 * (t + 2))) };
+    let (mask, scratch) = unsafe {
+        (
+            from_raw_parts(call.in_address(0), b * t),
+            from_raw_parts_mut(call.scratch.cast::<i32>(), 3 * b + 2 * (t + 2)),
+        )
+    };
     let [rows, sizes_out, order_out, places_out, last] = std::array::from_fn(|i| {
         let at = call.out_address(i).cast::<i32>();
         // SAFETY: the caller's promise; each output is taken once.
@@ -31,7 +36,8 @@ pub(crate) unsafe fn run(call: &Call<'_>, op: &MaskLayout) {
         lengths[row] = mask[row * t..(row + 1) * t].iter().map(|&m| i32::from(m != 0)).sum();
         longer[lengths[row] as usize] += 1;
     }
-    // From the number of each length to the number of that length or more; `longer[k + 1]` sequences are alive at step k.
+    // From the number of each length to the number of that length or more; `longer[k + 1]`
+    // sequences are alive at step k.
     for k in (0..=t).rev() {
         longer[k] += longer[k + 1];
     }
@@ -41,7 +47,8 @@ pub(crate) unsafe fn run(call: &Call<'_>, op: &MaskLayout) {
     if let Some(sizes) = sizes_out {
         sizes.copy_from_slice(&longer[1..t + 1]);
     }
-    // Longest first, equal ones in their order: a row stands behind all that are longer and the equal ones before it.
+    // Longest first, equal ones in their order: a row stands behind all that are longer and the
+    // equal ones before it.
     for row in 0..b {
         let n = lengths[row] as usize;
         places[row] = longer[n + 1];

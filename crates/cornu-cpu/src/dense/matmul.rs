@@ -15,7 +15,11 @@ pub(crate) struct MatMulKernel {
 
 impl MatMulKernel {
     pub(crate) fn new(op: &MatMul, a: &Shape, b: &Shape) -> MatMulKernel {
-        MatMulKernel { dims: op.dims(&a.dims, &b.dims), transpose_a: op.transpose_a, transpose_b: op.transpose_b }
+        MatMulKernel {
+            dims: op.dims(&a.dims, &b.dims),
+            transpose_a: op.transpose_a,
+            transpose_b: op.transpose_b,
+        }
     }
 
     fn scratch_elements(&self) -> usize {
@@ -27,8 +31,8 @@ impl MatMulKernel {
     }
 
     /// # Safety
-    /// The call is of a product of f32, its addresses hold values of their shapes, the output lies over no input, and the
-    /// scratch is as large as said.
+    /// The call is of a product of f32, its addresses hold values of their shapes, the output lies
+    /// over no input, and the scratch is as large as said.
     pub(crate) unsafe fn run(&self, call: &Call<'_>) {
         let MatMulDims { batch, m, n, k } = self.dims;
         // SAFETY: the caller's promise.

@@ -13,7 +13,8 @@ const MOST_AXES: usize = 8;
 #[derive(Clone, Debug)]
 pub(crate) struct ReduceKernel {
     f: ReduceFn,
-    /// Axes with whether they are gathered over, neighbours of one kind joined; the last is at the end.
+    /// Axes with whether they are gathered over, neighbours of one kind joined; the last is at the
+    /// end.
     axes: Vec<(usize, bool)>,
 }
 
@@ -31,13 +32,17 @@ impl ReduceKernel {
     }
 
     /// # Safety
-    /// The call is of the reduction, on f32; its addresses hold values of their shapes; the output lies over no input.
+    /// The call is of the reduction, on f32; its addresses hold values of their shapes; the output
+    /// lies over no input.
     pub(crate) unsafe fn run(&self, call: &Call<'_>) {
         // SAFETY: the caller's promise.
         let (x, out) = unsafe {
             (
                 std::slice::from_raw_parts(call.in_address(0).cast::<f32>(), call.in_shape(0).n),
-                std::slice::from_raw_parts_mut(call.out_address(0).cast::<f32>(), call.out_shape(0).n),
+                std::slice::from_raw_parts_mut(
+                    call.out_address(0).cast::<f32>(),
+                    call.out_shape(0).n,
+                ),
             )
         };
         match self.f {
@@ -57,12 +62,20 @@ by_tier! {
 }
 
 #[inline(always)]
-fn reduce(axes: &[(usize, bool)], x: &[f32], out: &mut [f32], start: f32, join: impl Fn(f32, f32) -> f32 + Copy) {
+fn reduce(
+    axes: &[(usize, bool)],
+    x: &[f32],
+    out: &mut [f32],
+    start: f32,
+    join: impl Fn(f32, f32) -> f32 + Copy,
+) {
     out.fill(start);
     match *axes {
         [] => out.iter_mut().zip(x).for_each(|(o, &x)| *o = join(*o, x)),
         [(n, true)] => out[0] = fold(&x[..n], start, join),
-        [(_, false), (n, true)] if n > 0 => x.chunks_exact(n).zip(out).for_each(|(row, o)| *o = fold(row, start, join)),
+        [(_, false), (n, true)] if n > 0 => {
+            x.chunks_exact(n).zip(out).for_each(|(row, o)| *o = fold(row, start, join))
+        }
         [.., (n, last)] if n > 0 => walk(axes, x, out, n, last, start, join),
         _ => {}
     }
@@ -70,7 +83,15 @@ fn reduce(axes: &[(usize, bool)], x: &[f32], out: &mut [f32], start: f32, join: 
 
 /// Row after row of the last axis, each joined to its place in the result.
 #[inline(always)]
-fn walk(axes: &[(usize, bool)], x: &[f32], out: &mut [f32], n: usize, last: bool, start: f32, join: impl Fn(f32, f32) -> f32 + Copy) {
+fn walk(
+    axes: &[(usize, bool)],
+    x: &[f32],
+    out: &mut [f32],
+    n: usize,
+    last: bool,
+    start: f32,
+    join: impl Fn(f32, f32) -> f32 + Copy,
+) {
     let rank = axes.len();
     let mut steps = [0usize; MOST_AXES];
     let mut size = if last { 1 } else { n };

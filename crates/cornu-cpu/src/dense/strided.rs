@@ -26,7 +26,9 @@ impl Strided {
     /// The walk of an operation, if it is one of these and has few enough axes.
     pub(crate) fn new(op: &Op, x: &Shape, out: &Shape) -> Option<Strided> {
         let own: Vec<isize> = strides(&x.dims).iter().map(|&s| s as isize).collect();
-        let read = |dims: &[usize], steps: Vec<isize>, offset| Some(Strided::joined(false, dims, steps, offset, x, None));
+        let read = |dims: &[usize], steps: Vec<isize>, offset| {
+            Some(Strided::joined(false, dims, steps, offset, x, None))
+        };
         let walk = match op {
             Op::Transpose(t) => read(&out.dims, t.perm.iter().map(|&p| own[p]).collect(), 0),
             Op::Slice(s) => {
@@ -41,7 +43,8 @@ impl Strided {
             }
             Op::Broadcast(_) => {
                 let lead = out.dims.len() - x.dims.len();
-                let step = |i: usize| if i < lead || x.dims[i - lead] == 1 { 0 } else { own[i - lead] };
+                let step =
+                    |i: usize| if i < lead || x.dims[i - lead] == 1 { 0 } else { own[i - lead] };
                 read(&out.dims, (0..out.dims.len()).map(step).collect(), 0)
             }
             Op::Windows(w) => {
@@ -51,13 +54,20 @@ impl Strided {
                 read(&out.dims, steps, 0)
             }
             Op::Pad(p) => {
-                let mut steps: Vec<isize> = strides(&out.dims).iter().map(|&s| s as isize).collect();
+                let mut steps: Vec<isize> =
+                    strides(&out.dims).iter().map(|&s| s as isize).collect();
                 let offset = steps[p.axis] * p.low as isize;
                 steps[p.axis] *= p.interior as isize + 1;
                 let mut fill = [0; 8];
                 let value = Tensor::scalar_of(x.dtype, p.value);
                 // SAFETY: one element of the type, at most eight bytes.
-                unsafe { std::ptr::copy_nonoverlapping(crate::memory::address(&value.view()), fill.as_mut_ptr(), x.dtype.size_bytes()) };
+                unsafe {
+                    std::ptr::copy_nonoverlapping(
+                        crate::memory::address(&value.view()),
+                        fill.as_mut_ptr(),
+                        x.dtype.size_bytes(),
+                    )
+                };
                 Some(Strided::joined(true, &x.dims, steps, offset, x, Some(fill)))
             }
             _ => None,
@@ -65,12 +75,22 @@ impl Strided {
         walk.filter(|w| w.dims.len() <= MOST_AXES)
     }
 
-    /// Leaves out axes of 1 and joins neighbours of which the outer moves as far as the whole inner.
-    fn joined(writes: bool, dims: &[usize], steps: Vec<isize>, offset: isize, x: &Shape, fill: Option<[u8; 8]>) -> Strided {
+    /// Leaves out axes of 1 and joins neighbours of which the outer moves as far as the whole
+    /// inner.
+    fn joined(
+        writes: bool,
+        dims: &[usize],
+        steps: Vec<isize>,
+        offset: isize,
+        x: &Shape,
+        fill: Option<[u8; 8]>,
+    ) -> Strided {
         let (mut d, mut s): (Vec<usize>, Vec<isize>) = (Vec::new(), Vec::new());
         for (&n, &step) in dims.iter().zip(&steps).filter(|(n, _)| **n != 1) {
             match (d.last_mut(), s.last_mut()) {
-                (Some(outer), Some(last)) if *last == step * n as isize => (*outer, *last) = (*outer * n, step),
+                (Some(outer), Some(last)) if *last == step * n as isize => {
+                    (*outer, *last) = (*outer * n, step)
+                }
                 _ => {
                     d.push(n);
                     s.push(step);
@@ -84,10 +104,12 @@ impl Strided {
     }
 
     /// # Safety
-    /// The call is of the operation, its addresses hold values of their shapes, and the output lies over no input.
+    /// The call is of the operation, its addresses hold values of their shapes, and the output lies
+    /// over no input.
     pub(crate) unsafe fn run(&self, call: &Call<'_>) {
         let (x, out) = (call.in_address(0), call.out_address(0));
-        // SAFETY: the walk stays in the values, as the operation's own does; bits are moved as they are.
+        // SAFETY: the walk stays in the values, as the operation's own does; bits are moved as they
+        // are.
         unsafe {
             match self.item {
                 1 => self.walk::<u8>(x, out, call.out_shape(0).n),
@@ -101,7 +123,10 @@ impl Strided {
         let (x, out) = (x.cast::<T>(), out.cast::<T>());
         if let Some(fill) = self.fill {
             // SAFETY: the first bytes of `fill` are an element; the output is n_out elements.
-            unsafe { std::slice::from_raw_parts_mut(out, n_out).fill(fill.as_ptr().cast::<T>().read_unaligned()) }
+            unsafe {
+                std::slice::from_raw_parts_mut(out, n_out)
+                    .fill(fill.as_ptr().cast::<T>().read_unaligned())
+            }
         }
         if self.dims.contains(&0) {
             return;
@@ -109,17 +134,35 @@ impl Strided {
         let rank = self.dims.len();
         let mut index = [0usize; MOST_AXES];
         let (mut k, mut at) = (0usize, self.offset);
-        // Where the last axis strides and the one before lies in order, the two are exchanged in blocks.
-        let exchange = !self.writes && rank >= 2 && self.steps[rank - 2] == 1 && self.steps[rank - 1] > 1;
+        // Where the last axis strides and the one before lies in order, the two are exchanged in
+        // blocks.
+        let exchange =
+            !self.writes && rank >= 2 && self.steps[rank - 2] == 1 && self.steps[rank - 1] > 1;
         let inner = if exchange { 2 } else { 1 };
         let run: usize = self.dims[rank - inner..].iter().product();
         loop {
             // SAFETY: the position of the walk lies in the values.
             unsafe {
                 match self.writes {
-                    true => write_row(x.add(k), out.offset(at), self.dims[rank - 1], self.steps[rank - 1]),
-                    false if exchange => transpose(x.offset(at), out.add(k), self.dims[rank - 2], self.dims[rank - 1], self.steps[rank - 1] as usize),
-                    false => read_row(x.offset(at), out.add(k), self.dims[rank - 1], self.steps[rank - 1]),
+                    true => write_row(
+                        x.add(k),
+                        out.offset(at),
+                        self.dims[rank - 1],
+                        self.steps[rank - 1],
+                    ),
+                    false if exchange => transpose(
+                        x.offset(at),
+                        out.add(k),
+                        self.dims[rank - 2],
+                        self.dims[rank - 1],
+                        self.steps[rank - 1] as usize,
+                    ),
+                    false => read_row(
+                        x.offset(at),
+                        out.add(k),
+                        self.dims[rank - 1],
+                        self.steps[rank - 1],
+                    ),
                 }
             }
             k += run;

@@ -1,7 +1,7 @@
 //! Pointwise functions over tiles: the loops that chains are made of, compiled for each tier.
 //!
-//! Additions to roots are rounded as IEEE 754 says, so they give the same bits on every tier; exp and its kin come from the
-//! vector math of the tier.
+//! Additions to roots are rounded as IEEE 754 says, so they give the same bits on every tier; exp
+//! and its kin come from the vector math of the tier.
 
 use crate::kernels::map::{Map, map};
 use cornu_ir::ops::{BinaryFn, CompareFn, Instr, UnaryFn};
@@ -36,7 +36,8 @@ macro_rules! by_tier {
 }
 pub(crate) use by_tier;
 
-/// Operands of a function over a tile: up to three inputs and the output, which overlaps none of them.
+/// Operands of a function over a tile: up to three inputs and the output, which overlaps none of
+/// them.
 #[derive(Clone, Copy)]
 pub(crate) struct Operands {
     pub(crate) a: *const u8,
@@ -49,7 +50,8 @@ pub(crate) struct Operands {
 /// A function over a tile.
 ///
 /// # Safety
-/// The operands that the instruction reads hold `n` elements of its types, and the output has room for them.
+/// The operands that the instruction reads hold `n` elements of its types, and the output has room
+/// for them.
 pub(crate) type TileFn = unsafe fn(&Instr, Operands);
 
 /// The function of an instruction whose first value operand has a type.
@@ -74,8 +76,8 @@ pub(crate) fn tile_fn(instr: &Instr, dtype: DType) -> TileFn {
     }
 }
 
-/// A loop over a tile, written over slices so that the compiler knows that nothing overlaps. An operand marked `one` is read
-/// once: the same number for every element.
+/// A loop over a tile, written over slices so that the compiler knows that nothing overlaps. An
+/// operand marked `one` is read once: the same number for every element.
 macro_rules! each {
     ($o:ident, |$a:ident: $A:ty| -> $R:ty { $e:expr }) => {{
         #[inline(always)]
@@ -125,7 +127,9 @@ macro_rules! each {
             }
         }
         // SAFETY: the promise of `TileFn`.
-        unsafe { go(slice($o.a, $o.n), slice($o.b, $o.n), slice($o.c, $o.n), slice_mut($o.out, $o.n)) }
+        unsafe {
+            go(slice($o.a, $o.n), slice($o.b, $o.n), slice($o.c, $o.n), slice_mut($o.out, $o.n))
+        }
     }};
 }
 
@@ -256,7 +260,15 @@ pub(crate) enum Numbers {
 
 /// Whether a function of two f32 has forms that take a number for an operand.
 pub(crate) fn takes_numbers(f: BinaryFn) -> bool {
-    matches!(f, BinaryFn::Add | BinaryFn::Sub | BinaryFn::Mul | BinaryFn::Div | BinaryFn::Max | BinaryFn::Min)
+    matches!(
+        f,
+        BinaryFn::Add
+            | BinaryFn::Sub
+            | BinaryFn::Mul
+            | BinaryFn::Div
+            | BinaryFn::Max
+            | BinaryFn::Min
+    )
 }
 
 /// The function over tiles of a function of two f32.
@@ -283,7 +295,8 @@ unsafe fn binary_f64(i: &Instr, o: Operands) {
 unsafe fn binary_int<T: Element + Into<i64> + TryFrom<i64>>(i: &Instr, o: Operands) {
     let Instr::Binary(f, ..) = i else { unreachable!("chosen for a binary function") };
     // SAFETY: the promise of `TileFn`.
-    let (x, y, out) = unsafe { (slice::<T>(o.a, o.n), slice::<T>(o.b, o.n), slice_mut::<T>(o.out, o.n)) };
+    let (x, y, out) =
+        unsafe { (slice::<T>(o.a, o.n), slice::<T>(o.b, o.n), slice_mut::<T>(o.out, o.n)) };
     for ((o, &a), &b) in out.iter_mut().zip(x).zip(y) {
         *o = wrapped(f.of_i64(a.into(), b.into()));
     }
@@ -298,7 +311,8 @@ fn wrapped<T: Element + TryFrom<i64>>(x: i64) -> T {
 unsafe fn binary_bool(i: &Instr, o: Operands) {
     let Instr::Binary(f, ..) = i else { unreachable!("chosen for a binary function") };
     // SAFETY: the promise of `TileFn`.
-    let (x, y, out) = unsafe { (slice::<u8>(o.a, o.n), slice::<u8>(o.b, o.n), slice_mut::<u8>(o.out, o.n)) };
+    let (x, y, out) =
+        unsafe { (slice::<u8>(o.a, o.n), slice::<u8>(o.b, o.n), slice_mut::<u8>(o.out, o.n)) };
     for ((o, &a), &b) in out.iter_mut().zip(x).zip(y) {
         *o = (f.of_i64(a.into(), b.into()) != 0) as u8;
     }
@@ -323,7 +337,14 @@ unsafe fn compare<T: Element>(i: &Instr, o: Operands) {
 
 unsafe fn select<T: Copy>(_: &Instr, o: Operands) {
     // SAFETY: the promise of `TileFn`.
-    let (c, x, y, out) = unsafe { (slice::<u8>(o.a, o.n), slice::<T>(o.b, o.n), slice::<T>(o.c, o.n), slice_mut::<T>(o.out, o.n)) };
+    let (c, x, y, out) = unsafe {
+        (
+            slice::<u8>(o.a, o.n),
+            slice::<T>(o.b, o.n),
+            slice::<T>(o.c, o.n),
+            slice_mut::<T>(o.out, o.n),
+        )
+    };
     for (((o, &c), &a), &b) in out.iter_mut().zip(c).zip(x).zip(y) {
         *o = if c != 0 { a } else { b };
     }

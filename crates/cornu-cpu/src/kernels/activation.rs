@@ -5,9 +5,11 @@ use super::{
     vector_math::{exp, expm1, sigmoid, softplus, tanh},
 };
 
-/// An activation whose derivative is a function of its value, so that a step stores the value alone.
+/// An activation whose derivative is a function of its value, so that a step stores the value
+/// alone.
 ///
-/// Others (silu, gelu, …) have no such form; a recurrent layer with one of them is run as a scan of small ops.
+/// Others (silu, gelu, …) have no such form; a recurrent layer with one of them is run as a scan of
+/// small ops.
 ///
 /// Source: `keras/src/activations/activations.py`, Keras 3.15.1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -157,7 +159,9 @@ pub(crate) fn slope<S: Vector>(s: S, activation: Activation, y: S::V, g: S::V) -
         Activation::Linear => g,
         Activation::Relu => s.select_lt(zero, y, g, zero),
         Activation::Relu6 => s.select_lt(zero, y, s.select_lt(y, s.splat(6.0), g, zero), zero),
-        Activation::HardSigmoid => s.select_lt(zero, y, s.select_lt(y, one, s.mul(g, s.splat(1.0 / 6.0)), zero), zero),
+        Activation::HardSigmoid => {
+            s.select_lt(zero, y, s.select_lt(y, one, s.mul(g, s.splat(1.0 / 6.0)), zero), zero)
+        }
         Activation::HardTanh => s.select_lt(s.abs(y), one, g, zero),
         Activation::Softsign => {
             let d = s.sub(one, s.abs(y));

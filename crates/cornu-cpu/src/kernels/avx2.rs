@@ -93,12 +93,18 @@ impl Vector for Avx2 {
     }
     #[inline(always)]
     fn shrink2(self, a: __m256, n: __m256) -> __m256 {
-        let scaled = op!(_mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127 + 64))));
+        let scaled = op!(_mm256_slli_epi32::<23>(_mm256_add_epi32(
+            _mm256_cvtps_epi32(n),
+            _mm256_set1_epi32(127 + 64)
+        )));
         self.mul(self.mul(a, op!(_mm256_castsi256_ps(scaled))), self.splat(5.421_011e-20)) // 2^-64
     }
     #[inline(always)]
     fn exp2_whole(self, n: __m256) -> __m256 {
-        op!(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127),))))
+        op!(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(
+            _mm256_cvtps_epi32(n),
+            _mm256_set1_epi32(127),
+        ))))
     }
     #[inline(always)]
     fn abs(self, a: __m256) -> __m256 {
@@ -117,7 +123,10 @@ impl Vector for Avx2 {
         op!({
             let bits = _mm256_castps_si256(a);
             let e = _mm256_sub_epi32(_mm256_srli_epi32::<23>(bits), _mm256_set1_epi32(127));
-            let m = _mm256_or_si256(_mm256_and_si256(bits, _mm256_set1_epi32(0x007f_ffff)), _mm256_set1_epi32(0x3f80_0000));
+            let m = _mm256_or_si256(
+                _mm256_and_si256(bits, _mm256_set1_epi32(0x007f_ffff)),
+                _mm256_set1_epi32(0x3f80_0000),
+            );
             (_mm256_cvtepi32_ps(e), _mm256_castsi256_ps(m))
         })
     }
@@ -176,7 +185,10 @@ impl Simd for Avx2 {
         let [a, b, c, d] = op!(transpose(v));
         let t = self.add(self.add(a, b), self.add(c, d));
         let mut out = [0.0; 4];
-        op!(_mm_storeu_ps(out.as_mut_ptr(), _mm_add_ps(_mm256_castps256_ps128(t), _mm256_extractf128_ps::<1>(t))));
+        op!(_mm_storeu_ps(
+            out.as_mut_ptr(),
+            _mm_add_ps(_mm256_castps256_ps128(t), _mm256_extractf128_ps::<1>(t))
+        ));
         out
     }
     #[inline(always)]

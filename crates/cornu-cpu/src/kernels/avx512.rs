@@ -76,7 +76,8 @@ impl Vector for Avx512 {
     }
     #[inline(always)]
     fn ratio(self, a: __m512, b: __m512) -> __m512 {
-        // 14 bits from the table, doubled by what the first quotient leaves over: shorter than a division.
+        // 14 bits from the table, doubled by what the first quotient leaves over: shorter than a
+        // division.
         let r = self.estimate(b);
         let q = self.mul(a, r);
         self.fma(self.fnma(q, b, a), r, q)
@@ -104,7 +105,11 @@ impl Vector for Avx512 {
     #[inline(always)]
     fn copysign(self, a: __m512, b: __m512) -> __m512 {
         // Ternary table 0xca: the first operand chooses between the second and the third.
-        op!(_mm512_castsi512_ps(_mm512_ternarylogic_epi32::<0xca>(_mm512_set1_epi32(i32::MIN), _mm512_castps_si512(b), _mm512_castps_si512(a),)))
+        op!(_mm512_castsi512_ps(_mm512_ternarylogic_epi32::<0xca>(
+            _mm512_set1_epi32(i32::MIN),
+            _mm512_castps_si512(b),
+            _mm512_castps_si512(a),
+        )))
     }
     #[inline(always)]
     fn select_lt(self, a: __m512, b: __m512, x: __m512, y: __m512) -> __m512 {

@@ -1,4 +1,5 @@
-//! Recurrent dropout: a mask for each gate, so that the gates take products of states dropped each in its own way.
+//! Recurrent dropout: a mask for each gate, so that the gates take products of states dropped each
+//! in its own way.
 
 use super::{
     matmul::{Matmul, Right, Start, View, panels_len},
@@ -6,7 +7,8 @@ use super::{
     simd::Simd,
 };
 
-/// The masks (B, gates U) of a cell, whose weights have as many columns; null where nothing is dropped.
+/// The masks (B, gates U) of a cell, whose weights have as many columns; null where nothing is
+/// dropped.
 #[derive(Clone, Copy)]
 pub(crate) struct GateMasks {
     mask: *const f32,
@@ -14,7 +16,8 @@ pub(crate) struct GateMasks {
     units: usize,
 }
 
-/// Elements of panels of the recurrent weights: all gates together, `depth` deep, or each gate apart.
+/// Elements of panels of the recurrent weights: all gates together, `depth` deep, or each gate
+/// apart.
 pub(crate) fn recurrent_panels_len(depth: usize, gates: usize, units: usize) -> usize {
     panels_len(depth, gates * units).max(gates * panels_len(units, units))
 }
@@ -24,7 +27,8 @@ pub(crate) fn transposed_panels_len(gates: usize, units: usize) -> usize {
     panels_len(gates * units, units).max(gates * panels_len(units, units))
 }
 
-/// Memory and weights for the product of the states of a step with the weights of one gate after another.
+/// Memory and weights for the product of the states of a step with the weights of one gate after
+/// another.
 #[derive(Clone, Copy)]
 pub(crate) struct GateProducts {
     pub(crate) rows: usize,
@@ -57,23 +61,47 @@ impl GateMasks {
     /// The weights (U, gates U) of each gate, or their transposes, packed where that pays.
     /// # Safety
     /// `weights` is readable for its shape, `panels` writable for `gates` times `panels_len(U, U)`.
-    pub(crate) unsafe fn pack<S: Simd>(self, s: S, weights: *const f32, transposed: bool, reads: Reads, panels: *mut f32) -> [Right; 4] {
+    pub(crate) unsafe fn pack<S: Simd>(
+        self,
+        s: S,
+        weights: *const f32,
+        transposed: bool,
+        reads: Reads,
+        panels: *mut f32,
+    ) -> [Right; 4] {
         let u = self.units;
         let mut all = [Right::Panels(panels); 4];
         for gate in 0..self.gates {
             // SAFETY: the caller's promise.
             unsafe {
                 let columns = View::rows(weights.add(gate * u), self.ld());
-                all[gate] = right(s, u, u, if transposed { columns.t() } else { columns }, reads, panels.add(gate * panels_len(u, u)));
+                all[gate] = right(
+                    s,
+                    u,
+                    u,
+                    if transposed { columns.t() } else { columns },
+                    reads,
+                    panels.add(gate * panels_len(u, u)),
+                );
             }
         }
         all
     }
 
-    /// The sums of `gates` in rows of `ld` elements: what `starts` gives each, and the product of the states it takes.
+    /// The sums of `gates` in rows of `ld` elements: what `starts` gives each, and the product of
+    /// the states it takes.
     /// # Safety
     /// `h` is (rows, U), `sums` writable for the gates' columns.
-    pub(crate) unsafe fn sums<S: Simd>(self, s: S, by: GateProducts, gates: usize, h: *const f32, starts: [Start; 4], sums: *mut f32, ld: usize) {
+    pub(crate) unsafe fn sums<S: Simd>(
+        self,
+        s: S,
+        by: GateProducts,
+        gates: usize,
+        h: *const f32,
+        starts: [Start; 4],
+        sums: *mut f32,
+        ld: usize,
+    ) {
         let u = self.units;
         for gate in 0..gates {
             // SAFETY: the caller's promise.
@@ -95,10 +123,19 @@ impl GateMasks {
         }
     }
 
-    /// Adds to `dh (rows, U)` what the gradients `dz` of the first `gates` sums, rows of `ld` elements, bring back.
+    /// Adds to `dh (rows, U)` what the gradients `dz` of the first `gates` sums, rows of `ld`
+    /// elements, bring back.
     /// # Safety
     /// As the shapes say; the weights are the transposed ones.
-    pub(crate) unsafe fn back<S: Simd>(self, s: S, by: GateProducts, gates: usize, dz: *const f32, ld: usize, dh: *mut f32) {
+    pub(crate) unsafe fn back<S: Simd>(
+        self,
+        s: S,
+        by: GateProducts,
+        gates: usize,
+        dz: *const f32,
+        ld: usize,
+        dh: *mut f32,
+    ) {
         let u = self.units;
         for gate in 0..gates {
             // SAFETY: the caller's promise.

@@ -58,8 +58,8 @@ pub struct GruForward<'a> {
 pub struct GruOutputs<'a> {
     /// (N, U); needed by the backward pass.
     pub h: Option<&'a mut [f32]>,
-    /// (N, G) with G of [`gru_gates_width`]: the activated z, r, g, then `h_h R_h + b'_h` with `reset_after`;
-    /// needed by the backward pass.
+    /// (N, G) with G of [`gru_gates_width`]: the activated z, r, g, then `h_h R_h + b'_h` with
+    /// `reset_after`; needed by the backward pass.
     pub gates: Option<&'a mut [f32]>,
     /// (B, U): each sequence's last h, its row of `h0` if it has no timestep.
     pub h_last: &'a mut [f32],
@@ -183,7 +183,12 @@ fn check_forward(args: &GruForward<'_>) {
     check_len("gru", "recurrent", args.recurrent.len(), u * 3 * u);
     check_len("gru", "bias", args.bias.map_or(bias_len(args), <[f32]>::len), bias_len(args));
     check_len("gru", "h0", args.h0.len(), b * u);
-    check_len("gru", "recurrent_mask", args.recurrent_mask.map_or(b * 3 * u, <[f32]>::len), b * 3 * u);
+    check_len(
+        "gru",
+        "recurrent_mask",
+        args.recurrent_mask.map_or(b * 3 * u, <[f32]>::len),
+        b * 3 * u,
+    );
 }
 
 #[cfg(test)]

@@ -1,18 +1,22 @@
-//! Rows of a batch in the lanes of registers: the layout of cells so small that a row would not fill one.
+//! Rows of a batch in the lanes of registers: the layout of cells so small that a row would not
+//! fill one.
 //!
-//! A tile is `columns` registers; lane `r` of register `j` holds element `(r, j)` of up to `LANES` rows. Weights are
-//! broadcast, so each element is the same chain of operations as in [`matmul`](super::matmul), to the bit.
+//! A tile is `columns` registers; lane `r` of register `j` holds element `(r, j)` of up to `LANES`
+//! rows. Weights are broadcast, so each element is the same chain of operations as in
+//! [`matmul`](super::matmul), to the bit.
 
 use super::simd::Simd;
 
-/// Registers of weight gradients that a cell kept in lanes may hold: about what the first level cache does.
+/// Registers of weight gradients that a cell kept in lanes may hold: about what the first level
+/// cache does.
 const REGISTERS: usize = 768;
 /// Lanes of the widest tier; scratch is sized by it.
 pub(crate) const WIDEST: usize = 16;
 /// Live rows from which lanes are worth their idle neighbours.
 const ROWS: usize = 3;
 
-/// Whether a cell of `width` gate columns keeps its rows in lanes. Bits do not depend on the answer.
+/// Whether a cell of `width` gate columns keeps its rows in lanes. Bits do not depend on the
+/// answer.
 pub(crate) fn fits(features: usize, units: usize, width: usize) -> bool {
     units <= 10 && (features + units + 1) * width <= REGISTERS
 }
@@ -26,7 +30,14 @@ pub(crate) fn fills(live: usize) -> bool {
 /// # Safety
 /// `src` is readable for (live, columns), `tile` writable for `columns` registers.
 #[inline(always)]
-pub(crate) unsafe fn load<S: Simd>(s: S, columns: usize, live: usize, src: *const f32, ld: usize, tile: *mut f32) {
+pub(crate) unsafe fn load<S: Simd>(
+    s: S,
+    columns: usize,
+    live: usize,
+    src: *const f32,
+    ld: usize,
+    tile: *mut f32,
+) {
     let l = S::LANES;
     // SAFETY: the caller's promise.
     unsafe {
@@ -58,7 +69,14 @@ pub(crate) unsafe fn load<S: Simd>(s: S, columns: usize, live: usize, src: *cons
 /// # Safety
 /// `tile` is readable for `columns` registers, `dst` writable for (live, columns).
 #[inline(always)]
-pub(crate) unsafe fn store<S: Simd>(s: S, columns: usize, live: usize, tile: *const f32, dst: *mut f32, ld: usize) {
+pub(crate) unsafe fn store<S: Simd>(
+    s: S,
+    columns: usize,
+    live: usize,
+    tile: *const f32,
+    dst: *mut f32,
+    ld: usize,
+) {
     let l = S::LANES;
     // SAFETY: the caller's promise.
     unsafe {

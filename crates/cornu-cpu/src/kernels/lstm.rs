@@ -26,9 +26,9 @@ pub use int8::LstmInt8;
 /// c_t = f c_{t-1} + i g                              h_t = o activation(c_t)
 /// ```
 ///
-/// Sequences are sorted by length, longest first, and packed time-major: the rows of timestep 0, then those of
-/// timestep 1 for the sequences still live, … `N` is the sum of `batch_sizes`; buffers of N rows may hold more,
-/// which are neither read nor written.
+/// Sequences are sorted by length, longest first, and packed time-major: the rows of timestep 0,
+/// then those of timestep 1 for the sequences still live, … `N` is the sum of `batch_sizes`;
+/// buffers of N rows may hold more, which are neither read nor written.
 ///
 /// Source: `keras/src/layers/rnn/lstm.py`, Keras 3.15.1.
 #[derive(Clone, Copy, Debug)]
@@ -51,11 +51,13 @@ pub struct LstmForward<'a> {
     pub h0: &'a [f32],
     /// (B, U)
     pub c0: &'a [f32],
-    /// (B, 4U): multiplies `h_{t-1}` in the recurrent product of each gate, at every timestep. Not with `int8`.
+    /// (B, 4U): multiplies `h_{t-1}` in the recurrent product of each gate, at every timestep. Not
+    /// with `int8`.
     pub recurrent_mask: Option<&'a [f32]>,
     /// Live rows of each timestep: T numbers that never grow.
     pub batch_sizes: &'a [i32],
-    /// W and R in eight bits, instead of `kernel` and `recurrent`, where they are to be taken so; not for gradients.
+    /// W and R in eight bits, instead of `kernel` and `recurrent`, where they are to be taken so;
+    /// not for gradients.
     pub int8: Option<LstmInt8<'a>>,
 }
 
@@ -165,7 +167,9 @@ pub fn lstm_backward(args: &LstmBackward<'_>, out: &mut LstmGradients<'_>, scrat
     check_len("lstm", "h", args.h.len(), n * u);
     check_len("lstm", "c", args.c.len(), n * u);
     check_len("lstm", "gates", args.gates.len(), n * 4 * u);
-    for (what, slice, needed) in [("dh", args.dh, n * u), ("dh_last", args.dh_last, b * u), ("dc_last", args.dc_last, b * u)] {
+    for (what, slice, needed) in
+        [("dh", args.dh, n * u), ("dh_last", args.dh_last, b * u), ("dc_last", args.dc_last, b * u)]
+    {
         check_len("lstm", what, slice.map_or(needed, <[f32]>::len), needed);
     }
     for (what, slice, needed) in [
@@ -193,8 +197,16 @@ fn check_forward(args: &LstmForward<'_>) {
     check_len("lstm", "bias", args.bias.map_or(4 * u, <[f32]>::len), 4 * u);
     check_len("lstm", "h0", args.h0.len(), b * u);
     check_len("lstm", "c0", args.c0.len(), b * u);
-    check_len("lstm", "recurrent_mask", args.recurrent_mask.map_or(b * 4 * u, <[f32]>::len), b * 4 * u);
-    assert!(args.int8.is_none() || args.recurrent_mask.is_none(), "lstm: weights of eight bits are not for training, which a recurrent mask is for");
+    check_len(
+        "lstm",
+        "recurrent_mask",
+        args.recurrent_mask.map_or(b * 4 * u, <[f32]>::len),
+        b * 4 * u,
+    );
+    assert!(
+        args.int8.is_none() || args.recurrent_mask.is_none(),
+        "lstm: weights of eight bits are not for training, which a recurrent mask is for"
+    );
 }
 
 #[cfg(test)]

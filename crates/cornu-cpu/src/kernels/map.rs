@@ -209,12 +209,16 @@ mod tests {
         (f64::from(got) - want).abs() / (f64::from(above) - f64::from(nearest.abs()))
     }
 
-    /// `count` values between `low` and `high`, evenly spaced among the f32 of each sign where `by_bits`.
+    /// `count` values between `low` and `high`, evenly spaced among the f32 of each sign where
+    /// `by_bits`.
     fn samples(low: f32, high: f32, count: u32) -> Vec<f32> {
-        let mut all: Vec<f32> = (0..count).map(|i| low + (high - low) * (i as f32 / count as f32)).collect();
+        let mut all: Vec<f32> =
+            (0..count).map(|i| low + (high - low) * (i as f32 / count as f32)).collect();
         // Every magnitude down to the subnormals.
         for i in 0..count {
-            let x = f32::from_bits((u64::from(high.to_bits()) * u64::from(i) / u64::from(count)) as u32);
+            let x = f32::from_bits(
+                (u64::from(high.to_bits()) * u64::from(i) / u64::from(count)) as u32,
+            );
             all.push(x);
             if low < 0.0 && -x >= low {
                 all.push(-x);
@@ -244,7 +248,11 @@ mod tests {
                 let mut y = vec![0.0; x.len()];
                 // SAFETY: a supported tier; equal lengths.
                 unsafe { (table_of(isa).map)(f, &x, &mut y) };
-                let (worst, at) = x.iter().zip(&y).map(|(&x, &y)| (ulps(y, exact(f, f64::from(x))), x)).fold((0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a });
+                let (worst, at) = x
+                    .iter()
+                    .zip(&y)
+                    .map(|(&x, &y)| (ulps(y, exact(f, f64::from(x))), x))
+                    .fold((0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a });
                 if worst > 2.0 {
                     failures += &format!("{} {f:?}: {worst} ulp at {at:e}\n", isa.name());
                 }
@@ -272,7 +280,11 @@ mod tests {
                 // SAFETY: a supported tier; equal lengths.
                 unsafe { (table_of(isa).map)(f, &[-inf, inf, 0.0, f32::NAN], &mut y) };
                 for (got, want) in y.iter().zip(want) {
-                    assert!(*got == want || (got.is_nan() && want.is_nan()), "{} {f:?}: {y:?}", isa.name());
+                    assert!(
+                        *got == want || (got.is_nan() && want.is_nan()),
+                        "{} {f:?}: {y:?}",
+                        isa.name()
+                    );
                 }
                 assert!(y[3].is_nan(), "{} {f:?} of NaN: {}", isa.name(), y[3]);
             }
@@ -283,7 +295,9 @@ mod tests {
     fn an_element_does_not_depend_on_its_place() {
         let x: Vec<f32> = (0..100).map(|i| (i as f32 - 50.0) * 0.37).collect();
         for isa in tiers() {
-            for f in [Map::Exp, Map::Tanh, Map::Sigmoid, Map::Erf, Map::Gelu, Map::GeluTanh, Map::Silu] {
+            for f in
+                [Map::Exp, Map::Tanh, Map::Sigmoid, Map::Erf, Map::Gelu, Map::GeluTanh, Map::Silu]
+            {
                 let mut whole = vec![0.0; 100];
                 // SAFETY: a supported tier; equal lengths.
                 unsafe { (table_of(isa).map)(f, &x, &mut whole) };

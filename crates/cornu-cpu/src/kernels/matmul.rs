@@ -1,15 +1,17 @@
 //! Matrix product `c (M, N) = start + a (M, K) b (K, N)`, in which every element is one chain of
 //! fused multiply-adds over ascending `k`.
 //!
-//! So an element's bits depend on its row of `a`, its column of `b` and its start alone: never on M, on the
-//! row's position, or on how the product is cut in tiles and blocks. That is what lets a recurrent kernel choose
-//! its path by speed and still give each sequence the same bits in every batch.
+//! So an element's bits depend on its row of `a`, its column of `b` and its start alone: never on
+//! M, on the row's position, or on how the product is cut in tiles and blocks. That is what lets a
+//! recurrent kernel choose its path by speed and still give each sequence the same bits in every
+//! batch.
 
 use super::simd::Simd;
 
 /// Columns of the widest panel of any tier; buffers of packed panels are sized by it.
 pub(crate) const WIDEST_PANEL: usize = 32;
-/// Depth of the deepest block of any tier, and rows of the tallest block of packed `a`; buffers of packed rows are sized by them.
+/// Depth of the deepest block of any tier, and rows of the tallest block of packed `a`; buffers of
+/// packed rows are sized by them.
 const DEEPEST: usize = 512;
 const TALLEST: usize = 14 * 24;
 /// Columns from which packing `a` pays.
@@ -87,7 +89,8 @@ pub(crate) struct Matmul {
     pub(crate) start: Start,
     /// `left_len(k)` elements.
     pub(crate) left: *mut f32,
-    /// Take the columns of one or two rows from the far end: what the last such product read last is still near.
+    /// Take the columns of one or two rows from the far end: what the last such product read last
+    /// is still near.
     pub(crate) from_end: bool,
 }
 
@@ -101,18 +104,27 @@ pub(crate) fn left_len(k: usize) -> usize {
     (TALLEST + 16) * k.min(DEEPEST) + WIDEST_PANEL
 }
 
-/// Copies `b (K, N)` into panels of two registers of columns, each panel `depth` rows one after another; `dst` is the place of the
-/// first row in the first panel. Columns beyond N are 0.
+/// Copies `b (K, N)` into panels of two registers of columns, each panel `depth` rows one after
+/// another; `dst` is the place of the first row in the first panel. Columns beyond N are 0.
 /// # Safety
-/// `b` is readable for (K, N), `dst` writable from there on for `panels_len(depth, n)` less the rows before.
+/// `b` is readable for (K, N), `dst` writable from there on for `panels_len(depth, n)` less the
+/// rows before.
 #[inline(always)]
-pub(crate) unsafe fn pack_rows<S: Simd>(s: S, k: usize, n: usize, b: View, depth: usize, dst: *mut f32) {
+pub(crate) unsafe fn pack_rows<S: Simd>(
+    s: S,
+    k: usize,
+    n: usize,
+    b: View,
+    depth: usize,
+    dst: *mut f32,
+) {
     let width = 2 * S::LANES;
     let mut j = 0;
     let mut out = dst;
     while j < n {
         let w = width.min(n - j);
-        // SAFETY: columns j..j + w < n of rows below k; panels of depth * width elements follow one another.
+        // SAFETY: columns j..j + w < n of rows below k; panels of depth * width elements follow one
+        // another.
         unsafe {
             if b.cs == 1 && w == width {
                 for p in 0..k {
@@ -138,9 +150,17 @@ pub(crate) unsafe fn pack_rows<S: Simd>(s: S, k: usize, n: usize, b: View, depth
     }
 }
 
-/// One panel whose `w` columns lie as rows of `ld` elements: four by `LANES` blocks turned in registers.
+/// One panel whose `w` columns lie as rows of `ld` elements: four by `LANES` blocks turned in
+/// registers.
 #[inline(always)]
-unsafe fn pack_transposed<S: Simd>(s: S, k: usize, w: usize, src: *const f32, ld: usize, out: *mut f32) {
+unsafe fn pack_transposed<S: Simd>(
+    s: S,
+    k: usize,
+    w: usize,
+    src: *const f32,
+    ld: usize,
+    out: *mut f32,
+) {
     let width = 2 * S::LANES;
     for half in 0..2 {
         let first = half * S::LANES;
@@ -180,7 +200,8 @@ pub(crate) unsafe fn run<S: Simd>(s: S, job: &Matmul) {
         Right::Rows { ptr, ld } => (ptr, ld, width),
         Right::Panels(ptr) => (ptr, width, k * width),
     };
-    // A few rows against all columns read `b` once from wherever it is; more rows go panel by panel.
+    // A few rows against all columns read `b` once from wherever it is; more rows go panel by
+    // panel.
     let wide = m <= 2;
     let depth = if wide { k.max(1) } else { k.div_ceil(k.div_ceil(S::BLOCK_DEPTH).max(1)) };
     let mut i0 = 0;
@@ -258,10 +279,12 @@ unsafe fn pack_left<S: Simd>(s: S, rows: usize, k: usize, a: View, dst: *mut f32
     let mut out = dst;
     for t in 0..count {
         let h = if t < tall { high } else { high - 1 };
-        // SAFETY: rows row..row + h of depths below k; tiles of h * k elements follow one another in `left_len`.
+        // SAFETY: rows row..row + h of depths below k; tiles of h * k elements follow one another
+        // in `left_len`.
         unsafe {
             let src = a.ptr.add(row * a.rs);
-            // Whole registers: what stands beyond the rows of a depth is written again by the next, and beyond the last is slack.
+            // Whole registers: what stands beyond the rows of a depth is written again by the next,
+            // and beyond the last is slack.
             if a.rs == 1 {
                 let mask = s.mask(h);
                 for p in 0..k {
@@ -292,9 +315,16 @@ unsafe fn pack_left<S: Simd>(s: S, rows: usize, k: usize, a: View, dst: *mut f32
     View::rows(dst, 0)
 }
 
-/// All columns of a block of rows, panel after panel. `PACKED`: `a.ptr` holds the tiles of [`pack_left`].
+/// All columns of a block of rows, panel after panel. `PACKED`: `a.ptr` holds the tiles of
+/// [`pack_left`].
 #[inline(always)]
-unsafe fn panels<S: Simd, const PACKED: bool>(s: S, rows: usize, n: usize, block: Block, from_end: bool) {
+unsafe fn panels<S: Simd, const PACKED: bool>(
+    s: S,
+    rows: usize,
+    n: usize,
+    block: Block,
+    from_end: bool,
+) {
     let l = S::LANES;
     // As wide as the registers allow for a few rows, two in general, one at the edge.
     let widest = if PACKED { 2 } else { vectors_for::<S>(rows) };
@@ -321,7 +351,14 @@ unsafe fn panels<S: Simd, const PACKED: bool>(s: S, rows: usize, n: usize, block
 
 /// Columns `j..j + w` of all rows of a block.
 #[inline(always)]
-unsafe fn column_block<S: Simd, const PACKED: bool>(s: S, rows: usize, j: usize, vectors: usize, w: usize, block: Block) {
+unsafe fn column_block<S: Simd, const PACKED: bool>(
+    s: S,
+    rows: usize,
+    j: usize,
+    vectors: usize,
+    w: usize,
+    block: Block,
+) {
     let width = 2 * S::LANES;
     let (tall, high, count) = tiles(rows, S::TILE_ROWS);
     let mut row = 0;
@@ -346,13 +383,19 @@ unsafe fn column_block<S: Simd, const PACKED: bool>(s: S, rows: usize, j: usize,
             ahead: core::ptr::null(),
             ahead_step: width.div_ceil(count),
         };
-        // Every tile fetches its share of the panel that comes next, which may lie beyond the last: then nothing is fetched.
+        // Every tile fetches its share of the panel that comes next, which may lie beyond the last:
+        // then nothing is fetched.
         let next = tile.b.wrapping_add(block.b_panel);
         for t in 0..count {
             let h = if t < tall { high } else { high - 1 };
             let c = block.c.add(row * block.ldc + j);
-            let tile = Tile { ahead: next.wrapping_add(t * width.div_ceil(count) * block.k), ..tile };
-            let tile = if PACKED { Tile { a, a_rs: 1, a_cs: h, c, ..tile } } else { Tile { a, c, ..tile } };
+            let tile =
+                Tile { ahead: next.wrapping_add(t * width.div_ceil(count) * block.k), ..tile };
+            let tile = if PACKED {
+                Tile { a, a_rs: 1, a_cs: h, c, ..tile }
+            } else {
+                Tile { a, c, ..tile }
+            };
             tile_of::<S, PACKED>(s, h, vectors, tile);
             a = if PACKED { a.add(h * block.k) } else { a.add(h * block.a.rs) };
             row += h;
@@ -405,19 +448,31 @@ unsafe fn tile_of<S: Simd, const PACKED: bool>(s: S, rows: usize, vectors: usize
     dispatch!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
 }
 
-/// The innermost loop: `MR` rows by `NV` registers of columns held in registers over the whole depth.
+/// The innermost loop: `MR` rows by `NV` registers of columns held in registers over the whole
+/// depth.
 #[inline(always)]
-unsafe fn registers<S: Simd, const MR: usize, const NV: usize, const PACKED: bool, const TAIL: bool>(s: S, t: Tile) {
+unsafe fn registers<
+    S: Simd,
+    const MR: usize,
+    const NV: usize,
+    const PACKED: bool,
+    const TAIL: bool,
+>(
+    s: S,
+    t: Tile,
+) {
     let l = S::LANES;
     let mask = s.mask(if TAIL { t.width } else { l });
     let mut acc = [[s.splat(0.0); NV]; MR];
-    // SAFETY: MR rows, NV registers of columns (the last masked when TAIL) and depths below k are inside the operands.
+    // SAFETY: MR rows, NV registers of columns (the last masked when TAIL) and depths below k are
+    // inside the operands.
     unsafe {
         match t.start {
             Start::Zero => {}
             Start::Row(p) => {
                 for v in 0..NV {
-                    let x = if TAIL { s.load_masked(p.add(v * l), mask) } else { s.load(p.add(v * l)) };
+                    let x =
+                        if TAIL { s.load_masked(p.add(v * l), mask) } else { s.load(p.add(v * l)) };
                     for i in 0..MR {
                         acc[i][v] = x;
                     }

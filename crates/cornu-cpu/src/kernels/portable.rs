@@ -116,7 +116,10 @@ impl Vector for Portable {
     }
     #[inline(always)]
     fn split_exponent(self, a: V4) -> (V4, V4) {
-        (lanes!(i => ((a[i].to_bits() >> 23) as i32 - 127) as f32), lanes!(i => f32::from_bits((a[i].to_bits() & 0x007f_ffff) | 0x3f80_0000)))
+        (
+            lanes!(i => ((a[i].to_bits() >> 23) as i32 - 127) as f32),
+            lanes!(i => f32::from_bits((a[i].to_bits() & 0x007f_ffff) | 0x3f80_0000)),
+        )
     }
     #[inline(never)]
     fn activate(self, activation: Activation, x: V4) -> V4 {

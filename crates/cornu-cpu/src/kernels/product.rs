@@ -34,11 +34,22 @@ impl<'a> Operand<'a> {
     }
 
     fn reaches(&self, rows: usize, columns: usize) -> usize {
-        if rows == 0 || columns == 0 { 0 } else { (rows - 1) * self.row_stride + (columns - 1) * self.column_stride + 1 }
+        if rows == 0 || columns == 0 {
+            0
+        } else {
+            (rows - 1) * self.row_stride + (columns - 1) * self.column_stride + 1
+        }
     }
 
     fn view(&self, row: usize, column: usize) -> View {
-        View { ptr: self.data.as_ptr().wrapping_add(row * self.row_stride + column * self.column_stride), rs: self.row_stride, cs: self.column_stride }
+        View {
+            ptr: self
+                .data
+                .as_ptr()
+                .wrapping_add(row * self.row_stride + column * self.column_stride),
+            rs: self.row_stride,
+            cs: self.column_stride,
+        }
     }
 }
 
@@ -77,8 +88,8 @@ pub fn product_scratch(n: usize, k: usize) -> usize {
 
 /// Writes the product to the rows of `c`.
 ///
-/// Every element is one chain of multiply-adds over ascending k, so a row of `c` is the same bits whatever the
-/// other rows of `a` and their number.
+/// Every element is one chain of multiply-adds over ascending k, so a row of `c` is the same bits
+/// whatever the other rows of `a` and their number.
 ///
 /// ```
 /// use cornu_cpu::kernels::product::{Operand, Product, ProductStart, product, product_scratch};
@@ -94,14 +105,30 @@ pub fn product_scratch(n: usize, k: usize) -> usize {
 /// If a slice is too short for its shape.
 pub fn product(job: &Product<'_>, c: &mut [f32], scratch: &mut [f32]) {
     let &Product { m, n, k, a, b, start } = job;
-    assert!(a.data.len() >= a.reaches(m, k), "product: a must hold ({m}, {k}). Received: {} elements", a.data.len());
-    assert!(b.data.len() >= b.reaches(k, n), "product: b must hold ({k}, {n}). Received: {} elements", b.data.len());
+    assert!(
+        a.data.len() >= a.reaches(m, k),
+        "product: a must hold ({m}, {k}). Received: {} elements",
+        a.data.len()
+    );
+    assert!(
+        b.data.len() >= b.reaches(k, n),
+        "product: b must hold ({k}, {n}). Received: {} elements",
+        b.data.len()
+    );
     assert!(c.len() >= m * n, "product: c must hold ({m}, {n}). Received: {} elements", c.len());
     if let ProductStart::Row(row) = start {
-        assert!(row.len() >= n, "product: the row to start from must hold {n}. Received: {} elements", row.len());
+        assert!(
+            row.len() >= n,
+            "product: the row to start from must hold {n}. Received: {} elements",
+            row.len()
+        );
     }
     let needed = product_scratch(n, k);
-    assert!(scratch.len() >= needed, "product: scratch must hold {needed}. Received: {} elements", scratch.len());
+    assert!(
+        scratch.len() >= needed,
+        "product: scratch must hold {needed}. Received: {} elements",
+        scratch.len()
+    );
     // SAFETY: the table of a supported tier; every length was checked.
     unsafe { (table().product)(job, c, scratch) }
 }
@@ -139,7 +166,18 @@ pub(crate) unsafe fn run<S: Simd>(s: S, job: &Product<'_>, c: &mut [f32], scratc
                     ProductStart::Sum => Start::Sum,
                 };
                 let c = c.add(j);
-                s.matmul(&Matmul { m, n: w, k: d, a: a.view(0, p), b, c, ldc: n, start, left, from_end: false });
+                s.matmul(&Matmul {
+                    m,
+                    n: w,
+                    k: d,
+                    a: a.view(0, p),
+                    b,
+                    c,
+                    ldc: n,
+                    start,
+                    left,
+                    from_end: false,
+                });
             }
             p += d;
             if p >= k {
@@ -179,10 +217,16 @@ mod tests {
         for (m, n, k) in shapes {
             let (a, b, row) = (rng.values(m * k, 1.0), rng.values(k * n, 1.0), rng.values(n, 1.0));
             for kind in 0..6 {
-                let (a, get_a): (_, fn(usize, usize, usize, usize) -> usize) =
-                    if kind % 2 == 0 { (Operand::rows(&a, k), |i, p, _, k| i * k + p) } else { (Operand::transposed(&a, m), |i, p, m, _| p * m + i) };
-                let (b, get_b): (_, fn(usize, usize, usize, usize) -> usize) =
-                    if kind < 3 { (Operand::rows(&b, n), |p, j, n, _| p * n + j) } else { (Operand::transposed(&b, k), |p, j, _, k| j * k + p) };
+                let (a, get_a): (_, fn(usize, usize, usize, usize) -> usize) = if kind % 2 == 0 {
+                    (Operand::rows(&a, k), |i, p, _, k| i * k + p)
+                } else {
+                    (Operand::transposed(&a, m), |i, p, m, _| p * m + i)
+                };
+                let (b, get_b): (_, fn(usize, usize, usize, usize) -> usize) = if kind < 3 {
+                    (Operand::rows(&b, n), |p, j, n, _| p * n + j)
+                } else {
+                    (Operand::transposed(&b, k), |p, j, _, k| j * k + p)
+                };
                 let start = match kind % 3 {
                     0 => ProductStart::Zero,
                     1 => ProductStart::Row(&row),
@@ -191,7 +235,12 @@ mod tests {
                 let want: Vec<f64> = (0..m * n)
                     .map(|at| {
                         let (i, j) = (at / n, at % n);
-                        let sum: f64 = (0..k).map(|p| f64::from(a.data[get_a(i, p, m, k)]) * f64::from(b.data[get_b(p, j, n, k)])).sum();
+                        let sum: f64 = (0..k)
+                            .map(|p| {
+                                f64::from(a.data[get_a(i, p, m, k)])
+                                    * f64::from(b.data[get_b(p, j, n, k)])
+                            })
+                            .sum();
                         sum + match kind % 3 {
                             0 => 0.0,
                             1 => f64::from(row[j]),
@@ -204,15 +253,29 @@ mod tests {
                         let mut c = vec![0.5; m * n + 1];
                         let mut scratch = vec![f32::NAN; product_scratch(n, k)];
                         // SAFETY: a supported tier; lengths by construction.
-                        unsafe { (table_of(isa).product)(&Product { m, n, k, a, b, start }, &mut c, &mut scratch) };
+                        unsafe {
+                            (table_of(isa).product)(
+                                &Product { m, n, k, a, b, start },
+                                &mut c,
+                                &mut scratch,
+                            )
+                        };
                         assert_eq!(c[m * n], 0.5);
                         c
                     };
                     let got = run(m, a);
                     close(&format!("{} {m} {n} {k} kind {kind}", isa.name()), &got, &want, 3e-5);
                     let i = rng.below(m);
-                    let alone = run(1, Operand { data: &a.data[(i * a.row_stride).min(a.data.len())..], ..a });
-                    assert_eq!(alone[..n], got[i * n..][..n], "{} row {i} of {m} {n} {k}", isa.name());
+                    let alone = run(
+                        1,
+                        Operand { data: &a.data[(i * a.row_stride).min(a.data.len())..], ..a },
+                    );
+                    assert_eq!(
+                        alone[..n],
+                        got[i * n..][..n],
+                        "{} row {i} of {m} {n} {k}",
+                        isa.name()
+                    );
                 }
             }
         }

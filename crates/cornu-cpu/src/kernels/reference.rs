@@ -7,7 +7,8 @@ pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) ^ (self.0 >> 12)
     }
     pub(crate) fn below(&mut self, n: usize) -> usize {
@@ -73,7 +74,9 @@ pub(crate) fn activate(a: Activation, x: f64) -> f64 {
                 x
             }
         }
-        Activation::Selu => 1.050_700_987_355_480_5 * if x < 0.0 { 1.673_263_242_354_377_2 * x.exp_m1() } else { x },
+        Activation::Selu => {
+            1.050_700_987_355_480_5 * if x < 0.0 { 1.673_263_242_354_377_2 * x.exp_m1() } else { x }
+        }
         Activation::Exponential => x.exp(),
     }
 }
@@ -116,9 +119,19 @@ pub(crate) struct Run64 {
 }
 
 impl Cell64 {
-    fn run(&self, gates: usize, mut step: impl FnMut(&Cell64, &[f64], &[f64], &[f64], &mut [f64], &mut [f64]) -> Vec<f64>) -> Run64 {
+    fn run(
+        &self,
+        gates: usize,
+        mut step: impl FnMut(&Cell64, &[f64], &[f64], &[f64], &mut [f64], &mut [f64]) -> Vec<f64>,
+    ) -> Run64 {
         let (f, u) = (self.features, self.units);
-        let mut out = Run64 { h: vec![], c: vec![], gates: vec![], h_last: self.arrays[4].clone(), c_last: self.arrays[5].clone() };
+        let mut out = Run64 {
+            h: vec![],
+            c: vec![],
+            gates: vec![],
+            h_last: self.arrays[4].clone(),
+            c_last: self.arrays[5].clone(),
+        };
         let mut row = 0;
         for &b in &self.batch_sizes {
             for k in 0..b as usize {
@@ -127,7 +140,11 @@ impl Cell64 {
                 let mask = |j: usize| self.mask.as_ref().map_or(1.0, |m| m[k * gates * u + j]);
                 let masked: Vec<f64> = (0..gates * u).map(|j| h[j % u] * mask(j)).collect();
                 let mut h_new = h;
-                let mut c_new = if out.c_last.is_empty() { vec![] } else { out.c_last[k * u..(k + 1) * u].to_vec() };
+                let mut c_new = if out.c_last.is_empty() {
+                    vec![]
+                } else {
+                    out.c_last[k * u..(k + 1) * u].to_vec()
+                };
                 let before = h_new.clone();
                 let gates = step(self, x, &before, &masked, &mut h_new, &mut c_new);
                 out.h.extend_from_slice(&h_new);

@@ -1,4 +1,5 @@
-//! What the recurrent kernels share: packed steps cut in chunks, scratch handed out, the long products around the steps.
+//! What the recurrent kernels share: packed steps cut in chunks, scratch handed out, the long
+//! products around the steps.
 
 use super::{
     activation::Pair,
@@ -29,7 +30,11 @@ pub(crate) fn chunk_rows(batch: usize) -> usize {
 pub(crate) fn check_batch_sizes(who: &str, batch_sizes: &[i32], batch: usize) {
     let mut most = batch as i64;
     for &b in batch_sizes {
-        assert!(0 <= b && i64::from(b) <= most, "{who}: batch_sizes must not grow, nor exceed the batch of {batch}. Received: {b} after {most}");
+        assert!(
+            0 <= b && i64::from(b) <= most,
+            "{who}: batch_sizes must not grow, nor exceed the batch of {batch}. Received: {b} \
+                after {most}"
+        );
         most = i64::from(b);
     }
 }
@@ -106,7 +111,8 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    /// Whether packed weights save more than packing them costs, where more than two rows read them.
+    /// Whether packed weights save more than packing them costs, where more than two rows read
+    /// them.
     pub(crate) fn repay_packing(self) -> bool {
         self.times * self.rows >= 16
     }
@@ -123,10 +129,19 @@ pub(crate) fn at_once(rows: usize) -> Reads {
 }
 
 /// A right operand in place, or packed once into scratch where the reads repay that.
-pub(crate) unsafe fn right<S: Simd>(s: S, k: usize, n: usize, b: View, reads: Reads, panels: *mut f32) -> Right {
-    // One or two rows read each weight once a step, in whole lines unless rows of weights straddle them.
+pub(crate) unsafe fn right<S: Simd>(
+    s: S,
+    k: usize,
+    n: usize,
+    b: View,
+    reads: Reads,
+    panels: *mut f32,
+) -> Right {
+    // One or two rows read each weight once a step, in whole lines unless rows of weights straddle
+    // them.
     let whole_lines = b.ptr.align_offset(64) == 0 && b.rs.is_multiple_of(16);
-    let pays = if reads.rows <= 2 { !whole_lines && reads.times >= 8 } else { reads.repay_packing() };
+    let pays =
+        if reads.rows <= 2 { !whole_lines && reads.times >= 8 } else { reads.repay_packing() };
     if b.cs == 1 && !pays {
         return Right::Rows { ptr: b.ptr, ld: b.rs };
     }
@@ -158,7 +173,8 @@ pub(crate) struct LongProducts {
 
 /// Scratch of [`LongProducts`] for gradients of `width` columns, and of every product of a step.
 pub(crate) fn long_products_scratch(width: usize, batch: usize) -> usize {
-    part_len(panels_len(chunk_rows(batch), width)) + part_len(left_len(chunk_rows(batch).max(width)))
+    part_len(panels_len(chunk_rows(batch), width))
+        + part_len(left_len(chunk_rows(batch).max(width)))
 }
 
 impl LongProducts {
@@ -205,7 +221,14 @@ impl LongProducts {
     }
 
     /// `dx (rows, f) = dz kernel^T`, unless null.
-    pub(crate) unsafe fn inputs<S: Simd>(&self, s: S, dz: Rows, kernel: Right, dx: *mut f32, f: usize) {
+    pub(crate) unsafe fn inputs<S: Simd>(
+        &self,
+        s: S,
+        dz: Rows,
+        kernel: Right,
+        dx: *mut f32,
+        f: usize,
+    ) {
         if !dx.is_null() {
             // SAFETY: shapes as stated on the types.
             unsafe {
@@ -278,7 +301,15 @@ pub(crate) struct Mask {
 }
 
 /// The rows of h that stood before each row of a chunk, `h_{t-1} * mask`, as (rows, U).
-pub(crate) unsafe fn previous_rows(batch_sizes: &[i32], chunk: Chunk, units: usize, h: *const f32, h0: *const f32, mask: Mask, out: *mut f32) {
+pub(crate) unsafe fn previous_rows(
+    batch_sizes: &[i32],
+    chunk: Chunk,
+    units: usize,
+    h: *const f32,
+    h0: *const f32,
+    mask: Mask,
+    out: *mut f32,
+) {
     let mut row = chunk.row0;
     for t in chunk.t0..chunk.t1 {
         let b = live(batch_sizes, t);
@@ -302,7 +333,12 @@ impl Mask {
                 return core::ptr::copy(a, out, rows * units);
             }
             for row in 0..rows {
-                product(units, a.add(row * units), self.rows.add(row * self.ld), out.add(row * units));
+                product(
+                    units,
+                    a.add(row * units),
+                    self.rows.add(row * self.ld),
+                    out.add(row * units),
+                );
             }
         }
     }
@@ -314,17 +350,29 @@ impl Mask {
         for row in 0..rows {
             for j in 0..units {
                 // SAFETY: the caller's promise.
-                unsafe { *out.add(row * units + j) += *a.add(row * units + j) * *self.rows.add(row * self.ld + j) };
+                unsafe {
+                    *out.add(row * units + j) +=
+                        *a.add(row * units + j) * *self.rows.add(row * self.ld + j)
+                };
             }
         }
     }
 }
 
 /// Copies (rows, columns) from rows of `ld_from` elements to rows of `ld_to`.
-pub(crate) unsafe fn copy_rows(rows: usize, columns: usize, from: *const f32, ld_from: usize, to: *mut f32, ld_to: usize) {
+pub(crate) unsafe fn copy_rows(
+    rows: usize,
+    columns: usize,
+    from: *const f32,
+    ld_from: usize,
+    to: *mut f32,
+    ld_to: usize,
+) {
     for row in 0..rows {
         // SAFETY: the caller's promise.
-        unsafe { core::ptr::copy_nonoverlapping(from.add(row * ld_from), to.add(row * ld_to), columns) };
+        unsafe {
+            core::ptr::copy_nonoverlapping(from.add(row * ld_from), to.add(row * ld_to), columns)
+        };
     }
 }
 
@@ -336,14 +384,16 @@ pub(crate) unsafe fn product(n: usize, a: *const f32, b: *const f32, out: *mut f
     }
 }
 
-/// Runs the block for the registers of a row of `n` and their column: four whole ones side by side, then one after another, with
-/// the instructions to compute in. A closure would not be compiled with the tier's instructions.
+/// Runs the block for the registers of a row of `n` and their column: four whole ones side by side,
+/// then one after another, with the instructions to compute in. A closure would not be compiled
+/// with the tier's instructions.
 macro_rules! registers {
     ($s:ident: $S:ty, $n:expr, |$side:ident, $lanes:ident, $j:ident| $body:expr) => {{
         let (tier, n) = ($s, $n);
         let mut $j = 0;
         {
-            let ($side, $lanes) = (Side::<$S, 4>(tier), Strip::<$S, 4> { whole: true, mask: tier.mask(<$S>::LANES) });
+            let ($side, $lanes) =
+                (Side::<$S, 4>(tier), Strip::<$S, 4> { whole: true, mask: tier.mask(<$S>::LANES) });
             while $j + 4 * <$S>::LANES <= n {
                 $body;
                 $j += 4 * <$S>::LANES;
@@ -352,7 +402,10 @@ macro_rules! registers {
         let $side = Side::<$S, 1>(tier);
         while $j < n {
             let left = n - $j;
-            let $lanes = Strip::<$S, 1> { whole: left >= <$S>::LANES, mask: tier.mask(left.min(<$S>::LANES)) };
+            let $lanes = Strip::<$S, 1> {
+                whole: left >= <$S>::LANES,
+                mask: tier.mask(left.min(<$S>::LANES)),
+            };
             $body;
             $j += <$S>::LANES;
         }
@@ -375,7 +428,13 @@ impl<S: Simd, const N: usize> Strip<S, N> {
         let mut v = s.splat(0.0);
         for i in 0..N {
             // SAFETY: the caller's promise.
-            v[i] = unsafe { if self.whole { s.0.load(p.add(i * S::LANES)) } else { s.0.load_masked(p, self.mask) } };
+            v[i] = unsafe {
+                if self.whole {
+                    s.0.load(p.add(i * S::LANES))
+                } else {
+                    s.0.load_masked(p, self.mask)
+                }
+            };
         }
         v
     }
@@ -385,12 +444,19 @@ impl<S: Simd, const N: usize> Strip<S, N> {
     pub(crate) unsafe fn store(self, s: Side<S, N>, p: *mut f32, v: [S::V; N]) {
         for i in 0..N {
             // SAFETY: the caller's promise.
-            unsafe { if self.whole { s.0.store(p.add(i * S::LANES), v[i]) } else { s.0.store_masked(p, self.mask, v[i]) } }
+            unsafe {
+                if self.whole {
+                    s.0.store(p.add(i * S::LANES), v[i])
+                } else {
+                    s.0.store_masked(p, self.mask, v[i])
+                }
+            }
         }
     }
 }
 
-/// A row's gates activated in place: one function over the whole row, so that no element waits for another.
+/// A row's gates activated in place: one function over the whole row, so that no element waits for
+/// another.
 /// # Safety
 /// `row` is writable for `n` elements.
 #[inline(always)]

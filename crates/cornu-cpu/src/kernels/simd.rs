@@ -1,14 +1,15 @@
 //! `Simd`: the vector instructions that the kernels are written in, one implementation a tier.
 //!
-//! Kernels are `#[inline(always)]` functions generic over `S: Simd`; a tier instantiates them inside functions
-//! that carry its `#[target_feature]`, so one source serves every instruction set.
+//! Kernels are `#[inline(always)]` functions generic over `S: Simd`; a tier instantiates them
+//! inside functions that carry its `#[target_feature]`, so one source serves every instruction set.
 
 use super::{
     activation::Activation,
     matmul::{Matmul, Rows, View},
 };
 
-/// Vectors of f32 and what can be computed with them, lane by lane: a lane's result never depends on the other lanes.
+/// Vectors of f32 and what can be computed with them, lane by lane: a lane's result never depends
+/// on the other lanes.
 pub(crate) trait Vector: Copy {
     /// A register.
     type V: Copy;
@@ -34,7 +35,8 @@ pub(crate) trait Vector: Copy {
     fn round(self, a: Self::V) -> Self::V;
     /// `a * 2^n` for whole `n` in -252..=252, also where the result leaves the normal range.
     fn scale2(self, a: Self::V, n: Self::V) -> Self::V;
-    /// `a * 2^n` for whole `n` in -188..=0 and normal `a`, also where the result leaves the normal range.
+    /// `a * 2^n` for whole `n` in -188..=0 and normal `a`, also where the result leaves the normal
+    /// range.
     fn shrink2(self, a: Self::V, n: Self::V) -> Self::V;
     /// `2^n` for whole `n` in -126..=127.
     fn exp2_whole(self, n: Self::V) -> Self::V;
@@ -53,7 +55,8 @@ pub(crate) trait Vector: Copy {
 
 /// A tier's vector registers of `LANES` f32, and how they meet memory.
 ///
-/// A value of the type is the proof that the CPU has the instructions: tiers make it only after the probe.
+/// A value of the type is the proof that the CPU has the instructions: tiers make it only after the
+/// probe.
 pub(crate) trait Simd: Vector {
     /// f32 a register.
     const LANES: usize;
@@ -61,7 +64,8 @@ pub(crate) trait Simd: Vector {
     const REGISTERS: usize;
     /// Rows of the largest register tile of a matrix product with two vectors a row.
     const TILE_ROWS: usize;
-    /// Depth of a block of a product: a panel of it stays in the first level cache, or streams from the second.
+    /// Depth of a block of a product: a panel of it stays in the first level cache, or streams from
+    /// the second.
     const BLOCK_DEPTH: usize;
     /// Rows of a block of a product, packed, that stay in the second level cache.
     const BLOCK_ROWS: usize;
@@ -91,7 +95,8 @@ pub(crate) trait Simd: Vector {
     /// # Safety
     /// `dst` is writable for those elements.
     unsafe fn store_columns(self, dst: *mut f32, ld: usize, live: usize, v: [Self::V; 4]);
-    /// Reads four columns of `live` rows, the inverse of [`Simd::store_columns`]; other lanes are 0.
+    /// Reads four columns of `live` rows, the inverse of [`Simd::store_columns`]; other lanes are
+    /// 0.
     /// # Safety
     /// `src` is readable for those elements.
     unsafe fn load_columns(self, src: *const f32, ld: usize, live: usize) -> [Self::V; 4];
@@ -109,7 +114,8 @@ pub(crate) trait Simd: Vector {
     unsafe fn matmul(self, job: &Matmul);
 }
 
-/// The methods that are compiled once a tier, not once a caller: `outlined!(tier, "its features")` inside its `impl Simd`.
+/// The methods that are compiled once a tier, not once a caller: `outlined!(tier, "its features")`
+/// inside its `impl Simd`.
 macro_rules! outlined {
     ($tier:ty $(, $features:literal)?) => {
         #[inline(always)]
@@ -149,7 +155,8 @@ macro_rules! outlined {
 }
 pub(crate) use outlined;
 
-/// `N` registers computed side by side, an instruction of each after another: while one waits for a result the others go on.
+/// `N` registers computed side by side, an instruction of each after another: while one waits for a
+/// result the others go on.
 #[derive(Clone, Copy)]
 pub(crate) struct Side<S, const N: usize>(pub(crate) S);
 

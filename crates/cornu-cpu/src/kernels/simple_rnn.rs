@@ -77,13 +77,21 @@ pub struct SimpleRnnGradients<'a> {
 /// Elements of scratch that [`simple_rnn_forward`] takes, whatever the lengths of the sequences.
 pub fn simple_rnn_forward_scratch(shape: CellShape) -> usize {
     let CellShape { features: f, units: u, batch: b } = shape;
-    part_len(panels_len(u, u)) + part_len(panels_len(f, u)) + part_len(left_len(u.max(f))) + part_len(b * u) + part_len(chunk_rows(b) * u)
+    part_len(panels_len(u, u))
+        + part_len(panels_len(f, u))
+        + part_len(left_len(u.max(f)))
+        + part_len(b * u)
+        + part_len(chunk_rows(b) * u)
 }
 
 /// Elements of scratch that [`simple_rnn_backward`] takes, whatever the lengths of the sequences.
 pub fn simple_rnn_backward_scratch(shape: CellShape) -> usize {
     let CellShape { features: f, units: u, batch: b } = shape;
-    part_len(panels_len(u, u)) + part_len(panels_len(u, f)) + part_len(b * u) + 2 * part_len(chunk_rows(b) * u) + long_products_scratch(u, b)
+    part_len(panels_len(u, u))
+        + part_len(panels_len(u, f))
+        + part_len(b * u)
+        + 2 * part_len(chunk_rows(b) * u)
+        + long_products_scratch(u, b)
 }
 
 /// Runs the sequences through the cell.
@@ -92,7 +100,11 @@ pub fn simple_rnn_backward_scratch(shape: CellShape) -> usize {
 ///
 /// # Panics
 /// If a buffer is smaller than its shape, or `batch_sizes` grow.
-pub fn simple_rnn_forward(args: &SimpleRnnForward<'_>, out: &mut SimpleRnnOutputs<'_>, scratch: &mut [f32]) {
+pub fn simple_rnn_forward(
+    args: &SimpleRnnForward<'_>,
+    out: &mut SimpleRnnOutputs<'_>,
+    scratch: &mut [f32],
+) {
     check_forward(args);
     let CellShape { units: u, batch: b, .. } = args.shape;
     let n = rows_of(args.batch_sizes);
@@ -107,7 +119,11 @@ pub fn simple_rnn_forward(args: &SimpleRnnForward<'_>, out: &mut SimpleRnnOutput
 ///
 /// # Panics
 /// If a buffer is smaller than its shape, or `batch_sizes` grow.
-pub fn simple_rnn_backward(args: &SimpleRnnBackward<'_>, out: &mut SimpleRnnGradients<'_>, scratch: &mut [f32]) {
+pub fn simple_rnn_backward(
+    args: &SimpleRnnBackward<'_>,
+    out: &mut SimpleRnnGradients<'_>,
+    scratch: &mut [f32],
+) {
     check_forward(&args.forward);
     let CellShape { features: f, units: u, batch: b } = args.forward.shape;
     let n = rows_of(args.forward.batch_sizes);
@@ -115,12 +131,21 @@ pub fn simple_rnn_backward(args: &SimpleRnnBackward<'_>, out: &mut SimpleRnnGrad
     for (what, slice, needed) in [("dh", args.dh, n * u), ("dh_last", args.dh_last, b * u)] {
         check_len("simple_rnn", what, slice.map_or(needed, <[f32]>::len), needed);
     }
-    for (what, slice, needed) in
-        [("dx", &out.dx, n * f), ("dkernel", &out.dkernel, f * u), ("drecurrent", &out.drecurrent, u * u), ("dbias", &out.dbias, u), ("dh0", &out.dh0, b * u)]
-    {
+    for (what, slice, needed) in [
+        ("dx", &out.dx, n * f),
+        ("dkernel", &out.dkernel, f * u),
+        ("drecurrent", &out.drecurrent, u * u),
+        ("dbias", &out.dbias, u),
+        ("dh0", &out.dh0, b * u),
+    ] {
         check_len("simple_rnn", what, slice.as_ref().map_or(needed, |s| s.len()), needed);
     }
-    check_len("simple_rnn", "scratch", scratch.len(), simple_rnn_backward_scratch(args.forward.shape));
+    check_len(
+        "simple_rnn",
+        "scratch",
+        scratch.len(),
+        simple_rnn_backward_scratch(args.forward.shape),
+    );
     // SAFETY: the table of a supported tier; every length was checked.
     unsafe { (table().simple_rnn_backward)(args, out, scratch) }
 }
@@ -134,13 +159,23 @@ fn check_forward(args: &SimpleRnnForward<'_>) {
     check_len("simple_rnn", "recurrent", args.recurrent.len(), u * u);
     check_len("simple_rnn", "bias", args.bias.map_or(u, <[f32]>::len), u);
     check_len("simple_rnn", "h0", args.h0.len(), b * u);
-    check_len("simple_rnn", "recurrent_mask", args.recurrent_mask.map_or(b * u, <[f32]>::len), b * u);
+    check_len(
+        "simple_rnn",
+        "recurrent_mask",
+        args.recurrent_mask.map_or(b * u, <[f32]>::len),
+        b * u,
+    );
 }
 
 /// # Safety
 /// The lengths that [`simple_rnn_forward`] checks.
 #[inline(always)]
-pub(crate) unsafe fn forward<S: Simd>(s: S, args: &SimpleRnnForward<'_>, out: &mut SimpleRnnOutputs<'_>, scratch: &mut [f32]) {
+pub(crate) unsafe fn forward<S: Simd>(
+    s: S,
+    args: &SimpleRnnForward<'_>,
+    out: &mut SimpleRnnOutputs<'_>,
+    scratch: &mut [f32],
+) {
     let CellShape { features: f, units: u, batch } = args.shape;
     let sizes = args.batch_sizes;
     out.h_last[..batch * u].copy_from_slice(&args.h0[..batch * u]);
@@ -158,16 +193,35 @@ pub(crate) unsafe fn forward<S: Simd>(s: S, args: &SimpleRnnForward<'_>, out: &m
     let mask = or_null(args.recurrent_mask);
     let h = out.h_last.as_mut_ptr();
     let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr()));
-    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
+    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows
+    // inside the batch.
     unsafe {
-        let recurrent = right(s, u, u, View::rows(args.recurrent.as_ptr(), u), per_step(sizes), recurrent_panels);
+        let recurrent = right(
+            s,
+            u,
+            u,
+            View::rows(args.recurrent.as_ptr(), u),
+            per_step(sizes),
+            recurrent_panels,
+        );
         let kernel = right(s, f, u, View::rows(args.kernel.as_ptr(), u), at_once(n), kernel_panels);
         let (mut t, mut row) = (0, 0);
         while t < sizes.len() {
             let chunk = chunk_from(sizes, t, row);
             let mut z = if h_out.is_null() { z_chunk } else { h_out.add(row * u) };
             let x = View::rows(args.x.as_ptr().add(row * f), f);
-            s.matmul(&Matmul { m: chunk.rows, n: u, k: f, a: x, b: kernel, c: z, ldc: u, start, left, from_end: false });
+            s.matmul(&Matmul {
+                m: chunk.rows,
+                n: u,
+                k: f,
+                a: x,
+                b: kernel,
+                c: z,
+                ldc: u,
+                start,
+                left,
+                from_end: false,
+            });
             while t < chunk.t1 {
                 let b = live(sizes, t);
                 let mut before = h.cast_const();
@@ -175,7 +229,18 @@ pub(crate) unsafe fn forward<S: Simd>(s: S, args: &SimpleRnnForward<'_>, out: &m
                     product(b * u, h, mask, masked);
                     before = masked;
                 }
-                s.matmul(&Matmul { m: b, n: u, k: u, a: View::rows(before, u), b: recurrent, c: z, ldc: u, start: Start::Sum, left, from_end: false });
+                s.matmul(&Matmul {
+                    m: b,
+                    n: u,
+                    k: u,
+                    a: View::rows(before, u),
+                    b: recurrent,
+                    c: z,
+                    ldc: u,
+                    start: Start::Sum,
+                    left,
+                    from_end: false,
+                });
                 registers!(s: S, b * u, |s, lanes, i| {
                     let y = activate(s, args.activation, lanes.load(s, z.add(i)));
                     lanes.store(s, z.add(i), y);
@@ -192,7 +257,12 @@ pub(crate) unsafe fn forward<S: Simd>(s: S, args: &SimpleRnnForward<'_>, out: &m
 /// # Safety
 /// The lengths that [`simple_rnn_backward`] checks.
 #[inline(always)]
-pub(crate) unsafe fn backward<S: Simd>(s: S, args: &SimpleRnnBackward<'_>, out: &mut SimpleRnnGradients<'_>, scratch: &mut [f32]) {
+pub(crate) unsafe fn backward<S: Simd>(
+    s: S,
+    args: &SimpleRnnBackward<'_>,
+    out: &mut SimpleRnnGradients<'_>,
+    scratch: &mut [f32],
+) {
     let forward = &args.forward;
     let CellShape { features: f, units: u, batch } = forward.shape;
     let sizes = forward.batch_sizes;
@@ -209,7 +279,8 @@ pub(crate) unsafe fn backward<S: Simd>(s: S, args: &SimpleRnnBackward<'_>, out: 
     let (dx, dbias) = (or_null_mut(&mut out.dx), or_null_mut(&mut out.dbias));
     let dh_out = or_null(args.dh);
     let mask = or_null(forward.recurrent_mask);
-    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
+    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows
+    // inside the batch.
     unsafe {
         // A row's gradient waits here, untouched, until the step at which its sequence ends.
         match args.dh_last {
@@ -217,9 +288,26 @@ pub(crate) unsafe fn backward<S: Simd>(s: S, args: &SimpleRnnBackward<'_>, out: 
             None => core::ptr::write_bytes(dh, 0, batch * u),
         }
         if n > 0 && u > 0 {
-            let recurrent = right(s, u, u, View::rows(forward.recurrent.as_ptr(), u).t(), per_step(sizes), recurrent_panels);
-            let kernel =
-                if dx.is_null() { Right::Panels(kernel_panels) } else { right(s, u, f, View::rows(forward.kernel.as_ptr(), u).t(), at_once(n), kernel_panels) };
+            let recurrent = right(
+                s,
+                u,
+                u,
+                View::rows(forward.recurrent.as_ptr(), u).t(),
+                per_step(sizes),
+                recurrent_panels,
+            );
+            let kernel = if dx.is_null() {
+                Right::Panels(kernel_panels)
+            } else {
+                right(
+                    s,
+                    u,
+                    f,
+                    View::rows(forward.kernel.as_ptr(), u).t(),
+                    at_once(n),
+                    kernel_panels,
+                )
+            };
             let (mut t, mut end) = (sizes.len(), n);
             while t > 0 {
                 let chunk = chunk_until(sizes, t, end);
@@ -237,17 +325,38 @@ pub(crate) unsafe fn backward<S: Simd>(s: S, args: &SimpleRnnBackward<'_>, out: 
                         let y = lanes.load(s, args.h.as_ptr().add(row * u + i));
                         lanes.store(s, dz.add(i), activation_slope(s, forward.activation, y, g));
                     });
-                    s.matmul(&Matmul { m: b, n: u, k: u, a: View::rows(dz, u), b: recurrent, c: dh, ldc: u, start: Start::Zero, left, from_end: false });
+                    s.matmul(&Matmul {
+                        m: b,
+                        n: u,
+                        k: u,
+                        a: View::rows(dz, u),
+                        b: recurrent,
+                        c: dh,
+                        ldc: u,
+                        start: Start::Zero,
+                        left,
+                        from_end: false,
+                    });
                     if !mask.is_null() {
                         product(b * u, dh, mask, dh);
                     }
                 }
                 if !drecurrent.is_null() {
-                    previous_rows(sizes, chunk, u, args.h.as_ptr(), forward.h0.as_ptr(), Mask { rows: mask, ld: u }, before);
+                    previous_rows(
+                        sizes,
+                        chunk,
+                        u,
+                        args.h.as_ptr(),
+                        forward.h0.as_ptr(),
+                        Mask { rows: mask, ld: u },
+                        before,
+                    );
                 }
                 let dz = Rows { ptr: dz_chunk, rows: chunk.rows, n: u, ld: u };
-                let products =
-                    [WeightGradient { a: forward.x.as_ptr().add(chunk.row0 * f), m: f, c: dkernel }, WeightGradient { a: before, m: u, c: drecurrent }];
+                let products = [
+                    WeightGradient { a: forward.x.as_ptr().add(chunk.row0 * f), m: f, c: dkernel },
+                    WeightGradient { a: before, m: u, c: drecurrent },
+                ];
                 long.weights(s, dz, &products);
                 long.bias(s, dz, dbias);
                 if !dx.is_null() {

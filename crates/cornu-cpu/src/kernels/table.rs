@@ -11,7 +11,9 @@ pub(crate) mod slots {
         lstm::{self, LstmBackward, LstmForward, LstmGradients, LstmOutputs},
         map::{self, Map},
         product::{self, Product},
-        simple_rnn::{self, SimpleRnnBackward, SimpleRnnForward, SimpleRnnGradients, SimpleRnnOutputs},
+        simple_rnn::{
+            self, SimpleRnnBackward, SimpleRnnForward, SimpleRnnGradients, SimpleRnnOutputs,
+        },
     };
 }
 
@@ -23,8 +25,10 @@ pub(crate) struct Table {
     pub(crate) lstm_backward: unsafe fn(&LstmBackward<'_>, &mut LstmGradients<'_>, &mut [f32]),
     pub(crate) gru_forward: unsafe fn(&GruForward<'_>, &mut GruOutputs<'_>, &mut [f32]),
     pub(crate) gru_backward: unsafe fn(&GruBackward<'_>, &mut GruGradients<'_>, &mut [f32]),
-    pub(crate) simple_rnn_forward: unsafe fn(&SimpleRnnForward<'_>, &mut SimpleRnnOutputs<'_>, &mut [f32]),
-    pub(crate) simple_rnn_backward: unsafe fn(&SimpleRnnBackward<'_>, &mut SimpleRnnGradients<'_>, &mut [f32]),
+    pub(crate) simple_rnn_forward:
+        unsafe fn(&SimpleRnnForward<'_>, &mut SimpleRnnOutputs<'_>, &mut [f32]),
+    pub(crate) simple_rnn_backward:
+        unsafe fn(&SimpleRnnBackward<'_>, &mut SimpleRnnGradients<'_>, &mut [f32]),
 }
 
 static PORTABLE: Table = super::portable::TABLE;
@@ -49,7 +53,8 @@ pub(crate) fn table() -> &'static Table {
     table_of(isa())
 }
 
-/// Instantiates every kernel with a tier's registers, inside functions that enable its instructions.
+/// Instantiates every kernel with a tier's registers, inside functions that enable its
+/// instructions.
 macro_rules! tier {
     ($simd:ident $(, $features:literal)?) => {
         /// This tier's kernels, to be used after the probe only.

@@ -76,7 +76,8 @@ pub(crate) fn tanh<S: Vector>(s: S, x: S::V) -> S::V {
     let n = s.round(s.fma(a, s.splat(LOG2_E), s.splat(-0.085)));
     let r = s.fnma(n, s.splat(LN2_LOW), s.fnma(n, s.splat(LN2_HIGH), a));
     // Minimax of (e^r - 1 - r) / r^2 on -0.288..0.406.
-    let q = polynomial(s, r, [1.467_024_9e-3, 8.357_141e-3, 4.165_874e-2, 1.666_659_6e-1, 0.500_000_2]);
+    let q =
+        polynomial(s, r, [1.467_024_9e-3, 8.357_141e-3, 4.165_874e-2, 1.666_659_6e-1, 0.500_000_2]);
     let p = s.fma(s.mul(r, r), q, r);
     let power = s.exp2_whole(n);
     let t = s.fma(power, p, s.sub(power, s.splat(1.0)));
@@ -105,7 +106,17 @@ pub(crate) fn log<S: Vector>(s: S, x: S::V) -> S::V {
     let p = polynomial(
         s,
         f,
-        [7.037_683_6e-2, -1.151_461e-1, 1.167_699_9e-1, -1.242_014_1e-1, 1.424_932_3e-1, -1.666_805_8e-1, 2.000_071_5e-1, -2.499_999_4e-1, 3.333_333e-1],
+        [
+            7.037_683_6e-2,
+            -1.151_461e-1,
+            1.167_699_9e-1,
+            -1.242_014_1e-1,
+            1.424_932_3e-1,
+            -1.666_805_8e-1,
+            2.000_071_5e-1,
+            -2.499_999_4e-1,
+            3.333_333e-1,
+        ],
     );
     let y = s.mul(s.mul(f, z), p);
     let y = s.fma(e, s.splat(LN2_LOW), y);
@@ -131,10 +142,33 @@ fn nan_of<S: Vector>(s: S, x: S::V, y: S::V) -> S::V {
 pub(crate) fn erf<S: Vector>(s: S, x: S::V) -> S::V {
     let t = s.abs(x);
     let z = s.mul(x, x);
-    let far = polynomial(s, t, [-1.728_534_7e-5, 3.831_971_3e-4, -3.883_964_4e-3, 2.425_462_2e-2, -1.067_778_8e-1, -6.348_467e-1, -1.287_175_1e-1]);
+    let far = polynomial(
+        s,
+        t,
+        [
+            -1.728_534_7e-5,
+            3.831_971_3e-4,
+            -3.883_964_4e-3,
+            2.425_462_2e-2,
+            -1.067_778_8e-1,
+            -6.348_467e-1,
+            -1.287_175_1e-1,
+        ],
+    );
     let far = s.fma(far, t, s.sub(s.splat(0.0), t));
     let far = s.copysign(s.sub(s.splat(1.0), exp(s, far)), x);
-    let near = polynomial(s, z, [-5.967_617e-4, 4.991_194_2e-3, -2.676_813_5e-2, 1.128_199_26e-1, -3.761_253_4e-1, 1.283_791_7e-1]);
+    let near = polynomial(
+        s,
+        z,
+        [
+            -5.967_617e-4,
+            4.991_194_2e-3,
+            -2.676_813_5e-2,
+            1.128_199_26e-1,
+            -3.761_253_4e-1,
+            1.283_791_7e-1,
+        ],
+    );
     let near = s.fma(near, x, x);
     s.select_lt(t, s.splat(0.927_734_4), near, far)
 }

@@ -28,7 +28,12 @@ pub fn binary_crossentropy<'g>(t: Var<'g>, p: Var<'g>, from_logits: bool) -> Var
 }
 
 /// `−Σ t log p` along an axis, which goes.
-pub fn categorical_crossentropy<'g>(t: Var<'g>, p: Var<'g>, from_logits: bool, axis: isize) -> Var<'g> {
+pub fn categorical_crossentropy<'g>(
+    t: Var<'g>,
+    p: Var<'g>,
+    from_logits: bool,
+    axis: isize,
+) -> Var<'g> {
     let log_p = match from_logits {
         true => log_softmax(p, &[axis]),
         false => (p / p.sum(&[axis], true)).clip(EPSILON, 1.0 - EPSILON).log(),
@@ -36,7 +41,8 @@ pub fn categorical_crossentropy<'g>(t: Var<'g>, p: Var<'g>, from_logits: bool, a
     -(t * log_p).sum(&[axis], false)
 }
 
-/// `−log p` of the class that an i32 id names along the last axis, which goes; an id that names no class costs nothing.
+/// `−log p` of the class that an i32 id names along the last axis, which goes; an id that names no
+/// class costs nothing.
 pub fn class_crossentropy<'g>(class: Var<'g>, p: Var<'g>, from_logits: bool) -> Var<'g> {
     let n = p.builder().scalar(DType::I32, p.count(&[-1]));
     let known = class.ge(class.zeros_like()).and(class.lt(n));
@@ -56,7 +62,8 @@ fn of_class<'g>(x: Var<'g>, class: Var<'g>) -> Var<'g> {
     let b = x.builder();
     let number = |i: usize| b.scalar(DType::I32, i as f64);
     let n_classes = n.unwrap_or(1);
-    let first = b.apply1(Iota { dtype: DType::I32, dims: vec![rows], axis: 0 }, &[]) * number(n_classes);
+    let first =
+        b.apply1(Iota { dtype: DType::I32, dims: vec![rows], axis: 0 }, &[]) * number(n_classes);
     let class = class.reshape(&[rows]);
     let known = class.ge(number(0)).and(class.lt(number(n_classes)));
     let index = known.select(class + first, number(0) - number(1));

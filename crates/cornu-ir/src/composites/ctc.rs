@@ -1,4 +1,5 @@
-//! Connectionist temporal classification: the cost of a label sequence whose alignment with time is unknown.
+//! Connectionist temporal classification: the cost of a label sequence whose alignment with time is
+//! unknown.
 
 use super::softmax::log_softmax;
 use crate::builder::{Var, concat};
@@ -13,14 +14,22 @@ fn logaddexp<'g>(a: Var<'g>, b: Var<'g>) -> Var<'g> {
     a.maximum(b) + (-(a - b).abs()).exp().log1p()
 }
 
-/// Scores of the blanks `(B, L+1)` after paths of score `more: (B, L)` join the blank that follows each label.
+/// Scores of the blanks `(B, L+1)` after paths of score `more: (B, L)` join the blank that follows
+/// each label.
 fn join_blank<'g>(blank: Var<'g>, more: Var<'g>, n_labels: usize) -> Var<'g> {
     concat(&[blank.slice(1, 0, 1), logaddexp(blank.slice(1, 1, n_labels + 1), more)], 1)
 }
 
-/// `−log P(labels | logits)` over all alignments (Graves and others 2006). Shapes: label `(B, L)` i32 with L a number, of which `length: (B,)` i32
-/// count; logits `(B, T, V)`, of which the timesteps count that are 1 in `live: (B, T)`, or all.
-pub fn ctc<'g>(label: Var<'g>, logits: Var<'g>, blank: usize, length: Var<'g>, live: Option<Var<'g>>) -> Var<'g> {
+/// `−log P(labels | logits)` over all alignments (Graves and others 2006). Shapes: label `(B, L)`
+/// i32 with L a number, of which `length: (B,)` i32 count; logits `(B, T, V)`, of which the
+/// timesteps count that are 1 in `live: (B, T)`, or all.
+pub fn ctc<'g>(
+    label: Var<'g>,
+    logits: Var<'g>,
+    blank: usize,
+    length: Var<'g>,
+    live: Option<Var<'g>>,
+) -> Var<'g> {
     let b = logits.builder();
     let dtype = logits.dtype();
     let (labels, dims) = (label.dims(), logits.dims());
@@ -38,22 +47,38 @@ pub fn ctc<'g>(label: Var<'g>, logits: Var<'g>, blank: usize, length: Var<'g>, l
         1 => b.full(dtype, &labels, 0.0),
         n => label.slice(1, 0, n - 1).eq(label.slice(1, 1, n)).cast(dtype).pad(1, 0, 1, 0.0),
     };
-    let blank_start = concat(&[b.full(dtype, &[rows, Some(1)], 0.0), b.full(dtype, &labels, LOG_ZERO)], 1);
+    let blank_start =
+        concat(&[b.full(dtype, &[rows, Some(1)], 0.0), b.full(dtype, &labels, LOG_ZERO)], 1);
     let emit_start = b.full(dtype, &labels, LOG_ZERO);
     let mut walked = vec![emit, blank];
     walked.extend(live.map(|l| l.cast(dtype).transpose(&[1, 0]).expand_dims(-1)));
-    let (last, _) = Scan::build(b, &[repeats], &[blank_start, emit_start], &walked, dims[1], false, |_, constants, state, row| {
-        let (repeats, on_blank, on_label) = (constants[0], state[0], state[1]);
-        let (emit, blank) = (row[0], row[1]);
-        let before = join_blank(on_blank, on_label + repeats * LOG_ZERO, n_labels);
-        let next_label = logaddexp(before.slice(1, 0, n_labels) + emit, on_label + emit);
-        let next_blank = join_blank(before + blank, on_label + blank + (1.0 - repeats) * LOG_ZERO, n_labels);
-        match row.get(2) {
-            // A timestep that does not count leaves the scores as they are.
-            Some(&live) => (vec![live * next_blank + (1.0 - live) * on_blank, live * next_label + (1.0 - live) * on_label], vec![]),
-            None => (vec![next_blank, next_label], vec![]),
-        }
-    });
+    let (last, _) = Scan::build(
+        b,
+        &[repeats],
+        &[blank_start, emit_start],
+        &walked,
+        dims[1],
+        false,
+        |_, constants, state, row| {
+            let (repeats, on_blank, on_label) = (constants[0], state[0], state[1]);
+            let (emit, blank) = (row[0], row[1]);
+            let before = join_blank(on_blank, on_label + repeats * LOG_ZERO, n_labels);
+            let next_label = logaddexp(before.slice(1, 0, n_labels) + emit, on_label + emit);
+            let next_blank =
+                join_blank(before + blank, on_label + blank + (1.0 - repeats) * LOG_ZERO, n_labels);
+            match row.get(2) {
+                // A timestep that does not count leaves the scores as they are.
+                Some(&live) => (
+                    vec![
+                        live * next_blank + (1.0 - live) * on_blank,
+                        live * next_label + (1.0 - live) * on_label,
+                    ],
+                    vec![],
+                ),
+                None => (vec![next_blank, next_label], vec![]),
+            }
+        },
+    );
     let score = join_blank(last[0], last[1], n_labels);
     let ends = [rows, Some(n_labels + 1)];
     let place = b.apply1(Iota { dtype: DType::I32, dims: ends.to_vec(), axis: 1 }, &[]);

@@ -4,8 +4,9 @@ use crate::builder::Var;
 use crate::op::ShapeError;
 use crate::spec::{Dim, product};
 
-/// A sum of products by Einstein's rule: `ab,bc->ac` is a matrix product. One or two values; a letter stands once in each. `...` stands for
-/// the axes that the letters leave. A broken rule is kept by the builder.
+/// A sum of products by Einstein's rule: `ab,bc->ac` is a matrix product. One or two values; a
+/// letter stands once in each. `...` stands for the axes that the letters leave. A broken rule is
+/// kept by the builder.
 ///
 /// ```
 /// use cornu_ir::{Builder, DType, Spec, Tensor, composites::einsum, interpret::interpret};
@@ -21,7 +22,11 @@ pub fn einsum<'g>(equation: &str, values: &[Var<'g>]) -> Var<'g> {
         Ok(t) => t.product(values),
         Err(rule) => {
             let specs: Vec<_> = values.iter().map(Var::spec).collect();
-            values[0].builder().fail(ShapeError::new(&format!("einsum `{equation}`"), rule, &specs));
+            values[0].builder().fail(ShapeError::new(
+                &format!("einsum `{equation}`"),
+                rule,
+                &specs,
+            ));
             values[0]
         }
     }
@@ -42,9 +47,12 @@ impl Terms {
         }
         // Axes under `...` get letters of their own, counted from the last.
         let n_letters = |s: &str| s.replace("...", "").chars().count();
-        let elided = |s: &str, v: &Var<'_>| if s.contains("...") { v.rank().checked_sub(n_letters(s)) } else { Some(0) };
+        let elided = |s: &str, v: &Var<'_>| {
+            if s.contains("...") { v.rank().checked_sub(n_letters(s)) } else { Some(0) }
+        };
         let most = sides.iter().zip(values).filter_map(|(s, v)| elided(s, v)).max().unwrap_or(0);
-        let dots: Vec<char> = (0..most).map(|i| char::from_u32('α' as u32 + i as u32).unwrap_or('?')).collect();
+        let dots: Vec<char> =
+            (0..most).map(|i| char::from_u32('α' as u32 + i as u32).unwrap_or('?')).collect();
         let spell = |s: &str, n: usize| -> Vec<char> {
             let (before, after) = s.split_once("...").unwrap_or((s, ""));
             let dots = if s.contains("...") { &dots[dots.len() - n..] } else { &[] };
@@ -61,8 +69,13 @@ impl Terms {
         }
         let out = spell(right, most);
         let once = |l: &[char]| l.iter().enumerate().all(|(i, c)| !l[..i].contains(c));
-        if !ins.iter().all(|l| once(l)) || !once(&out) || !out.iter().all(|c| ins.iter().any(|l| l.contains(c))) {
-            return Err("a letter must stand once in each value, and those of the result in some value");
+        if !ins.iter().all(|l| once(l))
+            || !once(&out)
+            || !out.iter().all(|c| ins.iter().any(|l| l.contains(c)))
+        {
+            return Err(
+                "a letter must stand once in each value, and those of the result in some value",
+            );
         }
         Ok(Self { ins, out })
     }
@@ -74,32 +87,48 @@ impl Terms {
         for i in 0..values.len() {
             let other = if values.len() == 2 { letters[1 - i].clone() } else { Default::default() };
             let alone = |c: &char| !self.out.contains(c) && !other.contains(c);
-            let axes: Vec<isize> = (0..letters[i].len()).filter(|&a| alone(&letters[i][a])).map(|a| a as isize).collect();
+            let axes: Vec<isize> = (0..letters[i].len())
+                .filter(|&a| alone(&letters[i][a]))
+                .map(|a| a as isize)
+                .collect();
             values[i] = values[i].sum(&axes, false);
             letters[i].retain(|c| !alone(c));
         }
         let ordered = |v: Var<'g>, from: &[char], to: &[char]| {
-            let perm: Vec<usize> = to.iter().map(|c| from.iter().position(|d| d == c).expect("the same letters")).collect();
+            let perm: Vec<usize> = to
+                .iter()
+                .map(|c| from.iter().position(|d| d == c).expect("the same letters"))
+                .collect();
             v.transpose(&perm)
         };
         let [a, b] = values[..] else { return ordered(values[0], &letters[0], &self.out) };
         let (la, lb) = (&letters[0], &letters[1]);
-        let pick = |from: &[char], f: &dyn Fn(&char) -> bool| -> Vec<char> { from.iter().copied().filter(|c| f(c)).collect() };
+        let pick = |from: &[char], f: &dyn Fn(&char) -> bool| -> Vec<char> {
+            from.iter().copied().filter(|c| f(c)).collect()
+        };
         let both = pick(la, &|c| lb.contains(c) && self.out.contains(c));
         let summed = pick(la, &|c| lb.contains(c) && !self.out.contains(c));
         let rows = pick(la, &|c| !lb.contains(c));
         let columns = pick(lb, &|c| !la.contains(c));
         let dims = |v: Var<'g>, from: &[char], of: &[char]| -> Vec<Dim> {
             let own = v.dims();
-            of.iter().map(|c| own[from.iter().position(|d| d == c).expect("one of its letters")]).collect()
+            of.iter()
+                .map(|c| own[from.iter().position(|d| d == c).expect("one of its letters")])
+                .collect()
         };
-        let known = |c: &[char]| -> Vec<Dim> { dims(a, la, c).into_iter().zip(dims(b, lb, c)).map(|(x, y)| x.or(y)).collect() };
+        let known = |c: &[char]| -> Vec<Dim> {
+            dims(a, la, c).into_iter().zip(dims(b, lb, c)).map(|(x, y)| x.or(y)).collect()
+        };
         for c in both.iter().chain(&summed) {
             if let (Some(x), Some(y)) = (dims(a, la, &[*c])[0], dims(b, lb, &[*c])[0])
                 && x != y
             {
                 let specs = [a.spec(), b.spec()];
-                a.builder().fail(ShapeError::new("einsum", format!("axes of one letter must have one number (`{c}` is {x} and {y})"), &specs));
+                a.builder().fail(ShapeError::new(
+                    "einsum",
+                    format!("axes of one letter must have one number (`{c}` is {x} and {y})"),
+                    &specs,
+                ));
                 return a;
             }
         }
@@ -112,7 +141,8 @@ impl Terms {
             x.reshape(&x_dims).matmul(y.reshape(&y_dims))
         } else {
             let n = product(&lead);
-            x.reshape(&[&[n], &x_dims[..]].concat()).matmul(y.reshape(&[&[n], &y_dims[..]].concat()))
+            x.reshape(&[&[n], &x_dims[..]].concat())
+                .matmul(y.reshape(&[&[n], &y_dims[..]].concat()))
         };
         let made = [&both[..], &rows, &columns].concat();
         ordered(z.reshape(&[lead, row_dims, column_dims].concat()), &made, &self.out)
@@ -128,8 +158,10 @@ mod tests {
 
     fn run(equation: &str, dims: &[&[usize]]) -> Tensor {
         let b = Builder::new();
-        let ins: Vec<Tensor> = dims.iter().enumerate().map(|(i, d)| sample_numbers(d, i as u64 + 1)).collect();
-        let vars: Vec<Var<'_>> = ins.iter().map(|t| b.input("x", Spec::known(t.dtype(), &t.dims))).collect();
+        let ins: Vec<Tensor> =
+            dims.iter().enumerate().map(|(i, d)| sample_numbers(d, i as u64 + 1)).collect();
+        let vars: Vec<Var<'_>> =
+            ins.iter().map(|t| b.input("x", Spec::known(t.dtype(), &t.dims))).collect();
         b.output("y", einsum(equation, &vars));
         interpret(&b.finish().unwrap(), &ins).remove(0)
     }
@@ -139,10 +171,21 @@ mod tests {
         let (left, out) = equation.split_once("->").unwrap();
         let sides: Vec<Vec<char>> = left.split(',').map(|s| s.chars().collect()).collect();
         let mut size = std::collections::BTreeMap::new();
-        sides.iter().zip(dims).for_each(|(s, d)| size.extend(s.iter().copied().zip(d.iter().copied())));
-        let values: Vec<Vec<f64>> = dims.iter().enumerate().map(|(i, d)| sample_numbers(d, i as u64 + 1).to_f64()).collect();
+        sides
+            .iter()
+            .zip(dims)
+            .for_each(|(s, d)| size.extend(s.iter().copied().zip(d.iter().copied())));
+        let values: Vec<Vec<f64>> = dims
+            .iter()
+            .enumerate()
+            .map(|(i, d)| sample_numbers(d, i as u64 + 1).to_f64())
+            .collect();
         let all: Vec<char> = size.keys().copied().collect();
-        let index = |letters: &[char], at: &[usize]| letters.iter().fold(0, |k, c| k * size[c] + at[all.iter().position(|d| d == c).unwrap()]);
+        let index = |letters: &[char], at: &[usize]| {
+            letters
+                .iter()
+                .fold(0, |k, c| k * size[c] + at[all.iter().position(|d| d == c).unwrap()])
+        };
         let out: Vec<char> = out.chars().collect();
         let mut y = vec![0.0; out.iter().map(|c| size[c]).product()];
         for n in 0..all.iter().map(|c| size[c]).product::<usize>() {
@@ -155,7 +198,8 @@ mod tests {
                     i
                 })
                 .collect();
-            y[index(&out, &at)] += sides.iter().zip(&values).map(|(s, v)| v[index(s, &at)]).product::<f64>();
+            y[index(&out, &at)] +=
+                sides.iter().zip(&values).map(|(s, v)| v[index(s, &at)]).product::<f64>();
         }
         y
     }
@@ -172,14 +216,24 @@ mod tests {
         ];
         for (equation, dims) in cases {
             let (got, want) = (run(equation, dims).to_f64(), plain(equation, dims));
-            assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-12) && got.len() == want.len(), "{equation}");
+            assert!(
+                got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-12)
+                    && got.len() == want.len(),
+                "{equation}"
+            );
         }
     }
 
     #[test]
     fn dots_stand_for_the_other_axes() {
-        assert_eq!(run("...x,xy->...y", &[&[2, 3, 4], &[4, 5]]), run("abx,xy->aby", &[&[2, 3, 4], &[4, 5]]));
-        assert_eq!(run("ab...,bc->ac...", &[&[2, 3, 4], &[3, 5]]), run("abd,bc->acd", &[&[2, 3, 4], &[3, 5]]));
+        assert_eq!(
+            run("...x,xy->...y", &[&[2, 3, 4], &[4, 5]]),
+            run("abx,xy->aby", &[&[2, 3, 4], &[4, 5]])
+        );
+        assert_eq!(
+            run("ab...,bc->ac...", &[&[2, 3, 4], &[3, 5]]),
+            run("abd,bc->acd", &[&[2, 3, 4], &[3, 5]])
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The activations that recurrent primitives can carry: those whose derivative is a function of their value.
+//! The activations that recurrent primitives can carry: those whose derivative is a function of
+//! their value.
 
 use crate::ops::unary::Real;
 

@@ -7,7 +7,8 @@ use crate::spec::{DType, Spec};
 use crate::tensor::{View, ViewMut};
 use crate::with_type;
 
-/// Index (i32) of the largest or smallest along an axis, the first of equals; a NaN counts as the extreme.
+/// Index (i32) of the largest or smallest along an axis, the first of equals; a NaN counts as the
+/// extreme.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArgReduce {
     /// The largest, else the smallest.

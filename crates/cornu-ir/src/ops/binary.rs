@@ -1,4 +1,5 @@
-//! Pointwise functions of two values of equal spec: a table with the function and its two derivatives in each row.
+//! Pointwise functions of two values of equal spec: a table with the function and its two
+//! derivatives in each row.
 
 use super::expect_inputs;
 use crate::builder::Var;
@@ -71,7 +72,11 @@ impl Primitive for Binary {
     fn spec(&self, ins: &[Spec]) -> Result<Vec<Spec>, ShapeError> {
         expect_inputs(self.f.name(), ins, 2)?;
         if !ins[0].agrees(&ins[1]) {
-            return Err(ShapeError::new(self.f.name(), "two values of one type and shape are needed", ins));
+            return Err(ShapeError::new(
+                self.f.name(),
+                "two values of one type and shape are needed",
+                ins,
+            ));
         }
         let dims = ins[0].dims.iter().zip(&ins[1].dims).map(|(a, b)| a.or(*b)).collect::<Vec<_>>();
         Ok(vec![Spec::new(ins[0].dtype, dims)])
@@ -87,17 +92,23 @@ impl Primitive for Binary {
             DType::F32 => self.f.map(ins[0].get::<f32>(), ins[1].get::<f32>(), out.get::<f32>()),
             DType::F64 => self.f.map(ins[0].get::<f64>(), ins[1].get::<f64>(), out.get::<f64>()),
             DType::I32 => {
-                for ((o, &a), &b) in out.get::<i32>().iter_mut().zip(ins[0].get::<i32>()).zip(ins[1].get::<i32>()) {
+                for ((o, &a), &b) in
+                    out.get::<i32>().iter_mut().zip(ins[0].get::<i32>()).zip(ins[1].get::<i32>())
+                {
                     *o = self.f.of_i64(a as i64, b as i64) as i32;
                 }
             }
             DType::I64 => {
-                for ((o, &a), &b) in out.get::<i64>().iter_mut().zip(ins[0].get::<i64>()).zip(ins[1].get::<i64>()) {
+                for ((o, &a), &b) in
+                    out.get::<i64>().iter_mut().zip(ins[0].get::<i64>()).zip(ins[1].get::<i64>())
+                {
                     *o = self.f.of_i64(a, b);
                 }
             }
             DType::Bool => {
-                for ((o, &a), &b) in out.get::<u8>().iter_mut().zip(ins[0].get::<u8>()).zip(ins[1].get::<u8>()) {
+                for ((o, &a), &b) in
+                    out.get::<u8>().iter_mut().zip(ins[0].get::<u8>()).zip(ins[1].get::<u8>())
+                {
                     *o = (self.f.of_i64(a as i64, b as i64) != 0) as u8;
                 }
             }
@@ -112,8 +123,15 @@ impl Primitive for Binary {
             }
             Sample::new(Binary { f }, vec![a, b])
         });
-        let ints = [BinaryFn::Add, BinaryFn::Div, BinaryFn::Mod, BinaryFn::Max]
-            .map(|f| Sample::new(Binary { f }, vec![Tensor::new(&[4], vec![7i32, -7, 5, 0]), Tensor::new(&[4], vec![2i32, 2, -3, 4])]));
+        let ints = [BinaryFn::Add, BinaryFn::Div, BinaryFn::Mod, BinaryFn::Max].map(|f| {
+            Sample::new(
+                Binary { f },
+                vec![
+                    Tensor::new(&[4], vec![7i32, -7, 5, 0]),
+                    Tensor::new(&[4], vec![2i32, 2, -3, 4]),
+                ],
+            )
+        });
         floats.chain(ints).collect()
     }
 }

@@ -23,7 +23,8 @@ pub enum BitsFn {
 
 impl BitsFn {
     /// All of them.
-    pub const ALL: &'static [BitsFn] = &[BitsFn::And, BitsFn::Or, BitsFn::Xor, BitsFn::Left, BitsFn::Right, BitsFn::Gcd];
+    pub const ALL: &'static [BitsFn] =
+        &[BitsFn::And, BitsFn::Or, BitsFn::Xor, BitsFn::Left, BitsFn::Right, BitsFn::Gcd];
 
     /// The function.
     pub fn of(self, x: i64, y: i64) -> i64 {
@@ -55,9 +56,14 @@ pub struct Bits {
 impl Primitive for Bits {
     fn spec(&self, ins: &[Spec]) -> Result<Vec<Spec>, ShapeError> {
         expect_inputs("bits", ins, 2)?;
-        let of_bool = ins[0].dtype == DType::Bool && matches!(self.f, BitsFn::And | BitsFn::Or | BitsFn::Xor);
+        let of_bool =
+            ins[0].dtype == DType::Bool && matches!(self.f, BitsFn::And | BitsFn::Or | BitsFn::Xor);
         if !ins[0].agrees(&ins[1]) || !(ins[0].dtype.is_int() || of_bool) {
-            return Err(ShapeError::new("bits", "two values of whole numbers of one type and shape are needed", ins));
+            return Err(ShapeError::new(
+                "bits",
+                "two values of whole numbers of one type and shape are needed",
+                ins,
+            ));
         }
         let dims = ins[0].dims.iter().zip(&ins[1].dims).map(|(a, b)| a.or(*b)).collect::<Vec<_>>();
         Ok(vec![Spec::new(ins[0].dtype, dims)])
@@ -71,7 +77,9 @@ impl Primitive for Bits {
         let Some(out) = &mut outs[0] else { return };
         macro_rules! each {
             ($T:ty) => {
-                for ((o, &a), &b) in out.get::<$T>().iter_mut().zip(ins[0].get::<$T>()).zip(ins[1].get::<$T>()) {
+                for ((o, &a), &b) in
+                    out.get::<$T>().iter_mut().zip(ins[0].get::<$T>()).zip(ins[1].get::<$T>())
+                {
                     *o = self.f.of(a as i64, b as i64) as $T;
                 }
             };
@@ -84,7 +92,9 @@ impl Primitive for Bits {
     }
 
     fn samples() -> Vec<Sample> {
-        let numbers = || vec![Tensor::new(&[4], vec![7i32, -7, 12, 0]), Tensor::new(&[4], vec![2i32, 1, 18, 40])];
+        let numbers = || {
+            vec![Tensor::new(&[4], vec![7i32, -7, 12, 0]), Tensor::new(&[4], vec![2i32, 1, 18, 40])]
+        };
         BitsFn::ALL.iter().map(|&f| Sample::new(Bits { f }, numbers())).collect()
     }
 }
@@ -119,15 +129,34 @@ impl Primitive for Bitcast {
     fn eval(&self, ins: &[View<'_>], outs: &mut [Option<ViewMut<'_>>]) {
         let Some(out) = &mut outs[0] else { return };
         match ins[0].dtype() {
-            DType::F32 => out.get::<i32>().iter_mut().zip(ins[0].get::<f32>()).for_each(|(o, x)| *o = x.to_bits() as i32),
-            DType::F64 => out.get::<i64>().iter_mut().zip(ins[0].get::<f64>()).for_each(|(o, x)| *o = x.to_bits() as i64),
-            DType::I32 => out.get::<f32>().iter_mut().zip(ins[0].get::<i32>()).for_each(|(o, x)| *o = f32::from_bits(*x as u32)),
-            DType::I64 => out.get::<f64>().iter_mut().zip(ins[0].get::<i64>()).for_each(|(o, x)| *o = f64::from_bits(*x as u64)),
+            DType::F32 => out
+                .get::<i32>()
+                .iter_mut()
+                .zip(ins[0].get::<f32>())
+                .for_each(|(o, x)| *o = x.to_bits() as i32),
+            DType::F64 => out
+                .get::<i64>()
+                .iter_mut()
+                .zip(ins[0].get::<f64>())
+                .for_each(|(o, x)| *o = x.to_bits() as i64),
+            DType::I32 => out
+                .get::<f32>()
+                .iter_mut()
+                .zip(ins[0].get::<i32>())
+                .for_each(|(o, x)| *o = f32::from_bits(*x as u32)),
+            DType::I64 => out
+                .get::<f64>()
+                .iter_mut()
+                .zip(ins[0].get::<i64>())
+                .for_each(|(o, x)| *o = f64::from_bits(*x as u64)),
             DType::Bool => out.get::<u8>().copy_from_slice(ins[0].get::<u8>()),
         }
     }
 
     fn samples() -> Vec<Sample> {
-        vec![Sample::new(Bitcast, vec![sample_numbers(&[5], 301)]), Sample::new(Bitcast, vec![Tensor::new(&[2], vec![1_065_353_216i32, 0])])]
+        vec![
+            Sample::new(Bitcast, vec![sample_numbers(&[5], 301)]),
+            Sample::new(Bitcast, vec![Tensor::new(&[2], vec![1_065_353_216i32, 0])]),
+        ]
     }
 }

@@ -45,7 +45,10 @@ impl Primitive for Cast {
         vec![
             Sample::new(Cast { dtype: DType::I32 }, vec![sample_numbers(&[6], 51)]),
             Sample::new(Cast { dtype: DType::F64 }, vec![Tensor::new(&[3], vec![1i32, -2, 0])]),
-            Sample::new(Cast { dtype: DType::Bool }, vec![Tensor::new(&[3], vec![1.5f64, 0.0, -2.0])]),
+            Sample::new(
+                Cast { dtype: DType::Bool },
+                vec![Tensor::new(&[3], vec![1.5f64, 0.0, -2.0])],
+            ),
         ]
     }
 }

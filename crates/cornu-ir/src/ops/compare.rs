@@ -21,7 +21,8 @@ pub enum CompareFn {
 
 impl CompareFn {
     /// All of them.
-    pub const ALL: &'static [CompareFn] = &[CompareFn::Eq, CompareFn::Ne, CompareFn::Lt, CompareFn::Le, CompareFn::Gt, CompareFn::Ge];
+    pub const ALL: &'static [CompareFn] =
+        &[CompareFn::Eq, CompareFn::Ne, CompareFn::Lt, CompareFn::Le, CompareFn::Gt, CompareFn::Ge];
 
     /// Name, as printed.
     pub const fn name(self) -> &'static str {
@@ -64,7 +65,11 @@ impl Primitive for Compare {
     fn spec(&self, ins: &[Spec]) -> Result<Vec<Spec>, ShapeError> {
         expect_inputs(self.f.name(), ins, 2)?;
         if !ins[0].agrees(&ins[1]) {
-            return Err(ShapeError::new(self.f.name(), "two values of one type and shape are needed", ins));
+            return Err(ShapeError::new(
+                self.f.name(),
+                "two values of one type and shape are needed",
+                ins,
+            ));
         }
         let dims = ins[0].dims.iter().zip(&ins[1].dims).map(|(a, b)| a.or(*b)).collect::<Vec<_>>();
         Ok(vec![Spec::new(DType::Bool, dims)])
@@ -80,8 +85,15 @@ impl Primitive for Compare {
     }
 
     fn samples() -> Vec<Sample> {
-        let floats = CompareFn::ALL.iter().map(|&f| Sample::new(Compare { f }, vec![sample_numbers(&[5], 31), sample_numbers(&[5], 32)]));
-        let ints = CompareFn::ALL.iter().map(|&f| Sample::new(Compare { f }, vec![Tensor::new(&[3], vec![1i32, 2, 3]), Tensor::new(&[3], vec![2i32, 2, 2])]));
+        let floats = CompareFn::ALL.iter().map(|&f| {
+            Sample::new(Compare { f }, vec![sample_numbers(&[5], 31), sample_numbers(&[5], 32)])
+        });
+        let ints = CompareFn::ALL.iter().map(|&f| {
+            Sample::new(
+                Compare { f },
+                vec![Tensor::new(&[3], vec![1i32, 2, 3]), Tensor::new(&[3], vec![2i32, 2, 2])],
+            )
+        });
         floats.chain(ints).collect()
     }
 }

@@ -32,7 +32,11 @@ impl Primitive for Concat {
                 return Err(ShapeError::new("concat", rule, ins));
             }
             for (i, d) in dims.iter_mut().enumerate() {
-                *d = if i == self.axis { d.zip(s.dims[i]).map(|(a, b)| a + b) } else { d.or(s.dims[i]) };
+                *d = if i == self.axis {
+                    d.zip(s.dims[i]).map(|(a, b)| a + b)
+                } else {
+                    d.or(s.dims[i])
+                };
             }
         }
         Ok(vec![Spec::new(first.dtype, dims)])

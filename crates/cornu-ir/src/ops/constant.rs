@@ -50,7 +50,11 @@ impl Primitive for Iota {
     fn spec(&self, ins: &[Spec]) -> Result<Vec<Spec>, ShapeError> {
         expect_inputs("iota", ins, 0)?;
         if !self.dtype.is_int() || self.axis >= self.dims.len() {
-            return Err(ShapeError::new("iota", "an integer type and an axis of the result are needed", ins));
+            return Err(ShapeError::new(
+                "iota",
+                "an integer type and an axis of the result are needed",
+                ins,
+            ));
         }
         Ok(vec![Spec::new(self.dtype, self.dims.clone())])
     }
@@ -70,7 +74,10 @@ impl Primitive for Iota {
     }
 
     fn samples() -> Vec<Sample> {
-        vec![Sample::new(Iota { dtype: DType::I32, dims: vec![Some(2), Some(3), Some(2)], axis: 1 }, vec![])]
+        vec![Sample::new(
+            Iota { dtype: DType::I32, dims: vec![Some(2), Some(3), Some(2)], axis: 1 },
+            vec![],
+        )]
     }
 }
 

@@ -7,8 +7,9 @@ use crate::spec::Spec;
 use crate::tensor::{View, ViewMut};
 use crate::with_float;
 
-/// The sum of a value over all shards of the batch, the same on each: what couples rows (a mean over the batch, a count of
-/// unmasked steps) passes through it. A graph run whole is its only shard, and the sum is the value.
+/// The sum of a value over all shards of the batch, the same on each: what couples rows (a mean
+/// over the batch, a count of unmasked steps) passes through it. A graph run whole is its only
+/// shard, and the sum is the value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CrossSum;
 
@@ -22,7 +23,8 @@ impl Primitive for CrossSum {
     }
 
     fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {
-        // What one shard gives, every shard reads: its gradient is the sum of all shards' gradients.
+        // What one shard gives, every shard reads: its gradient is the sum of all shards'
+        // gradients.
         vec![Some(at.grad().builder().apply1(CrossSum, &[at.grad()]))]
     }
 

@@ -24,7 +24,11 @@ impl Primitive for Cumulative {
         expect_inputs("cumulative", ins, 1)?;
         expect_axis("cumulative", ins, self.axis)?;
         if ins[0].dtype == crate::DType::Bool || self.f == ReduceFn::Prod {
-            return Err(ShapeError::new("cumulative", "a running sum or extreme of numbers is needed", ins));
+            return Err(ShapeError::new(
+                "cumulative",
+                "a running sum or extreme of numbers is needed",
+                ins,
+            ));
         }
         Ok(vec![ins[0].clone()])
     }
@@ -57,6 +61,13 @@ impl Primitive for Cumulative {
     }
 
     fn samples() -> Vec<Sample> {
-        [false, true].map(|reverse| Sample::new(Cumulative { f: ReduceFn::Sum, axis: 1, reverse }, vec![sample_numbers(&[2, 4, 2], 151)])).into()
+        [false, true]
+            .map(|reverse| {
+                Sample::new(
+                    Cumulative { f: ReduceFn::Sum, axis: 1, reverse },
+                    vec![sample_numbers(&[2, 4, 2], 151)],
+                )
+            })
+            .into()
     }
 }

@@ -1,4 +1,5 @@
-//! Matrices in factors: the triangle whose square is the matrix, and the directions that the matrix only stretches.
+//! Matrices in factors: the triangle whose square is the matrix, and the directions that the matrix
+//! only stretches.
 
 use super::expect_inputs;
 use super::solve::{expect_square, far_from_singular, identity, wide};
@@ -10,12 +11,14 @@ use crate::spec::{DType, Spec};
 use crate::tensor::{View, ViewMut};
 use crate::with_float;
 
-/// The lower triangle L with L Lᵀ = a, of symmetric positive definite (…, N, N); its mean with its transpose is taken.
+/// The lower triangle L with L Lᵀ = a, of symmetric positive definite (…, N, N); its mean with its
+/// transpose is taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cholesky;
 
-/// Eigenvalues (…, N), rising, and eigenvectors (…, N, N), a column each, of symmetric matrices; the mean with the transpose is taken.
-/// Of the two directions of a vector the one whose largest element is positive.
+/// Eigenvalues (…, N), rising, and eigenvectors (…, N, N), a column each, of symmetric matrices;
+/// the mean with the transpose is taken. Of the two directions of a vector the one whose largest
+/// element is positive.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Eigen;
 
@@ -23,7 +26,8 @@ pub struct Eigen;
 fn lower<'g>(x: Var<'g>, halved: bool) -> Var<'g> {
     let dims = x.dims();
     let last = &dims[dims.len() - 2..];
-    let count = |axis| x.builder().apply1(Iota { dtype: DType::I32, dims: last.to_vec(), axis }, &[]);
+    let count =
+        |axis| x.builder().apply1(Iota { dtype: DType::I32, dims: last.to_vec(), axis }, &[]);
     let (row, column) = (count(0), count(1));
     let y = row.ge(column).select(x, 0.0);
     if halved { y - row.eq(column).select(x * 0.5, 0.0) } else { y }
@@ -156,7 +160,9 @@ fn jacobi(given: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
     order.sort_by(|&i, &j| a[i * n + i].total_cmp(&a[j * n + j]));
     let mut vectors = vec![0.0; n * n];
     for (to, &from) in order.iter().enumerate() {
-        let largest = (0..n).map(|k| v[k * n + from]).fold(0.0f64, |m, x| if x.abs() > m.abs() { x } else { m });
+        let largest = (0..n)
+            .map(|k| v[k * n + from])
+            .fold(0.0f64, |m, x| if x.abs() > m.abs() { x } else { m });
         let sign = if largest < 0.0 { -1.0 } else { 1.0 };
         (0..n).for_each(|k| vectors[k * n + to] = sign * v[k * n + from]);
     }

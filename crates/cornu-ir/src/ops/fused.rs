@@ -1,4 +1,5 @@
-//! A chain of pointwise operations run as one: what the pass [`fuse`](crate::passes::fuse) makes, and no one writes.
+//! A chain of pointwise operations run as one: what the pass [`fuse`](crate::passes::fuse) makes,
+//! and no one writes.
 
 use crate::builder::Var;
 use crate::grad::gradient;
@@ -8,10 +9,11 @@ use crate::spec::{DType, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
 use crate::with_type;
 
-/// How an input of `period` elements is read: element `i` of the chain reads its element `(i / hold) % period`.
+/// How an input of `period` elements is read: element `i` of the chain reads its element `(i /
+/// hold) % period`.
 ///
-/// A value as large as the chain has `hold` 1 and all elements for period; a number period 1; a bias `hold` 1 and its own length;
-/// a row's statistic the row's length for `hold`.
+/// A value as large as the chain has `hold` 1 and all elements for period; a number period 1; a
+/// bias `hold` 1 and its own length; a row's statistic the row's length for `hold`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reach {
     /// How many neighbours read one element.
@@ -20,7 +22,8 @@ pub struct Reach {
     pub period: usize,
 }
 
-/// One operation of the chain. Registers are numbered: first the inputs, then what each operation makes.
+/// One operation of the chain. Registers are numbered: first the inputs, then what each operation
+/// makes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub enum Instr {
@@ -79,7 +82,9 @@ impl Fused {
         for i in &self.code {
             types.push(match *i {
                 Instr::Number(t, _) | Instr::Cast(t, _) => t,
-                Instr::Unary(_, a) | Instr::Binary(_, a, _) | Instr::Select(_, a, _) => types[a as usize],
+                Instr::Unary(_, a) | Instr::Binary(_, a, _) | Instr::Select(_, a, _) => {
+                    types[a as usize]
+                }
                 Instr::Compare(..) => DType::Bool,
             });
         }
@@ -95,8 +100,15 @@ impl Fused {
 impl Primitive for Fused {
     fn spec(&self, ins: &[Spec]) -> Result<Vec<Spec>, ShapeError> {
         super::expect_inputs("fused", ins, self.inputs.len())?;
-        if ins.iter().zip(&self.inputs).any(|(s, r)| s.n_elements().is_some_and(|n| n != r.period) || !self.n.is_multiple_of((r.hold * r.period).max(1))) {
-            return Err(ShapeError::new("fused", "inputs of the lengths that the chain reads are needed", ins));
+        if ins.iter().zip(&self.inputs).any(|(s, r)| {
+            s.n_elements().is_some_and(|n| n != r.period)
+                || !self.n.is_multiple_of((r.hold * r.period).max(1))
+        }) {
+            return Err(ShapeError::new(
+                "fused",
+                "inputs of the lengths that the chain reads are needed",
+                ins,
+            ));
         }
         let types = self.register_types(&ins.iter().map(|s| s.dtype).collect::<Vec<_>>());
         Ok(self.outputs.iter().map(|(r, dims)| Spec::known(types[*r as usize], dims)).collect())
@@ -107,9 +119,15 @@ impl Primitive for Fused {
         let g = d.builder();
         let stretch = |v: &Var<'g>, r: &Reach| {
             let laid = v.reshape(&[Some(1), Some(r.period), Some(1)]);
-            laid.broadcast_to(&[Some(self.n / (r.hold * r.period).max(1)), Some(r.period), Some(r.hold)]).reshape(&[Some(self.n)])
+            laid.broadcast_to(&[
+                Some(self.n / (r.hold * r.period).max(1)),
+                Some(r.period),
+                Some(r.hold),
+            ])
+            .reshape(&[Some(self.n)])
         };
-        let mut registers: Vec<Var<'g>> = at.ins.iter().zip(&self.inputs).map(|(v, r)| stretch(v, r)).collect();
+        let mut registers: Vec<Var<'g>> =
+            at.ins.iter().zip(&self.inputs).map(|(v, r)| stretch(v, r)).collect();
         for i in &self.code {
             let ins: Vec<Var<'g>> = i.reads().map(|r| registers[r as usize]).collect();
             registers.push(match (i, i.op()) {
@@ -119,7 +137,12 @@ impl Primitive for Fused {
             });
         }
         let flat = |d: &Var<'g>| d.reshape(&[Some(self.n)]);
-        let seeds: Vec<_> = self.outputs.iter().zip(at.grads).filter_map(|((r, _), d)| d.as_ref().map(|d| (registers[*r as usize], flat(d)))).collect();
+        let seeds: Vec<_> = self
+            .outputs
+            .iter()
+            .zip(at.grads)
+            .filter_map(|((r, _), d)| d.as_ref().map(|d| (registers[*r as usize], flat(d))))
+            .collect();
         gradient(&seeds, at.ins)
     }
 
@@ -139,7 +162,8 @@ impl Primitive for Fused {
             let mut made = Tensor::zeros(types[registers.len()], &[self.n]);
             match (i, i.op()) {
                 (_, Some(op)) => {
-                    let ins: Vec<View<'_>> = i.reads().map(|r| registers[r as usize].view()).collect();
+                    let ins: Vec<View<'_>> =
+                        i.reads().map(|r| registers[r as usize].view()).collect();
                     op.eval(&ins, &mut [Some(made.view_mut())]);
                 }
                 (Instr::Number(t, x), _) => with_type!(*t, T => {
@@ -163,7 +187,11 @@ impl Primitive for Fused {
         let bias = Fused {
             n: 12,
             inputs: vec![full, Reach { hold: 1, period: 4 }, Reach { hold: 4, period: 3 }],
-            code: vec![Instr::Binary(BinaryFn::Add, 0, 1), Instr::Unary(UnaryFn::Tanh, 3), Instr::Binary(BinaryFn::Mul, 4, 2)],
+            code: vec![
+                Instr::Binary(BinaryFn::Add, 0, 1),
+                Instr::Unary(UnaryFn::Tanh, 3),
+                Instr::Binary(BinaryFn::Mul, 4, 2),
+            ],
             outputs: vec![(4, vec![3, 4]), (5, vec![12])],
         };
         let chosen = Fused {
@@ -180,7 +208,14 @@ impl Primitive for Fused {
             outputs: vec![(7, vec![2, 6])],
         };
         vec![
-            Sample::new(bias, vec![sample_numbers(&[3, 4], 231), sample_numbers(&[4], 232), sample_numbers(&[3, 1], 233)]),
+            Sample::new(
+                bias,
+                vec![
+                    sample_numbers(&[3, 4], 231),
+                    sample_numbers(&[4], 232),
+                    sample_numbers(&[3, 1], 233),
+                ],
+            ),
             Sample::new(chosen, vec![sample_numbers(&[2, 6], 234), sample_numbers(&[], 235)]),
         ]
     }

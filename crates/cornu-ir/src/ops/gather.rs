@@ -7,7 +7,8 @@ use crate::spec::{DType, Dim, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
 use crate::{with_float, with_type};
 
-/// Rows of axis 0 picked by an i32 value; an index outside the rows picks zeros. Inputs: rows (R, …), index (…).
+/// Rows of axis 0 picked by an i32 value; an index outside the rows picks zeros. Inputs: rows (R,
+/// …), index (…).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gather;
 
@@ -45,13 +46,20 @@ impl Primitive for Gather {
 
     fn samples() -> Vec<Sample> {
         vec![
-            Sample::new(Gather, vec![sample_numbers(&[4, 3], 181), Tensor::new(&[2, 2], vec![3i32, 0, -1, 3])]),
-            Sample::new(Gather, vec![sample_numbers(&[4], 182), Tensor::new(&[3], vec![1i32, 1, 2])]),
+            Sample::new(
+                Gather,
+                vec![sample_numbers(&[4, 3], 181), Tensor::new(&[2, 2], vec![3i32, 0, -1, 3])],
+            ),
+            Sample::new(
+                Gather,
+                vec![sample_numbers(&[4], 182), Tensor::new(&[3], vec![1i32, 1, 2])],
+            ),
         ]
     }
 }
 
-/// The sum of rows that share an index: the gradient of [`Gather`]. Inputs: values (index dims, …), index; an index outside is left out.
+/// The sum of rows that share an index: the gradient of [`Gather`]. Inputs: values (index dims, …),
+/// index; an index outside is left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScatterAdd {
     /// Rows of the result.
@@ -64,7 +72,11 @@ impl Primitive for ScatterAdd {
         let n = ins[1].rank();
         let lead = ins[0].rank() >= n && Spec::new(DType::I32, &ins[0].dims[..n]).agrees(&ins[1]);
         if !lead || !ins[0].dtype.is_float() {
-            return Err(ShapeError::new("scatter_add", "float values whose leading dims are those of an i32 index are needed", ins));
+            return Err(ShapeError::new(
+                "scatter_add",
+                "float values whose leading dims are those of an i32 index are needed",
+                ins,
+            ));
         }
         let mut dims = vec![self.rows];
         dims.extend(&ins[0].dims[n..]);
@@ -93,6 +105,9 @@ impl Primitive for ScatterAdd {
     }
 
     fn samples() -> Vec<Sample> {
-        vec![Sample::new(ScatterAdd { rows: Some(4) }, vec![sample_numbers(&[2, 2, 3], 183), Tensor::new(&[2, 2], vec![3i32, 0, -1, 3])])]
+        vec![Sample::new(
+            ScatterAdd { rows: Some(4) },
+            vec![sample_numbers(&[2, 2, 3], 183), Tensor::new(&[2, 2], vec![3i32, 0, -1, 3])],
+        )]
     }
 }

@@ -7,10 +7,14 @@
 //! g = activation(x W_h + b_h + (r ∘ h₋ ∘ m_h) R_h)                 otherwise, without b'
 //! h = z ∘ h₋ + (1 - z) ∘ g
 //! ```
-//! Shapes: x (N, F), W (F, 3U), R (U, 3U), b with b' (2, 3U) or b alone (3U), h₀ (B, U), m (B, 3U), batch_sizes (T): see [`packed`](super::packed).
-//! Source: Cho et al. 2014, arXiv:1406.1078; gates in Keras's order z, r, h (keras/src/layers/rnn/gru.py, Keras 3.15.1).
+//! Shapes: x (N, F), W (F, 3U), R (U, 3U), b with b' (2, 3U) or b alone (3U), h₀ (B, U), m (B, 3U),
+//! batch_sizes (T): see [`packed`](super::packed). Source: Cho et al. 2014, arXiv:1406.1078; gates
+//! in Keras's order z, r, h (keras/src/layers/rnn/gru.py, Keras 3.15.1).
 
-use super::packed::{add_masked_gradients, add_masked_product, add_outer, add_product, add_product_transposed, expect, steps};
+use super::packed::{
+    add_masked_gradients, add_masked_product, add_outer, add_product, add_product_transposed,
+    expect, steps,
+};
 use crate::builder::Var;
 use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
 use crate::ops::Activation;
@@ -18,8 +22,9 @@ use crate::spec::{DType, Dim, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
 use crate::with_float;
 
-/// The cell over all timesteps. Inputs: x, W, R, b (with `use_bias`), h₀, m (with `recurrent_mask`), batch_sizes.
-/// Outputs: h (N, U), the rows kept for the gradient (N, 3U: z, r, g; with `reset_after` N, 4U: also (h₋ ∘ m_h) R_h + b'_h), and each sequence's last h (B, U).
+/// The cell over all timesteps. Inputs: x, W, R, b (with `use_bias`), h₀, m (with
+/// `recurrent_mask`), batch_sizes. Outputs: h (N, U), the rows kept for the gradient (N, 3U: z, r,
+/// g; with `reset_after` N, 4U: also (h₋ ∘ m_h) R_h + b'_h), and each sequence's last h (B, U).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gru {
     /// U.
@@ -78,13 +83,26 @@ impl Gru {
     /// Fails unless the inputs have the names and shapes documented; returns (N, F, B, float type).
     fn check(&self, ins: &[Spec]) -> Result<(Dim, Dim, Dim, DType), ShapeError> {
         let ins = &ins[..ins.len().min(self.n_inputs())];
-        if ins.len() < self.n_inputs() || ins[0].rank() != 2 || self.inputs(ins).h0.rank() != 2 || !ins[0].dtype.is_float() {
-            return Err(ShapeError::new("gru", "packed rows (rows, features) and states (batch, units) are needed", ins));
+        if ins.len() < self.n_inputs()
+            || ins[0].rank() != 2
+            || self.inputs(ins).h0.rank() != 2
+            || !ins[0].dtype.is_float()
+        {
+            return Err(ShapeError::new(
+                "gru",
+                "packed rows (rows, features) and states (batch, units) are needed",
+                ins,
+            ));
         }
         let t = ins[0].dtype;
-        let (n, f, b, u) = (ins[0].dims[0], ins[0].dims[1], self.inputs(ins).h0.dims[0], Some(self.units));
+        let (n, f, b, u) =
+            (ins[0].dims[0], ins[0].dims[1], self.inputs(ins).h0.dims[0], Some(self.units));
         let gates = Some(3 * self.units);
-        let mut want = vec![("x", t, vec![n, f]), ("kernel", t, vec![f, gates]), ("recurrent_kernel", t, vec![u, gates])];
+        let mut want = vec![
+            ("x", t, vec![n, f]),
+            ("kernel", t, vec![f, gates]),
+            ("recurrent_kernel", t, vec![u, gates]),
+        ];
         if self.use_bias {
             want.push(("bias", t, self.bias_dims()));
         }
@@ -103,7 +121,9 @@ impl Primitive for Gru {
         super::expect_inputs("gru", ins, self.n_inputs())?;
         let (n, _, b, t) = self.check(ins)?;
         let u = Some(self.units);
-        Ok([vec![n, u], vec![n, Some(self.kept_width())], vec![b, u]].map(|d| Spec::new(t, d)).into())
+        Ok([vec![n, u], vec![n, Some(self.kept_width())], vec![b, u]]
+            .map(|d| Spec::new(t, d))
+            .into())
     }
 
     fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {
@@ -171,11 +191,25 @@ impl Primitive for Gru {
 
     fn samples() -> Vec<Sample> {
         let (tanh, sigmoid) = (Activation::Tanh, Activation::Sigmoid);
-        let cell =
-            |reset_after, use_bias, recurrent_mask| Gru { units: 3, activation: tanh, recurrent_activation: sigmoid, reset_after, use_bias, recurrent_mask };
-        let rare = Gru { activation: Activation::Softsign, recurrent_activation: Activation::HardSigmoid, ..cell(true, true, false) };
+        let cell = |reset_after, use_bias, recurrent_mask| Gru {
+            units: 3,
+            activation: tanh,
+            recurrent_activation: sigmoid,
+            reset_after,
+            use_bias,
+            recurrent_mask,
+        };
+        let rare = Gru {
+            activation: Activation::Softsign,
+            recurrent_activation: Activation::HardSigmoid,
+            ..cell(true, true, false)
+        };
         let inputs = |op: &Gru| {
-            let mut ins = vec![sample_numbers(&[9, 2], 231), sample_numbers(&[2, 9], 232), sample_numbers(&[3, 9], 233)];
+            let mut ins = vec![
+                sample_numbers(&[9, 2], 231),
+                sample_numbers(&[2, 9], 232),
+                sample_numbers(&[3, 9], 233),
+            ];
             if op.use_bias {
                 let dims: Vec<usize> = op.bias_dims().into_iter().flatten().collect();
                 ins.push(sample_numbers(&dims, 234));
@@ -187,14 +221,20 @@ impl Primitive for Gru {
             ins.push(Tensor::new(&[4], vec![3i32, 3, 2, 1]));
             ins
         };
-        [cell(true, true, false), cell(true, false, true), cell(false, true, true), cell(false, false, false), rare]
-            .map(|op| Sample::new(op.clone(), inputs(&op)))
-            .into()
+        [
+            cell(true, true, false),
+            cell(true, false, true),
+            cell(false, true, true),
+            cell(false, false, false),
+            rare,
+        ]
+        .map(|op| Sample::new(op.clone(), inputs(&op)))
+        .into()
     }
 }
 
-/// The gradient of [`Gru`]. Inputs: those of the cell, then h, the rows kept, then dh (N, U) and dh_last (B, U) as flagged.
-/// Outputs: dx, dW, dR, db (of b's shape), dh₀.
+/// The gradient of [`Gru`]. Inputs: those of the cell, then h, the rows kept, then dh (N, U) and
+/// dh_last (B, U) as flagged. Outputs: dx, dW, dR, db (of b's shape), dh₀.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GruGrad {
     /// The cell.
@@ -211,7 +251,9 @@ impl Primitive for GruGrad {
         super::expect_inputs("gru_grad", ins, self.cell.n_inputs() + extra)?;
         let (n, f, b, t) = self.cell.check(ins)?;
         let (u, gates) = (Some(self.cell.units), Some(3 * self.cell.units));
-        Ok([vec![n, f], vec![f, gates], vec![u, gates], self.cell.bias_dims(), vec![b, u]].map(|d| Spec::new(t, d)).into())
+        Ok([vec![n, f], vec![f, gates], vec![u, gates], self.cell.bias_dims(), vec![b, u]]
+            .map(|d| Spec::new(t, d))
+            .into())
     }
 
     fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {

@@ -5,13 +5,18 @@
 //! i, f, o = recurrent_activation(z);  c̃ = activation(z)
 //! c = f ∘ c₋ + i ∘ c̃;               h = o ∘ activation(c)
 //! ```
-//! With `int8` a product `a W` is `(round(a s_a) round(W s_W)) / (s_a s_W)`, where `s = 127 / (max |·| + 1e-7)` of each row of a and
-//! each column of W (`abs_max_quantize` of keras/src/quantizers/quantizers.py, Keras 3.15.1).
+//! With `int8` a product `a W` is `(round(a s_a) round(W s_W)) / (s_a s_W)`, where `s = 127 / (max
+//! |·| + 1e-7)` of each row of a and each column of W (`abs_max_quantize` of
+//! keras/src/quantizers/quantizers.py, Keras 3.15.1).
 //!
-//! Shapes: x (N, F), W (F, 4U), R (U, 4U), b (4U), h₀ and c₀ (B, U), m (B, 4U), batch_sizes (T): see [`packed`](super::packed).
-//! Source: Hochreiter and Schmidhuber 1997; gates in Keras's order (keras/src/layers/rnn/lstm.py, Keras 3.15.1).
+//! Shapes: x (N, F), W (F, 4U), R (U, 4U), b (4U), h₀ and c₀ (B, U), m (B, 4U), batch_sizes (T):
+//! see [`packed`](super::packed). Source: Hochreiter and Schmidhuber 1997; gates in Keras's order
+//! (keras/src/layers/rnn/lstm.py, Keras 3.15.1).
 
-use super::packed::{add_masked_gradients, add_masked_product, add_outer, add_product, add_product_int8, add_product_transposed, expect, steps};
+use super::packed::{
+    add_masked_gradients, add_masked_product, add_outer, add_product, add_product_int8,
+    add_product_transposed, expect, steps,
+};
 use crate::builder::Var;
 use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
 use crate::ops::Activation;
@@ -19,8 +24,9 @@ use crate::spec::{DType, Dim, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
 use crate::with_float;
 
-/// The cell over all timesteps. Inputs: x, W, R, b (with `use_bias`), h₀, c₀, m (with `recurrent_mask`), batch_sizes.
-/// Outputs: h (N, U), c (N, U), the activated gates (N, 4U), and each sequence's last h and c (B, U).
+/// The cell over all timesteps. Inputs: x, W, R, b (with `use_bias`), h₀, c₀, m (with
+/// `recurrent_mask`), batch_sizes. Outputs: h (N, U), c (N, U), the activated gates (N, 4U), and
+/// each sequence's last h and c (B, U).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lstm {
     /// U.
@@ -31,9 +37,11 @@ pub struct Lstm {
     pub recurrent_activation: Activation,
     /// Whether b comes.
     pub use_bias: bool,
-    /// Whether m, which scales the state before the recurrent product of each gate, comes; not with `int8`.
+    /// Whether m, which scales the state before the recurrent product of each gate, comes; not with
+    /// `int8`.
     pub recurrent_mask: bool,
-    /// Whether both products take weights of eight bits and rows rounded likewise: for inference, no gradient passes.
+    /// Whether both products take weights of eight bits and rows rounded likewise: for inference,
+    /// no gradient passes.
     pub int8: bool,
 }
 
@@ -72,15 +80,32 @@ impl Lstm {
     fn check(&self, ins: &[Spec]) -> Result<(Dim, Dim, Dim, DType), ShapeError> {
         let ins = &ins[..ins.len().min(self.n_inputs())];
         if self.int8 && self.recurrent_mask {
-            return Err(ShapeError::new("lstm", "a recurrent mask is for training, weights of eight bits are not", ins));
+            return Err(ShapeError::new(
+                "lstm",
+                "a recurrent mask is for training, weights of eight bits are not",
+                ins,
+            ));
         }
-        if ins.len() < self.n_inputs() || ins[0].rank() != 2 || self.inputs(ins).h0.rank() != 2 || !ins[0].dtype.is_float() {
-            return Err(ShapeError::new("lstm", "packed rows (rows, features) and states (batch, units) are needed", ins));
+        if ins.len() < self.n_inputs()
+            || ins[0].rank() != 2
+            || self.inputs(ins).h0.rank() != 2
+            || !ins[0].dtype.is_float()
+        {
+            return Err(ShapeError::new(
+                "lstm",
+                "packed rows (rows, features) and states (batch, units) are needed",
+                ins,
+            ));
         }
         let t = ins[0].dtype;
-        let (n, f, b, u) = (ins[0].dims[0], ins[0].dims[1], self.inputs(ins).h0.dims[0], Some(self.units));
+        let (n, f, b, u) =
+            (ins[0].dims[0], ins[0].dims[1], self.inputs(ins).h0.dims[0], Some(self.units));
         let gates = Some(4 * self.units);
-        let mut want = vec![("x", t, vec![n, f]), ("kernel", t, vec![f, gates]), ("recurrent_kernel", t, vec![u, gates])];
+        let mut want = vec![
+            ("x", t, vec![n, f]),
+            ("kernel", t, vec![f, gates]),
+            ("recurrent_kernel", t, vec![u, gates]),
+        ];
         if self.use_bias {
             want.push(("bias", t, vec![gates]));
         }
@@ -101,7 +126,13 @@ impl Primitive for Lstm {
         let u = Some(self.units);
         let rows = Spec::new(t, vec![n, u]);
         let last = Spec::new(t, vec![b, u]);
-        Ok(vec![rows.clone(), rows, Spec::new(t, vec![n, Some(4 * self.units)]), last.clone(), last])
+        Ok(vec![
+            rows.clone(),
+            rows,
+            Spec::new(t, vec![n, Some(4 * self.units)]),
+            last.clone(),
+            last,
+        ])
     }
 
     fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {
@@ -112,7 +143,12 @@ impl Primitive for Lstm {
         let mut ins = at.ins.to_vec();
         ins.extend(&at.outs[..3]);
         ins.extend([dh, dh_last, dc_last].into_iter().flatten());
-        let op = LstmGrad { cell: self.clone(), dh: dh.is_some(), dh_last: dh_last.is_some(), dc_last: dc_last.is_some() };
+        let op = LstmGrad {
+            cell: self.clone(),
+            dh: dh.is_some(),
+            dh_last: dh_last.is_some(),
+            dc_last: dc_last.is_some(),
+        };
         let d = at.ins[0].builder().apply(op, &ins);
         let mut grads = vec![Some(d[0]), Some(d[1]), Some(d[2])];
         if self.use_bias {
@@ -175,7 +211,11 @@ impl Primitive for Lstm {
         };
         let inputs = |op: &Lstm| {
             let sizes = Tensor::new(&[4], vec![3i32, 3, 2, 1]);
-            let mut ins = vec![sample_numbers(&[9, 2], 211), sample_numbers(&[2, 12], 212), sample_numbers(&[3, 12], 213)];
+            let mut ins = vec![
+                sample_numbers(&[9, 2], 211),
+                sample_numbers(&[2, 12], 212),
+                sample_numbers(&[3, 12], 213),
+            ];
             if op.use_bias {
                 ins.push(sample_numbers(&[12], 214));
             }
@@ -188,14 +228,19 @@ impl Primitive for Lstm {
         };
         let (tanh, sigmoid) = (Activation::Tanh, Activation::Sigmoid);
         let int8 = Lstm { int8: true, ..cell(true, false, tanh, sigmoid) };
-        [cell(true, false, tanh, sigmoid), cell(false, true, tanh, sigmoid), cell(true, false, Activation::Softsign, Activation::HardSigmoid), int8]
-            .map(|op| Sample::new(op.clone(), inputs(&op)))
-            .into()
+        [
+            cell(true, false, tanh, sigmoid),
+            cell(false, true, tanh, sigmoid),
+            cell(true, false, Activation::Softsign, Activation::HardSigmoid),
+            int8,
+        ]
+        .map(|op| Sample::new(op.clone(), inputs(&op)))
+        .into()
     }
 }
 
-/// The gradient of [`Lstm`]. Inputs: those of the cell, then h, c, gates, then dh (N, U), dh_last (B, U), dc_last (B, U) as flagged.
-/// Outputs: dx, dW, dR, db, dh₀, dc₀.
+/// The gradient of [`Lstm`]. Inputs: those of the cell, then h, c, gates, then dh (N, U), dh_last
+/// (B, U), dc_last (B, U) as flagged. Outputs: dx, dW, dR, db, dh₀, dc₀.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LstmGrad {
     /// The cell.
@@ -214,7 +259,9 @@ impl Primitive for LstmGrad {
         super::expect_inputs("lstm_grad", ins, self.cell.n_inputs() + extra)?;
         let (n, f, b, t) = self.cell.check(ins)?;
         let (u, gates) = (Some(self.cell.units), Some(4 * self.cell.units));
-        Ok([vec![n, f], vec![f, gates], vec![u, gates], vec![gates], vec![b, u], vec![b, u]].map(|d| Spec::new(t, d)).into())
+        Ok([vec![n, f], vec![f, gates], vec![u, gates], vec![gates], vec![b, u], vec![b, u]]
+            .map(|d| Spec::new(t, d))
+            .into())
     }
 
     fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {

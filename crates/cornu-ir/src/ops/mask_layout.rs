@@ -1,4 +1,5 @@
-//! From a mask to packed rows: which row of the batch each live timestep is, and where each result goes back.
+//! From a mask to packed rows: which row of the batch each live timestep is, and where each result
+//! goes back.
 
 use super::expect_inputs;
 use crate::builder::Var;
@@ -6,12 +7,13 @@ use crate::op::{At, Primitive, Sample, ShapeError};
 use crate::spec::{DType, Spec, product};
 use crate::tensor::{Tensor, View, ViewMut};
 
-/// The packed layout of a masked batch. Input: mask, bool (B, T), any pattern: masked steps are left out, so the state passes
-/// over them as Keras's recurrent layers let it.
+/// The packed layout of a masked batch. Input: mask, bool (B, T), any pattern: masked steps are
+/// left out, so the state passes over them as Keras's recurrent layers let it.
 ///
-/// Outputs, all i32: `rows` (B T), for each packed row its place `b T + t` in the batch, -1 beyond the live rows; `batch_sizes` (T);
-/// `order` (B), the batch row of each sorted sequence; `places` (B), the sorted place of each batch row; `last` (B T), for each
-/// `b T + t` the packed row of the last live step at or before `t` in the order walked, -1 where there is none.
+/// Outputs, all i32: `rows` (B T), for each packed row its place `b T + t` in the batch, -1 beyond
+/// the live rows; `batch_sizes` (T); `order` (B), the batch row of each sorted sequence; `places`
+/// (B), the sorted place of each batch row; `last` (B T), for each `b T + t` the packed row of the
+/// last live step at or before `t` in the order walked, -1 where there is none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MaskLayout {
     /// Each sequence is walked from its last step to its first.
@@ -24,7 +26,11 @@ impl Primitive for MaskLayout {
     fn spec(&self, ins: &[Spec]) -> Result<Vec<Spec>, ShapeError> {
         expect_inputs("mask_layout", ins, 1)?;
         if ins[0].dtype != DType::Bool || ins[0].rank() != 2 {
-            return Err(ShapeError::new("mask_layout", "a bool mask (batch, timesteps) is needed", ins));
+            return Err(ShapeError::new(
+                "mask_layout",
+                "a bool mask (batch, timesteps) is needed",
+                ins,
+            ));
         }
         let (b, t) = (ins[0].dims[0], ins[0].dims[1]);
         let all = product(&[b, t]);
@@ -38,12 +44,18 @@ impl Primitive for MaskLayout {
     fn eval(&self, ins: &[View<'_>], outs: &mut [Option<ViewMut<'_>>]) {
         let (b, t) = (ins[0].dims[0], ins[0].dims[1]);
         let mask = ins[0].get::<u8>();
-        let live = |row: usize| (0..t).map(move |k| if self.reverse { t - 1 - k } else { k }).filter(move |k| mask[row * t + k] != 0);
+        let live = |row: usize| {
+            (0..t)
+                .map(move |k| if self.reverse { t - 1 - k } else { k })
+                .filter(move |k| mask[row * t + k] != 0)
+        };
         let lengths: Vec<usize> = (0..b).map(|r| live(r).count()).collect();
         let mut order: Vec<usize> = (0..b).collect();
         order.sort_by_key(|&r| std::cmp::Reverse(lengths[r]));
-        let sizes: Vec<usize> = (0..t).map(|k| lengths.iter().filter(|&&n| n > k).count()).collect();
-        let starts: Vec<usize> = sizes.iter().scan(0, |at, n| Some(std::mem::replace(at, *at + n))).collect();
+        let sizes: Vec<usize> =
+            (0..t).map(|k| lengths.iter().filter(|&&n| n > k).count()).collect();
+        let starts: Vec<usize> =
+            sizes.iter().scan(0, |at, n| Some(std::mem::replace(at, *at + n))).collect();
         if let Some(o) = &mut outs[0] {
             let o = o.get::<i32>();
             o.fill(-1);
@@ -80,6 +92,10 @@ impl Primitive for MaskLayout {
 
     fn samples() -> Vec<Sample> {
         let mask = Tensor::new(&[3, 4], vec![1u8, 1, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0]);
-        [(false, false), (true, false), (false, true)].map(|(reverse, zero_masked)| Sample::new(MaskLayout { reverse, zero_masked }, vec![mask.clone()])).into()
+        [(false, false), (true, false), (false, true)]
+            .map(|(reverse, zero_masked)| {
+                Sample::new(MaskLayout { reverse, zero_masked }, vec![mask.clone()])
+            })
+            .into()
     }
 }

@@ -7,7 +7,8 @@ use crate::spec::Spec;
 use crate::tensor::{View, ViewMut};
 use crate::with_float;
 
-/// Matrix product over the last two axes of two values with equal leading dims, either side's last two axes exchanged first.
+/// Matrix product over the last two axes of two values with equal leading dims, either side's last
+/// two axes exchanged first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MatMul {
     /// The left side is stored (…, K, M).
@@ -48,22 +49,42 @@ impl Primitive for MatMul {
         if r < 2 || b.rank() != r || a.dtype != b.dtype || !a.dtype.is_float() {
             return fail("two float values of one rank, at least 2, are needed");
         }
-        let (m, ka) = if self.transpose_a { (a.dims[r - 1], a.dims[r - 2]) } else { (a.dims[r - 2], a.dims[r - 1]) };
-        let (kb, n) = if self.transpose_b { (b.dims[r - 1], b.dims[r - 2]) } else { (b.dims[r - 2], b.dims[r - 1]) };
+        let (m, ka) = if self.transpose_a {
+            (a.dims[r - 1], a.dims[r - 2])
+        } else {
+            (a.dims[r - 2], a.dims[r - 1])
+        };
+        let (kb, n) = if self.transpose_b {
+            (b.dims[r - 1], b.dims[r - 2])
+        } else {
+            (b.dims[r - 2], b.dims[r - 1])
+        };
         let same = |x: &Option<usize>, y: &Option<usize>| x.is_none() || y.is_none() || x == y;
-        if !same(&ka, &kb) || !a.dims[..r - 2].iter().zip(&b.dims[..r - 2]).all(|(x, y)| same(x, y)) {
+        if !same(&ka, &kb) || !a.dims[..r - 2].iter().zip(&b.dims[..r - 2]).all(|(x, y)| same(x, y))
+        {
             return fail("the dims summed over and the leading dims must be equal");
         }
-        let mut dims: Vec<_> = a.dims[..r - 2].iter().zip(&b.dims[..r - 2]).map(|(x, y)| x.or(*y)).collect();
+        let mut dims: Vec<_> =
+            a.dims[..r - 2].iter().zip(&b.dims[..r - 2]).map(|(x, y)| x.or(*y)).collect();
         dims.extend([m, n]);
         Ok(vec![Spec::new(a.dtype, dims)])
     }
 
     fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {
         let (a, b, d) = (at.ins[0], at.ins[1], at.grad());
-        let product = |x: Var<'g>, y: Var<'g>, transpose_a, transpose_b| d.builder().apply1(MatMul { transpose_a, transpose_b }, &[x, y]);
-        let da = if self.transpose_a { product(b, d, self.transpose_b, true) } else { product(d, b, false, !self.transpose_b) };
-        let db = if self.transpose_b { product(d, a, true, self.transpose_a) } else { product(a, d, !self.transpose_a, false) };
+        let product = |x: Var<'g>, y: Var<'g>, transpose_a, transpose_b| {
+            d.builder().apply1(MatMul { transpose_a, transpose_b }, &[x, y])
+        };
+        let da = if self.transpose_a {
+            product(b, d, self.transpose_b, true)
+        } else {
+            product(d, b, false, !self.transpose_b)
+        };
+        let db = if self.transpose_b {
+            product(d, a, true, self.transpose_a)
+        } else {
+            product(a, d, !self.transpose_a, false)
+        };
         vec![Some(da), Some(db)]
     }
 
@@ -94,10 +115,16 @@ impl Primitive for MatMul {
             for transpose_b in [false, true] {
                 let a = if transpose_a { [2, 4, 3] } else { [2, 3, 4] };
                 let b = if transpose_b { [2, 5, 4] } else { [2, 4, 5] };
-                cases.push(Sample::new(MatMul { transpose_a, transpose_b }, vec![sample_numbers(&a, 171), sample_numbers(&b, 172)]));
+                cases.push(Sample::new(
+                    MatMul { transpose_a, transpose_b },
+                    vec![sample_numbers(&a, 171), sample_numbers(&b, 172)],
+                ));
             }
         }
-        cases.push(Sample::new(MatMul { transpose_a: false, transpose_b: false }, vec![sample_numbers(&[1, 17], 173), sample_numbers(&[17, 9], 174)]));
+        cases.push(Sample::new(
+            MatMul { transpose_a: false, transpose_b: false },
+            vec![sample_numbers(&[1, 17], 173), sample_numbers(&[17, 9], 174)],
+        ));
         cases
     }
 }

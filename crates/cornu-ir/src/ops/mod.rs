@@ -1,4 +1,5 @@
-//! The primitives, a file each (or a file for an operation and its gradient): shape rule, gradient, meaning, cases.
+//! The primitives, a file each (or a file for an operation and its gradient): shape rule, gradient,
+//! meaning, cases.
 
 mod unary;
 mod activation;
@@ -74,10 +75,18 @@ use crate::spec::Spec;
 
 /// Fails unless exactly `n` inputs came.
 fn expect_inputs(op: &str, ins: &[Spec], n: usize) -> Result<(), ShapeError> {
-    if ins.len() == n { Ok(()) } else { Err(ShapeError::new(op, format!("expected {n} inputs"), ins)) }
+    if ins.len() == n {
+        Ok(())
+    } else {
+        Err(ShapeError::new(op, format!("expected {n} inputs"), ins))
+    }
 }
 
 /// Fails unless `axis` is an axis of the first input.
 fn expect_axis(op: &str, ins: &[Spec], axis: usize) -> Result<(), ShapeError> {
-    if axis < ins[0].rank() { Ok(()) } else { Err(ShapeError::new(op, format!("there is no axis {}", axis as isize), ins)) }
+    if axis < ins[0].rank() {
+        Ok(())
+    } else {
+        Err(ShapeError::new(op, format!("there is no axis {}", axis as isize), ins))
+    }
 }

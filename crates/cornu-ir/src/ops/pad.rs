@@ -28,7 +28,8 @@ impl Primitive for Pad {
         expect_inputs("pad", ins, 1)?;
         expect_axis("pad", ins, self.axis)?;
         let mut dims = ins[0].dims.clone();
-        dims[self.axis] = dims[self.axis].map(|n| self.low + self.high + n + n.saturating_sub(1) * self.interior);
+        dims[self.axis] =
+            dims[self.axis].map(|n| self.low + self.high + n + n.saturating_sub(1) * self.interior);
         Ok(vec![Spec::new(ins[0].dtype, dims)])
     }
 
@@ -54,8 +55,14 @@ impl Primitive for Pad {
 
     fn samples() -> Vec<Sample> {
         vec![
-            Sample::new(Pad { axis: 1, low: 2, high: 1, interior: 0, value: 0.5 }, vec![sample_numbers(&[2, 3, 2], 111)]),
-            Sample::new(Pad { axis: 0, low: 0, high: 2, interior: 1, value: 0.0 }, vec![sample_numbers(&[3, 2], 112)]),
+            Sample::new(
+                Pad { axis: 1, low: 2, high: 1, interior: 0, value: 0.5 },
+                vec![sample_numbers(&[2, 3, 2], 111)],
+            ),
+            Sample::new(
+                Pad { axis: 0, low: 0, high: 2, interior: 1, value: 0.0 },
+                vec![sample_numbers(&[3, 2], 112)],
+            ),
         ]
     }
 }

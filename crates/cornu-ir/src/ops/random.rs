@@ -1,7 +1,9 @@
-//! Random numbers by position: element `k` of a stream depends on the key, the salt and `k`, and on nothing else.
+//! Random numbers by position: element `k` of a stream depends on the key, the salt and `k`, and on
+//! nothing else.
 //!
-//! The first element's position is an input, so that a shard of a batch draws the numbers that the whole batch would have
-//! drawn for its rows. The stream is ChaCha8, which is specified bit for bit.
+//! The first element's position is an input, so that a shard of a batch draws the numbers that the
+//! whole batch would have drawn for its rows. The stream is ChaCha8, which is specified bit for
+//! bit.
 
 use super::expect_inputs;
 use crate::builder::Var;
@@ -38,7 +40,11 @@ impl Primitive for Random {
     fn spec(&self, ins: &[Spec]) -> Result<Vec<Spec>, ShapeError> {
         expect_inputs("random", ins, 2)?;
         if !self.dtype.is_float() || ins.iter().any(|s| s.dtype != DType::I64 || s.rank() != 0) {
-            return Err(ShapeError::new("random", "a float type, an i64 key and an i64 row are needed", ins));
+            return Err(ShapeError::new(
+                "random",
+                "a float type, an i64 key and an i64 row are needed",
+                ins,
+            ));
         }
         Ok(vec![Spec::new(self.dtype, self.dims.clone())])
     }

@@ -61,7 +61,13 @@ impl ReduceFn {
 }
 
 impl Reduce {
-    fn run<T: Element + num_traits::Bounded + num_traits::Num>(&self, x: &View<'_>, out: &mut ViewMut<'_>, lowest: T, highest: T) {
+    fn run<T: Element + num_traits::Bounded + num_traits::Num>(
+        &self,
+        x: &View<'_>,
+        out: &mut ViewMut<'_>,
+        lowest: T,
+        highest: T,
+    ) {
         let src = x.get::<T>();
         let dst = out.get::<T>();
         dst.fill(self.f.start(lowest, highest));
@@ -75,8 +81,10 @@ impl Reduce {
             }
             return;
         }
-        // Walk the input in order; each element finds its place in the result, the reduced axes with stride 0.
-        let kept: Vec<usize> = (0..x.dims.len()).filter(|i| !self.axes.contains(i)).map(|i| x.dims[i]).collect();
+        // Walk the input in order; each element finds its place in the result, the reduced axes
+        // with stride 0.
+        let kept: Vec<usize> =
+            (0..x.dims.len()).filter(|i| !self.axes.contains(i)).map(|i| x.dims[i]).collect();
         let own = strides(&kept);
         let mut next = 0;
         let steps = (0..x.dims.len())
@@ -102,7 +110,10 @@ impl Reduce {
     }
 
     fn kept_dims(&self, dims: &[Dim]) -> Vec<Dim> {
-        dims.iter().enumerate().map(|(i, d)| if self.axes.contains(&i) { Some(1) } else { *d }).collect()
+        dims.iter()
+            .enumerate()
+            .map(|(i, d)| if self.axes.contains(&i) { Some(1) } else { *d })
+            .collect()
     }
 }
 
@@ -110,12 +121,22 @@ impl Primitive for Reduce {
     fn spec(&self, ins: &[Spec]) -> Result<Vec<Spec>, ShapeError> {
         expect_inputs("reduce", ins, 1)?;
         if self.axes.iter().any(|&a| a >= ins[0].rank()) || !self.axes.is_sorted_by(|a, b| a < b) {
-            return Err(ShapeError::new("reduce", format!("axes {:?} must be axes of the value, rising", self.axes), ins));
+            return Err(ShapeError::new(
+                "reduce",
+                format!("axes {:?} must be axes of the value, rising", self.axes),
+                ins,
+            ));
         }
         if ins[0].dtype == DType::Bool && matches!(self.f, ReduceFn::Sum | ReduceFn::Prod) {
             return Err(ShapeError::new("reduce", "a sum of bool needs a cast first", ins));
         }
-        let dims = ins[0].dims.iter().enumerate().filter(|(i, _)| !self.axes.contains(i)).map(|(_, d)| *d).collect::<Vec<_>>();
+        let dims = ins[0]
+            .dims
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| !self.axes.contains(i))
+            .map(|(_, d)| *d)
+            .collect::<Vec<_>>();
         Ok(vec![Spec::new(ins[0].dtype, dims)])
     }
 
@@ -152,10 +173,23 @@ impl Primitive for Reduce {
         let all = [ReduceFn::Sum, ReduceFn::Prod, ReduceFn::Max, ReduceFn::Min];
         let cases = [vec![0], vec![2], vec![1, 2], vec![0, 1, 2]];
         all.iter()
-            .flat_map(|&f| cases.iter().map(move |axes| Sample::new(Reduce { f, axes: axes.clone() }, vec![sample_numbers(&[3, 2, 4], 131)])))
+            .flat_map(|&f| {
+                cases.iter().map(move |axes| {
+                    Sample::new(
+                        Reduce { f, axes: axes.clone() },
+                        vec![sample_numbers(&[3, 2, 4], 131)],
+                    )
+                })
+            })
             .chain([
-                Sample::new(Reduce { f: ReduceFn::Sum, axes: vec![0] }, vec![Tensor::new(&[3], vec![1i32, 2, 3])]),
-                Sample::new(Reduce { f: ReduceFn::Max, axes: vec![1] }, vec![Tensor::new(&[2, 2], vec![0u8, 1, 0, 0])]),
+                Sample::new(
+                    Reduce { f: ReduceFn::Sum, axes: vec![0] },
+                    vec![Tensor::new(&[3], vec![1i32, 2, 3])],
+                ),
+                Sample::new(
+                    Reduce { f: ReduceFn::Max, axes: vec![1] },
+                    vec![Tensor::new(&[2, 2], vec![0u8, 1, 0, 0])],
+                ),
             ])
             .collect()
     }

@@ -1,4 +1,5 @@
-//! The same elements under other dims, and the same value without its gradient: neither moves anything.
+//! The same elements under other dims, and the same value without its gradient: neither moves
+//! anything.
 
 use super::expect_inputs;
 use crate::builder::Var;
@@ -19,9 +20,11 @@ impl Primitive for Reshape {
         expect_inputs("reshape", ins, 1)?;
         let out = Spec::new(ins[0].dtype, self.dims.clone());
         match (ins[0].n_elements(), out.n_elements()) {
-            (Some(a), Some(b)) if a != b => {
-                Err(ShapeError::new("reshape", format!("the number of elements must stay; {} has {b}", dims_text(&self.dims)), ins))
-            }
+            (Some(a), Some(b)) if a != b => Err(ShapeError::new(
+                "reshape",
+                format!("the number of elements must stay; {} has {b}", dims_text(&self.dims)),
+                ins,
+            )),
             _ => Ok(vec![out]),
         }
     }
@@ -35,7 +38,10 @@ impl Primitive for Reshape {
     }
 
     fn samples() -> Vec<Sample> {
-        vec![Sample::new(Reshape { dims: vec![Some(3), Some(4)] }, vec![sample_numbers(&[2, 6], 61)])]
+        vec![Sample::new(
+            Reshape { dims: vec![Some(3), Some(4)] },
+            vec![sample_numbers(&[2, 6], 61)],
+        )]
     }
 }
 
@@ -58,7 +64,8 @@ impl Primitive for StopGradient {
     }
 
     fn samples() -> Vec<Sample> {
-        // Its gradient is zero by definition and not that of its values: no case for the finite differences.
+        // Its gradient is zero by definition and not that of its values: no case for the finite
+        // differences.
         vec![]
     }
 }

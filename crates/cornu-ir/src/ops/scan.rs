@@ -8,9 +8,10 @@ use crate::tensor::{Tensor, View, ViewMut};
 use crate::{grad::gradient, interpret::interpret, with_type};
 use std::sync::Arc;
 
-/// A body run once a timestep. Inputs of the scan and of its body, in order: `n_constants` values that stay, `n_carries` that go
-/// from step to step, and sequences, of which the body gets the row of its step (axis 0 of the scan's input is time).
-/// Outputs, in order: the carries after the last step, then sequences of what the body gives beyond its carries.
+/// A body run once a timestep. Inputs of the scan and of its body, in order: `n_constants` values
+/// that stay, `n_carries` that go from step to step, and sequences, of which the body gets the row
+/// of its step (axis 0 of the scan's input is time). Outputs, in order: the carries after the last
+/// step, then sequences of what the body gives beyond its carries.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
     /// What a step does.
@@ -32,7 +33,8 @@ impl Scan {
         Spec::new(row.dtype, dims)
     }
 
-    /// Writes a scan: `body` gets constants, carries and rows, and returns the new carries and what to keep of the step.
+    /// Writes a scan: `body` gets constants, carries and rows, and returns the new carries and what
+    /// to keep of the step.
     pub fn build<'g>(
         g: &'g Builder,
         constants: &[Var<'g>],
@@ -40,7 +42,12 @@ impl Scan {
         sequences: &[Var<'g>],
         steps: Dim,
         reverse: bool,
-        body: impl for<'b> FnOnce(&'b Builder, &[Var<'b>], &[Var<'b>], &[Var<'b>]) -> (Vec<Var<'b>>, Vec<Var<'b>>),
+        body: impl for<'b> FnOnce(
+            &'b Builder,
+            &[Var<'b>],
+            &[Var<'b>],
+            &[Var<'b>],
+        ) -> (Vec<Var<'b>>, Vec<Var<'b>>),
     ) -> (Vec<Var<'g>>, Vec<Var<'g>>) {
         let b = Builder::new();
         let row_spec = |v: &Var<'g>| {
@@ -59,12 +66,14 @@ impl Scan {
             Ok(graph) => graph,
             Err(e) => {
                 g.fail(e);
-                let any = carries.first().or(sequences.first()).copied().expect("a scan has inputs");
+                let any =
+                    carries.first().or(sequences.first()).copied().expect("a scan has inputs");
                 return (vec![any; n_carries], vec![any; n_kept]);
             }
         };
         let ins: Vec<_> = constants.iter().chain(carries).chain(sequences).copied().collect();
-        let op = Scan { body: Arc::new(graph), n_constants: constants.len(), n_carries, steps, reverse };
+        let op =
+            Scan { body: Arc::new(graph), n_constants: constants.len(), n_carries, steps, reverse };
         let mut outs = g.apply(op, &ins);
         let kept = outs.split_off(n_carries);
         (outs, kept)
@@ -85,42 +94,98 @@ impl Primitive for Scan {
         let outs = self.body.outputs.iter().map(|p| self.body.spec(p.value));
         for (i, spec) in outs.clone().take(self.n_carries).enumerate() {
             if !spec.agrees(&ins[self.n_constants + i]) {
-                return Err(ShapeError::new("scan", format!("carry {i} leaves a step as {spec}"), ins));
+                return Err(ShapeError::new(
+                    "scan",
+                    format!("carry {i} leaves a step as {spec}"),
+                    ins,
+                ));
             }
         }
-        Ok(outs.enumerate().map(|(i, s)| if i < self.n_carries { ins[self.n_constants + i].clone() } else { self.sequence_spec(s) }).collect())
+        Ok(outs
+            .enumerate()
+            .map(|(i, s)| {
+                if i < self.n_carries {
+                    ins[self.n_constants + i].clone()
+                } else {
+                    self.sequence_spec(s)
+                }
+            })
+            .collect())
     }
 
     fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {
-        // Forward once more, keeping the carries that entered each step; then a scan the other way whose body is the gradient of the body.
+        // Forward once more, keeping the carries that entered each step; then a scan the other way
+        // whose body is the gradient of the body.
         let g = at.ins[0].builder();
         let (n_c, n_s) = (self.n_constants, self.n_carries);
-        let (constants, carries, sequences) = (&at.ins[..n_c], &at.ins[n_c..n_c + n_s], &at.ins[n_c + n_s..]);
-        let (_, entered) = Scan::build(g, constants, carries, sequences, self.steps, self.reverse, |b, c, s, x| {
-            let ins: Vec<_> = c.iter().chain(s).chain(x).copied().collect();
-            (b.inline(&self.body, &ins)[..n_s].to_vec(), s.iter().map(|v| v.broadcast_to(&v.dims())).collect())
-        });
+        let (constants, carries, sequences) =
+            (&at.ins[..n_c], &at.ins[n_c..n_c + n_s], &at.ins[n_c + n_s..]);
+        let (_, entered) = Scan::build(
+            g,
+            constants,
+            carries,
+            sequences,
+            self.steps,
+            self.reverse,
+            |b, c, s, x| {
+                let ins: Vec<_> = c.iter().chain(s).chain(x).copied().collect();
+                (
+                    b.inline(&self.body, &ins)[..n_s].to_vec(),
+                    s.iter().map(|v| v.broadcast_to(&v.dims())).collect(),
+                )
+            },
+        );
         let is_float = |v: &Var<'_>| v.dtype().is_float();
-        let zero_like = |v: &Var<'g>| if is_float(v) { v.zeros_like() } else { g.full(DType::F32, &[], 0.0) };
-        let d_outs: Vec<Var<'g>> = at.outs.iter().zip(at.grads).map(|(o, d)| d.unwrap_or_else(|| zero_like(o))).collect();
+        let zero_like =
+            |v: &Var<'g>| if is_float(v) { v.zeros_like() } else { g.full(DType::F32, &[], 0.0) };
+        let d_outs: Vec<Var<'g>> =
+            at.outs.iter().zip(at.grads).map(|(o, d)| d.unwrap_or_else(|| zero_like(o))).collect();
         let d_carries: Vec<Var<'g>> = d_outs[..n_s].to_vec();
         let d_constants: Vec<Var<'g>> = constants.iter().map(zero_like).collect();
-        let walked: Vec<Var<'g>> = entered.iter().chain(sequences).chain(&d_outs[n_s..]).copied().collect();
+        let walked: Vec<Var<'g>> =
+            entered.iter().chain(sequences).chain(&d_outs[n_s..]).copied().collect();
         let n_kept = self.body.outputs.len() - n_s;
         let moving: Vec<Var<'g>> = d_carries.iter().chain(&d_constants).copied().collect();
-        let (finals, d_rows) = Scan::build(g, constants, &moving, &walked, self.steps, !self.reverse, |b, c, d, rows| {
-            let (s, rest) = rows.split_at(n_s);
-            let (x, d_kept) = rest.split_at(rest.len() - n_kept);
-            let ins: Vec<_> = c.iter().chain(s).chain(x).copied().collect();
-            let outs = b.inline(&self.body, &ins);
-            let seeds: Vec<_> = outs.iter().zip(d[..n_s].iter().chain(d_kept)).filter(|(o, _)| o.dtype().is_float()).map(|(o, d)| (*o, *d)).collect();
-            let grads = gradient(&seeds, &ins);
-            let or_zero = |i: usize, like: Var<'_>| grads[i].unwrap_or_else(|| b.full(like.dtype(), &like.dims(), 0.0));
-            let d_s = (0..n_s).map(|i| or_zero(n_c + i, d[i]));
-            let d_c = (0..n_c).map(|i| if d[n_s + i].dtype() == c[i].dtype() && c[i].dtype().is_float() { or_zero(i, c[i]) + d[n_s + i] } else { d[n_s + i] });
-            let d_x = x.iter().enumerate().map(|(i, x)| if x.dtype().is_float() { or_zero(n_c + n_s + i, *x) } else { b.full(DType::F32, &[], 0.0) });
-            (d_s.chain(d_c).collect(), d_x.collect())
-        });
+        let (finals, d_rows) = Scan::build(
+            g,
+            constants,
+            &moving,
+            &walked,
+            self.steps,
+            !self.reverse,
+            |b, c, d, rows| {
+                let (s, rest) = rows.split_at(n_s);
+                let (x, d_kept) = rest.split_at(rest.len() - n_kept);
+                let ins: Vec<_> = c.iter().chain(s).chain(x).copied().collect();
+                let outs = b.inline(&self.body, &ins);
+                let seeds: Vec<_> = outs
+                    .iter()
+                    .zip(d[..n_s].iter().chain(d_kept))
+                    .filter(|(o, _)| o.dtype().is_float())
+                    .map(|(o, d)| (*o, *d))
+                    .collect();
+                let grads = gradient(&seeds, &ins);
+                let or_zero = |i: usize, like: Var<'_>| {
+                    grads[i].unwrap_or_else(|| b.full(like.dtype(), &like.dims(), 0.0))
+                };
+                let d_s = (0..n_s).map(|i| or_zero(n_c + i, d[i]));
+                let d_c = (0..n_c).map(|i| {
+                    if d[n_s + i].dtype() == c[i].dtype() && c[i].dtype().is_float() {
+                        or_zero(i, c[i]) + d[n_s + i]
+                    } else {
+                        d[n_s + i]
+                    }
+                });
+                let d_x = x.iter().enumerate().map(|(i, x)| {
+                    if x.dtype().is_float() {
+                        or_zero(n_c + n_s + i, *x)
+                    } else {
+                        b.full(DType::F32, &[], 0.0)
+                    }
+                });
+                (d_s.chain(d_c).collect(), d_x.collect())
+            },
+        );
         let pick = |v: &Var<'g>, d: Var<'g>| is_float(v).then_some(d);
         let d_c = constants.iter().zip(&finals[n_s..]).map(|(v, d)| pick(v, *d));
         let d_s = carries.iter().zip(&finals[..n_s]).map(|(v, d)| pick(v, *d));
@@ -158,13 +223,24 @@ impl Primitive for Scan {
             .map(|reverse| {
                 let b = Builder::new();
                 let known = |dims: &[usize]| Spec::known(DType::F64, dims);
-                let (w, h, x) = (b.input("w", known(&[3, 3])), b.input("h", known(&[2, 3])), b.input("x", known(&[2, 3])));
+                let (w, h, x) = (
+                    b.input("w", known(&[3, 3])),
+                    b.input("h", known(&[2, 3])),
+                    b.input("x", known(&[2, 3])),
+                );
                 let next = (h.matmul(w) + x).tanh();
                 b.output("h", next);
                 b.output("y", next * x);
                 let body = Arc::new(b.finish().expect("a sound body"));
                 let op = Scan { body, n_constants: 1, n_carries: 1, steps: Some(4), reverse };
-                Sample::new(op, vec![sample_numbers(&[3, 3], 221), sample_numbers(&[2, 3], 222), sample_numbers(&[4, 2, 3], 223)])
+                Sample::new(
+                    op,
+                    vec![
+                        sample_numbers(&[3, 3], 221),
+                        sample_numbers(&[2, 3], 222),
+                        sample_numbers(&[4, 2, 3], 223),
+                    ],
+                )
             })
             .into()
     }

@@ -7,8 +7,9 @@ use crate::ops::{ReduceFn, ScatterAdd};
 use crate::spec::{DType, Dim, Spec};
 use crate::tensor::{Element, Tensor, View, ViewMut};
 
-/// The product or the extreme of rows that share an index; a row that none names holds 1 or the type's lowest or highest number.
-/// Inputs: values (index dims, …), index (i32); an index outside is left out.
+/// The product or the extreme of rows that share an index; a row that none names holds 1 or the
+/// type's lowest or highest number. Inputs: values (index dims, …), index (i32); an index outside
+/// is left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScatterReduce {
     /// `Prod`, `Max` or `Min`.
@@ -18,7 +19,13 @@ pub struct ScatterReduce {
 }
 
 impl ScatterReduce {
-    fn run<T: Element + num_traits::Num>(&self, ins: &[View<'_>], out: &mut ViewMut<'_>, lowest: T, highest: T) {
+    fn run<T: Element + num_traits::Num>(
+        &self,
+        ins: &[View<'_>],
+        out: &mut ViewMut<'_>,
+        lowest: T,
+        highest: T,
+    ) {
         let row: usize = out.dims[1..].iter().product();
         let n = out.dims[0];
         let (x, y) = (ins[0].get::<T>(), out.get::<T>());
@@ -31,7 +38,8 @@ impl ScatterReduce {
             if let Ok(i) = usize::try_from(i)
                 && i < n
             {
-                for (y, &x) in y[i * row..(i + 1) * row].iter_mut().zip(&x[k * row..(k + 1) * row]) {
+                for (y, &x) in y[i * row..(i + 1) * row].iter_mut().zip(&x[k * row..(k + 1) * row])
+                {
                     #[allow(clippy::eq_op)]
                     let nan = x != x;
                     *y = match self.f {
@@ -52,7 +60,11 @@ impl Primitive for ScatterReduce {
         let n = ins[1].rank();
         let lead = ins[0].rank() >= n && Spec::new(DType::I32, &ins[0].dims[..n]).agrees(&ins[1]);
         if !lead || ins[0].dtype == DType::Bool || self.f == ReduceFn::Sum {
-            return Err(ShapeError::new("scatter_reduce", "numbers whose leading dims are those of an i32 index are needed", ins));
+            return Err(ShapeError::new(
+                "scatter_reduce",
+                "numbers whose leading dims are those of an i32 index are needed",
+                ins,
+            ));
         }
         let mut dims = vec![self.rows];
         dims.extend(&ins[0].dims[n..]);
@@ -93,7 +105,12 @@ impl Primitive for ScatterReduce {
         let index = || Tensor::new(&[5], vec![2i32, 0, -1, 2, 1]);
         [ReduceFn::Prod, ReduceFn::Max, ReduceFn::Min]
             .iter()
-            .map(|&f| Sample::new(ScatterReduce { f, rows: Some(3) }, vec![sample_numbers(&[5, 2], 311), index()]))
+            .map(|&f| {
+                Sample::new(
+                    ScatterReduce { f, rows: Some(3) },
+                    vec![sample_numbers(&[5, 2], 311), index()],
+                )
+            })
             .collect()
     }
 }

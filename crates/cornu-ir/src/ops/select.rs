@@ -16,9 +16,15 @@ impl Primitive for Select {
         expect_inputs("select", ins, 3)?;
         let as_bool = Spec::new(DType::Bool, ins[1].dims.clone());
         if ins[0].dtype != DType::Bool || !ins[1].agrees(&ins[2]) || !ins[0].agrees(&as_bool) {
-            return Err(ShapeError::new("select", "a bool and two values of one type, all of one shape, are needed", ins));
+            return Err(ShapeError::new(
+                "select",
+                "a bool and two values of one type, all of one shape, are needed",
+                ins,
+            ));
         }
-        let dims = (0..ins[1].rank()).map(|i| ins[1].dims[i].or(ins[2].dims[i]).or(ins[0].dims[i])).collect::<Vec<_>>();
+        let dims = (0..ins[1].rank())
+            .map(|i| ins[1].dims[i].or(ins[2].dims[i]).or(ins[0].dims[i]))
+            .collect::<Vec<_>>();
         Ok(vec![Spec::new(ins[1].dtype, dims)])
     }
 
@@ -39,6 +45,13 @@ impl Primitive for Select {
     }
 
     fn samples() -> Vec<Sample> {
-        vec![Sample::new(Select, vec![Tensor::new(&[4], vec![1u8, 0, 0, 1]), sample_numbers(&[4], 41), sample_numbers(&[4], 42)])]
+        vec![Sample::new(
+            Select,
+            vec![
+                Tensor::new(&[4], vec![1u8, 0, 0, 1]),
+                sample_numbers(&[4], 41),
+                sample_numbers(&[4], 42),
+            ],
+        )]
     }
 }

@@ -3,8 +3,8 @@
 //! ```text
 //! h = activation(x W + (h₋ ∘ m) R + b)
 //! ```
-//! Shapes: x (N, F), W (F, U), R (U, U), b (U), h₀ (B, U), m (B, U), batch_sizes (T): see [`packed`](super::packed).
-//! Source: Elman 1990; keras/src/layers/rnn/simple_rnn.py, Keras 3.15.1.
+//! Shapes: x (N, F), W (F, U), R (U, U), b (U), h₀ (B, U), m (B, U), batch_sizes (T): see
+//! [`packed`](super::packed). Source: Elman 1990; keras/src/layers/rnn/simple_rnn.py, Keras 3.15.1.
 
 use super::packed::{add_outer, add_product, add_product_transposed, expect, steps};
 use crate::builder::Var;
@@ -14,8 +14,8 @@ use crate::spec::{DType, Dim, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
 use crate::with_float;
 
-/// The cell over all timesteps. Inputs: x, W, R, b (with `use_bias`), h₀, m (with `recurrent_mask`), batch_sizes.
-/// Outputs: h (N, U) and each sequence's last h (B, U).
+/// The cell over all timesteps. Inputs: x, W, R, b (with `use_bias`), h₀, m (with
+/// `recurrent_mask`), batch_sizes. Outputs: h (N, U) and each sequence's last h (B, U).
 #[derive(Clone, Debug, PartialEq)]
 pub struct SimpleRnn {
     /// U.
@@ -60,12 +60,25 @@ impl SimpleRnn {
     /// Fails unless the inputs have the names and shapes documented; returns (N, F, B, float type).
     fn check(&self, ins: &[Spec]) -> Result<(Dim, Dim, Dim, DType), ShapeError> {
         let ins = &ins[..ins.len().min(self.n_inputs())];
-        if ins.len() < self.n_inputs() || ins[0].rank() != 2 || self.inputs(ins).h0.rank() != 2 || !ins[0].dtype.is_float() {
-            return Err(ShapeError::new("simple_rnn", "packed rows (rows, features) and states (batch, units) are needed", ins));
+        if ins.len() < self.n_inputs()
+            || ins[0].rank() != 2
+            || self.inputs(ins).h0.rank() != 2
+            || !ins[0].dtype.is_float()
+        {
+            return Err(ShapeError::new(
+                "simple_rnn",
+                "packed rows (rows, features) and states (batch, units) are needed",
+                ins,
+            ));
         }
         let t = ins[0].dtype;
-        let (n, f, b, u) = (ins[0].dims[0], ins[0].dims[1], self.inputs(ins).h0.dims[0], Some(self.units));
-        let mut want = vec![("x", t, vec![n, f]), ("kernel", t, vec![f, u]), ("recurrent_kernel", t, vec![u, u])];
+        let (n, f, b, u) =
+            (ins[0].dims[0], ins[0].dims[1], self.inputs(ins).h0.dims[0], Some(self.units));
+        let mut want = vec![
+            ("x", t, vec![n, f]),
+            ("kernel", t, vec![f, u]),
+            ("recurrent_kernel", t, vec![u, u]),
+        ];
         if self.use_bias {
             want.push(("bias", t, vec![u]));
         }
@@ -133,9 +146,18 @@ impl Primitive for SimpleRnn {
     }
 
     fn samples() -> Vec<Sample> {
-        let cell = |activation, use_bias, recurrent_mask| SimpleRnn { units: 3, activation, use_bias, recurrent_mask };
+        let cell = |activation, use_bias, recurrent_mask| SimpleRnn {
+            units: 3,
+            activation,
+            use_bias,
+            recurrent_mask,
+        };
         let inputs = |op: &SimpleRnn| {
-            let mut ins = vec![sample_numbers(&[9, 2], 241), sample_numbers(&[2, 3], 242), sample_numbers(&[3, 3], 243)];
+            let mut ins = vec![
+                sample_numbers(&[9, 2], 241),
+                sample_numbers(&[2, 3], 242),
+                sample_numbers(&[3, 3], 243),
+            ];
             if op.use_bias {
                 ins.push(sample_numbers(&[3], 244));
             }
@@ -146,14 +168,18 @@ impl Primitive for SimpleRnn {
             ins.push(Tensor::new(&[4], vec![3i32, 3, 2, 1]));
             ins
         };
-        [cell(Activation::Tanh, true, false), cell(Activation::Tanh, false, true), cell(Activation::Softsign, true, true)]
-            .map(|op| Sample::new(op.clone(), inputs(&op)))
-            .into()
+        [
+            cell(Activation::Tanh, true, false),
+            cell(Activation::Tanh, false, true),
+            cell(Activation::Softsign, true, true),
+        ]
+        .map(|op| Sample::new(op.clone(), inputs(&op)))
+        .into()
     }
 }
 
-/// The gradient of [`SimpleRnn`]. Inputs: those of the cell, then h, then dh (N, U) and dh_last (B, U) as flagged.
-/// Outputs: dx, dW, dR, db, dh₀.
+/// The gradient of [`SimpleRnn`]. Inputs: those of the cell, then h, then dh (N, U) and dh_last (B,
+/// U) as flagged. Outputs: dx, dW, dR, db, dh₀.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SimpleRnnGrad {
     /// The cell.
@@ -170,7 +196,9 @@ impl Primitive for SimpleRnnGrad {
         super::expect_inputs("simple_rnn_grad", ins, self.cell.n_inputs() + extra)?;
         let (n, f, b, t) = self.cell.check(ins)?;
         let u = Some(self.cell.units);
-        Ok([vec![n, f], vec![f, u], vec![u, u], vec![u], vec![b, u]].map(|d| Spec::new(t, d)).into())
+        Ok([vec![n, f], vec![f, u], vec![u, u], vec![u], vec![b, u]]
+            .map(|d| Spec::new(t, d))
+            .into())
     }
 
     fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {

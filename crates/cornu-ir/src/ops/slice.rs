@@ -28,8 +28,14 @@ impl Primitive for Slice {
         expect_axis("slice", ins, self.axis)?;
         let own = ins[0].dims[self.axis];
         let end = self.end.or(own);
-        if end.is_some_and(|e| self.start > e) || matches!((end, own), (Some(e), Some(n)) if e > n) || self.step == 0 {
-            let rule = format!("{}..{:?} by {} must lie within axis {}", self.start, self.end, self.step, self.axis);
+        if end.is_some_and(|e| self.start > e)
+            || matches!((end, own), (Some(e), Some(n)) if e > n)
+            || self.step == 0
+        {
+            let rule = format!(
+                "{}..{:?} by {} must lie within axis {}",
+                self.start, self.end, self.step, self.axis
+            );
             return Err(ShapeError::new("slice", rule, ins));
         }
         let mut dims = ins[0].dims.clone();
@@ -44,7 +50,13 @@ impl Primitive for Slice {
             return vec![Some(at.ins[0].zeros_like())];
         }
         let last = self.start + (n - 1) * self.step + 1;
-        let pad = Pad { axis: self.axis, low: self.start, high: own - last, interior: self.step - 1, value: 0.0 };
+        let pad = Pad {
+            axis: self.axis,
+            low: self.start,
+            high: own - last,
+            interior: self.step - 1,
+            value: 0.0,
+        };
         vec![Some(at.grad().builder().apply1(pad, &[at.grad()]))]
     }
 
@@ -59,8 +71,14 @@ impl Primitive for Slice {
 
     fn samples() -> Vec<Sample> {
         vec![
-            Sample::new(Slice { axis: 1, start: 1, end: Some(4), step: 1 }, vec![sample_numbers(&[2, 5, 2], 91)]),
-            Sample::new(Slice { axis: 1, start: 1, end: None, step: 3 }, vec![sample_numbers(&[2, 7], 92)]),
+            Sample::new(
+                Slice { axis: 1, start: 1, end: Some(4), step: 1 },
+                vec![sample_numbers(&[2, 5, 2], 91)],
+            ),
+            Sample::new(
+                Slice { axis: 1, start: 1, end: None, step: 3 },
+                vec![sample_numbers(&[2, 7], 92)],
+            ),
         ]
     }
 }

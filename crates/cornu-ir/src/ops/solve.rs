@@ -1,4 +1,5 @@
-//! Systems of linear equations and determinants, by elimination with the largest element of each column.
+//! Systems of linear equations and determinants, by elimination with the largest element of each
+//! column.
 
 use super::expect_inputs;
 use crate::builder::Var;
@@ -19,23 +20,35 @@ pub struct Determinant;
 
 /// Fails unless the first input holds square matrices of floats.
 pub(super) fn expect_square(op: &str, ins: &[Spec]) -> Result<(), ShapeError> {
-    let square = |d: &[Option<usize>]| d.len() >= 2 && (d[d.len() - 1] == d[d.len() - 2] || d[d.len() - 1].is_none() || d[d.len() - 2].is_none());
-    if ins[0].dtype.is_float() && square(&ins[0].dims) { Ok(()) } else { Err(ShapeError::new(op, "square matrices of floats are needed", ins)) }
+    let square = |d: &[Option<usize>]| {
+        d.len() >= 2
+            && (d[d.len() - 1] == d[d.len() - 2]
+                || d[d.len() - 1].is_none()
+                || d[d.len() - 2].is_none())
+    };
+    if ins[0].dtype.is_float() && square(&ins[0].dims) {
+        Ok(())
+    } else {
+        Err(ShapeError::new(op, "square matrices of floats are needed", ins))
+    }
 }
 
 /// 1 on the diagonal of `n` rows, 0 elsewhere, stretched to dims.
 pub(super) fn identity<'g>(like: Var<'g>) -> Var<'g> {
     let dims = like.dims();
     let last = &dims[dims.len() - 2..];
-    let count = |axis| like.builder().apply1(Iota { dtype: DType::I32, dims: last.to_vec(), axis }, &[]);
+    let count =
+        |axis| like.builder().apply1(Iota { dtype: DType::I32, dims: last.to_vec(), axis }, &[]);
     count(0).eq(count(1)).cast(like.dtype()).broadcast_to(&dims)
 }
 
-/// Brings `a` (n, n) to a triangle, doing the same to the rows of `b` (n, k); returns the sign of the exchanges of rows.
+/// Brings `a` (n, n) to a triangle, doing the same to the rows of `b` (n, k); returns the sign of
+/// the exchanges of rows.
 fn eliminate(a: &mut [f64], b: &mut [f64], n: usize, k: usize) -> f64 {
     let mut sign = 1.0;
     for c in 0..n {
-        let best = (c..n).max_by(|&i, &j| a[i * n + c].abs().total_cmp(&a[j * n + c].abs())).unwrap_or(c);
+        let best =
+            (c..n).max_by(|&i, &j| a[i * n + c].abs().total_cmp(&a[j * n + c].abs())).unwrap_or(c);
         if best != c {
             sign = -sign;
             (0..n).for_each(|j| a.swap(c * n + j, best * n + j));
@@ -62,8 +75,14 @@ impl Primitive for LinearSolve {
         expect_square("linear_solve", ins)?;
         let (a, b) = (&ins[0], &ins[1]);
         let r = a.rank();
-        if b.rank() != r || !Spec::new(a.dtype, &a.dims[..r - 1]).agrees(&Spec::new(b.dtype, &b.dims[..r - 1])) {
-            return Err(ShapeError::new("linear_solve", "the right side must have as many rows, and equal leading dims", ins));
+        if b.rank() != r
+            || !Spec::new(a.dtype, &a.dims[..r - 1]).agrees(&Spec::new(b.dtype, &b.dims[..r - 1]))
+        {
+            return Err(ShapeError::new(
+                "linear_solve",
+                "the right side must have as many rows, and equal leading dims",
+                ins,
+            ));
         }
         Ok(vec![b.clone()])
     }
@@ -97,7 +116,10 @@ impl Primitive for LinearSolve {
     }
 
     fn samples() -> Vec<Sample> {
-        vec![Sample::new(LinearSolve, vec![far_from_singular(&[2, 3, 3], 321), sample_numbers(&[2, 3, 2], 322)])]
+        vec![Sample::new(
+            LinearSolve,
+            vec![far_from_singular(&[2, 3, 3], 321), sample_numbers(&[2, 3, 2], 322)],
+        )]
     }
 }
 
@@ -150,5 +172,8 @@ impl Primitive for Determinant {
 pub(super) fn far_from_singular(dims: &[usize], seed: u64) -> Tensor {
     let n = dims[dims.len() - 1];
     let v = sample_numbers(dims, seed).to_f64();
-    Tensor::new(dims, v.iter().enumerate().map(|(i, x)| x + if i / n % n == i % n { 4.0 } else { 0.0 }).collect())
+    Tensor::new(
+        dims,
+        v.iter().enumerate().map(|(i, x)| x + if i / n % n == i % n { 4.0 } else { 0.0 }).collect(),
+    )
 }

@@ -8,7 +8,8 @@ use crate::tensor::{View, ViewMut};
 use crate::with_type;
 use std::cmp::Ordering;
 
-/// Sorts along the last axis. Outputs: sorted values; the i32 index each had. Stable; NaN goes last.
+/// Sorts along the last axis. Outputs: sorted values; the i32 index each had. Stable; NaN goes
+/// last.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sort {
     /// Largest first.
@@ -25,13 +26,16 @@ impl Primitive for Sort {
     }
 
     fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {
-        // The gradient goes back to where each element came from: a scatter over the flattened rows.
+        // The gradient goes back to where each element came from: a scatter over the flattened
+        // rows.
         let Some(d) = at.grads[0] else { return vec![None] };
         let b = d.builder();
         let dims = at.ins[0].dims();
         let n = dims[dims.len() - 1];
         let rows: Dim = product(&dims[..dims.len() - 1]);
-        let first = b.apply1(crate::ops::Iota { dtype: DType::I32, dims: vec![rows, n], axis: 0 }, &[]) * n.unwrap_or(1) as f64;
+        let first = b
+            .apply1(crate::ops::Iota { dtype: DType::I32, dims: vec![rows, n], axis: 0 }, &[])
+            * n.unwrap_or(1) as f64;
         let flat = (at.outs[1].reshape(&[rows, n]) + first).reshape(&[product(&dims)]);
         let total = product(&dims);
         let back = b.apply1(crate::ops::ScatterAdd { rows: total }, &[d.reshape(&[total]), flat]);
@@ -70,6 +74,8 @@ impl Primitive for Sort {
     }
 
     fn samples() -> Vec<Sample> {
-        [false, true].map(|descending| Sample::new(Sort { descending }, vec![sample_numbers(&[3, 5], 161)])).into()
+        [false, true]
+            .map(|descending| Sample::new(Sort { descending }, vec![sample_numbers(&[3, 5], 161)]))
+            .into()
     }
 }

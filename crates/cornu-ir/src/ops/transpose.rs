@@ -21,9 +21,16 @@ impl Primitive for Transpose {
         let mut sorted = self.perm.clone();
         sorted.sort_unstable();
         if sorted != (0..ins[0].rank()).collect::<Vec<_>>() {
-            return Err(ShapeError::new("transpose", format!("{:?} must name each axis once", self.perm), ins));
+            return Err(ShapeError::new(
+                "transpose",
+                format!("{:?} must name each axis once", self.perm),
+                ins,
+            ));
         }
-        Ok(vec![Spec::new(ins[0].dtype, self.perm.iter().map(|&p| ins[0].dims[p]).collect::<Vec<_>>())])
+        Ok(vec![Spec::new(
+            ins[0].dtype,
+            self.perm.iter().map(|&p| ins[0].dims[p]).collect::<Vec<_>>(),
+        )])
     }
 
     fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {
@@ -37,7 +44,11 @@ impl Primitive for Transpose {
     fn eval(&self, ins: &[View<'_>], outs: &mut [Option<ViewMut<'_>>]) {
         let Some(out) = &mut outs[0] else { return };
         let own = strides(ins[0].dims);
-        let walk = Walk { dims: out.dims.to_vec(), strides: self.perm.iter().map(|&p| own[p] as isize).collect(), offset: 0 };
+        let walk = Walk {
+            dims: out.dims.to_vec(),
+            strides: self.perm.iter().map(|&p| own[p] as isize).collect(),
+            offset: 0,
+        };
         with_type!(ins[0].dtype(), T => walk.read(ins[0].get::<T>(), out.get::<T>()));
     }
 

@@ -48,7 +48,8 @@ fn softplus<T: Real>(x: T) -> T {
     x.max(T::zero()) + (-x.abs()).exp().ln_1p()
 }
 
-/// The number whose error function is `x`: a start by Winitzki's formula, then Newton's steps in f64.
+/// The number whose error function is `x`: a start by Winitzki's formula, then Newton's steps in
+/// f64.
 fn erfinv<T: Real>(x: T) -> T {
     let x = x.to_f64().unwrap_or(f64::NAN);
     if x.is_nan() || x.abs() >= 1.0 {
@@ -66,7 +67,8 @@ fn erfinv<T: Real>(x: T) -> T {
     T::lit(y)
 }
 
-/// The modified Bessel function of the first kind of a whole order, by its series: all terms have one sign.
+/// The modified Bessel function of the first kind of a whole order, by its series: all terms have
+/// one sign.
 fn bessel_i<T: Real>(order: u32, x: T) -> T {
     let x = x.to_f64().unwrap_or(f64::NAN);
     let (square, mut sum) = (x * x / 4.0, 0.0);
@@ -189,7 +191,10 @@ impl Primitive for Unary {
                 }
                 Sample::new(Unary { f }, vec![x])
             })
-            .chain([Sample::new(Unary { f: UnaryFn::Relu }, vec![Tensor::new(&[2], vec![-1.0f64, 2.0])])])
+            .chain([Sample::new(
+                Unary { f: UnaryFn::Relu },
+                vec![Tensor::new(&[2], vec![-1.0f64, 2.0])],
+            )])
             .collect()
     }
 }

@@ -8,7 +8,8 @@ use crate::strided::{Walk, strides};
 use crate::tensor::{View, ViewMut};
 use crate::{with_float, with_type};
 
-/// Windows of `length` elements, `dilation` apart, starting every `stride` elements of an axis: (…, T, …) becomes (…, T', length, …).
+/// Windows of `length` elements, `dilation` apart, starting every `stride` elements of an axis: (…,
+/// T, …) becomes (…, T', length, …).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Windows {
     /// The axis cut.
@@ -46,7 +47,11 @@ impl Primitive for Windows {
         expect_inputs("windows", ins, 1)?;
         expect_axis("windows", ins, self.axis)?;
         if self.length == 0 || self.stride == 0 || self.dilation == 0 {
-            return Err(ShapeError::new("windows", "length, stride and dilation must be at least 1", ins));
+            return Err(ShapeError::new(
+                "windows",
+                "length, stride and dilation must be at least 1",
+                ins,
+            ));
         }
         let mut dims = ins[0].dims.clone();
         dims[self.axis] = dims[self.axis].map(|n| self.count(n));
@@ -56,7 +61,9 @@ impl Primitive for Windows {
 
     fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {
         let n = at.ins[0].dim(self.axis as isize);
-        vec![Some(at.grad().builder().apply1(FoldWindows { windows: self.clone(), n }, &[at.grad()]))]
+        vec![Some(
+            at.grad().builder().apply1(FoldWindows { windows: self.clone(), n }, &[at.grad()]),
+        )]
     }
 
     fn eval(&self, ins: &[View<'_>], outs: &mut [Option<ViewMut<'_>>]) {
@@ -66,8 +73,14 @@ impl Primitive for Windows {
 
     fn samples() -> Vec<Sample> {
         vec![
-            Sample::new(Windows { axis: 1, length: 3, stride: 1, dilation: 1 }, vec![sample_numbers(&[2, 6, 2], 191)]),
-            Sample::new(Windows { axis: 1, length: 2, stride: 2, dilation: 3 }, vec![sample_numbers(&[2, 9], 192)]),
+            Sample::new(
+                Windows { axis: 1, length: 3, stride: 1, dilation: 1 },
+                vec![sample_numbers(&[2, 6, 2], 191)],
+            ),
+            Sample::new(
+                Windows { axis: 1, length: 2, stride: 2, dilation: 3 },
+                vec![sample_numbers(&[2, 9], 192)],
+            ),
         ]
     }
 }
@@ -88,8 +101,15 @@ impl Primitive for FoldWindows {
         expect_axis("fold_windows", ins, axis + 1)?;
         let count = self.n.map(|n| self.windows.count(n));
         let fits = |have: Dim, want: Dim| have.is_none() || want.is_none() || have == want;
-        if !ins[0].dtype.is_float() || !fits(ins[0].dims[axis + 1], Some(self.windows.length)) || !fits(ins[0].dims[axis], count) {
-            return Err(ShapeError::new("fold_windows", "float windows as they were cut are needed", ins));
+        if !ins[0].dtype.is_float()
+            || !fits(ins[0].dims[axis + 1], Some(self.windows.length))
+            || !fits(ins[0].dims[axis], count)
+        {
+            return Err(ShapeError::new(
+                "fold_windows",
+                "float windows as they were cut are needed",
+                ins,
+            ));
         }
         let mut dims = ins[0].dims.clone();
         dims.remove(axis + 1);
@@ -119,6 +139,9 @@ impl Primitive for FoldWindows {
 
     fn samples() -> Vec<Sample> {
         let windows = Windows { axis: 1, length: 3, stride: 2, dilation: 1 };
-        vec![Sample::new(FoldWindows { windows, n: Some(7) }, vec![sample_numbers(&[2, 3, 3, 2], 193)])]
+        vec![Sample::new(
+            FoldWindows { windows, n: Some(7) },
+            vec![sample_numbers(&[2, 3, 3, 2], 193)],
+        )]
     }
 }

@@ -6,15 +6,16 @@ use crate::passes::Rewriter;
 use std::collections::HashMap;
 use std::mem::discriminant;
 
-/// Replaces a node by an earlier one with the same operation on the same values. Nodes that couple shards stay apart:
-/// each is a meeting point.
+/// Replaces a node by an earlier one with the same operation on the same values. Nodes that couple
+/// shards stay apart: each is a meeting point.
 pub fn cse(graph: &Graph) -> Graph {
     let mut r = Rewriter::new(graph);
     let mut seen: HashMap<(std::mem::Discriminant<Op>, Vec<ValueId>), Vec<usize>> = HashMap::new();
     for n in &graph.nodes {
         let ins: Vec<ValueId> = n.ins.iter().map(|v| r.get(*v)).collect();
         let key = (discriminant(&n.op), ins);
-        let same = seen.get(&key).and_then(|at| at.iter().copied().find(|&i| r.graph.nodes[i].op == n.op));
+        let same =
+            seen.get(&key).and_then(|at| at.iter().copied().find(|&i| r.graph.nodes[i].op == n.op));
         match same {
             Some(i) if !matches!(n.op, Op::CrossSum(_)) => {
                 let outs = r.graph.nodes[i].outs.clone();

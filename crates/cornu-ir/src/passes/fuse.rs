@@ -1,7 +1,8 @@
 //! Fusion: pointwise operations that hand values of one length to each other become one.
 //!
-//! Chains stay open while the nodes are walked in order. A node that reads a chain without joining it closes the chain, which
-//! is written out at that point; so open chains never depend on each other and may be joined freely.
+//! Chains stay open while the nodes are walked in order. A node that reads a chain without joining
+//! it closes the chain, which is written out at that point; so open chains never depend on each
+//! other and may be joined freely.
 
 use crate::graph::{Graph, Node, ValueId};
 use crate::op::Op;
@@ -17,10 +18,12 @@ const MOST_CODE: usize = 48;
 /// Inputs of a chain at most.
 const MOST_INPUTS: usize = 24;
 
-/// Elements up to which a repeated number is kept as a tensor instead of being written in every run.
+/// Elements up to which a repeated number is kept as a tensor instead of being written in every
+/// run.
 const MOST_CONSTANT: usize = 1 << 14;
 
-/// Fuses chains of pointwise operations, and the bodies of scans in themselves. A graph with unknown dims stays as it is.
+/// Fuses chains of pointwise operations, and the bodies of scans in themselves. A graph with
+/// unknown dims stays as it is.
 pub fn fuse(graph: &Graph) -> Graph {
     if !graph.is_concrete() {
         return graph.clone();
@@ -66,7 +69,8 @@ struct Chain {
     inputs: Vec<(ValueId, Reach)>,
     /// Operations whose registers are numbered apart from the inputs until the chain is closed.
     code: Vec<Instr>,
-    /// For each operation: the old value it makes (`None` for a number) and how often the chain reads it.
+    /// For each operation: the old value it makes (`None` for a number) and how often the chain
+    /// reads it.
     made: Vec<(Option<ValueId>, u32)>,
     open: bool,
     /// The chain that took this one in, and how far its registers moved.
@@ -153,9 +157,15 @@ impl Fuser<'_> {
         let out = n.outs[0];
         match &n.op {
             Op::Reshape(_) | Op::StopGradient(_) => self.known[out.0 as usize] = self.get(n.ins[0]),
-            Op::Constant(c) if splat(c).is_some() => self.known[out.0 as usize] = splat(c).expect("seen above"),
+            Op::Constant(c) if splat(c).is_some() => {
+                self.known[out.0 as usize] = splat(c).expect("seen above")
+            }
             Op::Broadcast(_) => self.broadcast(n),
-            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) if self.n_elements(out) > 0 => self.join(n),
+            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_)
+                if self.n_elements(out) > 0 =>
+            {
+                self.join(n)
+            }
             Op::Scan(scan) => {
                 let body = Arc::new(super::run((*scan.body).clone()));
                 self.copy(n, Scan { body, ..scan.clone() }.into());
@@ -207,7 +217,11 @@ impl Fuser<'_> {
                 self.r.push(Constant { value }.into(), vec![], [spec.clone()])[0]
             }
             Known::Number(dtype, x) => {
-                let scalar = self.r.push(Constant { value: Tensor::scalar_of(dtype, x) }.into(), vec![], [Spec::known(dtype, &[])])[0];
+                let scalar = self.r.push(
+                    Constant { value: Tensor::scalar_of(dtype, x) }.into(),
+                    vec![],
+                    [Spec::known(dtype, &[])],
+                )[0];
                 self.stretch(scalar, &spec)
             }
             Known::Repeats(x, reach) => {
@@ -236,19 +250,26 @@ impl Fuser<'_> {
         if self.r.graph.spec(v).dims == spec.dims {
             return v;
         }
-        self.r.push(crate::ops::Broadcast { dims: spec.dims.clone() }.into(), vec![v], [spec.clone()])[0]
+        self.r.push(
+            crate::ops::Broadcast { dims: spec.dims.clone() }.into(),
+            vec![v],
+            [spec.clone()],
+        )[0]
     }
 
     /// Adds a pointwise node to the chain of its inputs, or to a new one.
     fn join(&mut self, n: &Node) {
         let size = self.n_elements(n.outs[0]);
-        // What it reads from elsewhere is written out first: that may close chains, never the ones it joins.
+        // What it reads from elsewhere is written out first: that may close chains, never the ones
+        // it joins.
         for v in &n.ins {
             match self.get(*v) {
                 Known::Repeats(x, _) => {
                     self.materialize(x);
                 }
-                Known::In(c, _) => debug_assert_eq!(self.chains[c].n, size, "pointwise inputs are of one length"),
+                Known::In(c, _) => {
+                    debug_assert_eq!(self.chains[c].n, size, "pointwise inputs are of one length")
+                }
                 _ => {}
             }
         }
@@ -257,7 +278,9 @@ impl Fuser<'_> {
             let Known::In(c, _) = self.get(*v) else { continue };
             target = match target {
                 Some(t) if t == c => Some(t),
-                Some(t) if self.fits(t, self.chains[c].code.len() + 4, self.chains[c].inputs.len()) => {
+                Some(t)
+                    if self.fits(t, self.chains[c].code.len() + 4, self.chains[c].inputs.len()) =>
+                {
                     self.merge(c, t);
                     Some(t)
                 }
@@ -273,7 +296,14 @@ impl Fuser<'_> {
             target = None;
         }
         let t = target.unwrap_or_else(|| {
-            self.chains.push(Chain { n: size, inputs: vec![], code: vec![], made: vec![], open: true, joined: None });
+            self.chains.push(Chain {
+                n: size,
+                inputs: vec![],
+                code: vec![],
+                made: vec![],
+                open: true,
+                joined: None,
+            });
             self.chains.len() - 1
         });
         let mut read = [0u16; 3];
@@ -294,7 +324,8 @@ impl Fuser<'_> {
 
     /// Whether a chain can take in so many operations and inputs more.
     fn fits(&self, t: usize, n_code: usize, n_inputs: usize) -> bool {
-        self.chains[t].code.len() + n_code <= MOST_CODE && self.chains[t].inputs.len() + n_inputs <= MOST_INPUTS
+        self.chains[t].code.len() + n_code <= MOST_CODE
+            && self.chains[t].inputs.len() + n_inputs <= MOST_INPUTS
     }
 
     /// The register of chain `t` that holds an old value.
@@ -315,7 +346,9 @@ impl Fuser<'_> {
             }
             Known::Repeats(x, reach) => (self.materialize(x), reach),
             Known::At(id) => (id, Reach { hold: 1, period: self.chains[t].n }),
-            Known::In(..) | Known::Unseen => (self.materialize(v), Reach { hold: 1, period: self.chains[t].n }),
+            Known::In(..) | Known::Unseen => {
+                (self.materialize(v), Reach { hold: 1, period: self.chains[t].n })
+            }
         };
         let chain = &mut self.chains[t];
         let at = chain.inputs.iter().position(|i| *i == (new, reach)).unwrap_or_else(|| {
@@ -330,7 +363,11 @@ impl Fuser<'_> {
         let (inputs, code, made) = {
             let c = &mut self.chains[from];
             c.open = false;
-            (std::mem::take(&mut c.inputs), std::mem::take(&mut c.code), std::mem::take(&mut c.made))
+            (
+                std::mem::take(&mut c.inputs),
+                std::mem::take(&mut c.code),
+                std::mem::take(&mut c.made),
+            )
         };
         let chain = &mut self.chains[into];
         let shift = chain.code.len() as u16;
@@ -356,7 +393,11 @@ impl Fuser<'_> {
             return;
         }
         chain.open = false;
-        let (inputs, code, made) = (std::mem::take(&mut chain.inputs), std::mem::take(&mut chain.code), std::mem::take(&mut chain.made));
+        let (inputs, code, made) = (
+            std::mem::take(&mut chain.inputs),
+            std::mem::take(&mut chain.code),
+            std::mem::take(&mut chain.made),
+        );
         let n_inputs = inputs.len() as u16;
         let place = |r: u16| if r >= FIRST_CODE { r - FIRST_CODE + n_inputs } else { r };
         let mut outputs = Vec::new();
@@ -367,14 +408,25 @@ impl Fuser<'_> {
                 given.push(v);
             }
         }
-        let op =
-            Fused { n: self.chains[c].n, inputs: inputs.iter().map(|i| i.1).collect(), code: code.iter().map(|i| renumbered(i, place)).collect(), outputs };
+        let op = Fused {
+            n: self.chains[c].n,
+            inputs: inputs.iter().map(|i| i.1).collect(),
+            code: code.iter().map(|i| renumbered(i, place)).collect(),
+            outputs,
+        };
         let specs: Vec<Spec> = given.iter().map(|v| self.old.spec(*v).clone()).collect();
         let outs = self.r.push(op.into(), inputs.into_iter().map(|i| i.0).collect(), specs);
-        // Every old value that was a register of this chain, reshapes of it included, is now a value.
+        // Every old value that was a register of this chain, reshapes of it included, is now a
+        // value.
         let of_register: Vec<Option<ValueId>> = {
             let mut new = given.iter().zip(&outs);
-            made.iter().map(|(value, inside)| value.filter(|v| self.uses[v.0 as usize] > *inside).and_then(|_| new.next().map(|(_, n)| *n))).collect()
+            made.iter()
+                .map(|(value, inside)| {
+                    value
+                        .filter(|v| self.uses[v.0 as usize] > *inside)
+                        .and_then(|_| new.next().map(|(_, n)| *n))
+                })
+                .collect()
         };
         for v in 0..self.known.len() {
             if let Known::In(at, register) = self.get(ValueId(v as u32))

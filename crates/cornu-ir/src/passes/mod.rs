@@ -18,7 +18,8 @@ use crate::graph::Graph;
 pub type Pass = fn(&Graph) -> Graph;
 
 /// All passes with their names, in order.
-pub const PASSES: &[(&str, Pass)] = &[("simplify", simplify), ("cse", cse), ("dce", dce), ("fuse", fuse)];
+pub const PASSES: &[(&str, Pass)] =
+    &[("simplify", simplify), ("cse", cse), ("dce", dce), ("fuse", fuse)];
 
 /// Runs all passes. Debug builds verify the graph after each.
 pub fn run(graph: Graph) -> Graph {

@@ -39,9 +39,18 @@ impl Rewriter {
     }
 
     /// Appends a node of new values.
-    pub fn push(&mut self, op: Op, ins: Vec<ValueId>, specs: impl IntoIterator<Item = Spec>) -> Vec<ValueId> {
+    pub fn push(
+        &mut self,
+        op: Op,
+        ins: Vec<ValueId>,
+        specs: impl IntoIterator<Item = Spec>,
+    ) -> Vec<ValueId> {
         let node = NodeId(self.graph.nodes.len() as u32);
-        let outs: Vec<ValueId> = specs.into_iter().enumerate().map(|(i, s)| self.value(s, Source::Node(node, i))).collect();
+        let outs: Vec<ValueId> = specs
+            .into_iter()
+            .enumerate()
+            .map(|(i, s)| self.value(s, Source::Node(node, i)))
+            .collect();
         self.graph.nodes.push(Node { op, ins, outs: outs.clone() });
         outs
     }
@@ -55,7 +64,11 @@ impl Rewriter {
 
     /// The new graph, with the outputs of the old.
     pub fn finish(mut self, old: &Graph) -> Graph {
-        self.graph.outputs = old.outputs.iter().map(|p| Port { name: p.name.clone(), value: self.get(p.value) }).collect();
+        self.graph.outputs = old
+            .outputs
+            .iter()
+            .map(|p| Port { name: p.name.clone(), value: self.get(p.value) })
+            .collect();
         self.graph
     }
 }

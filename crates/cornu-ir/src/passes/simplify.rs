@@ -15,7 +15,8 @@ pub fn simplify(graph: &Graph) -> Graph {
         if let Some(turned) = turned_index(&r, n, &uses) {
             let Turned { perm, op, values, index } = turned;
             let dims: Vec<_> = perm.iter().map(|&p| r.graph.spec(index).dims[p]).collect();
-            let index = r.push(Transpose { perm }.into(), vec![index], [Spec::new(DType::I32, dims)])[0];
+            let index =
+                r.push(Transpose { perm }.into(), vec![index], [Spec::new(DType::I32, dims)])[0];
             let outs = r.push(op, vec![values, index], [graph.spec(n.outs[0]).clone()]);
             r.bind(n.outs[0], outs[0]);
             continue;
@@ -40,7 +41,8 @@ struct Turned {
     index: ValueId,
 }
 
-/// Whether a node turns rows that a gather made for it alone, or scatters rows that were turned for it alone, each row staying whole.
+/// Whether a node turns rows that a gather made for it alone, or scatters rows that were turned for
+/// it alone, each row staying whole.
 fn turned_index(r: &Rewriter, n: &Node, uses: &[u32]) -> Option<Turned> {
     let g = &r.graph;
     let first = r.get(*n.ins.first()?);
@@ -49,7 +51,12 @@ fn turned_index(r: &Rewriter, n: &Node, uses: &[u32]) -> Option<Turned> {
     match (&n.op, &inner.op) {
         (Op::Transpose(t), Op::Gather(_)) => {
             let rank = g.spec(inner.ins[1]).rank();
-            stays(&t.perm, rank).then(|| Turned { perm: t.perm[..rank].to_vec(), op: inner.op.clone(), values: inner.ins[0], index: inner.ins[1] })
+            stays(&t.perm, rank).then(|| Turned {
+                perm: t.perm[..rank].to_vec(),
+                op: inner.op.clone(),
+                values: inner.ins[0],
+                index: inner.ins[1],
+            })
         }
         (Op::ScatterAdd(_), Op::Transpose(t)) => {
             let index = r.get(n.ins[1]);
@@ -148,11 +155,18 @@ mod tests {
         let ins = [sample_numbers(&[5, 4], 3), Tensor::new(&[2, 3], vec![4i32, 0, -1, 4, 2, 9])];
         let simple = crate::passes::dce(&simplify(&graph));
         crate::verify::verify(&simple).unwrap();
-        let is_turned = |n: &Node| matches!(n.op, Op::Transpose(_)).then(|| simple.spec(n.outs[0]).dtype);
-        assert!(simple.nodes.iter().filter_map(is_turned).all(|dtype| dtype == DType::I32), "{simple}");
+        let is_turned =
+            |n: &Node| matches!(n.op, Op::Transpose(_)).then(|| simple.spec(n.outs[0]).dtype);
+        assert!(
+            simple.nodes.iter().filter_map(is_turned).all(|dtype| dtype == DType::I32),
+            "{simple}"
+        );
         for (was, is) in interpret(&graph, &ins).iter().zip(interpret(&simple, &ins)) {
             assert_eq!(was.dims, is.dims);
-            was.to_f64().iter().zip(is.to_f64()).for_each(|(a, b)| assert!((a - b).abs() < 1e-12, "{a} {b}"));
+            was.to_f64()
+                .iter()
+                .zip(is.to_f64())
+                .for_each(|(a, b)| assert!((a - b).abs() < 1e-12, "{a} {b}"));
         }
     }
 }

@@ -33,17 +33,33 @@ struct Leaf<'a> {
 fn by_output<'a>(loss: &'a Value, outputs: &Outputs) -> Result<Vec<(usize, &'a Value)>> {
     let n = outputs.len();
     match loss {
-        Value::Array(items) if n == 1 && items.len() != 1 && outputs.keys.is_none() => Ok(items.iter().map(|l| (0, l)).collect()),
-        Value::Array(items) if items.len() <= n && (outputs.keys.is_none() || items.len() == n) => Ok(items.iter().enumerate().collect()),
+        Value::Array(items) if n == 1 && items.len() != 1 && outputs.keys.is_none() => {
+            Ok(items.iter().map(|l| (0, l)).collect())
+        }
+        Value::Array(items) if items.len() <= n && (outputs.keys.is_none() || items.len() == n) => {
+            Ok(items.iter().enumerate().collect())
+        }
         Value::Array(items) => match leaves(loss) {
             flat if flat.len() == n => Ok(flat.into_iter().enumerate().collect()),
-            _ => Err(wrong("loss", format!("expected a loss for each of the outputs {}, got {}", outputs.listed(), items.len()), loss)),
+            _ => Err(wrong(
+                "loss",
+                format!(
+                    "expected a loss for each of the outputs {}, got {}",
+                    outputs.listed(),
+                    items.len()
+                ),
+                loss,
+            )),
         },
         Value::Object(map) if !is_object(loss) => map
             .iter()
             .map(|(k, l)| match outputs.find(k) {
                 Some(i) => Ok((i, l)),
-                None => Err(wrong("loss", format!("`{k}` is no output; there are {}", outputs.listed()), loss)),
+                None => Err(wrong(
+                    "loss",
+                    format!("`{k}` is no output; there are {}", outputs.listed()),
+                    loss,
+                )),
             })
             .collect(),
         _ => Ok((0..n).map(|i| (i, loss)).collect()),
@@ -57,10 +73,23 @@ fn listed(argument: &str, given: &Value, outputs: &Outputs) -> Result<Value> {
         return Ok(given.clone());
     }
     if let Some(unknown) = map.keys().find(|k| outputs.find(k).is_none()) {
-        return Err(wrong(argument, format!("`{unknown}` is no output; there are {}", outputs.listed()), given));
+        return Err(wrong(
+            argument,
+            format!("`{unknown}` is no output; there are {}", outputs.listed()),
+            given,
+        ));
     }
-    let rule = || wrong(argument, format!("expected a key for each of the outputs {}", outputs.listed()), given);
-    (0..outputs.len()).map(|i| map.get(outputs.called(i)).cloned().ok_or_else(rule)).collect::<Result<_>>().map(Value::Array)
+    let rule = || {
+        wrong(
+            argument,
+            format!("expected a key for each of the outputs {}", outputs.listed()),
+            given,
+        )
+    };
+    (0..outputs.len())
+        .map(|i| map.get(outputs.called(i)).cloned().ok_or_else(rule))
+        .collect::<Result<_>>()
+        .map(Value::Array)
 }
 
 /// The weights of the leaves of `loss`, in the order of [`leaves`].
@@ -74,7 +103,11 @@ fn weights(loss: &Value, loss_weights: &Value) -> Result<Option<Vec<Option<f64>>
         _ => false,
     };
     if all.len() != n || misnamed {
-        return Err(wrong("loss_weights", format!("expected a weight for each of the {n} losses"), loss_weights));
+        return Err(wrong(
+            "loss_weights",
+            format!("expected a weight for each of the {n} losses"),
+            loss_weights,
+        ));
     }
     let number = |v: &Value| match v {
         Value::Null => Ok(None),
@@ -97,12 +130,21 @@ fn read(v: &Value, y_true: &Spec, y_pred: &Spec) -> Result<Loss> {
 }
 
 /// The losses, and the keys that Keras shows without ever setting them.
-pub(super) fn resolve(loss: &Value, loss_weights: &Value, outputs: &Outputs, targets: &[Spec]) -> Result<(Vec<OutputLoss>, Vec<String>)> {
+pub(super) fn resolve(
+    loss: &Value,
+    loss_weights: &Value,
+    outputs: &Outputs,
+    targets: &[Spec],
+) -> Result<(Vec<OutputLoss>, Vec<String>)> {
     if loss.is_null() {
         return Ok((vec![], vec![]));
     }
     // By name on both sides, or the weights as they come.
-    let loss_weights = if loss.is_object() && !is_object(loss) { &listed("loss_weights", loss_weights, outputs)? } else { loss_weights };
+    let loss_weights = if loss.is_object() && !is_object(loss) {
+        &listed("loss_weights", loss_weights, outputs)?
+    } else {
+        loss_weights
+    };
     let loss = &listed("loss", loss, outputs)?;
     let weights = weights(loss, loss_weights)?;
     let all = leaves(loss);
@@ -120,7 +162,8 @@ pub(super) fn resolve(loss: &Value, loss_weights: &Value, outputs: &Outputs, tar
     with_loss.dedup();
     let paired = pair_targets(outputs, targets, &with_loss)?;
     let several = found.len() > 1;
-    // On a single output that is no list Keras adds up only the first loss, and shows the others' key with 0.
+    // On a single output that is no list Keras adds up only the first loss, and shows the others'
+    // key with 0.
     let mut idle = vec![];
     if several && outputs.len() == 1 && outputs.keys.is_none() {
         found.truncate(1);
@@ -128,9 +171,14 @@ pub(super) fn resolve(loss: &Value, loss_weights: &Value, outputs: &Outputs, tar
     }
     let mut losses = vec![];
     for leaf in found {
-        let target = paired[with_loss.iter().position(|o| *o == leaf.output).expect("outputs with losses are listed")];
+        let target = paired[with_loss
+            .iter()
+            .position(|o| *o == leaf.output)
+            .expect("outputs with losses are listed")];
         let loss = read(leaf.loss, &targets[target], &outputs.specs[leaf.output])?;
-        let key = (several && idle.is_empty()).then(|| format!("{}{}_loss", outputs.within[leaf.output], outputs.called(leaf.output)));
+        let key = (several && idle.is_empty()).then(|| {
+            format!("{}{}_loss", outputs.within[leaf.output], outputs.called(leaf.output))
+        });
         losses.push(OutputLoss { output: leaf.output, target, loss, weight: leaf.weight, key });
     }
     Ok((losses, idle))

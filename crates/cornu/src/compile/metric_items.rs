@@ -23,7 +23,8 @@ pub struct OutputMetric {
     pub key: String,
 }
 
-/// The metric of a name, object or function; `accuracy` and `acc` are chosen by the shapes. A metric given by name keeps that name.
+/// The metric of a name, object or function; `accuracy` and `acc` are chosen by the shapes. A
+/// metric given by name keeps that name.
 fn read(v: &Value, y_true: &Spec, y_pred: &Spec) -> Result<Metric> {
     let Some(name) = function_name(v) else { return Metric::from_json(v) };
     if !["accuracy", "acc"].contains(&name.to_lowercase().as_str()) {
@@ -41,7 +42,11 @@ fn read(v: &Value, y_true: &Spec, y_pred: &Spec) -> Result<Metric> {
 }
 
 /// The entry of each output, in the order in which Keras goes through them.
-fn by_output<'a>(argument: &str, given: &'a Value, outputs: &Outputs) -> Result<Vec<(usize, Vec<&'a Value>)>> {
+fn by_output<'a>(
+    argument: &str,
+    given: &'a Value,
+    outputs: &Outputs,
+) -> Result<Vec<(usize, Vec<&'a Value>)>> {
     let n = outputs.len();
     let entry = |v: &'a Value| match v {
         Value::Null => vec![],
@@ -54,20 +59,44 @@ fn by_output<'a>(argument: &str, given: &'a Value, outputs: &Outputs) -> Result<
         Value::Array(items) if items.is_empty() => Ok(vec![]),
         Value::Array(_) if n == 1 => Ok(vec![(0, leaves(given))]),
         Value::Object(_) if !is_object(given) && n == 1 => Ok(vec![(0, leaves(given))]),
-        Value::Array(items) if items.len() == n => Ok(outputs.metric_order().into_iter().zip(items).map(|(i, v)| (i, entry(v))).collect()),
-        Value::Object(map) if !is_object(given) => match map.keys().find(|k| outputs.find(k).is_none()) {
-            Some(unknown) => Err(wrong(argument, format!("`{unknown}` is no output; there are {}", outputs.listed()), given)),
-            None => Ok(outputs.metric_order().into_iter().filter_map(|i| Some((i, entry(map.get(outputs.called(i))?)))).collect()),
-        },
-        Value::Array(_) => {
-            Err(wrong(argument, format!("expected a list with an entry for each of the outputs {}, or a dict by their names", outputs.listed()), given))
+        Value::Array(items) if items.len() == n => {
+            Ok(outputs.metric_order().into_iter().zip(items).map(|(i, v)| (i, entry(v))).collect())
         }
+        Value::Object(map) if !is_object(given) => {
+            match map.keys().find(|k| outputs.find(k).is_none()) {
+                Some(unknown) => Err(wrong(
+                    argument,
+                    format!("`{unknown}` is no output; there are {}", outputs.listed()),
+                    given,
+                )),
+                None => Ok(outputs
+                    .metric_order()
+                    .into_iter()
+                    .filter_map(|i| Some((i, entry(map.get(outputs.called(i))?))))
+                    .collect()),
+            }
+        }
+        Value::Array(_) => Err(wrong(
+            argument,
+            format!(
+                "expected a list with an entry for each of the outputs {}, or a dict by their \
+                    names",
+                outputs.listed()
+            ),
+            given,
+        )),
         _ => Err(wrong(argument, "expected a list, or a dict by the names of outputs", given)),
     }
 }
 
 /// The metrics of one argument of `compile`, their keys the plain names.
-pub(super) fn resolve(argument: &str, given: &Value, outputs: &Outputs, targets: &[Spec], target_of: &[Option<usize>]) -> Result<Vec<OutputMetric>> {
+pub(super) fn resolve(
+    argument: &str,
+    given: &Value,
+    outputs: &Outputs,
+    targets: &[Spec],
+    target_of: &[Option<usize>],
+) -> Result<Vec<OutputMetric>> {
     let mut metrics = vec![];
     for (output, entries) in by_output(argument, given, outputs)? {
         for v in entries {
@@ -75,17 +104,36 @@ pub(super) fn resolve(argument: &str, given: &Value, outputs: &Outputs, targets:
                 return Err(wrong(argument, "expected a metric, not null", given));
             }
             let target = target_of[output].filter(|t| *t < targets.len());
-            let target = target.ok_or_else(|| wrong(argument, format!("output `{}` has no target to measure by", outputs.called(output)), given))?;
+            let target = target.ok_or_else(|| {
+                wrong(
+                    argument,
+                    format!("output `{}` has no target to measure by", outputs.called(output)),
+                    given,
+                )
+            })?;
             let metric = read(v, &targets[target], &outputs.specs[output])?;
-            metrics.push(OutputMetric { output, target, weighted: argument == "weighted_metrics", key: metric.name().to_string(), metric });
+            metrics.push(OutputMetric {
+                output,
+                target,
+                weighted: argument == "weighted_metrics",
+                key: metric.name().to_string(),
+                metric,
+            });
         }
     }
     Ok(metrics)
 }
 
-/// Gives each metric its key: the output's name before it where there are several, `weighted_` where the plain key is taken, a number where that is too.
+/// Gives each metric its key: the output's name before it where there are several, `weighted_`
+/// where the plain key is taken, a number where that is too.
 pub(super) fn assign_keys(metrics: &mut [OutputMetric], outputs: &Outputs) {
-    let prefix = |m: &OutputMetric, name: &str| if outputs.len() > 1 { format!("{}_{name}", outputs.called(m.output)) } else { name.to_string() };
+    let prefix = |m: &OutputMetric, name: &str| {
+        if outputs.len() > 1 {
+            format!("{}_{name}", outputs.called(m.output))
+        } else {
+            name.to_string()
+        }
+    };
     let mut taken = std::collections::HashMap::<String, usize>::new();
     for m in metrics {
         let mut key = prefix(m, m.metric.name());

@@ -1,7 +1,8 @@
-//! What a compiled model reports: losses and metrics of each output, resolved from Keras's compile config, and their keys in logs.
+//! What a compiled model reports: losses and metrics of each output, resolved from Keras's compile
+//! config, and their keys in logs.
 //!
-//! Source: keras/src/trainers/compile_utils.py and keras/src/trainers/trainer.py, Keras 3.15.1. Differs: outputs that are lists
-//! within lists are taken flat.
+//! Source: keras/src/trainers/compile_utils.py and keras/src/trainers/trainer.py, Keras 3.15.1.
+//! Differs: outputs that are lists within lists are taken flat.
 
 mod outputs;
 mod loss_items;
@@ -23,22 +24,26 @@ use std::collections::BTreeMap;
 ///
 /// The values of logs, each over the batches of an epoch or an evaluation:
 /// - `loss`: the batches' total losses (penalties included), weighted by their number of samples;
-/// - `X_loss`, where there are several losses: the batches' losses of an output, without its loss weight, weighted by their number of samples;
-/// - metrics: [`Metric::result`](crate::metrics::Metric::result) of partials added up over the batches.
+/// - `X_loss`, where there are several losses: the batches' losses of an output, without its loss
+///   weight, weighted by their number of samples;
+/// - metrics: [`Metric::result`](crate::metrics::Metric::result) of partials added up over the
+///   batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compiled {
     /// The losses, in Keras's order; their sum, each times its weight, is the model's loss.
     pub losses: Vec<OutputLoss>,
     /// The metrics, those without sample weights first.
     pub metrics: Vec<OutputMetric>,
-    /// Keys that Keras shows with the value 0, for only the first loss of a list on a single output enters.
+    /// Keys that Keras shows with the value 0, for only the first loss of a list on a single output
+    /// enters.
     idle: Vec<String>,
 }
 
 impl Compiled {
     /// Resolves `loss`, `loss_weights`, `metrics` and `weighted_metrics` of a compile config.
     ///
-    /// `targets` holds the specs of the data's targets: one for each output, or one for each output that has a loss.
+    /// `targets` holds the specs of the data's targets: one for each output, or one for each output
+    /// that has a loss.
     ///
     /// ```
     /// use cornu::compile::{Compiled, Outputs};
@@ -52,10 +57,18 @@ impl Compiled {
     /// ```
     pub fn resolve(config: &Value, outputs: &Outputs, targets: &[Spec]) -> Result<Self> {
         let part = |key: &str| outputs::plain(config.get(key).unwrap_or(&Value::Null));
-        let (losses, idle) = loss_items::resolve(&part("loss"), &part("loss_weights"), outputs, targets)?;
+        let (losses, idle) =
+            loss_items::resolve(&part("loss"), &part("loss_weights"), outputs, targets)?;
         let target_of = outputs::targets_of(outputs, targets, &losses);
-        let mut metrics = metric_items::resolve("metrics", &part("metrics"), outputs, targets, &target_of)?;
-        metrics.extend(metric_items::resolve("weighted_metrics", &part("weighted_metrics"), outputs, targets, &target_of)?);
+        let mut metrics =
+            metric_items::resolve("metrics", &part("metrics"), outputs, targets, &target_of)?;
+        metrics.extend(metric_items::resolve(
+            "weighted_metrics",
+            &part("weighted_metrics"),
+            outputs,
+            targets,
+            &target_of,
+        )?);
         metric_items::assign_keys(&mut metrics, outputs);
         Ok(Self { losses, metrics, idle })
     }
@@ -77,9 +90,15 @@ impl Compiled {
         keys
     }
 
-    /// Logs: from the mean of the total loss, the means of the losses (in the order of `losses`) and the totals of the metrics
-    /// (in the order of `metrics`, a vector for each partial). Of values that share a key the last stays, as in Keras.
-    pub fn logs(&self, loss: f64, losses: &[f64], metrics: &[Vec<Vec<f64>>]) -> BTreeMap<String, MetricValue> {
+    /// Logs: from the mean of the total loss, the means of the losses (in the order of `losses`)
+    /// and the totals of the metrics (in the order of `metrics`, a vector for each partial). Of
+    /// values that share a key the last stays, as in Keras.
+    pub fn logs(
+        &self,
+        loss: f64,
+        losses: &[f64],
+        metrics: &[Vec<Vec<f64>>],
+    ) -> BTreeMap<String, MetricValue> {
         let mut logs = BTreeMap::from([("loss".to_string(), MetricValue::Number(loss))]);
         for (m, totals) in self.metrics.iter().zip(metrics) {
             logs.insert(m.key.clone(), m.metric.result(totals));

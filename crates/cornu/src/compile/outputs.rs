@@ -15,14 +15,16 @@ pub struct Outputs {
     pub keys: Option<Vec<String>>,
     /// Their specs.
     pub specs: Vec<Spec>,
-    /// For outputs in lists within the list, the places of these lists: `1/` for those of the second item; else empty.
+    /// For outputs in lists within the list, the places of these lists: `1/` for those of the
+    /// second item; else empty.
     pub within: Vec<String>,
 }
 
 impl Outputs {
     /// One output or a list of them.
     pub fn list<'a>(outputs: impl IntoIterator<Item = (&'a str, Spec)>) -> Self {
-        let (names, specs): (Vec<String>, Vec<Spec>) = outputs.into_iter().map(|(name, spec)| (name.to_string(), spec)).unzip();
+        let (names, specs): (Vec<String>, Vec<Spec>) =
+            outputs.into_iter().map(|(name, spec)| (name.to_string(), spec)).unzip();
         let within = vec![String::new(); names.len()];
         Self { names, keys: None, specs, within }
     }
@@ -50,9 +52,11 @@ impl Outputs {
         (0..self.len()).find(|i| self.called(*i) == name)
     }
 
-    /// The order in which lists of metrics are taken: that of the outputs, or that of the layers' names where the keys of a dict are these names.
+    /// The order in which lists of metrics are taken: that of the outputs, or that of the layers'
+    /// names where the keys of a dict are these names.
     pub(super) fn metric_order(&self) -> Vec<usize> {
-        let by_name: Option<Vec<usize>> = self.keys.as_ref().and_then(|_| self.names.iter().map(|n| self.find(n)).collect());
+        let by_name: Option<Vec<usize>> =
+            self.keys.as_ref().and_then(|_| self.names.iter().map(|n| self.find(n)).collect());
         match by_name {
             Some(order) if (0..self.len()).all(|i| order.contains(&i)) => order,
             _ => (0..self.len()).collect(),
@@ -68,9 +72,15 @@ impl Outputs {
 /// Tuples as lists, at every level.
 pub(super) fn plain(v: &Value) -> Value {
     match v {
-        Value::Object(map) if map.get("class_name").and_then(Value::as_str) == Some("__tuple__") => plain(map.get("items").unwrap_or(&Value::Null)),
+        Value::Object(map)
+            if map.get("class_name").and_then(Value::as_str) == Some("__tuple__") =>
+        {
+            plain(map.get("items").unwrap_or(&Value::Null))
+        }
         Value::Array(items) => Value::Array(items.iter().map(plain).collect()),
-        Value::Object(map) if !is_object(v) => Value::Object(map.iter().map(|(k, v)| (k.clone(), plain(v))).collect()),
+        Value::Object(map) if !is_object(v) => {
+            Value::Object(map.iter().map(|(k, v)| (k.clone(), plain(v))).collect())
+        }
         _ => v.clone(),
     }
 }
@@ -117,14 +127,20 @@ impl Task {
         let last = |s: &Spec| s.dims.last().copied().flatten();
         match last(y_pred) {
             Some(1) => Task::Binary,
-            p if y_true.rank() < y_pred.rank() || (last(y_true) == Some(1) && p > Some(1)) => Task::SparseCategorical,
+            p if y_true.rank() < y_pred.rank() || (last(y_true) == Some(1) && p > Some(1)) => {
+                Task::SparseCategorical
+            }
             _ => Task::Categorical,
         }
     }
 }
 
 /// The target of each output, where there is one.
-pub(super) fn targets_of(outputs: &Outputs, targets: &[Spec], losses: &[OutputLoss]) -> Vec<Option<usize>> {
+pub(super) fn targets_of(
+    outputs: &Outputs,
+    targets: &[Spec],
+    losses: &[OutputLoss],
+) -> Vec<Option<usize>> {
     if targets.len() == outputs.len() {
         return (0..outputs.len()).map(Some).collect();
     }
@@ -132,7 +148,11 @@ pub(super) fn targets_of(outputs: &Outputs, targets: &[Spec], losses: &[OutputLo
 }
 
 /// Targets for the outputs that have losses (rising): one each, or one for every output.
-pub(super) fn pair_targets(outputs: &Outputs, targets: &[Spec], with_loss: &[usize]) -> Result<Vec<usize>> {
+pub(super) fn pair_targets(
+    outputs: &Outputs,
+    targets: &[Spec],
+    with_loss: &[usize],
+) -> Result<Vec<usize>> {
     if targets.len() == outputs.len() {
         return Ok(with_loss.to_vec());
     }
@@ -140,8 +160,16 @@ pub(super) fn pair_targets(outputs: &Outputs, targets: &[Spec], with_loss: &[usi
         return Ok((0..with_loss.len()).collect());
     }
     let rule = match with_loss.len() == outputs.len() {
-        true => format!("the model has {} outputs ({}) and needs a target for each", outputs.len(), outputs.listed()),
-        false => format!("a target is needed for each output ({}) or for each of the {} with a loss", outputs.listed(), with_loss.len()),
+        true => format!(
+            "the model has {} outputs ({}) and needs a target for each",
+            outputs.len(),
+            outputs.listed()
+        ),
+        false => format!(
+            "a target is needed for each output ({}) or for each of the {} with a loss",
+            outputs.listed(),
+            with_loss.len()
+        ),
     };
     Err(Error::Data(format!("{rule}. Received: {} targets", targets.len())))
 }

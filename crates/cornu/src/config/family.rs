@@ -1,9 +1,11 @@
-//! Families: closed lists of small configurable objects (initializers, losses, optimizers, …) that Keras writes alike.
+//! Families: closed lists of small configurable objects (initializers, losses, optimizers, …) that
+//! Keras writes alike.
 
 /// Makes an enum of the family's members and their reading and writing in Keras's form.
 ///
-/// `family!(pub enum Name = "what", "keras.module" { "Class" | "alias"… => Type, … })`. A member is a serde struct whose fields are Keras's config keys.
-/// Reads a serialized object, or the class name or an alias as a string, which stands for the defaults.
+/// `family!(pub enum Name = "what", "keras.module" { "Class" | "alias"… => Type, … })`. A member is
+/// a serde struct whose fields are Keras's config keys. Reads a serialized object, or the class
+/// name or an alias as a string, which stands for the defaults.
 #[macro_export]
 macro_rules! family {
     ($(#[$meta:meta])* pub enum $Enum:ident = $what:literal, $module:literal { $($class:literal $(| $alias:literal)* => $Type:ident),* $(,)? }) => {

@@ -23,10 +23,16 @@ pub struct ObjectParts<'a> {
     pub module: &'a str,
 }
 
-/// Reads `{"class_name": …, "config": …}`; the module and registered name may be absent, as in legacy files.
+/// Reads `{"class_name": …, "config": …}`; the module and registered name may be absent, as in
+/// legacy files.
 pub fn parts<'a>(what: &str, v: &'a Value) -> Result<ObjectParts<'a>> {
     let class = v.get("class_name").and_then(Value::as_str);
-    let class = class.ok_or_else(|| Error::Config(format!("{what}: expected an object with `class_name` and `config`. Received: {}", short(v))))?;
+    let class = class.ok_or_else(|| {
+        Error::Config(format!(
+            "{what}: expected an object with `class_name` and `config`. Received: {}",
+            short(v)
+        ))
+    })?;
     let config = v.get("config").cloned().unwrap_or(Value::Object(Map::new()));
     Ok(ObjectParts { class, config, module: v.get("module").and_then(Value::as_str).unwrap_or("") })
 }
@@ -40,7 +46,8 @@ pub fn short(v: &Value) -> String {
     }
 }
 
-/// A class name as Keras writes it in names of layers and groups of weights: `LSTM` is `lstm`, `SimpleRNN` is `simple_rnn`, `ReLU` is `re_lu`.
+/// A class name as Keras writes it in names of layers and groups of weights: `LSTM` is `lstm`,
+/// `SimpleRNN` is `simple_rnn`, `ReLU` is `re_lu`.
 ///
 /// ```
 /// use cornu::config::snake_case;
@@ -49,12 +56,15 @@ pub fn short(v: &Value) -> String {
 /// assert_eq!(snake_case("PReLU"), "p_re_lu");
 /// ```
 pub fn snake_case(class: &str) -> String {
-    // Keras 3.15.1, utils/naming.py: drop what is no word, then `(.)([A-Z][a-z]+)` and `([a-z])([A-Z])` get an underscore between.
+    // Keras 3.15.1, utils/naming.py: drop what is no word, then `(.)([A-Z][a-z]+)` and
+    // `([a-z])([A-Z])` get an underscore between.
     let chars: Vec<char> = class.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
     let mut first = Vec::new();
     let mut i = 0;
     while i < chars.len() {
-        let starts = i + 2 < chars.len() && chars[i + 1].is_ascii_uppercase() && chars[i + 2].is_ascii_lowercase();
+        let starts = i + 2 < chars.len()
+            && chars[i + 1].is_ascii_uppercase()
+            && chars[i + 2].is_ascii_lowercase();
         first.push(chars[i]);
         if starts {
             first.push('_');

@@ -5,8 +5,8 @@ use crate::{Error, Result};
 use cornu_ir::DType;
 use serde_json::{Value, json};
 
-/// A dtype policy: `float32`, `float64`, `float16`, `bfloat16`, `mixed_float16`, `mixed_bfloat16`, `int8_from_float32`.
-/// Source: keras/src/dtype_policies/dtype_policy.py, Keras 3.15.1.
+/// A dtype policy: `float32`, `float64`, `float16`, `bfloat16`, `mixed_float16`, `mixed_bfloat16`,
+/// `int8_from_float32`. Source: keras/src/dtype_policies/dtype_policy.py, Keras 3.15.1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DTypePolicy(String);
 
@@ -20,15 +20,29 @@ impl Default for DTypePolicy {
 const INT8: &str = "int8_from_float32";
 
 impl DTypePolicy {
-    const NAMES: &'static [&'static str] = &["float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16", INT8];
+    const NAMES: &'static [&'static str] =
+        &["float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16", INT8];
 
     /// A policy by name.
     pub fn new(name: &str) -> Result<Self> {
         match Self::NAMES.contains(&name) {
             true => Ok(Self(name.into())),
-            // Layers of integers or truth values (an Input, a preprocessing layer) compute in their own type.
-            false if ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool", "string"].contains(&name) => Ok(Self(name.into())),
-            false => Err(Error::argument("dtype", format!("expected one of {}", Self::NAMES.join(", ")), name)),
+            // Layers of integers or truth values (an Input, a preprocessing layer) compute in their
+            // own type.
+            false
+                if [
+                    "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
+                    "bool", "string",
+                ]
+                .contains(&name) =>
+            {
+                Ok(Self(name.into()))
+            }
+            false => Err(Error::argument(
+                "dtype",
+                format!("expected one of {}", Self::NAMES.join(", ")),
+                name,
+            )),
         }
     }
 
@@ -38,12 +52,17 @@ impl DTypePolicy {
             Value::Null => Ok(Self::default()),
             Value::String(s) => Self::new(s),
             _ if v.get("class_name").and_then(Value::as_str) == Some("QuantizedDTypePolicy") => {
-                let part = |key: &str| v.pointer(&format!("/config/{key}")).and_then(Value::as_str).unwrap_or("");
+                let part = |key: &str| {
+                    v.pointer(&format!("/config/{key}")).and_then(Value::as_str).unwrap_or("")
+                };
                 Self::new(&format!("{}_from_{}", part("mode"), part("source_name")))
             }
             _ => match v.pointer("/config/name").and_then(Value::as_str) {
                 Some(name) => Self::new(name),
-                None => Err(Error::Config(format!("dtype: expected a name or a DTypePolicy. Received: {}", short(v)))),
+                None => Err(Error::Config(format!(
+                    "dtype: expected a name or a DTypePolicy. Received: {}",
+                    short(v)
+                ))),
             },
         }
     }
@@ -51,7 +70,11 @@ impl DTypePolicy {
     /// As Keras serializes it.
     pub fn to_json(&self) -> Value {
         match self.is_int8() {
-            true => object("keras.dtype_policies", "QuantizedDTypePolicy", json!({"mode": "int8", "source_name": "float32"})),
+            true => object(
+                "keras.dtype_policies",
+                "QuantizedDTypePolicy",
+                json!({"mode": "int8", "source_name": "float32"}),
+            ),
             false => object("keras", "DTypePolicy", json!({"name": self.0})),
         }
     }

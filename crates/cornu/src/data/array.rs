@@ -107,12 +107,17 @@ impl Array {
         self.need_samples("take")?;
         let n = self.n_samples();
         if let Some(row) = rows.iter().find(|&&row| row as usize >= n) {
-            return Err(DataError::invalid("take", format!("rows must be below the {n} samples."), row.to_string()));
+            return Err(DataError::invalid(
+                "take",
+                format!("rows must be below the {n} samples."),
+                row.to_string(),
+            ));
         }
         Ok(map_each!(self, a => take_rows(a, rows)))
     }
 
-    /// The samples of a range, as numpy's `a[start:end]`: what lies beyond the last sample is not there.
+    /// The samples of a range, as numpy's `a[start:end]`: what lies beyond the last sample is not
+    /// there.
     pub fn slice(&self, rows: Range<usize>) -> Result<Array> {
         self.need_samples("slice")?;
         let end = rows.end.min(self.n_samples());
@@ -156,7 +161,11 @@ impl Array {
         };
         joined.map_err(|_| {
             let shapes: Vec<String> = parts.iter().map(|p| shape_text(p.shape())).collect();
-            DataError::invalid("concat", "shapes must agree on every axis but the first.", shapes.join(", "))
+            DataError::invalid(
+                "concat",
+                "shapes must agree on every axis but the first.",
+                shapes.join(", "),
+            )
         })
     }
 
@@ -166,7 +175,10 @@ impl Array {
     /// A shape that holds another number of values.
     pub fn reshape(self, shape: &[usize]) -> Result<Array> {
         let held: Option<usize> = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-        let fits = shape.iter().try_fold(1isize, |n, &d| n.checked_mul(isize::try_from(d).ok()?.max(1))).is_some();
+        let fits = shape
+            .iter()
+            .try_fold(1isize, |n, &d| n.checked_mul(isize::try_from(d).ok()?.max(1)))
+            .is_some();
         if held != Some(self.len()) || !fits {
             let rule = format!("{} values fill only a shape with that product.", self.len());
             return Err(DataError::invalid("reshape", rule, shape_text(shape)));
@@ -179,7 +191,11 @@ impl Array {
 
     pub(crate) fn need_samples(&self, who: &str) -> Result<()> {
         if self.rank() == 0 {
-            return Err(DataError::invalid(who, "the array needs a first axis (samples).", "a single value, shape ()"));
+            return Err(DataError::invalid(
+                who,
+                "the array needs a first axis (samples).",
+                "a single value, shape ()",
+            ));
         }
         Ok(())
     }
@@ -245,7 +261,10 @@ mod tests {
     fn concat_wants_one_type_and_one_width() {
         let a = Array::from(array![[1.0f32, 2.0]]);
         let b = Array::from(array![[3.0f32, 4.0], [5.0, 6.0]]);
-        assert_eq!(Array::concat(&[a.clone(), b]).unwrap(), Array::from(array![[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]));
+        assert_eq!(
+            Array::concat(&[a.clone(), b]).unwrap(),
+            Array::from(array![[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]])
+        );
         assert!(Array::concat(&[a.clone(), Array::from(array![[1i32, 2]])]).is_err());
         assert!(Array::concat(&[a, Array::from(array![[1.0f32]])]).is_err());
         assert!(Array::concat(&[]).is_err());

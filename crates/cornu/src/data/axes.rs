@@ -29,7 +29,8 @@ pub(crate) fn position_text(flat: usize, shape: &[usize]) -> String {
     if words.is_empty() { "the only value".to_owned() } else { words.join(", ") }
 }
 
-/// The place of the `flat`-th value of ragged values (N, F…): the series, its timestep, the feature.
+/// The place of the `flat`-th value of ragged values (N, F…): the series, its timestep, the
+/// feature.
 pub(crate) fn ragged_position_text(flat: usize, shape: &[usize], offsets: &[usize]) -> String {
     let width: usize = shape[1..].iter().product::<usize>().max(1);
     let row = flat / width;
@@ -52,7 +53,10 @@ mod tests {
         assert_eq!(position_text(5, &[2, 3]), "sample 1, feature 2");
         assert_eq!(position_text(1, &[2]), "sample 1");
         assert_eq!(position_text(0, &[]), "the only value");
-        assert_eq!(ragged_position_text(7, &[5, 2], &[0, 3, 3, 5]), "sample 2, timestep 0, feature 1");
+        assert_eq!(
+            ragged_position_text(7, &[5, 2], &[0, 3, 3, 5]),
+            "sample 2, timestep 0, feature 1"
+        );
         assert_eq!(ragged_position_text(2, &[5], &[0, 3, 3, 5]), "sample 0, timestep 2");
     }
 

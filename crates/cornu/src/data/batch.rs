@@ -35,7 +35,8 @@ pub enum BatchMaker {
     BatchSizeOne,
 }
 
-/// Every batch maker: its name and what it does. `token-budget` takes its number of timesteps: `token-budget(4096)`.
+/// Every batch maker: its name and what it does. `token-budget` takes its number of timesteps:
+/// `token-budget(4096)`.
 pub const BATCH_MAKERS: &[(&str, &str)] = &[
     ("as-they-come", "in the order of the data"),
     ("shuffle", "in a random order, drawn anew each epoch from the seed"),
@@ -94,7 +95,14 @@ impl BatchMaker {
     ///
     /// # Errors
     /// A batch size of 0, lengths of another number than the samples, more than 2^32 - 1 samples.
-    pub fn plan_epoch(self, lengths: Option<&[usize]>, n_samples: usize, batch_size: usize, seed: u64, epoch: u64) -> Result<Vec<Vec<u32>>> {
+    pub fn plan_epoch(
+        self,
+        lengths: Option<&[usize]>,
+        n_samples: usize,
+        batch_size: usize,
+        seed: u64,
+        epoch: u64,
+    ) -> Result<Vec<Vec<u32>>> {
         if batch_size == 0 {
             return Err(DataError::invalid("batch size", "must be at least 1.", "0"));
         }
@@ -162,8 +170,14 @@ fn chunks(rows: &[u32], batch_size: usize) -> Vec<Vec<u32>> {
     rows.chunks(batch_size).map(<[u32]>::to_vec).collect()
 }
 
-/// Rows in order of length, cut where lengths have grown by the spread, at whole batches; shuffled within.
-fn buckets(mut rows: Vec<u32>, batch_size: usize, length: &dyn Fn(&u32) -> usize, rng: &mut ChaCha8Rng) -> Vec<Vec<u32>> {
+/// Rows in order of length, cut where lengths have grown by the spread, at whole batches; shuffled
+/// within.
+fn buckets(
+    mut rows: Vec<u32>,
+    batch_size: usize,
+    length: &dyn Fn(&u32) -> usize,
+    rng: &mut ChaCha8Rng,
+) -> Vec<Vec<u32>> {
     // Stable: rows of one length keep their random order.
     rows.sort_by_key(length);
     let mut batches = Vec::with_capacity(rows.len().div_ceil(batch_size));
@@ -186,7 +200,11 @@ fn buckets(mut rows: Vec<u32>, batch_size: usize, length: &dyn Fn(&u32) -> usize
 }
 
 /// Rows in order of length, each batch filled until it would pad beyond the budget.
-fn within_budget(mut rows: Vec<u32>, budget: usize, length: &dyn Fn(&u32) -> usize) -> Vec<Vec<u32>> {
+fn within_budget(
+    mut rows: Vec<u32>,
+    budget: usize,
+    length: &dyn Fn(&u32) -> usize,
+) -> Vec<Vec<u32>> {
     rows.sort_by_key(length);
     let mut batches: Vec<Vec<u32>> = Vec::new();
     let mut batch: Vec<u32> = Vec::new();
@@ -218,17 +236,38 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// The costs of an epoch of each batch maker, the one used first. A token budget, unless used, is that of the batch size at the
-    /// longest series.
+    /// The costs of an epoch of each batch maker, the one used first. A token budget, unless used,
+    /// is that of the batch size at the longest series.
     ///
     /// # Errors
     /// As [`BatchMaker::plan_epoch`].
-    pub fn of_makers(lengths: &[usize], batch_size: usize, used: BatchMaker) -> Result<Vec<(BatchMaker, Cost)>> {
-        let budget = BatchMaker::TokenBudget((batch_size * lengths.iter().copied().max().unwrap_or(0)).max(1));
-        let all = [BatchMaker::AsTheyCome, BatchMaker::Shuffle, BatchMaker::Bucket, BatchMaker::EqualLength, budget, BatchMaker::BatchSizeOne];
+    pub fn of_makers(
+        lengths: &[usize],
+        batch_size: usize,
+        used: BatchMaker,
+    ) -> Result<Vec<(BatchMaker, Cost)>> {
+        let budget = BatchMaker::TokenBudget(
+            (batch_size * lengths.iter().copied().max().unwrap_or(0)).max(1),
+        );
+        let all = [
+            BatchMaker::AsTheyCome,
+            BatchMaker::Shuffle,
+            BatchMaker::Bucket,
+            BatchMaker::EqualLength,
+            budget,
+            BatchMaker::BatchSizeOne,
+        ];
         let same = |m: &BatchMaker| std::mem::discriminant(m) == std::mem::discriminant(&used);
         let others = all.into_iter().filter(|m| !same(m));
-        let cost = |m: BatchMaker| Ok((m, Cost::of(&m.plan_epoch(Some(lengths), lengths.len(), batch_size, 0, 0)?, Some(lengths))));
+        let cost = |m: BatchMaker| {
+            Ok((
+                m,
+                Cost::of(
+                    &m.plan_epoch(Some(lengths), lengths.len(), batch_size, 0, 0)?,
+                    Some(lengths),
+                ),
+            ))
+        };
         std::iter::once(used).chain(others).map(cost).collect()
     }
 
@@ -236,7 +275,10 @@ impl Cost {
     pub fn of(plan: &[Vec<u32>], lengths: Option<&[usize]>) -> Cost {
         let length = |row: &u32| lengths.map_or(1, |l| l.get(*row as usize).copied().unwrap_or(0));
         let real: usize = plan.iter().flatten().map(length).sum();
-        let padded = plan.iter().map(|batch| batch.len() * batch.iter().map(length).max().unwrap_or(0)).sum();
+        let padded = plan
+            .iter()
+            .map(|batch| batch.len() * batch.iter().map(length).max().unwrap_or(0))
+            .sum();
         let padding_share = if padded == 0 { 0.0 } else { (padded - real) as f64 / padded as f64 };
         Cost { padding_share, n_steps: plan.len(), real_timesteps: real, padded_timesteps: padded }
     }
@@ -248,7 +290,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn makers() -> Vec<BatchMaker> {
-        BATCH_MAKERS.iter().map(|(name, _)| BatchMaker::parse(&name.replace("(N)", "(50)")).unwrap()).collect()
+        BATCH_MAKERS
+            .iter()
+            .map(|(name, _)| BatchMaker::parse(&name.replace("(N)", "(50)")).unwrap())
+            .collect()
     }
 
     proptest! {
@@ -316,7 +361,9 @@ mod tests {
     #[test]
     fn buckets_pad_far_less_than_chance() {
         let lengths: Vec<usize> = (0..1000).map(|i| 5 + (i * 7919) % 196).collect();
-        let cost = |maker: BatchMaker| Cost::of(&maker.plan_epoch(Some(&lengths), 1000, 32, 0, 0).unwrap(), Some(&lengths));
+        let cost = |maker: BatchMaker| {
+            Cost::of(&maker.plan_epoch(Some(&lengths), 1000, 32, 0, 0).unwrap(), Some(&lengths))
+        };
         assert!(cost(BatchMaker::Shuffle).padding_share > 0.4);
         assert!(cost(BatchMaker::Bucket).padding_share < 0.08);
         assert_eq!(cost(BatchMaker::EqualLength).padding_share, 0.0);

@@ -103,7 +103,8 @@ impl Array {
 
     /// The values as the type that Keras calls `dtype`.
     ///
-    /// Half precision is held as `float32`, integers up to 16 bits and `int32` as `int32`, the wider ones as `int64`.
+    /// Half precision is held as `float32`, integers up to 16 bits and `int32` as `int32`, the
+    /// wider ones as `int64`.
     ///
     /// # Errors
     /// An unknown name; values that the type cannot hold.
@@ -111,7 +112,9 @@ impl Array {
         Ok(match dtype {
             "float32" | "float16" | "bfloat16" => Array::F32(self.to_f32()?.into_owned()),
             "float64" => Array::F64(self.to_f64()?.into_owned()),
-            "int8" | "int16" | "int32" | "uint8" | "uint16" => Array::I32(self.to_i32()?.into_owned()),
+            "int8" | "int16" | "int32" | "uint8" | "uint16" => {
+                Array::I32(self.to_i32()?.into_owned())
+            }
             "int64" | "uint32" | "uint64" => Array::I64(self.to_i64()?.into_owned()),
             "bool" => Array::Bool(self.to_bool()?.into_owned()),
             "string" if matches!(self, Array::Str(_)) => self.clone(),
@@ -120,7 +123,8 @@ impl Array {
                 return Err(DataError::invalid("cast to string", rule, self.dtype()));
             }
             other => {
-                let rule = "dtype must be float16, bfloat16, float32, float64, (u)int8 to (u)int64, bool or string.";
+                let rule = "dtype must be float16, bfloat16, float32, float64, (u)int8 to \
+                    (u)int64, bool or string.";
                 return Err(DataError::invalid("cast", rule, format!("`{other}`")));
             }
         })
@@ -132,18 +136,32 @@ fn text(a: &ArrayD<String>, dtype: &str) -> DataError {
         Some(first) => format!("strings, the first \"{first}\""),
         None => "strings".to_owned(),
     };
-    let rule = "text has no value as a number; put a TextVectorization or StringLookup layer before, or encode it.";
+    let rule = "text has no value as a number; put a TextVectorization or StringLookup layer \
+        before, or encode it.";
     DataError::invalid(format!("cast to {dtype}"), rule, received)
 }
 
-fn misfit<T: std::fmt::Display>(value: Option<T>, at: usize, shape: &[usize], dtype: &str) -> DataError {
+fn misfit<T: std::fmt::Display>(
+    value: Option<T>,
+    at: usize,
+    shape: &[usize],
+    dtype: &str,
+) -> DataError {
     let value = value.map(|v| v.to_string()).unwrap_or_default();
     let received = format!("{value} at {}", position_text(at, shape));
-    DataError::invalid(format!("cast to {dtype}"), "ids and labels must be numbers of that range.", received)
+    DataError::invalid(
+        format!("cast to {dtype}"),
+        "ids and labels must be numbers of that range.",
+        received,
+    )
 }
 
 /// The same floats, once all are known to lie strictly between the bounds.
-fn whole<'a, T: Copy + Into<f64> + std::fmt::Display>(a: &'a ArrayD<T>, (low, high): (f64, f64), dtype: &str) -> Result<&'a ArrayD<T>> {
+fn whole<'a, T: Copy + Into<f64> + std::fmt::Display>(
+    a: &'a ArrayD<T>,
+    (low, high): (f64, f64),
+    dtype: &str,
+) -> Result<&'a ArrayD<T>> {
     let fits = |v: T| {
         let v: f64 = v.into();
         v > low && v < high
@@ -190,7 +208,10 @@ mod tests {
     fn bools_are_zero_and_one_and_back() {
         let a = Array::from([true, false]);
         assert_eq!(a.to_f32().unwrap().as_slice().unwrap(), [1.0, 0.0]);
-        assert_eq!(Array::from([0.5f64, 0.0, f64::NAN]).to_bool().unwrap().as_slice().unwrap(), [true, false, true]);
+        assert_eq!(
+            Array::from([0.5f64, 0.0, f64::NAN]).to_bool().unwrap().as_slice().unwrap(),
+            [true, false, true]
+        );
     }
 
     #[test]

@@ -19,19 +19,28 @@ fn place(data: &Data, flat: usize) -> String {
 /// The first such value with its sample, timestep and feature.
 pub fn check_finite(who: &str, data: &Data) -> Result<()> {
     let found = match data.values() {
-        Array::F32(a) => a.iter().position(|v| !v.is_finite()).map(|at| (at, f64::from(a.iter().copied().nth(at).unwrap_or(0.0)))),
-        Array::F64(a) => a.iter().position(|v| !v.is_finite()).map(|at| (at, a.iter().copied().nth(at).unwrap_or(0.0))),
+        Array::F32(a) => a
+            .iter()
+            .position(|v| !v.is_finite())
+            .map(|at| (at, f64::from(a.iter().copied().nth(at).unwrap_or(0.0)))),
+        Array::F64(a) => a
+            .iter()
+            .position(|v| !v.is_finite())
+            .map(|at| (at, a.iter().copied().nth(at).unwrap_or(0.0))),
         _ => None,
     };
     match found {
         None => Ok(()),
-        Some((at, value)) => {
-            Err(DataError::invalid(who, "every value must be finite; remove the sample, fill the gap or mask it.", format!("{value} at {}", place(data, at))))
-        }
+        Some((at, value)) => Err(DataError::invalid(
+            who,
+            "every value must be finite; remove the sample, fill the gap or mask it.",
+            format!("{value} at {}", place(data, at)),
+        )),
     }
 }
 
-/// Checks that integer labels lie in `0..n_classes`; `ignored` (a loss's `ignore_class`) is let through.
+/// Checks that integer labels lie in `0..n_classes`; `ignored` (a loss's `ignore_class`) is let
+/// through.
 ///
 /// # Errors
 /// The first label out of range, with its place; text, NaN.
@@ -46,7 +55,12 @@ pub fn check_finite(who: &str, data: &Data) -> Result<()> {
 /// );
 /// # Ok::<(), cornu::data::DataError>(())
 /// ```
-pub fn check_labels(who: &str, labels: &Data, n_classes: usize, ignored: Option<i64>) -> Result<()> {
+pub fn check_labels(
+    who: &str,
+    labels: &Data,
+    n_classes: usize,
+    ignored: Option<i64>,
+) -> Result<()> {
     let ints = labels.values().to_i64().map_err(|e| e.within(who))?;
     let outside = |&label: &i64| !(0..n_classes as i64).contains(&label) && Some(label) != ignored;
     match ints.iter().position(outside) {
@@ -56,7 +70,8 @@ pub fn check_labels(who: &str, labels: &Data, n_classes: usize, ignored: Option<
             Err(DataError::invalid(
                 who,
                 format!(
-                    "labels must lie in 0..{}, for the model's last axis has {n_classes} classes; renumber the \
+                    "labels must lie in 0..{}, for the model's last axis has {n_classes} classes; \
+                        renumber the \
                      labels or widen the last layer.",
                     n_classes as i64 - 1
                 ),
@@ -73,8 +88,13 @@ pub fn check_labels(who: &str, labels: &Data, n_classes: usize, ignored: Option<
 pub fn check_cardinality(who: &str, parts: &[(&str, &Data)]) -> Result<usize> {
     let n = parts.first().map_or(0, |(_, data)| data.n_samples());
     if parts.iter().any(|(_, data)| data.n_samples() != n) {
-        let sizes: Vec<String> = parts.iter().map(|(name, data)| format!("{name} {}", data.shape_text())).collect();
-        return Err(DataError::invalid(who, "all arrays must hold the same number of samples (first axis).", sizes.join(", ")));
+        let sizes: Vec<String> =
+            parts.iter().map(|(name, data)| format!("{name} {}", data.shape_text())).collect();
+        return Err(DataError::invalid(
+            who,
+            "all arrays must hold the same number of samples (first axis).",
+            sizes.join(", "),
+        ));
     }
     if n == 0 {
         return Err(DataError::invalid(who, "at least one sample is needed.", "none"));
@@ -90,7 +110,11 @@ mod tests {
 
     #[test]
     fn infinities_are_placed_in_ragged_series() {
-        let r = Ragged::from_list([array![[1.0f64, 2.0]], array![[3.0, 4.0], [5.0, f64::NEG_INFINITY]]]).unwrap();
+        let r = Ragged::from_list([
+            array![[1.0f64, 2.0]],
+            array![[3.0, 4.0], [5.0, f64::NEG_INFINITY]],
+        ])
+        .unwrap();
         let e = check_finite("a.jsonl", &Data::from(r)).unwrap_err().to_string();
         assert!(e.ends_with("Received: -inf at sample 1, timestep 1, feature 1."), "{e}");
         assert!(check_finite("ids", &Data::from([1i64])).is_ok());

@@ -1,7 +1,8 @@
 //! Named columns into inputs and targets: a table of samples, or series in long form.
 //!
-//! With a column `series_id` each row is one timestep of a series, in the order of `timestep` where that column exists;
-//! without it each row is one sample. `label`, `y`… are targets, `sample_weight` and `split` what they say.
+//! With a column `series_id` each row is one timestep of a series, in the order of `timestep` where
+//! that column exists; without it each row is one sample. `label`, `y`… are targets,
+//! `sample_weight` and `split` what they say.
 
 use super::array::{Array, filled};
 use super::error::{DataError, Result};
@@ -44,7 +45,11 @@ impl Column {
 
 /// Columns side by side as (rows, columns), or (rows,) for a single one that is `flat`.
 fn stack(columns: &[&Column], order: &[u32], flat: bool) -> Array {
-    let shape = if flat && columns.len() == 1 { vec![order.len()] } else { vec![order.len(), columns.len()] };
+    let shape = if flat && columns.len() == 1 {
+        vec![order.len()]
+    } else {
+        vec![order.len(), columns.len()]
+    };
     if columns.iter().all(|c| matches!(c.cells, Cells::Int(_))) {
         let mut values = Vec::with_capacity(order.len() * columns.len());
         for &row in order {
@@ -82,13 +87,18 @@ struct Sorted<'a> {
 
 fn sorted<'a>(who: &str, columns: &'a [Column], options: &ReadOptions) -> Result<Sorted<'a>> {
     options.need_listed(who, columns.iter().map(|c| c.name.as_str()))?;
-    let mut s = Sorted { features: vec![], texts: vec![], targets: vec![], weight: None, split: None };
+    let mut s =
+        Sorted { features: vec![], texts: vec![], targets: vec![], weight: None, split: None };
     for column in columns.iter().filter(|c| c.name != SERIES_ID && c.name != TIMESTEP) {
         match options.role(&column.name) {
             Role::Target => s.targets.push(column),
             Role::Split => s.split = Some(column),
             Role::SampleWeight if column.is_text() => {
-                return Err(DataError::invalid(format!("{who}, column `sample_weight`"), "must hold numbers.", "text"));
+                return Err(DataError::invalid(
+                    format!("{who}, column `sample_weight`"),
+                    "must hold numbers.",
+                    "text",
+                ));
             }
             Role::SampleWeight => s.weight = Some(column),
             Role::Other if !options.inputs.is_empty() => {}
@@ -114,12 +124,21 @@ fn target(targets: &[&Column], order: &[u32]) -> Array {
 }
 
 /// Inputs, targets, weights and split of the columns, all of one length.
-pub(crate) fn load(who: &str, columns: &[Column], n_rows: usize, options: &ReadOptions) -> Result<Loaded> {
+pub(crate) fn load(
+    who: &str,
+    columns: &[Column],
+    n_rows: usize,
+    options: &ReadOptions,
+) -> Result<Loaded> {
     if n_rows == 0 {
         return Err(DataError::invalid(who, "the table must hold at least one row.", "none"));
     }
     let Ok(n) = u32::try_from(n_rows) else {
-        return Err(DataError::invalid(who, "a table holds at most 4,294,967,295 rows.", n_rows.to_string()));
+        return Err(DataError::invalid(
+            who,
+            "a table holds at most 4,294,967,295 rows.",
+            n_rows.to_string(),
+        ));
     };
     let s = sorted(who, columns, options)?;
     if columns.iter().any(|c| c.name == SERIES_ID) {
@@ -145,7 +164,8 @@ pub(crate) fn load(who: &str, columns: &[Column], n_rows: usize, options: &ReadO
     Ok(loaded)
 }
 
-/// Rows grouped by series: a series is named by its `series_id`, within its `split` where there is one.
+/// Rows grouped by series: a series is named by its `series_id`, within its `split` where there is
+/// one.
 fn long_form(who: &str, columns: &[Column], s: &Sorted, n: u32) -> Result<Loaded> {
     let column = |name: &str| columns.iter().find(|c| c.name == name);
     let ids = column(SERIES_ID).map(Column::texts).unwrap_or_default();
@@ -176,7 +196,11 @@ fn long_form(who: &str, columns: &[Column], s: &Sorted, n: u32) -> Result<Loaded
     let by_series = |values: Array| -> Result<Data> {
         let timesteps = ragged(values)?;
         let firsts: Vec<u32> = offsets[..offsets.len() - 1].iter().map(|&o| o as u32).collect();
-        let repeated: Vec<u32> = firsts.iter().zip(&series).flat_map(|(&first, rows)| std::iter::repeat_n(first, rows.len())).collect();
+        let repeated: Vec<u32> = firsts
+            .iter()
+            .zip(&series)
+            .flat_map(|(&first, rows)| std::iter::repeat_n(first, rows.len()))
+            .collect();
         if timesteps.values().take(&repeated)? == *timesteps.values() {
             return Ok(Data::Dense(timesteps.values().take(&firsts)?));
         }
@@ -184,10 +208,14 @@ fn long_form(who: &str, columns: &[Column], s: &Sorted, n: u32) -> Result<Loaded
     };
     let mut loaded = Loaded::default();
     if !s.features.is_empty() {
-        loaded.inputs.push(("x".to_owned(), Data::from_series(ragged(stack(&s.features, &order, false))?)));
+        loaded
+            .inputs
+            .push(("x".to_owned(), Data::from_series(ragged(stack(&s.features, &order, false))?)));
     }
     for column in &s.texts {
-        loaded.inputs.push((column.name.clone(), Data::from_series(ragged(text_array(column, &order))?)));
+        loaded
+            .inputs
+            .push((column.name.clone(), Data::from_series(ragged(text_array(column, &order))?)));
     }
     if loaded.inputs.is_empty() {
         let rule = "the long form needs feature columns: series_id, timestep, f0, f1, …, label.";
@@ -224,7 +252,8 @@ fn in_time(who: &str, times: &Column, rows: &mut [u32], ids: &[String]) -> Resul
         None => Ok(()),
         Some(row) => Err(DataError::invalid(
             format!("{who}, column `{TIMESTEP}`"),
-            "each timestep of a series must come once; number them, or give every series an id of its own.",
+            "each timestep of a series must come once; number them, or give every series an id of \
+                its own.",
             format!("{} twice in series {}", times.texts()[row as usize], ids[row as usize]),
         )),
     }
@@ -244,7 +273,10 @@ mod tests {
     }
 
     fn texts(name: &str, v: &[&str]) -> Column {
-        Column { name: name.into(), cells: Cells::Text(v.iter().map(|s| (*s).to_owned()).collect()) }
+        Column {
+            name: name.into(),
+            cells: Cells::Text(v.iter().map(|s| (*s).to_owned()).collect()),
+        }
     }
 
     fn loaded(columns: &[Column], n: usize) -> Result<Loaded> {
@@ -253,19 +285,36 @@ mod tests {
 
     #[test]
     fn a_table_of_features_text_and_label() {
-        let t = [ints("a", &[1, 2]), floats("b", &[0.5, 1.5]), texts("name", &["p", "q"]), ints("label", &[0, 1])];
+        let t = [
+            ints("a", &[1, 2]),
+            floats("b", &[0.5, 1.5]),
+            texts("name", &["p", "q"]),
+            ints("label", &[0, 1]),
+        ];
         let got = loaded(&t, 2).unwrap();
         assert_eq!(got.inputs[0], ("x".to_owned(), Data::from(array![[1.0f64, 0.5], [2.0, 1.5]])));
         assert_eq!(got.inputs[1], ("name".to_owned(), Data::from(["p", "q"])));
         assert_eq!(got.targets, [("label".to_owned(), Data::from([0i64, 1]))]);
         let two = [ints("a", &[1, 2]), ints("y0", &[0, 1]), floats("y1", &[1.0, 0.0])];
-        assert_eq!(loaded(&two, 2).unwrap().targets[0].1, Data::from(array![[0.0f64, 1.0], [1.0, 0.0]]));
+        assert_eq!(
+            loaded(&two, 2).unwrap().targets[0].1,
+            Data::from(array![[0.0f64, 1.0], [1.0, 0.0]])
+        );
     }
 
     #[test]
     fn columns_are_chosen_by_name() {
-        let t = [texts("date", &["m", "n"]), floats("rain", &[0.5, 1.5]), ints("wind", &[1, 2]), texts("weather", &["sun", "fog"])];
-        let options = ReadOptions { inputs: vec!["wind".into(), "rain".into()], targets: vec!["weather".into()], ..ReadOptions::default() };
+        let t = [
+            texts("date", &["m", "n"]),
+            floats("rain", &[0.5, 1.5]),
+            ints("wind", &[1, 2]),
+            texts("weather", &["sun", "fog"]),
+        ];
+        let options = ReadOptions {
+            inputs: vec!["wind".into(), "rain".into()],
+            targets: vec!["weather".into()],
+            ..ReadOptions::default()
+        };
         let got = load("t.csv", &t, 2, &options).unwrap();
         assert_eq!(got.inputs, [("x".to_owned(), Data::from(array![[1.0f64, 0.5], [2.0, 1.5]]))]);
         assert_eq!(got.targets, [("weather".to_owned(), Data::from(["sun", "fog"]))]);
@@ -280,7 +329,8 @@ mod tests {
             ints("label", &[7, 8, 7, 8, 8]),
         ];
         let got = loaded(&t, 5).unwrap();
-        let want = Ragged::from_list([array![[10.0f64], [11.0]], array![[20.0], [21.0], [22.0]]]).unwrap();
+        let want =
+            Ragged::from_list([array![[10.0f64], [11.0]], array![[20.0], [21.0], [22.0]]]).unwrap();
         assert_eq!(got.inputs[0].1, Data::from(want));
         assert_eq!(got.targets[0].1, Data::from([7i64, 8]));
     }
@@ -306,7 +356,12 @@ mod tests {
         let t = [ints("series_id", &[4, 4]), ints("timestep", &[3, 3]), ints("f", &[1, 2])];
         let e = loaded(&t, 2).unwrap_err().to_string();
         assert!(e.contains("column `timestep`") && e.ends_with("3 twice in series 4."), "{e}");
-        assert!(loaded(&[ints("series_id", &[4, 5])], 2).unwrap_err().to_string().contains("feature columns"));
+        assert!(
+            loaded(&[ints("series_id", &[4, 5])], 2)
+                .unwrap_err()
+                .to_string()
+                .contains("feature columns")
+        );
         assert!(loaded(&[], 0).is_err());
         let mixed = [texts("y0", &["a"]), ints("y1", &[1])];
         assert!(loaded(&mixed, 1).unwrap_err().to_string().contains("y0, y1"));

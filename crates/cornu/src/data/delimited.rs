@@ -25,28 +25,48 @@ fn read(path: &Path, delimiter: u8, options: &ReadOptions) -> Result<Loaded> {
 }
 
 fn parse(who: &str, reader: impl Read, delimiter: u8, options: &ReadOptions) -> Result<Loaded> {
-    let mut table = ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).quoting(delimiter == b',').trim(Trim::All).from_reader(reader);
+    let mut table = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .quoting(delimiter == b',')
+        .trim(Trim::All)
+        .from_reader(reader);
     let mut records: Vec<(u64, StringRecord)> = Vec::new();
     for record in table.records() {
-        let record = record.map_err(|e| DataError::invalid(who, "lines must be UTF-8 text.", e.to_string()))?;
+        let record = record
+            .map_err(|e| DataError::invalid(who, "lines must be UTF-8 text.", e.to_string()))?;
         let line = record.position().map_or(0, csv::Position::line);
         if let Some((_, first)) = records.first()
             && record.len() != first.len()
         {
-            let rule = format!("every line must have the {} columns of the first; a rectangle is needed.", first.len());
-            return Err(DataError::invalid(format!("{who}, line {line}"), rule, record.len().to_string()));
+            let rule = format!(
+                "every line must have the {} columns of the first; a rectangle is needed.",
+                first.len()
+            );
+            return Err(DataError::invalid(
+                format!("{who}, line {line}"),
+                rule,
+                record.len().to_string(),
+            ));
         }
         records.push((line, record));
     }
     let Some((_, first)) = records.first() else {
         return Err(DataError::invalid(who, "the file must hold a table.", "an empty file"));
     };
-    let names: Vec<String> = first.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
-    let has_names = options.header.unwrap_or_else(|| names.iter().all(|name| number(name).is_none()));
+    let names: Vec<String> =
+        first.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
+    let has_names =
+        options.header.unwrap_or_else(|| names.iter().all(|name| number(name).is_none()));
     let rows = if has_names { &records[1..] } else { &records[..] };
     if has_names && let Some(i) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
         let rule = "every column needs a name of its own.";
-        return Err(DataError::invalid(format!("{who}, line 1"), rule, format!("`{}` twice", names[i])));
+        return Err(DataError::invalid(
+            format!("{who}, line 1"),
+            rule,
+            format!("`{}` twice", names[i]),
+        ));
     }
     let mut columns = Vec::with_capacity(names.len());
     for (i, name) in names.into_iter().enumerate() {
@@ -62,14 +82,30 @@ fn number(text: &str) -> Option<f64> {
 }
 
 /// One column: text if its first cell is, else numbers all through.
-fn cells(who: &str, name: &str, at: usize, rows: &[(u64, StringRecord)], options: &ReadOptions) -> Result<Cells> {
-    let cell = |record: &StringRecord| record.get(at).unwrap_or("").trim_start_matches('\u{feff}').to_owned();
+fn cells(
+    who: &str,
+    name: &str,
+    at: usize,
+    rows: &[(u64, StringRecord)],
+    options: &ReadOptions,
+) -> Result<Cells> {
+    let cell = |record: &StringRecord| {
+        record.get(at).unwrap_or("").trim_start_matches('\u{feff}').to_owned()
+    };
     let first = rows.iter().map(|(_, r)| cell(r)).find(|c| !c.is_empty());
-    let wrong = |line: u64, rule: &str, received: &str| Err(DataError::invalid(format!("{who}, line {line}, column `{name}`"), rule, received));
-    if matches!(name, "series_id" | "split") || first.as_deref().is_some_and(|f| number(f).is_none()) {
+    let wrong = |line: u64, rule: &str, received: &str| {
+        Err(DataError::invalid(format!("{who}, line {line}, column `{name}`"), rule, received))
+    };
+    if matches!(name, "series_id" | "split")
+        || first.as_deref().is_some_and(|f| number(f).is_none())
+    {
         return Ok(Cells::Text(rows.iter().map(|(_, r)| cell(r)).collect()));
     }
-    if let Some(ints) = rows.iter().map(|(_, r)| r.get(at).and_then(|c| c.parse().ok())).collect::<Option<Vec<i64>>>() {
+    if let Some(ints) = rows
+        .iter()
+        .map(|(_, r)| r.get(at).and_then(|c| c.parse().ok()))
+        .collect::<Option<Vec<i64>>>()
+    {
         return Ok(Cells::Int(ints));
     }
     let mut values = Vec::with_capacity(rows.len());
@@ -78,8 +114,20 @@ fn cells(who: &str, name: &str, at: usize, rows: &[(u64, StringRecord)], options
         let value = match number(text) {
             Some(value) => value,
             None if text.is_empty() && options.allow_non_finite => f64::NAN,
-            None if text.is_empty() => return wrong(*line, "the cell must hold a number; fill the gap or drop the row.", "an empty cell"),
-            None => return wrong(*line, "the column holds numbers, so must this cell.", &format!("\"{text}\"")),
+            None if text.is_empty() => {
+                return wrong(
+                    *line,
+                    "the cell must hold a number; fill the gap or drop the row.",
+                    "an empty cell",
+                );
+            }
+            None => {
+                return wrong(
+                    *line,
+                    "the column holds numbers, so must this cell.",
+                    &format!("\"{text}\""),
+                );
+            }
         };
         if !value.is_finite() && !options.allow_non_finite {
             return wrong(*line, "every value must be finite; fill the gap or drop the row.", text);
@@ -107,7 +155,8 @@ fn write(parts: &[(String, Data)], delimiter: u8) -> Result<Vec<u8>> {
     {
         let series = data.to_ragged()?;
         let ids = series.lengths().into_iter().enumerate();
-        let places: Vec<(usize, usize)> = ids.flat_map(|(i, n)| (0..n).map(move |t| (i, t))).collect();
+        let places: Vec<(usize, usize)> =
+            ids.flat_map(|(i, n)| (0..n).map(move |t| (i, t))).collect();
         names.extend(["series_id".to_owned(), "timestep".to_owned()]);
         columns.push(places.iter().map(|(i, _)| i.to_string()).collect());
         columns.push(places.iter().map(|(_, t)| t.to_string()).collect());
@@ -116,7 +165,8 @@ fn write(parts: &[(String, Data)], delimiter: u8) -> Result<Vec<u8>> {
     }
     for (name, data) in parts {
         if is_series(data) {
-            let rule = "a table holds (samples,) or (samples, features); write series together with others as .npz or .jsonl.";
+            let rule = "a table holds (samples,) or (samples, features); write series together \
+                with others as .npz or .jsonl.";
             return Err(DataError::invalid("csv", rule, format!("`{name}` {}", data.shape_text())));
         }
         append(name, data.values(), &mut names, &mut columns)?;
@@ -125,12 +175,18 @@ fn write(parts: &[(String, Data)], delimiter: u8) -> Result<Vec<u8>> {
 }
 
 /// The columns of a (rows,) or (rows, F) array: `name`, or `name0`, `name1`, ….
-fn append(name: &str, array: &Array, names: &mut Vec<String>, columns: &mut Vec<Vec<String>>) -> Result<()> {
+fn append(
+    name: &str,
+    array: &Array,
+    names: &mut Vec<String>,
+    columns: &mut Vec<Vec<String>>,
+) -> Result<()> {
     let width = match array.shape() {
         [_] => 1,
         [_, width] => *width,
         _ => {
-            let rule = "one row holds one number or one list of features; write more axes as .npy or .jsonl.";
+            let rule = "one row holds one number or one list of features; write more axes as .npy \
+                or .jsonl.";
             return Err(DataError::invalid("csv", rule, super::axes::shape_text(array.shape())));
         }
     };
@@ -141,13 +197,22 @@ fn append(name: &str, array: &Array, names: &mut Vec<String>, columns: &mut Vec<
     };
     for j in 0..width {
         names.push(if width == 1 { name.to_owned() } else { format!("{name}{j}") });
-        columns.push(texts.iter().skip(j).step_by(width).map(|t| if t == "null" { "nan".to_owned() } else { t.clone() }).collect());
+        columns.push(
+            texts
+                .iter()
+                .skip(j)
+                .step_by(width)
+                .map(|t| if t == "null" { "nan".to_owned() } else { t.clone() })
+                .collect(),
+        );
     }
     Ok(())
 }
 
 fn table_bytes(names: &[String], columns: &[Vec<String>], delimiter: u8) -> Result<Vec<u8>> {
-    let failed = |e: &dyn std::fmt::Display| DataError::invalid("csv", "the table must be written whole.", e.to_string());
+    let failed = |e: &dyn std::fmt::Display| {
+        DataError::invalid("csv", "the table must be written whole.", e.to_string())
+    };
     let mut table = WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
     table.write_record(names).map_err(|e| failed(&e))?;
     for row in 0..columns.first().map_or(0, Vec::len) {
@@ -190,7 +255,9 @@ mod tests {
 
     #[test]
     fn tabs_do_not_quote() {
-        let got = parse("t.tsv", "label\tname\nx\tO\"Neil\n".as_bytes(), b'\t', &ReadOptions::default()).unwrap();
+        let got =
+            parse("t.tsv", "label\tname\nx\tO\"Neil\n".as_bytes(), b'\t', &ReadOptions::default())
+                .unwrap();
         assert_eq!(got.inputs[0], ("name".to_owned(), Data::from(["O\"Neil"])));
         assert_eq!(got.targets[0].1, Data::from(["x"]));
     }
@@ -203,7 +270,9 @@ mod tests {
         assert!(e.starts_with("t.csv, line 3: ") && e.contains("the 2 columns"), "{e}");
         let e = error("a,b\n1,2\n3,\n");
         assert!(e.starts_with("t.csv, line 3, column `b`: ") && e.contains("empty cell"), "{e}");
-        assert!(error("a,b\n1,2\n3,nan\n").contains("line 3, column `b`: every value must be finite"));
+        assert!(
+            error("a,b\n1,2\n3,nan\n").contains("line 3, column `b`: every value must be finite")
+        );
         assert!(error("1,2\n3,inf\n").contains("line 2, column `column 2`"));
         assert!(error("a\n1\nx\n").contains("Received: \"x\""));
         assert!(error("a,a\n1,2\n").contains("`a` twice"));
@@ -215,8 +284,14 @@ mod tests {
         let bytes = write_csv(&y).unwrap();
         assert_eq!(String::from_utf8_lossy(&bytes), "y0,y1\n0.1,1e-20\n-3.0,4.0\n");
         assert_eq!(parse("t", &bytes[..], b',', &ReadOptions::default()).unwrap().targets, y);
-        let series = vec![("f".to_owned(), Data::from(Ragged::from_list([array![[1.5f64, 2.0]], array![[3.0, 4.0], [5.0, 6.0]]]).unwrap()))];
-        let got = parse("t", &write_csv(&series).unwrap()[..], b',', &ReadOptions::default()).unwrap();
+        let series = vec![(
+            "f".to_owned(),
+            Data::from(
+                Ragged::from_list([array![[1.5f64, 2.0]], array![[3.0, 4.0], [5.0, 6.0]]]).unwrap(),
+            ),
+        )];
+        let got =
+            parse("t", &write_csv(&series).unwrap()[..], b',', &ReadOptions::default()).unwrap();
         assert_eq!(got.inputs[0].1, series[0].1);
         let both = [y[0].clone(), series[0].clone()];
         assert!(write_csv(&both).unwrap_err().to_string().contains("`f` (2, 1..2, 2)"));

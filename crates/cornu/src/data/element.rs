@@ -61,7 +61,11 @@ where
     D: Dimension,
 {
     fn from(array: ArrayBase<S, D>) -> Self {
-        let values = if array.is_standard_layout() { array.into_owned().into_dyn() } else { standard(&array) };
+        let values = if array.is_standard_layout() {
+            array.into_owned().into_dyn()
+        } else {
+            standard(&array)
+        };
         Element::wrap(values)
     }
 }
@@ -163,7 +167,12 @@ mod tests {
     #[test]
     fn every_rank_owner_and_type_is_taken() {
         let x = Array3::<f32>::zeros((4, 3, 2));
-        for data in [takes(&x), takes(x.view()), takes(x.slice_axis(Axis(1), (0..3).into())), takes(x.clone().into_dyn())] {
+        for data in [
+            takes(&x),
+            takes(x.view()),
+            takes(x.slice_axis(Axis(1), (0..3).into())),
+            takes(x.clone().into_dyn()),
+        ] {
             let Data::Dense(a) = data else { panic!("dense") };
             assert_eq!((a.shape(), a.dtype()), (&[4, 3, 2][..], "float32"));
         }

@@ -41,19 +41,35 @@ pub struct DataError {
 
 impl DataError {
     /// A mistake in the data or the request.
-    pub fn invalid(who: impl Into<String>, rule: impl Into<String>, received: impl Into<String>) -> Self {
-        Self { who: who.into(), rule: rule.into(), received: received.into(), kind: DataErrorKind::Invalid }
+    pub fn invalid(
+        who: impl Into<String>,
+        rule: impl Into<String>,
+        received: impl Into<String>,
+    ) -> Self {
+        Self {
+            who: who.into(),
+            rule: rule.into(),
+            received: received.into(),
+            kind: DataErrorKind::Invalid,
+        }
     }
 
     /// Something this build cannot do.
-    pub fn unsupported(who: impl Into<String>, rule: impl Into<String>, received: impl Into<String>) -> Self {
+    pub fn unsupported(
+        who: impl Into<String>,
+        rule: impl Into<String>,
+        received: impl Into<String>,
+    ) -> Self {
         Self { kind: DataErrorKind::Unsupported, ..Self::invalid(who, rule, received) }
     }
 
     /// A failure of the file system; `doing` is "read" or "written".
     pub fn io(path: &Path, doing: &str, error: &std::io::Error) -> Self {
         let rule = format!("the file must be there and allow to be {doing}.");
-        Self { kind: DataErrorKind::Io, ..Self::invalid(path.display().to_string(), rule, error.to_string()) }
+        Self {
+            kind: DataErrorKind::Io,
+            ..Self::invalid(path.display().to_string(), rule, error.to_string())
+        }
     }
 
     /// The same error, named after the file or argument in which it arose.

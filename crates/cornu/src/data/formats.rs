@@ -28,10 +28,13 @@ macro_rules! formats {
 
 formats![
     "npy", "one array", npy::read, Some(npy::write);
-    "npz", "named arrays; series as values (N, F), offsets (B + 1) and labels", npz::read, Some(npz::write);
-    "csv", "a table, or series as series_id, timestep, f0, …, label", delimited::read_csv, Some(delimited::write_csv);
+    "npz", "named arrays; series as values (N, F), offsets (B + 1) and \
+        labels", npz::read, Some(npz::write);
+    "csv", "a table, or series as series_id, timestep, f0, …, \
+        label", delimited::read_csv, Some(delimited::write_csv);
     "tsv", "as csv, with tabs and without quotes", delimited::read_tsv, Some(delimited::write_tsv);
-    "jsonl", "one sample a line: {\"x\": [[f0, …], …], \"label\": 3} or {\"text\": \"…\"}", jsonl::read, Some(jsonl::write);
+    "jsonl", "one sample a line: {\"x\": [[f0, …], …], \"label\": 3} or \
+        {\"text\": \"…\"}", jsonl::read, Some(jsonl::write);
     "parquet", "as csv; needs the feature `parquet`", read_parquet, None;
 ];
 
@@ -40,12 +43,14 @@ use super::parquet::read as read_parquet;
 
 #[cfg(not(feature = "parquet"))]
 fn read_parquet(_path: &Path, _options: &ReadOptions) -> Result<Loaded> {
-    let rule = "parquet is read by builds with the feature `parquet` (cargo build --features parquet); or convert to .csv.";
+    let rule = "parquet is read by builds with the feature `parquet` (cargo build --features \
+        parquet); or convert to .csv.";
     Err(DataError::unsupported("parquet", rule, "a build without it"))
 }
 
 fn format_of(path: &Path) -> Result<&'static Format> {
-    let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let ending =
+        path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     FORMATS.iter().find(|f| f.extension == ending).ok_or_else(|| {
         let known: Vec<String> = FORMATS.iter().map(|f| format!(".{}", f.extension)).collect();
         let rule = format!("the name must end in one of {}.", known.join(", "));
@@ -84,7 +89,8 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Loaded
     loaded.checked(&who, options)
 }
 
-/// Writes named parts as the ending of the name says: beside, then renamed, so that a file is whole or not there.
+/// Writes named parts as the ending of the name says: beside, then renamed, so that a file is whole
+/// or not there.
 ///
 /// # Errors
 /// A format that cannot hold the parts; a file system that fails.
@@ -100,7 +106,8 @@ pub fn write(path: impl AsRef<Path>, parts: &[(String, Data)]) -> Result<()> {
         return Err(DataError::invalid(who, "at least one array is needed.", "none"));
     }
     if format.extension != "npz" {
-        let named: Vec<(&str, &Data)> = parts.iter().map(|(name, data)| (name.as_str(), data)).collect();
+        let named: Vec<(&str, &Data)> =
+            parts.iter().map(|(name, data)| (name.as_str(), data)).collect();
         let n = named[0].1.n_samples();
         if named.iter().any(|(_, data)| data.n_samples() != n) {
             super::checks::check_cardinality(&who, &named)?;
@@ -109,7 +116,11 @@ pub fn write(path: impl AsRef<Path>, parts: &[(String, Data)]) -> Result<()> {
     let bytes = encode(parts).map_err(|e| e.within(&who))?;
     atomic::write(path, &bytes).map_err(|e| match e {
         FileError::Io { source, .. } => DataError::io(path, "written", &source),
-        other => DataError::invalid(who, "the name must be that of a file that can be written.", other.to_string()),
+        other => DataError::invalid(
+            who,
+            "the name must be that of a file that can be written.",
+            other.to_string(),
+        ),
     })
 }
 
@@ -129,7 +140,10 @@ mod tests {
             assert_eq!(got.into_targets()[0].1, parts[0].1, "{}", format.extension);
             std::fs::write(&path, b"").unwrap();
             let e = read(&path).unwrap_err().to_string();
-            assert!(e.contains("an empty file") && e.starts_with(&path.display().to_string()), "{e}");
+            assert!(
+                e.contains("an empty file") && e.starts_with(&path.display().to_string()),
+                "{e}"
+            );
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 5);
     }

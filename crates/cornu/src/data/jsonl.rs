@@ -38,7 +38,10 @@ struct LineSeed<'a> {
 impl<'de> DeserializeSeed<'de> for LineSeed<'_> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
@@ -60,7 +63,9 @@ impl<'de> Visitor<'de> for LineSeed<'_> {
                 Role::Split => self.columns.split.push(object.next_value()?),
                 role => {
                     let column = self.columns.of(&key, role);
-                    object.next_value_seed(column.next_sample(self.line)).map_err(|e| A::Error::custom(format!("`{key}`: {e}")))?;
+                    object
+                        .next_value_seed(column.next_sample(self.line))
+                        .map_err(|e| A::Error::custom(format!("`{key}`: {e}")))?;
                 }
             }
         }
@@ -68,7 +73,9 @@ impl<'de> Visitor<'de> for LineSeed<'_> {
         for (i, (key, _, column)) in self.columns.named.iter().enumerate() {
             let wanted = before.get(i).map_or(1, |n| n + 1);
             if column.n_samples() < wanted {
-                return Err(A::Error::custom(format!("`{key}` is missing, which the lines before have")));
+                return Err(A::Error::custom(format!(
+                    "`{key}` is missing, which the lines before have"
+                )));
             }
             if column.n_samples() > wanted || (!first_line && i >= before.len()) {
                 return Err(A::Error::custom(format!("`{key}` must come once in every line")));
@@ -94,7 +101,13 @@ fn parse(who: &str, mut reader: impl BufRead, options: &ReadOptions) -> Result<L
         match reader.read_line(&mut text) {
             Ok(0) => break,
             Ok(_) => {}
-            Err(e) => return Err(DataError::invalid(format!("{who}, line {line}"), "lines must be UTF-8 text.", e.to_string())),
+            Err(e) => {
+                return Err(DataError::invalid(
+                    format!("{who}, line {line}"),
+                    "lines must be UTF-8 text.",
+                    e.to_string(),
+                ));
+            }
         }
         let trimmed = text.trim().trim_start_matches('\u{feff}');
         if trimmed.is_empty() {
@@ -110,7 +123,11 @@ fn parse(who: &str, mut reader: impl BufRead, options: &ReadOptions) -> Result<L
         n_samples += 1;
     }
     if n_samples == 0 {
-        return Err(DataError::invalid(who, "the file must hold one JSON object a line.", "an empty file"));
+        return Err(DataError::invalid(
+            who,
+            "the file must hold one JSON object a line.",
+            "an empty file",
+        ));
     }
     let mut loaded = Loaded::default();
     if !columns.split.is_empty() {
@@ -128,7 +145,10 @@ fn parse(who: &str, mut reader: impl BufRead, options: &ReadOptions) -> Result<L
             _ => loaded.inputs.push((key, data)),
         }
     }
-    options.need_listed(who, loaded.inputs.iter().chain(&loaded.targets).map(|(key, _)| key.as_str()))?;
+    options.need_listed(
+        who,
+        loaded.inputs.iter().chain(&loaded.targets).map(|(key, _)| key.as_str()),
+    )?;
     if loaded.inputs.is_empty() && loaded.targets.is_empty() {
         let rule = "each line must hold `x` or `text`, and for training `label`.";
         return Err(DataError::invalid(who, rule, "none of them"));
@@ -201,7 +221,9 @@ pub(crate) fn value_texts(array: &Array) -> Vec<String> {
         Array::F64(a) => a.iter().map(|v| float(v, v.is_finite())).collect(),
         Array::Str(a) => a.iter().map(|v| json_text(v)).collect(),
         Array::Bool(a) => a.iter().map(bool::to_string).collect(),
-        other => each!(other, a => a.iter().map(|v| { let mut s = String::new(); let _ = write!(s, "{v}"); s }).collect()),
+        other => {
+            each!(other, a => a.iter().map(|v| { let mut s = String::new(); let _ = write!(s, "{v}"); s }).collect())
+        }
     }
 }
 
@@ -225,15 +247,24 @@ mod tests {
 
     #[test]
     fn series_with_labels() {
-        let got = load("{\"id\": \"a\", \"x\": [[1, 2.5], [3, 4]], \"label\": 3}\n\n{\"label\": 0, \"x\": [[5, 6]], \"n\": {}}\n").unwrap();
-        let want = Ragged::from_list([array![[1.0f64, 2.5], [3.0, 4.0]], array![[5.0, 6.0]]]).unwrap();
+        let got = load(
+            "{\"id\": \"a\", \"x\": [[1, 2.5], [3, 4]], \"label\": 3}\n\n\
+            {\"label\": 0, \"x\": [[5, 6]], \"n\": {}}\n",
+        )
+        .unwrap();
+        let want =
+            Ragged::from_list([array![[1.0f64, 2.5], [3.0, 4.0]], array![[5.0, 6.0]]]).unwrap();
         assert_eq!(got.inputs, [("x".to_owned(), Data::from(want))]);
         assert_eq!(got.targets, [("label".to_owned(), Data::from([3i64, 0]))]);
     }
 
     #[test]
     fn labels_of_every_form() {
-        let label = |a: &str, b: &str| load(&format!("{{\"x\": 1, \"y\": {a}}}\n{{\"x\": 1, \"y\": {b}}}")).unwrap().targets[0].1.clone();
+        let label = |a: &str, b: &str| {
+            load(&format!("{{\"x\": 1, \"y\": {a}}}\n{{\"x\": 1, \"y\": {b}}}")).unwrap().targets[0]
+                .1
+                .clone()
+        };
         assert_eq!(label("0.5", "1"), Data::from([0.5f64, 1.0]));
         assert_eq!(label("[0, 1]", "[1, 0]"), Data::from(array![[0i64, 1], [1, 0]]));
         assert_eq!(label("[0, 1]", "[1]").lengths(), Some(vec![2, 1]));
@@ -243,17 +274,36 @@ mod tests {
 
     #[test]
     fn text_and_bare_values() {
-        assert_eq!(load("{\"text\": \"so é\"}\n{\"text\": \"\"}").unwrap().inputs[0].1, Data::from(["so é", ""]));
-        assert_eq!(load("[1, 2]\n[3, 4]").unwrap().inputs[0].1, Data::from(array![[1i64, 2], [3, 4]]));
+        assert_eq!(
+            load("{\"text\": \"so é\"}\n{\"text\": \"\"}").unwrap().inputs[0].1,
+            Data::from(["so é", ""])
+        );
+        assert_eq!(
+            load("[1, 2]\n[3, 4]").unwrap().inputs[0].1,
+            Data::from(array![[1i64, 2], [3, 4]])
+        );
         assert_eq!(load("3\n4\n").unwrap().into_targets()[0].1, Data::from([3i64, 4]));
     }
 
     #[test]
     fn keys_are_chosen_by_name() {
-        let options = ReadOptions { inputs: vec!["q".into(), "a".into()], ..ReadOptions::default() };
-        let got = parse("q.jsonl", "{\"q\": [1], \"x\": 5, \"a\": [2, 3]}".as_bytes(), &options).unwrap();
-        assert_eq!(got.inputs, [("q".to_owned(), Data::from(array![[1i64]])), ("a".to_owned(), Data::from(array![[2i64, 3]]))]);
-        assert!(parse("q.jsonl", "{\"q\": [1]}".as_bytes(), &options).unwrap_err().to_string().contains("`a`"));
+        let options =
+            ReadOptions { inputs: vec!["q".into(), "a".into()], ..ReadOptions::default() };
+        let got =
+            parse("q.jsonl", "{\"q\": [1], \"x\": 5, \"a\": [2, 3]}".as_bytes(), &options).unwrap();
+        assert_eq!(
+            got.inputs,
+            [
+                ("q".to_owned(), Data::from(array![[1i64]])),
+                ("a".to_owned(), Data::from(array![[2i64, 3]]))
+            ]
+        );
+        assert!(
+            parse("q.jsonl", "{\"q\": [1]}".as_bytes(), &options)
+                .unwrap_err()
+                .to_string()
+                .contains("`a`")
+        );
     }
 
     #[test]
@@ -266,7 +316,11 @@ mod tests {
     fn errors_name_line_key_and_cure() {
         assert!(error("").contains("an empty file"));
         let e = error("{\"x\": [[1, 2]]}\n{\"x\": [[1, 2], [3]]}");
-        assert!(e.starts_with("a.jsonl, line 2: ") && e.contains("the 2 features of the first; one has 1"), "{e}");
+        assert!(
+            e.starts_with("a.jsonl, line 2: ")
+                && e.contains("the 2 features of the first; one has 1"),
+            "{e}"
+        );
         let e = error("{\"x\": [[1, 2]]}\n{\"x\": [[1, 2, 3]]}");
         assert!(e.contains("line 2, `x`") && e.contains("(1, 2)") && e.contains("(1, 3)"), "{e}");
         let e = error("{\"x\": [[1, NaN]]}");
@@ -274,7 +328,9 @@ mod tests {
         let e = error("{\"x\": [[1.0, 2.0], [1.0, null]]}");
         assert!(e.contains("line 1, `x`") && e.contains("timestep 1"), "{e}");
         assert!(error("{\"x\": 1, \"y\": 1}\n{\"x\": 1}").contains("`y` is missing"));
-        assert!(error("{\"x\": 1}\n{\"x\": 1, \"y\": 1}").contains("`y` must come once in every line"));
+        assert!(
+            error("{\"x\": 1}\n{\"x\": 1, \"y\": 1}").contains("`y` must come once in every line")
+        );
         assert!(error("{\"x\": [1, [2]]}").contains("side by side"));
         assert!(error("{\"x\": [[1], 2]}").contains("side by side"));
         assert!(error("{\"a\": 1}").contains("none of them"));
@@ -282,17 +338,23 @@ mod tests {
         assert!(error("{\"x\": {\"a\": 1}}").contains("nested lists"));
         assert!(error("{\"x\": 1}\n{\"x\": \"a\"}").contains("mixture"));
         assert!(error("{\"x\": 9007199254740993}").contains("2^53"));
-        assert!(error(&format!("{{\"x\": {}1{}}}", "[".repeat(9), "]".repeat(9))).contains("deeper"));
+        assert!(
+            error(&format!("{{\"x\": {}1{}}}", "[".repeat(9), "]".repeat(9))).contains("deeper")
+        );
     }
 
     #[test]
     fn what_is_written_reads_back() {
-        let x = Ragged::from_list([array![[0.1f64, -1e-30]], array![[2.0, 3.0], [f64::MAX, 0.0]]]).unwrap();
-        let parts = vec![("x".to_owned(), Data::from(x)), ("y".to_owned(), Data::from(["a\"b", "c"]))];
+        let x = Ragged::from_list([array![[0.1f64, -1e-30]], array![[2.0, 3.0], [f64::MAX, 0.0]]])
+            .unwrap();
+        let parts =
+            vec![("x".to_owned(), Data::from(x)), ("y".to_owned(), Data::from(["a\"b", "c"]))];
         let bytes = write(&parts).unwrap();
         let got = parse("p", &bytes[..], &ReadOptions::default()).unwrap();
         assert_eq!((got.inputs, got.targets), (parts[..1].to_vec(), parts[1..].to_vec()));
-        let text = String::from_utf8(write(&[("y".to_owned(), Data::from([0.1f32, f32::NAN]))]).unwrap()).unwrap();
+        let text =
+            String::from_utf8(write(&[("y".to_owned(), Data::from([0.1f32, f32::NAN]))]).unwrap())
+                .unwrap();
         assert_eq!(text, "{\"y\": 0.1}\n{\"y\": null}\n");
     }
 }

@@ -7,12 +7,13 @@ use super::source::Data;
 /// How files are read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadOptions {
-    /// Whether a table begins with names; `None` finds out: a first line without any number is names.
+    /// Whether a table begins with names; `None` finds out: a first line without any number is
+    /// names.
     pub header: Option<bool>,
     /// Whether NaN and infinity are let through; without it they are errors that name their place.
     pub allow_non_finite: bool,
-    /// The keys, members or columns that are inputs, in the model's order, where their names do not say so; all others without a role are
-    /// then left out.
+    /// The keys, members or columns that are inputs, in the model's order, where their names do not
+    /// say so; all others without a role are then left out.
     pub inputs: Vec<String>,
     /// The keys, members or columns that are targets, where their names do not say so.
     pub targets: Vec<String>,
@@ -24,7 +25,14 @@ pub struct ReadOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { header: None, allow_non_finite: false, inputs: Vec::new(), targets: Vec::new(), apart: false, max_unpacked_bytes: 8 << 30 }
+        Self {
+            header: None,
+            allow_non_finite: false,
+            inputs: Vec::new(),
+            targets: Vec::new(),
+            apart: false,
+            max_unpacked_bytes: 8 << 30,
+        }
     }
 }
 
@@ -42,7 +50,11 @@ impl ReadOptions {
     }
 
     /// Checks that what was asked for by name was found.
-    pub(crate) fn need_listed<'a>(&self, who: &str, found: impl Iterator<Item = &'a str>) -> Result<()> {
+    pub(crate) fn need_listed<'a>(
+        &self,
+        who: &str,
+        found: impl Iterator<Item = &'a str>,
+    ) -> Result<()> {
         let found: Vec<&str> = found.collect();
         match self.inputs.iter().chain(&self.targets).find(|name| !found.contains(&name.as_str())) {
             None => Ok(()),
@@ -56,7 +68,8 @@ impl ReadOptions {
 
 /// The content of one data file.
 ///
-/// A file may hold features and labels together (`.jsonl`, `.csv`, `.npz`, `.parquet`) or one array (`.npy`).
+/// A file may hold features and labels together (`.jsonl`, `.csv`, `.npz`, `.parquet`) or one array
+/// (`.npy`).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Loaded {
     /// The inputs by name, in the file's order.
@@ -84,7 +97,8 @@ impl Loaded {
             let rule = "the file names no parts; add a column `split`.";
             return Err(DataError::invalid(format!("part `{name}`"), rule, "none"));
         };
-        let rows: Vec<u32> = (0..split.len() as u32).filter(|&i| split[i as usize] == name).collect();
+        let rows: Vec<u32> =
+            (0..split.len() as u32).filter(|&i| split[i as usize] == name).collect();
         if rows.is_empty() {
             let mut parts: Vec<&str> = split.iter().map(String::as_str).collect();
             parts.sort_unstable();
@@ -92,7 +106,9 @@ impl Loaded {
             let rule = format!("the part must be one of {}.", parts.join(", "));
             return Err(DataError::invalid("part", rule, format!("`{name}`")));
         }
-        let take = |list: &[(String, Data)]| -> Result<Vec<(String, Data)>> { list.iter().map(|(name, data)| Ok((name.clone(), data.take(&rows)?))).collect() };
+        let take = |list: &[(String, Data)]| -> Result<Vec<(String, Data)>> {
+            list.iter().map(|(name, data)| Ok((name.clone(), data.take(&rows)?))).collect()
+        };
         Ok(Loaded {
             inputs: take(&self.inputs)?,
             targets: take(&self.targets)?,
@@ -101,17 +117,20 @@ impl Loaded {
         })
     }
 
-    /// What the file gives where a target is asked for: its targets, or, if it names none, all it holds.
+    /// What the file gives where a target is asked for: its targets, or, if it names none, all it
+    /// holds.
     pub fn into_targets(self) -> Vec<(String, Data)> {
         if self.targets.is_empty() { self.inputs } else { self.targets }
     }
 
-    /// Puts listed inputs and targets in their order, and checks that all parts agree in their samples, that there is one, and, unless allowed, that all are finite.
+    /// Puts listed inputs and targets in their order, and checks that all parts agree in their
+    /// samples, that there is one, and, unless allowed, that all are finite.
     pub(crate) fn checked(mut self, who: &str, options: &ReadOptions) -> Result<Loaded> {
         self.inputs.sort_by_key(|(name, _)| listed_place(&options.inputs, name));
         self.targets.sort_by_key(|(name, _)| listed_place(&options.targets, name));
         let weights = self.sample_weight.iter().map(|w| ("sample_weight", w));
-        let named = self.inputs.iter().chain(&self.targets).map(|(name, data)| (name.as_str(), data));
+        let named =
+            self.inputs.iter().chain(&self.targets).map(|(name, data)| (name.as_str(), data));
         let parts: Vec<(&str, &Data)> = named.chain(weights).collect();
         check_cardinality(who, &parts)?;
         if !options.allow_non_finite {
@@ -140,9 +159,13 @@ pub(crate) enum Role {
     Other,
 }
 
-/// The role by name: `x`, `x0`…, `text` are inputs; `y`, `y0`…, `label(s)`, `target(s)` are targets.
+/// The role by name: `x`, `x0`…, `text` are inputs; `y`, `y0`…, `label(s)`, `target(s)` are
+/// targets.
 fn role(name: &str) -> Role {
-    let numbered = |letter: char| name.strip_prefix(letter).is_some_and(|rest| rest.len() < 4 && rest.bytes().all(|b| b.is_ascii_digit()));
+    let numbered = |letter: char| {
+        name.strip_prefix(letter)
+            .is_some_and(|rest| rest.len() < 4 && rest.bytes().all(|b| b.is_ascii_digit()))
+    };
     match name {
         "text" => Role::Input,
         "label" | "labels" | "target" | "targets" => Role::Target,
@@ -177,9 +200,21 @@ mod tests {
 
     #[test]
     fn listed_names_come_first() {
-        let options = ReadOptions { inputs: vec!["a".into(), "y".into()], targets: vec!["x".into()], ..ReadOptions::default() };
+        let options = ReadOptions {
+            inputs: vec!["a".into(), "y".into()],
+            targets: vec!["x".into()],
+            ..ReadOptions::default()
+        };
         let roles = ["a", "y", "x", "x1", "label", "split", "b"].map(|name| options.role(name));
-        let want = [Role::Input, Role::Input, Role::Target, Role::Other, Role::Other, Role::Split, Role::Other];
+        let want = [
+            Role::Input,
+            Role::Input,
+            Role::Target,
+            Role::Other,
+            Role::Other,
+            Role::Split,
+            Role::Other,
+        ];
         assert_eq!(roles, want);
         let e = options.need_listed("t.csv", ["a", "x"].into_iter()).unwrap_err().to_string();
         assert_eq!(e, "t.csv: inputs and targets must be among a, x. Received: `y`.");

@@ -1,6 +1,7 @@
 //! Data: arrays, ragged series, the files they come from, and the batches they are cut into.
 //!
-//! Letters: `B` samples (the batch axis), `T` timesteps, `F` features, `N` the sum of the lengths of all series.
+//! Letters: `B` samples (the batch axis), `T` timesteps, `F` features, `N` the sum of the lengths
+//! of all series.
 //!
 //! ```
 //! use cornu::data::{BatchMaker, Data, Ragged};

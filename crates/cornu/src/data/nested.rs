@@ -43,7 +43,11 @@ impl NestedColumn {
         for (shape, line) in self.shapes.iter().zip(&self.lines) {
             let n: usize = shape.iter().product();
             if at < start + n {
-                let timestep = if shape.len() > 1 { (at - start) / shape[1..].iter().product::<usize>() } else { at - start };
+                let timestep = if shape.len() > 1 {
+                    (at - start) / shape[1..].iter().product::<usize>()
+                } else {
+                    at - start
+                };
                 return Some((*line, timestep));
             }
             start += n;
@@ -53,24 +57,35 @@ impl NestedColumn {
 
     /// The samples as a rectangle if all have one shape, else ragged in their first axis.
     pub(crate) fn finish(mut self, who: &str, key: &str, allow_non_finite: bool) -> Result<Data> {
-        let wrong = |line: usize, rule: String, received: String| Err(DataError::invalid(format!("{who}, line {line}, `{key}`"), rule, received));
+        let wrong = |line: usize, rule: String, received: String| {
+            Err(DataError::invalid(format!("{who}, line {line}, `{key}`"), rule, received))
+        };
         if !allow_non_finite && let Some((line, timestep)) = self.first_missing() {
-            let rule = "every value must be a finite number; fill the gap or drop the series.".to_owned();
+            let rule =
+                "every value must be a finite number; fill the gap or drop the series.".to_owned();
             return wrong(line, rule, format!("a missing value at timestep {timestep}"));
         }
         // An empty series says nothing about its features: it takes the shape of the others.
         let model = self.shapes.iter().find(|s| s.first() != Some(&0)).cloned();
         if let Some(model) = &model {
-            for shape in self.shapes.iter_mut().filter(|s| s.first() == Some(&0) && !model.is_empty()) {
+            for shape in
+                self.shapes.iter_mut().filter(|s| s.first() == Some(&0) && !model.is_empty())
+            {
                 *shape = model.clone();
                 shape[0] = 0;
             }
         }
         let first = self.shapes[0].clone();
         let rest = |s: &[usize]| s.get(1..).map(<[usize]>::to_vec);
-        if let Some(i) = self.shapes.iter().position(|s| s.len() != first.len() || rest(s) != rest(&first)) {
-            let rule =
-                format!("every series must have the axes (timesteps, features) of line {}, {}, but for the timesteps.", self.lines[0], shape_text(&first));
+        if let Some(i) =
+            self.shapes.iter().position(|s| s.len() != first.len() || rest(s) != rest(&first))
+        {
+            let rule = format!(
+                "every series must have the axes (timesteps, features) of line {}, {}, but for the \
+                    timesteps.",
+                self.lines[0],
+                shape_text(&first)
+            );
             return wrong(self.lines[i], rule, shape_text(&self.shapes[i]));
         }
         let n_rows: usize = self.shapes.iter().map(|s| s.first().copied().unwrap_or(1)).sum();
@@ -78,7 +93,11 @@ impl NestedColumn {
         shape.extend(first.iter().skip(1));
         let kinds = [self.has_float || self.has_int, self.has_bool, !self.texts.is_empty()];
         if kinds.iter().filter(|&&k| k).count() > 1 {
-            return Err(DataError::invalid(format!("{who}, `{key}`"), "must hold numbers, strings or booleans, not a mixture.", "a mixture"));
+            return Err(DataError::invalid(
+                format!("{who}, `{key}`"),
+                "must hold numbers, strings or booleans, not a mixture.",
+                "a mixture",
+            ));
         }
         let values = if !self.texts.is_empty() {
             Array::Str(filled(&shape, self.texts))
@@ -109,7 +128,10 @@ pub(crate) struct SampleSeed<'a> {
 impl<'de> DeserializeSeed<'de> for SampleSeed<'_> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<(), D::Error> {
         let mut axes = Axes::default();
         deserializer.deserialize_any(Nested { column: self.column, axes: &mut axes, depth: 0 })?;
         self.column.shapes.push(axes.lengths.into_iter().map(|l| l.unwrap_or(0)).collect());
@@ -135,7 +157,9 @@ struct Nested<'a> {
 impl Nested<'_> {
     fn leaf<E: Error>(&mut self) -> std::result::Result<(), E> {
         if *self.axes.leaf.get_or_insert(self.depth) != self.depth {
-            return Err(E::custom("lists and values stand side by side; every timestep must have the same features"));
+            return Err(E::custom(
+                "lists and values stand side by side; every timestep must have the same features",
+            ));
         }
         Ok(())
     }
@@ -150,7 +174,10 @@ impl Nested<'_> {
 impl<'de> DeserializeSeed<'de> for Nested<'_> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
@@ -178,7 +205,9 @@ impl<'de> Visitor<'de> for Nested<'_> {
     fn visit_u64<E: Error>(self, value: u64) -> std::result::Result<(), E> {
         match i64::try_from(value) {
             Ok(value) => self.visit_i64(value),
-            Err(_) => Err(E::custom(format!("the integer {value} is beyond 2^53; renumber the ids"))),
+            Err(_) => {
+                Err(E::custom(format!("the integer {value} is beyond 2^53; renumber the ids")))
+            }
         }
     }
 
@@ -204,7 +233,9 @@ impl<'de> Visitor<'de> for Nested<'_> {
             return Err(A::Error::custom(format!("lists are nested deeper than {MAX_DEPTH}")));
         }
         if axes.leaf.is_some_and(|leaf| leaf <= depth) {
-            return Err(A::Error::custom("lists and values stand side by side; every timestep must have the same features"));
+            return Err(A::Error::custom(
+                "lists and values stand side by side; every timestep must have the same features",
+            ));
         }
         if axes.lengths.len() == depth {
             axes.lengths.push(None);
@@ -216,7 +247,9 @@ impl<'de> Visitor<'de> for Nested<'_> {
         match axes.lengths[depth] {
             Some(before) if before != n => {
                 let axis = if depth == 1 { "features" } else { "values" };
-                Err(A::Error::custom(format!("every timestep must have the {before} {axis} of the first; one has {n}")))
+                Err(A::Error::custom(format!(
+                    "every timestep must have the {before} {axis} of the first; one has {n}"
+                )))
             }
             _ => {
                 axes.lengths[depth] = Some(n);

@@ -44,16 +44,24 @@ fn invalid(rule: impl Into<String>, received: impl Into<String>) -> DataError {
 /// The number of bytes before the body, once at least 12 bytes are known.
 pub(crate) fn header_bytes(head: &[u8]) -> Result<usize> {
     if head.len() < 10 || &head[..6] != MAGIC {
-        return Err(invalid("the file must begin as numpy.save writes it.", format!("{} bytes of another kind", head.len())));
+        return Err(invalid(
+            "the file must begin as numpy.save writes it.",
+            format!("{} bytes of another kind", head.len()),
+        ));
     }
     let (start, length) = match head[6] {
         1 => (10, u16::from_le_bytes([head[8], head[9]]) as usize),
-        2 | 3 if head.len() >= 12 => (12, u32::from_le_bytes([head[8], head[9], head[10], head[11]]) as usize),
+        2 | 3 if head.len() >= 12 => {
+            (12, u32::from_le_bytes([head[8], head[9], head[10], head[11]]) as usize)
+        }
         2 | 3 => return Err(invalid("the header must be complete.", "a file cut short")),
         v => return Err(invalid("the format version must be 1, 2 or 3.", v.to_string())),
     };
     if length > MAX_HEADER_BYTES {
-        return Err(invalid(format!("the header must be at most {MAX_HEADER_BYTES} bytes."), length.to_string()));
+        return Err(invalid(
+            format!("the header must be at most {MAX_HEADER_BYTES} bytes."),
+            length.to_string(),
+        ));
     }
     Ok(start + length)
 }
@@ -71,14 +79,21 @@ impl Header {
             [format!("'{key}':"), format!("\"{key}\":")]
                 .iter()
                 .find_map(|k| text.find(k.as_str()).map(|at| text[at + k.len()..].trim_start()))
-                .ok_or_else(|| invalid(format!("the header must hold `{key}`."), text.trim().to_owned()))
+                .ok_or_else(|| {
+                    invalid(format!("the header must hold `{key}`."), text.trim().to_owned())
+                })
         };
         let descr = Descr::parse(value("descr")?)?;
         let order = value("fortran_order")?;
         let fortran_order = match () {
             () if order.starts_with("True") => true,
             () if order.starts_with("False") => false,
-            () => return Err(invalid("`fortran_order` must be True or False.", text.trim().to_owned())),
+            () => {
+                return Err(invalid(
+                    "`fortran_order` must be True or False.",
+                    text.trim().to_owned(),
+                ));
+            }
         };
         let shape = parse_shape(value("shape")?)?;
         // Axes of length 0 count as 1, so that no product of the others can wrap behind them.
@@ -106,10 +121,14 @@ impl Header {
         }
         Ok(match (kind, item_bytes) {
             (b'b', 1) => Array::Bool(self.shaped(body.iter().map(|&b| b != 0).collect())),
-            (b'f', 2) => Array::F32(self.shaped(numbers!(u16).map(|b| half::f16::from_bits(b).to_f32()).collect())),
+            (b'f', 2) => Array::F32(
+                self.shaped(numbers!(u16).map(|b| half::f16::from_bits(b).to_f32()).collect()),
+            ),
             (b'f', 4) => Array::F32(self.shaped(numbers!(f32).collect())),
             (b'f', 8) => Array::F64(self.shaped(numbers!(f64).collect())),
-            (b'i', 1) => Array::I32(self.shaped(body.iter().map(|&b| i32::from(b as i8)).collect())),
+            (b'i', 1) => {
+                Array::I32(self.shaped(body.iter().map(|&b| i32::from(b as i8)).collect()))
+            }
             (b'i', 2) => Array::I32(self.shaped(numbers!(i16).map(i32::from).collect())),
             (b'i', 4) => Array::I32(self.shaped(numbers!(i32).collect())),
             (b'i', 8) => Array::I64(self.shaped(numbers!(i64).collect())),
@@ -117,12 +136,16 @@ impl Header {
             (b'u', 2) => Array::I32(self.shaped(numbers!(u16).map(i32::from).collect())),
             (b'u', 4) => Array::I64(self.shaped(numbers!(u32).map(i64::from).collect())),
             (b'u', 8) => {
-                let values: std::result::Result<Vec<i64>, u64> = numbers!(u64).map(|v| i64::try_from(v).map_err(|_| v)).collect();
+                let values: std::result::Result<Vec<i64>, u64> =
+                    numbers!(u64).map(|v| i64::try_from(v).map_err(|_| v)).collect();
                 let rule = "uint64 values must be below 2^63, for they are held as int64.";
                 Array::I64(self.shaped(values.map_err(|v| invalid(rule, v.to_string()))?))
             }
             (b'S', n) => {
-                let texts: Vec<String> = body.chunks_exact(n).map(|c| String::from_utf8_lossy(until_nul(c)).into_owned()).collect();
+                let texts: Vec<String> = body
+                    .chunks_exact(n)
+                    .map(|c| String::from_utf8_lossy(until_nul(c)).into_owned())
+                    .collect();
                 Array::Str(self.shaped(texts))
             }
             (b'U', n) => {
@@ -135,7 +158,14 @@ impl Header {
                     while codes.last() == Some(&0) {
                         codes.pop();
                     }
-                    codes.into_iter().map(|code| char::from_u32(code).ok_or_else(|| invalid("text must be Unicode.", format!("{code:#x}")))).collect()
+                    codes
+                        .into_iter()
+                        .map(|code| {
+                            char::from_u32(code).ok_or_else(|| {
+                                invalid("text must be Unicode.", format!("{code:#x}"))
+                            })
+                        })
+                        .collect()
                 };
                 Array::Str(self.shaped(body.chunks_exact(n).map(text).collect::<Result<Vec<_>>>()?))
             }
@@ -147,7 +177,8 @@ impl Header {
         if !self.fortran_order {
             return filled(&self.shape, values);
         }
-        let columns_first = ArrayD::from_shape_vec(IxDyn(&self.shape).f(), values).expect("the body has the shape's size");
+        let columns_first = ArrayD::from_shape_vec(IxDyn(&self.shape).f(), values)
+            .expect("the body has the shape's size");
         columns_first.as_standard_layout().into_owned()
     }
 }
@@ -161,10 +192,12 @@ impl Descr {
     fn parse(value: &str) -> Result<Descr> {
         let quote = value.chars().next().filter(|c| matches!(c, '\'' | '"'));
         let Some(name) = quote.and_then(|q| value[1..].split_once(q)).map(|(name, _)| name) else {
-            let rule = "records (structured dtypes) are not read; save each field as an array of its own.";
+            let rule =
+                "records (structured dtypes) are not read; save each field as an array of its own.";
             return Err(invalid(rule, value.chars().take(60).collect::<String>()));
         };
-        let unknown = || invalid("the dtype must be float, int, uint, bool or text.", format!("`{name}`"));
+        let unknown =
+            || invalid("the dtype must be float, int, uint, bool or text.", format!("`{name}`"));
         let (order, rest) = match name.as_bytes() {
             [order @ (b'<' | b'>' | b'|' | b'='), rest @ ..] => (*order, rest),
             rest => (b'|', rest),
@@ -175,9 +208,13 @@ impl Descr {
             return Err(Descr { kind, item_bytes: 8, big_endian: false }.refused());
         }
         let count: usize = digits.parse().map_err(|_| unknown())?;
-        let item_bytes = if kind == b'U' { count.checked_mul(4).ok_or_else(unknown)? } else { count };
+        let item_bytes =
+            if kind == b'U' { count.checked_mul(4).ok_or_else(unknown)? } else { count };
         let descr = Descr { kind, item_bytes, big_endian: order == b'>' };
-        let known = matches!((kind, item_bytes), (b'b', 1) | (b'f', 2 | 4 | 8) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'S' | b'U', 1..));
+        let known = matches!(
+            (kind, item_bytes),
+            (b'b', 1) | (b'f', 2 | 4 | 8) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'S' | b'U', 1..)
+        );
         if known { Ok(descr) } else { Err(descr.refused()) }
     }
 
@@ -185,22 +222,37 @@ impl Descr {
         let (what, cure) = match self.kind {
             b'O' => (
                 "object arrays hold pickled Python objects, which are never loaded",
-                "save numbers or fixed-width text; series of unequal length as .npz with `values` and `offsets`",
+                "save numbers or fixed-width text; series of unequal length as .npz with `values` \
+                    and `offsets`",
             ),
-            b'c' => ("complex numbers are not read", "save real and imaginary part as two features"),
-            b'M' | b'm' => ("dates and durations are not read", "save them as numbers, such as days since the first"),
+            b'c' => {
+                ("complex numbers are not read", "save real and imaginary part as two features")
+            }
+            b'M' | b'm' => (
+                "dates and durations are not read",
+                "save them as numbers, such as days since the first",
+            ),
             b'f' => ("extended floats are not read", "save with .astype(\"float64\")"),
             _ => ("this dtype is not read", "save as float32, float64, int32, int64, bool or text"),
         };
-        invalid(format!("{what}; {cure}."), format!("dtype {}{}", self.kind as char, self.item_bytes))
+        invalid(
+            format!("{what}; {cure}."),
+            format!("dtype {}{}", self.kind as char, self.item_bytes),
+        )
     }
 }
 
 fn parse_shape(value: &str) -> Result<Vec<usize>> {
-    let wrong = || invalid("`shape` must be a tuple of whole numbers.", value.chars().take(60).collect::<String>());
+    let wrong = || {
+        invalid(
+            "`shape` must be a tuple of whole numbers.",
+            value.chars().take(60).collect::<String>(),
+        )
+    };
     let inner = value.strip_prefix('(').and_then(|v| v.split_once(')')).ok_or_else(wrong)?.0;
     let fields = inner.split(',').map(|f| f.trim().trim_end_matches('L')).filter(|f| !f.is_empty());
-    let shape: Vec<usize> = fields.map(|f| f.parse().map_err(|_| wrong())).collect::<Result<_>>()?;
+    let shape: Vec<usize> =
+        fields.map(|f| f.parse().map_err(|_| wrong())).collect::<Result<_>>()?;
     if shape.len() > 32 {
         return Err(wrong());
     }
@@ -210,12 +262,17 @@ fn parse_shape(value: &str) -> Result<Vec<usize>> {
 /// The array in the bytes of a `.npy` file.
 ///
 /// # Errors
-/// A header that numpy would not have written, more values announced than bytes present, dtypes without a meaning here.
+/// A header that numpy would not have written, more values announced than bytes present, dtypes
+/// without a meaning here.
 pub fn decode(bytes: &[u8]) -> Result<Array> {
     let header = Header::parse(bytes)?;
     let present = bytes.len() - header.start;
     if present < header.body_bytes {
-        let rule = format!("shape {} needs {} bytes of values; the file is cut short or forged.", shape_text(&header.shape), header.body_bytes);
+        let rule = format!(
+            "shape {} needs {} bytes of values; the file is cut short or forged.",
+            shape_text(&header.shape),
+            header.body_bytes
+        );
         return Err(invalid(rule, format!("{present} bytes")));
     }
     header.decode(&bytes[header.start..header.start + header.body_bytes])
@@ -245,9 +302,13 @@ pub fn encode(array: &Array) -> Vec<u8> {
         Array::Str(_) => format!("<U{longest}"),
     };
     let shape = array.shape();
-    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {}, }}", shape_text(shape));
+    let mut header =
+        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {}, }}", shape_text(shape));
     if let Some(first) = shape.first() {
-        header.extend(std::iter::repeat_n(' ', GROWTH_DIGITS.saturating_sub(first.to_string().len())));
+        header.extend(std::iter::repeat_n(
+            ' ',
+            GROWTH_DIGITS.saturating_sub(first.to_string().len()),
+        ));
     }
     // Version 1.0 suffices: 32 axes of 20 digits stay far below 65,535 bytes.
     let head = MAGIC.len() + 4;
@@ -293,10 +354,14 @@ pub(crate) fn write(parts: &[(String, Data)]) -> Result<Vec<u8>> {
     match parts {
         [(_, Data::Dense(array))] => Ok(encode(array)),
         [(name, Data::Ragged(_))] => {
-            let rule = "an .npy holds a rectangle; write series of unequal length as .npz, .jsonl or .csv.";
+            let rule = "an .npy holds a rectangle; write series of unequal length as .npz, .jsonl \
+                or .csv.";
             Err(invalid(rule, format!("ragged `{name}`")))
         }
-        _ => Err(invalid("an .npy holds one array; write several as .npz, or each to its own file.", parts.len().to_string())),
+        _ => Err(invalid(
+            "an .npy holds one array; write several as .npz, or each to its own file.",
+            parts.len().to_string(),
+        )),
     }
 }
 
@@ -320,22 +385,35 @@ mod tests {
     #[test]
     fn fortran_order_and_big_endian() {
         let body: Vec<u8> = [1i16, 2, 3, 4, 5, 6].iter().flat_map(|v| v.to_be_bytes()).collect();
-        let got = decode(&file("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }", &body)).unwrap();
+        let got =
+            decode(&file("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }", &body))
+                .unwrap();
         assert_eq!(got, Array::from(array![[1i32, 3, 5], [2, 4, 6]]));
     }
 
     #[test]
     fn half_floats_and_small_integers_widen() {
-        let got = decode(&file("{'descr': '<f2', 'fortran_order': False, 'shape': (2,), }", &[0, 0x3c, 0, 0xc0])).unwrap();
+        let got = decode(&file(
+            "{'descr': '<f2', 'fortran_order': False, 'shape': (2,), }",
+            &[0, 0x3c, 0, 0xc0],
+        ))
+        .unwrap();
         assert_eq!(got, Array::from([1.0f32, -2.0]));
-        let got = decode(&file("{'descr': '|i1', 'fortran_order': False, 'shape': (2,), }", &[255, 1])).unwrap();
+        let got =
+            decode(&file("{'descr': '|i1', 'fortran_order': False, 'shape': (2,), }", &[255, 1]))
+                .unwrap();
         assert_eq!(got, Array::from([-1i32, 1]));
-        assert!(error("{'descr': '<u8', 'fortran_order': False, 'shape': (1,), }", &[255; 8]).contains("2^63"));
+        assert!(
+            error("{'descr': '<u8', 'fortran_order': False, 'shape': (1,), }", &[255; 8])
+                .contains("2^63")
+        );
     }
 
     #[test]
     fn text_of_both_kinds() {
-        let got = decode(&file("{'descr': '|S3', 'fortran_order': False, 'shape': (2,), }", b"ab\0cde")).unwrap();
+        let got =
+            decode(&file("{'descr': '|S3', 'fortran_order': False, 'shape': (2,), }", b"ab\0cde"))
+                .unwrap();
         assert_eq!(got, Array::from(["ab", "cde"]));
         let texts = Array::from(array![["é", ""], ["xyz", "ß"]]);
         assert_eq!(decode(&encode(&texts)).unwrap(), texts);
@@ -345,26 +423,55 @@ mod tests {
     fn forged_shapes_allocate_nothing() {
         let forged = "{'descr': '<f8', 'fortran_order': False, 'shape': (20000000000,), }";
         assert!(error(forged, &[0; 8]).contains("needs 160000000000 bytes"));
-        let wrapping = "{'descr': '<f8', 'fortran_order': False, 'shape': (4611686018427387904, 8), }";
+        let wrapping =
+            "{'descr': '<f8', 'fortran_order': False, 'shape': (4611686018427387904, 8), }";
         assert!(error(wrapping, &[]).contains("memory can hold"));
         let wide = "{'descr': '<U4611686018427387904', 'fortran_order': False, 'shape': (1,), }";
         assert!(error(wide, &[]).contains("dtype"));
-        assert!(error("{'descr': '<U0', 'fortran_order': False, 'shape': (99999999999999,), }", &[]).contains("dtype U0"));
-        assert!(error("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4611686018427387904, 8), }", &[]).contains("memory"));
-        assert_eq!(decode(&file("{'descr': '<f4', 'fortran_order': True, 'shape': (0, 3), }", &[])).unwrap().shape(), [0, 3]);
+        assert!(
+            error("{'descr': '<U0', 'fortran_order': False, 'shape': (99999999999999,), }", &[])
+                .contains("dtype U0")
+        );
+        assert!(
+            error(
+                "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4611686018427387904, 8), }",
+                &[]
+            )
+            .contains("memory")
+        );
+        assert_eq!(
+            decode(&file("{'descr': '<f4', 'fortran_order': True, 'shape': (0, 3), }", &[]))
+                .unwrap()
+                .shape(),
+            [0, 3]
+        );
     }
 
     #[test]
     fn what_has_no_meaning_is_refused_by_name() {
         let e = error("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", &[0; 8]);
         assert!(e.contains("pickled") && e.contains("offsets"), "{e}");
-        assert!(error("{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", &[0; 8]).contains("complex"));
-        assert!(error("{'descr': '<M8[D]', 'fortran_order': False, 'shape': (1,), }", &[0; 8]).contains("`<M8[D]`"));
-        assert!(error("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", &[0; 4]).contains("records"));
-        assert!(error("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", &[0; 4]).contains("whole numbers"));
+        assert!(
+            error("{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", &[0; 8])
+                .contains("complex")
+        );
+        assert!(
+            error("{'descr': '<M8[D]', 'fortran_order': False, 'shape': (1,), }", &[0; 8])
+                .contains("`<M8[D]`")
+        );
+        assert!(
+            error("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", &[0; 4])
+                .contains("records")
+        );
+        assert!(
+            error("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", &[0; 4])
+                .contains("whole numbers")
+        );
         assert!(decode(b"PK\x03\x04 other").unwrap_err().to_string().contains("numpy.save"));
         assert!(decode(b"\x93NUMPY\x02\x00\xff\xff\xff\xff").is_err());
-        assert!(decode(b"\x93NUMPY\x01\x00\xff\x00{").unwrap_err().to_string().contains("cut short"));
+        assert!(
+            decode(b"\x93NUMPY\x01\x00\xff\x00{").unwrap_err().to_string().contains("cut short")
+        );
     }
 
     #[test]
@@ -374,12 +481,20 @@ mod tests {
         assert_eq!(&bytes[..10], b"\x93NUMPY\x01\x00\x76\x00");
         assert_eq!(bytes[10..128], *format!("{text:<117}\n").as_bytes());
         assert_eq!(bytes[128..], [0, 0, 0xc0, 0x3f, 0, 0, 0x20, 0x40]);
-        assert_eq!(decode(&encode(&Array::from(ndarray::arr0(2i64)))).unwrap().shape(), [0usize; 0]);
+        assert_eq!(
+            decode(&encode(&Array::from(ndarray::arr0(2i64)))).unwrap().shape(),
+            [0usize; 0]
+        );
     }
 
     #[test]
     fn every_type_comes_back() {
-        for a in [Array::from(array![[0.1f64], [f64::MAX]]), Array::from([i32::MIN, 7]), Array::from([i64::MAX]), Array::from([true, false, true])] {
+        for a in [
+            Array::from(array![[0.1f64], [f64::MAX]]),
+            Array::from([i32::MIN, 7]),
+            Array::from([i64::MAX]),
+            Array::from([true, false, true]),
+        ] {
             assert_eq!(decode(&encode(&a)).unwrap(), a);
         }
     }

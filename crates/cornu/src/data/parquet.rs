@@ -16,21 +16,26 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     if file.metadata().is_ok_and(|m| m.len() == 0) {
         return Err(DataError::invalid(who, "the file must hold a table.", "an empty file"));
     }
-    let broken = |e: &dyn std::fmt::Display| DataError::invalid(who.clone(), "the file must be whole parquet.", e.to_string());
+    let broken = |e: &dyn std::fmt::Display| {
+        DataError::invalid(who.clone(), "the file must be whole parquet.", e.to_string())
+    };
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| broken(&e))?;
     let fields = builder.schema().fields().clone();
     let mut columns: Vec<Column> = Vec::with_capacity(fields.len());
     for field in &fields {
         let cells = match field.data_type() {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Cells::Text(Vec::new()),
-            DataType::Dictionary(_, of) if matches!(**of, DataType::Utf8 | DataType::LargeUtf8) => Cells::Text(Vec::new()),
+            DataType::Dictionary(_, of) if matches!(**of, DataType::Utf8 | DataType::LargeUtf8) => {
+                Cells::Text(Vec::new())
+            }
             DataType::UInt64 => Cells::Int(Vec::new()),
             kind if kind.is_integer() || *kind == DataType::Boolean => Cells::Int(Vec::new()),
             kind if kind.is_floating() => Cells::Float(Vec::new()),
             other => {
                 return Err(DataError::invalid(
                     format!("{who}, column `{}`", field.name()),
-                    "a column must hold numbers, booleans or text; write series in long form: series_id, timestep, f0, ….",
+                    "a column must hold numbers, booleans or text; write series in long form: \
+                        series_id, timestep, f0, ….",
                     other.to_string(),
                 ));
             }
@@ -48,8 +53,15 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     load(&who, &columns, n_rows, options)
 }
 
-/// The values of one batch behind those of the column; nulls are NaN where that is allowed, else errors.
-fn append(who: &str, column: &mut Column, values: &ArrayRef, n_rows: usize, options: &ReadOptions) -> Result<()> {
+/// The values of one batch behind those of the column; nulls are NaN where that is allowed, else
+/// errors.
+fn append(
+    who: &str,
+    column: &mut Column,
+    values: &ArrayRef,
+    n_rows: usize,
+    options: &ReadOptions,
+) -> Result<()> {
     let place = format!("{who}, column `{}`", column.name);
     let is_text = matches!(column.cells, Cells::Text(_));
     let missing = (0..values.len()).find(|&i| values.is_null(i));
@@ -63,7 +75,9 @@ fn append(who: &str, column: &mut Column, values: &ArrayRef, n_rows: usize, opti
         Cells::Int(_) if missing.is_none() => DataType::Int64,
         _ => DataType::Float64,
     };
-    let values = cast(values, &to).map_err(|e| DataError::invalid(place.clone(), "every value must fit its column.", e.to_string()))?;
+    let values = cast(values, &to).map_err(|e| {
+        DataError::invalid(place.clone(), "every value must fit its column.", e.to_string())
+    })?;
     if values.null_count() > 0 && missing.is_none() {
         return Err(DataError::invalid(place, "integers must be below 2^63.", "a larger one"));
     }
@@ -72,7 +86,8 @@ fn append(who: &str, column: &mut Column, values: &ArrayRef, n_rows: usize, opti
     }
     match &mut column.cells {
         Cells::Text(texts) => {
-            texts.extend(values.as_string::<i32>().iter().map(|t| t.unwrap_or_default().to_owned()));
+            texts
+                .extend(values.as_string::<i32>().iter().map(|t| t.unwrap_or_default().to_owned()));
         }
         Cells::Int(ints) => {
             let values: &Int64Array = values.as_primitive::<Int64Type>();
@@ -97,7 +112,8 @@ mod tests {
     fn written(columns: Vec<(&str, ArrayRef)>) -> tempfile::NamedTempFile {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut writer = ArrowWriter::try_new(file.reopen().unwrap(), batch.schema(), None).unwrap();
+        let mut writer =
+            ArrowWriter::try_new(file.reopen().unwrap(), batch.schema(), None).unwrap();
         writer.write(&batch).unwrap();
         writer.close().unwrap();
         file
@@ -110,7 +126,10 @@ mod tests {
     #[test]
     fn a_table_and_the_long_form() {
         let table = || -> Vec<(&str, ArrayRef)> {
-            vec![("f0", Arc::new(Float32Array::from(vec![0.5, 1.5, 2.5]))), ("label", Arc::new(Int32Array::from(vec![1, 1, 0])))]
+            vec![
+                ("f0", Arc::new(Float32Array::from(vec![0.5, 1.5, 2.5]))),
+                ("label", Arc::new(Int32Array::from(vec![1, 1, 0]))),
+            ]
         };
         let got = loaded(&written(table())).unwrap();
         assert_eq!(got.inputs[0].1, Data::from(ndarray::array![[0.5f64], [1.5], [2.5]]));

@@ -37,16 +37,24 @@ pub enum PadSide {
 }
 
 impl Ragged {
-    /// Series from their values end to end and the offset at which each begins, with the total last.
+    /// Series from their values end to end and the offset at which each begins, with the total
+    /// last.
     ///
     /// # Errors
     /// Offsets that do not begin with 0, fall, or do not end with the number of rows of `values`.
     pub fn new(values: Array, offsets: Vec<usize>) -> Result<Self> {
         values.need_samples("ragged values")?;
         let n = values.n_samples();
-        let wrong = |rule: String, received: String| Err(DataError::invalid("ragged offsets", rule, received));
+        let wrong = |rule: String, received: String| {
+            Err(DataError::invalid("ragged offsets", rule, received))
+        };
         match offsets.first() {
-            None => return wrong("must hold one entry more than there are series.".into(), "none".into()),
+            None => {
+                return wrong(
+                    "must hold one entry more than there are series.".into(),
+                    "none".into(),
+                );
+            }
             Some(0) => {}
             Some(first) => return wrong("must begin with 0.".into(), first.to_string()),
         }
@@ -69,7 +77,11 @@ impl Ragged {
     pub fn from_list<A: Into<Array>>(series: impl IntoIterator<Item = A>) -> Result<Self> {
         let parts: Vec<Array> = series.into_iter().map(Into::into).collect();
         let Some(first) = parts.first() else {
-            return Err(DataError::invalid("ragged list", "at least one series is needed.", "none"));
+            return Err(DataError::invalid(
+                "ragged list",
+                "at least one series is needed.",
+                "none",
+            ));
         };
         let mut offsets = Vec::with_capacity(parts.len() + 1);
         offsets.push(0);
@@ -78,7 +90,11 @@ impl Ragged {
             if part.shape()[1..] != first.shape()[1..] {
                 return Err(DataError::invalid(
                     format!("series {i}"),
-                    format!("all series must agree in all but the timesteps; series 0 is (timesteps, features) = {}.", shape_text(first.shape())),
+                    format!(
+                        "all series must agree in all but the timesteps; series 0 is (timesteps, \
+                            features) = {}.",
+                        shape_text(first.shape())
+                    ),
                     shape_text(part.shape()),
                 ));
             }
@@ -177,7 +193,8 @@ impl Ragged {
         Ok(Ragged { values: Array::concat(&values)?, offsets })
     }
 
-    /// A rectangle (B, T, F…) filled up with `value`, and the mask (B, T) that is true at real timesteps.
+    /// A rectangle (B, T, F…) filled up with `value`, and the mask (B, T) that is true at real
+    /// timesteps.
     ///
     /// `T` is `to`, or the longest length. Strings are filled up with the empty string.
     ///
@@ -187,7 +204,10 @@ impl Ragged {
         let longest = self.longest();
         let t = to.unwrap_or(longest);
         if t < longest {
-            let rule = format!("the padded length must reach the longest series, {longest} timesteps; cut it before.");
+            let rule = format!(
+                "the padded length must reach the longest series, {longest} timesteps; cut it \
+                    before."
+            );
             return Err(DataError::invalid("pad", rule, t.to_string()));
         }
         let b = self.n_samples();
@@ -214,13 +234,22 @@ impl Ragged {
         Ok((padded, Array::Bool(filled(&[b, t], mask))))
     }
 
-    fn spread<T: Clone>(&self, values: &ArrayD<T>, value: T, t: usize, places: &[usize]) -> ArrayD<T> {
+    fn spread<T: Clone>(
+        &self,
+        values: &ArrayD<T>,
+        value: T,
+        t: usize,
+        places: &[usize],
+    ) -> ArrayD<T> {
         let mut shape = vec![self.n_samples(), t];
         shape.extend_from_slice(&values.shape()[1..]);
         let mut padded = ArrayD::from_elem(shape, value);
         for (i, &start) in places.iter().enumerate() {
             let (from, to) = (self.offsets[i], self.offsets[i + 1]);
-            padded.index_axis_mut(Axis(0), i).slice_axis_mut(Axis(0), (start..start + to - from).into()).assign(&values.slice_axis(Axis(0), (from..to).into()));
+            padded
+                .index_axis_mut(Axis(0), i)
+                .slice_axis_mut(Axis(0), (start..start + to - from).into())
+                .assign(&values.slice_axis(Axis(0), (from..to).into()));
         }
         padded
     }
@@ -229,7 +258,8 @@ impl Ragged {
     pub(crate) fn rectangle(&self) -> Option<Array> {
         let b = self.n_samples();
         let t = self.longest();
-        if b == 0 || t == 0 || self.n_timesteps() != b * t || self.lengths().iter().any(|&l| l != t) {
+        if b == 0 || t == 0 || self.n_timesteps() != b * t || self.lengths().iter().any(|&l| l != t)
+        {
             return None;
         }
         let mut shape = vec![b, t];
@@ -264,7 +294,12 @@ mod tests {
     use ndarray::{Array2, array};
 
     fn three() -> Ragged {
-        Ragged::from_list([array![[1.0f32, 2.0], [3.0, 4.0]], Array2::zeros((0, 2)), array![[5.0f32, 6.0]]]).unwrap()
+        Ragged::from_list([
+            array![[1.0f32, 2.0], [3.0, 4.0]],
+            Array2::zeros((0, 2)),
+            array![[5.0f32, 6.0]],
+        ])
+        .unwrap()
     }
 
     #[test]
@@ -282,20 +317,32 @@ mod tests {
     fn both_sides_and_a_longer_rectangle() {
         let r = three();
         let (padded, mask) = r.pad(PadSide::Pre, -1.0, Some(3)).unwrap();
-        let want = array![[[-1.0f32, -1.0], [1.0, 2.0], [3.0, 4.0]], [[-1.0, -1.0], [-1.0, -1.0], [-1.0, -1.0]], [[-1.0, -1.0], [-1.0, -1.0], [5.0, 6.0]]];
+        let want = array![
+            [[-1.0f32, -1.0], [1.0, 2.0], [3.0, 4.0]],
+            [[-1.0, -1.0], [-1.0, -1.0], [-1.0, -1.0]],
+            [[-1.0, -1.0], [-1.0, -1.0], [5.0, 6.0]]
+        ];
         assert_eq!(padded, Array::from(want));
         let want = array![[false, true, true], [false, false, false], [false, false, true]];
         assert_eq!(mask, Array::from(want));
-        assert!(r.pad(PadSide::Post, 0.0, Some(1)).unwrap_err().to_string().contains("2 timesteps"));
+        assert!(
+            r.pad(PadSide::Post, 0.0, Some(1)).unwrap_err().to_string().contains("2 timesteps")
+        );
     }
 
     #[test]
     fn ids_and_words_are_padded_in_their_type() {
         let ids = Ragged::from_list([vec![3i32, 4], vec![5]]).unwrap();
-        assert_eq!(ids.pad(PadSide::Post, 0.0, None).unwrap().0, Array::from(array![[3, 4], [5, 0]]));
+        assert_eq!(
+            ids.pad(PadSide::Post, 0.0, None).unwrap().0,
+            Array::from(array![[3, 4], [5, 0]])
+        );
         assert!(ids.pad(PadSide::Post, f64::NAN, None).is_err());
         let words = Ragged::from_list([vec!["a"], vec![]]).unwrap();
-        assert_eq!(words.pad(PadSide::Post, 0.0, None).unwrap().0, Array::from(array![["a"], [""]]));
+        assert_eq!(
+            words.pad(PadSide::Post, 0.0, None).unwrap().0,
+            Array::from(array![["a"], [""]])
+        );
     }
 
     #[test]
@@ -318,18 +365,26 @@ mod tests {
     #[test]
     fn wrong_offsets_and_series_are_named() {
         let values = || Array::from(array![[1.0f32], [2.0]]);
-        let error = |offsets: &[usize]| Ragged::new(values(), offsets.to_vec()).unwrap_err().to_string();
+        let error =
+            |offsets: &[usize]| Ragged::new(values(), offsets.to_vec()).unwrap_err().to_string();
         assert!(error(&[]).contains("one entry more"));
         assert!(error(&[1, 2]).contains("begin with 0"));
         assert!(error(&[0, 2, 1]).contains("1 after 2 at entry 2"));
         assert!(error(&[0, 1]).contains("number of rows of the values, 2"));
-        let e = Ragged::from_list([Array2::<f32>::zeros((2, 3)), Array2::zeros((1, 2))]).unwrap_err();
+        let e =
+            Ragged::from_list([Array2::<f32>::zeros((2, 3)), Array2::zeros((1, 2))]).unwrap_err();
         assert_eq!(
             e.to_string(),
-            "series 1: all series must agree in all but the timesteps; series 0 is (timesteps, features) = (2, 3). \
+            "series 1: all series must agree in all but the timesteps; series 0 is (timesteps, \
+                features) = (2, 3). \
              Received: (1, 2)."
         );
         assert!(Ragged::from_list(Vec::<Array>::new()).is_err());
-        assert!(Ragged::from_list([Array::from([1i32]), Array::from([1i64])]).unwrap_err().to_string().contains("int64"));
+        assert!(
+            Ragged::from_list([Array::from([1i32]), Array::from([1i64])])
+                .unwrap_err()
+                .to_string()
+                .contains("int64")
+        );
     }
 }

@@ -8,7 +8,8 @@ use std::ops::Range;
 
 /// The values of one input, target or weight: dense, or ragged in time.
 ///
-/// `impl Into<Data>` takes ndarrays of any rank, by value, by reference or as views, vectors, [`Array`] and [`Ragged`].
+/// `impl Into<Data>` takes ndarrays of any rank, by value, by reference or as views, vectors,
+/// [`Array`] and [`Ragged`].
 ///
 /// ```
 /// use cornu::data::{Data, Ragged};
@@ -68,7 +69,9 @@ impl Data {
     pub fn sample_shape(&self) -> Vec<Option<usize>> {
         match self {
             Data::Dense(a) => a.shape().iter().skip(1).map(|&d| Some(d)).collect(),
-            Data::Ragged(r) => std::iter::once(None).chain(r.values().shape()[1..].iter().map(|&d| Some(d))).collect(),
+            Data::Ragged(r) => std::iter::once(None)
+                .chain(r.values().shape()[1..].iter().map(|&d| Some(d)))
+                .collect(),
         }
     }
 
@@ -78,8 +81,10 @@ impl Data {
             Data::Dense(a) => shape_text(a.shape()),
             Data::Ragged(r) => {
                 let lengths = r.lengths();
-                let (low, high) = (lengths.iter().min().unwrap_or(&0), lengths.iter().max().unwrap_or(&0));
-                let rest: String = r.values().shape()[1..].iter().map(|d| format!(", {d}")).collect();
+                let (low, high) =
+                    (lengths.iter().min().unwrap_or(&0), lengths.iter().max().unwrap_or(&0));
+                let rest: String =
+                    r.values().shape()[1..].iter().map(|d| format!(", {d}")).collect();
                 format!("({}, {low}..{high}{rest})", r.n_samples())
             }
         }
@@ -133,7 +138,11 @@ impl Data {
                 shape.extend_from_slice(&a.shape()[2..]);
                 Ragged::new(a.clone().reshape(&shape)?, (0..=b).map(|i| i * t).collect())
             }
-            Data::Dense(a) => Err(DataError::invalid("series", "an axis of timesteps is needed: (samples, timesteps, features).", shape_text(a.shape()))),
+            Data::Dense(a) => Err(DataError::invalid(
+                "series",
+                "an axis of timesteps is needed: (samples, timesteps, features).",
+                shape_text(a.shape()),
+            )),
         }
     }
 }

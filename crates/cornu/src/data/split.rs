@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 /// The weight of each class; a class that is not named weighs 1.
 pub type ClassWeights = BTreeMap<i64, f32>;
 
-/// Where the validation part begins: `floor(n (1 - fraction))`; the last samples validate, before any shuffling.
+/// Where the validation part begins: `floor(n (1 - fraction))`; the last samples validate, before
+/// any shuffling.
 ///
 /// Source: `array_slicing.py::train_validation_split`, Keras 3.15.1.
 ///
@@ -31,7 +32,10 @@ pub fn split_at(n_samples: usize, fraction: f64) -> Result<usize> {
     if at == 0 || at == n_samples {
         return Err(DataError::invalid(
             "validation_split",
-            format!("{n_samples} samples leave nothing to train or to validate on; give more data or another share."),
+            format!(
+                "{n_samples} samples leave nothing to train or to validate on; give more data or \
+                    another share."
+            ),
             fraction.to_string(),
         ));
     }
@@ -51,17 +55,20 @@ pub fn split_last(data: &Data, fraction: f64) -> Result<(Data, Data)> {
 /// How targets name their classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LabelForm {
-    /// As Keras infers it: a last axis of 1 is dropped, a longer one is one-hot, rank 1 holds integers.
+    /// As Keras infers it: a last axis of 1 is dropped, a longer one is one-hot, rank 1 holds
+    /// integers.
     #[default]
     Inferred,
-    /// Integers (B,) or, by timestep, (B, T); a last axis of 1 is dropped. For the sparse and binary losses.
+    /// Integers (B,) or, by timestep, (B, T); a last axis of 1 is dropped. For the sparse and
+    /// binary losses.
     Integer,
 }
 
 /// The weight of each sample, or timestep, from the weight of its class.
 ///
-/// Shapes: (B,) or (B, 1) -> (B,); one-hot (B, C) -> (B,); by timestep (B, T) in [`LabelForm::Integer`], (B, T, 1) or
-/// one-hot (B, T, C) -> (B, T); ragged targets give ragged weights.
+/// Shapes: (B,) or (B, 1) -> (B,); one-hot (B, C) -> (B,); by timestep (B, T) in
+/// [`LabelForm::Integer`], (B, T, 1) or one-hot (B, T, C) -> (B, T); ragged targets give ragged
+/// weights.
 ///
 /// Source: `data_adapter_utils.py::class_weight_to_sample_weights`, Keras 3.15.1.
 /// Differs: Keras fails on targets by timestep, and takes integers (B, T) for one-hot.
@@ -77,13 +84,18 @@ pub enum LabelForm {
 /// assert_eq!(got, Data::from([5.0f32, 1.0, 1.0]));
 /// # Ok::<(), cornu::data::DataError>(())
 /// ```
-pub fn class_weights_to_sample_weights(targets: &Data, weights: &ClassWeights, form: LabelForm) -> Result<Data> {
+pub fn class_weights_to_sample_weights(
+    targets: &Data,
+    weights: &ClassWeights,
+    form: LabelForm,
+) -> Result<Data> {
     Ok(match targets {
         Data::Dense(array) => {
             array.need_samples("class weights")?;
             Data::Dense(Array::F32(weigh(array, weights, form, array.rank() > 1)?))
         }
-        // A ragged target's axes are (N, …) where a dense one's are (B, T, …): its first axis after N is the classes.
+        // A ragged target's axes are (N, …) where a dense one's are (B, T, …): its first axis after
+        // N is the classes.
         Data::Ragged(series) => {
             let array = series.values();
             let by_row = weigh(array, weights, form, array.rank() > 1)?;
@@ -92,13 +104,20 @@ pub fn class_weights_to_sample_weights(targets: &Data, weights: &ClassWeights, f
     })
 }
 
-fn weigh(array: &Array, weights: &ClassWeights, form: LabelForm, has_last: bool) -> Result<ArrayD<f32>> {
+fn weigh(
+    array: &Array,
+    weights: &ClassWeights,
+    form: LabelForm,
+    has_last: bool,
+) -> Result<ArrayD<f32>> {
     let values = array.to_f64().map_err(|e| e.within("class weights"))?;
     let shape = values.shape();
     let last = Axis(shape.len().saturating_sub(1));
     let classes: ArrayD<f64> = match has_last {
         true if shape[last.0] == 1 => values.index_axis(last, 0).to_owned(),
-        true if form == LabelForm::Inferred && shape[last.0] > 1 => values.map_axis(last, |row| argmax(row.iter()) as f64),
+        true if form == LabelForm::Inferred && shape[last.0] > 1 => {
+            values.map_axis(last, |row| argmax(row.iter()) as f64)
+        }
         _ => values.to_owned(),
     };
     if classes.iter().any(|c| c.is_nan()) {
@@ -177,8 +196,17 @@ mod tests {
 
     #[test]
     fn nan_and_text_are_named() {
-        let e = class_weights_to_sample_weights(&Data::from(["a"]), &weights(), LabelForm::Inferred).unwrap_err();
+        let e =
+            class_weights_to_sample_weights(&Data::from(["a"]), &weights(), LabelForm::Inferred)
+                .unwrap_err();
         assert!(e.to_string().starts_with("class weights: cast to float64"));
-        assert!(class_weights_to_sample_weights(&Data::from([f32::NAN]), &weights(), LabelForm::Integer).is_err());
+        assert!(
+            class_weights_to_sample_weights(
+                &Data::from([f32::NAN]),
+                &weights(),
+                LabelForm::Integer
+            )
+            .is_err()
+        );
     }
 }

@@ -35,7 +35,11 @@ impl Entry {
     /// An input.
     pub(super) fn input(model: &Model, name: &str, input: &InputLayer) -> Self {
         let (spec, text) = (input.spec(), takes_text(input));
-        let axes = if text { text_names(spec.rank()) } else { names(spec.rank(), feeds_embedding(model, name)) };
+        let axes = if text {
+            text_names(spec.rank())
+        } else {
+            names(spec.rank(), feeds_embedding(model, name))
+        };
         let entry = Self::new(name, &spec, &axes, input_why);
         if text { Self { dtype: input.dtype.clone(), ..entry } } else { entry }
     }
@@ -46,8 +50,17 @@ impl Entry {
     }
 
     fn new(name: &str, spec: &Spec, axes: &[&'static str], why: fn(&str, Dim) -> String) -> Self {
-        let axes = axes.iter().zip(&spec.dims).map(|(name, size)| Axis { name, size: *size, why: why(name, *size) }).collect();
-        Self { name: name.into(), shape: dims_text(&spec.dims), dtype: crate::model::dtype_name(spec.dtype).into(), axes }
+        let axes = axes
+            .iter()
+            .zip(&spec.dims)
+            .map(|(name, size)| Axis { name, size: *size, why: why(name, *size) })
+            .collect();
+        Self {
+            name: name.into(),
+            shape: dims_text(&spec.dims),
+            dtype: crate::model::dtype_name(spec.dtype).into(),
+            axes,
+        }
     }
 
     /// Whether it takes strings.
@@ -64,8 +77,13 @@ impl Entry {
 /// Whether an input goes into an Embedding: its last axis counts ids, not features.
 fn feeds_embedding(model: &Model, name: &str) -> bool {
     let graph = model.graph();
-    let reads = |m: &crate::model::Member| m.calls.iter().any(|c| c.inputs().iter().any(|t| graph.members[t.member].name == name));
-    graph.members.iter().any(|m| matches!(m.kind, MemberKind::Layer(_)) && m.class() == "Embedding" && reads(m))
+    let reads = |m: &crate::model::Member| {
+        m.calls.iter().any(|c| c.inputs().iter().any(|t| graph.members[t.member].name == name))
+    };
+    graph
+        .members
+        .iter()
+        .any(|m| matches!(m.kind, MemberKind::Layer(_)) && m.class() == "Embedding" && reads(m))
 }
 
 fn names(rank: usize, ids: bool) -> Vec<&'static str> {
@@ -93,7 +111,9 @@ fn input_why(name: &str, size: Dim) -> String {
         ("batch", Some(n)) => format!("the model fixes it: every batch must hold {n} samples"),
         ("timesteps", None) => "any number, but equal within a batch".into(),
         ("timesteps", Some(n)) => format!("the model fixes it: every sequence must have {n}"),
-        ("strings", Some(n)) => format!("the model fixes it: every sample must hold {}", count(n, "string")),
+        ("strings", Some(n)) => {
+            format!("the model fixes it: every sample must hold {}", count(n, "string"))
+        }
         (_, None) => "the data say".into(),
         (_, Some(_)) => "the model fixes it, for weights are made for it".into(),
     }
@@ -119,20 +139,27 @@ pub(super) fn data_words(d: &Data, entry: &Entry) -> String {
     let lengths = d.lengths();
     let timesteps = |dim: Option<usize>| match (dim, &lengths) {
         (Some(t), _) => count(t, "timestep"),
-        (None, Some(l)) => format!("{} to {} timesteps", l.iter().min().unwrap_or(&0), l.iter().max().unwrap_or(&0)),
+        (None, Some(l)) => format!(
+            "{} to {} timesteps",
+            l.iter().min().unwrap_or(&0),
+            l.iter().max().unwrap_or(&0)
+        ),
         (None, None) => "timesteps".into(),
     };
     match &d.sample_shape()[..] {
         [] if !entry.holds_text() => samples,
         [] => format!("{samples} of 1 string"),
         [Some(n)] if entry.holds_text() => format!("{samples} of {}", count(*n, "string")),
-        [None] if entry.holds_text() => format!("{samples} of {}", timesteps(None).replace("timestep", "string")),
+        [None] if entry.holds_text() => {
+            format!("{samples} of {}", timesteps(None).replace("timestep", "string"))
+        }
         [t] if entry.holds_ids() => format!("{samples} of {} (ids)", timesteps(*t)),
         [Some(f)] => format!("{samples} of {}", count(*f, "feature")),
         [t] => format!("{samples} of {}", timesteps(*t)),
         [t, Some(f)] => format!("{samples} of {} of {}", timesteps(*t), count(*f, "feature")),
         [t, inner @ ..] => {
-            let inner: Vec<String> = inner.iter().map(|d| d.map_or("?".into(), |n| n.to_string())).collect();
+            let inner: Vec<String> =
+                inner.iter().map(|d| d.map_or("?".into(), |n| n.to_string())).collect();
             format!("{samples} of {} of ({}) features", timesteps(*t), inner.join(", "))
         }
     }

@@ -20,7 +20,8 @@ pub struct Memory {
     pub optimizer_bytes: Option<usize>,
     /// One batch of inputs; none where dims are open.
     pub batch_bytes: Option<usize>,
-    /// What the forward pass gives out between inputs and outputs, which the gradient reads; none where dims are open.
+    /// What the forward pass gives out between inputs and outputs, which the gradient reads; none
+    /// where dims are open.
     pub activations_bytes: Option<usize>,
     /// All that is known together.
     pub total_bytes: usize,
@@ -29,10 +30,21 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// For batches of these shapes, or of the model's own where it leaves nothing open but the batch.
-    pub(super) fn of(model: &Model, counts: &Counts, batch_size: usize, shapes: Option<&[Vec<usize>]>, data: &[Data]) -> Result<Self> {
+    /// For batches of these shapes, or of the model's own where it leaves nothing open but the
+    /// batch.
+    pub(super) fn of(
+        model: &Model,
+        counts: &Counts,
+        batch_size: usize,
+        shapes: Option<&[Vec<usize>]>,
+        data: &[Data],
+    ) -> Result<Self> {
         let own = || {
-            let with_batch = |s: &Spec| std::iter::once(Some(batch_size)).chain(s.dims.iter().skip(1).copied()).collect::<Option<Vec<usize>>>();
+            let with_batch = |s: &Spec| {
+                std::iter::once(Some(batch_size))
+                    .chain(s.dims.iter().skip(1).copied())
+                    .collect::<Option<Vec<usize>>>()
+            };
             model.inputs().iter().map(|(_, i)| with_batch(&i.spec())).collect::<Option<Vec<_>>>()
         };
         let batch_shapes = shapes.map(<[_]>::to_vec).or_else(own);
@@ -40,25 +52,52 @@ impl Memory {
         let run = specs.map(|s| forward_bytes(model, &s)).transpose()?;
         let weights_bytes = (counts.trainable_bytes + counts.fixed_bytes) as usize;
         let gradients_bytes = counts.trainable_bytes as usize;
-        let specs = model.compiled.as_ref().map(|c| c.state.iter().map(|s| model.store.spec(*s)).collect::<Vec<_>>());
-        let optimizer_bytes = specs.map(|all| all.iter().map(|s| s.n_elements().unwrap_or(0) * s.dtype.size_bytes()).sum());
+        let specs = model
+            .compiled
+            .as_ref()
+            .map(|c| c.state.iter().map(|s| model.store.spec(*s)).collect::<Vec<_>>());
+        let optimizer_bytes = specs.map(|all| {
+            all.iter().map(|s| s.n_elements().unwrap_or(0) * s.dtype.size_bytes()).sum()
+        });
         let (batch_bytes, activations_bytes) = run.unzip();
-        let known = [Some(weights_bytes), Some(gradients_bytes), optimizer_bytes, batch_bytes, activations_bytes];
+        let known = [
+            Some(weights_bytes),
+            Some(gradients_bytes),
+            optimizer_bytes,
+            batch_bytes,
+            activations_bytes,
+        ];
         let total_bytes = known.into_iter().flatten().sum();
-        Ok(Self { weights_bytes, gradients_bytes, optimizer_bytes, batch_bytes, activations_bytes, total_bytes, batch_shapes })
+        Ok(Self {
+            weights_bytes,
+            gradients_bytes,
+            optimizer_bytes,
+            batch_bytes,
+            activations_bytes,
+            total_bytes,
+            batch_shapes,
+        })
     }
 }
 
-/// What the graph takes for a batch of these shapes: the entries of numbers, and what layers encode of text; without data nobody knows
-/// how long that is.
+/// What the graph takes for a batch of these shapes: the entries of numbers, and what layers encode
+/// of text; without data nobody knows how long that is.
 fn fed_specs(model: &Model, shapes: &[Vec<usize>], data: &[Data]) -> Result<Option<Vec<Spec>>> {
     let entries = model.inputs();
-    let numbers = entries.iter().zip(shapes).filter(|((_, i), _)| !takes_text(i)).map(|((_, i), s)| Spec::known(i.spec().dtype, s));
+    let numbers = entries
+        .iter()
+        .zip(shapes)
+        .filter(|((_, i), _)| !takes_text(i))
+        .map(|((_, i), s)| Spec::known(i.spec().dtype, s));
     if model.reads()?.is_empty() {
         return Ok(Some(numbers.collect()));
     }
     let batch = shapes.first().and_then(|s| s.first().copied()).unwrap_or(1);
-    Ok(if data.is_empty() { None } else { Some(model.feed_inputs(data)?.iter().map(|f| f.spec(batch)).collect()) })
+    Ok(if data.is_empty() {
+        None
+    } else {
+        Some(model.feed_inputs(data)?.iter().map(|f| f.spec(batch)).collect())
+    })
 }
 
 /// Bytes of a batch of inputs, and of all values that the forward pass of training makes from it.
@@ -71,7 +110,13 @@ fn forward_bytes(model: &Model, specs: &[Spec]) -> Result<(usize, usize)> {
     drop(cx);
     let graph = cornu_ir::passes::run(b.finish()?);
     let is_value = |op: &Op| !matches!(op, Op::Constant(_) | Op::Reshape(_) | Op::StopGradient(_));
-    let made = graph.nodes.iter().filter(|n| is_value(&n.op)).flat_map(|n| &n.outs).map(|v| value_bytes(&graph, *v)).sum();
+    let made = graph
+        .nodes
+        .iter()
+        .filter(|n| is_value(&n.op))
+        .flat_map(|n| &n.outs)
+        .map(|v| value_bytes(&graph, *v))
+        .sum();
     let fed = specs.iter().map(|s| s.n_elements().unwrap_or(0) * s.dtype.size_bytes()).sum();
     Ok((fed, made))
 }

@@ -156,9 +156,16 @@ impl Explain {
         if batch.size == 0 {
             return Err(Error::argument("batch_size", "at least 1 sample a batch is needed", 0));
         }
-        let shapes = (!self.data.is_empty()).then(|| self.batch_shapes(model, batch.size)).transpose()?;
-        let inputs: Vec<Entry> = entries.iter().map(|(name, i)| Entry::input(model, name, i)).collect();
-        let outputs: Vec<Entry> = model.output_names().iter().zip(model.output_specs()).map(|(n, s)| Entry::output(n, s)).collect();
+        let shapes =
+            (!self.data.is_empty()).then(|| self.batch_shapes(model, batch.size)).transpose()?;
+        let inputs: Vec<Entry> =
+            entries.iter().map(|(name, i)| Entry::input(model, name, i)).collect();
+        let outputs: Vec<Entry> = model
+            .output_names()
+            .iter()
+            .zip(model.output_specs())
+            .map(|(n, s)| Entry::output(n, s))
+            .collect();
         let data = shapes.is_some().then(|| self.samples(&inputs, batch.size)).transpose()?;
         let counts = Counts::of(model);
         Ok(Explanation {
@@ -173,17 +180,29 @@ impl Explain {
         })
     }
 
-    /// The shapes of a full batch, sequences padded to the longest; what does not fit the model is an error.
+    /// The shapes of a full batch, sequences padded to the longest; what does not fit the model is
+    /// an error.
     fn batch_shapes(&self, model: &Model, batch_size: usize) -> Result<Vec<Vec<usize>>> {
         let n = self.data.first().map_or(0, Data::n_samples);
         let longest = |d: &Data| d.lengths().and_then(|l| l.into_iter().max()).unwrap_or(0);
         let whole: Vec<Vec<usize>> = model
             .shaped(&self.data)?
             .iter()
-            .map(|d| std::iter::once(d.n_samples()).chain(d.sample_shape().into_iter().map(|dim| dim.unwrap_or_else(|| longest(d)))).collect())
+            .map(|d| {
+                std::iter::once(d.n_samples())
+                    .chain(
+                        d.sample_shape().into_iter().map(|dim| dim.unwrap_or_else(|| longest(d))),
+                    )
+                    .collect()
+            })
             .collect();
         model.check_inputs(&whole)?;
-        Ok(whole.into_iter().map(|s| std::iter::once(batch_size.min(n.max(1))).chain(s.into_iter().skip(1)).collect()).collect())
+        Ok(whole
+            .into_iter()
+            .map(|s| {
+                std::iter::once(batch_size.min(n.max(1))).chain(s.into_iter().skip(1)).collect()
+            })
+            .collect())
     }
 
     fn samples(&self, inputs: &[Entry], batch_size: usize) -> Result<Samples> {
@@ -209,10 +228,23 @@ fn unequal(lengths: &[usize], batch_size: usize) -> Result<Lengths> {
     let mut batch_makers = Vec::new();
     for (name, _) in BATCH_MAKERS {
         let maker = BatchMaker::parse(&name.replace("(N)", &format!("({budget})")))?;
-        let cost = Cost::of(&maker.plan_epoch(Some(lengths), lengths.len(), batch_size, 0, 0)?, Some(lengths));
-        batch_makers.push(BatchCost { name: maker.name(), steps: cost.n_steps, padded_timesteps: cost.padded_timesteps, padding_share: cost.padding_share });
+        let cost = Cost::of(
+            &maker.plan_epoch(Some(lengths), lengths.len(), batch_size, 0, 0)?,
+            Some(lengths),
+        );
+        batch_makers.push(BatchCost {
+            name: maker.name(),
+            steps: cost.n_steps,
+            padded_timesteps: cost.padded_timesteps,
+            padding_share: cost.padding_share,
+        });
     }
-    Ok(Lengths { shortest: lengths.iter().copied().min().unwrap_or(0), longest, timesteps: lengths.iter().sum(), batch_makers })
+    Ok(Lengths {
+        shortest: lengths.iter().copied().min().unwrap_or(0),
+        longest,
+        timesteps: lengths.iter().sum(),
+        batch_makers,
+    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,13 @@ use std::fmt;
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Model `{}`: {}, {} trainable.", self.model, count(self.n_params, "parameter"), self.n_trainable)?;
+        writeln!(
+            f,
+            "Model `{}`: {}, {} trainable.",
+            self.model,
+            count(self.n_params, "parameter"),
+            self.n_trainable
+        )?;
         self.inputs.iter().try_for_each(|e| write_entry(f, "Input", e))?;
         self.outputs.iter().try_for_each(|e| write_entry(f, "Output", e))?;
         self.write_batches(f)?;
@@ -33,7 +39,11 @@ impl Explanation {
             _ => "Keras's default; the model itself fixes no batch size",
         };
         let Some(d) = &self.data else {
-            return writeln!(f, "\nBatch size {} ({set_by}). Give data to learn steps, lengths and padding.", b.size);
+            return writeln!(
+                f,
+                "\nBatch size {} ({set_by}). Give data to learn steps, lengths and padding.",
+                b.size
+            );
         };
         writeln!(f)?;
         for (shape, words) in d.shapes.iter().zip(&d.words) {
@@ -53,9 +63,17 @@ impl Explanation {
 
     fn write_memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let m = &self.memory;
-        let shapes = m.batch_shapes.iter().flatten().map(|s| s.iter().map(usize::to_string).collect::<Vec<_>>().join(", "));
+        let shapes = m
+            .batch_shapes
+            .iter()
+            .flatten()
+            .map(|s| s.iter().map(usize::to_string).collect::<Vec<_>>().join(", "));
         let shapes: Vec<String> = shapes.map(|s| format!("({s})")).collect();
-        let batch = if shapes.is_empty() { String::new() } else { format!(" on a batch of {}", shapes.join(" and ")) };
+        let batch = if shapes.is_empty() {
+            String::new()
+        } else {
+            format!(" on a batch of {}", shapes.join(" and "))
+        };
         writeln!(f, "\nMemory of a training step{batch}, estimated")?;
         let optimizer = m.optimizer_bytes.ok_or("the model is not compiled");
         let open = "needs data, for the model leaves axes open";
@@ -68,7 +86,10 @@ impl Explanation {
             ("together", Ok(m.total_bytes)),
         ];
         for (what, bytes) in lines {
-            let bytes = bytes.map_or_else(|why| format!("{:>12}  ({why})", "?"), |n| format!("{:>12}", readable_bytes(n as f64, "B")));
+            let bytes = bytes.map_or_else(
+                |why| format!("{:>12}  ({why})", "?"),
+                |n| format!("{:>12}", readable_bytes(n as f64, "B")),
+            );
             writeln!(f, "  {what:<12}{bytes}")?;
         }
         Ok(())
@@ -76,11 +97,21 @@ impl Explanation {
 }
 
 fn write_lengths(f: &mut fmt::Formatter<'_>, l: &Lengths) -> fmt::Result {
-    writeln!(f, "Lengths: {} to {}, {} together. Ways to make batches (one epoch):", l.shortest, l.longest, count(l.timesteps, "timestep"))?;
+    writeln!(
+        f,
+        "Lengths: {} to {}, {} together. Ways to make batches (one epoch):",
+        l.shortest,
+        l.longest,
+        count(l.timesteps, "timestep")
+    )?;
     let width = l.batch_makers.iter().map(|b| b.name.len()).max().unwrap_or(0);
     for b in &l.batch_makers {
         let padding = 100.0 * b.padding_share;
-        writeln!(f, "  {:<width$}  {:>6} steps  {:>9} timesteps once padded, {padding:>5.1} % padding", b.name, b.steps, b.padded_timesteps)?;
+        writeln!(
+            f,
+            "  {:<width$}  {:>6} steps  {:>9} timesteps once padded, {padding:>5.1} % padding",
+            b.name, b.steps, b.padded_timesteps
+        )?;
     }
     Ok(())
 }

@@ -36,32 +36,57 @@ impl Default for Identity {
 
 impl Default for Stft {
     fn default() -> Self {
-        Self { side: "real".into(), window: Some("hann".into()), periodic: false, scaling: Some("density".into()) }
+        Self {
+            side: "real".into(),
+            window: Some("hann".into()),
+            periodic: false,
+            scaling: Some("density".into()),
+        }
     }
 }
 
 impl Initialize for Identity {
     fn values(&self, shape: &[usize], _: &mut Draw) -> Result<Vec<f64>> {
         let [rows, columns] = shape else {
-            return Err(Error::argument("Identity", "a weight of rank 2 is needed", format!("{shape:?}")));
+            return Err(Error::argument(
+                "Identity",
+                "a weight of rank 2 is needed",
+                format!("{shape:?}"),
+            ));
         };
-        Ok((0..rows * columns).map(|i| if i / columns == i % columns { self.gain } else { 0.0 }).collect())
+        Ok((0..rows * columns)
+            .map(|i| if i / columns == i % columns { self.gain } else { 0.0 })
+            .collect())
     }
 }
 
 impl Stft {
     fn window(&self, n: usize) -> Result<Option<Vec<f64>>> {
-        let wrong = |v: &Value| Error::Unsupported(format!("initializer STFT with window {}", crate::config::short(v)));
+        let wrong = |v: &Value| {
+            Error::Unsupported(format!("initializer STFT with window {}", crate::config::short(v)))
+        };
         let Some(window) = &self.window else { return Ok(None) };
         let cosines = |a: f64| {
             // A symmetric window of one element is 1.
             let period = if self.periodic { n } else { n.saturating_sub(1) }.max(1) as f64;
-            (0..n).map(|i| if n == 1 { 1.0 } else { a - (1.0 - a) * (std::f64::consts::TAU * i as f64 / period).cos() }).collect()
+            (0..n)
+                .map(|i| {
+                    if n == 1 {
+                        1.0
+                    } else {
+                        a - (1.0 - a) * (std::f64::consts::TAU * i as f64 / period).cos()
+                    }
+                })
+                .collect()
         };
         match window {
             Value::String(s) if s == "hann" => Ok(Some(cosines(0.5))),
             Value::String(s) if s == "hamming" => Ok(Some(cosines(0.54))),
-            Value::Array(v) if v.len() == n => v.iter().map(|x| x.as_f64().ok_or_else(|| wrong(window))).collect::<Result<_>>().map(Some),
+            Value::Array(v) if v.len() == n => v
+                .iter()
+                .map(|x| x.as_f64().ok_or_else(|| wrong(window)))
+                .collect::<Result<_>>()
+                .map(Some),
             other => Err(wrong(other)),
         }
     }
@@ -70,10 +95,18 @@ impl Stft {
 impl Initialize for Stft {
     fn values(&self, shape: &[usize], _: &mut Draw) -> Result<Vec<f64>> {
         let [frame, channels, frequencies] = *shape else {
-            return Err(Error::argument("STFT", "a weight of rank 3 is needed", format!("{shape:?}")));
+            return Err(Error::argument(
+                "STFT",
+                "a weight of rank 3 is needed",
+                format!("{shape:?}"),
+            ));
         };
         if frequencies < 2 || !["real", "imag"].contains(&self.side.as_str()) {
-            return Err(Error::argument("STFT", "at least 2 frequencies and a side real or imag are needed", format!("{shape:?}, {}", self.side)));
+            return Err(Error::argument(
+                "STFT",
+                "at least 2 frequencies and a side real or imag are needed",
+                format!("{shape:?}, {}", self.side),
+            ));
         }
         let window = self.window(frame)?;
         let scale = match (&window, self.scaling.as_deref()) {

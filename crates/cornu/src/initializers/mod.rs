@@ -1,7 +1,8 @@
 //! Initial values of weights, with Keras's classes and defaults.
 //!
-//! Source: keras/src/initializers, Keras 3.15.1. Differs: the distributions are Keras's, the drawn numbers are cornu's own
-//! (ChaCha8 by seed and weight), since Keras draws others on each of its backends.
+//! Source: keras/src/initializers, Keras 3.15.1. Differs: the distributions are Keras's, the drawn
+//! numbers are cornu's own (ChaCha8 by seed and weight), since Keras draws others on each of its
+//! backends.
 
 mod constant;
 mod fourier;
@@ -12,7 +13,8 @@ pub use constant::{Constant, Ones, Zeros};
 pub use fourier::{Identity, Stft};
 pub use orthogonal::Orthogonal;
 pub use variance::{
-    GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling,
+    GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform, RandomNormal,
+    RandomUniform, TruncatedNormal, VarianceScaling,
 };
 
 use crate::Result;
@@ -81,7 +83,8 @@ pub trait Initialize {
 }
 
 impl Initializer {
-    /// The same with the axes that count as input and output, where its scale depends on them and it names none.
+    /// The same with the axes that count as input and output, where its scale depends on them and
+    /// it names none.
     pub fn with_fans(&self, inputs: &[isize], outputs: &[isize]) -> Self {
         let mut x = self.clone();
         macro_rules! fill {
@@ -124,5 +127,7 @@ impl Initializer {
 
 /// The draw of an initializer's own seed, when it has one.
 fn own_draw(seed: &Option<serde_json::Value>) -> Option<Draw> {
-    seed.as_ref().and_then(|s| s.as_u64().or_else(|| s.as_i64().map(|i| i as u64))).map(|s| Draw::new(s, 0))
+    seed.as_ref()
+        .and_then(|s| s.as_u64().or_else(|| s.as_i64().map(|i| i as u64)))
+        .map(|s| Draw::new(s, 0))
 }

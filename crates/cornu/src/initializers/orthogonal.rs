@@ -5,8 +5,8 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A matrix with orthonormal columns (or rows, where it is wider than tall), from the QR factors of a normal one
-/// (Saxe et al. 2014, arXiv:1312.6120).
+/// A matrix with orthonormal columns (or rows, where it is wider than tall), from the QR factors of
+/// a normal one (Saxe et al. 2014, arXiv:1312.6120).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Orthogonal {
@@ -25,16 +25,25 @@ impl Default for Orthogonal {
 impl Initialize for Orthogonal {
     fn values(&self, shape: &[usize], draw: &mut Draw) -> Result<Vec<f64>> {
         let [field @ .., n_cols] = shape else {
-            return Err(Error::argument("Orthogonal", "a weight of rank 2 or more is needed", format!("{shape:?}")));
+            return Err(Error::argument(
+                "Orthogonal",
+                "a weight of rank 2 or more is needed",
+                format!("{shape:?}"),
+            ));
         };
         if field.is_empty() {
-            return Err(Error::argument("Orthogonal", "a weight of rank 2 or more is needed", format!("{shape:?}")));
+            return Err(Error::argument(
+                "Orthogonal",
+                "a weight of rank 2 or more is needed",
+                format!("{shape:?}"),
+            ));
         }
         let n_rows: usize = field.iter().product();
         let (tall, wide) = (n_rows.max(*n_cols), n_rows.min(*n_cols));
         let mut own = own_draw(&self.seed);
         let draw = own.as_mut().unwrap_or(draw);
-        // Columns made orthonormal one after the other (twice, against rounding): the Q of QR with a positive diagonal in R.
+        // Columns made orthonormal one after the other (twice, against rounding): the Q of QR with
+        // a positive diagonal in R.
         let mut columns: Vec<Vec<f64>> = Vec::with_capacity(wide);
         while columns.len() < wide {
             let mut v: Vec<f64> = (0..tall).map(|_| draw.normal()).collect();
@@ -51,7 +60,10 @@ impl Initialize for Orthogonal {
             }
         }
         let at = |r: usize, c: usize| if n_rows < *n_cols { columns[r][c] } else { columns[c][r] };
-        Ok((0..n_rows).flat_map(|r| (0..*n_cols).map(move |c| (r, c))).map(|(r, c)| self.gain * at(r, c)).collect())
+        Ok((0..n_rows)
+            .flat_map(|r| (0..*n_cols).map(move |c| (r, c)))
+            .map(|(r, c)| self.gain * at(r, c))
+            .collect())
     }
 }
 
@@ -62,15 +74,23 @@ mod tests {
     #[test]
     fn the_shorter_side_is_orthonormal() {
         for shape in [[3usize, 7], [7, 3], [4, 4]] {
-            let m = Orthogonal { seed: None, gain: 2.0 }.values(&shape, &mut Draw::new(1, 0)).unwrap();
+            let m =
+                Orthogonal { seed: None, gain: 2.0 }.values(&shape, &mut Draw::new(1, 0)).unwrap();
             let row = |i: usize| -> Vec<f64> {
-                if shape[0] <= shape[1] { m[i * shape[1]..(i + 1) * shape[1]].to_vec() } else { (0..shape[0]).map(|r| m[r * shape[1] + i]).collect() }
+                if shape[0] <= shape[1] {
+                    m[i * shape[1]..(i + 1) * shape[1]].to_vec()
+                } else {
+                    (0..shape[0]).map(|r| m[r * shape[1] + i]).collect()
+                }
             };
             let n = shape[0].min(shape[1]);
             for i in 0..n {
                 for j in 0..n {
                     let dot: f64 = row(i).iter().zip(row(j)).map(|(a, b)| a * b).sum();
-                    assert!((dot - if i == j { 4.0 } else { 0.0 }).abs() < 1e-12, "{shape:?} {i} {j}: {dot}");
+                    assert!(
+                        (dot - if i == j { 4.0 } else { 0.0 }).abs() < 1e-12,
+                        "{shape:?} {i} {j}: {dot}"
+                    );
                 }
             }
         }

@@ -6,8 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Units that a weight of a shape takes in and gives out (Keras 3.15.1, `compute_fans`).
-pub fn fans(shape: &[usize], input_axes: &Option<Vec<isize>>, output_axes: &Option<Vec<isize>>) -> (f64, f64) {
-    let along = |axes: &[isize]| axes.iter().map(|&a| shape[cornu_ir::builder::axis_of(a, shape.len())] as f64).product();
+pub fn fans(
+    shape: &[usize],
+    input_axes: &Option<Vec<isize>>,
+    output_axes: &Option<Vec<isize>>,
+) -> (f64, f64) {
+    let along = |axes: &[isize]| {
+        axes.iter().map(|&a| shape[cornu_ir::builder::axis_of(a, shape.len())] as f64).product()
+    };
     if let (Some(i), Some(o)) = (input_axes, output_axes) {
         return (along(i), along(o));
     }
@@ -41,7 +47,14 @@ pub struct VarianceScaling {
 
 impl Default for VarianceScaling {
     fn default() -> Self {
-        Self { seed: None, scale: 1.0, mode: "fan_in".into(), distribution: "truncated_normal".into(), input_axes: None, output_axes: None }
+        Self {
+            seed: None,
+            scale: 1.0,
+            mode: "fan_in".into(),
+            distribution: "truncated_normal".into(),
+            input_axes: None,
+            output_axes: None,
+        }
     }
 }
 
@@ -52,7 +65,13 @@ impl Initialize for VarianceScaling {
             "fan_in" => fan_in,
             "fan_out" => fan_out,
             "fan_avg" => (fan_in + fan_out) / 2.0,
-            other => return Err(Error::argument("VarianceScaling", "mode must be fan_in, fan_out or fan_avg", other)),
+            other => {
+                return Err(Error::argument(
+                    "VarianceScaling",
+                    "mode must be fan_in, fan_out or fan_avg",
+                    other,
+                ));
+            }
         };
         let variance = self.scale / fan.max(1.0);
         let mut own = own_draw(&self.seed);
@@ -60,10 +79,20 @@ impl Initialize for VarianceScaling {
         let n = shape.iter().product();
         Ok(match self.distribution.as_str() {
             // The deviation of a normal cut at two deviations.
-            "truncated_normal" | "normal" => (0..n).map(|_| draw.truncated_normal() * variance.sqrt() / 0.879_625_661_034_239_8).collect(),
+            "truncated_normal" | "normal" => (0..n)
+                .map(|_| draw.truncated_normal() * variance.sqrt() / 0.879_625_661_034_239_8)
+                .collect(),
             "untruncated_normal" => (0..n).map(|_| draw.normal() * variance.sqrt()).collect(),
-            "uniform" => (0..n).map(|_| (draw.uniform() * 2.0 - 1.0) * (3.0 * variance).sqrt()).collect(),
-            other => return Err(Error::argument("VarianceScaling", "distribution must be truncated_normal, untruncated_normal or uniform", other)),
+            "uniform" => {
+                (0..n).map(|_| (draw.uniform() * 2.0 - 1.0) * (3.0 * variance).sqrt()).collect()
+            }
+            other => {
+                return Err(Error::argument(
+                    "VarianceScaling",
+                    "distribution must be truncated_normal, untruncated_normal or uniform",
+                    other,
+                ));
+            }
         })
     }
 }
@@ -99,12 +128,17 @@ macro_rules! scaled {
 }
 
 scaled! {
-    GlorotUniform 1.0 "fan_avg" "uniform" "Even within √(6 / (fan in + fan out)) (Glorot and Bengio 2010).";
-    GlorotNormal 1.0 "fan_avg" "truncated_normal" "Normal with variance 2 / (fan in + fan out) (Glorot and Bengio 2010).";
-    HeUniform 2.0 "fan_in" "uniform" "Even within √(6 / fan in) (He et al. 2015, arXiv:1502.01852).";
-    HeNormal 2.0 "fan_in" "truncated_normal" "Normal with variance 2 / fan in (He et al. 2015, arXiv:1502.01852).";
+    GlorotUniform 1.0 "fan_avg" "uniform" "Even within √(6 / (fan in + fan out)) (Glorot and \
+        Bengio 2010).";
+    GlorotNormal 1.0 "fan_avg" "truncated_normal" "Normal with variance 2 / (fan in + fan out) \
+        (Glorot and Bengio 2010).";
+    HeUniform 2.0 "fan_in" "uniform" "Even within √(6 / fan in) (He et al. 2015, \
+        arXiv:1502.01852).";
+    HeNormal 2.0 "fan_in" "truncated_normal" "Normal with variance 2 / fan in (He et al. 2015, \
+        arXiv:1502.01852).";
     LecunUniform 1.0 "fan_in" "uniform" "Even within √(3 / fan in) (LeCun et al. 1998).";
-    LecunNormal 1.0 "fan_in" "truncated_normal" "Normal with variance 1 / fan in (LeCun et al. 1998).";
+    LecunNormal 1.0 "fan_in" "truncated_normal" "Normal with variance 1 / fan in (LeCun et al. \
+        1998).";
 }
 
 /// Normal.
@@ -155,7 +189,9 @@ impl Initialize for TruncatedNormal {
     fn values(&self, shape: &[usize], draw: &mut Draw) -> Result<Vec<f64>> {
         let mut own = own_draw(&self.seed);
         let draw = own.as_mut().unwrap_or(draw);
-        Ok((0..shape.iter().product()).map(|_| self.mean + self.stddev * draw.truncated_normal()).collect())
+        Ok((0..shape.iter().product())
+            .map(|_| self.mean + self.stddev * draw.truncated_normal())
+            .collect())
     }
 }
 
@@ -181,6 +217,8 @@ impl Initialize for RandomUniform {
     fn values(&self, shape: &[usize], draw: &mut Draw) -> Result<Vec<f64>> {
         let mut own = own_draw(&self.seed);
         let draw = own.as_mut().unwrap_or(draw);
-        Ok((0..shape.iter().product()).map(|_| self.minval + (self.maxval - self.minval) * draw.uniform()).collect())
+        Ok((0..shape.iter().product())
+            .map(|_| self.minval + (self.maxval - self.minval) * draw.uniform())
+            .collect())
     }
 }

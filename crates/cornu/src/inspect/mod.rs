@@ -4,7 +4,10 @@ mod older;
 mod text;
 
 use crate::layers::CLASSES;
-use crate::saving::{Archive, Array, FileError, Group, H5File, Legacy, NamedArrays, atomic, json, safetensors, sharded};
+use crate::saving::{
+    Archive, Array, FileError, Group, H5File, Legacy, NamedArrays, atomic, json, safetensors,
+    sharded,
+};
 use crate::{Model, Result};
 use serde::Serialize;
 use serde_json::Value;
@@ -79,15 +82,22 @@ pub struct StoredArray {
 
 impl StoredArray {
     fn new(path: String, a: &Array, of: Option<String>) -> Self {
-        Self { path, shape: a.shape().to_vec(), dtype: a.dtype().name(), bytes: a.bytes().len(), of }
+        Self {
+            path,
+            shape: a.shape().to_vec(),
+            dtype: a.dtype().name(),
+            bytes: a.bytes().len(),
+            of,
+        }
     }
 }
 
-/// Looks into a `.keras`, `.h5`, `.weights.h5`, `.weights.json` (shards), `.safetensors` or `config.json` file.
+/// Looks into a `.keras`, `.h5`, `.weights.h5`, `.weights.json` (shards), `.safetensors` or
+/// `config.json` file.
 ///
 /// # Errors
-/// The file cannot be read, or breaks a limit kept for safety. A model that cornu does not know is no error: see
-/// [`Inspection::refused`].
+/// The file cannot be read, or breaks a limit kept for safety. A model that cornu does not know is
+/// no error: see [`Inspection::refused`].
 pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
     let path = path.as_ref();
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("").to_lowercase();
@@ -95,8 +105,15 @@ pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
         return Ok(of_archive(Archive::read(path)?));
     }
     if name.ends_with(".safetensors") {
-        let weights = safetensors::read(path)?.iter().map(|(n, a)| StoredArray::new(n.clone(), a, None)).collect();
-        return Ok(Inspection { kind: "weights alone (safetensors)", weights, ..Inspection::default() });
+        let weights = safetensors::read(path)?
+            .iter()
+            .map(|(n, a)| StoredArray::new(n.clone(), a, None))
+            .collect();
+        return Ok(Inspection {
+            kind: "weights alone (safetensors)",
+            weights,
+            ..Inspection::default()
+        });
     }
     if name.ends_with(".weights.json") {
         return Ok(of_weights("weights alone, in shards", &sharded::read(path)?));
@@ -110,8 +127,10 @@ pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
             H5File::Legacy(l) => of_legacy(l),
         });
     }
-    let rule = "a model file ends in .keras, .h5, .weights.h5, .weights.json, .safetensors or .json";
-    Err(FileError::refused(rule, path.display().to_string(), "Rename it after what it holds.").into())
+    let rule =
+        "a model file ends in .keras, .h5, .weights.h5, .weights.json, .safetensors or .json";
+    Err(FileError::refused(rule, path.display().to_string(), "Rename it after what it holds.")
+        .into())
 }
 
 fn of_archive(archive: Archive) -> Inspection {
@@ -123,14 +142,18 @@ fn of_archive(archive: Archive) -> Inspection {
     sort_arrays(&archive.weights, &mut found);
     found.assets = archive.assets.iter().map(|(p, b)| (p.clone(), b.len())).collect();
     if found.keras_version.as_deref().is_some_and(|v| v.starts_with("2.")) {
-        found.legacy.insert(0, "a .keras file of Keras 2: its weights have other paths, which are mapped".into());
+        found.legacy.insert(
+            0,
+            "a .keras file of Keras 2: its weights have other paths, which are mapped".into(),
+        );
     }
     found.refused = Model::from_archive(archive).err().map(|e| e.to_string());
     found
 }
 
 fn of_config(config: &Value) -> Inspection {
-    let mut found = Inspection { kind: "an architecture alone (config.json)", ..Inspection::default() };
+    let mut found =
+        Inspection { kind: "an architecture alone (config.json)", ..Inspection::default() };
     found.model = Some(architecture(config));
     found.compiled = config.get("compile_config").and_then(compiled_with);
     found.legacy = older::legacy_of_config(config);
@@ -145,24 +168,43 @@ fn of_weights(kind: &'static str, root: &Group) -> Inspection {
 }
 
 fn of_legacy(l: Legacy) -> Inspection {
-    let arrays = |all: &NamedArrays| all.iter().map(|(n, a)| StoredArray::new(n.clone(), a, None)).collect::<Vec<_>>();
+    let arrays = |all: &NamedArrays| {
+        all.iter().map(|(n, a)| StoredArray::new(n.clone(), a, None)).collect::<Vec<_>>()
+    };
     let mut found = l.model_config.as_ref().map(of_config).unwrap_or_default();
-    found.kind = if l.model_config.is_some() { "a whole model (legacy .h5)" } else { "weights alone (legacy .h5)" };
+    found.kind = if l.model_config.is_some() {
+        "a whole model (legacy .h5)"
+    } else {
+        "weights alone (legacy .h5)"
+    };
     found.keras_version = l.keras_version.clone();
     found.backend = l.backend.clone();
     found.compiled = l.training_config.as_ref().and_then(compiled_with);
-    let model = l.model_config.as_ref().and_then(|_| Model::from_legacy(&l).map_err(|e| found.refused = Some(e.to_string())).ok());
+    let model = l
+        .model_config
+        .as_ref()
+        .and_then(|_| Model::from_legacy(&l).map_err(|e| found.refused = Some(e.to_string())).ok());
     let mapped = model.as_ref().map(older::legacy_places).unwrap_or_default();
     for (layer, arrays) in &l.layers {
-        let places = mapped.iter().find(|(name, _)| name == layer).map(|(_, p)| p.as_slice()).unwrap_or_default();
+        let places = mapped
+            .iter()
+            .find(|(name, _)| name == layer)
+            .map(|(_, p)| p.as_slice())
+            .unwrap_or_default();
         for (i, (name, a)) in arrays.iter().enumerate() {
-            let of = places.get(i).map_or_else(|| format!("layer {layer}"), |p| format!("read as {p}"));
+            let of =
+                places.get(i).map_or_else(|| format!("layer {layer}"), |p| format!("read as {p}"));
             found.weights.push(StoredArray::new(name.clone(), a, Some(of)));
         }
     }
     found.others = arrays(&l.top_level);
     found.optimizer = l.optimizer_weights.as_ref().map(arrays).unwrap_or_default();
-    found.legacy.insert(0, "the format itself: .h5 with JSON in attributes and weights listed by name; `cornu convert` makes a .keras of it".into());
+    found.legacy.insert(
+        0,
+        "the format itself: .h5 with JSON in attributes and weights listed by \
+        name; `cornu convert` makes a .keras of it"
+            .into(),
+    );
     found
 }
 
@@ -186,15 +228,28 @@ fn architecture(config: &Value) -> Architecture {
     older::each_layer(config, &mut |v| {
         *counts.entry(text(v.get("class_name"))).or_default() += 1;
     });
-    let known = |class: &str| CLASSES.contains(&class) || ["InputLayer", "Functional", "Model", "Sequential"].contains(&class);
-    let unknown = counts.keys().filter(|c| !known(c) && !older::is_operation(config, c)).cloned().collect();
-    Architecture { class: text(config.get("class_name")), name: text(config.pointer("/config/name")), classes: counts.into_iter().collect(), unknown }
+    let known = |class: &str| {
+        CLASSES.contains(&class)
+            || ["InputLayer", "Functional", "Model", "Sequential"].contains(&class)
+    };
+    let unknown =
+        counts.keys().filter(|c| !known(c) && !older::is_operation(config, c)).cloned().collect();
+    Architecture {
+        class: text(config.get("class_name")),
+        name: text(config.pointer("/config/name")),
+        classes: counts.into_iter().collect(),
+        unknown,
+    }
 }
 
 /// Reads a compile config, or the training config of a legacy file.
 fn compiled_with(v: &Value) -> Option<CompiledWith> {
-    let optimizer = v.get("optimizer").or_else(|| v.get("optimizer_config")).filter(|o| !o.is_null())?;
-    let class = optimizer.as_str().or_else(|| optimizer.get("class_name").and_then(Value::as_str)).unwrap_or("?");
+    let optimizer =
+        v.get("optimizer").or_else(|| v.get("optimizer_config")).filter(|o| !o.is_null())?;
+    let class = optimizer
+        .as_str()
+        .or_else(|| optimizer.get("class_name").and_then(Value::as_str))
+        .unwrap_or("?");
     let class = class.rsplit('>').next().unwrap_or(class);
     Some(CompiledWith { optimizer: class.into(), loss: v.get("loss").cloned().unwrap_or_default() })
 }

@@ -13,7 +13,10 @@ pub(super) fn each_layer(v: &Value, f: &mut impl FnMut(&Value)) {
         each_layer(layer, f);
     }
     if let Value::Object(settings) = config {
-        for inner in ["layer", "forward_layer", "backward_layer", "cell"].iter().filter_map(|k| settings.get(*k)) {
+        for inner in ["layer", "forward_layer", "backward_layer", "cell"]
+            .iter()
+            .filter_map(|k| settings.get(*k))
+        {
             if inner.get("class_name").is_some() {
                 f(inner);
                 each_layer(inner, f);
@@ -31,7 +34,8 @@ pub(super) fn is_operation(config: &Value, class: &str) -> bool {
     let mut found = false;
     each_layer(config, &mut |v| {
         let module = v.get("module").and_then(Value::as_str).unwrap_or("");
-        found |= v.get("class_name").and_then(Value::as_str) == Some(class) && module.starts_with("keras.src.ops");
+        found |= v.get("class_name").and_then(Value::as_str) == Some(class)
+            && module.starts_with("keras.src.ops");
     });
     found
 }
@@ -58,12 +62,23 @@ pub(super) fn legacy_of_config(config: &Value) -> Vec<String> {
     if class == "Sequential" && config.get("config").is_some_and(Value::is_array) {
         notes.insert("a Sequential that is a bare list of layers, named `sequential`".into());
     }
-    let mut settings: Vec<(&str, Vec<String>)> = SETTINGS.iter().map(|(key, _)| (*key, vec![])).collect();
+    let mut settings: Vec<(&str, Vec<String>)> =
+        SETTINGS.iter().map(|(key, _)| (*key, vec![])).collect();
     each_layer(config, &mut |v| {
-        let name = v.pointer("/config/name").or_else(|| v.get("name")).and_then(Value::as_str).unwrap_or("?");
+        let name = v
+            .pointer("/config/name")
+            .or_else(|| v.get("name"))
+            .and_then(Value::as_str)
+            .unwrap_or("?");
         for (key, layers) in &mut settings {
-            let set = v.get("config").and_then(|c| c.get(*key)).filter(|x| !x.is_null() && **x != Value::Bool(false));
-            if set.is_some() && !(*key == "ragged" && v.get("class_name").and_then(Value::as_str) != Some("InputLayer")) {
+            let set = v
+                .get("config")
+                .and_then(|c| c.get(*key))
+                .filter(|x| !x.is_null() && **x != Value::Bool(false));
+            if set.is_some()
+                && !(*key == "ragged"
+                    && v.get("class_name").and_then(Value::as_str) != Some("InputLayer"))
+            {
                 layers.push(name.to_string());
             }
         }
@@ -71,13 +86,16 @@ pub(super) fn legacy_of_config(config: &Value) -> Vec<String> {
         if nodes.is_some_and(|n| n.iter().any(Value::is_array)) {
             notes.insert("inbound nodes as lists of [layer, call, output], read as calls".into());
         }
-        let dtype = v.pointer("/config/dtype").and_then(|d| d.get("class_name")).and_then(Value::as_str);
+        let dtype =
+            v.pointer("/config/dtype").and_then(|d| d.get("class_name")).and_then(Value::as_str);
         if dtype == Some("Policy") {
             notes.insert("dtype policies of class `Policy`, read by their name".into());
         }
     });
     let mut all: Vec<String> = notes.into_iter().collect();
-    for ((_, what), (_, layers)) in SETTINGS.iter().zip(&settings).filter(|(_, (_, l))| !l.is_empty()) {
+    for ((_, what), (_, layers)) in
+        SETTINGS.iter().zip(&settings).filter(|(_, (_, l))| !l.is_empty())
+    {
         all.push(format!("{what} ({})", listed(layers)));
     }
     all
@@ -95,5 +113,9 @@ fn listed(names: &[String]) -> String {
 pub(super) fn legacy_places(model: &Model) -> Vec<(String, Vec<String>)> {
     let graph = model.graph();
     let place = |i: &usize| model.variables()[*i].file_path();
-    model.legacy_order().into_iter().map(|(m, own)| (graph.members[m].name.clone(), own.iter().map(place).collect())).collect()
+    model
+        .legacy_order()
+        .into_iter()
+        .map(|(m, own)| (graph.members[m].name.clone(), own.iter().map(place).collect()))
+        .collect()
 }

@@ -7,7 +7,10 @@ use serde_json::json;
 fn small() -> Model {
     let inputs = Input::new([4, 2]);
     let x = Lstm::new(3).call(&inputs).unwrap();
-    Model::new(&inputs, &Dense::new(1).call(&x).unwrap()).unwrap().compile(Compile::new("adam", "mse")).unwrap()
+    Model::new(&inputs, &Dense::new(1).call(&x).unwrap())
+        .unwrap()
+        .compile(Compile::new("adam", "mse"))
+        .unwrap()
 }
 
 #[test]
@@ -17,10 +20,20 @@ fn a_keras_file() {
     small().save(&path).unwrap();
     let i = inspect(&path).unwrap();
     let m = i.model.as_ref().unwrap();
-    assert_eq!((m.class.as_str(), m.name.as_str(), m.unknown.len()), ("Functional", "functional", 0));
-    assert_eq!(m.classes, [("Dense".to_string(), 1), ("InputLayer".to_string(), 1), ("LSTM".to_string(), 1)]);
-    let shapes: Vec<(&str, &[usize], Option<&str>)> = i.weights.iter().map(|w| (w.path.as_str(), w.shape.as_slice(), w.of.as_deref())).collect();
-    assert!(shapes.contains(&("layers/lstm/cell/vars/0", &[2, 12], Some("lstm_cell"))), "{shapes:?}");
+    assert_eq!(
+        (m.class.as_str(), m.name.as_str(), m.unknown.len()),
+        ("Functional", "functional", 0)
+    );
+    assert_eq!(
+        m.classes,
+        [("Dense".to_string(), 1), ("InputLayer".to_string(), 1), ("LSTM".to_string(), 1)]
+    );
+    let shapes: Vec<(&str, &[usize], Option<&str>)> =
+        i.weights.iter().map(|w| (w.path.as_str(), w.shape.as_slice(), w.of.as_deref())).collect();
+    assert!(
+        shapes.contains(&("layers/lstm/cell/vars/0", &[2, 12], Some("lstm_cell"))),
+        "{shapes:?}"
+    );
     assert!(shapes.contains(&("layers/dense/vars/1", &[1], Some("dense"))), "{shapes:?}");
     // Iteration, learning rate, two moments of each of the five weights.
     assert_eq!(i.optimizer.len(), 12);
@@ -50,8 +63,14 @@ fn legacy_settings_are_named() {
     ]}});
     let notes = older::legacy_of_config(&config);
     assert_eq!(notes[0], "classes without a module, found by their name");
-    assert!(notes.contains(&"`batch_input_shape`, read as `batch_shape` (`input_1`)".to_string()), "{notes:?}");
-    assert!(notes.contains(&"`implementation`, a hint for speed, left out (`lstm`)".to_string()), "{notes:?}");
+    assert!(
+        notes.contains(&"`batch_input_shape`, read as `batch_shape` (`input_1`)".to_string()),
+        "{notes:?}"
+    );
+    assert!(
+        notes.contains(&"`implementation`, a hint for speed, left out (`lstm`)".to_string()),
+        "{notes:?}"
+    );
     assert!(!notes.iter().any(|n| n.contains("time_major")), "{notes:?}");
     assert_eq!(architecture(&config).unknown, ["Swirl"]);
 }

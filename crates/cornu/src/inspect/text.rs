@@ -8,14 +8,19 @@ use std::fmt;
 impl fmt::Display for Inspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.kind)?;
-        let lines = [("Keras", &self.keras_version), ("backend", &self.backend), ("saved", &self.saved)];
+        let lines =
+            [("Keras", &self.keras_version), ("backend", &self.backend), ("saved", &self.saved)];
         for (what, value) in lines {
             if let Some(v) = value {
                 writeln!(f, "  {what:<10} {v}")?;
             }
         }
         if let Some(m) = &self.model {
-            let classes: Vec<String> = m.classes.iter().map(|(c, n)| if *n == 1 { c.clone() } else { format!("{n} {c}") }).collect();
+            let classes: Vec<String> = m
+                .classes
+                .iter()
+                .map(|(c, n)| if *n == 1 { c.clone() } else { format!("{n} {c}") })
+                .collect();
             writeln!(f, "  {:<10} {} `{}`: {}", "model", m.class, m.name, classes.join(", "))?;
             if !m.unknown.is_empty() {
                 writeln!(f, "  {:<10} {}", "unknown", m.unknown.join(", "))?;
@@ -32,7 +37,9 @@ impl fmt::Display for Inspection {
         write_arrays(f, "Other arrays", &self.others)?;
         if !self.assets.is_empty() {
             writeln!(f, "Assets: {}", self.assets.len())?;
-            self.assets.iter().try_for_each(|(path, n)| writeln!(f, "  {path}  {}", readable_bytes(*n as f64, "B")))?;
+            self.assets.iter().try_for_each(|(path, n)| {
+                writeln!(f, "  {path}  {}", readable_bytes(*n as f64, "B"))
+            })?;
         }
         if !self.legacy.is_empty() {
             writeln!(f, "Legacy:")?;
@@ -48,12 +55,22 @@ fn write_arrays(f: &mut fmt::Formatter<'_>, what: &str, arrays: &[StoredArray]) 
     }
     let n: usize = arrays.iter().map(|a| a.shape.iter().product::<usize>()).sum();
     let bytes: usize = arrays.iter().map(|a| a.bytes).sum();
-    writeln!(f, "{what}: {} arrays, {n} numbers, {}", arrays.len(), readable_bytes(bytes as f64, "B"))?;
+    writeln!(
+        f,
+        "{what}: {} arrays, {n} numbers, {}",
+        arrays.len(),
+        readable_bytes(bytes as f64, "B")
+    )?;
     let width = arrays.iter().map(|a| a.path.chars().count()).max().unwrap_or(0);
     for a in arrays {
         let shape: Vec<String> = a.shape.iter().map(usize::to_string).collect();
         let of = a.of.as_ref().map_or(String::new(), |o| format!("  {o}"));
-        let line = format!("  {:<width$}  {:<8} {:<14}{of}", a.path, a.dtype, format!("({})", shape.join(", ")));
+        let line = format!(
+            "  {:<width$}  {:<8} {:<14}{of}",
+            a.path,
+            a.dtype,
+            format!("({})", shape.join(", "))
+        );
         writeln!(f, "{}", line.trim_end())?;
     }
     Ok(())

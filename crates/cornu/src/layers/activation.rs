@@ -24,7 +24,9 @@ pub struct Activation {
 impl Activation {
     /// By Keras's name. Panics on a name that does not exist: see [`activations::Activation::ALL`].
     pub fn new(name: &str) -> Self {
-        Self { activation: activations::Activation::try_from(name).unwrap_or_else(|e| panic!("{e}")) }
+        Self {
+            activation: activations::Activation::try_from(name).unwrap_or_else(|e| panic!("{e}")),
+        }
     }
 }
 
@@ -41,7 +43,12 @@ impl Layer for Activation {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         // Keras declares the input's shape, also for `glu`, which halves the last axis.
         Ok(vec![cx.declared(self.activation.of(x), &x.dims()).into()])

@@ -10,28 +10,44 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::OnceLock;
 
-/// The tokens of documents, the most frequent first, those of one count in falling order; and with `tf_idf` their weights.
+/// The tokens of documents, the most frequent first, those of one count in falling order; and with
+/// `tf_idf` their weights.
 ///
 /// Source: `IndexLookup.adapt`, keras/src/layers/preprocessing/index_lookup.py, Keras 3.15.1.
-fn learn<K: Clone + Ord + Eq + Hash + Debug>(rules: &Rules<'_, K>, documents: &[Vec<K>]) -> Result<Adopted<K>> {
+fn learn<K: Clone + Ord + Eq + Hash + Debug>(
+    rules: &Rules<'_, K>,
+    documents: &[Vec<K>],
+) -> Result<Adopted<K>> {
     if rules.vocabulary.is_some() {
-        return Err(Error::argument("", "a layer with a vocabulary of its own cannot be adapted", "a vocabulary in the settings"));
+        return Err(Error::argument(
+            "",
+            "a layer with a vocabulary of its own cannot be adapted",
+            "a vocabulary in the settings",
+        ));
     }
     rules.check()?;
     let mut counts: HashMap<&K, usize> = HashMap::new();
     let mut n_documents_with: HashMap<&K, usize> = HashMap::new();
     for document in documents {
         document.iter().for_each(|t| *counts.entry(t).or_default() += 1);
-        document.iter().collect::<HashSet<_>>().into_iter().for_each(|t| *n_documents_with.entry(t).or_default() += 1);
+        document
+            .iter()
+            .collect::<HashSet<_>>()
+            .into_iter()
+            .for_each(|t| *n_documents_with.entry(t).or_default() += 1);
     }
     let special = |t: &K| rules.mask_token == Some(t) || rules.oov_token == Some(t);
-    let mut tokens: Vec<(usize, &K)> = counts.into_iter().filter(|(t, _)| !special(t)).map(|(t, n)| (n, t)).collect();
+    let mut tokens: Vec<(usize, &K)> =
+        counts.into_iter().filter(|(t, _)| !special(t)).map(|(t, n)| (n, t)).collect();
     tokens.sort_unstable_by(|a, b| b.cmp(a));
     let front = rules.token_start();
     tokens.truncate(rules.max_tokens.map_or(usize::MAX, |n| n.saturating_sub(front)));
     let idf_weights = (rules.mode == LookupMode::TfIdf).then(|| {
         let n = documents.len() as f64;
-        let own: Vec<f32> = tokens.iter().map(|(_, t)| (1.0 + n / (1.0 + n_documents_with[*t] as f64)).ln() as f32).collect();
+        let own: Vec<f32> = tokens
+            .iter()
+            .map(|(_, t)| (1.0 + n / (1.0 + n_documents_with[*t] as f64)).ln() as f32)
+            .collect();
         let average = own.iter().sum::<f32>() / own.len() as f32;
         let mut all = vec![average; front];
         all.extend(own);
@@ -75,7 +91,8 @@ impl StringLookup {
 
     pub(super) fn learned(mut self, documents: &[Vec<String>]) -> Result<Self> {
         let adopted = learn(&self.rules(), documents)?;
-        self.vocabulary_size = adopted.tokens.as_ref().map(|t| t.len() + self.rules().token_start());
+        self.vocabulary_size =
+            adopted.tokens.as_ref().map(|t| t.len() + self.rules().token_start());
         self.adopted = OnceLock::from(adopted);
         Ok(self)
     }
@@ -90,7 +107,8 @@ impl IntegerLookup {
         let data = data.into();
         let numbers = data.values().to_i64()?.iter().copied().collect();
         let adopted = learn(&self.rules(), &documents(&data, numbers))?;
-        self.vocabulary_size = adopted.tokens.as_ref().map(|t| t.len() + self.rules().token_start());
+        self.vocabulary_size =
+            adopted.tokens.as_ref().map(|t| t.len() + self.rules().token_start());
         self.adopted = OnceLock::from(adopted);
         Ok(self)
     }
@@ -136,25 +154,47 @@ impl Normalization {
     /// Data that are no numbers or lack the axes; mean and variance in the settings.
     pub fn adapt(mut self, data: impl Into<Data>) -> Result<Self> {
         if self.mean.is_some() || self.variance.is_some() {
-            return Err(Error::argument("", "a layer with mean and variance of its own cannot be adapted", "mean or variance in the settings"));
+            return Err(Error::argument(
+                "",
+                "a layer with mean and variance of its own cannot be adapted",
+                "mean or variance in the settings",
+            ));
         }
         let data = data.into();
         let values = data.values().to_f64()?;
-        // A rectangle (N, F) of all timesteps stands for (B, T, F): one axis less, which no statistic keeps.
+        // A rectangle (N, F) of all timesteps stands for (B, T, F): one axis less, which no
+        // statistic keeps.
         let ragged = matches!(data, Data::Ragged(_)) as usize;
         let rank = values.ndim() + ragged;
-        let kept = self.kept_axes(rank).filter(|axes| axes.iter().all(|a| *a < rank && *a > ragged));
-        let received = || format!("axis {:?}, data {}", self.axis.as_ref().map(crate::constraints::Axes::list), data.shape_text());
-        let axes = kept.ok_or_else(|| Error::argument("", "axis must be axes of the data that are no batch or timesteps", received()))?;
+        let kept =
+            self.kept_axes(rank).filter(|axes| axes.iter().all(|a| *a < rank && *a > ragged));
+        let received = || {
+            format!(
+                "axis {:?}, data {}",
+                self.axis.as_ref().map(crate::constraints::Axes::list),
+                data.shape_text()
+            )
+        };
+        let axes = kept.ok_or_else(|| {
+            Error::argument(
+                "",
+                "axis must be axes of the data that are no batch or timesteps",
+                received(),
+            )
+        })?;
         let axes: Vec<usize> = axes.into_iter().map(|a| a - ragged).collect();
         let dims: Vec<usize> = axes.iter().map(|&a| values.shape()[a]).collect();
         let n_places: usize = dims.iter().product();
-        let place = |index: &ndarray::IxDyn| axes.iter().fold(0, |at, &a| at * values.shape()[a] + index[a]);
+        let place = |index: &ndarray::IxDyn| {
+            axes.iter().fold(0, |at, &a| at * values.shape()[a] + index[a])
+        };
         let count = (values.len() / n_places.max(1)).max(1) as f64;
         let mut mean = vec![0.0; n_places];
         values.indexed_iter().for_each(|(i, x)| mean[place(&i)] += x / count);
         let mut variance = vec![0.0; n_places];
-        values.indexed_iter().for_each(|(i, x)| variance[place(&i)] += (x - mean[place(&i)]).powi(2) / count);
+        values
+            .indexed_iter()
+            .for_each(|(i, x)| variance[place(&i)] += (x - mean[place(&i)]).powi(2) / count);
         self.set_adapted(dims, mean, variance);
         Ok(self)
     }
@@ -175,13 +215,21 @@ impl Discretization {
     /// No `num_bins`; data that are no numbers.
     pub fn adapt(mut self, data: impl Into<Data>) -> Result<Self> {
         let n = self.num_bins.filter(|n| (1..1 << 24).contains(n) && self.epsilon > 1e-7);
-        let n =
-            n.ok_or_else(|| Error::argument("", "num_bins and an epsilon above 0 are needed to adapt", format!("{:?}, {}", self.num_bins, self.epsilon)))?;
+        let n = n.ok_or_else(|| {
+            Error::argument(
+                "",
+                "num_bins and an epsilon above 0 are needed to adapt",
+                format!("{:?}, {}", self.num_bins, self.epsilon),
+            )
+        })?;
         let mut values: Vec<f32> = data.into().values().to_f32()?.iter().copied().collect();
         values.sort_unstable_by(f32::total_cmp);
         let step = (values.len() as f64 * self.epsilon).max(1.0);
-        let bounds: Vec<f32> = values.into_iter().skip((step - 1.0) as usize).step_by(step as usize).collect();
-        let summary = Summary { weights: vec![step as f32; bounds.len()], bounds }.compressed(self.epsilon).compressed(1.0 / n as f64);
+        let bounds: Vec<f32> =
+            values.into_iter().skip((step - 1.0) as usize).step_by(step as usize).collect();
+        let summary = Summary { weights: vec![step as f32; bounds.len()], bounds }
+            .compressed(self.epsilon)
+            .compressed(1.0 / n as f64);
         let inner = summary.bounds.len().saturating_sub(1);
         self.bin_boundaries = Some(summary.bounds[..inner].iter().map(|x| f64::from(*x)).collect());
         Ok(self)
@@ -212,10 +260,17 @@ impl Summary {
             })
             .collect();
         let shares: Vec<f64> = sums.iter().map(|s| f64::from(s / total)).collect();
-        let steps: Vec<f64> = (0..(1.0 / share).ceil() as usize).map(|i| share + i as f64 * share).collect();
-        let of = |values: &[f32]| steps.iter().map(|x| between(*x, &shares, values)).collect::<Vec<f64>>();
+        let steps: Vec<f64> =
+            (0..(1.0 / share).ceil() as usize).map(|i| share + i as f64 * share).collect();
+        let of = |values: &[f32]| {
+            steps.iter().map(|x| between(*x, &shares, values)).collect::<Vec<f64>>()
+        };
         let (bounds, sums) = (of(&self.bounds), of(&sums));
-        let weights = sums.iter().enumerate().map(|(i, s)| (s - if i == 0 { 0.0 } else { sums[i - 1] }) as f32).collect();
+        let weights = sums
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (s - if i == 0 { 0.0 } else { sums[i - 1] }) as f32)
+            .collect();
         Summary { bounds: bounds.into_iter().map(|x| x as f32).collect(), weights }
     }
 }

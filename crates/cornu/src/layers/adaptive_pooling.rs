@@ -12,7 +12,8 @@ macro_rules! adaptive_layers {
         #[doc = $doc]
         ///
         /// # Shapes
-        /// x (B, T, C), y (B, n, C): window i of n reaches from ⌊i T / n⌋ to ⌈(i + 1) T / n⌉; with `channels_first` (B, C, T).
+        /// x (B, T, C), y (B, n, C): window i of n reaches from ⌊i T / n⌋ to ⌈(i + 1) T / n⌉; with
+        /// `channels_first` (B, C, T).
         ///
         /// # Source
         #[doc = concat!("keras/src/layers/pooling/", $file, ".py, Keras 3.15.1.")]
@@ -59,8 +60,10 @@ macro_rules! adaptive_layers {
 }
 
 adaptive_layers! {
-    AdaptiveAveragePooling1d "AdaptiveAveragePooling1D" "The means of n windows that cover all time." "adaptive_average_pooling1d" |part| part.mean(&[1], false);
-    AdaptiveMaxPooling1d "AdaptiveMaxPooling1D" "The largest of n windows that cover all time." "adaptive_max_pooling1d" |part| part.max(&[1], false);
+    AdaptiveAveragePooling1d "AdaptiveAveragePooling1D" "The means of n windows that cover all \
+        time." "adaptive_average_pooling1d" |part| part.mean(&[1], false);
+    AdaptiveMaxPooling1d "AdaptiveMaxPooling1D" "The largest of n windows that cover all \
+        time." "adaptive_max_pooling1d" |part| part.max(&[1], false);
 }
 
 fn adapt<'g>(x: Var<'g>, n: usize, pool: impl Fn(Var<'g>) -> Var<'g>) -> Result<Var<'g>> {
@@ -70,6 +73,7 @@ fn adapt<'g>(x: Var<'g>, n: usize, pool: impl Fn(Var<'g>) -> Var<'g>) -> Result<
     if t == 0 {
         return Err(Error::shapes("at least one timestep is needed", &[x.spec()]));
     }
-    let parts: Vec<Var<'g>> = (0..n).map(|i| pool(x.slice(1, i * t / n, ((i + 1) * t).div_ceil(n)))).collect();
+    let parts: Vec<Var<'g>> =
+        (0..n).map(|i| pool(x.slice(1, i * t / n, ((i + 1) * t).div_ceil(n)))).collect();
     Ok(stack(&parts, 1))
 }

@@ -1,7 +1,7 @@
 //! Attention without projections: by dot products, by sums, additive.
 
-use super::softmax::masked_softmax;
 use super::lowering::both;
+use super::softmax::masked_softmax;
 use super::{Arg, Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim};
 use crate::initializers::{GlorotUniform, Ones};
 use crate::{Error, Result};
@@ -20,8 +20,9 @@ use serde_json::Value;
 /// ```
 ///
 /// # Shapes
-/// Inputs [query (B, T, F), value (B, S, V)] or [query, value, key (B, S, F)]; y (B, T, V), and with `return_attention_scores` the
-/// weights (B, T, S). The value's mask leaves steps out, the query's sets outputs to 0 and goes on.
+/// Inputs [query (B, T, F), value (B, S, V)] or [query, value, key (B, S, F)]; y (B, T, V), and
+/// with `return_attention_scores` the weights (B, T, S). The value's mask leaves steps out, the
+/// query's sets outputs to 0 and goes on.
 ///
 /// # Source
 /// keras/src/layers/attention/attention.py, Keras 3.15.1.
@@ -95,19 +96,28 @@ pub(super) fn switch<V>(call: &Call<V>, position: usize, name: &str) -> bool {
 
 /// bool (1, T, S): true where the step of the query is not before that of the key.
 pub(super) fn causal_mask<'g>(cx: &Cx<'g>, t: Dim, s: Dim) -> Var<'g> {
-    let step = |axis| cx.builder.apply1(Iota { dtype: DType::I32, dims: vec![Some(1), t, s], axis }, &[]);
+    let step =
+        |axis| cx.builder.apply1(Iota { dtype: DType::I32, dims: vec![Some(1), t, s], axis }, &[]);
     step(1).ge(step(2))
 }
 
 fn expect_inputs(specs: &[&Spec]) -> Result<()> {
     let all = || specs.iter().map(|s| (*s).clone()).collect::<Vec<_>>();
     if !(2..=3).contains(&specs.len()) || specs.iter().any(|s| s.rank() < 2) {
-        return Err(Error::shapes("expected [query, value] or [query, value, key] of (batch, timesteps, features)", &all()));
+        return Err(Error::shapes(
+            "expected [query, value] or [query, value, key] of (batch, timesteps, features)",
+            &all(),
+        ));
     }
     let (q, v, k) = (specs[0], specs[1], specs[specs.len() - 1]);
     let differ = |a: Dim, b: Dim| matches!((a, b), (Some(a), Some(b)) if a != b);
-    if differ(q.dims[q.rank() - 1], k.dims[k.rank() - 1]) || differ(v.dims[v.rank() - 2], k.dims[k.rank() - 2]) {
-        return Err(Error::shapes("query and key must have equal features (last axis), key and value equal timesteps", &all()));
+    if differ(q.dims[q.rank() - 1], k.dims[k.rank() - 1])
+        || differ(v.dims[v.rank() - 2], k.dims[k.rank() - 2])
+    {
+        return Err(Error::shapes(
+            "query and key must have equal features (last axis), key and value equal timesteps",
+            &all(),
+        ));
     }
     Ok(())
 }
@@ -115,25 +125,44 @@ fn expect_inputs(specs: &[&Spec]) -> Result<()> {
 /// Masks of the inputs: the keyword argument, or what they carry.
 fn masks<'g>(call: &Call<Flow<'g>>) -> Vec<Option<Var<'g>>> {
     let given = match call.arg(1, "mask") {
-        Some(Arg::List(items)) => items.iter().map(|a| if let Arg::Value(v) = a { Some(v.value) } else { None }).collect(),
+        Some(Arg::List(items)) => {
+            items.iter().map(|a| if let Arg::Value(v) = a { Some(v.value) } else { None }).collect()
+        }
         _ => vec![],
     };
-    let masks: Vec<_> = if given.is_empty() { call.inputs().iter().map(|f| f.mask).collect() } else { given };
+    let masks: Vec<_> =
+        if given.is_empty() { call.inputs().iter().map(|f| f.mask).collect() } else { given };
     let ends = call.inputs().into_iter().map(|f| f.ends).chain(std::iter::repeat(None));
     let n = masks.len().max(call.inputs().len());
-    masks.into_iter().chain(std::iter::repeat(None)).zip(ends).map(|(m, e)| both(m, e)).take(n).collect()
+    masks
+        .into_iter()
+        .chain(std::iter::repeat(None))
+        .zip(ends)
+        .map(|(m, e)| both(m, e))
+        .take(n)
+        .collect()
 }
 
 /// From scores (B, T, S) to the output, and the weights where asked for.
-fn attend<'g>(cx: &Cx<'g>, call: &Call<Flow<'g>>, dropout: f64, score: impl Fn(Var<'g>, Var<'g>) -> Var<'g>) -> Result<Vec<Flow<'g>>> {
+fn attend<'g>(
+    cx: &Cx<'g>,
+    call: &Call<Flow<'g>>,
+    dropout: f64,
+    score: impl Fn(Var<'g>, Var<'g>) -> Var<'g>,
+) -> Result<Vec<Flow<'g>>> {
     let values: Vec<Var<'g>> = call.inputs().iter().map(|f| cx.to_float(f.value)).collect();
     let specs: Vec<Spec> = values.iter().map(Var::spec).collect();
     expect_inputs(&specs.iter().collect::<Vec<_>>())?;
-    let masks: Vec<Option<Var<'g>>> = masks(call).into_iter().map(|m| m.map(|m| m.cast(DType::Bool))).collect();
+    let masks: Vec<Option<Var<'g>>> =
+        masks(call).into_iter().map(|m| m.map(|m| m.cast(DType::Bool))).collect();
     let (q, v, k) = (values[0], values[1], values[values.len() - 1]);
     let mut scores = score(q, k);
     let causal = switch(call, 4, "use_causal_mask");
-    let mut seen = masks.get(1).copied().flatten().map(|m| if m.rank() == 2 || causal { m.expand_dims(-2) } else { m });
+    let mut seen = masks
+        .get(1)
+        .copied()
+        .flatten()
+        .map(|m| if m.rank() == 2 || causal { m.expand_dims(-2) } else { m });
     if causal {
         let causal = causal_mask(cx, q.dim(-2), k.dim(-2));
         seen = Some(seen.map_or(causal, |m| m.and(causal)));
@@ -142,14 +171,25 @@ fn attend<'g>(cx: &Cx<'g>, call: &Call<Flow<'g>>, dropout: f64, score: impl Fn(V
         scores = m.select(scores, scores - 1e9);
     }
     let weights = softmax(scores, &[-1]);
-    let kept = if cx.training && dropout > 0.0 { weights * cx.dropout_mask(dropout, &weights.dims()) } else { weights };
+    let kept = if cx.training && dropout > 0.0 {
+        weights * cx.dropout_mask(dropout, &weights.dims())
+    } else {
+        weights
+    };
     let mut y = kept.matmul(v);
     if let Some(m) = masks.first().copied().flatten() {
         y = m.expand_dims(-1).select(y, 0.0);
     }
-    let carried = call.inputs().first().and_then(|f| f.mask).filter(|_| masks.first().is_some_and(Option::is_some));
+    let carried = call
+        .inputs()
+        .first()
+        .and_then(|f| f.mask)
+        .filter(|_| masks.first().is_some_and(Option::is_some));
     let ends = call.inputs().first().and_then(|f| f.ends);
-    let mut outs = vec![Flow::masked(y, if ends.is_some() { carried } else { masks.first().copied().flatten() }).ending(ends)];
+    let mut outs = vec![
+        Flow::masked(y, if ends.is_some() { carried } else { masks.first().copied().flatten() })
+            .ending(ends),
+    ];
     if switch(call, 3, "return_attention_scores") {
         outs.push(Flow::new(kept).ending(ends));
     }
@@ -174,12 +214,19 @@ impl Layer for Attention {
         Ok(WeightTree::of(vars))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         attend(cx, call, self.dropout, |q, k| {
             let scaled = |x: Var<'g>| w.get("scale").map_or(x, |s| x * s);
             match w.get("concat_score_weight") {
                 None => scaled(q.matmul_with(k, false, true)),
-                Some(weight) => scaled(q.expand_dims(-2) + k.expand_dims(-3)).tanh().sum(&[-1], false) * weight,
+                Some(weight) => {
+                    scaled(q.expand_dims(-2) + k.expand_dims(-3)).tanh().sum(&[-1], false) * weight
+                }
             }
         })
     }
@@ -206,7 +253,12 @@ impl Layer for AdditiveAttention {
         Ok(WeightTree::of(vec![WeightSpec::new("scale", &[f], &GlorotUniform::default().into())]))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         attend(cx, call, self.dropout, |q, k| {
             let sum = (q.expand_dims(-2) + k.expand_dims(-3)).tanh();
             w.get("scale").map_or(sum, |s| sum * s).sum(&[-1], false)
@@ -239,8 +291,16 @@ pub(super) struct Heads {
 }
 
 impl Heads {
-    /// Outputs and weights for projected q, k, v under a mask of fewer or equal axes than the scores.
-    pub fn attend<'g>(&self, cx: &Cx<'g>, q: Var<'g>, k: Var<'g>, v: Var<'g>, mask: Option<Var<'g>>) -> (Var<'g>, Var<'g>) {
+    /// Outputs and weights for projected q, k, v under a mask of fewer or equal axes than the
+    /// scores.
+    pub fn attend<'g>(
+        &self,
+        cx: &Cx<'g>,
+        q: Var<'g>,
+        k: Var<'g>,
+        v: Var<'g>,
+        mask: Option<Var<'g>>,
+    ) -> (Var<'g>, Var<'g>) {
         let scores = cornu_ir::composites::einsum(&self.scores, &[k, q * self.scale]);
         let mask = mask.map(|mut m| {
             while m.rank() < scores.rank() {
@@ -253,12 +313,17 @@ impl Heads {
             Some(m) if self.fused => softmax(m.select(scores, -0.7 * f64::from(f32::MAX)), &axes),
             mask => masked_softmax(scores, &axes, mask),
         };
-        let kept = if cx.training && self.dropout > 0.0 { weights * cx.dropout_mask(self.dropout, &weights.dims()) } else { weights };
+        let kept = if cx.training && self.dropout > 0.0 {
+            weights * cx.dropout_mask(self.dropout, &weights.dims())
+        } else {
+            weights
+        };
         (cornu_ir::composites::einsum(&self.combine, &[kept, v]), weights)
     }
 }
 
-/// The mask of attention from those of query, value and key, causality, a window, and the one given.
+/// The mask of attention from those of query, value and key, causality, a window, and the one
+/// given.
 pub(super) struct AttentionMask<'g> {
     /// (B, T).
     pub query: Option<Var<'g>>,
@@ -279,7 +344,9 @@ impl<'g> AttentionMask<'g> {
     pub fn join(self, cx: &Cx<'g>, t: Dim, s: Dim) -> Option<Var<'g>> {
         let bool_of = |m: Option<Var<'g>>| m.map(|m| m.cast(DType::Bool));
         let window = self.window.map(|w| {
-            let step = |axis| cx.builder.apply1(Iota { dtype: DType::I32, dims: vec![Some(1), t, s], axis }, &[]);
+            let step = |axis| {
+                cx.builder.apply1(Iota { dtype: DType::I32, dims: vec![Some(1), t, s], axis }, &[])
+            };
             let distance = step(1) - step(2);
             distance.lt(w as f64).and(distance.gt(-(w as f64)))
         });

@@ -12,20 +12,24 @@ use cornu_ir::{DType, Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Each feature brought to mean 0 and variance 1 over the batch and all other axes (Ioffe and Szegedy 2015, arXiv:1502.03167).
+/// Each feature brought to mean 0 and variance 1 over the batch and all other axes (Ioffe and
+/// Szegedy 2015, arXiv:1502.03167).
 ///
 /// ```text
 /// y = gamma (x − mean) / √(variance + epsilon) + beta
 /// moving = momentum · moving + (1 − momentum) · (mean, variance)
 /// ```
 ///
-/// In training mean and variance are the batch's, over unmasked steps where there is a mask; in inference, or frozen, the moving ones.
+/// In training mean and variance are the batch's, over unmasked steps where there is a mask; in
+/// inference, or frozen, the moving ones.
 ///
 /// # Shapes
-/// x and y (B, …, C, …); gamma, beta, moving_mean and moving_variance (C), with C the dim of `axis`.
+/// x and y (B, …, C, …); gamma, beta, moving_mean and moving_variance (C), with C the dim of
+/// `axis`.
 ///
 /// # Source
-/// keras/src/layers/normalization/batch_normalization.py, Keras 3.15.1. Differs: `synchronized` changes nothing here.
+/// keras/src/layers/normalization/batch_normalization.py, Keras 3.15.1. Differs: `synchronized`
+/// changes nothing here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BatchNormalization {
@@ -106,18 +110,31 @@ impl BatchNormalization {
 
     fn feature_axis(&self, x: &Spec) -> Result<usize> {
         let [axis] = self.axis.list()[..] else {
-            return Err(Error::argument("", "axis must be one axis", format!("{:?}", self.axis.list())));
+            return Err(Error::argument(
+                "",
+                "axis must be one axis",
+                format!("{:?}", self.axis.list()),
+            ));
         };
         let axis = axis_of(axis, x.rank());
         if x.rank() < 2 || axis == 0 || axis >= x.rank() {
-            let rule = format!("axis {:?} must be an axis of the input other than the batch", self.axis.list());
+            let rule = format!(
+                "axis {:?} must be an axis of the input other than the batch",
+                self.axis.list()
+            );
             return Err(Error::shapes(rule, std::slice::from_ref(x)));
         }
         Ok(axis)
     }
 
     /// Mean and variance (C) of the whole batch, of which this graph may hold a shard.
-    fn moments<'g>(&self, cx: &Cx<'g>, x: Var<'g>, mask: Option<Var<'g>>, axis: usize) -> (Var<'g>, Var<'g>) {
+    fn moments<'g>(
+        &self,
+        cx: &Cx<'g>,
+        x: Var<'g>,
+        mask: Option<Var<'g>>,
+        axis: usize,
+    ) -> (Var<'g>, Var<'g>) {
         let others: Vec<isize> = (0..x.rank() as isize).filter(|&i| i != axis as isize).collect();
         let total = |v: Var<'g>| cx.cross_sum(v.sum(&others, true));
         let flat = |v: Var<'g>| v.reshape(&[x.dim(axis as isize)]);
@@ -134,8 +151,16 @@ impl BatchNormalization {
     }
 
     /// Renormalized gamma and beta, the statistics they leave being written.
-    fn renormalize<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, mean: Var<'g>, variance: Var<'g>) -> (Var<'g>, Var<'g>) {
-        let bound = |key: &str| self.renorm_clipping.as_ref().and_then(|c| c.get(key)).and_then(Value::as_f64);
+    fn renormalize<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        mean: Var<'g>,
+        variance: Var<'g>,
+    ) -> (Var<'g>, Var<'g>) {
+        let bound = |key: &str| {
+            self.renorm_clipping.as_ref().and_then(|c| c.get(key)).and_then(Value::as_f64)
+        };
         let stddev = (variance + self.epsilon).sqrt();
         let current = |name: &str| cx.current(w.weight(name).expect("declared with renorm"));
         let (old_mean, old_stddev) = (current("renorm_mean"), current("renorm_stddev"));
@@ -162,7 +187,10 @@ impl BatchNormalization {
         mix("renorm_stddev", stddev, self.renorm_momentum);
         mix("moving_mean", mean, self.momentum);
         let moving = mix("moving_stddev", stddev, self.momentum);
-        cx.update(w.weight("moving_variance").expect("declared"), (moving * moving - self.epsilon).relu());
+        cx.update(
+            w.weight("moving_variance").expect("declared"),
+            (moving * moving - self.epsilon).relu(),
+        );
         let (gamma, shift) = w.get("gamma").map_or((r, d), |g| (r * g, d * g));
         (gamma, w.get("beta").map_or(shift, |b| shift + b))
     }
@@ -176,16 +204,28 @@ impl Layer for BatchNormalization {
         let c = [known_dim(x, self.feature_axis(x)? as isize, "features")?];
         let mut vars = Vec::new();
         if self.scale {
-            vars.push(WeightSpec::new("gamma", &c, &self.gamma_initializer).regularizer(&self.gamma_regularizer).constraint(&self.gamma_constraint));
+            vars.push(
+                WeightSpec::new("gamma", &c, &self.gamma_initializer)
+                    .regularizer(&self.gamma_regularizer)
+                    .constraint(&self.gamma_constraint),
+            );
         }
         if self.center {
-            vars.push(WeightSpec::new("beta", &c, &self.beta_initializer).regularizer(&self.beta_regularizer).constraint(&self.beta_constraint));
+            vars.push(
+                WeightSpec::new("beta", &c, &self.beta_initializer)
+                    .regularizer(&self.beta_regularizer)
+                    .constraint(&self.beta_constraint),
+            );
         }
         vars.push(WeightSpec::new("moving_mean", &c, &self.moving_mean_initializer).fixed());
-        vars.push(WeightSpec::new("moving_variance", &c, &self.moving_variance_initializer).fixed());
+        vars.push(
+            WeightSpec::new("moving_variance", &c, &self.moving_variance_initializer).fixed(),
+        );
         if self.renorm {
             let root = match &self.moving_variance_initializer {
-                Initializer::Constant(k) => Initializer::Constant(crate::initializers::Constant { value: k.value.sqrt() }),
+                Initializer::Constant(k) => {
+                    Initializer::Constant(crate::initializers::Constant { value: k.value.sqrt() })
+                }
                 other => other.clone(),
             };
             vars.push(WeightSpec::new("moving_stddev", &c, &root).fixed());
@@ -195,14 +235,22 @@ impl Layer for BatchNormalization {
         Ok(WeightTree::of(vars))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let axis = self.feature_axis(&x.spec())?;
         let mask = both(mask_of(call), ends_of(call));
         if let Some(m) = mask
             && m.rank() + 1 != x.rank()
         {
-            return Err(Error::shapes("the mask must have one axis less than the input", &[x.spec(), m.spec()]));
+            return Err(Error::shapes(
+                "the mask must have one axis less than the input",
+                &[x.spec(), m.spec()],
+            ));
         }
         let (mut gamma, mut beta) = (w.get("gamma"), w.get("beta"));
         let moving = |name: &str| cx.current(w.weight(name).expect("declared"));
@@ -213,7 +261,10 @@ impl Layer for BatchNormalization {
                 (gamma, beta) = (Some(g), Some(b));
             } else {
                 for (name, new) in [("moving_mean", mean), ("moving_variance", variance)] {
-                    cx.update(w.weight(name).expect("declared"), moving(name) * self.momentum + new * (1.0 - self.momentum));
+                    cx.update(
+                        w.weight(name).expect("declared"),
+                        moving(name) * self.momentum + new * (1.0 - self.momentum),
+                    );
                 }
             }
             (mean, variance)

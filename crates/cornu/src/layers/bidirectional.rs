@@ -1,7 +1,9 @@
 //! A recurrent layer run both ways.
 
 use super::recurrence::Recurrent;
-use super::recurrent::{Carried, Walk, ends_of, is_packed, mask_heeded, reversed, sequence_and_states};
+use super::recurrent::{
+    Carried, Walk, ends_of, is_packed, mask_heeded, reversed, sequence_and_states,
+};
 use super::{Arg, Call, Cx, Flow, Form, Layer, LayerRef, MaskRule, WeightTree, Weights};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
@@ -24,11 +26,13 @@ pub enum MergeMode {
     Mul,
 }
 
-/// A recurrent layer run from the first timestep to the last and from the last to the first (Schuster and Paliwal 1997).
+/// A recurrent layer run from the first timestep to the last and from the last to the first
+/// (Schuster and Paliwal 1997).
 ///
 /// # Shapes
-/// x (B, T, F); out as the layer's, with 2U in place of U for `concat`; two outputs without a merge mode. With `return_state` the
-/// states of the forward layer follow, then those of the backward layer; `initial_state` is in the same order.
+/// x (B, T, F); out as the layer's, with 2U in place of U for `concat`; two outputs without a merge
+/// mode. With `return_state` the states of the forward layer follow, then those of the backward
+/// layer; `initial_state` is in the same order.
 ///
 /// # Source
 /// keras/src/layers/rnn/bidirectional.py, Keras 3.15.1.
@@ -63,18 +67,25 @@ impl TryFrom<Settings> for Bidirectional {
     type Error = Error;
 
     fn try_from(s: Settings) -> Result<Self> {
-        Ok(Self { activity_regularizer: s.activity_regularizer, ..Self::of(s.layer, s.backward_layer, s.merge_mode)? })
+        Ok(Self {
+            activity_regularizer: s.activity_regularizer,
+            ..Self::of(s.layer, s.backward_layer, s.merge_mode)?
+        })
     }
 }
 
 impl Bidirectional {
-    /// A layer run both ways, the outputs joined along the last axis. Fails for a layer that does not run along sequences.
+    /// A layer run both ways, the outputs joined along the last axis. Fails for a layer that does
+    /// not run along sequences.
     pub fn new(layer: impl Into<LayerRef>) -> Result<Self> {
         Self::of(layer.into(), None, concat_mode())
     }
 
     /// Two layers, of which the second goes the other way.
-    pub fn with_backward(layer: impl Into<LayerRef>, backward: impl Into<LayerRef>) -> Result<Self> {
+    pub fn with_backward(
+        layer: impl Into<LayerRef>,
+        backward: impl Into<LayerRef>,
+    ) -> Result<Self> {
         Self::of(layer.into(), Some(backward.into()), concat_mode())
     }
 
@@ -84,12 +95,21 @@ impl Bidirectional {
         self
     }
 
-    fn of(layer: LayerRef, backward: Option<LayerRef>, merge_mode: Option<MergeMode>) -> Result<Self> {
+    fn of(
+        layer: LayerRef,
+        backward: Option<LayerRef>,
+        merge_mode: Option<MergeMode>,
+    ) -> Result<Self> {
         let name = layer.shown_name();
-        let named = |way: &str| Some(format!("{way}_{}", name.strip_prefix(&format!("{way}_")).unwrap_or(&name)));
+        let named = |way: &str| {
+            Some(format!("{way}_{}", name.strip_prefix(&format!("{way}_")).unwrap_or(&name)))
+        };
         // Masked timesteps give 0, so that the two ways agree on them.
         let zeroing = |walk: Walk| Walk { zero_output_for_mask: walk.return_sequences, ..walk };
-        let forward = layer.remade(named("forward"), recurrent(&layer)?.walking(zeroing(recurrent(&layer)?.walk())));
+        let forward = layer.remade(
+            named("forward"),
+            recurrent(&layer)?.walking(zeroing(recurrent(&layer)?.walk())),
+        );
         let backward = match backward {
             Some(b) => b.remade(None, recurrent(&b)?.walking(zeroing(recurrent(&b)?.walk()))),
             None => {
@@ -99,7 +119,11 @@ impl Bidirectional {
         };
         let (f, b) = (recurrent(&forward)?.walk(), recurrent(&backward)?.walk());
         if f.go_backwards == b.go_backwards {
-            return Err(Error::argument("", "the forward and the backward layer must differ in go_backwards", f.go_backwards));
+            return Err(Error::argument(
+                "",
+                "the forward and the backward layer must differ in go_backwards",
+                f.go_backwards,
+            ));
         }
         for (what, f, b) in [
             ("stateful", f.stateful, b.stateful),
@@ -107,10 +131,19 @@ impl Bidirectional {
             ("return_state", f.return_state, b.return_state),
         ] {
             if f != b {
-                return Err(Error::argument("", format!("the forward and the backward layer must agree in {what}"), format!("{f} and {b}")));
+                return Err(Error::argument(
+                    "",
+                    format!("the forward and the backward layer must agree in {what}"),
+                    format!("{f} and {b}"),
+                ));
             }
         }
-        Ok(Self { merge_mode, layer: forward, backward_layer: backward, activity_regularizer: None })
+        Ok(Self {
+            merge_mode,
+            layer: forward,
+            backward_layer: backward,
+            activity_regularizer: None,
+        })
     }
 
     fn walk(&self) -> Walk {
@@ -123,7 +156,8 @@ impl Bidirectional {
         let half = states.len() / 2;
         let of = |states: &[V]| match states {
             [] => Call::one(x.clone()),
-            some => Call::one(x.clone()).with("initial_state", Arg::List(some.iter().cloned().map(Arg::Value).collect())),
+            some => Call::one(x.clone())
+                .with("initial_state", Arg::List(some.iter().cloned().map(Arg::Value).collect())),
         };
         Ok([of(&states[..half]), of(&states[half..])])
     }
@@ -131,10 +165,13 @@ impl Bidirectional {
 
 fn recurrent(layer: &LayerRef) -> Result<&dyn Recurrent> {
     let received = || format!("a layer of class {}", layer.class());
-    layer
-        .rule()
-        .as_recurrent()
-        .ok_or_else(|| Error::argument("Bidirectional", "expected a layer that runs along sequences (LSTM, GRU, SimpleRNN, RNN, ConvLSTM1D)", received()))
+    layer.rule().as_recurrent().ok_or_else(|| {
+        Error::argument(
+            "Bidirectional",
+            "expected a layer that runs along sequences (LSTM, GRU, SimpleRNN, RNN, ConvLSTM1D)",
+            received(),
+        )
+    })
 }
 
 impl Layer for Bidirectional {
@@ -149,16 +186,30 @@ impl Layer for Bidirectional {
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let [forward, backward] = self.calls(call)?;
         let forward = ("forward_layer", self.layer.weights(&forward)?);
-        Ok(WeightTree::inside([forward, ("backward_layer", self.backward_layer.weights(&backward)?)]))
+        Ok(WeightTree::inside([
+            forward,
+            ("backward_layer", self.backward_layer.weights(&backward)?),
+        ]))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        let call = &if call.kwarg_value("mask").is_none_or(|m| m.packed) { call.clone() } else { call.map(|f| cx.padded(*f)) };
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let call = &if call.kwarg_value("mask").is_none_or(|m| m.packed) {
+            call.clone()
+        } else {
+            call.map(|f| cx.padded(*f))
+        };
         let mask = mask_heeded(call);
         let packed = is_packed(call);
         let [forward, backward] = self.calls(call)?.map(|c| {
             let plain = c.map(|f| Flow { mask: None, ..*f });
-            mask.map_or(plain.clone(), |m| plain.with("mask", Arg::Value(Flow { packed, ..Flow::new(m) })))
+            mask.map_or(plain.clone(), |m| {
+                plain.with("mask", Arg::Value(Flow { packed, ..Flow::new(m) }))
+            })
         });
         let mut y = self.layer.lower(cx, w.child("forward_layer"), &forward)?;
         let mut back = self.backward_layer.lower(cx, w.child("backward_layer"), &backward)?;
@@ -167,8 +218,13 @@ impl Layer for Bidirectional {
         // Of two cells one may take packed rows and the other rectangles.
         let packing = cx.packing.filter(|_| y[0].packed && back[0].packed);
         let in_form = |f: Flow<'g>| if packing.is_some() { f } else { cx.padded(f) };
-        let (y, back, call) = (cx.to_float(in_form(y[0]).value), cx.to_float(in_form(back[0]).value), &call.map(|f| in_form(*f)));
-        let back = if walk.return_sequences { reversed(back, packing, ends_of(call)) } else { back };
+        let (y, back, call) = (
+            cx.to_float(in_form(y[0]).value),
+            cx.to_float(in_form(back[0]).value),
+            &call.map(|f| in_form(*f)),
+        );
+        let back =
+            if walk.return_sequences { reversed(back, packing, ends_of(call)) } else { back };
         let merged = match self.merge_mode {
             Some(MergeMode::Concat) => vec![concat(&[y, back], -1)],
             Some(MergeMode::Sum) => vec![y + back],

@@ -1,4 +1,5 @@
-//! How a layer is called: positional and keyword arguments, each a value, a list, values by name, or plain JSON.
+//! How a layer is called: positional and keyword arguments, each a value, a list, values by name,
+//! or plain JSON.
 
 use crate::{Error, Result};
 use serde_json::Value;
@@ -49,8 +50,15 @@ impl<V> Arg<V> {
     pub fn try_map<W, E>(&self, f: &mut impl FnMut(&V) -> Result<W, E>) -> Result<Arg<W>, E> {
         Ok(match self {
             Arg::Value(v) => Arg::Value(f(v)?),
-            Arg::List(items) => Arg::List(items.iter().map(|a| a.try_map(f)).collect::<Result<_, E>>()?),
-            Arg::Dict(items) => Arg::Dict(items.iter().map(|(k, a)| Ok((k.clone(), a.try_map(f)?))).collect::<Result<_, E>>()?),
+            Arg::List(items) => {
+                Arg::List(items.iter().map(|a| a.try_map(f)).collect::<Result<_, E>>()?)
+            }
+            Arg::Dict(items) => Arg::Dict(
+                items
+                    .iter()
+                    .map(|(k, a)| Ok((k.clone(), a.try_map(f)?)))
+                    .collect::<Result<_, E>>()?,
+            ),
             Arg::Json(v) => Arg::Json(v.clone()),
         })
     }
@@ -107,7 +115,9 @@ impl<V> Call<V> {
     pub fn input(&self) -> Result<&V> {
         match self.inputs()[..] {
             [v] => Ok(v),
-            ref many => Err(Error::argument("", "expected one input", format!("{} inputs", many.len()))),
+            ref many => {
+                Err(Error::argument("", "expected one input", format!("{} inputs", many.len())))
+            }
         }
     }
 
@@ -119,7 +129,11 @@ impl<V> Call<V> {
     /// The same call of other values.
     pub fn try_map<W, E>(&self, mut f: impl FnMut(&V) -> Result<W, E>) -> Result<Call<W>, E> {
         let args = self.args.iter().map(|a| a.try_map(&mut f)).collect::<Result<_, E>>()?;
-        let kwargs = self.kwargs.iter().map(|(n, a)| Ok((n.clone(), a.try_map(&mut f)?))).collect::<Result<_, E>>()?;
+        let kwargs = self
+            .kwargs
+            .iter()
+            .map(|(n, a)| Ok((n.clone(), a.try_map(&mut f)?)))
+            .collect::<Result<_, E>>()?;
         Ok(Call { args, kwargs })
     }
 

@@ -26,7 +26,8 @@ pub enum OutputMode {
 /// Categories, given as whole numbers, as vectors.
 ///
 /// # Shapes
-/// x (B, n), y (B, V) with `multi_hot` and `count`; with `one_hot` x (…, n), y (…, n, V), or (…, V) when n is 1.
+/// x (B, n), y (B, V) with `multi_hot` and `count`; with `one_hot` x (…, n), y (…, n, V), or (…, V)
+/// when n is 1.
 ///
 /// # Source
 /// keras/src/layers/preprocessing/category_encoding.py, Keras 3.15.1.
@@ -39,7 +40,8 @@ pub struct CategoryEncoding {
     pub output_mode: OutputMode,
 }
 
-/// Numbers as the bins they fall into: bin i holds what is at least boundary i − 1 and below boundary i.
+/// Numbers as the bins they fall into: bin i holds what is at least boundary i − 1 and below
+/// boundary i.
 ///
 /// # Shapes
 /// x (…), y (…) with `int`; else as [`CategoryEncoding`] of the bins.
@@ -63,7 +65,13 @@ pub struct Discretization {
 
 impl Default for Discretization {
     fn default() -> Self {
-        Self { bin_boundaries: None, num_bins: None, epsilon: 0.01, output_mode: OutputMode::Int, sparse: false }
+        Self {
+            bin_boundaries: None,
+            num_bins: None,
+            epsilon: 0.01,
+            output_mode: OutputMode::Int,
+            sparse: false,
+        }
     }
 }
 
@@ -81,14 +89,23 @@ impl Discretization {
     }
 
     fn boundaries(&self) -> Result<&[f64]> {
-        self.bin_boundaries.as_deref().ok_or_else(|| Error::argument("", "bin_boundaries must be given, or adapted to data", "none"))
+        self.bin_boundaries.as_deref().ok_or_else(|| {
+            Error::argument("", "bin_boundaries must be given, or adapted to data", "none")
+        })
     }
 }
 
 /// Whole numbers (…) as vectors of `depth`; a number outside is left out.
-pub(super) fn encode<'g>(cx: &Cx<'g>, x: Var<'g>, mode: OutputMode, depth: usize, weights: Option<Var<'g>>) -> Var<'g> {
+pub(super) fn encode<'g>(
+    cx: &Cx<'g>,
+    x: Var<'g>,
+    mode: OutputMode,
+    depth: usize,
+    weights: Option<Var<'g>>,
+) -> Var<'g> {
     let hot = |x: Var<'g>| {
-        let classes = cx.builder.apply1(Iota { dtype: DType::I32, dims: vec![Some(depth)], axis: 0 }, &[]);
+        let classes =
+            cx.builder.apply1(Iota { dtype: DType::I32, dims: vec![Some(depth)], axis: 0 }, &[]);
         x.expand_dims(-1).eq(classes).cast(cx.float())
     };
     let axis: isize = if x.rank() > 1 { 1 } else { 0 };
@@ -97,15 +114,21 @@ pub(super) fn encode<'g>(cx: &Cx<'g>, x: Var<'g>, mode: OutputMode, depth: usize
         OutputMode::OneHot if x.rank() > 1 && x.dim(-1) == Some(1) => hot(x.squeeze(-1)),
         OutputMode::OneHot => hot(x),
         OutputMode::MultiHot => hot(x).max(&[axis], false),
-        OutputMode::Count => weights.map_or(hot(x), |w| hot(x) * cx.to_float(w).expand_dims(-1)).sum(&[axis], false),
+        OutputMode::Count => {
+            weights.map_or(hot(x), |w| hot(x) * cx.to_float(w).expand_dims(-1)).sum(&[axis], false)
+        }
     }
 }
 
 /// A first axis that is no batch is summed over: rows meet.
 fn expect_batch(x: &Spec, mode: OutputMode) -> Result<()> {
-    let least: Dim = if matches!(mode, OutputMode::MultiHot | OutputMode::Count) { Some(2) } else { Some(1) };
+    let least: Dim =
+        if matches!(mode, OutputMode::MultiHot | OutputMode::Count) { Some(2) } else { Some(1) };
     if Some(x.rank()) < least {
-        return Err(Error::shapes("expected input of rank 2 (batch, categories); add an axis of 1", std::slice::from_ref(x)));
+        return Err(Error::shapes(
+            "expected input of rank 2 (batch, categories); add an axis of 1",
+            std::slice::from_ref(x),
+        ));
     }
     Ok(())
 }
@@ -114,19 +137,36 @@ impl Layer for CategoryEncoding {
     settings!("CategoryEncoding");
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
-        if self.num_tokens == 0 || self.num_tokens > 1 << 24 || self.output_mode == OutputMode::Int {
-            let received = format!("num_tokens={}, output_mode={:?}", self.num_tokens, self.output_mode);
-            return Err(Error::argument("", "num_tokens must be at least 1 (and below 2^24), output_mode multi_hot, one_hot or count", received));
+        if self.num_tokens == 0 || self.num_tokens > 1 << 24 || self.output_mode == OutputMode::Int
+        {
+            let received =
+                format!("num_tokens={}, output_mode={:?}", self.num_tokens, self.output_mode);
+            return Err(Error::argument(
+                "",
+                "num_tokens must be at least 1 (and below 2^24), output_mode multi_hot, one_hot or \
+                    count",
+                received,
+            ));
         }
         expect_batch(call.input()?, self.output_mode)?;
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value.cast(DType::I32);
-        let weights = call.arg(1, "count_weights").and_then(|a| a.flatten().first().map(|f| f.value));
+        let weights =
+            call.arg(1, "count_weights").and_then(|a| a.flatten().first().map(|f| f.value));
         if weights.is_some() && self.output_mode != OutputMode::Count {
-            return Err(Error::argument("", "count_weights are used with output_mode count alone", format!("{:?}", self.output_mode)));
+            return Err(Error::argument(
+                "",
+                "count_weights are used with output_mode count alone",
+                format!("{:?}", self.output_mode),
+            ));
         }
         Ok(vec![encode(cx, x, self.output_mode, self.num_tokens, weights).into()])
     }
@@ -142,7 +182,11 @@ impl Layer for Discretization {
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let edges = self.boundaries()?;
         if edges.is_empty() || edges.windows(2).any(|w| w[0].is_nan() || w[0] > w[1]) {
-            return Err(Error::argument("", "bin_boundaries must be at least one, rising", format!("{edges:?}")));
+            return Err(Error::argument(
+                "",
+                "bin_boundaries must be at least one, rising",
+                format!("{edges:?}"),
+            ));
         }
         expect_batch(call.input()?, self.output_mode)?;
         Ok(WeightTree::none())
@@ -152,7 +196,12 @@ impl Layer for Discretization {
         Ok(Box::new(self.clone().adapt(data.clone())?))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let edges = self.boundaries()?;
         let bins = bin(cx, cx.to_float(call.input()?.value), edges);
         Ok(vec![encode(cx, bins, self.output_mode, edges.len() + 1, None).into()])

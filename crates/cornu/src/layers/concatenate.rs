@@ -1,6 +1,6 @@
 //! Values joined along an axis.
 
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, Form};
+use super::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::builder::{axis_of, concat};
 use cornu_ir::{DType, Spec, Var};
@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Values joined along an axis.
 ///
 /// # Shapes
-/// Two or more of (B, …) with equal dims but for the axis, whose numbers add up. The mask, where any value has one, is that of the
-/// values along the axis; along the last one it is true where any is.
+/// Two or more of (B, …) with equal dims but for the axis, whose numbers add up. The mask, where
+/// any value has one, is that of the values along the axis; along the last one it is true where any
+/// is.
 ///
 /// # Source
 /// keras/src/layers/merging/concatenate.py, Keras 3.15.1.
@@ -45,10 +46,18 @@ impl Concatenate {
         };
         let axis = axis_of(self.axis, first.rank());
         let fits = |s: &Spec| {
-            s.rank() == first.rank() && s.dims.iter().zip(&first.dims).enumerate().all(|(i, (a, b))| i == axis || a.is_none() || b.is_none() || a == b)
+            s.rank() == first.rank()
+                && s.dims
+                    .iter()
+                    .zip(&first.dims)
+                    .enumerate()
+                    .all(|(i, (a, b))| i == axis || a.is_none() || b.is_none() || a == b)
         };
         if axis >= first.rank() || !specs.iter().all(fits) {
-            return Err(Error::shapes(format!("inputs must have equal dims but for axis {}", self.axis), specs));
+            return Err(Error::shapes(
+                format!("inputs must have equal dims but for axis {}", self.axis),
+                specs,
+            ));
         }
         Ok(())
     }
@@ -67,10 +76,18 @@ impl Concatenate {
         let by_step = flows.iter().all(|f| f.mask.is_none_or(|m| m.rank() + 1 == rank));
         if by_step {
             // All elements of a step share its mask: no need to spell it out for each.
-            let of_step = |f: &Flow<'g>| f.mask.unwrap_or_else(|| f.value.builder().full(DType::Bool, &f.value.dims()[..rank - 1], 1.0));
+            let of_step = |f: &Flow<'g>| {
+                f.mask.unwrap_or_else(|| {
+                    f.value.builder().full(DType::Bool, &f.value.dims()[..rank - 1], 1.0)
+                })
+            };
             let masks: Vec<_> = flows.iter().map(of_step).collect();
             let axis = axis_of(self.axis, rank);
-            return Some(if axis + 1 == rank { masks.into_iter().reduce(|a, b| a.or(b))? } else { concat(&masks, axis as isize) });
+            return Some(if axis + 1 == rank {
+                masks.into_iter().reduce(|a, b| a.or(b))?
+            } else {
+                concat(&masks, axis as isize)
+            });
         }
         let masks: Vec<_> = flows.iter().map(|f| full(f, &f.value.dims())).collect();
         Some(concat(&masks, self.axis).any(&[-1], false))
@@ -86,11 +103,17 @@ impl Layer for Concatenate {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let flows: Vec<Flow<'g>> = call.inputs().into_iter().copied().collect();
         self.check(&flows.iter().map(Flow::spec).collect::<Vec<_>>())?;
         let one_type = flows.iter().all(|f| f.value.dtype() == flows[0].value.dtype());
-        let values: Vec<_> = flows.iter().map(|f| if one_type { f.value } else { cx.to_float(f.value) }).collect();
+        let values: Vec<_> =
+            flows.iter().map(|f| if one_type { f.value } else { cx.to_float(f.value) }).collect();
         Ok(vec![Flow::masked(concat(&values, self.axis), self.mask(&flows))])
     }
 

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 /// A convolution along time: `y[t] = activation(Σₖ x[t · stride + k · dilation] W[k] + b)`.
 ///
 /// # Shapes
-/// x (B, T, C), W (K, C / groups, U), b (U), y (B, T', U): T' is ⌊(T − span) / stride⌋ + 1 with padding `valid`, else ⌈T / stride⌉, where
-/// span = (K − 1) dilation + 1; with `channels_first` x (B, C, T), y (B, U, T').
+/// x (B, T, C), W (K, C / groups, U), b (U), y (B, T', U): T' is ⌊(T − span) / stride⌋ + 1 with
+/// padding `valid`, else ⌈T / stride⌉, where span = (K − 1) dilation + 1; with `channels_first` x
+/// (B, C, T), y (B, U, T').
 ///
 /// # Source
 /// keras/src/layers/convolutional/conv1d.py and base_conv.py, Keras 3.15.1.
@@ -109,7 +110,8 @@ impl Conv1d {
         self
     }
 
-    /// With an activation by Keras's name. Panics on a name that does not exist: see [`Activation::ALL`].
+    /// With an activation by Keras's name. Panics on a name that does not exist: see
+    /// [`Activation::ALL`].
     pub fn activation(mut self, name: &str) -> Self {
         self.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
         self
@@ -134,14 +136,28 @@ impl Layer for Conv1d {
         let c = self.frame().check(x, false)?;
         let (u, g) = (self.filters, self.groups);
         if u == 0 || g == 0 || u % g != 0 {
-            return Err(Error::argument("", "filters must be at least 1 and a multiple of groups", format!("filters={u}, groups={g}")));
+            return Err(Error::argument(
+                "",
+                "filters must be at least 1 and a multiple of groups",
+                format!("filters={u}, groups={g}"),
+            ));
         }
         if c % g != 0 {
-            return Err(Error::shapes(format!("the channels must be a multiple of groups={g}"), std::slice::from_ref(x)));
+            return Err(Error::shapes(
+                format!("the channels must be a multiple of groups={g}"),
+                std::slice::from_ref(x),
+            ));
         }
-        let kernel = WeightSpec::new("kernel", &[self.kernel_size.0, c / g, u], &self.kernel_initializer);
-        let kernel = kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint);
-        let adapted = self.lora.weights(kernel, OF_KERNEL, &self.kernel_regularizer, &self.kernel_constraint)?;
+        let kernel =
+            WeightSpec::new("kernel", &[self.kernel_size.0, c / g, u], &self.kernel_initializer);
+        let kernel =
+            kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint);
+        let adapted = self.lora.weights(
+            kernel,
+            OF_KERNEL,
+            &self.kernel_regularizer,
+            &self.kernel_constraint,
+        )?;
         let mut vars = vec![adapted.kernel];
         if self.use_bias {
             let bias = WeightSpec::new("bias", &[u], &self.bias_initializer);
@@ -151,7 +167,12 @@ impl Layer for Conv1d {
         Ok(WeightTree::of(vars))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let frame = self.frame();
         let x = cx.to_float(call.input()?.value);
         frame.check(&x.spec(), false)?;
@@ -163,7 +184,9 @@ impl Layer for Conv1d {
         if let Some(b) = w.get("bias") {
             y = y + b;
         }
-        Ok(vec![Flow::new(self.activation.of(self.data_format.exchange(y))).ending(frame.ends(ends))])
+        Ok(vec![
+            Flow::new(self.activation.of(self.data_format.exchange(y))).ending(frame.ends(ends)),
+        ])
     }
 
     fn takes_ragged(&self) -> bool {

@@ -15,11 +15,13 @@ use serde::{Deserialize, Serialize};
 /// The transpose of a convolution along time: what [`Conv1d`](super::Conv1d) gathers, it spreads.
 ///
 /// # Shapes
-/// x (B, T, C), W (K, U, C), b (U), y (B, T', U): T' is (T − 1) strides + max(span, strides) with padding `valid`, T strides with `same`,
-/// where span = (K − 1) dilation + 1; an `output_padding` p makes it (T − 1) strides + span + p, or (T − 1) strides + span mod 2 + p.
+/// x (B, T, C), W (K, U, C), b (U), y (B, T', U): T' is (T − 1) strides + max(span, strides) with
+/// padding `valid`, T strides with `same`, where span = (K − 1) dilation + 1; an `output_padding` p
+/// makes it (T − 1) strides + span + p, or (T − 1) strides + span mod 2 + p.
 ///
 /// # Source
-/// keras/src/layers/convolutional/conv1d_transpose.py, Keras 3.15.1, with the padding of its JAX backend.
+/// keras/src/layers/convolutional/conv1d_transpose.py, Keras 3.15.1, with the padding of its JAX
+/// backend.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Conv1dTranspose {
@@ -94,15 +96,31 @@ impl Conv1dTranspose {
 
     /// The kernel's windows over the timesteps laid out.
     fn frame(&self) -> Frame {
-        Frame { length: self.kernel_size.0, stride: 1, dilation: self.dilation_rate.0, padding: Padding::Valid, data_format: self.data_format }
+        Frame {
+            length: self.kernel_size.0,
+            stride: 1,
+            dilation: self.dilation_rate.0,
+            padding: Padding::Valid,
+            data_format: self.data_format,
+        }
     }
 
     fn check(&self, x: &Spec) -> Result<usize> {
         let c = Frame { stride: self.strides.0, ..self.frame() }.check(x, false)?;
         let too_much = self.output_padding.is_some_and(|p| p.0 >= self.strides.0);
         if self.filters == 0 || self.padding == Padding::Causal || too_much {
-            let received = format!("filters={}, padding={:?}, output_padding={:?}", self.filters, self.padding, self.output_padding.map(|p| p.0));
-            return Err(Error::argument("", "filters must be at least 1, padding valid or same, and output_padding below strides", received));
+            let received = format!(
+                "filters={}, padding={:?}, output_padding={:?}",
+                self.filters,
+                self.padding,
+                self.output_padding.map(|p| p.0)
+            );
+            return Err(Error::argument(
+                "",
+                "filters must be at least 1, padding valid or same, and output_padding below \
+                    strides",
+                received,
+            ));
         }
         Ok(c)
     }
@@ -125,8 +143,13 @@ impl Layer for Conv1dTranspose {
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let c = self.check(call.input()?)?;
-        let kernel = WeightSpec::new("kernel", &[self.kernel_size.0, self.filters, c], &self.kernel_initializer);
-        let mut vars = vec![kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint)];
+        let kernel = WeightSpec::new(
+            "kernel",
+            &[self.kernel_size.0, self.filters, c],
+            &self.kernel_initializer,
+        );
+        let mut vars =
+            vec![kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint)];
         if self.use_bias {
             let bias = WeightSpec::new("bias", &[self.filters], &self.bias_initializer);
             vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
@@ -134,12 +157,19 @@ impl Layer for Conv1dTranspose {
         Ok(WeightTree::of(vars))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         self.check(&x.spec())?;
         let x = self.data_format.exchange(x);
         let (low, high) = self.around();
-        let laid_out = cx.builder.apply1(Pad { axis: 1, low, high, interior: self.strides.0 - 1, value: 0.0 }, &[x]);
+        let laid_out = cx
+            .builder
+            .apply1(Pad { axis: 1, low, high, interior: self.strides.0 - 1, value: 0.0 }, &[x]);
         let kernel = w.var("kernel").reverse(0).swap_axes(1, 2);
         self.frame().expect_fit(laid_out, kernel.dim(1))?;
         let mut y = convolve(self.frame().windows_inside(laid_out), kernel, 1);

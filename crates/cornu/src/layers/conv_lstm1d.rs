@@ -6,14 +6,17 @@ use crate::activations::Activation;
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
 
-/// A layer of convolutional long short-term memory (Shi et al. 2015, arXiv:1506.04214): [`ConvLstmCell`] over the timesteps.
+/// A layer of convolutional long short-term memory (Shi et al. 2015, arXiv:1506.04214):
+/// [`ConvLstmCell`] over the timesteps.
 ///
 /// # Shapes
-/// x (B, T, S, C), W (K, C, 4U), R (K, U, 4U), b (4U); out (B, S', U), or (B, T, S', U) with `return_sequences`; with `return_state`
-/// also h and c (B, S', U). With `channels_first` x (B, T, C, S), out (B, U, S').
+/// x (B, T, S, C), W (K, C, 4U), R (K, U, 4U), b (4U); out (B, S', U), or (B, T, S', U) with
+/// `return_sequences`; with `return_state` also h and c (B, S', U). With `channels_first` x (B, T,
+/// C, S), out (B, U, S').
 ///
 /// # Source
-/// keras/src/layers/rnn/conv_lstm1d.py, Keras 3.15.1. Differs: masks work for every number of places.
+/// keras/src/layers/rnn/conv_lstm1d.py, Keras 3.15.1. Differs: masks work for every number of
+/// places.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConvLstm1d {
@@ -57,7 +60,8 @@ impl ConvLstm1d {
         self
     }
 
-    /// With an activation by Keras's name. Panics on a name that does not exist: see [`Activation::ALL`].
+    /// With an activation by Keras's name. Panics on a name that does not exist: see
+    /// [`Activation::ALL`].
     pub fn activation(mut self, name: &str) -> Self {
         self.cell.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
         self

@@ -12,11 +12,13 @@ use cornu_ir::{Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A cell of long short-term memory on rows of S places (Shi et al. 2015, arXiv:1506.04214): [`LstmCell`](super::LstmCell) with convolutions for products.
+/// A cell of long short-term memory on rows of S places (Shi et al. 2015, arXiv:1506.04214):
+/// [`LstmCell`](super::LstmCell) with convolutions for products.
 ///
 /// # Shapes
-/// x (B, S, C), states h and c (B, S', U), W (K, C, 4U), R (K, U, 4U), b (4U); out h (B, S', U), and the next h and c. S' is as in
-/// [`Conv1d`](super::Conv1d). With `channels_first` the last two axes of x, h and c are exchanged.
+/// x (B, S, C), states h and c (B, S', U), W (K, C, 4U), R (K, U, 4U), b (4U); out h (B, S', U),
+/// and the next h and c. S' is as in [`Conv1d`](super::Conv1d). With `channels_first` the last two
+/// axes of x, h and c are exchanged.
 ///
 /// # Source
 /// `ConvLSTMCell` of keras/src/layers/rnn/conv_lstm.py for one axis, Keras 3.15.1.
@@ -63,7 +65,8 @@ pub struct ConvLstmCell {
     pub bias_constraint: Option<Constraint>,
     /// Share of inputs dropped in training, the same at every timestep, other ones for each gate.
     pub dropout: f64,
-    /// Share of the state dropped in training, the same at every timestep, other ones for each gate.
+    /// Share of the state dropped in training, the same at every timestep, other ones for each
+    /// gate.
     pub recurrent_dropout: f64,
     /// Keras's seed, kept.
     pub seed: Option<Value>,
@@ -106,7 +109,13 @@ impl ConvLstmCell {
 
     /// The windows of x.
     fn frame(&self) -> Frame {
-        Frame { length: self.kernel_size.0, stride: self.strides.0, dilation: self.dilation_rate.0, padding: self.padding, data_format: self.data_format }
+        Frame {
+            length: self.kernel_size.0,
+            stride: self.strides.0,
+            dilation: self.dilation_rate.0,
+            padding: self.padding,
+            data_format: self.data_format,
+        }
     }
 
     /// C and S of a step; fails on settings or shapes that have no meaning.
@@ -122,7 +131,11 @@ impl ConvLstmCell {
         let places = super::known_dim(x, self.data_format.time_axis(), "places")?;
         if self.padding == Padding::Valid && places < frame.span() {
             return Err(Error::shapes(
-                format!("the kernel spans {} places and must fit; use a smaller kernel_size or padding same", frame.span()),
+                format!(
+                    "the kernel spans {} places and must fit; use a smaller kernel_size or padding \
+                        same",
+                    frame.span()
+                ),
                 std::slice::from_ref(x),
             ));
         }
@@ -143,10 +156,13 @@ impl Cell for ConvLstmCell {
         let (c, _) = self.check(x)?;
         let (k, u) = (self.kernel_size.0, self.filters);
         let kernel = WeightSpec::new("kernel", &[k, c, 4 * u], &self.kernel_initializer);
-        let recurrent = WeightSpec::new("recurrent_kernel", &[k, u, 4 * u], &self.recurrent_initializer);
+        let recurrent =
+            WeightSpec::new("recurrent_kernel", &[k, u, 4 * u], &self.recurrent_initializer);
         let mut vars = vec![
             kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint),
-            recurrent.regularizer(&self.recurrent_regularizer).constraint(&self.recurrent_constraint),
+            recurrent
+                .regularizer(&self.recurrent_regularizer)
+                .constraint(&self.recurrent_constraint),
         ];
         if self.use_bias {
             let mut bias = WeightSpec::new("bias", &[4 * u], &self.bias_initializer);
@@ -174,12 +190,22 @@ impl Cell for ConvLstmCell {
         3
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, dropped: &[Dropped<'g>], x: Var<'g>, states: &[Var<'g>]) -> Result<(Var<'g>, Vec<Var<'g>>)> {
+    fn step<'g>(
+        &self,
+        w: &Weights<'g>,
+        dropped: &[Dropped<'g>],
+        x: Var<'g>,
+        states: &[Var<'g>],
+    ) -> Result<(Var<'g>, Vec<Var<'g>>)> {
         let places_first = |v: Var<'g>| self.data_format.exchange(v);
         let (kernel, c, u) = (w.var("kernel"), places_first(states[1]), self.filters);
         self.frame().expect_fit(places_first(x), kernel.dim(1))?;
         let own = Frame { stride: 1, dilation: 1, padding: Padding::Same, ..self.frame() };
-        let product = |frame: Frame| move |v: Var<'g>, w: Var<'g>| convolve(frame.windows(self.data_format.exchange(v)), w, 1);
+        let product = |frame: Frame| {
+            move |v: Var<'g>, w: Var<'g>| {
+                convolve(frame.windows(self.data_format.exchange(v)), w, 1)
+            }
+        };
         let mut z = dropped[0].input_by_gates(x, kernel, u, product(self.frame()));
         if let Some(b) = w.get("bias") {
             z = z + b;
@@ -194,6 +220,11 @@ impl Cell for ConvLstmCell {
 
     fn draw<'g>(&self, cx: &Cx<'g>, x: &Spec) -> Result<Vec<Dropped<'g>>> {
         let state = [&x.dims[..1], &self.state_dims(x)?[0]].concat();
-        Ok(vec![Dropped::draw_by_gate(cx, 4, (self.dropout, &x.dims), (self.recurrent_dropout, &state))])
+        Ok(vec![Dropped::draw_by_gate(
+            cx,
+            4,
+            (self.dropout, &x.dims),
+            (self.recurrent_dropout, &state),
+        )])
     }
 }

@@ -32,25 +32,49 @@ impl Frame {
     pub fn check(&self, x: &Spec, strides_and_dilation: bool) -> Result<usize> {
         expect_rank(x, 3..=3, "(batch, timesteps, channels)")?;
         let most = 1 << 24;
-        if [self.length, self.stride, self.dilation].iter().any(|&n| n == 0 || n > most) || self.length.saturating_mul(self.dilation) > most {
-            let received = format!("kernel_size={}, strides={}, dilation_rate={}", self.length, self.stride, self.dilation);
-            return Err(Error::argument("", "kernel_size, strides and dilation_rate must be at least 1 (and below 2^24)", received));
+        if [self.length, self.stride, self.dilation].iter().any(|&n| n == 0 || n > most)
+            || self.length.saturating_mul(self.dilation) > most
+        {
+            let received = format!(
+                "kernel_size={}, strides={}, dilation_rate={}",
+                self.length, self.stride, self.dilation
+            );
+            return Err(Error::argument(
+                "",
+                "kernel_size, strides and dilation_rate must be at least 1 (and below 2^24)",
+                received,
+            ));
         }
         if !strides_and_dilation && self.stride > 1 && self.dilation > 1 {
             let received = format!("strides={}, dilation_rate={}", self.stride, self.dilation);
-            return Err(Error::argument("", "strides above 1 and a dilation_rate above 1 exclude each other", received));
+            return Err(Error::argument(
+                "",
+                "strides above 1 and a dilation_rate above 1 exclude each other",
+                received,
+            ));
         }
         known_dim(x, self.data_format.channel_axis(), "channels")
     }
 
-    /// Fails when the data's channels are not those the weights were made for, or when no window fits. `x` is (B, T, C).
+    /// Fails when the data's channels are not those the weights were made for, or when no window
+    /// fits. `x` is (B, T, C).
     pub fn expect_fit(&self, x: Var<'_>, channels: Dim) -> Result<()> {
         if x.dim(2) != channels {
-            return Err(Error::shapes(format!("expected {} channels, for which its weights were made", channels.unwrap_or(0)), &[x.spec()]));
+            return Err(Error::shapes(
+                format!(
+                    "expected {} channels, for which its weights were made",
+                    channels.unwrap_or(0)
+                ),
+                &[x.spec()],
+            ));
         }
         if self.padding == Padding::Valid && x.dim(1).is_some_and(|t| t < self.span()) {
             return Err(Error::shapes(
-                format!("the kernel spans {} timesteps and must fit; use a smaller kernel_size or dilation_rate, or padding same", self.span()),
+                format!(
+                    "the kernel spans {} timesteps and must fit; use a smaller kernel_size or \
+                        dilation_rate, or padding same",
+                    self.span()
+                ),
                 &[x.spec()],
             ));
         }
@@ -80,7 +104,10 @@ impl Frame {
 
     /// The same without padding.
     pub fn windows_inside<'g>(&self, x: Var<'g>) -> Var<'g> {
-        x.builder().apply1(Windows { axis: 1, length: self.length, stride: self.stride, dilation: self.dilation }, &[x])
+        x.builder().apply1(
+            Windows { axis: 1, length: self.length, stride: self.stride, dilation: self.dilation },
+            &[x],
+        )
     }
 }
 
@@ -95,7 +122,10 @@ pub fn convolve<'g>(windows: Var<'g>, kernel: Var<'g>, groups: usize) -> Var<'g>
     let (g, of_group) = (Some(groups), |n: Dim| n.map(|n| n / groups));
     let terms = product(&[k, of_group(c)]);
     let rows = product(&[b, t]);
-    let x = windows.reshape(&[rows, k, g, of_group(c)]).transpose(&[2, 0, 1, 3]).reshape(&[g, rows, terms]);
+    let x = windows
+        .reshape(&[rows, k, g, of_group(c)])
+        .transpose(&[2, 0, 1, 3])
+        .reshape(&[g, rows, terms]);
     let w = kernel.reshape(&[terms, g, of_group(u)]).transpose(&[1, 0, 2]);
     x.matmul(w).transpose(&[1, 0, 2]).reshape(&[b, t, u])
 }
@@ -104,6 +134,7 @@ pub fn convolve<'g>(windows: Var<'g>, kernel: Var<'g>, groups: usize) -> Var<'g>
 pub fn convolve_channels<'g>(windows: Var<'g>, kernel: Var<'g>) -> Var<'g> {
     let (b, t) = (windows.dim(0), windows.dim(1));
     let (c, m) = (kernel.dim(1), kernel.dim(2));
-    let y = if m == Some(1) { windows * kernel.squeeze(2) } else { windows.expand_dims(4) * kernel };
+    let y =
+        if m == Some(1) { windows * kernel.squeeze(2) } else { windows.expand_dims(4) * kernel };
     y.sum(&[2], false).reshape(&[b, t, product(&[c, m])])
 }

@@ -70,11 +70,21 @@ impl Layer for Cropping1d {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, _: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        _: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
         let Pair(before, after) = self.cropping;
         if x.dim(1).is_some_and(|t| t <= before.saturating_add(after)) {
-            return Err(Error::shapes(format!("cropping {before} + {after} must leave at least one of the timesteps (axis 1)"), &[x.spec()]));
+            return Err(Error::shapes(
+                format!(
+                    "cropping {before} + {after} must leave at least one of the timesteps (axis 1)"
+                ),
+                &[x.spec()],
+            ));
         }
         Ok(vec![x.slice_step(1, before, x.dim(1).map(|t| t - after), 1).into()])
     }
@@ -86,12 +96,26 @@ impl Layer for ZeroPadding1d {
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         expect_rank(call.input()?, 3..=3, "(batch, timesteps, channels)")?;
         if self.padding.0 > 1 << 24 || self.padding.1 > 1 << 24 {
-            return Err(Error::argument("", "padding must stay below 2^24", format!("{:?}", self.padding)));
+            return Err(Error::argument(
+                "",
+                "padding must stay below 2^24",
+                format!("{:?}", self.padding),
+            ));
         }
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, _: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        Ok(vec![call.input()?.value.pad(self.data_format.time_axis(), self.padding.0, self.padding.1, 0.0).into()])
+    fn lower<'g>(
+        &self,
+        _: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        Ok(vec![
+            call.input()?
+                .value
+                .pad(self.data_format.time_axis(), self.padding.0, self.padding.1, 0.0)
+                .into(),
+        ])
     }
 }

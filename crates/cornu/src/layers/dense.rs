@@ -1,7 +1,9 @@
 //! A fully connected layer.
 
 use super::lora::{Lora, OF_KERNEL};
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, expect_rank, known_dim};
+use super::{
+    Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, expect_rank, known_dim,
+};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Ones, Zeros};
@@ -56,7 +58,8 @@ pub struct Dense {
     /// A product of two slim matrices beside W, trained in its place.
     #[serde(flatten)]
     pub lora: Lora,
-    /// W in eight bits: whole numbers, with a scale (U) beside. Rows of x are rounded alike. Set by the policy `int8_from_float32`.
+    /// W in eight bits: whole numbers, with a scale (U) beside. Rows of x are rounded alike. Set by
+    /// the policy `int8_from_float32`.
     #[serde(skip_serializing)]
     pub int8: bool,
 }
@@ -93,7 +96,8 @@ impl Dense {
         self
     }
 
-    /// With an activation by Keras's name. Panics on a name that does not exist: see [`Activation::ALL`].
+    /// With an activation by Keras's name. Panics on a name that does not exist: see
+    /// [`Activation::ALL`].
     pub fn activation(mut self, name: &str) -> Self {
         self.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
         self
@@ -117,9 +121,15 @@ impl Layer for Dense {
         expect_rank(x, 2..=usize::MAX, "(batch, …, features)")?;
         let f = known_dim(x, -1, "features")?;
         let kernel = WeightSpec::new("kernel", &[f, self.units], &self.kernel_initializer);
-        let kernel = kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint);
+        let kernel =
+            kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint);
         let kernel = if self.int8 { kernel.int8() } else { kernel };
-        let adapted = self.lora.plain().weights(kernel, OF_KERNEL, &self.kernel_regularizer, &self.kernel_constraint)?;
+        let adapted = self.lora.plain().weights(
+            kernel,
+            OF_KERNEL,
+            &self.kernel_regularizer,
+            &self.kernel_constraint,
+        )?;
         let mut vars = vec![adapted.kernel];
         if self.use_bias {
             let bias = WeightSpec::new("bias", &[self.units], &self.bias_initializer);
@@ -132,14 +142,25 @@ impl Layer for Dense {
         Ok(WeightTree::of(vars))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         expect_rank(&x.spec(), 2..=usize::MAX, "(batch, …, features)")?;
         let kernel = self.lora.plain().adapted(w, w.var("kernel"), OF_KERNEL);
         if let (Some(f), want) = (x.dim(-1), kernel.dim(0))
             && Some(f) != want
         {
-            return Err(Error::shapes(format!("expected {} features on the last axis, for which its weights were made", want.unwrap_or(0)), &[x.spec()]));
+            return Err(Error::shapes(
+                format!(
+                    "expected {} features on the last axis, for which its weights were made",
+                    want.unwrap_or(0)
+                ),
+                &[x.spec()],
+            ));
         }
         let mut y = match w.get("kernel_scale") {
             None => x.matmul(kernel),

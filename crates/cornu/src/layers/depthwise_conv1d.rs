@@ -101,10 +101,17 @@ impl Layer for DepthwiseConv1d {
         let m = self.depth_multiplier;
         if m == 0 || self.padding == Padding::Causal {
             let received = format!("depth_multiplier={m}, padding={:?}", self.padding);
-            return Err(Error::argument("", "depth_multiplier must be at least 1, and padding valid or same", received));
+            return Err(Error::argument(
+                "",
+                "depth_multiplier must be at least 1, and padding valid or same",
+                received,
+            ));
         }
-        let kernel = WeightSpec::new("kernel", &[self.kernel_size.0, c, m], &self.depthwise_initializer);
-        let mut vars = vec![kernel.regularizer(&self.depthwise_regularizer).constraint(&self.depthwise_constraint)];
+        let kernel =
+            WeightSpec::new("kernel", &[self.kernel_size.0, c, m], &self.depthwise_initializer);
+        let mut vars = vec![
+            kernel.regularizer(&self.depthwise_regularizer).constraint(&self.depthwise_constraint),
+        ];
         if self.use_bias {
             let bias = WeightSpec::new("bias", &[c * m], &self.bias_initializer);
             vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
@@ -112,7 +119,12 @@ impl Layer for DepthwiseConv1d {
         Ok(WeightTree::of(vars))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let frame = self.frame();
         let x = cx.to_float(call.input()?.value);
         frame.check(&x.spec(), true)?;
@@ -124,7 +136,9 @@ impl Layer for DepthwiseConv1d {
         if let Some(b) = w.get("bias") {
             y = y + b;
         }
-        Ok(vec![Flow::new(self.activation.of(self.data_format.exchange(y))).ending(frame.ends(ends))])
+        Ok(vec![
+            Flow::new(self.activation.of(self.data_format.exchange(y))).ending(frame.ends(ends)),
+        ])
     }
 
     fn takes_ragged(&self) -> bool {

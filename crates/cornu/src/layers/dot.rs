@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// The product of two values, sample by sample, summed over an axis of each.
 ///
 /// # Shapes
-/// x₁ (B, …, D, …) and x₂ (B, …, D, …), y (B, the rest of x₁, the rest of x₂); (B, 1) when nothing rests.
+/// x₁ (B, …, D, …) and x₂ (B, …, D, …), y (B, the rest of x₁, the rest of x₂); (B, 1) when nothing
+/// rests.
 ///
 /// # Source
 /// keras/src/layers/merging/dot.py, Keras 3.15.1.
@@ -54,16 +55,38 @@ impl Dot {
         let axes = match self.axes.list()[..] {
             [axis] => [axis, axis],
             [x, y] => [x, y],
-            _ => return Err(Error::argument("", "axes must be one axis or two", format!("{:?}", self.axes.list()))),
+            _ => {
+                return Err(Error::argument(
+                    "",
+                    "axes must be one axis or two",
+                    format!("{:?}", self.axes.list()),
+                ));
+            }
         };
-        let axes = [cornu_ir::builder::axis_of(axes[0], a.rank()), cornu_ir::builder::axis_of(axes[1], b.rank())];
+        let axes = [
+            cornu_ir::builder::axis_of(axes[0], a.rank()),
+            cornu_ir::builder::axis_of(axes[1], b.rank()),
+        ];
         if axes[0] >= a.rank() || axes[1] >= b.rank() || axes.contains(&0) {
-            return Err(Error::shapes(format!("axes {:?} must be axes of the inputs other than the batch", self.axes.list()), specs));
+            return Err(Error::shapes(
+                format!(
+                    "axes {:?} must be axes of the inputs other than the batch",
+                    self.axes.list()
+                ),
+                specs,
+            ));
         }
         if let (Some(x), Some(y)) = (a.dims[axes[0]], b.dims[axes[1]])
             && x != y
         {
-            return Err(Error::shapes(format!("the axes summed over must have equal numbers (axis {} has {x}, axis {} has {y})", axes[0], axes[1]), specs));
+            return Err(Error::shapes(
+                format!(
+                    "the axes summed over must have equal numbers (axis {} has {x}, axis {} has \
+                        {y})",
+                    axes[0], axes[1]
+                ),
+                specs,
+            ));
         }
         Ok(axes)
     }
@@ -82,10 +105,22 @@ impl Layer for Dot {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        let values: Vec<Var<'g>> = call.inputs().into_iter().map(|f| cx.to_float(f.value)).collect();
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let values: Vec<Var<'g>> =
+            call.inputs().into_iter().map(|f| cx.to_float(f.value)).collect();
         let axes = self.axes_for(&values.iter().map(Var::spec).collect::<Vec<_>>())?;
-        let unit = |i: usize| if self.normalize { unit_length_within(values[i], &[axes[i] as isize], 1e-7) } else { values[i] };
+        let unit = |i: usize| {
+            if self.normalize {
+                unit_length_within(values[i], &[axes[i] as isize], 1e-7)
+            } else {
+                values[i]
+            }
+        };
         let (x, y) = (unit(0), unit(1));
         let rest = |rank: usize, axis: usize| (1..rank).filter(move |&i| i != axis);
         let (order_x, order_y): (Vec<usize>, Vec<usize>) = (

@@ -1,15 +1,17 @@
 //! Inputs dropped at random in training.
 
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, expect_rank, Form};
+use super::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights, expect_rank};
 use crate::{Error, Result};
 use cornu_ir::{Dim, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// In training each element becomes 0 with probability `rate`, the others are divided by `1 − rate` (Srivastava et al. 2014).
+/// In training each element becomes 0 with probability `rate`, the others are divided by `1 − rate`
+/// (Srivastava et al. 2014).
 ///
 /// # Shapes
-/// Any; the output has the input's. Along an axis where `noise_shape` says 1, elements are dropped together.
+/// Any; the output has the input's. Along an axis where `noise_shape` says 1, elements are dropped
+/// together.
 ///
 /// # Source
 /// keras/src/layers/regularization/dropout.py, Keras 3.15.1.
@@ -42,16 +44,27 @@ pub struct SpatialDropout1d {
 
 /// Fails unless a rate is a share.
 pub(super) fn expect_rate(rate: f64) -> Result<()> {
-    if (0.0..=1.0).contains(&rate) { Ok(()) } else { Err(Error::argument("", "rate must lie between 0 and 1", rate)) }
+    if (0.0..=1.0).contains(&rate) {
+        Ok(())
+    } else {
+        Err(Error::argument("", "rate must lie between 0 and 1", rate))
+    }
 }
 
 /// The dims of noise for a value.
 pub(super) fn noise_dims(noise_shape: &Option<Vec<Dim>>, x: &Spec) -> Result<Vec<Dim>> {
     let Some(shape) = noise_shape else { return Ok(x.dims.clone()) };
-    let fits = shape.len() == x.rank() && shape.iter().zip(&x.dims).all(|(n, d)| n.is_none() || *n == Some(1) || d.is_none() || n == d);
+    let fits = shape.len() == x.rank()
+        && shape
+            .iter()
+            .zip(&x.dims)
+            .all(|(n, d)| n.is_none() || *n == Some(1) || d.is_none() || n == d);
     if !fits {
         let noise = cornu_ir::spec::dims_text(shape);
-        return Err(Error::shapes(format!("noise_shape {noise} must hold for each axis None, 1 or the input's number"), std::slice::from_ref(x)));
+        return Err(Error::shapes(
+            format!("noise_shape {noise} must hold for each axis None, 1 or the input's number"),
+            std::slice::from_ref(x),
+        ));
     }
     Ok(shape.iter().zip(&x.dims).map(|(n, d)| n.or(*d)).collect())
 }
@@ -79,13 +92,20 @@ impl Layer for Dropout {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
         if !cx.training || self.rate == 0.0 {
             return Ok(vec![x.into()]);
         }
         let x = cx.to_float(x);
-        Ok(vec![(x * cx.dropout_mask(self.rate, &noise_dims(&self.noise_shape, &x.spec())?)).into()])
+        Ok(vec![
+            (x * cx.dropout_mask(self.rate, &noise_dims(&self.noise_shape, &x.spec())?)).into(),
+        ])
     }
 
     fn mask_rule(&self) -> MaskRule {
@@ -110,7 +130,12 @@ impl Layer for SpatialDropout1d {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let flow = call.input()?;
         if !cx.training || self.rate == 0.0 {
             return Ok(vec![flow.value.into()]);

@@ -15,8 +15,9 @@ use serde_json::Value;
 /// `y = activation(einsum(equation, x, W) + b)`.
 ///
 /// # Shapes
-/// As the equation says: with `abc,cd->abd` x (B, T, F), W (F, U), y (B, T, U); `...` stands for the axes left. `output_shape` holds the dims
-/// of y but the batch, and those under `...` not; b has the dims of `bias_axes`.
+/// As the equation says: with `abc,cd->abd` x (B, T, F), W (F, U), y (B, T, U); `...` stands for
+/// the axes left. `output_shape` holds the dims of y but the batch, and those under `...` not; b
+/// has the dims of `bias_axes`.
 ///
 /// # Source
 /// keras/src/layers/core/einsum_dense.py, Keras 3.15.1. Differs: no quantized kernels.
@@ -90,7 +91,11 @@ impl Default for EinsumDense {
 impl EinsumDense {
     /// With an equation and the dims of y but the batch.
     pub fn new<D: Into<Dim>>(equation: &str, output_shape: impl IntoIterator<Item = D>) -> Self {
-        Self { equation: equation.into(), output_shape: output_shape.into_iter().map(Into::into).collect(), ..Self::default() }
+        Self {
+            equation: equation.into(),
+            output_shape: output_shape.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        }
     }
 
     /// With a bias along these letters of y.
@@ -99,26 +104,46 @@ impl EinsumDense {
         self
     }
 
-    /// With an activation by Keras's name. Panics on a name that does not exist: see [`Activation::ALL`].
+    /// With an activation by Keras's name. Panics on a name that does not exist: see
+    /// [`Activation::ALL`].
     pub fn activation(mut self, name: &str) -> Self {
         self.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
         self
     }
 
     fn analyze(&self, x: &Spec) -> Result<Analysis> {
-        let wrong = |rule: String| Error::argument("", rule, format!("equation `{}`", self.equation));
-        let sides = self.equation.split_once("->").and_then(|(l, r)| l.split_once(',').map(|(a, w)| (a, w, r)));
-        let (input, kernel, output) = sides.ok_or_else(|| wrong("the equation must have the form X,W->Y".into()))?;
+        let wrong =
+            |rule: String| Error::argument("", rule, format!("equation `{}`", self.equation));
+        let sides = self
+            .equation
+            .split_once("->")
+            .and_then(|(l, r)| l.split_once(',').map(|(a, w)| (a, w, r)));
+        let (input, kernel, output) =
+            sides.ok_or_else(|| wrong("the equation must have the form X,W->Y".into()))?;
         let left = input.starts_with("...") && output.starts_with("...");
         let right = input.ends_with("...") && output.ends_with("...") && input.len() > 4;
-        let letters = |s: &str| -> Vec<char> { s.trim_start_matches("...").trim_end_matches("...").chars().collect() };
+        let letters = |s: &str| -> Vec<char> {
+            s.trim_start_matches("...").trim_end_matches("...").chars().collect()
+        };
         let (x_letters, w_letters, y_letters) = (letters(input), letters(kernel), letters(output));
         let plain = |l: &[char]| !l.is_empty() && l.iter().all(char::is_ascii_alphabetic);
-        if !plain(&x_letters) || !plain(&w_letters) || !plain(&y_letters) || kernel.contains('.') || (input.contains('.') || output.contains('.')) && !left && !right {
-            return Err(wrong("the equation must have the form X,W->Y, ...X,W->...Y or X...,W->Y...".into()));
+        if !plain(&x_letters)
+            || !plain(&w_letters)
+            || !plain(&y_letters)
+            || kernel.contains('.')
+            || (input.contains('.') || output.contains('.')) && !left && !right
+        {
+            return Err(wrong(
+                "the equation must have the form X,W->Y, ...X,W->...Y or X...,W->Y...".into(),
+            ));
         }
         let elided = x.rank().checked_sub(x_letters.len()).filter(|&e| e == 0 || left || right);
-        let elided = elided.ok_or_else(|| Error::shapes(format!("the input must have the axes of `{input}`"), std::slice::from_ref(x)))?;
+        let elided = elided.ok_or_else(|| {
+            Error::shapes(
+                format!("the input must have the axes of `{input}`"),
+                std::slice::from_ref(x),
+            )
+        })?;
         let mut dims = vec![x.dims.first().copied().flatten()];
         if left {
             dims.extend(x.dims.get(1..elided).unwrap_or_default());
@@ -128,23 +153,36 @@ impl EinsumDense {
             dims.extend(&x.dims[x.rank() - elided..]);
         }
         let shift = if left { elided } else { 0 };
-        let find = |letters: &[char], c: char| letters.iter().position(|d| *d == c).map(|i| i + shift);
+        let find =
+            |letters: &[char], c: char| letters.iter().position(|d| *d == c).map(|i| i + shift);
         let y_dim = |c: char| find(&y_letters, c).map(|i| dims.get(i).copied().flatten());
         if dims.len() != y_letters.len() + elided {
             let received = format!("{} dims for `{output}`", self.output_shape.len());
-            return Err(Error::argument("", "output_shape must hold a dim for each letter of the output but the batch", received));
+            return Err(Error::argument(
+                "",
+                "output_shape must hold a dim for each letter of the output but the batch",
+                received,
+            ));
         }
         for &c in &x_letters {
             if let (Some(Some(y)), Some(i)) = (y_dim(c), find(&x_letters, c))
                 && x.dims[i] != Some(y)
             {
-                return Err(Error::shapes(format!("axis {i} (`{c}`) must have {y}, as output_shape says"), std::slice::from_ref(x)));
+                return Err(Error::shapes(
+                    format!("axis {i} (`{c}`) must have {y}, as output_shape says"),
+                    std::slice::from_ref(x),
+                ));
             }
         }
-        if let Some(c) = y_letters.iter().find(|c| !x_letters.contains(c) && !w_letters.contains(c)) {
+        if let Some(c) = y_letters.iter().find(|c| !x_letters.contains(c) && !w_letters.contains(c))
+        {
             return Err(wrong(format!("the output's `{c}` must stand in the input or the kernel")));
         }
-        let number = |c: char, d: Dim| d.ok_or_else(|| wrong(format!("the dim of `{c}` must be a number, for weights are made for it")));
+        let number = |c: char, d: Dim| {
+            d.ok_or_else(|| {
+                wrong(format!("the dim of `{c}` must be a number, for weights are made for it"))
+            })
+        };
         let mut kernel = Vec::new();
         let (mut input_axes, mut output_axes) = (Vec::new(), Vec::new());
         for (i, &c) in w_letters.iter().enumerate() {
@@ -157,7 +195,11 @@ impl EinsumDense {
                     kernel.push(number(c, x.dims[at])?);
                     input_axes.push(i as isize);
                 }
-                (None, None) => return Err(wrong(format!("the kernel's `{c}` must stand in the input or the output"))),
+                (None, None) => {
+                    return Err(wrong(format!(
+                        "the kernel's `{c}` must stand in the input or the output"
+                    )));
+                }
             }
         }
         let bias = match &self.bias_axes {
@@ -167,7 +209,9 @@ impl EinsumDense {
                     return Err(wrong(format!("bias_axes: `{c}` must be a letter of the output")));
                 }
                 let from = y_letters.iter().position(|c| axes.contains(*c)).unwrap_or(0);
-                let dim = |&c: &char| if axes.contains(c) { number(c, y_dim(c).flatten()) } else { Ok(1) };
+                let dim = |&c: &char| {
+                    if axes.contains(c) { number(c, y_dim(c).flatten()) } else { Ok(1) }
+                };
                 let mut shape = y_letters[from..].iter().map(dim).collect::<Result<Vec<_>>>()?;
                 shape.extend(vec![1; if left { 0 } else { elided }]);
                 Some(shape)
@@ -199,8 +243,14 @@ impl Layer for EinsumDense {
         let a = self.analyze(call.input()?)?;
         let initializer = self.kernel_initializer.with_fans(&a.input_axes, &a.output_axes);
         let kernel = WeightSpec::new("kernel", &a.kernel, &initializer);
-        let kernel = kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint);
-        let adapted = self.lora.weights(kernel, OF_KERNEL, &self.kernel_regularizer, &self.kernel_constraint)?;
+        let kernel =
+            kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint);
+        let adapted = self.lora.weights(
+            kernel,
+            OF_KERNEL,
+            &self.kernel_regularizer,
+            &self.kernel_constraint,
+        )?;
         let mut vars = vec![adapted.kernel];
         if let Some(shape) = &a.bias {
             let bias = WeightSpec::new("bias", shape, &self.bias_initializer);
@@ -210,7 +260,12 @@ impl Layer for EinsumDense {
         Ok(WeightTree::of(vars))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let Analysis { output: dims, declared, .. } = self.analyze(&x.spec())?;
         let mut y = einsum(&self.equation, &[x, self.lora.adapted(w, w.var("kernel"), OF_KERNEL)]);

@@ -1,7 +1,7 @@
 //! Vectors for ids.
 
 use super::lora::Lora;
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, Form};
+use super::{Call, Cx, Flow, Form, Layer, MaskRule, WeightSpec, WeightTree, Weights};
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Ones, RandomUniform};
 use crate::regularizers::Regularizer;
@@ -16,7 +16,8 @@ use serde_json::Value;
 /// x (B, …) of ids below V, embeddings (V, D), y (B, …, D); with `mask_zero` the mask is `x ≠ 0`.
 ///
 /// # Source
-/// keras/src/layers/core/embedding.py, Keras 3.15.1. Differs: an id outside 0..V gives zeros; of quantized tables those of eight bits.
+/// keras/src/layers/core/embedding.py, Keras 3.15.1. Differs: an id outside 0..V gives zeros; of
+/// quantized tables those of eight bits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Embedding {
@@ -39,7 +40,8 @@ pub struct Embedding {
     /// A product of two slim matrices beside the table, trained in its place.
     #[serde(flatten)]
     pub lora: Lora,
-    /// The table in eight bits: whole numbers, with a scale (V) beside. Set by the policy `int8_from_float32`.
+    /// The table in eight bits: whole numbers, with a scale (V) beside. Set by the policy
+    /// `int8_from_float32`.
     #[serde(skip_serializing)]
     pub int8: bool,
 }
@@ -88,19 +90,39 @@ impl Layer for Embedding {
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         call.input()?;
         if self.input_dim == 0 || self.output_dim == 0 {
-            return Err(Error::argument("", "input_dim and output_dim must be at least 1", format!("{} and {}", self.input_dim, self.output_dim)));
+            return Err(Error::argument(
+                "",
+                "input_dim and output_dim must be at least 1",
+                format!("{} and {}", self.input_dim, self.output_dim),
+            ));
         }
-        let table = WeightSpec::new("embeddings", &[self.input_dim, self.output_dim], &self.embeddings_initializer);
-        let table = table.regularizer(&self.embeddings_regularizer).constraint(&self.embeddings_constraint);
+        let table = WeightSpec::new(
+            "embeddings",
+            &[self.input_dim, self.output_dim],
+            &self.embeddings_initializer,
+        );
+        let table =
+            table.regularizer(&self.embeddings_regularizer).constraint(&self.embeddings_constraint);
         if self.int8 {
-            let scale = WeightSpec::new("embeddings_scale", &[self.input_dim], &Ones {}.into()).fixed();
+            let scale =
+                WeightSpec::new("embeddings_scale", &[self.input_dim], &Ones {}.into()).fixed();
             return Ok(WeightTree::of(vec![table.int8(), scale]));
         }
-        let adapted = self.lora.plain().weights(table, OF_TABLE, &self.embeddings_regularizer, &self.embeddings_constraint)?;
+        let adapted = self.lora.plain().weights(
+            table,
+            OF_TABLE,
+            &self.embeddings_regularizer,
+            &self.embeddings_constraint,
+        )?;
         Ok(WeightTree::of([vec![adapted.kernel], adapted.factors].concat()))
     }
 
-    fn lower<'g>(&self, _: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        _: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
         let ids = x.cast(DType::I32);
         let mut y = self.table(w).gather(ids);

@@ -6,23 +6,31 @@ use crate::{Error, Result};
 use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;
 
-/// A layer whose meaning is no arithmetic: it reads entries of the model, and the graph takes what it makes of them.
+/// A layer whose meaning is no arithmetic: it reads entries of the model, and the graph takes what
+/// it makes of them.
 pub trait Encoder {
     /// What the graph takes, for the data of each input of the call.
     fn encode(&self, inputs: &[&Data]) -> Result<Data>;
 
-    /// Whether its sequences of unequal length are filled up with 0 to the longest of a batch, and nobody is told where they end.
+    /// Whether its sequences of unequal length are filled up with 0 to the longest of a batch, and
+    /// nobody is told where they end.
     fn fills_up(&self) -> bool {
         false
     }
 
-    /// A text of words that the layer knows, for measurements on made data; `draw` gives a whole number below its argument.
-    fn example(&self, draw: &mut dyn FnMut(usize) -> usize, _timesteps: Option<usize>) -> Result<String> {
+    /// A text of words that the layer knows, for measurements on made data; `draw` gives a whole
+    /// number below its argument.
+    fn example(
+        &self,
+        draw: &mut dyn FnMut(usize) -> usize,
+        _timesteps: Option<usize>,
+    ) -> Result<String> {
         Ok(format!("word {}", draw(1000)))
     }
 }
 
-/// A layer whose outputs are words: the graph gives their ids, and what leaves the model is written from them.
+/// A layer whose outputs are words: the graph gives their ids, and what leaves the model is written
+/// from them.
 pub trait Decoder {
     /// The words of ids.
     fn decode(&self, ids: &Data) -> Result<Data>;
@@ -33,23 +41,35 @@ pub(super) fn strings<'a>(inputs: &[&'a Data]) -> Result<&'a ArrayD<String>> {
     match inputs {
         [one] => match one.values() {
             Array::Str(text) => Ok(text),
-            _ => Err(Error::Data(format!("expected strings. Received: {} {}", one.dtype(), one.shape_text()))),
+            _ => Err(Error::Data(format!(
+                "expected strings. Received: {} {}",
+                one.dtype(),
+                one.shape_text()
+            ))),
         },
         many => Err(Error::argument("", "expected one input", format!("{} inputs", many.len()))),
     }
 }
 
-/// Encoded values in the form of the data they come from: a rectangle, or sequences of the same lengths.
+/// Encoded values in the form of the data they come from: a rectangle, or sequences of the same
+/// lengths.
 pub(super) fn in_form_of(data: &Data, encoded: Data) -> Result<Data> {
     match (data, encoded) {
-        (Data::Ragged(r), Data::Dense(values)) => Ok(Data::Ragged(Ragged::new(values, r.offsets().to_vec())?)),
+        (Data::Ragged(r), Data::Dense(values)) => {
+            Ok(Data::Ragged(Ragged::new(values, r.offsets().to_vec())?))
+        }
         (_, encoded) => Ok(encoded),
     }
 }
 
 /// A rectangle of encoded values.
-pub(super) fn dense<T>(array: impl Fn(ArrayD<T>) -> Array, shape: &[usize], values: Vec<T>) -> Result<Data> {
-    let filled = ArrayD::from_shape_vec(IxDyn(shape), values).map_err(|e| Error::Data(e.to_string()))?;
+pub(super) fn dense<T>(
+    array: impl Fn(ArrayD<T>) -> Array,
+    shape: &[usize],
+    values: Vec<T>,
+) -> Result<Data> {
+    let filled =
+        ArrayD::from_shape_vec(IxDyn(shape), values).map_err(|e| Error::Data(e.to_string()))?;
     Ok(Data::Dense(array(filled)))
 }
 
@@ -79,7 +99,13 @@ impl Buckets {
             Some(Value::Array(two)) if two.len() == 2 => Some(number(&two[0]).zip(number(&two[1]))),
             Some(one) => Some(number(one).map(|k| (k, k))),
         };
-        let wrong = || Error::argument("", "salt must be a whole number or two of them", crate::config::short(salt.unwrap_or(&Value::Null)));
+        let wrong = || {
+            Error::argument(
+                "",
+                "salt must be a whole number or two of them",
+                crate::config::short(salt.unwrap_or(&Value::Null)),
+            )
+        };
         Ok(Self { n: n.max(1) as u64, keys: keys.map(|k| k.ok_or_else(wrong)).transpose()? })
     }
 

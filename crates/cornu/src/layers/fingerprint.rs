@@ -1,6 +1,7 @@
 //! Hashes of words: FarmHash's 64-bit fingerprint, and SipHash where there are keys.
 //!
-//! Source: `Fingerprint64` of FarmHash (farmhashna), as TensorFlow's `to_hash_bucket_fast` takes it.
+//! Source: `Fingerprint64` of FarmHash (farmhashna), as TensorFlow's `to_hash_bucket_fast` takes
+//! it.
 
 const K0: u64 = 0xc3a5_c85c_97cb_3127;
 const K1: u64 = 0xb492_b66f_be98_f273;
@@ -86,10 +87,16 @@ struct Long {
 }
 
 impl Long {
-    /// Takes in 64 bytes. The last block multiplies otherwise: `mul`, and 9 where the others have 1.
+    /// Takes in 64 bytes. The last block multiplies otherwise: `mul`, and 9 where the others have
+    /// 1.
     fn block(&mut self, s: &[u8], at: usize, mul: u64, nine: u64) {
         let Self { x, y, z, v, w } = self;
-        *x = x.wrapping_add(*y).wrapping_add(v.0).wrapping_add(word(s, at + 8)).rotate_right(37).wrapping_mul(mul);
+        *x = x
+            .wrapping_add(*y)
+            .wrapping_add(v.0)
+            .wrapping_add(word(s, at + 8))
+            .rotate_right(37)
+            .wrapping_mul(mul);
         *y = y.wrapping_add(v.1).wrapping_add(word(s, at + 48)).rotate_right(42).wrapping_mul(mul);
         *x ^= w.1.wrapping_mul(nine);
         *y = y.wrapping_add(v.0.wrapping_mul(nine)).wrapping_add(word(s, at + 40));
@@ -104,7 +111,8 @@ fn beyond_64(s: &[u8]) -> u64 {
     let seed = 81u64;
     let y = seed.wrapping_mul(K1).wrapping_add(113);
     let z = shift_mix(y.wrapping_mul(K2).wrapping_add(113)).wrapping_mul(K2);
-    let mut l = Long { x: seed.wrapping_mul(K2).wrapping_add(word(s, 0)), y, z, v: (0, 0), w: (0, 0) };
+    let mut l =
+        Long { x: seed.wrapping_mul(K2).wrapping_add(word(s, 0)), y, z, v: (0, 0), w: (0, 0) };
     let rest = (s.len() - 1) & 63;
     let end = (s.len() - 1) / 64 * 64;
     for at in (0..end).step_by(64) {
@@ -139,7 +147,12 @@ pub(super) fn keyed_hash((k0, k1): (u64, u64), s: &[u8]) -> u64 {
         v[3] = v[3].rotate_left(21) ^ v[0];
         v[2] = v[2].rotate_left(32);
     }
-    let mut v = [k0 ^ 0x736f_6d65_7073_6575, k1 ^ 0x646f_7261_6e64_6f6d, k0 ^ 0x6c79_6765_6e65_7261, k1 ^ 0x7465_6462_7974_6573];
+    let mut v = [
+        k0 ^ 0x736f_6d65_7073_6575,
+        k1 ^ 0x646f_7261_6e64_6f6d,
+        k0 ^ 0x6c79_6765_6e65_7261,
+        k1 ^ 0x7465_6462_7974_6573,
+    ];
     let mut take = |w: u64| {
         v[3] ^= w;
         (0..2).for_each(|_| round(&mut v));
@@ -147,7 +160,10 @@ pub(super) fn keyed_hash((k0, k1): (u64, u64), s: &[u8]) -> u64 {
     };
     let whole = s.len() / 8 * 8;
     (0..whole).step_by(8).for_each(|at| take(word(s, at)));
-    let rest = s[whole..].iter().enumerate().fold((s.len() as u64) << 56, |w, (i, b)| w | u64::from(*b) << (8 * i));
+    let rest = s[whole..]
+        .iter()
+        .enumerate()
+        .fold((s.len() as u64) << 56, |w, (i, b)| w | u64::from(*b) << (8 * i));
     take(rest);
     v[2] ^= 0xff;
     (0..4).for_each(|_| round(&mut v));

@@ -35,7 +35,12 @@ impl Layer for Flatten {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, _: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        _: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let mut x = call.input()?.value;
         let rank = x.rank();
         if self.data_format == DataFormat::ChannelsFirst && rank > 1 {

@@ -1,4 +1,5 @@
-//! Settings of layers that work along time, as Keras reads and writes them: extents, padding, the order of axes.
+//! Settings of layers that work along time, as Keras reads and writes them: extents, padding, the
+//! order of axes.
 
 use crate::{Error, Result};
 use cornu_ir::{Dim, Var};
@@ -36,7 +37,9 @@ impl<'de> Deserialize<'de> for Extent {
         match Numbers::deserialize(d)? {
             Numbers::One(n) => Ok(Extent(n)),
             Numbers::Many(v) if v.len() == 1 => Ok(Extent(v[0])),
-            Numbers::Many(v) => Err(serde::de::Error::custom(format!("expected one whole number. Received: {v:?}"))),
+            Numbers::Many(v) => {
+                Err(serde::de::Error::custom(format!("expected one whole number. Received: {v:?}")))
+            }
         }
     }
 }
@@ -64,7 +67,9 @@ impl<'de> Deserialize<'de> for Pair {
         match Numbers::deserialize(d)? {
             Numbers::One(n) => Ok(Pair(n, n)),
             Numbers::Many(v) if v.len() == 2 => Ok(Pair(v[0], v[1])),
-            Numbers::Many(v) => Err(serde::de::Error::custom(format!("expected one or two whole numbers. Received: {v:?}"))),
+            Numbers::Many(v) => Err(serde::de::Error::custom(format!(
+                "expected one or two whole numbers. Received: {v:?}"
+            ))),
         }
     }
 }
@@ -107,7 +112,9 @@ impl<'de> Deserialize<'de> for DataFormat {
         match Option::<String>::deserialize(d)?.as_deref() {
             None | Some("channels_last") => Ok(DataFormat::ChannelsLast),
             Some("channels_first") => Ok(DataFormat::ChannelsFirst),
-            Some(other) => Err(serde::de::Error::custom(format!("data_format must be channels_last or channels_first. Received: {other}"))),
+            Some(other) => Err(serde::de::Error::custom(format!(
+                "data_format must be channels_last or channels_first. Received: {other}"
+            ))),
         }
     }
 }
@@ -136,7 +143,8 @@ impl Padding {
         }
     }
 
-    /// Elements put before and after `n` of them, for windows that span `span` elements and start every `stride`.
+    /// Elements put before and after `n` of them, for windows that span `span` elements and start
+    /// every `stride`.
     pub fn around(self, n: Dim, span: usize, stride: usize) -> (usize, usize) {
         match (self, n) {
             (Padding::Valid, _) => (0, 0),
@@ -150,9 +158,14 @@ impl Padding {
     }
 }
 
-/// Where sequences of unequal length end after windows along time, when windows of `span` timesteps start every `stride`:
-/// a window counts whose last own timestep is there.
-pub(crate) fn ends_of_windows(ends: Var<'_>, padding: Padding, span: usize, stride: usize) -> Var<'_> {
+/// Where sequences of unequal length end after windows along time, when windows of `span` timesteps
+/// start every `stride`: a window counts whose last own timestep is there.
+pub(crate) fn ends_of_windows(
+    ends: Var<'_>,
+    padding: Padding,
+    span: usize,
+    stride: usize,
+) -> Var<'_> {
     match padding {
         Padding::Valid => ends.slice_step(1, span - 1, None, stride),
         Padding::Same | Padding::Causal => ends.slice_step(1, 0, None, stride),

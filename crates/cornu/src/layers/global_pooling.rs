@@ -3,7 +3,7 @@
 use super::geometry::DataFormat;
 use super::lowering::both;
 use super::recurrent::{ends_of, mask_of};
-use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank, Form};
+use super::{Call, Cx, Flow, Form, Layer, WeightTree, Weights, expect_rank};
 use crate::Result;
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 /// The largest of each channel over time. A mask does not count, and ends here.
 ///
 /// # Shapes
-/// x (B, T, C), y (B, C), with `keepdims` (B, 1, C); with `channels_first` x (B, C, T), y (B, C) or (B, C, 1).
+/// x (B, T, C), y (B, C), with `keepdims` (B, 1, C); with `channels_first` x (B, C, T), y (B, C) or
+/// (B, C, 1).
 ///
 /// # Source
 /// keras/src/layers/pooling/global_max_pooling1d.py, Keras 3.15.1.
@@ -27,7 +28,8 @@ pub struct GlobalMaxPooling1d {
 /// The mean of each channel over time, or over the steps that a mask leaves.
 ///
 /// # Shapes
-/// x (B, T, C), y (B, C), with `keepdims` (B, 1, C); with `channels_first` x (B, C, T), y (B, C) or (B, C, 1).
+/// x (B, T, C), y (B, C), with `keepdims` (B, 1, C); with `channels_first` x (B, C, T), y (B, C) or
+/// (B, C, 1).
 ///
 /// # Source
 /// keras/src/layers/pooling/global_average_pooling1d.py, Keras 3.15.1.
@@ -62,7 +64,12 @@ impl Layer for GlobalMaxPooling1d {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         // Keras leaves a mask out of account; what is past the end of a sequence never counts.
         let time = [self.data_format.time_axis()];
@@ -90,10 +97,18 @@ impl Layer for GlobalAveragePooling1d {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        // Of one channel the dense sum takes several timesteps at a time: the rectangle has its bits.
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        // Of one channel the dense sum takes several timesteps at a time: the rectangle has its
+        // bits.
         let flow = *call.input()?;
-        let by_rows = flow.packed && self.data_format == DataFormat::ChannelsLast && flow.value.dim(-1) != Some(1);
+        let by_rows = flow.packed
+            && self.data_format == DataFormat::ChannelsLast
+            && flow.value.dim(-1) != Some(1);
         let in_rows = if by_rows { call.try_map(|f| cx.in_rows(*f).ok_or(())).ok() } else { None };
         let packing = cx.packing.filter(|_| in_rows.is_some());
         let call = &in_rows.unwrap_or_else(|| call.map(|f| cx.padded(*f)));

@@ -10,8 +10,8 @@ use cornu_ir::builder::axis_of;
 use cornu_ir::{Dim, Spec};
 use serde::{Deserialize, Serialize};
 
-/// The channels of each sample, in groups, brought to mean 0 and variance 1 over all axes but the batch
-/// (Wu and He 2018, arXiv:1803.08494).
+/// The channels of each sample, in groups, brought to mean 0 and variance 1 over all axes but the
+/// batch (Wu and He 2018, arXiv:1803.08494).
 ///
 /// # Shapes
 /// x and y (B, …, C, …); gamma and beta (C), with C the dim of `axis`.
@@ -73,12 +73,19 @@ impl GroupNormalization {
     fn counts(&self, x: &Spec) -> Result<(usize, usize)> {
         let axis = axis_of(self.axis, x.rank());
         if axis == 0 || axis >= x.rank() {
-            return Err(Error::shapes(format!("axis {} must be an axis of the input other than the batch", self.axis), std::slice::from_ref(x)));
+            return Err(Error::shapes(
+                format!("axis {} must be an axis of the input other than the batch", self.axis),
+                std::slice::from_ref(x),
+            ));
         }
         let c = known_dim(x, self.axis, "channels")?;
         let groups = if self.groups == -1 { c } else { usize::try_from(self.groups).unwrap_or(0) };
         if groups == 0 || c % groups != 0 {
-            let rule = format!("the {c} channels must be a multiple of groups={} (at least 1, or -1 for one a channel)", self.groups);
+            let rule = format!(
+                "the {c} channels must be a multiple of groups={} (at least 1, or -1 for one a \
+                    channel)",
+                self.groups
+            );
             return Err(Error::shapes(rule, std::slice::from_ref(x)));
         }
         Ok((c, groups))
@@ -92,20 +99,35 @@ impl Layer for GroupNormalization {
         let (c, _) = self.counts(call.input()?)?;
         let mut vars = Vec::new();
         if self.scale {
-            vars.push(WeightSpec::new("gamma", &[c], &self.gamma_initializer).regularizer(&self.gamma_regularizer).constraint(&self.gamma_constraint));
+            vars.push(
+                WeightSpec::new("gamma", &[c], &self.gamma_initializer)
+                    .regularizer(&self.gamma_regularizer)
+                    .constraint(&self.gamma_constraint),
+            );
         }
         if self.center {
-            vars.push(WeightSpec::new("beta", &[c], &self.beta_initializer).regularizer(&self.beta_regularizer).constraint(&self.beta_constraint));
+            vars.push(
+                WeightSpec::new("beta", &[c], &self.beta_initializer)
+                    .regularizer(&self.beta_regularizer)
+                    .constraint(&self.beta_constraint),
+            );
         }
         Ok(WeightTree::of(vars))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let (c, groups) = self.counts(&x.spec())?;
         let axis = axis_of(self.axis, x.rank());
         let own = x.dims();
-        let grouped = |all: &[Dim]| [&all[..axis], &[Some(groups), Some(c / groups)], &all[axis + 1..]].concat();
+        let grouped = |all: &[Dim]| {
+            [&all[..axis], &[Some(groups), Some(c / groups)], &all[axis + 1..]].concat()
+        };
         let z = x.reshape(&grouped(&own));
         let axes: Vec<isize> = (1..z.rank() as isize).filter(|&i| i != axis as isize).collect();
         let (mean, variance) = moments(z, &axes);

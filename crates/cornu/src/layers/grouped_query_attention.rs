@@ -12,11 +12,13 @@ use cornu_ir::{Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Attention of H heads of which groups share the keys and values of one (Ainslie et al. 2023, arXiv:2305.13245).
+/// Attention of H heads of which groups share the keys and values of one (Ainslie et al. 2023,
+/// arXiv:2305.13245).
 ///
 /// # Shapes
-/// query (B, T, F), value (B, S, F), key (B, S, F; by default the value); y (B, T, F), with `return_attention_scores` also the weights
-/// (B, H, T, S). Masks of query, value and key leave their pairs of steps out; the query's goes on.
+/// query (B, T, F), value (B, S, F), key (B, S, F; by default the value); y (B, T, F), with
+/// `return_attention_scores` also the weights (B, H, T, S). Masks of query, value and key leave
+/// their pairs of steps out; the query's goes on.
 ///
 /// # Source
 /// keras/src/layers/attention/grouped_query_attention.py, Keras 3.15.1.
@@ -102,12 +104,22 @@ impl GroupQueryAttention {
         let specs = [x.query.clone(), x.value.clone(), x.key().clone()];
         let (h, shared, d) = (self.num_query_heads, self.num_key_value_heads, self.head_dim);
         if h == 0 || shared == 0 || d == 0 || h % shared != 0 {
-            let received = format!("head_dim={d}, num_query_heads={h}, num_key_value_heads={shared}");
-            return Err(Error::argument("", "head_dim and heads must be at least 1, and num_query_heads a multiple of num_key_value_heads", received));
+            let received =
+                format!("head_dim={d}, num_query_heads={h}, num_key_value_heads={shared}");
+            return Err(Error::argument(
+                "",
+                "head_dim and heads must be at least 1, and num_query_heads a multiple of \
+                    num_key_value_heads",
+                received,
+            ));
         }
         let differ = |a: Dim, b: Dim| matches!((a, b), (Some(a), Some(b)) if a != b);
-        if specs.iter().any(|s| s.rank() != 3) || differ(specs[0].dims[2], specs[1].dims[2]) || differ(specs[1].dims[1], specs[2].dims[1]) {
-            let rule = "expected (batch, timesteps, features) with equal features of query and value and equal timesteps of value and key";
+        if specs.iter().any(|s| s.rank() != 3)
+            || differ(specs[0].dims[2], specs[1].dims[2])
+            || differ(specs[1].dims[1], specs[2].dims[1])
+        {
+            let rule = "expected (batch, timesteps, features) with equal features of query and \
+                value and equal timesteps of value and key";
             return Err(Error::shapes(rule, &specs));
         }
         let f = known_dim(&x.query, -1, "features")?;
@@ -117,7 +129,13 @@ impl GroupQueryAttention {
             ("_key_dense", self.projection("bkm,mvh->bkvh", of_group.clone(), "vh")),
         ];
         if self.use_gate {
-            all.push(("_gate_dense", EinsumDense { activation: Activation::Sigmoid, ..self.projection("bqm,muh->bquh", own, "uh") }));
+            all.push((
+                "_gate_dense",
+                EinsumDense {
+                    activation: Activation::Sigmoid,
+                    ..self.projection("bqm,muh->bquh", own, "uh")
+                },
+            ));
         }
         all.push(("_value_dense", self.projection("bkm,mvh->bkvh", of_group, "vh")));
         all.push(("_output_dense", self.projection("bquh,uhm->bqm", vec![None, Some(f)], "m")));
@@ -128,7 +146,12 @@ impl GroupQueryAttention {
     fn repeat<'g>(&self, x: Var<'g>) -> Var<'g> {
         let n = self.num_query_heads / self.num_key_value_heads;
         let (b, s, g, d) = (x.dim(0), x.dim(1), x.dim(2), x.dim(3));
-        x.expand_dims(3).broadcast_to(&[b, s, g, Some(n), d]).reshape(&[b, s, Some(self.num_query_heads), d])
+        x.expand_dims(3).broadcast_to(&[b, s, g, Some(n), d]).reshape(&[
+            b,
+            s,
+            Some(self.num_query_heads),
+            d,
+        ])
     }
 }
 
@@ -147,14 +170,27 @@ impl Layer for GroupQueryAttention {
                 "_query_dense" | "_gate_dense" => x.query.clone(),
                 "_key_dense" => x.key().clone(),
                 "_value_dense" => x.value.clone(),
-                _ => Spec::new(x.query.dtype, vec![x.query.dims[0], x.query.dims[1], Some(self.num_query_heads), Some(self.head_dim)]),
+                _ => Spec::new(
+                    x.query.dtype,
+                    vec![
+                        x.query.dims[0],
+                        x.query.dims[1],
+                        Some(self.num_query_heads),
+                        Some(self.head_dim),
+                    ],
+                ),
             };
             children.push((name, layer.weights(&Call::one(input))?));
         }
         Ok(WeightTree::inside(children))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let cx = &cx.inside();
         let x = Inputs::of(call)?;
         let layers = self.projections(&Inputs::of(&call.map(Flow::spec))?)?;
@@ -163,9 +199,17 @@ impl Layer for GroupQueryAttention {
             project(cx, w, name, layer, v)
         };
         let scored = switch(call, 7, "return_attention_scores");
-        let mask = mask_parts(call, &x, self.sliding_window).join(cx, x.query.value.dim(1), x.value.value.dim(1));
+        let mask = mask_parts(call, &x, self.sliding_window).join(
+            cx,
+            x.query.value.dim(1),
+            x.value.value.dim(1),
+        );
         let gate = self.use_gate.then(|| give("_gate_dense", x.query.value)).transpose()?;
-        let (q, k, v) = (give("_query_dense", x.query.value)?, give("_key_dense", x.key().value)?, give("_value_dense", x.value.value)?);
+        let (q, k, v) = (
+            give("_query_dense", x.query.value)?,
+            give("_key_dense", x.key().value)?,
+            give("_value_dense", x.value.value)?,
+        );
         let heads = Heads {
             scale: 1.0 / (self.head_dim as f64).sqrt(),
             dropout: self.dropout,
@@ -178,7 +222,8 @@ impl Layer for GroupQueryAttention {
         if let Some(g) = gate {
             y = y * g;
         }
-        let mut outs = vec![Flow::masked(give("_output_dense", y)?, x.query.mask).ending(x.query.ends)];
+        let mut outs =
+            vec![Flow::masked(give("_output_dense", y)?, x.query.mask).ending(x.query.ends)];
         if scored {
             outs.push(weights.into());
         }

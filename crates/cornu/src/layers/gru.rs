@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 /// A layer of gated recurrent units (Cho et al. 2014): [`GruCell`] over the timesteps.
 ///
 /// # Shapes
-/// x (B, T, F), W (F, 3U), R (U, 3U), b (2, 3U), or (3U) without `reset_after`; out (B, U), or (B, T, U) with `return_sequences`;
-/// with `return_state` also h (B, U). `initial_state` is h.
+/// x (B, T, F), W (F, 3U), R (U, 3U), b (2, 3U), or (3U) without `reset_after`; out (B, U), or (B,
+/// T, U) with `return_sequences`; with `return_state` also h (B, U). `initial_state` is h.
 ///
 /// # Source
 /// keras/src/layers/rnn/gru.py, Keras 3.15.1. Differs: no `use_cudnn`.

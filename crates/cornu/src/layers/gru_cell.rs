@@ -22,7 +22,8 @@ use serde_json::Value;
 /// ```
 ///
 /// # Shapes
-/// x (B, F), state h (B, U), W (F, 3U: z, r, h), R (U, 3U), b with b' (2, 3U) or b alone (3U); out h (B, U), and again as the next state.
+/// x (B, F), state h (B, U), W (F, 3U: z, r, h), R (U, 3U), b with b' (2, 3U) or b alone (3U); out
+/// h (B, U), and again as the next state.
 ///
 /// # Source
 /// `GRUCell` of keras/src/layers/rnn/gru.py, Keras 3.15.1.
@@ -55,9 +56,11 @@ pub struct GruCell {
     pub recurrent_constraint: Option<Constraint>,
     /// Projection of b.
     pub bias_constraint: Option<Constraint>,
-    /// Share of inputs dropped in training, the same at every timestep; with recurrent dropout other ones for each gate.
+    /// Share of inputs dropped in training, the same at every timestep; with recurrent dropout
+    /// other ones for each gate.
     pub dropout: f64,
-    /// Share of the state dropped in training, the same at every timestep, other parts for each gate.
+    /// Share of the state dropped in training, the same at every timestep, other parts for each
+    /// gate.
     pub recurrent_dropout: f64,
     /// Whether r scales the recurrent product, or the state before it.
     pub reset_after: bool,
@@ -103,10 +106,13 @@ impl Cell for GruCell {
     fn weights(&self, x: &Spec) -> Result<WeightTree> {
         let (u, f) = units_and_features(self.units, x)?;
         let kernel = WeightSpec::new("kernel", &[f, 3 * u], &self.kernel_initializer);
-        let recurrent = WeightSpec::new("recurrent_kernel", &[u, 3 * u], &self.recurrent_initializer);
+        let recurrent =
+            WeightSpec::new("recurrent_kernel", &[u, 3 * u], &self.recurrent_initializer);
         let mut vars = vec![
             kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint),
-            recurrent.regularizer(&self.recurrent_regularizer).constraint(&self.recurrent_constraint),
+            recurrent
+                .regularizer(&self.recurrent_regularizer)
+                .constraint(&self.recurrent_constraint),
         ];
         if self.use_bias {
             let dims: &[usize] = if self.reset_after { &[2, 3 * u] } else { &[3 * u] };
@@ -120,7 +126,13 @@ impl Cell for GruCell {
         Ok(vec![vec![Some(self.units)]])
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, dropped: &[Dropped<'g>], x: Var<'g>, states: &[Var<'g>]) -> Result<(Var<'g>, Vec<Var<'g>>)> {
+    fn step<'g>(
+        &self,
+        w: &Weights<'g>,
+        dropped: &[Dropped<'g>],
+        x: Var<'g>,
+        states: &[Var<'g>],
+    ) -> Result<(Var<'g>, Vec<Var<'g>>)> {
         let u = self.units;
         let (h, recurrent) = (states[0], w.var("recurrent_kernel"));
         let mut a = dropped[0].input_by_gates(x, w.var("kernel"), u, Var::matmul);
@@ -132,15 +144,26 @@ impl Cell for GruCell {
         }
         let part = |v: Var<'g>, k: usize| v.slice(-1, k * u, (k + 1) * u);
         let [z, r] = [0, 1].map(|k| self.recurrent_activation.of(part(a, k) + part(q, k)));
-        let inner = if self.reset_after { r * part(q, 2) } else { (r * dropped[0].state_of_gate(h, 2)).matmul(part(recurrent, 2)) };
+        let inner = if self.reset_after {
+            r * part(q, 2)
+        } else {
+            (r * dropped[0].state_of_gate(h, 2)).matmul(part(recurrent, 2))
+        };
         let g = self.activation.of(part(a, 2) + inner);
         let h = z * h + (1.0 - z) * g;
         Ok((h, vec![h]))
     }
 
     fn draw<'g>(&self, cx: &Cx<'g>, x: &Spec) -> Result<Vec<Dropped<'g>>> {
-        let (input, state) = ((self.dropout, &x.dims[..]), (self.recurrent_dropout, &[x.dims[0], Some(self.units)][..]));
-        Ok(vec![if self.recurrent_dropout > 0.0 { Dropped::draw_by_gate(cx, 3, input, state) } else { Dropped::draw(cx, input, state) }])
+        let (input, state) = (
+            (self.dropout, &x.dims[..]),
+            (self.recurrent_dropout, &[x.dims[0], Some(self.units)][..]),
+        );
+        Ok(vec![if self.recurrent_dropout > 0.0 {
+            Dropped::draw_by_gate(cx, 3, input, state)
+        } else {
+            Dropped::draw(cx, input, state)
+        }])
     }
 
     fn whole(&self) -> Option<&dyn WholeCell> {

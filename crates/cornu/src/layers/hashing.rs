@@ -10,14 +10,17 @@ use cornu_ir::{DType, Dim, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The bin of each word or whole number, by its hash: FarmHash's fingerprint, or SipHash with a `salt`.
+/// The bin of each word or whole number, by its hash: FarmHash's fingerprint, or SipHash with a
+/// `salt`.
 ///
 /// # Shapes
-/// x (B, …) of strings or whole numbers, y (B, …) of bins with `int`; x (B, n), y (B, V) with `multi_hot` and `count`; x (B, …, n),
-/// y (B, …, n, V) with `one_hot`, or (B, …, V) when n is 1. V is `num_bins`.
+/// x (B, …) of strings or whole numbers, y (B, …) of bins with `int`; x (B, n), y (B, V) with
+/// `multi_hot` and `count`; x (B, …, n), y (B, …, n, V) with `one_hot`, or (B, …, V) when n is 1. V
+/// is `num_bins`.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/hashing.py, Keras 3.15.1. Differs: must read an entry of the model; no sparse values.
+/// keras/src/layers/preprocessing/hashing.py, Keras 3.15.1. Differs: must read an entry of the
+/// model; no sparse values.
 ///
 /// ```
 /// use cornu::data::{Array, Data};
@@ -47,11 +50,12 @@ pub struct Hashing {
 /// The bin of several features together, by the hash of their values.
 ///
 /// # Shapes
-/// Each x (B) or (B, 1) of strings or whole numbers; y the same of bins with `int`, (B, V) with `one_hot`. V is `num_bins`.
+/// Each x (B) or (B, 1) of strings or whole numbers; y the same of bins with `int`, (B, V) with
+/// `one_hot`. V is `num_bins`.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/hashed_crossing.py, Keras 3.15.1, and TensorFlow's `sparse.cross_hashed`. Differs: must read entries
-/// of the model; no sparse values.
+/// keras/src/layers/preprocessing/hashed_crossing.py, Keras 3.15.1, and TensorFlow's
+/// `sparse.cross_hashed`. Differs: must read entries of the model; no sparse values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HashedCrossing {
@@ -65,7 +69,13 @@ pub struct HashedCrossing {
 
 impl Default for Hashing {
     fn default() -> Self {
-        Self { num_bins: 0, salt: None, mask_value: None, output_mode: OutputMode::Int, sparse: false }
+        Self {
+            num_bins: 0,
+            salt: None,
+            mask_value: None,
+            output_mode: OutputMode::Int,
+            sparse: false,
+        }
     }
 }
 
@@ -143,7 +153,12 @@ fn encoded(bins: Vec<i64>, shape: &[usize], mode: OutputMode, depth: usize) -> R
 }
 
 /// What the graph takes from outside: while only shapes are asked for, a value of these dims.
-fn lower_encoded<'g>(cx: &Cx<'g>, x: &[Dim], mode: OutputMode, depth: usize) -> Result<Vec<Flow<'g>>> {
+fn lower_encoded<'g>(
+    cx: &Cx<'g>,
+    x: &[Dim],
+    mode: OutputMode,
+    depth: usize,
+) -> Result<Vec<Flow<'g>>> {
     if cx.batch.is_some() {
         return Ok(vec![cx.encoded()?]);
     }
@@ -159,12 +174,20 @@ impl Layer for Hashing {
         Buckets::new(self.num_bins, self.salt.as_ref())?;
         let x = call.input()?;
         if x.rank() < 2 && matches!(self.output_mode, OutputMode::MultiHot | OutputMode::Count) {
-            return Err(Error::shapes("expected input of rank 2 (batch, categories)", std::slice::from_ref(x)));
+            return Err(Error::shapes(
+                "expected input of rank 2 (batch, categories)",
+                std::slice::from_ref(x),
+            ));
         }
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         lower_encoded(cx, &call.input()?.value.dims(), self.output_mode, self.num_bins)
     }
 
@@ -179,7 +202,13 @@ impl Layer for Hashing {
 
 impl Encoder for Hashing {
     fn encode(&self, inputs: &[&Data]) -> Result<Data> {
-        let [data] = inputs else { return Err(Error::argument("", "expected one input", format!("{} inputs", inputs.len()))) };
+        let [data] = inputs else {
+            return Err(Error::argument(
+                "",
+                "expected one input",
+                format!("{} inputs", inputs.len()),
+            ));
+        };
         let masked = self.mask_value.as_ref().filter(|v| !v.is_null() && self.num_bins > 1);
         let masked = masked.map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_string));
         let buckets = Buckets::new(self.num_bins - masked.is_some() as usize, self.salt.as_ref())?;
@@ -206,15 +235,27 @@ impl Layer for HashedCrossing {
         let first = inputs.first().map_or(&[][..], |x| &x.dims);
         let column = first.len() == 1 || matches!(first, [_, Some(1)]);
         if inputs.len() < 2 || !column || inputs.iter().any(|x| x.dims != first) {
-            return Err(Error::shapes("expected two inputs or more, each (batch) or (batch, 1), of one shape", &inputs));
+            return Err(Error::shapes(
+                "expected two inputs or more, each (batch) or (batch, 1), of one shape",
+                &inputs,
+            ));
         }
         if !matches!(self.output_mode, OutputMode::Int | OutputMode::OneHot) {
-            return Err(Error::argument("", "output_mode must be int or one_hot", format!("{:?}", self.output_mode)));
+            return Err(Error::argument(
+                "",
+                "output_mode must be int or one_hot",
+                format!("{:?}", self.output_mode),
+            ));
         }
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let dims = call.inputs().first().map_or(vec![], |x| x.value.dims());
         lower_encoded(cx, &dims, self.output_mode, self.num_bins)
     }
@@ -232,13 +273,17 @@ impl Encoder for HashedCrossing {
     fn encode(&self, inputs: &[&Data]) -> Result<Data> {
         let hashes = |data: &&Data| -> Result<Vec<u64>> {
             match data.values() {
-                Array::Str(words) => Ok(words.iter().map(|w| fingerprint64(w.as_bytes())).collect()),
+                Array::Str(words) => {
+                    Ok(words.iter().map(|w| fingerprint64(w.as_bytes())).collect())
+                }
                 numbers => Ok(numbers.to_i64()?.iter().map(|n| *n as u64).collect()),
             }
         };
         let columns = inputs.iter().map(hashes).collect::<Result<Vec<_>>>()?;
         let n = columns.first().map_or(0, Vec::len);
-        let crossed = |i: usize| columns.iter().fold(CROSSING_KEY, |hash, column| fingerprint_pair(hash, column[i]));
+        let crossed = |i: usize| {
+            columns.iter().fold(CROSSING_KEY, |hash, column| fingerprint_pair(hash, column[i]))
+        };
         let bins = (0..n).map(|i| (crossed(i) % self.num_bins as u64) as i64).collect();
         let shape = inputs.first().map_or(vec![], |d| d.values().shape().to_vec());
         encoded(bins, &shape, self.output_mode, self.num_bins)

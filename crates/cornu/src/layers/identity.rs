@@ -1,6 +1,6 @@
 //! The inputs as they are: alone, or with a penalty on them.
 
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, Form};
+use super::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights};
 use crate::Result;
 use crate::regularizers::{L1L2, Regularizer};
 use cornu_ir::Spec;
@@ -46,7 +46,12 @@ impl Layer for Identity {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, _: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        _: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         Ok(call.inputs().into_iter().copied().collect())
     }
 
@@ -70,7 +75,12 @@ impl Layer for ActivityRegularization {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let penalty = Regularizer::from(L1L2 { l1: self.l1, l2: self.l2 });
         cx.add_loss(penalty.of(call.input()?.own(x)) / cx.batch.unwrap_or(1) as f64);

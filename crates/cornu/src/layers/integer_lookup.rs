@@ -13,15 +13,17 @@ use std::sync::OnceLock;
 
 /// The id of each whole number in a vocabulary.
 ///
-/// Ids begin with the mask token's 0 (if there is one), then those of unknown numbers (of k, number mod k picks one), then the
-/// vocabulary's. With `invert`, ids to numbers.
+/// Ids begin with the mask token's 0 (if there is one), then those of unknown numbers (of k, number
+/// mod k picks one), then the vocabulary's. With `invert`, ids to numbers.
 ///
 /// # Shapes
-/// x (…), y (…) of ids with `int`; x (B, n), y (B, V) with `multi_hot`, `count`, `tf_idf`; x (…, n), y (…, n, V) with `one_hot`, or
-/// (…, V) when n is 1.
+/// x (…), y (…) of ids with `int`; x (B, n), y (B, V) with `multi_hot`, `count`, `tf_idf`; x (…,
+/// n), y (…, n, V) with `one_hot`, or (…, V) when n is 1.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/integer_lookup.py and index_lookup.py, Keras 3.15.1. Differs: with `num_oov_indices=0` an unknown number is an error in an entry that is read as it comes; in what other layers compute it is −1, or no 1 at all; no `farmhash`, no sparse values.
+/// keras/src/layers/preprocessing/integer_lookup.py and index_lookup.py, Keras 3.15.1. Differs:
+/// with `num_oov_indices=0` an unknown number is an error in an entry that is read as it comes; in
+/// what other layers compute it is −1, or no 1 at all; no `farmhash`, no sparse values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IntegerLookup {
@@ -119,12 +121,18 @@ impl IntegerLookup {
             1 => x.zeros_like() + v.oov_start as f64,
             k => x.floor_mod(k as f64) + v.oov_start as f64,
         };
-        let mut found: Vec<(i64, i64)> = v.tokens.iter().enumerate().map(|(i, t)| (*t, (v.token_start + i) as i64)).collect();
+        let mut found: Vec<(i64, i64)> =
+            v.tokens.iter().enumerate().map(|(i, t)| (*t, (v.token_start + i) as i64)).collect();
         found.sort_unstable();
         if let Some(w) = found.windows(2).find(|w| w[0].0 == w[1].0) {
-            return Err(Error::argument("", "each token must stand once in the vocabulary", format!("{} again", w[0].0)));
+            return Err(Error::argument(
+                "",
+                "each token must stand once in the vocabulary",
+                format!("{} again", w[0].0),
+            ));
         }
-        // A binary search: the place grows by powers of two as long as the token before it is below the number.
+        // A binary search: the place grows by powers of two as long as the token before it is below
+        // the number.
         let n = found.len();
         let width = n.next_power_of_two().max(1);
         found.resize(width, (i64::MAX, -1));
@@ -144,18 +152,23 @@ impl IntegerLookup {
         let masked = if self.output_mode == LookupMode::Int { 0.0 } else { -1.0 };
         Ok(match self.mask_token {
             None => ids,
-            Some(t) => x.eq(cx.builder.constant(Tensor::new(&[], vec![t])).broadcast_to(&x.dims())).select(ids.zeros_like() + masked, ids),
+            Some(t) => x
+                .eq(cx.builder.constant(Tensor::new(&[], vec![t])).broadcast_to(&x.dims()))
+                .select(ids.zeros_like() + masked, ids),
         })
     }
 
     /// The numbers of ids.
     fn tokens<'g>(&self, cx: &Cx<'g>, x: Var<'g>) -> Result<Var<'g>> {
         let v = self.rules().vocabulary(self.adopted.get())?;
-        let unknown = self.oov_token.ok_or_else(|| Error::argument("", "oov_token is needed with invert", "none"))?;
+        let unknown = self
+            .oov_token
+            .ok_or_else(|| Error::argument("", "oov_token is needed with invert", "none"))?;
         let (start, n) = (v.token_start as f64, v.tokens.len());
         let known = x.ge(start).and(x.lt(start + n as f64));
         let tokens = cx.builder.constant(Tensor::new(&[n], v.tokens.to_vec()));
-        let scalar = |t: i64| cx.builder.constant(Tensor::new(&[], vec![t])).broadcast_to(&x.dims());
+        let scalar =
+            |t: i64| cx.builder.constant(Tensor::new(&[], vec![t])).broadcast_to(&x.dims());
         let place = known.select(x - start, x.zeros_like() - 1.0).cast(DType::I32);
         let found = known.select(tokens.gather(place), scalar(unknown));
         Ok(self.mask_token.map_or(found, |t| x.eq(0.0).select(scalar(t), found)))
@@ -166,22 +179,37 @@ impl Layer for IntegerLookup {
     settings!("IntegerLookup");
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
-        let refused = [("sparse", self.sparse), ("oov_method=\"farmhash\"", self.oov_method == "farmhash" && self.num_oov_indices > 1)];
+        let refused = [
+            ("sparse", self.sparse),
+            ("oov_method=\"farmhash\"", self.oov_method == "farmhash" && self.num_oov_indices > 1),
+        ];
         if let Some((what, _)) = refused.iter().find(|(_, on)| *on) {
             return Err(Error::Unsupported(format!("IntegerLookup with `{what}`")));
         }
         let x = call.input()?;
         self.rules().check()?;
         if self.invert && self.output_mode != LookupMode::Int {
-            return Err(Error::argument("", "output_mode must be int when invert is true", format!("{:?}", self.output_mode)));
+            return Err(Error::argument(
+                "",
+                "output_mode must be int when invert is true",
+                format!("{:?}", self.output_mode),
+            ));
         }
         if x.rank() != 2 && !matches!(self.output_mode, LookupMode::Int | LookupMode::OneHot) {
-            return Err(Error::shapes("expected input of rank 2 (batch, numbers)", std::slice::from_ref(x)));
+            return Err(Error::shapes(
+                "expected input of rank 2 (batch, numbers)",
+                std::slice::from_ref(x),
+            ));
         }
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value.cast(DType::I64);
         // The tokens may still lie in a file when shapes alone are asked for.
         let symbolic = cx.batch.is_none();
@@ -199,7 +227,9 @@ impl Layer for IntegerLookup {
         if self.output_mode != LookupMode::TfIdf || symbolic {
             return Ok(vec![y.into()]);
         }
-        let idf = self.idf_weights()?.ok_or_else(|| Error::argument("", "output_mode tf_idf needs idf_weights", "none"))?;
+        let idf = self
+            .idf_weights()?
+            .ok_or_else(|| Error::argument("", "output_mode tf_idf needs idf_weights", "none"))?;
         Ok(vec![(y * cx.to_float(cx.builder.constant(Tensor::new(&[idf.len()], idf)))).into()])
     }
 
@@ -207,14 +237,25 @@ impl Layer for IntegerLookup {
         if self.num_oov_indices > 0 || self.invert {
             return Ok(());
         }
-        let known: HashSet<i64> = self.rules().vocabulary(self.adopted.get())?.tokens.iter().copied().chain(self.mask_token).collect();
+        let known: HashSet<i64> = self
+            .rules()
+            .vocabulary(self.adopted.get())?
+            .tokens
+            .iter()
+            .copied()
+            .chain(self.mask_token)
+            .collect();
         let numbers: Vec<i64> = match data.values() {
             Array::F32(x) => x.iter().map(|x| *x as i64).collect(),
             Array::F64(x) => x.iter().map(|x| *x as i64).collect(),
             whole => whole.to_i64()?.iter().copied().collect(),
         };
         match numbers.iter().find(|n| !known.contains(n)) {
-            Some(n) => Err(Error::argument("", "with num_oov_indices=0 every number must be in the vocabulary", n)),
+            Some(n) => Err(Error::argument(
+                "",
+                "with num_oov_indices=0 every number must be in the vocabulary",
+                n,
+            )),
             None => Ok(()),
         }
     }
@@ -230,14 +271,23 @@ impl Layer for IntegerLookup {
 
 impl Lookup for IntegerLookup {
     fn adopt(&self, lines: Option<Vec<String>>, idf_weights: Option<Vec<f32>>) -> Result<()> {
-        let number = |l: String| l.trim().parse::<i64>().map_err(|_| Error::argument("", "each line of vocabulary.txt must be a whole number", format!("{l:?}")));
+        let number = |l: String| {
+            l.trim().parse::<i64>().map_err(|_| {
+                Error::argument(
+                    "",
+                    "each line of vocabulary.txt must be a whole number",
+                    format!("{l:?}"),
+                )
+            })
+        };
         let tokens = lines.map(|l| l.into_iter().map(number).collect::<Result<_>>()).transpose()?;
         self.adopted.get_or_init(|| Adopted { tokens, idf_weights });
         Ok(())
     }
 
     fn lines(&self) -> Result<Option<Vec<String>>> {
-        let kept = self.vocabulary.is_none() && self.adopted.get().is_some_and(|a| a.tokens.is_some());
+        let kept =
+            self.vocabulary.is_none() && self.adopted.get().is_some_and(|a| a.tokens.is_some());
         Ok(if kept { Some(self.vocabulary()?.iter().map(i64::to_string).collect()) } else { None })
     }
 

@@ -50,22 +50,29 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     /// The weights for inputs of these shapes.
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree>;
 
-    /// The meaning: writes the layer's operations for a call. Also run on unknown dims, which gives the output shapes.
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>>;
+    /// The meaning: writes the layer's operations for a call. Also run on unknown dims, which gives
+    /// the output shapes.
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>>;
 
     /// What becomes of a mask.
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Drop
     }
 
-    /// Whether sequences of unequal length may meet in one batch here: no timestep past a sequence's end may enter its result.
-    /// A layer that hands the mask on works timestep by timestep unless it says otherwise.
+    /// Whether sequences of unequal length may meet in one batch here: no timestep past a
+    /// sequence's end may enter its result. A layer that hands the mask on works timestep by
+    /// timestep unless it says otherwise.
     fn takes_ragged(&self) -> bool {
         self.mask_rule() != MaskRule::Drop
     }
 
-    /// In which form sequences of unequal length come. A layer that hands the mask on works on the last axes alone unless it says
-    /// otherwise.
+    /// In which form sequences of unequal length come. A layer that hands the mask on works on the
+    /// last axes alone unless it says otherwise.
     fn form(&self) -> Form {
         match self.mask_rule() {
             _ if self.as_container().is_some() => Form::Either,
@@ -74,8 +81,8 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
         }
     }
 
-    /// Whether `lower` itself says where sequences of unequal length end in its outputs. Otherwise outputs that keep the axis of
-    /// time end where the first input does.
+    /// Whether `lower` itself says where sequences of unequal length end in its outputs. Otherwise
+    /// outputs that keep the axis of time end where the first input does.
     fn tells_ends(&self) -> bool {
         self.as_recurrent().is_some() || self.as_container().is_some()
     }
@@ -95,12 +102,14 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
         None
     }
 
-    /// Whether the call takes the masks off its inputs, so that the calls that Keras runs later find none on them.
+    /// Whether the call takes the masks off its inputs, so that the calls that Keras runs later
+    /// find none on them.
     fn takes_masks_off(&self) -> bool {
         false
     }
 
-    /// Which of name, trainable and dtype stand in the config; `dtype_name` is a dtype written as its name alone.
+    /// Which of name, trainable and dtype stand in the config; `dtype_name` is a dtype written as
+    /// its name alone.
     fn common_keys(&self) -> &'static [&'static str] {
         &["name", "trainable", "dtype"]
     }
@@ -140,7 +149,8 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// The layer with what it takes from data before training: a vocabulary, statistics, boundaries.
+    /// The layer with what it takes from data before training: a vocabulary, statistics,
+    /// boundaries.
     ///
     /// # Errors
     /// A layer that takes nothing from data; data of another kind.
@@ -169,15 +179,18 @@ struct LayerObject {
     id: u64,
     name: Option<String>,
     trainable: bool,
-    /// As read from a file: `trainable` speaks of the layer's own weights, not of the layers inside.
+    /// As read from a file: `trainable` speaks of the layer's own weights, not of the layers
+    /// inside.
     from_file: bool,
     dtype: DTypePolicy,
-    /// As read from a file: what Keras keeps beside the config (`build_config`, of models also `compile_config`).
+    /// As read from a file: what Keras keeps beside the config (`build_config`, of models also
+    /// `compile_config`).
     beside: Map<String, Value>,
     rule: Box<dyn Layer>,
 }
 
-/// Key beside the config of a recurrent layer whose products cornu takes with weights of eight bits; Keras passes over it.
+/// Key beside the config of a recurrent layer whose products cornu takes with weights of eight
+/// bits; Keras passes over it.
 pub(crate) const INT8_WEIGHTS: &str = "int8_weights";
 
 /// Whether a layer's config has Keras's policy of weights of eight bits.
@@ -193,7 +206,15 @@ impl LayerRef {
 
     fn with(name: Option<String>, rule: Box<dyn Layer>) -> Self {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::new(LayerObject { id, name, trainable: true, from_file: false, dtype: DTypePolicy::default(), beside: Map::new(), rule }))
+        Self(Arc::new(LayerObject {
+            id,
+            name,
+            trainable: true,
+            from_file: false,
+            dtype: DTypePolicy::default(),
+            beside: Map::new(),
+            rule,
+        }))
     }
 
     fn edit(self, f: impl FnOnce(&mut LayerObject)) -> Self {
@@ -260,7 +281,9 @@ impl LayerRef {
     /// Whether it, or a layer inside it at any depth, fulfils a condition.
     pub fn any(&self, is: &dyn Fn(&LayerRef) -> bool) -> bool {
         let contained = || match self.rule().as_container() {
-            Some(Container::Functional(f)) => f.members.iter().any(|m| matches!(&m.kind, MemberKind::Layer(l) if l.any(is))),
+            Some(Container::Functional(f)) => {
+                f.members.iter().any(|m| matches!(&m.kind, MemberKind::Layer(l) if l.any(is)))
+            }
             Some(Container::Sequential(s)) => s.layers.iter().any(|(_, l)| l.any(is)),
             None => false,
         };
@@ -269,17 +292,30 @@ impl LayerRef {
 
     /// The weights for inputs of these shapes.
     pub fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
-        let mut tree = self.rule().weights(call).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
+        let mut tree =
+            self.rule().weights(call).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
         tree.set_dtype(self.0.dtype.float());
-        let freezes_inside = !self.0.from_file || self.rule().as_recurrent().is_some_and(|_| RECURRENT_WITH_OWN_CELL.contains(&self.class()));
-        Ok(WeightTree { trainable: self.0.trainable, freezes_inside, label: self.shown_name(), ..tree })
+        let freezes_inside = !self.0.from_file
+            || self
+                .rule()
+                .as_recurrent()
+                .is_some_and(|_| RECURRENT_WITH_OWN_CELL.contains(&self.class()));
+        Ok(WeightTree {
+            trainable: self.0.trainable,
+            freezes_inside,
+            label: self.shown_name(),
+            ..tree
+        })
     }
 
     /// The same layer with other settings and maybe another name, not yet in use.
     pub(super) fn remade(&self, name: Option<String>, rule: Box<dyn Layer>) -> Self {
         let from = &self.0;
         let made = Self::with(name.or_else(|| from.name.clone()), rule);
-        made.edit(|o| (o.trainable, o.from_file, o.dtype, o.beside) = (from.trainable, from.from_file, from.dtype.clone(), from.beside.clone()))
+        made.edit(|o| {
+            (o.trainable, o.from_file, o.dtype, o.beside) =
+                (from.trainable, from.from_file, from.dtype.clone(), from.beside.clone())
+        })
     }
 
     /// The layer as a whole model: frozen, it freezes all inside.
@@ -289,11 +325,18 @@ impl LayerRef {
 
     /// The place of a lowering as this layer's policies have it.
     fn place<'g>(&self, cx: &Cx<'g>) -> Cx<'g> {
-        cx.with_policy(&self.0.dtype).with_int8(self.0.beside.get(INT8_WEIGHTS) == Some(&json!(true)))
+        cx.with_policy(&self.0.dtype)
+            .with_int8(self.0.beside.get(INT8_WEIGHTS) == Some(&json!(true)))
     }
 
-    /// Lowers what Keras's `layer.call` does, without mask and penalty: how wrappers call the layer inside.
-    pub(super) fn lower_inner<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    /// Lowers what Keras's `layer.call` does, without mask and penalty: how wrappers call the layer
+    /// inside.
+    pub(super) fn lower_inner<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
         let outs = self.rule().lower(&self.place(cx), w, call).map_err(here)?;
         cx.builder.check().map_err(|e| here(e.into()))?;
@@ -301,13 +344,22 @@ impl LayerRef {
     }
 
     /// Lowers a call: the layer's own operations, then its mask and the penalty on its activity.
-    pub fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    pub fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let cx = self.place(cx);
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
         if call.inputs().iter().any(|f| f.ends.is_some()) && !self.rule().takes_ragged() {
-            let rule = "sequences of unequal length cannot meet in one batch here, for what the layer gives at one timestep depends on how many there are; \
+            let rule = "sequences of unequal length cannot meet in one batch here, for what the \
+                layer gives at one timestep depends on how many there are; \
                         take batches of equal length (batches = \"equal-length\") or batch size 1";
-            return Err(here(Error::shapes(rule, &call.inputs().iter().map(|f| f.spec()).collect::<Vec<_>>())));
+            return Err(here(Error::shapes(
+                rule,
+                &call.inputs().iter().map(|f| f.spec()).collect::<Vec<_>>(),
+            )));
         }
         let call = &cx.in_form(call, self.rule().form());
         let first = call.inputs().into_iter().find(|f| f.ends.is_some()).copied();
@@ -317,12 +369,19 @@ impl LayerRef {
             MaskRule::Own => {}
             MaskRule::Drop => outs.iter_mut().for_each(|o| o.mask = None),
             MaskRule::Pass => {
-                let mask = call.kwarg_value("mask").map(|m| m.value).or_else(|| call.inputs().first().and_then(|f| f.mask));
+                let mask = call
+                    .kwarg_value("mask")
+                    .map(|m| m.value)
+                    .or_else(|| call.inputs().first().and_then(|f| f.mask));
                 outs.iter_mut().for_each(|o| o.mask = mask);
             }
         }
-        if let Some((ends, packed)) = first.filter(|_| !self.rule().tells_ends()).and_then(|f| Some((f.ends?, f.packed))) {
-            outs.iter_mut().filter(|o| o.value.rank() > 1 && o.value.dim(1) == ends.dim(1)).for_each(|o| (o.ends, o.packed) = (Some(ends), packed));
+        if let Some((ends, packed)) =
+            first.filter(|_| !self.rule().tells_ends()).and_then(|f| Some((f.ends?, f.packed)))
+        {
+            outs.iter_mut()
+                .filter(|o| o.value.rank() > 1 && o.value.dim(1) == ends.dim(1))
+                .for_each(|o| (o.ends, o.packed) = (Some(ends), packed));
         }
         if let Some(r) = self.rule().activity_regularizer() {
             for o in &outs {
@@ -337,8 +396,10 @@ impl LayerRef {
     /// # Errors
     /// As [`Layer::adapt_to`].
     pub fn adapt(&self, data: &Data) -> Result<Self> {
-        let rule = self.rule().adapt_to(data).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
-        let (trainable, dtype, beside) = (self.0.trainable, self.0.dtype.clone(), self.0.beside.clone());
+        let rule =
+            self.rule().adapt_to(data).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
+        let (trainable, dtype, beside) =
+            (self.0.trainable, self.0.dtype.clone(), self.0.beside.clone());
         Ok(Self::with(self.0.name.clone(), rule).edit(|o| {
             o.trainable = trainable;
             o.dtype = dtype;
@@ -400,13 +461,22 @@ impl LayerRef {
             settings["int8"] = json!(true);
         }
         let (rule, read) = super::from_class(parts.module, parts.class, &settings).map_err(here)?;
-        let policy = if rule.common_keys().iter().any(|k| k.starts_with("dtype")) { parts.config.get("dtype") } else { None };
+        let policy = if rule.common_keys().iter().any(|k| k.starts_with("dtype")) {
+            parts.config.get("dtype")
+        } else {
+            None
+        };
         let dtype = DTypePolicy::from_json(policy.unwrap_or(&Value::Null)).map_err(here)?;
-        // A Sequential read by Keras is trainable whatever its config says; its layers say for themselves.
-        let trainable = parts.class == "Sequential" || parts.config.get("trainable").and_then(Value::as_bool).unwrap_or(true);
+        // A Sequential read by Keras is trainable whatever its config says; its layers say for
+        // themselves.
+        let trainable = parts.class == "Sequential"
+            || parts.config.get("trainable").and_then(Value::as_bool).unwrap_or(true);
         super::warn_unknown_keys(parts.class, &shown, &parts.config, &read, rule.common_keys());
         let layer = Self::with(name, rule);
-        let beside = ["build_config", "compile_config", INT8_WEIGHTS].into_iter().filter_map(|k| Some((k.to_string(), v.get(k)?.clone()))).collect();
+        let beside = ["build_config", "compile_config", INT8_WEIGHTS]
+            .into_iter()
+            .filter_map(|k| Some((k.to_string(), v.get(k)?.clone())))
+            .collect();
         Ok(layer.edit(|o| {
             o.trainable = trainable;
             o.from_file = true;
@@ -457,7 +527,10 @@ impl<'de> serde::Deserialize<'de> for LayerRef {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
         let v = Value::deserialize(d)?;
         if !v.is_object() {
-            return Err(serde::de::Error::custom(format!("expected a layer. Received: {}", short(&v))));
+            return Err(serde::de::Error::custom(format!(
+                "expected a layer. Received: {}",
+                short(&v)
+            )));
         }
         LayerRef::from_json(&v).map_err(serde::de::Error::custom)
     }

@@ -10,7 +10,8 @@ use cornu_ir::builder::axis_of;
 use cornu_ir::{Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
 
-/// Each sample brought to mean 0 and variance 1 along axes, then scaled and moved (Ba et al. 2016, arXiv:1607.06450).
+/// Each sample brought to mean 0 and variance 1 along axes, then scaled and moved (Ba et al. 2016,
+/// arXiv:1607.06450).
 ///
 /// ```text
 /// y = gamma (x − mean) / √(variance + epsilon) + beta
@@ -134,7 +135,10 @@ fn axes_of(axis: &Axes, x: &Spec) -> Result<Vec<isize>> {
     let mut axes = axis.list();
     axes.sort_unstable();
     match axes.iter().find(|&&a| axis_of(a, x.rank()) >= x.rank()) {
-        Some(a) => Err(Error::shapes(format!("axis {a} must be an axis of the input"), std::slice::from_ref(x))),
+        Some(a) => Err(Error::shapes(
+            format!("axis {a} must be an axis of the input"),
+            std::slice::from_ref(x),
+        )),
         None => Ok(axes),
     }
 }
@@ -157,15 +161,28 @@ impl Layer for LayerNormalization {
         let shape = dims_of(&axes_of(&self.axis, x)?, x)?;
         let mut vars = Vec::new();
         if self.scale || self.rms_scaling {
-            vars.push(WeightSpec::new("gamma", &shape, &self.gamma_initializer).regularizer(&self.gamma_regularizer).constraint(&self.gamma_constraint));
+            vars.push(
+                WeightSpec::new("gamma", &shape, &self.gamma_initializer)
+                    .regularizer(&self.gamma_regularizer)
+                    .constraint(&self.gamma_constraint),
+            );
         }
         if self.center && !self.rms_scaling {
-            vars.push(WeightSpec::new("beta", &shape, &self.beta_initializer).regularizer(&self.beta_regularizer).constraint(&self.beta_constraint));
+            vars.push(
+                WeightSpec::new("beta", &shape, &self.beta_initializer)
+                    .regularizer(&self.beta_regularizer)
+                    .constraint(&self.beta_constraint),
+            );
         }
         Ok(WeightTree::of(vars))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let axes = axes_of(&self.axis, &x.spec())?;
         cx.keep_whole_along(&axes, x.rank());
@@ -206,12 +223,19 @@ impl Layer for RmsNormalization {
         Ok(WeightTree::of(vec![WeightSpec::new("scale", &shape, &Ones {}.into())]))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let axes = axes_of(&self.axis, &x.spec())?;
         cx.keep_whole_along(&axes, x.rank());
         // The scale stretches from the last axis, as in Keras, whatever the axes are.
-        Ok(vec![(x * (x.square().mean(&axes, true) + self.epsilon).rsqrt() * w.var("scale")).into()])
+        Ok(vec![
+            (x * (x.square().mean(&axes, true) + self.epsilon).rsqrt() * w.var("scale")).into(),
+        ])
     }
 
     fn takes_ragged(&self) -> bool {
@@ -228,7 +252,12 @@ impl Layer for UnitNormalization {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let axes = self.axis.list();
         cx.keep_whole_along(&axes, x.rank());

@@ -9,8 +9,9 @@ use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-/// The settings of LoRA (Hu and others 2021, arXiv:2106.09685): `W + α/r A B`, with A (…, r) and B (r, U) for W (…, U). Files hold the sum as
-/// the kernel, and after opening one A and B are 0, as in Keras.
+/// The settings of LoRA (Hu and others 2021, arXiv:2106.09685): `W + α/r A B`, with A (…, r) and B
+/// (r, U) for W (…, U). Files hold the sum as the kernel, and after opening one A and B are 0, as
+/// in Keras.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct Lora {
@@ -73,17 +74,30 @@ impl Lora {
         let Some(rank) = self.rank else { return Ok(Adapted { kernel, factors: vec![] }) };
         if projection.is_some() || kernel.int8 {
             let received = if kernel.int8 { "a kernel of eight bits" } else { "a constraint" };
-            return Err(Error::argument("", "lora_rank excludes a constraint of the kernel and kernels of eight bits", received));
+            return Err(Error::argument(
+                "",
+                "lora_rank excludes a constraint of the kernel and kernels of eight bits",
+                received,
+            ));
         }
-        let (last, before) = kernel.shape.split_last().ok_or_else(|| Error::argument("", "a kernel has axes", "none"))?;
-        let a = WeightSpec::new(names[0], &[before, &[rank]].concat(), &HeUniform::default().into());
+        let (last, before) = kernel
+            .shape
+            .split_last()
+            .ok_or_else(|| Error::argument("", "a kernel has axes", "none"))?;
+        let a =
+            WeightSpec::new(names[0], &[before, &[rank]].concat(), &HeUniform::default().into());
         let b = WeightSpec::new(names[1], &[rank, *last], &Zeros {}.into());
         let factors = [a, b].map(|f| f.regularizer(penalty).lora(self.scale())).into();
         Ok(Adapted { kernel: kernel.fixed(), factors })
     }
 
     /// The kernel with what was learned beside it.
-    pub(super) fn adapted<'g>(&self, w: &Weights<'g>, kernel: Var<'g>, names: [&'static str; 2]) -> Var<'g> {
+    pub(super) fn adapted<'g>(
+        &self,
+        w: &Weights<'g>,
+        kernel: Var<'g>,
+        names: [&'static str; 2],
+    ) -> Var<'g> {
         match (w.get(names[0]), w.get(names[1])) {
             (Some(a), Some(b)) => kernel + a.matmul(b) * self.scale(),
             _ => kernel,

@@ -18,10 +18,11 @@ pub struct Flow<'g> {
     pub value: Var<'g>,
     /// bool (B, T): which timesteps count.
     pub mask: Option<Var<'g>>,
-    /// bool (B, T): which timesteps are a sequence's own, where a batch holds sequences of unequal length. No result depends on what
-    /// stands past an end, whatever Keras makes of a mask.
+    /// bool (B, T): which timesteps are a sequence's own, where a batch holds sequences of unequal
+    /// length. No result depends on what stands past an end, whatever Keras makes of a mask.
     pub ends: Option<Var<'g>>,
-    /// Whether value, mask and ends stand in the batch's packed rows, with the axes (1, N, …) for (B, T, …): see [`Packing`].
+    /// Whether value, mask and ends stand in the batch's packed rows, with the axes (1, N, …) for
+    /// (B, T, …): see [`Packing`].
     pub packed: bool,
 }
 
@@ -100,8 +101,8 @@ pub struct Gathered<'g> {
 /// How recurrent layers treat their states, besides their own settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct States {
-    /// In training, no gradient passes back over the borders between stretches of so many timesteps, counted from the end walked to.
-    /// The states do pass.
+    /// In training, no gradient passes back over the borders between stretches of so many
+    /// timesteps, counted from the end walked to. The states do pass.
     pub stretch: Option<usize>,
     /// Every layer goes on from call to call with the state of the same row.
     pub kept: bool,
@@ -125,12 +126,14 @@ pub struct Cx<'g> {
     /// Whether a layer is lowered as a part of another, which declares its own shape.
     inside: bool,
     float: DType,
-    /// How many rows of the values that layers see belong to one sample: the timesteps that a wrapper put in the batch.
+    /// How many rows of the values that layers see belong to one sample: the timesteps that a
+    /// wrapper put in the batch.
     rows_per_sample: Dim,
     /// Samples of this graph, where the values at hand do not tell by their axis 0.
     samples: Dim,
     gathered: Rc<RefCell<Gathered<'g>>>,
-    /// What was encoded before the graph runs, in the order in which the layers that encode are lowered.
+    /// What was encoded before the graph runs, in the order in which the layers that encode are
+    /// lowered.
     encoded: Rc<RefCell<VecDeque<Flow<'g>>>>,
 }
 
@@ -183,7 +186,8 @@ impl<'g> Cx<'g> {
         Self { training: false, ..self.clone() }
     }
 
-    /// The same place for a layer that sees all timesteps of all samples as rows, sample after sample.
+    /// The same place for a layer that sees all timesteps of all samples as rows, sample after
+    /// sample.
     pub fn with_timesteps(&self, timesteps: Dim) -> Self {
         Self { rows_per_sample: product(&[self.rows_per_sample, timesteps]), ..self.clone() }
     }
@@ -206,7 +210,11 @@ impl<'g> Cx<'g> {
     /// What the layer that is lowered now has encoded.
     pub fn encoded(&self) -> Result<Flow<'g>> {
         let next = self.encoded.borrow_mut().pop_front();
-        next.ok_or_else(|| Error::Unsupported("this layer must read an entry of the model, not inside a wrapper".into()))
+        next.ok_or_else(|| {
+            Error::Unsupported(
+                "this layer must read an entry of the model, not inside a wrapper".into(),
+            )
+        })
     }
 
     /// The float type of the layer.
@@ -233,13 +241,25 @@ impl<'g> Cx<'g> {
 
     /// What a weight is here: as the layers before have left it.
     pub fn current(&self, weight: &Weight<'g>) -> Var<'g> {
-        self.gathered.borrow().updates.iter().find(|(number, _)| *number == weight.number).map_or(weight.value, |(_, v)| *v)
+        self.gathered
+            .borrow()
+            .updates
+            .iter()
+            .find(|(number, _)| *number == weight.number)
+            .map_or(weight.value, |(_, v)| *v)
     }
 
-    /// Weights with the values that [`Cx::update`] gave them so far: for a layer that is called again in the same batch.
+    /// Weights with the values that [`Cx::update`] gave them so far: for a layer that is called
+    /// again in the same batch.
     pub fn updated(&self, w: &Weights<'g>) -> Weights<'g> {
         let g = self.gathered.borrow();
-        let now = |v: &Weight<'g>| g.updates.iter().rev().find(|(n, _)| *n == v.number).map_or(v.value, |(_, value)| *value);
+        let now = |v: &Weight<'g>| {
+            g.updates
+                .iter()
+                .rev()
+                .find(|(n, _)| *n == v.number)
+                .map_or(v.value, |(_, value)| *value)
+        };
         let vars = w.vars.iter().map(|v| Weight { value: now(v), ..v.clone() }).collect();
         let children = w.children.iter().map(|(n, c)| (n.clone(), self.updated(c))).collect();
         Weights { vars, children, ..*w }
@@ -257,9 +277,14 @@ impl<'g> Cx<'g> {
         }
     }
 
-    /// Before there are data, a value of the dims that Keras declares for a layer where they are not those of its result.
+    /// Before there are data, a value of the dims that Keras declares for a layer where they are
+    /// not those of its result.
     pub fn declared(&self, v: Var<'g>, dims: &[Dim]) -> Var<'g> {
-        if self.batch.is_none() && !self.inside { self.builder.full(v.dtype(), dims, 0.0) } else { v }
+        if self.batch.is_none() && !self.inside {
+            self.builder.full(v.dtype(), dims, 0.0)
+        } else {
+            v
+        }
     }
 
     /// The sum over all shards of the batch.
@@ -274,16 +299,24 @@ impl<'g> Cx<'g> {
             && rows % k == 0
         {
             let by_sample = Self { rows_per_sample: Some(1), ..self.clone() };
-            return by_sample.random(kind, &[&[Some(rows / k), Some(k)], &dims[1..]].concat()).reshape(dims);
+            return by_sample
+                .random(kind, &[&[Some(rows / k), Some(k)], &dims[1..]].concat())
+                .reshape(dims);
         }
         let (key, row, salt) = {
             let mut g = self.gathered.borrow_mut();
             let scalar = || Spec::known(DType::I64, &[]);
-            let (key, row) = *g.random.get_or_insert_with(|| (self.builder.input("random_key", scalar()), self.builder.input("first_row", scalar())));
+            let (key, row) = *g.random.get_or_insert_with(|| {
+                (
+                    self.builder.input("random_key", scalar()),
+                    self.builder.input("first_row", scalar()),
+                )
+            });
             g.n_random += 1;
             (key, row, g.n_random)
         };
-        self.builder.apply1(Random { kind, dtype: self.float, dims: dims.to_vec(), salt }, &[key, row])
+        self.builder
+            .apply1(Random { kind, dtype: self.float, dims: dims.to_vec(), salt }, &[key, row])
     }
 
     /// 1 / (1 − rate) where kept, 0 where dropped: what dropout multiplies by.
@@ -295,10 +328,16 @@ impl<'g> Cx<'g> {
         keep / (1.0 - rate)
     }
 
-    /// A state kept from batch to batch, before this batch. `after` must be given with [`Cx::set_state`].
+    /// A state kept from batch to batch, before this batch. `after` must be given with
+    /// [`Cx::set_state`].
     pub fn state(&self, w: &Weights<'g>, index: usize, dims: &[Dim]) -> Var<'g> {
-        let before = self.builder.input(format!("state_{}_{index}", w.first), Spec::new(self.float, dims));
-        self.gathered.borrow_mut().states.push(RowState { key: (w.first, index), before, after: before });
+        let before =
+            self.builder.input(format!("state_{}_{index}", w.first), Spec::new(self.float, dims));
+        self.gathered.borrow_mut().states.push(RowState {
+            key: (w.first, index),
+            before,
+            after: before,
+        });
         before
     }
 
@@ -353,13 +392,22 @@ impl<'g> Weights<'g> {
             })
             .collect();
         let inside = tree.trains_inside(trainable);
-        let children = tree.children.iter().map(|(n, t)| (n.clone(), Weights::bind(t, values, inside, next))).collect();
+        let children = tree
+            .children
+            .iter()
+            .map(|(n, t)| (n.clone(), Weights::bind(t, values, inside, next)))
+            .collect();
         Self { vars, children, trainable: trainable && tree.trainable, first }
     }
 
     /// The weight of a name, which the layer's `weights` declared.
     pub fn var(&self, name: &str) -> Var<'g> {
-        self.get(name).unwrap_or_else(|| panic!("weight `{name}` is not declared; there are {:?}", self.vars.iter().map(|w| w.name).collect::<Vec<_>>()))
+        self.get(name).unwrap_or_else(|| {
+            panic!(
+                "weight `{name}` is not declared; there are {:?}",
+                self.vars.iter().map(|w| w.name).collect::<Vec<_>>()
+            )
+        })
     }
 
     /// The weight of a name, if the layer has it.
@@ -385,14 +433,23 @@ impl<'g> Weights<'g> {
 
     fn rebound<'b>(&self, values: &mut impl Iterator<Item = Var<'b>>) -> Weights<'b> {
         let mut next = || values.next().expect("a value for each weight");
-        let vars = self.vars.iter().map(|w| Weight { name: w.name, value: next(), number: w.number }).collect();
+        let vars = self
+            .vars
+            .iter()
+            .map(|w| Weight { name: w.name, value: next(), number: w.number })
+            .collect();
         let children = self.children.iter().map(|(n, c)| (n.clone(), c.rebound(values))).collect();
         Weights { vars, children, trainable: self.trainable, first: self.first }
     }
 
     /// The weights of a layer inside.
     pub fn child(&self, name: &str) -> &Weights<'g> {
-        &self.children.iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("layer `{name}` is not declared inside")).1
+        &self
+            .children
+            .iter()
+            .find(|(n, _)| n == name)
+            .unwrap_or_else(|| panic!("layer `{name}` is not declared inside"))
+            .1
     }
 }
 
@@ -401,7 +458,11 @@ pub fn expect_rank(spec: &Spec, ranks: std::ops::RangeInclusive<usize>, axes: &s
     if ranks.contains(&spec.rank()) {
         return Ok(());
     }
-    let rank = if ranks.start() == ranks.end() { format!("rank {}", ranks.start()) } else { format!("rank {} or more", ranks.start()) };
+    let rank = if ranks.start() == ranks.end() {
+        format!("rank {}", ranks.start())
+    } else {
+        format!("rank {} or more", ranks.start())
+    };
     Err(Error::shapes(format!("expected input of {rank} {axes}"), std::slice::from_ref(spec)))
 }
 
@@ -409,5 +470,12 @@ pub fn expect_rank(spec: &Spec, ranks: std::ops::RangeInclusive<usize>, axes: &s
 pub fn known_dim(spec: &Spec, axis: isize, what: &str) -> Result<usize> {
     let i = cornu_ir::builder::axis_of(axis, spec.rank());
     let dim = spec.dims.get(i).copied().flatten();
-    dim.ok_or_else(|| Error::shapes(format!("the {what} axis (axis {axis}) must be a number, for the weights are made for it"), std::slice::from_ref(spec)))
+    dim.ok_or_else(|| {
+        Error::shapes(
+            format!(
+                "the {what} axis (axis {axis}) must be a number, for the weights are made for it"
+            ),
+            std::slice::from_ref(spec),
+        )
+    })
 }

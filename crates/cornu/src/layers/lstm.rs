@@ -5,11 +5,12 @@ use super::{LstmCell, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
 
-/// A layer of long short-term memory (Hochreiter and Schmidhuber 1997): [`LstmCell`] over the timesteps.
+/// A layer of long short-term memory (Hochreiter and Schmidhuber 1997): [`LstmCell`] over the
+/// timesteps.
 ///
 /// # Shapes
-/// x (B, T, F), W (F, 4U), R (U, 4U), b (4U); out (B, U), or (B, T, U) with `return_sequences`; with `return_state` also h and c (B, U).
-/// `initial_state` is h and c.
+/// x (B, T, F), W (F, 4U), R (U, 4U), b (4U); out (B, U), or (B, T, U) with `return_sequences`;
+/// with `return_state` also h and c (B, U). `initial_state` is h and c.
 ///
 /// # Source
 /// keras/src/layers/rnn/lstm.py, Keras 3.15.1. Differs: no `use_cudnn`.

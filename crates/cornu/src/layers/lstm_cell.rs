@@ -20,7 +20,8 @@ use serde_json::Value;
 /// ```
 ///
 /// # Shapes
-/// x (B, F), states h and c (B, U), W (F, 4U), R (U, 4U), b (4U); out h (B, U), and the next h and c.
+/// x (B, F), states h and c (B, U), W (F, 4U), R (U, 4U), b (4U); out h (B, U), and the next h and
+/// c.
 ///
 /// # Source
 /// `LSTMCell` of keras/src/layers/rnn/lstm.py, Keras 3.15.1.
@@ -55,9 +56,11 @@ pub struct LstmCell {
     pub recurrent_constraint: Option<Constraint>,
     /// Projection of b.
     pub bias_constraint: Option<Constraint>,
-    /// Share of inputs dropped in training, the same at every timestep; with recurrent dropout other ones for each gate.
+    /// Share of inputs dropped in training, the same at every timestep; with recurrent dropout
+    /// other ones for each gate.
     pub dropout: f64,
-    /// Share of the state dropped in training, the same at every timestep, other parts for each gate.
+    /// Share of the state dropped in training, the same at every timestep, other parts for each
+    /// gate.
     pub recurrent_dropout: f64,
     /// Keras's seed, kept.
     pub seed: Option<Value>,
@@ -101,10 +104,13 @@ impl Cell for LstmCell {
     fn weights(&self, x: &Spec) -> Result<WeightTree> {
         let (u, f) = units_and_features(self.units, x)?;
         let kernel = WeightSpec::new("kernel", &[f, 4 * u], &self.kernel_initializer);
-        let recurrent = WeightSpec::new("recurrent_kernel", &[u, 4 * u], &self.recurrent_initializer);
+        let recurrent =
+            WeightSpec::new("recurrent_kernel", &[u, 4 * u], &self.recurrent_initializer);
         let mut vars = vec![
             kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint),
-            recurrent.regularizer(&self.recurrent_regularizer).constraint(&self.recurrent_constraint),
+            recurrent
+                .regularizer(&self.recurrent_regularizer)
+                .constraint(&self.recurrent_constraint),
         ];
         if self.use_bias {
             let mut bias = WeightSpec::new("bias", &[4 * u], &self.bias_initializer);
@@ -118,11 +124,18 @@ impl Cell for LstmCell {
         Ok(vec![vec![Some(self.units)]; 2])
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, dropped: &[Dropped<'g>], x: Var<'g>, states: &[Var<'g>]) -> Result<(Var<'g>, Vec<Var<'g>>)> {
+    fn step<'g>(
+        &self,
+        w: &Weights<'g>,
+        dropped: &[Dropped<'g>],
+        x: Var<'g>,
+        states: &[Var<'g>],
+    ) -> Result<(Var<'g>, Vec<Var<'g>>)> {
         let u = self.units;
         let (h, c) = (states[0], states[1]);
         let from_input = dropped[0].input_by_gates(x, w.var("kernel"), u, Var::matmul);
-        let mut z = from_input + dropped[0].state_by_gates(h, w.var("recurrent_kernel"), u, Var::matmul);
+        let mut z =
+            from_input + dropped[0].state_by_gates(h, w.var("recurrent_kernel"), u, Var::matmul);
         if let Some(b) = w.get("bias") {
             z = z + b;
         }
@@ -134,8 +147,15 @@ impl Cell for LstmCell {
     }
 
     fn draw<'g>(&self, cx: &Cx<'g>, x: &Spec) -> Result<Vec<Dropped<'g>>> {
-        let (input, state) = ((self.dropout, &x.dims[..]), (self.recurrent_dropout, &[x.dims[0], Some(self.units)][..]));
-        Ok(vec![if self.recurrent_dropout > 0.0 { Dropped::draw_by_gate(cx, 4, input, state) } else { Dropped::draw(cx, input, state) }])
+        let (input, state) = (
+            (self.dropout, &x.dims[..]),
+            (self.recurrent_dropout, &[x.dims[0], Some(self.units)][..]),
+        );
+        Ok(vec![if self.recurrent_dropout > 0.0 {
+            Dropped::draw_by_gate(cx, 4, input, state)
+        } else {
+            Dropped::draw(cx, input, state)
+        }])
     }
 
     fn whole(&self) -> Option<&dyn WholeCell> {

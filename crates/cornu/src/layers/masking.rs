@@ -1,6 +1,6 @@
 //! A mask made from the data.
 
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, expect_rank, Form};
+use super::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights, expect_rank};
 use crate::Result;
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,12 @@ impl Layer for Masking {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let counts = x.ne(self.mask_value).any(&[-1], true);
         let y = x * counts.cast(x.dtype());

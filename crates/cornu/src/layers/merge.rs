@@ -10,8 +10,8 @@ macro_rules! merging_layers {
         #[doc = $doc]
         ///
         /// # Shapes
-        /// Two or more of (B, …), y (B, …): dims are equal or 1; a value of fewer axes gets axes of 1 after the batch.
-        /// The mask, where all values have one, is true where any is.
+        /// Two or more of (B, …), y (B, …): dims are equal or 1; a value of fewer axes gets axes of
+        /// 1 after the batch. The mask, where all values have one, is true where any is.
         ///
         /// # Source
         #[doc = concat!("keras/src/layers/merging/", $file, ".py, Keras 3.15.1.")]
@@ -63,19 +63,22 @@ macro_rules! merging_layers {
 merging_layers! {
     Add "Add" "The sum of values." "add";
     Subtract "Subtract" "The first value less the second." "subtract";
-    Multiply "Multiply" "The product of values; a masked element counts as 1, and is 0 where all are masked." "multiply";
+    Multiply "Multiply" "The product of values; a masked element counts as 1, and is 0 where all \
+        are masked." "multiply";
     Average "Average" "The mean of values." "average";
     Maximum "Maximum" "The largest of values; a masked element does not count." "maximum";
     Minimum "Minimum" "The smallest of values; a masked element does not count." "minimum";
 }
 
-/// The dims of the result, by Keras's rule: a dim that is unknown in one value is unknown in the result.
+/// The dims of the result, by Keras's rule: a dim that is unknown in one value is unknown in the
+/// result.
 fn merged_dims(specs: &[Spec]) -> Result<Vec<Dim>> {
     if specs.is_empty() {
         return Err(Error::argument("", "expected a list of at least one input", "none"));
     }
     let rank = specs.iter().map(Spec::rank).max().unwrap_or(0);
-    let fail = || Error::shapes("all inputs must have one batch size, and other dims equal or 1", specs);
+    let fail =
+        || Error::shapes("all inputs must have one batch size, and other dims equal or 1", specs);
     let mut dims: Vec<Dim> = vec![Some(1); rank];
     for (i, s) in specs.iter().enumerate() {
         let Some((&batch, rest)) = s.dims.split_first() else { return Err(fail()) };
@@ -137,7 +140,8 @@ fn of_elements<'g>(f: &Flow<'g>) -> Option<Var<'g>> {
 
 fn multiply<'g>(flows: &[Flow<'g>]) -> Flow<'g> {
     let masks: Vec<_> = flows.iter().map(of_elements).collect();
-    let value = |(f, m): (&Flow<'g>, &Option<Var<'g>>)| m.map_or(f.value, |m| m.select(f.value, 1.0));
+    let value =
+        |(f, m): (&Flow<'g>, &Option<Var<'g>>)| m.map_or(f.value, |m| m.select(f.value, 1.0));
     let y = flows.iter().zip(&masks).map(value).reduce(|a, b| a * b).expect("at least one input");
     match masks.into_iter().reduce(|a, b| Some(a?.or(b?))).flatten() {
         Some(m) => Flow::masked(m.select(y, 0.0), Some(m.any(&[-1], false))),

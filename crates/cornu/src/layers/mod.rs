@@ -51,7 +51,8 @@ use crate::model::{Functional, Sequential};
 use crate::{Error, Result};
 use serde_json::Value;
 
-/// Declares the layers: module, class in Keras's word, type. Registry, documentation and conformance tests derive from this list.
+/// Declares the layers: module, class in Keras's word, type. Registry, documentation and
+/// conformance tests derive from this list.
 macro_rules! layers {
     ($($module:ident: $($class:literal => $Type:ident),+;)*) => {
         $(mod $module; pub use $module::{$($Type),+};)*
@@ -67,7 +68,8 @@ macro_rules! layers {
         }
 
         $($(impl $Type {
-            /// Calls the layer on values: makes a new named layer of these settings and a symbol of what it gives.
+            /// Calls the layer on values: makes a new named layer of these settings and a symbol of
+            /// what it gives.
             pub fn call(self, inputs: impl $crate::model::IntoCall) -> Result<$crate::model::Symbol> {
                 LayerRef::new(self).call(inputs)
             }
@@ -150,8 +152,11 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("SeparableConvolution1D", "SeparableConv1D"),
 ];
 
-fn read<L: Layer + serde::de::DeserializeOwned + 'static>(config: &Value) -> Result<(Box<dyn Layer>, Value)> {
-    let layer: L = serde_json::from_value(config.clone()).map_err(|e| Error::Config(e.to_string()))?;
+fn read<L: Layer + serde::de::DeserializeOwned + 'static>(
+    config: &Value,
+) -> Result<(Box<dyn Layer>, Value)> {
+    let layer: L =
+        serde_json::from_value(config.clone()).map_err(|e| Error::Config(e.to_string()))?;
     let written = layer.config();
     Ok((Box::new(layer), written))
 }
@@ -159,16 +164,31 @@ fn read<L: Layer + serde::de::DeserializeOwned + 'static>(config: &Value) -> Res
 /// The layer of a class with a config, and the config it writes.
 fn from_class(module: &str, class: &str, config: &Value) -> Result<(Box<dyn Layer>, Value)> {
     match class {
-        "Sequential" => Sequential::from_config(config).map(|m| (Box::new(m) as Box<dyn Layer>, config.clone())),
-        "Functional" | "Model" => Functional::from_config(config).map(|m| (Box::new(m) as Box<dyn Layer>, config.clone())),
-        "Lambda" => Err(Error::Unsupported("Lambda holds code, which a file must not bring along; build the model in Rust with a layer of your own".into())),
+        "Sequential" => {
+            Sequential::from_config(config).map(|m| (Box::new(m) as Box<dyn Layer>, config.clone()))
+        }
+        "Functional" | "Model" => {
+            Functional::from_config(config).map(|m| (Box::new(m) as Box<dyn Layer>, config.clone()))
+        }
+        "Lambda" => Err(Error::Unsupported(
+            "Lambda holds code, which a file must not bring along; \
+            build the model in Rust with a layer of your own"
+                .into(),
+        )),
         // Legacy files name a class as its module does, others as it is exported.
         "GroupedQueryAttention" => from_class(module, "GroupQueryAttention", config),
-        _ if module.starts_with("keras.src.ops") => Operation::from_config(class, config).map(|o| (Box::new(o) as Box<dyn Layer>, config.clone())),
-        _ => match by_class(ALIASES.iter().find(|(other, _)| *other == class).map_or(class, |(_, name)| name), config) {
+        _ if module.starts_with("keras.src.ops") => Operation::from_config(class, config)
+            .map(|o| (Box::new(o) as Box<dyn Layer>, config.clone())),
+        _ => match by_class(
+            ALIASES.iter().find(|(other, _)| *other == class).map_or(class, |(_, name)| name),
+            config,
+        ) {
             Some(layer) => layer,
-            // Legacy files name no modules: what is no layer is an operation, as those that make a graph's masks are.
-            None if module.is_empty() && Operation::classes().any(|c| c == class) => from_class("keras.src.ops", class, config),
+            // Legacy files name no modules: what is no layer is an operation, as those that make a
+            // graph's masks are.
+            None if module.is_empty() && Operation::classes().any(|c| c == class) => {
+                from_class("keras.src.ops", class, config)
+            }
             None => Err(Error::Unsupported(format!("layer class `{class}` (module `{module}`)"))),
         },
     }
@@ -176,12 +196,26 @@ fn from_class(module: &str, class: &str, config: &Value) -> Result<(Box<dyn Laye
 
 /// Names settings that the file has and cornu's layer has not: they may change results.
 fn warn_unknown_keys(class: &str, name: &str, config: &Value, read: &Value, common: &[&str]) {
-    const HANDLED: &[&str] = &["name", "trainable", "dtype", "activity_regularizer", "batch_input_shape", "batch_shape", "input_dtype", "implementation"];
+    const HANDLED: &[&str] = &[
+        "name",
+        "trainable",
+        "dtype",
+        "activity_regularizer",
+        "batch_input_shape",
+        "batch_shape",
+        "input_dtype",
+        "implementation",
+    ];
     let Value::Object(config) = config else { return };
     for (key, value) in config {
-        let known = common.contains(&key.as_str()) || HANDLED.contains(&key.as_str()) || read.get(key).is_some();
+        let known = common.contains(&key.as_str())
+            || HANDLED.contains(&key.as_str())
+            || read.get(key).is_some();
         if !known && !value.is_null() && *value != Value::Bool(false) {
-            eprintln!("warning: {class} `{name}`: setting `{key}` = {} is unknown here and has no effect", crate::config::short(value));
+            eprintln!(
+                "warning: {class} `{name}`: setting `{key}` = {} is unknown here and has no effect",
+                crate::config::short(value)
+            );
         }
     }
 }
@@ -192,7 +226,10 @@ mod tests {
 
     #[test]
     fn legacy_files_name_operations_without_their_module() {
-        let module = |class: &str| from_class("", class, &serde_json::json!({"name": "x"})).map(|(layer, _)| layer.module());
+        let module = |class: &str| {
+            from_class("", class, &serde_json::json!({"name": "x"}))
+                .map(|(layer, _)| layer.module())
+        };
         assert_eq!(module("NotEqual").unwrap(), "keras.src.ops.numpy");
         assert_eq!(module("Add").unwrap(), "keras.layers");
         assert!(module("Unheard").is_err());

@@ -13,7 +13,8 @@ use cornu_ir::{Dim, Spec, Var};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-/// Attention of several heads over projections of the inputs (Vaswani et al. 2017, arXiv:1706.03762).
+/// Attention of several heads over projections of the inputs (Vaswani et al. 2017,
+/// arXiv:1706.03762).
 ///
 /// ```text
 /// q, k, v = projections of query, key, value to H heads
@@ -21,8 +22,9 @@ use serde_json::Value;
 /// ```
 ///
 /// # Shapes
-/// query (B, T, F), value (B, S, …), key (B, S, …; by default the value); y (B, T, F) or (B, T, `output_shape`), with
-/// `return_attention_scores` also the weights (B, H, T, S). Masks of query, value and key leave their pairs of steps out; the query's goes on.
+/// query (B, T, F), value (B, S, …), key (B, S, …; by default the value); y (B, T, F) or (B, T,
+/// `output_shape`), with `return_attention_scores` also the weights (B, H, T, S). Masks of query,
+/// value and key leave their pairs of steps out; the query's goes on.
 ///
 /// # Source
 /// keras/src/layers/attention/multi_head_attention.py, Keras 3.15.1.
@@ -70,7 +72,11 @@ pub struct MultiHeadAttention {
 fn optional_dims<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<usize>>, D::Error> {
     let v = Option::<Value>::deserialize(d)?.filter(|v| !v.is_null());
     let dims = v.map(one_or_many).transpose().map_err(serde::de::Error::custom)?;
-    let numbers = dims.map(|d| d.into_iter().collect::<Option<Vec<usize>>>().ok_or_else(|| serde::de::Error::custom("output_shape must hold numbers")));
+    let numbers = dims.map(|d| {
+        d.into_iter()
+            .collect::<Option<Vec<usize>>>()
+            .ok_or_else(|| serde::de::Error::custom("output_shape must hold numbers"))
+    });
     numbers.transpose().map(|d| d.filter(|d| !d.is_empty()))
 }
 
@@ -112,9 +118,23 @@ pub(super) struct Inputs<V> {
 
 impl<V: Clone> Inputs<V> {
     pub(super) fn of(call: &Call<V>) -> Result<Self> {
-        let one = |position, name| call.arg(position, name).and_then(|a| a.flatten().first().map(|v| (*v).clone()));
-        let need = |v: Option<V>, name: &str| v.ok_or_else(|| Error::argument("", format!("it must be called on a query and a value; {name} is missing"), "none"));
-        Ok(Self { query: need(one(0, "query"), "the query")?, value: need(one(1, "value"), "the value")?, key: one(2, "key") })
+        let one = |position, name| {
+            call.arg(position, name).and_then(|a| a.flatten().first().map(|v| (*v).clone()))
+        };
+        let need = |v: Option<V>, name: &str| {
+            v.ok_or_else(|| {
+                Error::argument(
+                    "",
+                    format!("it must be called on a query and a value; {name} is missing"),
+                    "none",
+                )
+            })
+        };
+        Ok(Self {
+            query: need(one(0, "query"), "the query")?,
+            value: need(one(1, "value"), "the value")?,
+            key: one(2, "key"),
+        })
     }
 
     pub(super) fn key(&self) -> &V {
@@ -123,8 +143,14 @@ impl<V: Clone> Inputs<V> {
 }
 
 /// Masks of a call as Keras fills them in: those given, else those that value and key carry.
-pub(super) fn mask_parts<'g>(call: &Call<Flow<'g>>, x: &Inputs<Flow<'g>>, window: Option<usize>) -> AttentionMask<'g> {
-    let given = |position, name| call.arg(position, name).and_then(|a| a.flatten().first().map(|f| f.value));
+pub(super) fn mask_parts<'g>(
+    call: &Call<Flow<'g>>,
+    x: &Inputs<Flow<'g>>,
+    window: Option<usize>,
+) -> AttentionMask<'g> {
+    let given = |position, name| {
+        call.arg(position, name).and_then(|a| a.flatten().first().map(|f| f.value))
+    };
     AttentionMask {
         query: given(3, "query_mask").or(x.query.mask),
         value: both(given(4, "value_mask").or(x.value.mask), x.value.ends),
@@ -136,7 +162,13 @@ pub(super) fn mask_parts<'g>(call: &Call<Flow<'g>>, x: &Inputs<Flow<'g>>, window
 }
 
 /// A projection's operations, with the penalty on what it gives.
-pub(super) fn project<'g>(cx: &Cx<'g>, w: &Weights<'g>, name: &str, layer: &EinsumDense, x: Var<'g>) -> Result<Var<'g>> {
+pub(super) fn project<'g>(
+    cx: &Cx<'g>,
+    w: &Weights<'g>,
+    name: &str,
+    layer: &EinsumDense,
+    x: Var<'g>,
+) -> Result<Var<'g>> {
     let y = layer.lower(cx, w.child(name), &Call::one(x.into()))?[0].value;
     if let Some(r) = &layer.activity_regularizer {
         cx.add_loss(r.of(y) / cx.batch.unwrap_or(1) as f64);
@@ -169,7 +201,8 @@ impl MultiHeadAttention {
     /// The last `bound` of `rank` axes to `out` dims.
     fn projection(&self, rank: usize, bound: usize, out: &[usize]) -> EinsumDense {
         let free = rank - bound;
-        let (kept, summed, made) = (letters(0, free), letters(free, bound), letters(rank, out.len()));
+        let (kept, summed, made) =
+            (letters(0, free), letters(free, bound), letters(rank, out.len()));
         let dims = std::iter::repeat_n(None, free - 1).chain(out.iter().map(|&d| Some(d)));
         EinsumDense {
             bias_axes: self.use_bias.then(|| made.clone()),
@@ -192,39 +225,62 @@ impl MultiHeadAttention {
     fn projections(&self, x: &Inputs<Spec>) -> Result<Vec<(&'static str, EinsumDense)>> {
         let specs = [x.query.clone(), x.value.clone(), x.key().clone()];
         if self.num_heads == 0 || self.key_dim == 0 {
-            return Err(Error::argument("", "num_heads and key_dim must be at least 1", format!("{} and {}", self.num_heads, self.key_dim)));
+            return Err(Error::argument(
+                "",
+                "num_heads and key_dim must be at least 1",
+                format!("{} and {}", self.num_heads, self.key_dim),
+            ));
         }
         if specs.iter().any(|s| s.rank() < 3 || s.rank() > 12) {
-            return Err(Error::shapes("expected query, value and key of rank 3 or more (batch, timesteps, features)", &specs));
+            return Err(Error::shapes(
+                "expected query, value and key of rank 3 or more (batch, timesteps, features)",
+                &specs,
+            ));
         }
         let middle = |s: &Spec| s.dims[1..s.rank() - 1].to_vec();
-        let agree = |a: &[Dim], b: &[Dim]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_none() || b.is_none() || a == b);
+        let agree = |a: &[Dim], b: &[Dim]| {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_none() || b.is_none() || a == b)
+        };
         if !agree(&middle(&specs[1]), &middle(&specs[2])) || specs[0].rank() != specs[1].rank() {
-            return Err(Error::shapes("query, value and key must have one rank, and value and key equal timesteps", &specs));
+            return Err(Error::shapes(
+                "query, value and key must have one rank, and value and key equal timesteps",
+                &specs,
+            ));
         }
         let (h, rank) = (self.num_heads, x.query.rank());
         let out = match &self.output_shape {
             Some(dims) => dims.clone(),
             None => vec![super::known_dim(&x.query, -1, "features")?],
         };
-        let mut all = vec![("query_dense", self.projection(rank, 1, &[h, self.key_dim])), ("key_dense", self.projection(rank, 1, &[h, self.key_dim]))];
+        let mut all = vec![
+            ("query_dense", self.projection(rank, 1, &[h, self.key_dim])),
+            ("key_dense", self.projection(rank, 1, &[h, self.key_dim])),
+        ];
         if self.use_gate {
             let gate = self.projection(rank, 1, &[h, self.value_features()]);
-            all.push(("_gate_dense", EinsumDense { activation: crate::activations::Activation::Sigmoid, ..gate }));
+            all.push((
+                "_gate_dense",
+                EinsumDense { activation: crate::activations::Activation::Sigmoid, ..gate },
+            ));
         }
         all.push(("value_dense", self.projection(rank, 1, &[h, self.value_features()])));
         all.push(("output_dense", self.projection(rank + 1, 2, &out)));
         Ok(all)
     }
 
-    /// Sums of products over the attended axes, for projections of `rank` axes: batch, …, heads, features.
+    /// Sums of products over the attended axes, for projections of `rank` axes: batch, …, heads,
+    /// features.
     fn heads(&self, rank: usize) -> Result<Heads> {
         let axes: Vec<usize> = match &self.attention_axes {
             None => (1..rank - 2).collect(),
             Some(axes) => axes.iter().map(|&a| axis_of(a, rank - 1)).collect(),
         };
         if axes.is_empty() || axes.iter().any(|&a| a == 0 || a >= rank - 2) {
-            return Err(Error::argument("", "attention_axes must lie between batch and features", format!("{:?}", self.attention_axes)));
+            return Err(Error::argument(
+                "",
+                "attention_axes must lie between batch and features",
+                format!("{:?}", self.attention_axes),
+            ));
         }
         let target: Vec<char> = letters(0, rank).chars().collect();
         let mut source = target.clone();
@@ -234,7 +290,10 @@ impl MultiHeadAttention {
             }
         }
         let together = (0..rank - 1).filter(|i| !axes.contains(i)).map(|i| target[i]);
-        let product: String = together.chain(axes.iter().map(|&a| target[a])).chain(axes.iter().map(|&a| source[a])).collect();
+        let product: String = together
+            .chain(axes.iter().map(|&a| target[a]))
+            .chain(axes.iter().map(|&a| source[a]))
+            .collect();
         let (source, target): (String, String) = (source.iter().collect(), target.iter().collect());
         Ok(Heads {
             scale: 1.0 / (self.key_dim as f64).sqrt(),
@@ -276,7 +335,12 @@ impl Layer for MultiHeadAttention {
         Ok(WeightTree::inside(children))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let (declaring, cx) = (cx, &cx.inside());
         let x = Inputs::of(call)?;
         let specs = Inputs::of(&call.map(Flow::spec))?;
@@ -288,18 +352,27 @@ impl Layer for MultiHeadAttention {
         let scored = switch(call, 7, "return_attention_scores");
         let (t, s) = (x.query.value.dim(1), x.value.value.dim(1));
         // Keras reads the query's mask from the query alone.
-        let mask = AttentionMask { query: x.query.mask, ..mask_parts(call, &x, self.sliding_window) }.join(cx, t, s);
+        let mask =
+            AttentionMask { query: x.query.mask, ..mask_parts(call, &x, self.sliding_window) }
+                .join(cx, t, s);
         let gate = self.use_gate.then(|| give("_gate_dense", x.query.value)).transpose()?;
-        let (q, k, v) = (give("query_dense", x.query.value)?, give("key_dense", x.key().value)?, give("value_dense", x.value.value)?);
+        let (q, k, v) = (
+            give("query_dense", x.query.value)?,
+            give("key_dense", x.key().value)?,
+            give("value_dense", x.value.value)?,
+        );
         let fused = self.dropout == 0.0 && !scored && q.rank() == 4;
         let (mut y, weights) = Heads { fused, ..self.heads(q.rank())? }.attend(cx, q, k, v, mask);
         if let Some(g) = gate {
             y = y * g;
         }
-        let mut outs = vec![Flow::masked(give("output_dense", y)?, x.query.mask).ending(x.query.ends)];
+        let mut outs =
+            vec![Flow::masked(give("output_dense", y)?, x.query.mask).ending(x.query.ends)];
         if scored {
-            // Before data arrive, Keras gives the weights the query's axis 1 on both axes, whatever the attention's axes are.
-            let declared = declaring.declared(weights, &[weights.dim(0), Some(self.num_heads), t, t]);
+            // Before data arrive, Keras gives the weights the query's axis 1 on both axes, whatever
+            // the attention's axes are.
+            let declared =
+                declaring.declared(weights, &[weights.dim(0), Some(self.num_heads), t, t]);
             outs.push(declared.into());
         }
         Ok(outs)

@@ -1,7 +1,7 @@
 //! Noise in training.
 
 use super::dropout::{expect_rate, noise_dims};
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, Form};
+use super::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::ops::RandomKind;
 use cornu_ir::{Dim, Spec};
@@ -40,10 +40,12 @@ pub struct GaussianDropout {
     pub seed: Option<Value>,
 }
 
-/// Dropout to the negative saturation of SELU, scaled so that mean and variance stay (Klambauer et al. 2017, arXiv:1706.02515).
+/// Dropout to the negative saturation of SELU, scaled so that mean and variance stay (Klambauer et
+/// al. 2017, arXiv:1706.02515).
 ///
 /// # Shapes
-/// Any; the output has the input's. Along an axis where `noise_shape` says 1, elements are dropped together.
+/// Any; the output has the input's. Along an axis where `noise_shape` says 1, elements are dropped
+/// together.
 ///
 /// # Source
 /// keras/src/layers/regularization/alpha_dropout.py, Keras 3.15.1.
@@ -89,7 +91,12 @@ impl Layer for GaussianNoise {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
         if !cx.training || self.stddev == 0.0 {
             return Ok(vec![x.into()]);
@@ -111,13 +118,23 @@ impl Layer for GaussianDropout {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
         if !cx.training || self.rate == 0.0 {
             return Ok(vec![x.into()]);
         }
         if self.rate >= 1.0 {
-            return Err(Error::argument("", "rate must be below 1 in training, for the noise's deviation is √(rate / (1 − rate))", self.rate));
+            return Err(Error::argument(
+                "",
+                "rate must be below 1 in training, for the noise's deviation is √(rate / (1 − \
+                    rate))",
+                self.rate,
+            ));
         }
         let x = cx.to_float(x);
         let stddev = (self.rate / (1.0 - self.rate)).sqrt();
@@ -138,13 +155,22 @@ impl Layer for AlphaDropout {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
         if !cx.training || self.rate == 0.0 {
             return Ok(vec![x.into()]);
         }
         if self.rate >= 1.0 {
-            return Err(Error::argument("", "rate must be below 1 in training, for nothing would be left to scale", self.rate));
+            return Err(Error::argument(
+                "",
+                "rate must be below 1 in training, for nothing would be left to scale",
+                self.rate,
+            ));
         }
         let x = cx.to_float(x);
         let low = -1.673_263_242_354_377_2 * 1.050_700_987_355_480_5;

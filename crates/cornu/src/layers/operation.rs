@@ -39,14 +39,23 @@ pub(super) fn literal(v: &Value) -> Result<Tensor> {
 }
 
 /// The tables of the families that have modules of their own, besides [`TABLE`].
-static FAMILIES: &[&[Row]] = &[places::ROWS, pieces::ROWS, products::ROWS, statistics::ROWS, formulas::ROWS, transforms::ROWS, matrices::ROWS];
+static FAMILIES: &[&[Row]] = &[
+    places::ROWS,
+    pieces::ROWS,
+    products::ROWS,
+    statistics::ROWS,
+    formulas::ROWS,
+    transforms::ROWS,
+    matrices::ROWS,
+];
 
 /// All operations.
 fn rows() -> impl Iterator<Item = &'static Row> {
     TABLE.iter().chain(FAMILIES.iter().flat_map(|family| family.iter()))
 }
 
-// Order matters to `takes_ragged`: pointwise rows first, then those along the last axis, then those over axes.
+// Order matters to `takes_ragged`: pointwise rows first, then those along the last axis, then those
+// over axes.
 #[rustfmt::skip]
 static TABLE: &[Row] = &[
     // Two values, stretched to each other, in the type they take together.
@@ -271,7 +280,8 @@ fn sign_bit(x: Var<'_>) -> Var<'_> {
     bits.lt(0.0)
 }
 
-/// 2 to whole numbers, in a float type: the halves of the exponent apart, for what lies below the least normal number.
+/// 2 to whole numbers, in a float type: the halves of the exponent apart, for what lies below the
+/// least normal number.
 fn power_of_two<'g>(n: Var<'g>, dtype: DType) -> Var<'g> {
     let half = n.bits(BitsFn::Right, n.ones_like());
     let two = |n: Var<'g>| (n.cast(DType::F64) * 0.0 + 2.0).pow(n.cast(DType::F64)).cast(dtype);
@@ -286,7 +296,13 @@ fn next_after<'g>(a: Var<'g>, b: Var<'g>) -> Var<'g> {
     // Away from 0 the bits count up, whatever the sign.
     let away = a.gt(0.0).and(b.gt(a)).or(a.lt(0.0).and(b.lt(a)));
     let moved = cast(bits + away.select(bits.ones_like(), -1.0));
-    let least = cast(b.lt(0.0).select(bits.zeros_like() + if a.dtype() == DType::F64 { i64::MIN as f64 } else { f64::from(i32::MIN) }, 0.0) + 1.0);
+    let least = cast(
+        b.lt(0.0).select(
+            bits.zeros_like()
+                + if a.dtype() == DType::F64 { i64::MIN as f64 } else { f64::from(i32::MIN) },
+            0.0,
+        ) + 1.0,
+    );
     let y = a.eq(b).select(b, a.eq(0.0).select(least, moved));
     is_nan(a).or(is_nan(b)).select(a + b, y)
 }
@@ -318,9 +334,14 @@ impl Operation {
     /// # Ok::<(), cornu::Error>(())
     /// ```
     pub fn new(class: &str, settings: Value) -> Result<Self> {
-        let row = rows().find(|r| r.0 == class).ok_or_else(|| Error::Unsupported(format!("operation `{class}` of keras.ops")))?;
+        let row = rows()
+            .find(|r| r.0 == class)
+            .ok_or_else(|| Error::Unsupported(format!("operation `{class}` of keras.ops")))?;
         if !settings.is_object() {
-            return Err(Error::Config(format!("operation {class}: expected settings by name. Received: {}", short(&settings))));
+            return Err(Error::Config(format!(
+                "operation {class}: expected settings by name. Received: {}",
+                short(&settings)
+            )));
         }
         Ok(Self { row, config: settings })
     }
@@ -364,10 +385,22 @@ impl Layer for Operation {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         // The last axis is time's where there are but two.
-        if let Some(f) = call.values().into_iter().find(|f| f.ends.is_some() && f.value.rank() < 3 && !self.is_pointwise()) {
-            return Err(Error::shapes("over the axis of time, sequences of unequal length cannot meet in one batch", &[f.spec()]));
+        if let Some(f) = call
+            .values()
+            .into_iter()
+            .find(|f| f.ends.is_some() && f.value.rank() < 3 && !self.is_pointwise())
+        {
+            return Err(Error::shapes(
+                "over the axis of time, sequences of unequal length cannot meet in one batch",
+                &[f.spec()],
+            ));
         }
         let values = (self.row.2)(&Site { cx, class: self.row.0, settings: &self.config, call })?;
         Ok(values.into_iter().map(Flow::new).collect())
@@ -380,7 +413,10 @@ impl Layer for Operation {
             None => vec![],
         };
         let features = axes.iter().all(|a| *a == -1 || *a >= 2);
-        self.is_pointwise() || features && (self.is_within("Glu", "OneHot") || !axes.is_empty() && self.is_within("Sum", "Argmin"))
+        self.is_pointwise()
+            || features
+                && (self.is_within("Glu", "OneHot")
+                    || !axes.is_empty() && self.is_within("Sum", "Argmin"))
     }
 
     fn form(&self) -> Form {

@@ -1,8 +1,9 @@
 //! Sequences of unequal length in packed rows, from layer to layer.
 //!
-//! The timesteps of all sequences of a batch stand without padding, those of step 0 first, the longest sequence first
-//! ([`MaskLayout`]). A value in this form has the axes (1, N, …), so that what works timestep by timestep on (B, T, …) works on it as
-//! it is. N may be a little more than there are timesteps: the rest are rows that are no sequence's own.
+//! The timesteps of all sequences of a batch stand without padding, those of step 0 first, the
+//! longest sequence first ([`MaskLayout`]). A value in this form has the axes (1, N, …), so that
+//! what works timestep by timestep on (B, T, …) works on it as it is. N may be a little more than
+//! there are timesteps: the rest are rows that are no sequence's own.
 
 use cornu_ir::ops::{Iota, MaskLayout, ScatterAdd};
 use cornu_ir::spec::product;
@@ -40,7 +41,15 @@ impl<'g> Packing<'g> {
     pub fn new(own: Var<'g>, rows: usize) -> Self {
         let layout = own.builder().apply(MaskLayout { reverse: false, zero_masked: true }, &[own]);
         let place = first_rows(layout[0], rows);
-        Self { own, live: place.ge(0.0).expand_dims(0), batch_sizes: layout[1], order: layout[2], places: layout[3], place, row: layout[4] }
+        Self {
+            own,
+            live: place.ge(0.0).expand_dims(0),
+            batch_sizes: layout[1],
+            order: layout[2],
+            places: layout[3],
+            place,
+            row: layout[4],
+        }
     }
 
     /// B.
@@ -67,12 +76,17 @@ impl<'g> Packing<'g> {
 
     /// (1, N, …) as (B, T, …), 0 past the ends.
     pub fn unpack(&self, v: Var<'g>) -> Var<'g> {
-        v.squeeze(0).gather(self.row).reshape(&self.dims_over_time(v.dims().get(2..).unwrap_or_default()))
+        v.squeeze(0)
+            .gather(self.row)
+            .reshape(&self.dims_over_time(v.dims().get(2..).unwrap_or_default()))
     }
 
     /// i32 (N): the sample of each row, -1 for none.
     fn sample(&self) -> Var<'g> {
-        let sample = self.own.builder().apply1(Iota { dtype: DType::I32, dims: self.dims_over_time(&[]), axis: 0 }, &[]);
+        let sample = self
+            .own
+            .builder()
+            .apply1(Iota { dtype: DType::I32, dims: self.dims_over_time(&[]), axis: 0 }, &[]);
         self.live.squeeze(0).select(self.pack(sample).squeeze(0), -1.0)
     }
 
@@ -88,22 +102,29 @@ impl<'g> Packing<'g> {
 
     /// (1, N, …) of sequences from their last timestep to their first.
     pub fn reversed(&self, v: Var<'g>) -> Var<'g> {
-        let walked = v.builder().apply(MaskLayout { reverse: true, zero_masked: true }, &[self.own]);
+        let walked =
+            v.builder().apply(MaskLayout { reverse: true, zero_masked: true }, &[self.own]);
         let place = first_rows(walked[0], self.place.dim(0).unwrap_or(0));
         let from = place.ge(0.0).select(self.row.gather(place), -1.0);
         v.squeeze(0).gather(from).expand_dims(0)
     }
 
-    /// Of i32 (N) by timestep, what each sequence has at its last one, or at its first: (B), -1 for an empty one.
+    /// Of i32 (N) by timestep, what each sequence has at its last one, or at its first: (B), -1 for
+    /// an empty one.
     pub fn last(&self, v: Var<'g>, first: bool) -> Var<'g> {
         let dims = self.dims_over_time(&[]);
         let step = v.builder().apply1(Iota { dtype: DType::I32, dims: dims.clone(), axis: 1 }, &[]);
-        let at = if first { step.eq(0.0) } else { step.eq(self.own.cast(DType::I32).sum(&[1], true) - 1.0) };
+        let at = if first {
+            step.eq(0.0)
+        } else {
+            step.eq(self.own.cast(DType::I32).sum(&[1], true) - 1.0)
+        };
         let row = at.and(self.own).select(self.row.reshape(&dims), -1.0).max(&[1], false);
         row.ge(0.0).select(v.gather(row), -1.0)
     }
 
-    /// The rows that a mask (1, N) leaves, walked one way or the other, as [`Masked`] rows of these.
+    /// The rows that a mask (1, N) leaves, walked one way or the other, as [`Masked`] rows of
+    /// these.
     pub fn masked(&self, mask: Var<'g>, op: MaskLayout) -> Masked<'g> {
         let layout = mask.builder().apply(op, &[self.unpack(mask)]);
         let place = first_rows(layout[0], self.place.dim(0).unwrap_or(0));
@@ -128,6 +149,7 @@ pub struct Masked<'g> {
     pub order: Var<'g>,
     /// i32 (B).
     pub places: Var<'g>,
-    /// i32 (N): for each row, the row left of the last step at or before it in the order walked, -1 for none.
+    /// i32 (N): for each row, the row left of the last step at or before it in the order walked, -1
+    /// for none.
     pub to: Var<'g>,
 }

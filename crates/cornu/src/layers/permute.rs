@@ -34,13 +34,22 @@ impl Layer for Permute {
         let mut sorted = self.dims.clone();
         sorted.sort_unstable();
         if !sorted.iter().copied().eq(1..=n) {
-            return Err(Error::argument("", "dims must be a permutation of 1, 2, … (the batch stays first)", format!("{:?}", self.dims)));
+            return Err(Error::argument(
+                "",
+                "dims must be a permutation of 1, 2, … (the batch stays first)",
+                format!("{:?}", self.dims),
+            ));
         }
         expect_rank(call.input()?, n + 1..=n + 1, "(batch, …)")?;
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, _: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        _: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let order: Vec<usize> = std::iter::once(0).chain(self.dims.iter().copied()).collect();
         Ok(vec![call.input()?.value.transpose(&order).into()])
     }

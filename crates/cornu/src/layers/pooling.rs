@@ -14,8 +14,8 @@ macro_rules! pooling_layers {
         #[doc = $doc]
         ///
         /// # Shapes
-        /// x (B, T, C), y (B, T', C): T' = ⌊(T − pool_size) / strides⌋ + 1, or ⌈T / strides⌉ with padding `same`;
-        /// with `channels_first` (B, C, T).
+        /// x (B, T, C), y (B, T', C): T' = ⌊(T − pool_size) / strides⌋ + 1, or ⌈T / strides⌉ with
+        /// padding `same`; with `channels_first` (B, C, T).
         ///
         /// # Source
         #[doc = concat!("keras/src/layers/pooling/", $file, ".py, Keras 3.15.1.")]
@@ -114,12 +114,21 @@ impl Pool {
             return Err(Error::argument(
                 "",
                 "pool_size and strides must be at least 1, and padding valid or same",
-                format!("pool_size={}, strides={}, padding={:?}", self.length, self.stride, self.padding),
+                format!(
+                    "pool_size={}, strides={}, padding={:?}",
+                    self.length, self.stride, self.padding
+                ),
             ));
         }
         let t = x.dims[self.data_format.time_axis() as usize];
         if self.padding == Padding::Valid && t.is_some_and(|t| t < self.length) {
-            return Err(Error::shapes(format!("a window of {} timesteps must fit; use a smaller pool_size or padding same", self.length), std::slice::from_ref(x)));
+            return Err(Error::shapes(
+                format!(
+                    "a window of {} timesteps must fit; use a smaller pool_size or padding same",
+                    self.length
+                ),
+                std::slice::from_ref(x),
+            ));
         }
         Ok(())
     }
@@ -127,7 +136,10 @@ impl Pool {
     /// (B, T', K, C), with a value where nothing is.
     fn windows<'g>(&self, x: Var<'g>, value: f64) -> Var<'g> {
         let (low, high) = self.padding.around(x.dim(1), self.length, self.stride);
-        x.builder().apply1(Windows { axis: 1, length: self.length, stride: self.stride, dilation: 1 }, &[x.pad(1, low, high, value)])
+        x.builder().apply1(
+            Windows { axis: 1, length: self.length, stride: self.stride, dilation: 1 },
+            &[x.pad(1, low, high, value)],
+        )
     }
 
     /// The first of equals counts, so that it alone gets the gradient.
@@ -145,7 +157,10 @@ impl Pool {
             return sum / self.length as f64;
         }
         let steps: [Dim; 3] = [Some(1), x.dim(1), Some(1)];
-        let own = ends.map_or_else(|| x.builder().full(x.dtype(), &steps, 1.0), |e| e.expand_dims(2).cast(x.dtype()));
+        let own = ends.map_or_else(
+            || x.builder().full(x.dtype(), &steps, 1.0),
+            |e| e.expand_dims(2).cast(x.dtype()),
+        );
         let n = self.windows(own, 0.0).sum(&[2], false);
         sum / if ends.is_some() { n.maximum(1.0) } else { n }
     }

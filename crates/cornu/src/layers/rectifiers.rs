@@ -1,6 +1,6 @@
 //! Rectifiers with settings: ReLU, LeakyReLU, ELU, and PReLU, which learns its slope.
 
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim, Form};
+use super::{Call, Cx, Flow, Form, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim};
 use crate::activations::{elu, leaky_relu, relu};
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Zeros};
@@ -90,7 +90,12 @@ impl Default for Elu {
 
 impl Default for Prelu {
     fn default() -> Self {
-        Self { alpha_initializer: Zeros {}.into(), alpha_regularizer: None, alpha_constraint: None, shared_axes: None }
+        Self {
+            alpha_initializer: Zeros {}.into(),
+            alpha_regularizer: None,
+            alpha_constraint: None,
+            shared_axes: None,
+        }
     }
 }
 
@@ -132,15 +137,38 @@ impl Layer for Relu {
     settings!("ReLU");
 
     fn weights(&self, _: &Call<Spec>) -> Result<WeightTree> {
-        if self.max_value.is_some_and(|m| m < 0.0) || self.negative_slope < 0.0 || self.threshold < 0.0 {
-            let received = format!("max_value={:?}, negative_slope={}, threshold={}", self.max_value, self.negative_slope, self.threshold);
-            return Err(Error::argument("", "max_value, negative_slope and threshold must not be negative", received));
+        if self.max_value.is_some_and(|m| m < 0.0)
+            || self.negative_slope < 0.0
+            || self.threshold < 0.0
+        {
+            let received = format!(
+                "max_value={:?}, negative_slope={}, threshold={}",
+                self.max_value, self.negative_slope, self.threshold
+            );
+            return Err(Error::argument(
+                "",
+                "max_value, negative_slope and threshold must not be negative",
+                received,
+            ));
         }
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        Ok(vec![relu(cx.to_float(call.input()?.value), self.negative_slope, self.max_value, self.threshold).into()])
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        Ok(vec![
+            relu(
+                cx.to_float(call.input()?.value),
+                self.negative_slope,
+                self.max_value,
+                self.threshold,
+            )
+            .into(),
+        ])
     }
 
     fn mask_rule(&self) -> MaskRule {
@@ -153,12 +181,21 @@ impl Layer for LeakyRelu {
 
     fn weights(&self, _: &Call<Spec>) -> Result<WeightTree> {
         if self.negative_slope < 0.0 {
-            return Err(Error::argument("", "negative_slope must not be negative", self.negative_slope));
+            return Err(Error::argument(
+                "",
+                "negative_slope must not be negative",
+                self.negative_slope,
+            ));
         }
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         Ok(vec![leaky_relu(cx.to_float(call.input()?.value), self.negative_slope).into()])
     }
 
@@ -174,7 +211,12 @@ impl Layer for Elu {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         Ok(vec![elu(cx.to_float(call.input()?.value), self.alpha).into()])
     }
 
@@ -190,15 +232,31 @@ impl Layer for Prelu {
         let x = call.input()?;
         let shared = self.shared_axes.as_deref().unwrap_or_default();
         if let Some(axis) = shared.iter().find(|&&a| a < 1 || a as usize >= x.rank()) {
-            return Err(Error::shapes(format!("shared axis {axis} must be an axis of the input other than the batch"), std::slice::from_ref(x)));
+            return Err(Error::shapes(
+                format!("shared axis {axis} must be an axis of the input other than the batch"),
+                std::slice::from_ref(x),
+            ));
         }
-        let dim = |i: usize| if shared.contains(&(i as isize)) { Ok(1) } else { known_dim(x, i as isize, "unshared") };
+        let dim = |i: usize| {
+            if shared.contains(&(i as isize)) {
+                Ok(1)
+            } else {
+                known_dim(x, i as isize, "unshared")
+            }
+        };
         let shape = (1..x.rank()).map(dim).collect::<Result<Vec<_>>>()?;
         let alpha = WeightSpec::new("alpha", &shape, &self.alpha_initializer);
-        Ok(WeightTree::of(vec![alpha.regularizer(&self.alpha_regularizer).constraint(&self.alpha_constraint)]))
+        Ok(WeightTree::of(vec![
+            alpha.regularizer(&self.alpha_regularizer).constraint(&self.alpha_constraint),
+        ]))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         Ok(vec![(x.relu() - w.var("alpha") * (-x).relu()).into()])
     }
@@ -209,6 +267,10 @@ impl Layer for Prelu {
 
     fn form(&self) -> Form {
         // Weights not shared along time stand for the timesteps of a rectangle.
-        if self.shared_axes.iter().flatten().any(|a| *a == 1) { Form::ByTimestep(3) } else { Form::Padded }
+        if self.shared_axes.iter().flatten().any(|a| *a == 1) {
+            Form::ByTimestep(3)
+        } else {
+            Form::Padded
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use super::cell::{Cell, Dropped, WholeRun};
 use super::packing::Packing;
-use super::recurrent::{Carried, Packed, Walk, ends_of, is_packed, mask_heeded, reversed, sequence_and_states};
+use super::recurrent::{
+    Carried, Packed, Walk, ends_of, is_packed, mask_heeded, reversed, sequence_and_states,
+};
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank, known_dim};
 use crate::{Error, Result};
 use cornu_ir::builder::concat;
@@ -18,10 +20,15 @@ pub trait Recurrent {
     fn walking(&self, walk: Walk) -> Box<dyn Layer>;
 }
 
-/// The spec of one timestep of a sequence (B, T, …) for a cell; fails unless there are as many axes as it takes.
+/// The spec of one timestep of a sequence (B, T, …) for a cell; fails unless there are as many axes
+/// as it takes.
 pub fn step_spec(cell: &dyn Cell, x: &Spec) -> Result<Spec> {
     let rank = cell.step_rank() + 1;
-    let axes = if rank == 3 { "(batch, timesteps, features)" } else { "(batch, timesteps, …, channels)" };
+    let axes = if rank == 3 {
+        "(batch, timesteps, features)"
+    } else {
+        "(batch, timesteps, …, channels)"
+    };
     expect_rank(x, rank..=rank, axes)?;
     let mut dims = x.dims.clone();
     dims.remove(1);
@@ -32,7 +39,10 @@ pub fn step_spec(cell: &dyn Cell, x: &Spec) -> Result<Spec> {
 pub fn weights(cell: &dyn Cell, call: &Call<Spec>) -> Result<WeightTree> {
     let (x, _) = sequence_and_states(call)?;
     let weights = cell.weights(&step_spec(cell, &x)?)?;
-    Ok(WeightTree::inside([("cell", WeightTree { label: crate::config::snake_case(cell.class()), ..weights })]))
+    Ok(WeightTree::inside([(
+        "cell",
+        WeightTree { label: crate::config::snake_case(cell.class()), ..weights },
+    )]))
 }
 
 /// U and F of a cell whose weights are made for steps (B, F).
@@ -43,10 +53,15 @@ pub fn units_and_features(units: usize, x: &Spec) -> Result<(usize, usize)> {
     Ok((units, known_dim(x, -1, "features")?))
 }
 
-/// The config of a layer that has its cell's settings as its own, in Keras's order, but for those it omits.
+/// The config of a layer that has its cell's settings as its own, in Keras's order, but for those
+/// it omits.
 pub fn flat_config(settings: impl serde::Serialize, omitted: &[&str]) -> Value {
-    let Value::Object(mut all) = serde_json::to_value(settings).expect("plain settings serialize") else { unreachable!("settings are a map") };
-    let mut moved = ["unit_forget_bias", "activity_regularizer"].map(|key| all.shift_remove(key).map(|value| (key, value)));
+    let Value::Object(mut all) = serde_json::to_value(settings).expect("plain settings serialize")
+    else {
+        unreachable!("settings are a map")
+    };
+    let mut moved = ["unit_forget_bias", "activity_regularizer"]
+        .map(|key| all.shift_remove(key).map(|value| (key, value)));
     let mut ordered = Map::new();
     for (key, value) in all.into_iter().filter(|(k, _)| !omitted.contains(&k.as_str())) {
         let next = ["bias_initializer", "bias_regularizer"].iter().position(|k| *k == key);
@@ -148,9 +163,11 @@ macro_rules! units_settings {
                 Self { cell: $Cell::new(units), ..Self::default() }
             }
 
-            /// With an activation by Keras's name. Panics on a name that does not exist: see [`Activation::ALL`](crate::activations::Activation::ALL).
+            /// With an activation by Keras's name. Panics on a name that does not exist: see
+            /// [`Activation::ALL`](crate::activations::Activation::ALL).
             pub fn activation(mut self, name: &str) -> Self {
-                self.cell.activation = crate::activations::Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
+                self.cell.activation = crate::activations::Activation::try_from(name)
+                    .unwrap_or_else(|e| panic!("{e}"));
                 self
             }
 
@@ -189,11 +206,19 @@ macro_rules! layer_of_cell {
                 super::recurrence::flat_config(self, &$omitted)
             }
 
-            fn weights(&self, call: &super::Call<cornu_ir::Spec>) -> crate::Result<super::WeightTree> {
+            fn weights(
+                &self,
+                call: &super::Call<cornu_ir::Spec>,
+            ) -> crate::Result<super::WeightTree> {
                 super::recurrence::weights(&self.cell, call)
             }
 
-            fn lower<'g>(&self, cx: &super::Cx<'g>, w: &super::Weights<'g>, call: &super::Call<super::Flow<'g>>) -> crate::Result<Vec<super::Flow<'g>>> {
+            fn lower<'g>(
+                &self,
+                cx: &super::Cx<'g>,
+                w: &super::Weights<'g>,
+                call: &super::Call<super::Flow<'g>>,
+            ) -> crate::Result<Vec<super::Flow<'g>>> {
                 super::recurrence::run(&self.cell, self.walk, cx, w, call)
             }
 
@@ -218,11 +243,19 @@ macro_rules! layer_of_cell {
 
 pub(super) use {cell_settings, layer_of_cell, units_settings, walk_settings};
 
-/// Runs a cell over the sequences of a call and gives the output, then the last states when the walk asks for them.
-/// `w` are the layer's weights, those of the cell inside as `cell`.
-pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+/// Runs a cell over the sequences of a call and gives the output, then the last states when the
+/// walk asks for them. `w` are the layer's weights, those of the cell inside as `cell`.
+pub fn run<'g>(
+    cell: &dyn Cell,
+    walk: Walk,
+    cx: &Cx<'g>,
+    w: &Weights<'g>,
+    call: &Call<Flow<'g>>,
+) -> Result<Vec<Flow<'g>>> {
     // A cell that is run step by step, or in stretches, takes rectangles.
-    let by_rows = cell.whole().is_some() && cx.states.stretch.is_none() && call.kwarg_value("mask").is_none_or(|m| m.packed);
+    let by_rows = cell.whole().is_some()
+        && cx.states.stretch.is_none()
+        && call.kwarg_value("mask").is_none_or(|m| m.packed);
     let call = &if by_rows { call.clone() } else { call.map(|f| cx.padded(*f)) };
     let packing = cx.packing.filter(|_| is_packed(call));
     let (x, states) = sequence_and_states(call)?;
@@ -239,15 +272,28 @@ pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: 
     let dims: Vec<Vec<Dim>> = cell.state_dims(&step)?.iter().map(|d| with_batch(d)).collect();
     let keeps = walk.stateful || cx.states.kept;
     if cx.states.kept && (walk.go_backwards || !states.is_empty()) {
-        return Err(Error::Unsupported("timesteps one at a time through a layer that walks backwards or has an initial_state".into()));
+        return Err(Error::Unsupported(
+            "timesteps one at a time through a layer that walks backwards or has an initial_state"
+                .into(),
+        ));
     }
     let given: Vec<Option<Var<'g>>> = match states.len() {
         0 if keeps => dims.iter().enumerate().map(|(i, d)| Some(cx.state(w, i, d))).collect(),
         0 => vec![None; dims.len()],
         n if n == dims.len() => states.iter().map(|s| Some(cx.to_float(s.value))).collect(),
-        n => return Err(Error::argument("", format!("initial_state must hold {} values", dims.len()), format!("{n} values"))),
+        n => {
+            return Err(Error::argument(
+                "",
+                format!("initial_state must hold {} values", dims.len()),
+                format!("{n} values"),
+            ));
+        }
     };
-    let dropped = if cx.training { cell.draw(cx, &step)? } else { vec![Dropped::default(); cell.n_dropped()] };
+    let dropped = if cx.training {
+        cell.draw(cx, &step)?
+    } else {
+        vec![Dropped::default(); cell.n_dropped()]
+    };
     let zeros = |d: &Vec<Dim>| cx.builder.full(cx.float(), d, 0.0);
     let mut stretch = Stretch {
         cell,
@@ -261,18 +307,31 @@ pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: 
     let y = match (cx.states.stretch.filter(|_| cx.training), x.dim(1)) {
         (Some(k), Some(t)) if k < t => {
             if mask.is_some() && !walk.holds_state() {
-                return Err(Error::Unsupported("truncated backpropagation through masked timesteps of a layer that is stateful or unrolled".into()));
+                return Err(Error::Unsupported(
+                    "truncated backpropagation through masked timesteps \
+                    of a layer that is stateful or unrolled"
+                        .into(),
+                ));
             }
             let mut outputs = vec![];
-            // The first stretch walked holds what is left over, so that all others reach back a whole one.
-            for (i, end) in (0..t).rev().step_by(k).collect::<Vec<_>>().into_iter().rev().enumerate() {
+            // The first stretch walked holds what is left over, so that all others reach back a
+            // whole one.
+            for (i, end) in
+                (0..t).rev().step_by(k).collect::<Vec<_>>().into_iter().rev().enumerate()
+            {
                 let begin = (end + 1).saturating_sub(k);
-                let (from, to) = if walk.go_backwards { (t - 1 - end, t - begin) } else { (begin, end + 1) };
+                let (from, to) =
+                    if walk.go_backwards { (t - 1 - end, t - begin) } else { (begin, end + 1) };
                 if i > 0 {
                     stretch.states.iter_mut().for_each(|s| *s = s.stop_gradient());
                     stretch.has_first = true;
                 }
-                outputs.push(stretch.run(cx, x.slice(1, from, to), None, mask.map(|m| m.slice(1, from, to)))?);
+                outputs.push(stretch.run(
+                    cx,
+                    x.slice(1, from, to),
+                    None,
+                    mask.map(|m| m.slice(1, from, to)),
+                )?);
             }
             if !walk.return_sequences {
                 outputs.drain(..outputs.len() - 1);
@@ -283,7 +342,11 @@ pub fn run<'g>(cell: &dyn Cell, walk: Walk, cx: &Cx<'g>, w: &Weights<'g>, call: 
         }
         _ => stretch.run(cx, x, packing, mask)?,
     };
-    let y = if walk.return_sequences && walk.go_backwards && mask.is_some() { reversed(y, packing, ends_of(call)) } else { y };
+    let y = if walk.return_sequences && walk.go_backwards && mask.is_some() {
+        reversed(y, packing, ends_of(call))
+    } else {
+        y
+    };
     let last = stretch.states;
     if keeps {
         last.iter().enumerate().for_each(|(i, s)| cx.set_state(w, i, *s));
@@ -300,16 +363,32 @@ struct Stretch<'a, 'g> {
     w: &'a Weights<'g>,
     dropped: &'a [Dropped<'g>],
     step: Spec,
-    /// Whether the states come from before, so that they stand at masked timesteps before the first that counts.
+    /// Whether the states come from before, so that they stand at masked timesteps before the first
+    /// that counts.
     has_first: bool,
     states: Vec<Var<'g>>,
 }
 
 impl<'g> Stretch<'_, 'g> {
-    /// The outputs (B, T, …) or in packed rows, in the order of time under a mask and else in the order walked, or the last one (B, …).
-    fn run(&mut self, cx: &Cx<'g>, x: Var<'g>, packing: Option<Packing<'g>>, mask: Option<Var<'g>>) -> Result<Var<'g>> {
+    /// The outputs (B, T, …) or in packed rows, in the order of time under a mask and else in the
+    /// order walked, or the last one (B, …).
+    fn run(
+        &mut self,
+        cx: &Cx<'g>,
+        x: Var<'g>,
+        packing: Option<Packing<'g>>,
+        mask: Option<Var<'g>>,
+    ) -> Result<Var<'g>> {
         let Some(whole) = self.cell.whole() else {
-            let steps = Steps { cell: self.cell, walk: self.walk, w: self.w, dropped: self.dropped, x, mask, step: self.step.clone() };
+            let steps = Steps {
+                cell: self.cell,
+                walk: self.walk,
+                w: self.w,
+                dropped: self.dropped,
+                x,
+                mask,
+                step: self.step.clone(),
+            };
             let (y, last) = steps.run(cx, &self.states)?;
             self.states = last;
             return Ok(y);
@@ -317,7 +396,13 @@ impl<'g> Stretch<'_, 'g> {
         let at_each_step = |m: Var<'g>| packing.map_or_else(|| m.expand_dims(1), |p| p.spread(m));
         let Dropped { input, recurrent } = self.dropped[0];
         // Masks of all gates, (B, G, …), in a row: (B, G …).
-        let in_a_row = |m: Var<'g>| if m.rank() == 3 { m.reshape(&[m.dim(0), m.dim(1).zip(m.dim(2)).map(|(g, n)| g * n)]) } else { m };
+        let in_a_row = |m: Var<'g>| {
+            if m.rank() == 3 {
+                m.reshape(&[m.dim(0), m.dim(1).zip(m.dim(2)).map(|(g, n)| g * n)])
+            } else {
+                m
+            }
+        };
         let n_inputs = input.filter(|m| m.rank() == 3).and_then(|m| m.dim(1)).unwrap_or(1);
         let x = if n_inputs > 1 { concat(&vec![x; n_inputs], -1) } else { x };
         let x = input.map_or(x, |m| x * at_each_step(in_a_row(m)));
@@ -349,7 +434,8 @@ struct Steps<'a, 'g> {
 }
 
 impl<'g> Steps<'_, 'g> {
-    /// The outputs (B, T, …), ordered as by [`Stretch::run`], or the last one (B, …), and the last states.
+    /// The outputs (B, T, …), ordered as by [`Stretch::run`], or the last one (B, …), and the last
+    /// states.
     fn run(&self, cx: &Cx<'g>, first: &[Var<'g>]) -> Result<(Var<'g>, Vec<Var<'g>>)> {
         let time_major = |v: Var<'g>| v.swap_axes(0, 1);
         let weights = self.w.values();
@@ -359,31 +445,52 @@ impl<'g> Steps<'_, 'g> {
         let output = [&self.step.dims[..1], &self.cell.output_dims(&self.step)?].concat();
         // Where the output before is not the state before, it goes along from step to step.
         let from_state = self.walk.holds_state() && first[output_state].dims() == output;
-        let carried = !self.walk.return_sequences || (self.mask.is_some() && !self.walk.zeroes() && !from_state);
+        let carried = !self.walk.return_sequences
+            || (self.mask.is_some() && !self.walk.zeroes() && !from_state);
         let mut carries = first.to_vec();
         carries.extend(carried.then(|| cx.builder.full(cx.float(), &output, 0.0)));
-        let sequences: Vec<Var<'g>> = std::iter::once(self.x).chain(self.mask).map(time_major).collect();
+        let sequences: Vec<Var<'g>> =
+            std::iter::once(self.x).chain(self.mask).map(time_major).collect();
         let mut failed = None;
-        let (finals, kept) = Scan::build(cx.builder, &constants, &carries, &sequences, self.x.dim(1), self.walk.go_backwards, |_, c, s, x| {
-            let w = self.w.rebind(&c[..weights.len()]);
-            let mut masks = c[weights.len()..].iter().copied();
-            let dropped: Vec<Dropped<'_>> =
-                self.dropped.iter().map(|d| Dropped { input: d.input.and_then(|_| masks.next()), recurrent: d.recurrent.and_then(|_| masks.next()) }).collect();
-            let states = &s[..first.len()];
-            let (mut y, mut next) = self.cell.step(&w, &dropped, x[0], states).unwrap_or_else(|e| {
-                failed = Some(e);
-                (s[0], states.to_vec())
-            });
-            if let Some(live) = x.get(1) {
-                let at = |v: Var<'_>| (1..v.rank()).fold(*live, |m, _| m.expand_dims(-1));
-                let before = if from_state { states[output_state] } else { s[s.len() - 1] };
-                y = if self.walk.zeroes() { at(y).select(y, 0.0) } else { at(y).select(y, before) };
-                next = next.iter().zip(states).map(|(n, s)| at(*n).select(*n, *s)).collect();
-            }
-            let kept = if self.walk.return_sequences { vec![y] } else { vec![] };
-            next.extend(carried.then_some(y));
-            (next, kept)
-        });
+        let (finals, kept) = Scan::build(
+            cx.builder,
+            &constants,
+            &carries,
+            &sequences,
+            self.x.dim(1),
+            self.walk.go_backwards,
+            |_, c, s, x| {
+                let w = self.w.rebind(&c[..weights.len()]);
+                let mut masks = c[weights.len()..].iter().copied();
+                let dropped: Vec<Dropped<'_>> = self
+                    .dropped
+                    .iter()
+                    .map(|d| Dropped {
+                        input: d.input.and_then(|_| masks.next()),
+                        recurrent: d.recurrent.and_then(|_| masks.next()),
+                    })
+                    .collect();
+                let states = &s[..first.len()];
+                let (mut y, mut next) =
+                    self.cell.step(&w, &dropped, x[0], states).unwrap_or_else(|e| {
+                        failed = Some(e);
+                        (s[0], states.to_vec())
+                    });
+                if let Some(live) = x.get(1) {
+                    let at = |v: Var<'_>| (1..v.rank()).fold(*live, |m, _| m.expand_dims(-1));
+                    let before = if from_state { states[output_state] } else { s[s.len() - 1] };
+                    y = if self.walk.zeroes() {
+                        at(y).select(y, 0.0)
+                    } else {
+                        at(y).select(y, before)
+                    };
+                    next = next.iter().zip(states).map(|(n, s)| at(*n).select(*n, *s)).collect();
+                }
+                let kept = if self.walk.return_sequences { vec![y] } else { vec![] };
+                next.extend(carried.then_some(y));
+                (next, kept)
+            },
+        );
         if let Some(e) = failed {
             return Err(e);
         }

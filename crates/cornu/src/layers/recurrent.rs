@@ -1,7 +1,8 @@
 //! What all recurrent layers share: from a batch to packed rows and back.
 //!
-//! A batch without a mask is packed by exchanging batch and time; a masked one by the rows its mask leaves, so that the cell
-//! runs on real timesteps only and the state passes over the others, as Keras's `rnn` loop lets it.
+//! A batch without a mask is packed by exchanging batch and time; a masked one by the rows its mask
+//! leaves, so that the cell runs on real timesteps only and the state passes over the others, as
+//! Keras's `rnn` loop lets it.
 
 use super::lowering::both;
 use super::packing::{Masked, Packing};
@@ -24,7 +25,8 @@ pub struct Walk {
     pub go_backwards: bool,
     /// The state of each row goes on to the next batch.
     pub stateful: bool,
-    /// Accepted; it changes nothing but what stands at masked timesteps: [`Walk::zeroes`], [`Walk::holds_state`].
+    /// Accepted; it changes nothing but what stands at masked timesteps: [`Walk::zeroes`],
+    /// [`Walk::holds_state`].
     pub unroll: bool,
     /// 0 at masked timesteps, instead of the output before.
     pub zero_output_for_mask: bool,
@@ -36,8 +38,9 @@ impl Walk {
         self.zero_output_for_mask && (!self.unroll || self.stateful)
     }
 
-    /// Whether the first state stands at masked timesteps before the first that counts; otherwise 0 does, as in Keras's unrolled
-    /// loop and in its loop on TensorFlow, the back end on which layers keep their state.
+    /// Whether the first state stands at masked timesteps before the first that counts; otherwise 0
+    /// does, as in Keras's unrolled loop and in its loop on TensorFlow, the back end on which
+    /// layers keep their state.
     pub fn holds_state(self) -> bool {
         !self.unroll && !self.stateful
     }
@@ -45,7 +48,8 @@ impl Walk {
 
 /// A batch in packed rows.
 pub struct Packed<'g> {
-    /// (N, F): N = B T, of which a mask leaves fewer alive, or the rows of sequences of unequal length.
+    /// (N, F): N = B T, of which a mask leaves fewer alive, or the rows of sequences of unequal
+    /// length.
     pub rows: Var<'g>,
     /// (T), i32: live sequences at each step.
     pub batch_sizes: Var<'g>,
@@ -65,7 +69,8 @@ enum Source<'g> {
     MaskedRows(Packing<'g>, Masked<'g>),
 }
 
-/// What the outputs by timestep carry on: the mask of the call, where its sequences end, and whether they are packed.
+/// What the outputs by timestep carry on: the mask of the call, where its sequences end, and
+/// whether they are packed.
 #[derive(Clone, Copy)]
 pub struct Carried<'g> {
     mask: Option<Var<'g>>,
@@ -98,9 +103,9 @@ pub fn mask_of<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
     call.kwarg_value("mask").map(|m| m.value).or_else(|| call.inputs().first().and_then(|x| x.mask))
 }
 
-/// The mask that a call heeds. As in Keras, a layer called with tensors besides its input does not look for the mask that the
-/// input carries: beside `initial_state` it must be given. The ends of sequences of unequal length always count; packed rows hold
-/// nothing past them.
+/// The mask that a call heeds. As in Keras, a layer called with tensors besides its input does not
+/// look for the mask that the input carries: beside `initial_state` it must be given. The ends of
+/// sequences of unequal length always count; packed rows hold nothing past them.
 pub fn mask_heeded<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
     let alone = call.arg(1, "initial_state").is_none_or(|a| a.flatten().is_empty());
     let mask = mask_of(call).filter(|_| alone || call.kwarg_value("mask").is_some());
@@ -117,7 +122,8 @@ pub fn ends_of<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
     call.inputs().first().and_then(|x| x.ends)
 }
 
-/// Values (B, T, …), or (1, N, …) in packed rows, of sequences from their last timestep to their first; what is past an end stays behind.
+/// Values (B, T, …), or (1, N, …) in packed rows, of sequences from their last timestep to their
+/// first; what is past an end stays behind.
 pub fn reversed<'g>(y: Var<'g>, packing: Option<Packing<'g>>, ends: Option<Var<'g>>) -> Var<'g> {
     if let Some(p) = packing {
         return p.reversed(y);
@@ -131,7 +137,8 @@ pub fn reversed<'g>(y: Var<'g>, packing: Option<Packing<'g>>, ends: Option<Var<'
     rows.gather(ends.select(from, -1.0).reshape(&[product(&[b, t])])).reshape(&y.dims())
 }
 
-/// The sequence and the initial states of a call: `initial_state=`, the second argument, or further inputs in the first.
+/// The sequence and the initial states of a call: `initial_state=`, the second argument, or further
+/// inputs in the first.
 pub fn sequence_and_states<V: Clone>(call: &Call<V>) -> Result<(V, Vec<V>)> {
     let inputs = call.inputs();
     let Some(x) = inputs.first() else {
@@ -143,8 +150,14 @@ pub fn sequence_and_states<V: Clone>(call: &Call<V>) -> Result<(V, Vec<V>)> {
 }
 
 impl<'g> Packed<'g> {
-    /// Packs x (B, T, F) under a mask (B, T); or takes x (1, N, F) in packed rows, under a mask (1, N).
-    pub fn new(x: Var<'g>, packing: Option<Packing<'g>>, mask: Option<Var<'g>>, walk: Walk) -> Self {
+    /// Packs x (B, T, F) under a mask (B, T); or takes x (1, N, F) in packed rows, under a mask (1,
+    /// N).
+    pub fn new(
+        x: Var<'g>,
+        packing: Option<Packing<'g>>,
+        mask: Option<Var<'g>>,
+        walk: Walk,
+    ) -> Self {
         let b = x.builder();
         let op = MaskLayout { reverse: walk.go_backwards, zero_masked: walk.zeroes() };
         let (batch, timesteps, features) = (x.dim(0), x.dim(1), x.dim(2));
@@ -154,12 +167,26 @@ impl<'g> Packed<'g> {
             (None, None) => {
                 let x = if walk.go_backwards { x.reverse(1) } else { x };
                 let batch_sizes = b.full(DType::I32, &[timesteps], batch.unwrap_or(0) as f64);
-                (x.transpose(&[1, 0, 2]).reshape(&[n, features]), batch_sizes, Source::Whole(batch, timesteps))
+                (
+                    x.transpose(&[1, 0, 2]).reshape(&[n, features]),
+                    batch_sizes,
+                    Source::Whole(batch, timesteps),
+                )
             }
             (None, Some(mask)) => {
                 let layout = b.apply(op, &[mask]);
                 let rows = x.reshape(&[n, features]).gather(layout[0]);
-                (rows, layout[1], Source::Masked(Layout { batch, timesteps, order: layout[2], places: layout[3], last: layout[4] }))
+                (
+                    rows,
+                    layout[1],
+                    Source::Masked(Layout {
+                        batch,
+                        timesteps,
+                        order: layout[2],
+                        places: layout[3],
+                        last: layout[4],
+                    }),
+                )
             }
             (Some(p), None) => {
                 let x = if walk.go_backwards { p.reversed(x) } else { x };
@@ -167,13 +194,18 @@ impl<'g> Packed<'g> {
             }
             (Some(p), Some(mask)) => {
                 let masked = p.masked(mask, op);
-                (x.squeeze(0).gather(masked.from), masked.batch_sizes, Source::MaskedRows(p, masked))
+                (
+                    x.squeeze(0).gather(masked.from),
+                    masked.batch_sizes,
+                    Source::MaskedRows(p, masked),
+                )
             }
         };
         Self { rows, batch_sizes, source, walk }
     }
 
-    /// The sample of each packed sequence, and the packed place of each sample, where they are not the same.
+    /// The sample of each packed sequence, and the packed place of each sample, where they are not
+    /// the same.
     fn order(&self) -> Option<(Var<'g>, Var<'g>)> {
         match &self.source {
             Source::Whole(..) => None,
@@ -193,13 +225,16 @@ impl<'g> Packed<'g> {
         self.order().map_or(v, |(_, places)| v.gather(places))
     }
 
-    /// Rows (N, U) as every step's output: (B, T, U) or packed rows (1, N, U), under a mask in the order of time, else in the order walked.
-    /// `before` (B, U) stands where no step has been alive yet.
+    /// Rows (N, U) as every step's output: (B, T, U) or packed rows (1, N, U), under a mask in the
+    /// order of time, else in the order walked. `before` (B, U) stands where no step has been alive
+    /// yet.
     fn unpack(&self, rows: Var<'g>, before: Option<Var<'g>>) -> Var<'g> {
         let units = rows.dim(1);
         let before = before.filter(|_| !self.walk.zeroes() && self.walk.holds_state());
         match &self.source {
-            Source::Whole(batch, timesteps) => rows.reshape(&[*timesteps, *batch, units]).transpose(&[1, 0, 2]),
+            Source::Whole(batch, timesteps) => {
+                rows.reshape(&[*timesteps, *batch, units]).transpose(&[1, 0, 2])
+            }
             Source::Masked(l) => {
                 let dims = [l.batch, l.timesteps, units];
                 let y = rows.gather(l.last).reshape(&dims);
@@ -209,7 +244,9 @@ impl<'g> Packed<'g> {
             Source::Rows(_) => rows.expand_dims(0),
             Source::MaskedRows(p, m) => {
                 let y = rows.gather(m.to).expand_dims(0);
-                before.map_or(y, |h0| m.to.lt(0.0).expand_dims(0).expand_dims(-1).select(p.spread(h0), y))
+                before.map_or(y, |h0| {
+                    m.to.lt(0.0).expand_dims(0).expand_dims(-1).select(p.spread(h0), y)
+                })
             }
         }
     }
@@ -219,15 +256,27 @@ impl<'g> Packed<'g> {
         match &self.source {
             Source::Whole(..) | Source::Rows(_) => None,
             Source::Masked(l) => {
-                let t = if self.walk.go_backwards { 0 } else { l.timesteps.unwrap_or(1).saturating_sub(1) };
-                Some(rows.gather(l.last.reshape(&[l.batch, l.timesteps]).slice_step(1, t, Some(t + 1), 1).squeeze(1)))
+                let t = if self.walk.go_backwards {
+                    0
+                } else {
+                    l.timesteps.unwrap_or(1).saturating_sub(1)
+                };
+                Some(
+                    rows.gather(
+                        l.last
+                            .reshape(&[l.batch, l.timesteps])
+                            .slice_step(1, t, Some(t + 1), 1)
+                            .squeeze(1),
+                    ),
+                )
             }
             Source::MaskedRows(p, m) => Some(rows.gather(p.last(m.to, self.walk.go_backwards))),
         }
     }
 
-    /// What the layer gives: every step's output, as by `unpack`, or the last one (B, U). `rows` (N, U) are the outputs of the cell,
-    /// `last` its last state that stands for the output, `before` (B, U) the first; both in the batch's order.
+    /// What the layer gives: every step's output, as by `unpack`, or the last one (B, U). `rows`
+    /// (N, U) are the outputs of the cell, `last` its last state that stands for the output,
+    /// `before` (B, U) the first; both in the batch's order.
     pub fn output(&self, rows: Var<'g>, last: Var<'g>, before: Option<Var<'g>>) -> Var<'g> {
         let held = self.walk.holds_state() || before.is_none();
         match self.walk.return_sequences {

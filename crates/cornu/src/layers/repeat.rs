@@ -65,7 +65,12 @@ impl Layer for RepeatVector {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, _: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        _: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
         Ok(vec![x.expand_dims(1).broadcast_to(&[x.dim(0), Some(self.n), x.dim(1)]).into()])
     }
@@ -82,7 +87,12 @@ impl Layer for UpSampling1d {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, _: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        _: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
         let (b, t, c) = (x.dim(0), x.dim(1), x.dim(2));
         let y = x.expand_dims(2).broadcast_to(&[b, t, Some(self.size), c]);

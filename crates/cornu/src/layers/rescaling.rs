@@ -1,6 +1,6 @@
 //! Inputs scaled and moved by numbers that are not learned.
 
-use super::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim, Form};
+use super::{Call, Cx, Flow, Form, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim};
 use crate::constraints::Axes;
 use crate::data::Data;
 use crate::initializers::{Ones, Zeros};
@@ -13,7 +13,8 @@ use serde_json::Value;
 /// `x · scale + offset`.
 ///
 /// # Shapes
-/// Any; the output has the input's. Scale and offset are numbers, or lists that stretch to the last axes.
+/// Any; the output has the input's. Scale and offset are numbers, or lists that stretch to the last
+/// axes.
 ///
 /// # Source
 /// keras/src/layers/preprocessing/rescaling.py, Keras 3.15.1.
@@ -26,7 +27,8 @@ pub struct Rescaling {
     pub offset: Value,
 }
 
-/// Features brought to mean 0 and variance 1 by statistics given, or adapted to data before training.
+/// Features brought to mean 0 and variance 1 by statistics given, or adapted to data before
+/// training.
 ///
 /// # Shapes
 /// x and y (B, …); mean and variance have the dims of `axis`.
@@ -57,7 +59,13 @@ impl Default for Rescaling {
 
 impl Default for Normalization {
     fn default() -> Self {
-        Self { axis: Some(Axes::Many(vec![-1])), invert: false, mean: None, variance: None, adapted: None }
+        Self {
+            axis: Some(Axes::Many(vec![-1])),
+            invert: false,
+            mean: None,
+            variance: None,
+            adapted: None,
+        }
     }
 }
 
@@ -80,7 +88,13 @@ impl Normalization {
 
     /// The kept axes of values of a rank in order; none when one is no axis of theirs.
     pub(super) fn kept_axes(&self, rank: usize) -> Option<Vec<usize>> {
-        let mut axes: Vec<usize> = self.axis.as_ref().map_or(vec![], Axes::list).iter().map(|&a| axis_of(a, rank)).collect();
+        let mut axes: Vec<usize> = self
+            .axis
+            .as_ref()
+            .map_or(vec![], Axes::list)
+            .iter()
+            .map(|&a| axis_of(a, rank))
+            .collect();
         axes.sort_unstable();
         axes.iter().all(|&a| a < rank).then_some(axes)
     }
@@ -88,27 +102,43 @@ impl Normalization {
     /// The kept axes in order, and their dims.
     fn kept(&self, x: &Spec) -> Result<(Vec<usize>, Vec<usize>)> {
         let axes = self.kept_axes(x.rank()).ok_or_else(|| {
-            let rule = format!("axis {:?} must be axes of the input", self.axis.as_ref().map(Axes::list));
+            let rule =
+                format!("axis {:?} must be axes of the input", self.axis.as_ref().map(Axes::list));
             Error::shapes(rule, std::slice::from_ref(x))
         })?;
-        let dims = axes.iter().map(|&a| known_dim(x, a as isize, "normalized")).collect::<Result<Vec<_>>>()?;
+        let dims = axes
+            .iter()
+            .map(|&a| known_dim(x, a as isize, "normalized"))
+            .collect::<Result<Vec<_>>>()?;
         Ok((axes, dims))
     }
 
     /// Statistics that were given, as the config holds them.
     fn given(&self) -> Result<Option<(Tensor, Tensor)>> {
-        let read = |v: &Option<Value>, what: &str| v.as_ref().filter(|v| !v.is_null()).map(|v| numbers(what, v)).transpose();
+        let read = |v: &Option<Value>, what: &str| {
+            v.as_ref().filter(|v| !v.is_null()).map(|v| numbers(what, v)).transpose()
+        };
         match (read(&self.mean, "mean")?, read(&self.variance, "variance")?) {
             (None, None) => Ok(None),
             (Some(m), Some(v)) if m.dims == v.dims => Ok(Some((m, v))),
-            _ => Err(Error::argument("", "mean and variance must both be given, in one shape", "others")),
+            _ => Err(Error::argument(
+                "",
+                "mean and variance must both be given, in one shape",
+                "others",
+            )),
         }
     }
 }
 
 /// Numbers of a config, in any nesting.
 fn numbers(what: &str, v: &Value) -> Result<Tensor> {
-    let found = super::operation::literal(v).map_err(|_| Error::argument("", format!("{what} must be a number or a list of numbers"), crate::config::short(v)))?;
+    let found = super::operation::literal(v).map_err(|_| {
+        Error::argument(
+            "",
+            format!("{what} must be a number or a list of numbers"),
+            crate::config::short(v),
+        )
+    })?;
     Ok(Tensor::new(&found.dims, found.to_f64()))
 }
 
@@ -125,13 +155,21 @@ impl Layer for Rescaling {
         for (what, v) in [("scale", &self.scale), ("offset", &self.offset)] {
             let dims: Vec<Dim> = numbers(what, v)?.dims.into_iter().map(Some).collect();
             if dims.len() > x.rank() || broadcast_dims(&dims, &x.dims).is_none() {
-                return Err(Error::shapes(format!("{what} must stretch to the input's last axes"), std::slice::from_ref(x)));
+                return Err(Error::shapes(
+                    format!("{what} must stretch to the input's last axes"),
+                    std::slice::from_ref(x),
+                ));
             }
         }
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let (scale, offset) = (numbers("scale", &self.scale)?, numbers("offset", &self.offset)?);
         Ok(vec![(x * constant(cx, &scale) + constant(cx, &offset)).into()])
@@ -143,8 +181,13 @@ impl Layer for Rescaling {
 
     fn form(&self) -> Form {
         // Numbers with an axis of time stand for the timesteps of a rectangle.
-        let along_features = |v: &Value| v.as_array().is_none_or(|items| !items.iter().any(Value::is_array));
-        if along_features(&self.scale) && along_features(&self.offset) { Form::ByTimestep(3) } else { Form::Padded }
+        let along_features =
+            |v: &Value| v.as_array().is_none_or(|items| !items.iter().any(Value::is_array));
+        if along_features(&self.scale) && along_features(&self.offset) {
+            Form::ByTimestep(3)
+        } else {
+            Form::Padded
+        }
     }
 }
 
@@ -158,7 +201,10 @@ impl Layer for Normalization {
         }
         let (mean, variance) = match &self.adapted {
             Some((of, ..)) if *of != dims => {
-                return Err(Error::shapes(format!("the layer was adapted to data of {of:?} along its axis"), std::slice::from_ref(call.input()?)));
+                return Err(Error::shapes(
+                    format!("the layer was adapted to data of {of:?} along its axis"),
+                    std::slice::from_ref(call.input()?),
+                ));
             }
             Some((_, mean, variance)) => (Some(mean.clone()), Some(variance.clone())),
             None => (None, None),
@@ -166,11 +212,19 @@ impl Layer for Normalization {
         Ok(WeightTree::of(vec![
             WeightSpec::new("mean", &dims, &Zeros {}.into()).starting_at(mean).fixed(),
             WeightSpec::new("variance", &dims, &Ones {}.into()).starting_at(variance).fixed(),
-            WeightSpec { dtype: Some(DType::I32), ..WeightSpec::new("count", &[], &Zeros {}.into()).fixed() },
+            WeightSpec {
+                dtype: Some(DType::I32),
+                ..WeightSpec::new("count", &[], &Zeros {}.into()).fixed()
+            },
         ]))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let (axes, _) = self.kept(&x.spec())?;
         let mut place: Vec<Dim> = vec![Some(1); x.rank()];
@@ -181,7 +235,10 @@ impl Layer for Normalization {
                 // Dims given stand at the last of the kept axes, and stretch over the others.
                 let mut own: Vec<Dim> = vec![Some(1); x.rank()];
                 if mean.dims.len() > axes.len() {
-                    return Err(Error::shapes("mean and variance must not have more axes than `axis` names", &[x.spec()]));
+                    return Err(Error::shapes(
+                        "mean and variance must not have more axes than `axis` names",
+                        &[x.spec()],
+                    ));
                 }
                 mean.dims.iter().rev().zip(axes.iter().rev()).for_each(|(&n, &a)| own[a] = Some(n));
                 let stretched = |t: &Tensor| constant(cx, t).reshape(&own).broadcast_to(&place);
@@ -202,7 +259,11 @@ impl Layer for Normalization {
 
     fn form(&self) -> Form {
         // Statistics of each timestep stand for those of a rectangle.
-        if self.axis.as_ref().is_none_or(|a| a.list().iter().all(|a| *a == -1 || *a >= 2)) { Form::ByTimestep(3) } else { Form::Padded }
+        if self.axis.as_ref().is_none_or(|a| a.list().iter().all(|a| *a == -1 || *a >= 2)) {
+            Form::ByTimestep(3)
+        } else {
+            Form::Padded
+        }
     }
 }
 

@@ -6,14 +6,17 @@ use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 
-/// An [`Embedding`] that also projects back: called with `reverse` it gives `x Eᵀ`, or `x R` with weights of its own.
+/// An [`Embedding`] that also projects back: called with `reverse` it gives `x Eᵀ`, or `x R` with
+/// weights of its own.
 ///
 /// # Shapes
-/// x (B, …) of ids below V, y (B, …, D); with `reverse` x (B, …, D), y (B, …, V). E (V, D), R (D, V).
+/// x (B, …) of ids below V, y (B, …, D); with `reverse` x (B, …, D), y (B, …, V). E (V, D), R (D,
+/// V).
 ///
 /// # Source
-/// keras/src/layers/core/reversible_embedding.py, Keras 3.15.1. LoRA of the table serves both ways. Differs: no quantized tables;
-/// `reverse_dtype` float32 or float64 does not change the type in which the layer computes.
+/// keras/src/layers/core/reversible_embedding.py, Keras 3.15.1. LoRA of the table serves both ways.
+/// Differs: no quantized tables; `reverse_dtype` float32 or float64 does not change the type in
+/// which the layer computes.
 ///
 /// ```
 /// use cornu::layers::{Arg, LayerRef};
@@ -54,20 +57,35 @@ impl Layer for ReversibleEmbedding {
     settings!("ReversibleEmbedding");
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
-        if let Some(d) = self.reverse_dtype.as_deref().filter(|d| !["float32", "float64"].contains(d)) {
+        if let Some(d) =
+            self.reverse_dtype.as_deref().filter(|d| !["float32", "float64"].contains(d))
+        {
             return Err(Error::Unsupported(format!("ReversibleEmbedding with reverse_dtype {d}")));
         }
         let mut tree = self.table.weights(call)?;
         if !self.tie_weights {
             if self.table.lora.rank.is_some() {
-                return Err(Error::argument("", "lora_rank needs tie_weights: Keras builds no other table with LoRA", "tie_weights false"));
+                return Err(Error::argument(
+                    "",
+                    "lora_rank needs tie_weights: Keras builds no other table with LoRA",
+                    "tie_weights false",
+                ));
             }
-            tree.vars.push(WeightSpec::new("reverse_embeddings", &[self.table.output_dim, self.table.input_dim], &self.table.embeddings_initializer));
+            tree.vars.push(WeightSpec::new(
+                "reverse_embeddings",
+                &[self.table.output_dim, self.table.input_dim],
+                &self.table.embeddings_initializer,
+            ));
         }
         Ok(tree)
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         if call.flag("reverse") != Some(true) {
             return self.table.lower(cx, w, call);
         }

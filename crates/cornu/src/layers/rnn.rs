@@ -3,7 +3,7 @@
 use super::cell::cell_of;
 use super::recurrence::{self, Recurrent, step_spec, walk_settings};
 use super::recurrent::sequence_and_states;
-use super::{Call, Cx, Flow, Layer, LayerRef, MaskRule, Walk, WeightTree, Weights, Form};
+use super::{Call, Cx, Flow, Form, Layer, LayerRef, MaskRule, Walk, WeightTree, Weights};
 use crate::Result;
 use crate::regularizers::Regularizer;
 use cornu_ir::Spec;
@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 /// A [`Cell`](super::Cell) run over the timesteps.
 ///
 /// # Shapes
-/// x (B, T, …), out as the cell's output (B, …), or (B, T, …) with `return_sequences`; with `return_state` also the states.
+/// x (B, T, …), out as the cell's output (B, …), or (B, T, …) with `return_sequences`; with
+/// `return_state` also the states.
 ///
 /// # Source
 /// keras/src/layers/rnn/rnn.py and keras/src/backend/jax/rnn.py, Keras 3.15.1.
@@ -54,7 +55,12 @@ impl Layer for Rnn {
         Ok(WeightTree::inside([("cell", self.cell.weights(&Call::one(step))?)]))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         recurrence::run(cell_of(&self.cell)?, self.walk, cx, w, call)
     }
 

@@ -12,10 +12,12 @@ use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 
-/// A convolution along time of each channel with M kernels of its own, then a mixing of the C M channels to U.
+/// A convolution along time of each channel with M kernels of its own, then a mixing of the C M
+/// channels to U.
 ///
 /// # Shapes
-/// x (B, T, C), depthwise kernel (K, C, M), pointwise kernel (1, C M, U), b (U), y (B, T', U); T' as for [`Conv1d`](super::Conv1d).
+/// x (B, T, C), depthwise kernel (K, C, M), pointwise kernel (1, C M, U), b (U), y (B, T', U); T'
+/// as for [`Conv1d`](super::Conv1d).
 ///
 /// # Source
 /// keras/src/layers/convolutional/separable_conv1d.py, Keras 3.15.1.
@@ -113,13 +115,26 @@ impl Layer for SeparableConv1d {
         let (m, u) = (self.depth_multiplier, self.filters);
         if m == 0 || u == 0 || self.padding == Padding::Causal {
             let received = format!("depth_multiplier={m}, filters={u}, padding={:?}", self.padding);
-            return Err(Error::argument("", "depth_multiplier and filters must be at least 1, and padding valid or same", received));
+            return Err(Error::argument(
+                "",
+                "depth_multiplier and filters must be at least 1, and padding valid or same",
+                received,
+            ));
         }
-        let depthwise = WeightSpec::new("depthwise_kernel", &[self.kernel_size.0, c, m], &self.depthwise_initializer);
-        let pointwise = WeightSpec::new("pointwise_kernel", &[1, m * c, u], &self.pointwise_initializer);
+        let depthwise = WeightSpec::new(
+            "depthwise_kernel",
+            &[self.kernel_size.0, c, m],
+            &self.depthwise_initializer,
+        );
+        let pointwise =
+            WeightSpec::new("pointwise_kernel", &[1, m * c, u], &self.pointwise_initializer);
         let mut vars = vec![
-            depthwise.regularizer(&self.depthwise_regularizer).constraint(&self.depthwise_constraint),
-            pointwise.regularizer(&self.pointwise_regularizer).constraint(&self.pointwise_constraint),
+            depthwise
+                .regularizer(&self.depthwise_regularizer)
+                .constraint(&self.depthwise_constraint),
+            pointwise
+                .regularizer(&self.pointwise_regularizer)
+                .constraint(&self.pointwise_constraint),
         ];
         if self.use_bias {
             let bias = WeightSpec::new("bias", &[u], &self.bias_initializer);
@@ -128,7 +143,12 @@ impl Layer for SeparableConv1d {
         Ok(WeightTree::of(vars))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let frame = self.frame();
         let x = cx.to_float(call.input()?.value);
         frame.check(&x.spec(), true)?;
@@ -141,7 +161,9 @@ impl Layer for SeparableConv1d {
         if let Some(b) = w.get("bias") {
             y = y + b;
         }
-        Ok(vec![Flow::new(self.activation.of(self.data_format.exchange(y))).ending(frame.ends(ends))])
+        Ok(vec![
+            Flow::new(self.activation.of(self.data_format.exchange(y))).ending(frame.ends(ends)),
+        ])
     }
 
     fn takes_ragged(&self) -> bool {

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 /// A layer of simple recurrent units (Elman 1990): [`SimpleRnnCell`] over the timesteps.
 ///
 /// # Shapes
-/// x (B, T, F), W (F, U), R (U, U), b (U); out (B, U), or (B, T, U) with `return_sequences`; with `return_state` also h (B, U).
-/// `initial_state` is h.
+/// x (B, T, F), W (F, U), R (U, U), b (U); out (B, U), or (B, T, U) with `return_sequences`; with
+/// `return_state` also h (B, U). `initial_state` is h.
 ///
 /// # Source
-/// keras/src/layers/rnn/simple_rnn.py, Keras 3.15.1. As there, its config holds no seed, and Keras itself takes an
-/// `activity_regularizer` without ever applying or writing it.
+/// keras/src/layers/rnn/simple_rnn.py, Keras 3.15.1. As there, its config holds no seed, and Keras
+/// itself takes an `activity_regularizer` without ever applying or writing it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SimpleRnn {

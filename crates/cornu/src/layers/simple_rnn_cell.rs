@@ -92,7 +92,9 @@ impl Cell for SimpleRnnCell {
         let recurrent = WeightSpec::new("recurrent_kernel", &[u, u], &self.recurrent_initializer);
         let mut vars = vec![
             kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint),
-            recurrent.regularizer(&self.recurrent_regularizer).constraint(&self.recurrent_constraint),
+            recurrent
+                .regularizer(&self.recurrent_regularizer)
+                .constraint(&self.recurrent_constraint),
         ];
         if self.use_bias {
             let bias = WeightSpec::new("bias", &[u], &self.bias_initializer);
@@ -105,17 +107,28 @@ impl Cell for SimpleRnnCell {
         Ok(vec![vec![Some(self.units)]])
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, dropped: &[Dropped<'g>], x: Var<'g>, states: &[Var<'g>]) -> Result<(Var<'g>, Vec<Var<'g>>)> {
+    fn step<'g>(
+        &self,
+        w: &Weights<'g>,
+        dropped: &[Dropped<'g>],
+        x: Var<'g>,
+        states: &[Var<'g>],
+    ) -> Result<(Var<'g>, Vec<Var<'g>>)> {
         let mut z = dropped[0].input(x).matmul(w.var("kernel"));
         if let Some(b) = w.get("bias") {
             z = z + b;
         }
-        let h = self.activation.of(z + dropped[0].state(states[0]).matmul(w.var("recurrent_kernel")));
+        let h =
+            self.activation.of(z + dropped[0].state(states[0]).matmul(w.var("recurrent_kernel")));
         Ok((h, vec![h]))
     }
 
     fn draw<'g>(&self, cx: &Cx<'g>, x: &Spec) -> Result<Vec<Dropped<'g>>> {
-        Ok(vec![Dropped::draw(cx, (self.dropout, &x.dims), (self.recurrent_dropout, &[x.dims[0], Some(self.units)]))])
+        Ok(vec![Dropped::draw(
+            cx,
+            (self.dropout, &x.dims),
+            (self.recurrent_dropout, &[x.dims[0], Some(self.units)]),
+        )])
     }
 
     fn whole(&self) -> Option<&dyn WholeCell> {
@@ -127,7 +140,12 @@ impl Cell for SimpleRnnCell {
 impl WholeCell for SimpleRnnCell {
     fn run<'g>(&self, w: &Weights<'g>, run: &WholeRun<'g>) -> (Var<'g>, Vec<Var<'g>>) {
         let activation = self.activation.gate().expect("`whole` asked for it");
-        let op = ops::SimpleRnn { units: self.units, activation, use_bias: self.use_bias, recurrent_mask: run.recurrent_mask.is_some() };
+        let op = ops::SimpleRnn {
+            units: self.units,
+            activation,
+            use_bias: self.use_bias,
+            recurrent_mask: run.recurrent_mask.is_some(),
+        };
         let mut ins = vec![run.rows, w.var("kernel"), w.var("recurrent_kernel")];
         ins.extend(w.get("bias"));
         ins.extend(&run.first);

@@ -49,19 +49,30 @@ impl Layer for Softmax {
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let x = call.input()?;
         match self.axis.list().iter().find(|&&a| axis_of(a, x.rank()) >= x.rank()) {
-            Some(axis) => Err(Error::shapes(format!("axis {axis} must be an axis of the input"), std::slice::from_ref(x))),
+            Some(axis) => Err(Error::shapes(
+                format!("axis {axis} must be an axis of the input"),
+                std::slice::from_ref(x),
+            )),
             None => Ok(WeightTree::none()),
         }
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         cx.keep_whole_along(&self.axis.list(), x.rank());
         let mask = mask_of(call).map(|m| if m.dtype() == DType::Bool { m } else { m.gt(0.5) });
         if let Some(m) = mask
             && (m.rank() > x.rank() || broadcast_dims(&m.dims(), &x.dims()).is_none())
         {
-            return Err(Error::shapes("the mask must stretch to the input: equal dims or 1, counted from the last axis", &[x.spec(), m.spec()]));
+            return Err(Error::shapes(
+                "the mask must stretch to the input: equal dims or 1, counted from the last axis",
+                &[x.spec(), m.spec()],
+            ));
         }
         Ok(vec![masked_softmax(x, &self.axis.list(), mask).into()])
     }

@@ -8,14 +8,15 @@ use cornu_ir::{Spec, spec::product};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A layer whose kernel, in training, is divided by its largest singular value, found by power iteration (Miyato et al. 2018,
-/// arXiv:1802.05957).
+/// A layer whose kernel, in training, is divided by its largest singular value, found by power
+/// iteration (Miyato et al. 2018, arXiv:1802.05957).
 ///
 /// # Shapes
 /// Those of the layer inside; vector_u (1, last dim of the kernel).
 ///
 /// # Source
-/// keras/src/layers/normalization/spectral_normalization.py, Keras 3.15.1, as on its JAX backend: the kernel kept is not the divided one.
+/// keras/src/layers/normalization/spectral_normalization.py, Keras 3.15.1, as on its JAX backend:
+/// the kernel kept is not the divided one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SpectralNormalization {
     /// The layer inside, with a kernel or embeddings.
@@ -52,24 +53,49 @@ impl Layer for SpectralNormalization {
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         if self.power_iterations == 0 || self.power_iterations > 1000 {
-            return Err(Error::argument("", "power_iterations must lie between 1 and 1000", self.power_iterations));
+            return Err(Error::argument(
+                "",
+                "power_iterations must lie between 1 and 1000",
+                self.power_iterations,
+            ));
         }
         let inner = self.layer.weights(call)?;
-        let kernel = Self::kernel_of(&inner).ok_or_else(|| Error::argument("", "the layer inside must have a kernel or embeddings", self.layer.class()))?;
+        let kernel = Self::kernel_of(&inner).ok_or_else(|| {
+            Error::argument(
+                "",
+                "the layer inside must have a kernel or embeddings",
+                self.layer.class(),
+            )
+        })?;
         let last = kernel.shape.last().copied().unwrap_or(1);
         let start = TruncatedNormal { stddev: 0.02, ..TruncatedNormal::default() };
-        let mut tree = WeightTree::of(vec![WeightSpec::new("vector_u", &[1, last], &start.into()).fixed()]);
-        tree.held_twice = inner.vars.iter().position(|v| v.name == "kernel" || v.name == "embeddings").map(|i| ("layer".into(), i));
+        let mut tree =
+            WeightTree::of(vec![WeightSpec::new("vector_u", &[1, last], &start.into()).fixed()]);
+        tree.held_twice = inner
+            .vars
+            .iter()
+            .position(|v| v.name == "kernel" || v.name == "embeddings")
+            .map(|i| ("layer".into(), i));
         tree.children.push(("layer".into(), inner));
         Ok(tree)
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let mut inner = w.child("layer").clone();
         if cx.training {
-            let kernel = inner.vars.iter_mut().find(|v| v.name == "kernel" || v.name == "embeddings").expect("checked with the weights");
+            let kernel = inner
+                .vars
+                .iter_mut()
+                .find(|v| v.name == "kernel" || v.name == "embeddings")
+                .expect("checked with the weights");
             let dims = kernel.value.dims();
-            let matrix = kernel.value.reshape(&[product(&dims[..dims.len() - 1]), dims[dims.len() - 1]]);
+            let matrix =
+                kernel.value.reshape(&[product(&dims[..dims.len() - 1]), dims[dims.len() - 1]]);
             let state = w.weight("vector_u").expect("declared");
             let before = cx.current(state);
             let (mut u, mut v) = (before, before);

@@ -3,7 +3,7 @@
 use super::convolution::{Frame, convolve};
 use super::geometry::{DataFormat, Padding};
 use super::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights, expect_rank};
-use crate::initializers::{Initialize, Initializer, Draw, Stft};
+use crate::initializers::{Draw, Initialize, Initializer, Stft};
 use crate::{Error, Result};
 use cornu_ir::builder::concat;
 use cornu_ir::ops::Windows;
@@ -14,14 +14,17 @@ use serde_json::{Number, Value};
 /// Keras's smallest number that is told from 0.
 const EPSILON: f64 = 1e-7;
 
-/// The short-time Fourier transform of each channel by two kernels that may be trained: real and imaginary part of each frequency.
+/// The short-time Fourier transform of each channel by two kernels that may be trained: real and
+/// imaginary part of each frequency.
 ///
 /// # Shapes
-/// x (B, T, C), kernels (frame, 1, N), y (B, T', C N) with N = fft_length / 2 + 1 frequencies (twice as many with `stft`), or (B, T', N, C)
-/// with `expand_dims`; with `channels_first` x (B, C, T), y (B, C N, T') or (B, C, T', N).
+/// x (B, T, C), kernels (frame, 1, N), y (B, T', C N) with N = fft_length / 2 + 1 frequencies
+/// (twice as many with `stft`), or (B, T', N, C) with `expand_dims`; with `channels_first` x (B, C,
+/// T), y (B, C N, T') or (B, C, T', N).
 ///
 /// # Source
-/// keras/src/layers/preprocessing/stft_spectrogram.py, Keras 3.15.1. Differs: of scipy's windows `hann` and `hamming`, or a list.
+/// keras/src/layers/preprocessing/stft_spectrogram.py, Keras 3.15.1. Differs: of scipy's windows
+/// `hann` and `hamming`, or a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StftSpectrogram {
@@ -47,14 +50,15 @@ pub struct StftSpectrogram {
     pub expand_dims: bool,
 }
 
-/// The power of each band of the mel scale, of windows centred on every `sequence_stride`-th timestep.
+/// The power of each band of the mel scale, of windows centred on every `sequence_stride`-th
+/// timestep.
 ///
 /// # Shapes
 /// x (B, T), y (B, M, T'): M `num_mel_bins`, T' = ⌊T / stride⌋ + 1.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/mel_spectrogram.py, Keras 3.15.1. Differs: `window` is `hann`, `hamming` or none.
-/// `top_db` looks at the loudest number of the whole batch, as Keras's does.
+/// keras/src/layers/preprocessing/mel_spectrogram.py, Keras 3.15.1. Differs: `window` is `hann`,
+/// `hamming` or none. `top_db` looks at the loudest number of the whole batch, as Keras's does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MelSpectrogram {
@@ -126,7 +130,13 @@ impl Default for MelSpectrogram {
 impl StftSpectrogram {
     fn frame(&self) -> Frame {
         let stride = self.frame_step.unwrap_or(self.frame_length / 2);
-        Frame { length: self.frame_length, stride, dilation: 1, padding: self.padding, data_format: self.data_format }
+        Frame {
+            length: self.frame_length,
+            stride,
+            dilation: 1,
+            padding: self.padding,
+            data_format: self.data_format,
+        }
     }
 
     fn fft_length(&self) -> usize {
@@ -134,8 +144,17 @@ impl StftSpectrogram {
     }
 
     fn kernel(&self, name: &'static str, side: &str) -> WeightSpec {
-        let initializer = Stft { side: side.into(), window: self.window.clone(), periodic: self.periodic, scaling: self.scaling.clone() };
-        WeightSpec::new(name, &[self.frame_length, 1, self.fft_length() / 2 + 1], &Initializer::from(initializer))
+        let initializer = Stft {
+            side: side.into(),
+            window: self.window.clone(),
+            periodic: self.periodic,
+            scaling: self.scaling.clone(),
+        };
+        WeightSpec::new(
+            name,
+            &[self.frame_length, 1, self.fft_length() / 2 + 1],
+            &Initializer::from(initializer),
+        )
     }
 }
 
@@ -146,9 +165,22 @@ impl Layer for StftSpectrogram {
         let frame = self.frame();
         frame.check(call.input()?, true)?;
         const MODES: [&str; 7] = ["log", "magnitude", "psd", "real", "imag", "angle", "stft"];
-        if !MODES.contains(&self.mode.as_str()) || frame.stride > self.frame_length || !(self.frame_length..1 << 20).contains(&self.fft_length()) {
-            let rule = format!("mode must be one of {}, frame_step at most frame_length, fft_length at least frame_length (and below 2^20)", MODES.join(", "));
-            let received = format!("mode={}, frame_length={}, frame_step={}, fft_length={}", self.mode, self.frame_length, frame.stride, self.fft_length());
+        if !MODES.contains(&self.mode.as_str())
+            || frame.stride > self.frame_length
+            || !(self.frame_length..1 << 20).contains(&self.fft_length())
+        {
+            let rule = format!(
+                "mode must be one of {}, frame_step at most frame_length, fft_length at least \
+                    frame_length (and below 2^20)",
+                MODES.join(", ")
+            );
+            let received = format!(
+                "mode={}, frame_length={}, frame_step={}, fft_length={}",
+                self.mode,
+                self.frame_length,
+                frame.stride,
+                self.fft_length()
+            );
             return Err(Error::argument("", rule, received));
         }
         let mut vars = Vec::new();
@@ -161,7 +193,12 @@ impl Layer for StftSpectrogram {
         Ok(WeightTree::of(vars))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         let first = self.data_format == DataFormat::ChannelsFirst;
         let x = if first { x.transpose(&[0, 2, 1]) } else { x };
@@ -169,9 +206,16 @@ impl Layer for StftSpectrogram {
         frame.expect_fit(x, x.dim(2))?;
         let windows = frame.windows(x);
         let (b, t, c) = (windows.dim(0), windows.dim(1), windows.dim(3));
-        // Each channel is a row of its own: (B, T', K, C) to (B, T' C, K, 1), and back to (B, T', C, N).
-        let apart = windows.transpose(&[0, 1, 3, 2]).reshape(&[b, cornu_ir::spec::product(&[t, c]), windows.dim(2), Some(1)]);
-        let part = |name: &str| w.get(name).map(|k| convolve(apart, k, 1).reshape(&[b, t, c, k.dim(2)]));
+        // Each channel is a row of its own: (B, T', K, C) to (B, T' C, K, 1), and back to (B, T',
+        // C, N).
+        let apart = windows.transpose(&[0, 1, 3, 2]).reshape(&[
+            b,
+            cornu_ir::spec::product(&[t, c]),
+            windows.dim(2),
+            Some(1),
+        ]);
+        let part =
+            |name: &str| w.get(name).map(|k| convolve(apart, k, 1).reshape(&[b, t, c, k.dim(2)]));
         let y = match (part("real_kernel"), part("imag_kernel")) {
             (Some(re), Some(im)) => match self.mode.as_str() {
                 "angle" => im.atan2(re),
@@ -215,15 +259,23 @@ impl MelSpectrogram {
         let side = |side: &str| -> Result<Vec<f64>> {
             let window = self.window.clone().map(Value::from);
             let kernel = Stft { side: side.into(), window: None, periodic: true, scaling: None };
-            let mut waves = kernel.values(&[self.fft_length, 1, self.bins()], &mut Draw::new(0, 0))?;
+            let mut waves =
+                kernel.values(&[self.fft_length, 1, self.bins()], &mut Draw::new(0, 0))?;
             let factors = match &window {
                 // The first frequency of a transform by a window alone is the window.
-                Some(_) => Stft { side: "real".into(), window, periodic: true, scaling: None }.values(&[n, 1, 2], &mut Draw::new(0, 0))?,
+                Some(_) => Stft { side: "real".into(), window, periodic: true, scaling: None }
+                    .values(&[n, 1, 2], &mut Draw::new(0, 0))?,
                 None => vec![1.0; 2 * n],
             };
             for (t, row) in waves.chunks_mut(self.bins()).enumerate() {
                 let inside = self.window.is_none() || (before..before + n).contains(&t);
-                let factor = if self.window.is_none() { 1.0 } else if inside { factors[2 * (t - before)] } else { 0.0 };
+                let factor = if self.window.is_none() {
+                    1.0
+                } else if inside {
+                    factors[2 * (t - before)]
+                } else {
+                    0.0
+                };
                 row.iter_mut().for_each(|x| *x *= factor);
             }
             Ok(waves)
@@ -258,9 +310,16 @@ impl Layer for MelSpectrogram {
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         expect_rank(call.input()?, 2..=2, "(batch, timesteps)")?;
         let length = self.sequence_length.unwrap_or(self.fft_length);
-        let sound = (2..1 << 16).contains(&self.fft_length) && length > 0 && length <= self.fft_length;
-        if !sound || self.sequence_stride == 0 || self.sequence_stride > self.fft_length || self.num_mel_bins == 0 || self.num_mel_bins > 1 << 16 {
-            let rule = "fft_length must be from 2 to 2^16 and at least sequence_length, sequence_stride from 1 to fft_length, num_mel_bins at least 1";
+        let sound =
+            (2..1 << 16).contains(&self.fft_length) && length > 0 && length <= self.fft_length;
+        if !sound
+            || self.sequence_stride == 0
+            || self.sequence_stride > self.fft_length
+            || self.num_mel_bins == 0
+            || self.num_mel_bins > 1 << 16
+        {
+            let rule = "fft_length must be from 2 to 2^16 and at least sequence_length, \
+                sequence_stride from 1 to fft_length, num_mel_bins at least 1";
             let received = format!(
                 "fft_length={}, sequence_length={length}, sequence_stride={}, num_mel_bins={}",
                 self.fft_length, self.sequence_stride, self.num_mel_bins
@@ -270,7 +329,12 @@ impl Layer for MelSpectrogram {
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         if self.power_to_db {
             cx.keep_whole();
@@ -279,20 +343,35 @@ impl Layer for MelSpectrogram {
             let dims: [Dim; 3] = [x.dim(0), Some(self.num_mel_bins), None];
             return Ok(vec![cx.builder.full(cx.float(), &dims, 0.0).into()]);
         };
-        // The signal is mirrored at both ends, so that the first window is centred on the first timestep.
+        // The signal is mirrored at both ends, so that the first window is centred on the first
+        // timestep.
         let half = self.fft_length / 2;
         if t <= half {
-            return Err(Error::shapes(format!("more than fft_length / 2 = {half} timesteps are needed"), &[x.spec()]));
+            return Err(Error::shapes(
+                format!("more than fft_length / 2 = {half} timesteps are needed"),
+                &[x.spec()],
+            ));
         }
-        let mirrored = concat(&[x.slice(1, 1, half + 1).reverse(1), x, x.slice(1, t - half - 1, t - 1).reverse(1)], 1);
-        let windows = cx.builder.apply1(Windows { axis: 1, length: self.fft_length, stride: self.sequence_stride, dilation: 1 }, &[mirrored.expand_dims(-1)]);
+        let mirrored = concat(
+            &[x.slice(1, 1, half + 1).reverse(1), x, x.slice(1, t - half - 1, t - 1).reverse(1)],
+            1,
+        );
+        let windows = cx.builder.apply1(
+            Windows { axis: 1, length: self.fft_length, stride: self.sequence_stride, dilation: 1 },
+            &[mirrored.expand_dims(-1)],
+        );
         let frames = windows.squeeze(-1);
-        let matrix = |values: Vec<f64>, dims: [usize; 2]| cx.to_float(cx.builder.constant(Tensor::new(&dims, values)));
-        let [re, im] = self.waves()?.map(|w| frames.matmul(matrix(w, [self.fft_length, self.bins()])));
+        let matrix = |values: Vec<f64>, dims: [usize; 2]| {
+            cx.to_float(cx.builder.constant(Tensor::new(&dims, values)))
+        };
+        let [re, im] =
+            self.waves()?.map(|w| frames.matmul(matrix(w, [self.fft_length, self.bins()])));
         let power = re * re + im * im;
         let power = if self.mag_exp == 2.0 { power } else { power.sqrt().pow(self.mag_exp) };
         let mel = power.matmul(matrix(self.bands(), [self.bins(), self.num_mel_bins]));
-        Ok(vec![if self.power_to_db { self.decibels(mel) } else { mel }.transpose(&[0, 2, 1]).into()])
+        Ok(vec![
+            if self.power_to_db { self.decibels(mel) } else { mel }.transpose(&[0, 2, 1]).into(),
+        ])
     }
 }
 

@@ -41,7 +41,11 @@ impl StackedRnnCells {
     }
 
     /// Each cell with the spec of its step, for steps x of the lowest.
-    fn walk<'a, T>(&'a self, x: &Spec, mut f: impl FnMut(&'a LayerRef, &'a dyn Cell, &Spec) -> Result<T>) -> Result<Vec<T>> {
+    fn walk<'a, T>(
+        &'a self,
+        x: &Spec,
+        mut f: impl FnMut(&'a LayerRef, &'a dyn Cell, &Spec) -> Result<T>,
+    ) -> Result<Vec<T>> {
         if self.cells.is_empty() {
             return Err(Error::argument("", "expected at least one cell", 0));
         }
@@ -80,7 +84,8 @@ impl Cell for StackedRnnCells {
     }
 
     fn output_state(&self, x: &Spec) -> Result<usize> {
-        let counts = self.walk(x, |_, cell, x| Ok((cell.state_dims(x)?.len(), cell.output_state(x)?)))?;
+        let counts =
+            self.walk(x, |_, cell, x| Ok((cell.state_dims(x)?.len(), cell.output_state(x)?)))?;
         let (last, below) = counts.split_last().expect("a walk meets a cell");
         Ok(below.iter().map(|(n, _)| n).sum::<usize>() + last.1)
     }
@@ -89,7 +94,13 @@ impl Cell for StackedRnnCells {
         self.cells.first().and_then(|l| l.rule().as_cell()).map_or(2, |c| c.step_rank())
     }
 
-    fn step<'g>(&self, w: &Weights<'g>, dropped: &[Dropped<'g>], x: Var<'g>, states: &[Var<'g>]) -> Result<(Var<'g>, Vec<Var<'g>>)> {
+    fn step<'g>(
+        &self,
+        w: &Weights<'g>,
+        dropped: &[Dropped<'g>],
+        x: Var<'g>,
+        states: &[Var<'g>],
+    ) -> Result<(Var<'g>, Vec<Var<'g>>)> {
         let (mut x, mut states, mut dropped) = (x, states, dropped);
         let mut next = vec![];
         for (layer, group) in self.cells.iter().zip(self.groups()) {

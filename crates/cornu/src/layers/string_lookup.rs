@@ -10,18 +10,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::OnceLock;
 
-/// The id of each word in a vocabulary. The words enter the model as strings and are looked up before the graph runs.
+/// The id of each word in a vocabulary. The words enter the model as strings and are looked up
+/// before the graph runs.
 ///
-/// Ids begin with the mask token's 0 (if there is one), then those of unknown words, then the vocabulary's. Of several ids for unknown
-/// words a word's fingerprint picks one. With `invert`, ids to words: they leave the model as strings, and no other layer reads them.
+/// Ids begin with the mask token's 0 (if there is one), then those of unknown words, then the
+/// vocabulary's. Of several ids for unknown words a word's fingerprint picks one. With `invert`,
+/// ids to words: they leave the model as strings, and no other layer reads them.
 ///
 /// # Shapes
-/// x (B, …) of strings, y (B, …) of ids with `int`; x (B, n), y (B, V) with `multi_hot`, `count`, `tf_idf`; x (B, …, n), y (B, …, n, V)
-/// with `one_hot`, or (B, …, V) when n is 1.
+/// x (B, …) of strings, y (B, …) of ids with `int`; x (B, n), y (B, V) with `multi_hot`, `count`,
+/// `tf_idf`; x (B, …, n), y (B, …, n, V) with `one_hot`, or (B, …, V) when n is 1.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/string_lookup.py and index_lookup.py, Keras 3.15.1. Differs: must read an entry of the model
-/// or, with `invert`, be an output of it; no sparse values.
+/// keras/src/layers/preprocessing/string_lookup.py and index_lookup.py, Keras 3.15.1. Differs: must
+/// read an entry of the model or, with `invert`, be an output of it; no sparse values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StringLookup {
@@ -49,7 +51,8 @@ pub struct StringLookup {
     pub vocabulary_size: Option<usize>,
     /// Kept for Keras.
     pub oov_method: String,
-    /// Keys of SipHash, which tells unknown words apart in place of the fingerprint: a number, or two.
+    /// Keys of SipHash, which tells unknown words apart in place of the fingerprint: a number, or
+    /// two.
     pub salt: Option<Value>,
     /// Kept for Keras.
     pub encoding: String,
@@ -82,7 +85,10 @@ impl Default for StringLookup {
 impl StringLookup {
     /// With these tokens.
     pub fn new<S: Into<String>>(vocabulary: impl IntoIterator<Item = S>) -> Self {
-        Self { vocabulary: Some(vocabulary.into_iter().map(Into::into).collect()), ..Self::default() }
+        Self {
+            vocabulary: Some(vocabulary.into_iter().map(Into::into).collect()),
+            ..Self::default()
+        }
     }
 
     /// What is given for words.
@@ -136,9 +142,16 @@ impl StringLookup {
         let mut dims = x.dims.clone();
         match self.output_mode {
             LookupMode::Int => return Ok(dims),
-            LookupMode::OneHot if x.rank() > 1 && x.dims.last() == Some(&Some(1)) => drop(dims.pop()),
+            LookupMode::OneHot if x.rank() > 1 && x.dims.last() == Some(&Some(1)) => {
+                drop(dims.pop())
+            }
             LookupMode::OneHot => {}
-            _ if x.rank() != 2 => return Err(Error::shapes("expected input of rank 2 (batch, words)", std::slice::from_ref(x))),
+            _ if x.rank() != 2 => {
+                return Err(Error::shapes(
+                    "expected input of rank 2 (batch, words)",
+                    std::slice::from_ref(x),
+                ));
+            }
             _ => drop(dims.pop()),
         }
         dims.push(Some(self.depth()?));
@@ -156,12 +169,21 @@ impl Layer for StringLookup {
         call.input()?;
         self.rules().check()?;
         if self.invert && self.output_mode != LookupMode::Int {
-            return Err(Error::argument("", "output_mode must be int when invert is true", format!("{:?}", self.output_mode)));
+            return Err(Error::argument(
+                "",
+                "output_mode must be int when invert is true",
+                format!("{:?}", self.output_mode),
+            ));
         }
         Ok(WeightTree::none())
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
         if self.invert {
             return Ok(vec![x.cast(DType::I64).into()]);
@@ -197,10 +219,17 @@ impl Layer for StringLookup {
 impl Decoder for StringLookup {
     fn decode(&self, ids: &Data) -> Result<Data> {
         let v = self.rules().vocabulary(self.adopted.get())?;
-        let unknown = self.oov_token.as_ref().ok_or_else(|| Error::argument("", "oov_token is needed with invert", "none"))?;
+        let unknown = self
+            .oov_token
+            .as_ref()
+            .ok_or_else(|| Error::argument("", "oov_token is needed with invert", "none"))?;
         let word = |id: i64| match (id, &self.mask_token) {
             (0, Some(mask)) => mask,
-            _ => usize::try_from(id).ok().and_then(|id| id.checked_sub(v.token_start)).and_then(|i| v.tokens.get(i)).unwrap_or(unknown),
+            _ => usize::try_from(id)
+                .ok()
+                .and_then(|id| id.checked_sub(v.token_start))
+                .and_then(|i| v.tokens.get(i))
+                .unwrap_or(unknown),
         };
         let words = ids.values().to_i64()?.iter().map(|id| word(*id).clone()).collect();
         in_form_of(ids, dense(Array::Str, ids.values().shape(), words)?)
@@ -211,7 +240,10 @@ impl Encoder for StringLookup {
     fn encode(&self, inputs: &[&Data]) -> Result<Data> {
         let ids = self.ids()?.encode(strings(inputs)?)?;
         if matches!(inputs[0], Data::Ragged(_)) && self.output_mode != LookupMode::Int {
-            return Err(Error::Data(format!("samples must hold equally many words with this output_mode. Received: {}", inputs[0].shape_text())));
+            return Err(Error::Data(format!(
+                "samples must hold equally many words with this output_mode. Received: {}",
+                inputs[0].shape_text()
+            )));
         }
         in_form_of(inputs[0], ids)
     }
@@ -229,8 +261,13 @@ impl Lookup for StringLookup {
     }
 
     fn lines(&self) -> Result<Option<Vec<String>>> {
-        let kept = self.vocabulary.is_none() && self.adopted.get().is_some_and(|a| a.tokens.is_some());
-        Ok(if kept { Some(self.vocabulary()?.into_iter().map(str::to_string).collect()) } else { None })
+        let kept =
+            self.vocabulary.is_none() && self.adopted.get().is_some_and(|a| a.tokens.is_some());
+        Ok(if kept {
+            Some(self.vocabulary()?.into_iter().map(str::to_string).collect())
+        } else {
+            None
+        })
     }
 
     fn idf_weights(&self) -> Result<Option<Vec<f32>>> {

@@ -35,15 +35,18 @@ pub enum Split {
     Character,
 }
 
-/// Texts as the ids of their words, or as one vector a text: standardized, split, joined to n-grams, looked up. The texts enter the model
-/// as strings and are encoded before the graph runs.
+/// Texts as the ids of their words, or as one vector a text: standardized, split, joined to
+/// n-grams, looked up. The texts enter the model as strings and are encoded before the graph runs.
 ///
 /// # Shapes
-/// x (B) or (B, 1) of strings; y (B, T) of ids with `int`, T the `output_sequence_length` or the longest text of the batch, filled up
-/// with 0; y (B, V) with `multi_hot`, `count`, `tf_idf`. Without `split` x is (B, T) of words.
+/// x (B) or (B, 1) of strings; y (B, T) of ids with `int`, T the `output_sequence_length` or the
+/// longest text of the batch, filled up with 0; y (B, V) with `multi_hot`, `count`, `tf_idf`.
+/// Without `split` x is (B, T) of words.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/text_vectorization.py, Keras 3.15.1. Differs: must read an entry of the model; no `one_hot`, no ragged or sparse values, no functions as `standardize` or `split`.
+/// keras/src/layers/preprocessing/text_vectorization.py, Keras 3.15.1. Differs: must read an entry
+/// of the model; no `one_hot`, no ragged or sparse values, no functions as `standardize` or
+/// `split`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TextVectorization {
@@ -152,13 +155,23 @@ impl TextVectorization {
         let texts: Vec<&String> = text.iter().collect();
         let words = |t: &[&String]| t.iter().flat_map(|t| self.words(t)).collect::<Vec<_>>();
         let samples = texts.chunks(per_sample.max(1)).map(words);
-        Ok(samples.map(|words| lengths.as_ref().map_or(words.clone(), |l| ngrams(&words, l))).collect())
+        Ok(samples
+            .map(|words| lengths.as_ref().map_or(words.clone(), |l| ngrams(&words, l)))
+            .collect())
     }
 
     /// The lengths of n-grams.
     fn ngram_lengths(&self) -> Result<Option<Vec<usize>>> {
-        let wrong = || Error::argument("", "ngrams must be a number from 1 or a list of such", crate::config::short(&self.ngrams));
-        let number = |v: &Value| v.as_u64().filter(|n| (1..=1 << 16).contains(n)).map(|n| n as usize).ok_or_else(wrong);
+        let wrong = || {
+            Error::argument(
+                "",
+                "ngrams must be a number from 1 or a list of such",
+                crate::config::short(&self.ngrams),
+            )
+        };
+        let number = |v: &Value| {
+            v.as_u64().filter(|n| (1..=1 << 16).contains(n)).map(|n| n as usize).ok_or_else(wrong)
+        };
         match &self.ngrams {
             Value::Null => Ok(None),
             Value::Array(list) => list.iter().map(number).collect::<Result<_>>().map(Some),
@@ -168,9 +181,19 @@ impl TextVectorization {
 
     /// The words of a text, or what it is without `split`.
     fn words(&self, text: &str) -> Vec<String> {
-        let lowered = matches!(self.standardize, Some(Standardize::Lower | Standardize::LowerAndStripPunctuation));
-        let stripped = matches!(self.standardize, Some(Standardize::StripPunctuation | Standardize::LowerAndStripPunctuation));
-        let text: String = text.chars().filter(|c| !(stripped && c.is_ascii_punctuation())).map(|c| if lowered { c.to_ascii_lowercase() } else { c }).collect();
+        let lowered = matches!(
+            self.standardize,
+            Some(Standardize::Lower | Standardize::LowerAndStripPunctuation)
+        );
+        let stripped = matches!(
+            self.standardize,
+            Some(Standardize::StripPunctuation | Standardize::LowerAndStripPunctuation)
+        );
+        let text: String = text
+            .chars()
+            .filter(|c| !(stripped && c.is_ascii_punctuation()))
+            .map(|c| if lowered { c.to_ascii_lowercase() } else { c })
+            .collect();
         match self.split {
             None => vec![text],
             Some(Split::Character) => text.chars().map(String::from).collect(),
@@ -191,24 +214,43 @@ impl Layer for TextVectorization {
     settings!("TextVectorization");
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
-        let refused = [("sparse", self.sparse), ("ragged", self.ragged), ("output_mode=\"one_hot\"", self.output_mode == LookupMode::OneHot)];
+        let refused = [
+            ("sparse", self.sparse),
+            ("ragged", self.ragged),
+            ("output_mode=\"one_hot\"", self.output_mode == LookupMode::OneHot),
+        ];
         if let Some((what, _)) = refused.iter().find(|(_, on)| *on) {
             return Err(Error::Unsupported(format!("TextVectorization with `{what}`")));
         }
         self.ngram_lengths()?;
         let x = call.input()?;
         let words = self.split.is_none();
-        expect_rank(x, (1 + words as usize)..=2, if words { "(batch, words)" } else { "(batch, 1)" })?;
+        expect_rank(
+            x,
+            (1 + words as usize)..=2,
+            if words { "(batch, words)" } else { "(batch, 1)" },
+        )?;
         if !words && x.rank() == 2 && x.dims[1] != Some(1) {
-            return Err(Error::shapes("expected one text a sample, (batch) or (batch, 1)", std::slice::from_ref(x)));
+            return Err(Error::shapes(
+                "expected one text a sample, (batch) or (batch, 1)",
+                std::slice::from_ref(x),
+            ));
         }
         if self.output_mode != LookupMode::Int {
             self.lookup().depth()?;
         }
-        Ok(WeightTree::inside([("_lookup_layer", WeightTree { label: "string_lookup".into(), ..WeightTree::none() })]))
+        Ok(WeightTree::inside([(
+            "_lookup_layer",
+            WeightTree { label: "string_lookup".into(), ..WeightTree::none() },
+        )]))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = call.input()?.value;
         if cx.batch.is_some() {
             return Ok(vec![cx.encoded()?]);
@@ -270,9 +312,14 @@ impl Encoder for TextVectorization {
         }
     }
 
-    fn example(&self, draw: &mut dyn FnMut(usize) -> usize, timesteps: Option<usize>) -> Result<String> {
+    fn example(
+        &self,
+        draw: &mut dyn FnMut(usize) -> usize,
+        timesteps: Option<usize>,
+    ) -> Result<String> {
         let n_words = self.output_sequence_length.or(timesteps).unwrap_or(EXAMPLE_WORDS);
-        let words = (0..n_words).map(|_| self.lookup().example(draw, None)).collect::<Result<Vec<_>>>()?;
+        let words =
+            (0..n_words).map(|_| self.lookup().example(draw, None)).collect::<Result<Vec<_>>>()?;
         Ok(words.join(if self.split == Some(Split::Character) { "" } else { " " }))
     }
 }
@@ -285,7 +332,11 @@ mod tests {
     #[test]
     fn texts_are_cut_and_filled_up() {
         let layer = TextVectorization::new(["horn", "calls"]).output_sequence_length(3);
-        let got = layer.encode(&[&Data::from(array!["The HORN, calls; horn", " calls\u{b}horn\n"].map(|s| s.to_string()))]).unwrap();
+        let got = layer
+            .encode(&[&Data::from(
+                array!["The HORN, calls; horn", " calls\u{b}horn\n"].map(|s| s.to_string()),
+            )])
+            .unwrap();
         let want: Data = crate::data::Array::from(array![[1i64, 2, 3], [3, 2, 0]]).into();
         assert_eq!(got, want);
     }

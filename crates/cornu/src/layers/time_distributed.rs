@@ -1,7 +1,7 @@
 //! A layer applied to every timestep.
 
 use super::lowering::both;
-use super::{Call, Cx, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights, expect_rank, Form};
+use super::{Call, Cx, Flow, Form, Layer, LayerRef, MaskRule, WeightTree, Weights, expect_rank};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::builder::stack;
@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 /// x (B, T, …), y (B, T, …): the layer sees (B, …) and its output gains the axis of time.
 ///
 /// # Source
-/// keras/src/layers/rnn/time_distributed.py, Keras 3.15.1. Timesteps stand as rows of one batch, but for a layer that counts
-/// over the batch in training (BatchNormalization): there one follows the other. Differs: no layer inside may be stateful.
+/// keras/src/layers/rnn/time_distributed.py, Keras 3.15.1. Timesteps stand as rows of one batch,
+/// but for a layer that counts over the batch in training (BatchNormalization): there one follows
+/// the other. Differs: no layer inside may be stateful.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimeDistributed {
     /// What is applied.
@@ -58,17 +59,25 @@ impl Layer for TimeDistributed {
         Ok(WeightTree::inside([("layer", self.layer.weights(&Call::one(step))?)]))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let x = *call.input()?;
         let mask = call.kwarg_value("mask").map(|m| m.value).or(x.mask);
         let step = without_time(&x.spec())?;
         let (batch, timesteps) = (x.value.dim(0), x.value.dim(1));
         let w = w.child("layer");
-        if let Some(t) = timesteps.filter(|_| cx.training && self.layer.any(&|l| l.class() == "BatchNormalization")) {
+        if let Some(t) = timesteps
+            .filter(|_| cx.training && self.layer.any(&|l| l.class() == "BatchNormalization"))
+        {
             let mut w = w.clone();
             let mut steps: Vec<Vec<cornu_ir::Var<'g>>> = vec![];
             for i in 0..t {
-                let one = Flow::masked(x.value.index(1, i), both(mask, x.ends).map(|m| m.index(1, i)));
+                let one =
+                    Flow::masked(x.value.index(1, i), both(mask, x.ends).map(|m| m.index(1, i)));
                 let outs = self.layer.lower_inner(cx, &w, &Call::one(one))?;
                 steps.resize(outs.len(), vec![]);
                 steps.iter_mut().zip(outs).for_each(|(s, o)| s.push(o.value));
@@ -79,7 +88,8 @@ impl Layer for TimeDistributed {
         let merged = |rest: &[Dim]| [&[product(&[batch, timesteps])], rest].concat();
         let rows = Flow::new(x.value.reshape(&merged(&step.dims[1..])));
         let outs = self.layer.lower_inner(&cx.with_timesteps(timesteps), w, &Call::one(rows))?;
-        let split = |y: Flow<'g>| y.value.reshape(&[&[batch, timesteps], &y.value.dims()[1..]].concat());
+        let split =
+            |y: Flow<'g>| y.value.reshape(&[&[batch, timesteps], &y.value.dims()[1..]].concat());
         Ok(outs.into_iter().map(|y| Flow::masked(split(y), mask)).collect())
     }
 
@@ -89,7 +99,11 @@ impl Layer for TimeDistributed {
 
     fn form(&self) -> Form {
         // In training BatchNormalization counts over the batch, timestep by timestep.
-        if self.layer.any(&|l| l.class() == "BatchNormalization") { Form::Padded } else { Form::ByTimestep(3) }
+        if self.layer.any(&|l| l.class() == "BatchNormalization") {
+            Form::Padded
+        } else {
+            Form::ByTimestep(3)
+        }
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {

@@ -1,4 +1,5 @@
-//! The weights of a layer: names, shapes and how they start, in the tree under which Keras saves them.
+//! The weights of a layer: names, shapes and how they start, in the tree under which Keras saves
+//! them.
 
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
@@ -28,7 +29,8 @@ pub struct WeightSpec {
     pub dtype: Option<DType>,
     /// Whether its numbers are whole, from -127 to 127, and stand in files in eight bits.
     pub int8: bool,
-    /// Of a matrix of LoRA, what the product is multiplied by before it joins the kernel. Files hold the sum as the kernel.
+    /// Of a matrix of LoRA, what the product is multiplied by before it joins the kernel. Files
+    /// hold the sum as the kernel.
     pub lora: Option<f64>,
 }
 
@@ -104,10 +106,11 @@ pub struct WeightTree {
     pub children: Vec<(String, WeightTree)>,
     /// Whether the layer is trainable.
     pub trainable: bool,
-    /// Whether the layers inside are frozen with it. In Keras setting `trainable` goes down to them, making or reading a layer with
-    /// `trainable=False` does not.
+    /// Whether the layers inside are frozen with it. In Keras setting `trainable` goes down to
+    /// them, making or reading a layer with `trainable=False` does not.
     pub freezes_inside: bool,
-    /// A weight of a layer inside (its group, its number) that Keras's files hold a second time, before this layer's own.
+    /// A weight of a layer inside (its group, its number) that Keras's files hold a second time,
+    /// before this layer's own.
     pub held_twice: Option<(String, usize)>,
     /// The layer's name, which files note beside its weights.
     pub label: String,
@@ -115,7 +118,14 @@ pub struct WeightTree {
 
 impl Default for WeightTree {
     fn default() -> Self {
-        Self { vars: vec![], children: vec![], trainable: true, freezes_inside: true, held_twice: None, label: String::new() }
+        Self {
+            vars: vec![],
+            children: vec![],
+            trainable: true,
+            freezes_inside: true,
+            held_twice: None,
+            label: String::new(),
+        }
     }
 }
 
@@ -132,13 +142,25 @@ impl WeightTree {
 
     /// A layer whose weights stand in layers inside it.
     pub fn inside(children: impl IntoIterator<Item = (impl Into<String>, WeightTree)>) -> Self {
-        Self { children: children.into_iter().map(|(n, t)| (n.into(), t)).collect(), ..Self::default() }
+        Self {
+            children: children.into_iter().map(|(n, t)| (n.into(), t)).collect(),
+            ..Self::default()
+        }
     }
 
-    /// Calls `f` for each weight with the path of its group, its number in it, and whether it is trained under what is above.
-    pub fn walk<'a>(&'a self, path: &str, trainable: bool, f: &mut impl FnMut(&str, usize, bool, &'a WeightSpec)) {
+    /// Calls `f` for each weight with the path of its group, its number in it, and whether it is
+    /// trained under what is above.
+    pub fn walk<'a>(
+        &'a self,
+        path: &str,
+        trainable: bool,
+        f: &mut impl FnMut(&str, usize, bool, &'a WeightSpec),
+    ) {
         let first = usize::from(self.held_twice.is_some());
-        self.vars.iter().enumerate().for_each(|(i, w)| f(path, first + i, trainable && self.trainable && w.trainable, w));
+        self.vars
+            .iter()
+            .enumerate()
+            .for_each(|(i, w)| f(path, first + i, trainable && self.trainable && w.trainable, w));
         for (name, child) in &self.children {
             let at = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
             child.walk(&at, self.trains_inside(trainable), f);
@@ -163,6 +185,7 @@ impl WeightTree {
 
     /// Number of parameters.
     pub fn n_params(&self) -> usize {
-        self.vars.iter().map(WeightSpec::n_elements).sum::<usize>() + self.children.iter().map(|(_, c)| c.n_params()).sum::<usize>()
+        self.vars.iter().map(WeightSpec::n_elements).sum::<usize>()
+            + self.children.iter().map(|(_, c)| c.n_params()).sum::<usize>()
     }
 }

@@ -20,7 +20,8 @@ settings! {
 }
 
 settings! {
-    /// Binary cross-entropy weighted by `(1 − p_t)^γ`, `p_t` the probability given to the truth (Lin and others 2018, arXiv:1708.02002).
+    /// Binary cross-entropy weighted by `(1 − p_t)^γ`, `p_t` the probability given to the truth
+    /// (Lin and others 2018, arXiv:1708.02002).
     BinaryFocalCrossentropy "binary_focal_crossentropy" {
         /// Predictions are logits, whose sigmoid is `p`.
         from_logits: bool = false,
@@ -38,7 +39,11 @@ settings! {
 }
 
 fn smooth<'g>(y_true: Var<'g>, label_smoothing: f64) -> Var<'g> {
-    if label_smoothing == 0.0 { y_true } else { y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing }
+    if label_smoothing == 0.0 {
+        y_true
+    } else {
+        y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
+    }
 }
 
 fn expect_axis(who: &str, v: Var<'_>, axis: isize) -> Result<()> {
@@ -49,7 +54,13 @@ fn expect_axis(who: &str, v: Var<'_>, axis: isize) -> Result<()> {
 }
 
 /// Values of [`BinaryCrossentropy`].
-pub fn binary_crossentropy<'g>(y_true: Var<'g>, y_pred: Var<'g>, from_logits: bool, label_smoothing: f64, axis: isize) -> Result<Var<'g>> {
+pub fn binary_crossentropy<'g>(
+    y_true: Var<'g>,
+    y_pred: Var<'g>,
+    from_logits: bool,
+    label_smoothing: f64,
+    axis: isize,
+) -> Result<Var<'g>> {
     expect_equal_shapes("binary_crossentropy", y_true, y_pred)?;
     expect_axis("binary_crossentropy", y_pred, axis)?;
     let t = smooth(y_true.cast(y_pred.dtype()), label_smoothing);
@@ -58,7 +69,8 @@ pub fn binary_crossentropy<'g>(y_true: Var<'g>, y_pred: Var<'g>, from_logits: bo
 
 impl LossFunction for BinaryCrossentropy {
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
-        Ok(binary_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)?.into())
+        Ok(binary_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)?
+            .into())
     }
 
     fn joins(&self, axis: usize, rank: usize) -> bool {

@@ -38,8 +38,8 @@ settings! {
 }
 
 settings! {
-    /// `(1 − p_y^q) / q`, between the absolute error (q → 1) and the cross-entropy (q → 0), for targets that are class ids
-    /// (Zhang and Sabuncu 2018, arXiv:1805.07836).
+    /// `(1 − p_y^q) / q`, between the absolute error (q → 1) and the cross-entropy (q → 0), for
+    /// targets that are class ids (Zhang and Sabuncu 2018, arXiv:1805.07836).
     CategoricalGeneralizedCrossEntropy "categorical_generalized_cross_entropy" {
         /// Exponent, above 0 and below 1.
         q: f64 = 0.5,
@@ -48,7 +48,11 @@ settings! {
 
 /// Targets drawn to the uniform distribution over the last axis.
 fn smooth<'g>(y_true: Var<'g>, label_smoothing: f64) -> Var<'g> {
-    if label_smoothing == 0.0 { y_true } else { y_true * (1.0 - label_smoothing) + label_smoothing / y_true.count(&[-1]) }
+    if label_smoothing == 0.0 {
+        y_true
+    } else {
+        y_true * (1.0 - label_smoothing) + label_smoothing / y_true.count(&[-1])
+    }
 }
 
 fn expect_axis(who: &str, v: Var<'_>, axis: isize) -> Result<()> {
@@ -59,7 +63,13 @@ fn expect_axis(who: &str, v: Var<'_>, axis: isize) -> Result<()> {
 }
 
 /// Values of [`CategoricalCrossentropy`].
-pub fn categorical_crossentropy<'g>(y_true: Var<'g>, y_pred: Var<'g>, from_logits: bool, label_smoothing: f64, axis: isize) -> Result<Var<'g>> {
+pub fn categorical_crossentropy<'g>(
+    y_true: Var<'g>,
+    y_pred: Var<'g>,
+    from_logits: bool,
+    label_smoothing: f64,
+    axis: isize,
+) -> Result<Var<'g>> {
     let who = "categorical_crossentropy";
     expect_equal_shapes(who, y_true, y_pred)?;
     expect_axis(who, y_pred, axis)?;
@@ -69,7 +79,14 @@ pub fn categorical_crossentropy<'g>(y_true: Var<'g>, y_pred: Var<'g>, from_logit
 
 impl LossFunction for CategoricalCrossentropy {
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
-        Ok(categorical_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)?.into())
+        Ok(categorical_crossentropy(
+            y_true,
+            y_pred,
+            self.from_logits,
+            self.label_smoothing,
+            self.axis,
+        )?
+        .into())
     }
 
     fn joins(&self, axis: usize, rank: usize) -> bool {
@@ -105,10 +122,20 @@ impl LossFunction for CategoricalGeneralizedCrossEntropy {
         let (t, p) = (y_true.dims(), y_pred.dims());
         if p.is_empty() || t[..] != p[..p.len() - 1] {
             let received = format!("targets {}, predictions {}", dims_text(&t), dims_text(&p));
-            return Err(Error::argument(&self.name, "targets must be class ids, one for each row of the last axis of the predictions", received));
+            return Err(Error::argument(
+                &self.name,
+                "targets must be class ids, one for each row of the last axis of the predictions",
+                received,
+            ));
         }
-        let classes = cx.builder.apply1(Iota { dtype: DType::I32, dims: p.clone(), axis: p.len() - 1 }, &[]);
-        let hot = y_true.cast(DType::I32).expand_dims(-1).broadcast_to(&p).eq(classes).cast(y_pred.dtype());
+        let classes =
+            cx.builder.apply1(Iota { dtype: DType::I32, dims: p.clone(), axis: p.len() - 1 }, &[]);
+        let hot = y_true
+            .cast(DType::I32)
+            .expand_dims(-1)
+            .broadcast_to(&p)
+            .eq(classes)
+            .cast(y_pred.dtype());
         let p = (y_pred * hot).sum(&[-1], false);
         Ok(((1.0 - p.pow(self.q)) / self.q).into())
     }

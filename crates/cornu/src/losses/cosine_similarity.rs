@@ -7,7 +7,8 @@ use cornu_ir::Var;
 use cornu_ir::builder::axis_of;
 
 settings! {
-    /// `−Σ y/‖y‖ · ŷ/‖ŷ‖` along an axis: -1 where they point one way. Keras does not write `axis` to files.
+    /// `−Σ y/‖y‖ · ŷ/‖ŷ‖` along an axis: -1 where they point one way. Keras does not write `axis`
+    /// to files.
     CosineSimilarity "cosine_similarity" {
         /// The axis of the vectors.
         #[serde(skip_serializing)]
@@ -27,7 +28,11 @@ pub fn normalize<'g>(x: Var<'g>, axis: isize) -> Var<'g> {
 pub fn cosine<'g>(y_true: Var<'g>, y_pred: Var<'g>, axis: isize) -> Result<Var<'g>> {
     let (t, p) = fit_targets("cosine_similarity", y_true.cast(y_pred.dtype()), y_pred)?;
     if axis_of(axis, p.rank()) >= p.rank() {
-        return Err(Error::argument("cosine_similarity", format!("`axis` must name an axis of {}", p.spec()), axis));
+        return Err(Error::argument(
+            "cosine_similarity",
+            format!("`axis` must name an axis of {}", p.spec()),
+            axis,
+        ));
     }
     Ok((normalize(t, axis) * normalize(p, axis)).sum(&[axis], false))
 }

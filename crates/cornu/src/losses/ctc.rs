@@ -1,4 +1,5 @@
-//! Connectionist temporal classification: the cost of a label sequence whose alignment with time is unknown.
+//! Connectionist temporal classification: the cost of a label sequence whose alignment with time is
+//! unknown.
 
 use super::{LossFunction, Values, settings};
 use crate::layers::Cx;
@@ -8,8 +9,9 @@ use cornu_ir::spec::dims_text;
 use cornu_ir::{DType, Var};
 
 settings! {
-    /// `−log P(labels | logits)` over all alignments. Shapes: labels `(B, L)`, class ids padded with 0, which is also the blank;
-    /// logits `(B, T, V)` (Graves and others 2006). Differs from others: every sample has all T timesteps.
+    /// `−log P(labels | logits)` over all alignments. Shapes: labels `(B, L)`, class ids padded
+    /// with 0, which is also the blank; logits `(B, T, V)` (Graves and others 2006). Differs from
+    /// others: every sample has all T timesteps.
     CTC "ctc" {}
 }
 
@@ -22,8 +24,13 @@ impl LossFunction for CTC {
         let (labels, logits) = (y_true.dims(), y_pred.dims());
         let n_labels = labels.get(1).copied().flatten().unwrap_or(0);
         if labels.len() != 2 || logits.len() != 3 || labels[0] != logits[0] || n_labels == 0 {
-            let received = format!("targets {}, predictions {}", dims_text(&labels), dims_text(&logits));
-            return Err(Error::argument(&self.name, "expected labels (batch, length) and logits (batch, timesteps, classes)", received));
+            let received =
+                format!("targets {}, predictions {}", dims_text(&labels), dims_text(&logits));
+            return Err(Error::argument(
+                &self.name,
+                "expected labels (batch, length) and logits (batch, timesteps, classes)",
+                received,
+            ));
         }
         // 0 is the blank, and fills up short sequences of labels.
         let label = y_true.cast(DType::I32);

@@ -6,12 +6,14 @@ use crate::layers::Cx;
 use cornu_ir::Var;
 
 settings! {
-    /// `mean(max(1 − y·ŷ, 0))` over the last axis. Targets of a batch that are all 0 or 1 become −1 and 1.
+    /// `mean(max(1 − y·ŷ, 0))` over the last axis. Targets of a batch that are all 0 or 1 become −1
+    /// and 1.
     Hinge "hinge" {}
 }
 
 settings! {
-    /// `mean(max(1 − y·ŷ, 0)²)` over the last axis. Targets of a batch that are all 0 or 1 become −1 and 1.
+    /// `mean(max(1 − y·ŷ, 0)²)` over the last axis. Targets of a batch that are all 0 or 1 become
+    /// −1 and 1.
     SquaredHinge "squared_hinge" {}
 }
 

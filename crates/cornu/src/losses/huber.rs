@@ -6,7 +6,8 @@ use crate::layers::Cx;
 use cornu_ir::Var;
 
 settings! {
-    /// `mean(e²/2 where |e| ≤ δ, else δ|e| − δ²/2)` over the last axis, `e = ŷ − y`. Keras does not write `delta` to files.
+    /// `mean(e²/2 where |e| ≤ δ, else δ|e| − δ²/2)` over the last axis, `e = ŷ − y`. Keras does not
+    /// write `delta` to files.
     Huber "huber_loss" {
         /// Where the square becomes a line.
         #[serde(skip_serializing)]
@@ -24,7 +25,10 @@ pub fn huber<'g>(y_true: Var<'g>, y_pred: Var<'g>, delta: f64) -> Result<Var<'g>
     let (t, p) = fit_targets("huber", y_true.cast(y_pred.dtype()), y_pred)?;
     let error = p - t;
     let far = error.abs();
-    Ok(far.le(delta).select(error.square() * 0.5, far * delta - 0.5 * delta * delta).mean(&[-1], false))
+    Ok(far
+        .le(delta)
+        .select(error.square() * 0.5, far * delta - 0.5 * delta * delta)
+        .mean(&[-1], false))
 }
 
 /// Values of [`LogCosh`].

@@ -1,7 +1,9 @@
-//! Losses by their Keras classes: what a prediction costs, a number a sample or a timestep, and how the batch's numbers become one.
+//! Losses by their Keras classes: what a prediction costs, a number a sample or a timestep, and how
+//! the batch's numbers become one.
 //!
-//! Source: keras/src/losses/losses.py and keras/src/losses/loss.py, Keras 3.15.1. Differs: values are computed in the type of the
-//! predictions; where Keras would stretch a sample axis against a timestep axis without a word, an error is raised.
+//! Source: keras/src/losses/losses.py and keras/src/losses/loss.py, Keras 3.15.1. Differs: values
+//! are computed in the type of the predictions; where Keras would stretch a sample axis against a
+//! timestep axis without a word, an error is raised.
 
 mod ranks;
 mod settings;
@@ -19,14 +21,18 @@ pub mod circle;
 pub mod ctc;
 
 pub use binary_crossentropy::{BinaryCrossentropy, BinaryFocalCrossentropy};
-pub use categorical_crossentropy::{CategoricalCrossentropy, CategoricalFocalCrossentropy, CategoricalGeneralizedCrossEntropy};
+pub use categorical_crossentropy::{
+    CategoricalCrossentropy, CategoricalFocalCrossentropy, CategoricalGeneralizedCrossEntropy,
+};
 pub use circle::Circle;
 pub use cosine_similarity::CosineSimilarity;
 pub use ctc::CTC;
 pub use divergence::{KLDivergence, Poisson};
 pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
 pub use huber::{Huber, LogCosh};
-pub use mean_error::{MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError};
+pub use mean_error::{
+    MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError,
+};
 pub use overlap::{Dice, Tversky};
 pub(crate) use ranks::{expect_equal_shapes, fit_targets, squeeze_or_expand};
 pub use reduction::Reduction;
@@ -92,13 +98,14 @@ impl Loss {
         self.function().reduction()
     }
 
-    /// Whether a row's value depends on other rows in a way that only a graph holding the whole batch can compute.
-    /// `rank` is that of the predictions.
+    /// Whether a row's value depends on other rows in a way that only a graph holding the whole
+    /// batch can compute. `rank` is that of the predictions.
     pub fn couples_rows(&self, rank: usize) -> bool {
         self.function().joins(0, rank)
     }
 
-    /// Whether the value of a timestep of predictions (B, T, …) of this rank depends on that timestep alone.
+    /// Whether the value of a timestep of predictions (B, T, …) of this rank depends on that
+    /// timestep alone.
     pub fn is_by_timestep(&self, rank: usize) -> bool {
         rank > 2 && !self.function().joins(1, rank)
     }
@@ -110,7 +117,8 @@ impl Loss {
         self.function().values(cx, y_true, y_pred)
     }
 
-    /// This shard's part of the batch's loss, a scalar: the sum over the shards is the loss that Keras reports for the batch.
+    /// This shard's part of the batch's loss, a scalar: the sum over the shards is the loss that
+    /// Keras reports for the batch.
     ///
     /// ```
     /// use cornu::{layers::Cx, losses::Loss};
@@ -125,13 +133,25 @@ impl Loss {
     /// let y_pred = Tensor::new(&[2, 2], vec![1.0f64, 1.0, 1.0, 0.0]);
     /// assert_eq!(interpret(&b.finish().unwrap(), &[y_true, y_pred])[0].to_f64(), vec![0.5]);
     /// ```
-    pub fn total<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, mask: Option<Var<'g>>, sample_weight: Option<Var<'g>>) -> Result<Var<'g>> {
+    pub fn total<'g>(
+        &self,
+        cx: &Cx<'g>,
+        y_true: Var<'g>,
+        y_pred: Var<'g>,
+        mask: Option<Var<'g>>,
+        sample_weight: Option<Var<'g>>,
+    ) -> Result<Var<'g>> {
         let batch = reduction::Batch::of(cx, y_pred);
         if batch.is_shard() && self.couples_rows(y_pred.rank()) {
-            return Err(crate::Error::argument(self.name(), "the whole batch in one graph is needed, for its value couples rows", format!("{batch:?}")));
+            return Err(crate::Error::argument(
+                self.name(),
+                "the whole batch in one graph is needed, for its value couples rows",
+                format!("{batch:?}"),
+            ));
         }
         let values = self.values(cx, y_true, y_pred)?;
-        let part = reduction::part(cx, self.name(), self.reduction(), batch, values, mask, sample_weight)?;
+        let part =
+            reduction::part(cx, self.name(), self.reduction(), batch, values, mask, sample_weight)?;
         cx.builder.check()?;
         Ok(part)
     }

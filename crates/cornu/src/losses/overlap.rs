@@ -16,7 +16,8 @@ settings! {
 }
 
 settings! {
-    /// `1 − Σ y·p / (Σ y·p + α·Σ y·(1 − p) + β·Σ (1 − y)·p + ε)` over axes (Salehi and others 2017, arXiv:1706.05721).
+    /// `1 − Σ y·p / (Σ y·p + α·Σ y·(1 − p) + β·Σ (1 − y)·p + ε)` over axes (Salehi and others 2017,
+    /// arXiv:1706.05721).
     Tversky "tversky" {
         /// Weight of what is missed.
         alpha: f64 = 0.5,
@@ -51,7 +52,9 @@ fn sum<'g>(who: &str, cx: &Cx<'g>, v: Var<'g>, axis: &Option<Axes>) -> Result<Va
     match axis {
         None => Ok(cx.cross_sum(v.sum_all())),
         Some(axes) => match axes.list().iter().find(|a| axis_of(**a, v.rank()) >= v.rank()) {
-            Some(a) => Err(Error::argument(who, format!("`axis` must name axes of {}", v.spec()), a)),
+            Some(a) => {
+                Err(Error::argument(who, format!("`axis` must name axes of {}", v.spec()), a))
+            }
             None => Ok(v.sum(axes.list(), false)),
         },
     }
@@ -66,7 +69,9 @@ impl LossFunction for Dice {
 
     fn joins(&self, axis: usize, rank: usize) -> bool {
         // Over all axes the sums are the whole batch's without its rows in one graph.
-        self.axis.as_ref().map_or(axis > 0, |axes| axes.list().iter().any(|a| axis_of(*a, rank) == axis))
+        self.axis
+            .as_ref()
+            .map_or(axis > 0, |axes| axes.list().iter().any(|a| axis_of(*a, rank) == axis))
     }
 }
 
@@ -81,6 +86,8 @@ impl LossFunction for Tversky {
 
     fn joins(&self, axis: usize, rank: usize) -> bool {
         // Over all axes the sums are the whole batch's without its rows in one graph.
-        self.axis.as_ref().map_or(axis > 0, |axes| axes.list().iter().any(|a| axis_of(*a, rank) == axis))
+        self.axis
+            .as_ref()
+            .map_or(axis > 0, |axes| axes.list().iter().any(|a| axis_of(*a, rank) == axis))
     }
 }

@@ -40,7 +40,12 @@ impl TryFrom<Option<String>> for Reduction {
             // Written by Keras 2 for its only reduction of a compiled model.
             Some("auto") => Self::SumOverBatchSize,
             Some(other) => {
-                return Err(Error::argument("reduction", "expected one of sum_over_batch_size, mean, sum, mean_with_sample_weight, none, or null", other));
+                return Err(Error::argument(
+                    "reduction",
+                    "expected one of sum_over_batch_size, mean, sum, mean_with_sample_weight, \
+                        none, or null",
+                    other,
+                ));
             }
         })
     }
@@ -93,11 +98,17 @@ pub(crate) fn divide_no_nan<'g>(a: Var<'g>, b: Var<'g>) -> Var<'g> {
 /// A product of values and weights whose axes 0 are both the batch.
 fn times<'g>(who: &str, batch: Batch, v: Var<'g>, w: Var<'g>) -> Result<Var<'g>> {
     let (a, b) = (v.dims(), w.dims());
-    let one_row = batch.whole == 1 && (a.iter().all(|d| *d == Some(1)) || b.iter().all(|d| *d == Some(1)));
+    let one_row =
+        batch.whole == 1 && (a.iter().all(|d| *d == Some(1)) || b.iter().all(|d| *d == Some(1)));
     let aligned = a.len() == b.len() || a.is_empty() || b.is_empty() || one_row;
     if !aligned || broadcast_dims(&a, &b).is_none() {
-        let rule = "weights (sample weights and masks) must have a number for each value, as (batch, timesteps) for values (batch, timesteps), or 1 in place of an axis";
-        return Err(Error::argument(who, rule, format!("values {}, weights {}", dims_text(&a), dims_text(&b))));
+        let rule = "weights (sample weights and masks) must have a number for each value, as \
+            (batch, timesteps) for values (batch, timesteps), or 1 in place of an axis";
+        return Err(Error::argument(
+            who,
+            rule,
+            format!("values {}, weights {}", dims_text(&a), dims_text(&b)),
+        ));
     }
     Ok(v * w)
 }
@@ -119,7 +130,11 @@ pub(crate) fn part<'g>(
         (Some(a), Some(b)) if a.dims() == b.dims() => Some(a.and(b)),
         (Some(a), Some(b)) => {
             let received = format!("{} and {}", dims_text(&a.dims()), dims_text(&b.dims()));
-            return Err(Error::argument(who, "the predictions' mask and the loss's own must have one shape", received));
+            return Err(Error::argument(
+                who,
+                "the predictions' mask and the loss's own must have one shape",
+                received,
+            ));
         }
         (a, b) => a.or(b),
     };
@@ -146,13 +161,21 @@ pub(crate) fn part<'g>(
     }
     if value.rank() == 0 {
         // One number for the batch, the same on each shard.
-        return Ok(if batch.is_shard() { value * (batch.here as f64 / batch.whole as f64) } else { value });
+        return Ok(if batch.is_shard() {
+            value * (batch.here as f64 / batch.whole as f64)
+        } else {
+            value
+        });
     }
     let sum = value.sum_all();
     Ok(match (reduction, weight) {
         (Reduction::Sum, _) => sum,
         (Reduction::None, _) if cx.training => {
-            return Err(Error::argument(who, "training needs one number a batch; choose the reduction sum_over_batch_size", "reduction=None"));
+            return Err(Error::argument(
+                who,
+                "training needs one number a batch; choose the reduction sum_over_batch_size",
+                "reduction=None",
+            ));
         }
         (Reduction::MeanWithSampleWeight, Some(w)) => divide_no_nan(sum, cx.cross_sum(w.sum_all())),
         _ => sum / batch.count(value).max(1.0),

@@ -8,7 +8,8 @@ use cornu_ir::Var;
 /// Values before the reduction.
 #[derive(Clone, Copy, Debug)]
 pub struct Values<'g> {
-    /// A number a sample, or a sample and timestep; of rank 0 where the loss is one number for the batch.
+    /// A number a sample, or a sample and timestep; of rank 0 where the loss is one number for the
+    /// batch.
     pub value: Var<'g>,
     /// bool, of the dims of `value`: which of them count. `None` when all do.
     pub mask: Option<Var<'g>>,
@@ -30,18 +31,21 @@ pub trait Settings {
 
 /// The formula of a loss.
 pub trait LossFunction: Settings {
-    /// Values of targets and predictions of one float type, their ranks already matched where one of them ends in 1.
+    /// Values of targets and predictions of one float type, their ranks already matched where one
+    /// of them ends in 1.
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>>;
 
-    /// Whether values meet along an axis of predictions of this rank before the reduction, but for the last axis where it is `rank − 1`
-    /// anyway: along axis 0 the whole batch is needed in one graph, along axis 1 whole sequences.
+    /// Whether values meet along an axis of predictions of this rank before the reduction, but for
+    /// the last axis where it is `rank − 1` anyway: along axis 0 the whole batch is needed in one
+    /// graph, along axis 1 whole sequences.
     fn joins(&self, axis: usize, rank: usize) -> bool {
         let _ = (axis, rank);
         false
     }
 }
 
-/// Makes the struct of a loss: Keras's config keys with their defaults, `name` and `reduction` among them.
+/// Makes the struct of a loss: Keras's config keys with their defaults, `name` and `reduction`
+/// among them.
 macro_rules! settings {
     ($(#[$meta:meta])* $Type:ident $name:literal { $($(#[$field_meta:meta])* $field:ident: $T:ty = $default:expr),* $(,)? }) => {
         $(#[$meta])*

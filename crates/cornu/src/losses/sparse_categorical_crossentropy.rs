@@ -9,7 +9,8 @@ use cornu_ir::spec::dims_text;
 use cornu_ir::{DType, Var};
 
 settings! {
-    /// `−log(p_y)`, `y` the class id, `p` along the last axis; it sums to 1 there and is kept within `ε..1 − ε`.
+    /// `−log(p_y)`, `y` the class id, `p` along the last axis; it sums to 1 there and is kept
+    /// within `ε..1 − ε`.
     SparseCategoricalCrossentropy "sparse_categorical_crossentropy" {
         /// Predictions are logits, whose softmax is `p`.
         from_logits: bool = false,
@@ -22,11 +23,21 @@ settings! {
 }
 
 /// Values of [`SparseCategoricalCrossentropy`].
-pub fn sparse_categorical_crossentropy<'g>(y_true: Var<'g>, y_pred: Var<'g>, from_logits: bool, ignore_class: Option<i64>, axis: isize) -> Result<Values<'g>> {
+pub fn sparse_categorical_crossentropy<'g>(
+    y_true: Var<'g>,
+    y_pred: Var<'g>,
+    from_logits: bool,
+    ignore_class: Option<i64>,
+    axis: isize,
+) -> Result<Values<'g>> {
     let who = "sparse_categorical_crossentropy";
     let rank = y_pred.rank();
     if rank == 0 || axis_of(axis, rank) + 1 != rank {
-        return Err(Error::argument(who, "the classes must stand on the last axis (axis=-1)", axis));
+        return Err(Error::argument(
+            who,
+            "the classes must stand on the last axis (axis=-1)",
+            axis,
+        ));
     }
     let mut y_true = y_true;
     if y_true.rank() == rank && y_true.dim(-1) == Some(1) {
@@ -35,7 +46,12 @@ pub fn sparse_categorical_crossentropy<'g>(y_true: Var<'g>, y_pred: Var<'g>, fro
     let (t, p) = (y_true.dims(), y_pred.dims());
     if t[..] != p[..rank - 1] {
         let received = format!("targets {}, predictions {}", dims_text(&t), dims_text(&p));
-        return Err(Error::argument(who, "targets must be class ids, with the shape of the predictions without the axis of the classes", received));
+        return Err(Error::argument(
+            who,
+            "targets must be class ids, with the shape of the predictions without the axis of the \
+                classes",
+            received,
+        ));
     }
     let class = y_true.cast(DType::I32);
     let valid = ignore_class.map(|c| {
@@ -51,6 +67,12 @@ pub fn sparse_categorical_crossentropy<'g>(y_true: Var<'g>, y_pred: Var<'g>, fro
 
 impl LossFunction for SparseCategoricalCrossentropy {
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
-        sparse_categorical_crossentropy(y_true, y_pred, self.from_logits, self.ignore_class, self.axis)
+        sparse_categorical_crossentropy(
+            y_true,
+            y_pred,
+            self.from_logits,
+            self.ignore_class,
+            self.axis,
+        )
     }
 }

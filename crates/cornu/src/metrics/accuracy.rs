@@ -26,7 +26,8 @@ mean_metrics! {
     /// How often the largest prediction stands where the largest target stands.
     CategoricalAccuracy "categorical_accuracy" {} |this, _cx, t, p| {
         if t.rank() != p.rank() || p.rank() == 0 || t.dims()[..t.rank() - 1] != p.dims()[..p.rank() - 1] {
-            return Err(misfit(&this.name, "targets must be one-hot, of the predictions' shape", t, p));
+            return Err(misfit(&this.name, "targets must be one-hot, of the predictions' \
+                shape", t, p));
         }
         t.argmax(-1).eq(p.argmax(-1)).cast(p.dtype())
     };
@@ -42,7 +43,8 @@ mean_metrics! {
         k: usize = 5,
     } |this, _cx, t, p| {
         if t.rank() == 0 {
-            return Err(misfit(&this.name, "targets must be one-hot, of the predictions' shape", t, p));
+            return Err(misfit(&this.name, "targets must be one-hot, of the predictions' \
+                shape", t, p));
         }
         let class = t.argmax(-1);
         in_top_k(class_ids(&this.name, class.cast(p.dtype()), p)?, p, this.k).cast(p.dtype())
@@ -68,14 +70,28 @@ mean_metrics! {
 }
 
 fn misfit(who: &str, rule: &str, t: Var<'_>, p: Var<'_>) -> Error {
-    Error::argument(who, rule, format!("targets {}, predictions {}", dims_text(&t.dims()), dims_text(&p.dims())))
+    Error::argument(
+        who,
+        rule,
+        format!("targets {}, predictions {}", dims_text(&t.dims()), dims_text(&p.dims())),
+    )
 }
 
 /// Class ids with the predictions' dims without the last.
 fn class_ids<'g>(who: &str, t: Var<'g>, p: Var<'g>) -> Result<Var<'g>> {
-    let t = if t.rank() == p.rank() && t.rank() > 0 && t.dim(-1) == Some(1) { t.squeeze(-1) } else { t };
+    let t = if t.rank() == p.rank() && t.rank() > 0 && t.dim(-1) == Some(1) {
+        t.squeeze(-1)
+    } else {
+        t
+    };
     if p.rank() == 0 || t.dims()[..] != p.dims()[..p.rank() - 1] {
-        return Err(misfit(who, "targets must be class ids, with the shape of the predictions without the axis of the classes", t, p));
+        return Err(misfit(
+            who,
+            "targets must be class ids, with the shape of the predictions without the axis of the \
+                classes",
+            t,
+            p,
+        ));
     }
     Ok(t)
 }
@@ -83,7 +99,9 @@ fn class_ids<'g>(who: &str, t: Var<'g>, p: Var<'g>) -> Result<Var<'g>> {
 /// Whether fewer than `k` predictions lie above that of the class.
 fn in_top_k<'g>(class: Var<'g>, p: Var<'g>, k: usize) -> Var<'g> {
     let dims = p.dims();
-    let classes = p.builder().apply1(Iota { dtype: DType::I32, dims: dims.clone(), axis: dims.len() - 1 }, &[]);
+    let classes = p
+        .builder()
+        .apply1(Iota { dtype: DType::I32, dims: dims.clone(), axis: dims.len() - 1 }, &[]);
     let hot = class.cast(DType::I32).expand_dims(-1).broadcast_to(&dims).eq(classes);
     let own = hot.select(p, 0.0).sum(&[-1], true);
     let known = hot.any(&[-1], true).and(own.is_nan().eq(0.0));

@@ -38,7 +38,8 @@ macro_rules! at_constraint {
             }
             fn partials<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, _: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
                 if self.num_thresholds == 0 || !(0.0..=1.0).contains(&self.$field) {
-                    let rule = concat!("`", stringify!($field), "` must lie within 0 and 1 and `num_thresholds` be above 0");
+                    let rule = concat!("`", stringify!($field), "` must lie within 0 and 1 and \
+                        `num_thresholds` be above 0");
                     return Err(Error::argument(&self.name, rule, format!("{}, {}", self.$field, self.num_thresholds)));
                 }
                 let n = self.num_thresholds;

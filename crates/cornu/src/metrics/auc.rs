@@ -12,7 +12,8 @@ use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 
 settings! {
-    /// The area under the ROC, precision-recall or precision-recall-gain curve, by a Riemann sum over thresholds.
+    /// The area under the ROC, precision-recall or precision-recall-gain curve, by a Riemann sum
+    /// over thresholds.
     AUC "auc" "float32" {
         /// How many thresholds, at equal distances.
         num_thresholds: usize = 200,
@@ -64,7 +65,8 @@ pub enum AucSummation {
 }
 
 impl AUC {
-    /// Thresholds, a little below 0 and above 1 at the ends, and whether they stand at equal distances.
+    /// Thresholds, a little below 0 and above 1 at the ends, and whether they stand at equal
+    /// distances.
     fn all_thresholds(&self) -> Result<(Vec<f64>, bool)> {
         let (inner, even) = match &self.thresholds {
             Some(given) => {
@@ -73,8 +75,19 @@ impl AUC {
                 let full: Vec<f64> = [&[0.0], &inner[..], &[1.0]].concat();
                 (inner, evenly_spaced(&full))
             }
-            None if self.num_thresholds <= 1 => return Err(Error::argument(&self.name, "`num_thresholds` must be above 1", self.num_thresholds)),
-            None => ((1..self.num_thresholds - 1).map(|i| i as f64 / (self.num_thresholds - 1) as f64).collect(), true),
+            None if self.num_thresholds <= 1 => {
+                return Err(Error::argument(
+                    &self.name,
+                    "`num_thresholds` must be above 1",
+                    self.num_thresholds,
+                ));
+            }
+            None => (
+                (1..self.num_thresholds - 1)
+                    .map(|i| i as f64 / (self.num_thresholds - 1) as f64)
+                    .collect(),
+                true,
+            ),
         };
         Ok(([&[-EPSILON], &inner[..], &[1.0 + EPSILON]].concat(), even))
     }
@@ -90,7 +103,10 @@ impl AUC {
                     let slope = divide_no_nan(dtp, (p - next).max(0.0));
                     let intercept = tp[i + 1] - slope * next;
                     let ratio = if p > 0.0 && next > 0.0 { p / next } else { 1.0 };
-                    divide_no_nan(slope * (dtp + intercept * ratio.ln()), (tp[i + 1] + fn_[i + 1]).max(0.0))
+                    divide_no_nan(
+                        slope * (dtp + intercept * ratio.ln()),
+                        (tp[i + 1] + fn_[i + 1]).max(0.0),
+                    )
                 })
                 .sum();
         }
@@ -103,7 +119,9 @@ impl AUC {
                     let scale = divide_no_nan(tp[i] + fn_[i], tn[i] + fp[i]);
                     match tp[i] == 0.0 {
                         true => (0.0, 1.0),
-                        false => ((1.0 - scale * fn_[i] / tp[i]).max(0.0), 1.0 - scale * fp[i] / tp[i]),
+                        false => {
+                            ((1.0 - scale * fn_[i] / tp[i]).max(0.0), 1.0 - scale * fp[i] / tp[i])
+                        }
                     }
                 }
             }
@@ -127,14 +145,33 @@ impl MetricFunction for AUC {
         &self.name
     }
 
-    fn partials<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, _: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+    fn partials<'g>(
+        &self,
+        _: &Cx<'g>,
+        y_true: Var<'g>,
+        y_pred: Var<'g>,
+        _: Option<Var<'g>>,
+        weight: Option<Var<'g>>,
+    ) -> Result<Vec<Var<'g>>> {
         if self.num_labels.is_some_and(|n| n > 0) && !self.multi_label {
-            return Err(Error::argument(&self.name, "`num_labels` has a meaning only with `multi_label`", "multi_label=False"));
+            return Err(Error::argument(
+                &self.name,
+                "`num_labels` has a meaning only with `multi_label`",
+                "multi_label=False",
+            ));
         }
         let (thresholds, even) = self.all_thresholds()?;
         let y_pred = if self.from_logits { y_pred.sigmoid() } else { y_pred };
         let (multi_label, label_weights) = (self.multi_label, self.label_weights.as_deref());
-        let question = Question { who: &self.name, thresholds, even, top_k: None, class_id: None, multi_label, label_weights };
+        let question = Question {
+            who: &self.name,
+            thresholds,
+            even,
+            top_k: None,
+            class_id: None,
+            multi_label,
+            label_weights,
+        };
         let c = question.count(y_true, y_pred, weight)?;
         Ok(vec![c.true_positives, c.true_negatives, c.false_positives, c.false_negatives])
     }
@@ -145,8 +182,11 @@ impl MetricFunction for AUC {
             return MetricValue::Number(self.area(&totals[0], &totals[1], &totals[2], &totals[3]));
         }
         let n_labels = totals[0].len() / n;
-        let column = |k: usize, l: usize| (0..n).map(|i| totals[k][i * n_labels + l]).collect::<Vec<f64>>();
-        let areas: Vec<f64> = (0..n_labels).map(|l| self.area(&column(0, l), &column(1, l), &column(2, l), &column(3, l))).collect();
+        let column =
+            |k: usize, l: usize| (0..n).map(|i| totals[k][i * n_labels + l]).collect::<Vec<f64>>();
+        let areas: Vec<f64> = (0..n_labels)
+            .map(|l| self.area(&column(0, l), &column(1, l), &column(2, l), &column(3, l)))
+            .collect();
         MetricValue::Number(match &self.label_weights {
             None => areas.iter().sum::<f64>() / n_labels as f64,
             Some(w) => divide_no_nan(areas.iter().zip(w).map(|(a, w)| a * w).sum(), w.iter().sum()),

@@ -19,7 +19,8 @@ mean_metrics! {
         let unit = |x: Var<'g>| x / x.square().mean(&[this.axis], true).sqrt();
         (unit(t) * unit(p)).mean(&[this.axis], false)
     };
-    /// Mean of Lin's concordance correlation along an axis, with the covariance as Keras takes it: both centred by the predictions' mean.
+    /// Mean of Lin's concordance correlation along an axis, with the covariance as Keras takes it:
+    /// both centred by the predictions' mean.
     ConcordanceCorrelation "concordance_correlation" {
         /// The axis.
         axis: isize = -1,
@@ -38,7 +39,11 @@ mean_metrics! {
 fn centred<'g>(who: &str, t: Var<'g>, p: Var<'g>, axis: isize) -> Result<(Var<'g>, Var<'g>)> {
     let (t, p) = fit_targets(who, t, p)?;
     if axis_of(axis, p.rank()) >= p.rank() {
-        return Err(Error::argument(who, format!("`axis` must name an axis of {}", p.spec()), axis));
+        return Err(Error::argument(
+            who,
+            format!("`axis` must name an axis of {}", p.spec()),
+            axis,
+        ));
     }
     Ok((t - t.mean(&[axis], true), p - p.mean(&[axis], true)))
 }

@@ -45,7 +45,12 @@ counts! {
     FalseNegatives "false_negatives" false_negatives;
 }
 
-fn at(who: &str, thresholds: Vec<f64>, top_k: Option<usize>, class_id: Option<usize>) -> Question<'_> {
+fn at(
+    who: &str,
+    thresholds: Vec<f64>,
+    top_k: Option<usize>,
+    class_id: Option<usize>,
+) -> Question<'_> {
     let even = evenly_spaced(&thresholds);
     Question { who, thresholds, even, top_k, class_id, multi_label: false, label_weights: None }
 }

@@ -45,15 +45,29 @@ pub enum Average {
 }
 
 impl FBetaScore {
-    fn sums<'g>(&self, y_true: Var<'g>, y_pred: Var<'g>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+    fn sums<'g>(
+        &self,
+        y_true: Var<'g>,
+        y_pred: Var<'g>,
+        weight: Option<Var<'g>>,
+    ) -> Result<Vec<Var<'g>>> {
         let dims = y_pred.dims();
         if dims.len() != 2 || y_true.dims() != dims {
-            let received = format!("targets {}, predictions {}", dims_text(&y_true.dims()), dims_text(&dims));
-            return Err(Error::argument(&self.name, "targets and predictions of shape (batch, classes) are needed", received));
+            let received =
+                format!("targets {}, predictions {}", dims_text(&y_true.dims()), dims_text(&dims));
+            return Err(Error::argument(
+                &self.name,
+                "targets and predictions of shape (batch, classes) are needed",
+                received,
+            ));
         }
         if self.beta <= 0.0 || self.threshold.is_some_and(|t| t <= 0.0 || t > 1.0) {
             let received = format!("beta={}, threshold={:?}", self.beta, self.threshold);
-            return Err(Error::argument(&self.name, "`beta` must be above 0 and `threshold` within 0 and 1, 0 excluded", received));
+            return Err(Error::argument(
+                &self.name,
+                "`beta` must be above 0 and `threshold` within 0 and 1, 0 excluded",
+                received,
+            ));
         }
         let p = match self.threshold {
             Some(t) => y_pred.gt(t),
@@ -63,7 +77,13 @@ impl FBetaScore {
         let w = match weight {
             None => None,
             Some(w) if w.rank() == 1 && w.dim(0) == dims[0] => Some(w.expand_dims(1)),
-            Some(w) => return Err(Error::argument(&self.name, "sample weights of shape (batch,) are needed", dims_text(&w.dims()))),
+            Some(w) => {
+                return Err(Error::argument(
+                    &self.name,
+                    "sample weights of shape (batch,) are needed",
+                    dims_text(&w.dims()),
+                ));
+            }
         };
         let axes: &[isize] = if self.average == Some(Average::Micro) { &[0, 1] } else { &[0] };
         let sum = |v: Var<'g>| w.map_or(v, |w| v * w).sum(axes, false);
@@ -75,7 +95,8 @@ impl FBetaScore {
         let scores: Vec<f64> = (0..totals[0].len())
             .map(|i| {
                 let tp = totals[0][i];
-                let (precision, recall) = (tp / (tp + totals[1][i] + EPSILON), tp / (tp + totals[2][i] + EPSILON));
+                let (precision, recall) =
+                    (tp / (tp + totals[1][i] + EPSILON), tp / (tp + totals[2][i] + EPSILON));
                 precision * recall / (beta2 * precision + recall + EPSILON) * (1.0 + beta2)
             })
             .collect();
@@ -92,7 +113,12 @@ impl FBetaScore {
 
 impl F1Score {
     fn fbeta(&self) -> FBetaScore {
-        FBetaScore { name: self.name.clone(), average: self.average, threshold: self.threshold, ..FBetaScore::default() }
+        FBetaScore {
+            name: self.name.clone(),
+            average: self.average,
+            threshold: self.threshold,
+            ..FBetaScore::default()
+        }
     }
 }
 
@@ -100,7 +126,14 @@ impl MetricFunction for FBetaScore {
     fn name(&self) -> &str {
         &self.name
     }
-    fn partials<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, _: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+    fn partials<'g>(
+        &self,
+        _: &Cx<'g>,
+        y_true: Var<'g>,
+        y_pred: Var<'g>,
+        _: Option<Var<'g>>,
+        weight: Option<Var<'g>>,
+    ) -> Result<Vec<Var<'g>>> {
         self.sums(y_true, y_pred, weight)
     }
     fn result(&self, totals: &[Vec<f64>]) -> MetricValue {
@@ -112,7 +145,14 @@ impl MetricFunction for F1Score {
     fn name(&self) -> &str {
         &self.name
     }
-    fn partials<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, _: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+    fn partials<'g>(
+        &self,
+        _: &Cx<'g>,
+        y_true: Var<'g>,
+        y_pred: Var<'g>,
+        _: Option<Var<'g>>,
+        weight: Option<Var<'g>>,
+    ) -> Result<Vec<Var<'g>>> {
         self.fbeta().sums(y_true, y_pred, weight)
     }
     fn result(&self, totals: &[Vec<f64>]) -> MetricValue {

@@ -87,22 +87,47 @@ settings! {
 
 impl IoU {
     /// The confusion matrix `(C, C)`: rows are targets, columns predictions.
-    fn matrix<'g>(&self, y_true: Var<'g>, y_pred: Var<'g>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+    fn matrix<'g>(
+        &self,
+        y_true: Var<'g>,
+        y_pred: Var<'g>,
+        weight: Option<Var<'g>>,
+    ) -> Result<Vec<Var<'g>>> {
         let (b, dtype) = (y_pred.builder(), y_pred.dtype());
-        let received = format!("targets {}, predictions {}", dims_text(&y_true.dims()), dims_text(&y_pred.dims()));
+        let received = format!(
+            "targets {}, predictions {}",
+            dims_text(&y_true.dims()),
+            dims_text(&y_pred.dims())
+        );
         let class = |v: Var<'g>, sparse: bool| match sparse {
             true => Ok(v.cast(DType::I32)),
             false if axis_of(self.axis, v.rank()) < v.rank() => Ok(v.argmax(self.axis)),
-            false => Err(Error::argument(&self.name, format!("there is no axis {} of classes", self.axis), &received)),
+            false => Err(Error::argument(
+                &self.name,
+                format!("there is no axis {} of classes", self.axis),
+                &received,
+            )),
         };
         let flat = |v: Var<'g>| v.reshape(&[product(&v.dims())]);
-        let (t, p) = (flat(class(y_true, self.sparse_y_true)?), flat(class(y_pred, self.sparse_y_pred)?));
+        let (t, p) =
+            (flat(class(y_true, self.sparse_y_true)?), flat(class(y_pred, self.sparse_y_pred)?));
         if t.dims() != p.dims() {
-            return Err(Error::argument(&self.name, "targets and predictions must name as many classes", &received));
+            return Err(Error::argument(
+                &self.name,
+                "targets and predictions must name as many classes",
+                &received,
+            ));
         }
         if self.num_classes == 0 || self.target_class_ids.iter().any(|c| *c >= self.num_classes) {
-            let received = format!("num_classes={}, target_class_ids={:?}", self.num_classes, self.target_class_ids);
-            return Err(Error::argument(&self.name, "`target_class_ids` must lie below `num_classes`", received));
+            let received = format!(
+                "num_classes={}, target_class_ids={:?}",
+                self.num_classes, self.target_class_ids
+            );
+            return Err(Error::argument(
+                &self.name,
+                "`target_class_ids` must lie below `num_classes`",
+                received,
+            ));
         }
         let number = |n: f64| b.scalar(DType::I32, n);
         let n = self.num_classes as f64;
@@ -117,7 +142,11 @@ impl IoU {
                 let w = flat(w);
                 if w.dims() != t.dims() && w.dim(0) != Some(1) {
                     let received = format!("weights {}, {received}", dims_text(&w.dims()));
-                    return Err(Error::argument(&self.name, "sample weights must have a number for each prediction", received));
+                    return Err(Error::argument(
+                        &self.name,
+                        "sample weights must have a number for each prediction",
+                        received,
+                    ));
                 }
                 // Keras counts in whole numbers unless told otherwise, and cuts weights to them.
                 let whole = self.dtype.as_str().is_some_and(|d| d.contains("int"));

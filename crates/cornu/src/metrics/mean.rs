@@ -24,12 +24,22 @@ settings! {
 }
 
 fn misfit(who: &str, value: Var<'_>, weight: Var<'_>) -> Error {
-    let rule = "weights (sample weights and masks) must have a number for each sample, or for each sample and timestep";
-    Error::argument(who, rule, format!("values {}, weights {}", dims_text(&value.dims()), dims_text(&weight.dims())))
+    let rule = "weights (sample weights and masks) must have a number for each sample, or for each \
+        sample and timestep";
+    Error::argument(
+        who,
+        rule,
+        format!("values {}, weights {}", dims_text(&value.dims()), dims_text(&weight.dims())),
+    )
 }
 
 /// Mask and weights as one.
-fn join_mask<'g>(who: &str, weight: Option<Var<'g>>, mask: Option<Var<'g>>, like: Var<'g>) -> Result<Option<Var<'g>>> {
+fn join_mask<'g>(
+    who: &str,
+    weight: Option<Var<'g>>,
+    mask: Option<Var<'g>>,
+    like: Var<'g>,
+) -> Result<Option<Var<'g>>> {
     let Some(mask) = mask else { return Ok(weight) };
     let kept = mask.cast(like.dtype());
     let Some(weight) = weight else { return Ok(Some(kept)) };
@@ -41,7 +51,11 @@ fn join_mask<'g>(who: &str, weight: Option<Var<'g>>, mask: Option<Var<'g>>, like
 }
 
 /// A value and a weight for each sample, from values over more axes, of which the means are taken.
-fn by_sample<'g>(who: &str, values: Values<'g>, weight: Option<Var<'g>>) -> Result<(Var<'g>, Option<Var<'g>>)> {
+fn by_sample<'g>(
+    who: &str,
+    values: Values<'g>,
+    weight: Option<Var<'g>>,
+) -> Result<(Var<'g>, Option<Var<'g>>)> {
     let mut value = values.value;
     let axes = |from: usize, to: usize| (from as isize..to as isize).collect::<Vec<_>>();
     let mut weight = weight;
@@ -54,7 +68,9 @@ fn by_sample<'g>(who: &str, values: Values<'g>, weight: Option<Var<'g>>) -> Resu
         if value.rank() > rank {
             value = value.mean(&axes(rank, value.rank()), false);
         }
-        if value.rank() != rank || broadcast_dims(&w.dims(), &value.dims()).as_deref() != Some(&value.dims()[..]) {
+        if value.rank() != rank
+            || broadcast_dims(&w.dims(), &value.dims()).as_deref() != Some(&value.dims()[..])
+        {
             return Err(misfit(who, value, w));
         }
         let w = w.broadcast_to(&value.dims());
@@ -68,14 +84,23 @@ fn by_sample<'g>(who: &str, values: Values<'g>, weight: Option<Var<'g>>) -> Resu
 }
 
 /// Sums of a weighted mean: the values' and the weights'.
-pub(super) fn weighted_mean<'g>(who: &str, values: Values<'g>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+pub(super) fn weighted_mean<'g>(
+    who: &str,
+    values: Values<'g>,
+    weight: Option<Var<'g>>,
+) -> Result<Vec<Var<'g>>> {
     let (value, weight) = by_sample(who, values, weight)?;
     let count = weight.unwrap_or_else(|| value.ones_like()).sum_all();
     Ok(vec![value.sum_all(), count])
 }
 
 /// The same where a mask counts as a weight of 0.
-pub(super) fn masked_mean<'g>(who: &str, values: Values<'g>, mask: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+pub(super) fn masked_mean<'g>(
+    who: &str,
+    values: Values<'g>,
+    mask: Option<Var<'g>>,
+    weight: Option<Var<'g>>,
+) -> Result<Vec<Var<'g>>> {
     weighted_mean(who, values, join_mask(who, weight, mask, values.value)?)
 }
 
@@ -115,13 +140,16 @@ impl MeanMetricWrapper {
 
     fn inner(&self) -> Result<Inner> {
         let name = self.function_name();
-        let named = |classes: &[&'static str]| classes.iter().copied().find(|c| snake_case(c) == name);
+        let named =
+            |classes: &[&'static str]| classes.iter().copied().find(|c| snake_case(c) == name);
         let arguments = Value::Object(self.arguments.clone());
         if let Some(class) = named(Loss::CLASSES) {
             return Loss::from_class(class, arguments).map(Inner::Loss);
         }
         match Metric::from_class(named(Metric::CLASSES).unwrap_or(name), arguments)? {
-            Metric::MeanMetricWrapper(_) => Err(Error::argument(&self.name, "`fn` must be a function of Keras", name)),
+            Metric::MeanMetricWrapper(_) => {
+                Err(Error::argument(&self.name, "`fn` must be a function of Keras", name))
+            }
             metric => Ok(Inner::Metric(metric)),
         }
     }
@@ -131,7 +159,14 @@ impl MetricFunction for MeanMetricWrapper {
     fn name(&self) -> &str {
         &self.name
     }
-    fn partials<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, mask: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+    fn partials<'g>(
+        &self,
+        cx: &Cx<'g>,
+        y_true: Var<'g>,
+        y_pred: Var<'g>,
+        mask: Option<Var<'g>>,
+        weight: Option<Var<'g>>,
+    ) -> Result<Vec<Var<'g>>> {
         match self.inner()? {
             Inner::Metric(metric) => metric.partials(cx, y_true, y_pred, mask, weight),
             Inner::Loss(loss) => {
@@ -164,14 +199,21 @@ mod tests {
             b.output("sum", sum);
         }
         let arrays = [Tensor::new(&[1, 2], vec![0.0, 1.0]), Tensor::new(&[1, 2], vec![1.0, 1.0])];
-        metric.result(&interpret(&b.finish().unwrap(), &arrays).iter().map(Tensor::to_f64).collect::<Vec<_>>())
+        metric.result(
+            &interpret(&b.finish().unwrap(), &arrays)
+                .iter()
+                .map(Tensor::to_f64)
+                .collect::<Vec<_>>(),
+        )
     }
 
     #[test]
     fn functions_are_losses_or_metrics_and_take_arguments() {
         let function = |name: &str| serde_json::json!({"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"});
         let close = |config: Value, want: f64| match of_one_sample(config) {
-            MetricValue::Number(got) => assert!((got - want).abs() < 1e-6, "{got}, expected {want}"),
+            MetricValue::Number(got) => {
+                assert!((got - want).abs() < 1e-6, "{got}, expected {want}")
+            }
             list => panic!("{list:?}"),
         };
         close(serde_json::json!({"fn": function("huber"), "delta": 0.2}), 0.09);
@@ -181,7 +223,11 @@ mod tests {
 
     #[test]
     fn arguments_are_written_beside_the_function() {
-        let config = serde_json::json!({"name": "narrow", "dtype": "float32", "fn": "huber", "delta": 0.2});
-        assert_eq!(Metric::from_class("MeanMetricWrapper", config.clone()).unwrap().to_json()["config"], config);
+        let config =
+            serde_json::json!({"name": "narrow", "dtype": "float32", "fn": "huber", "delta": 0.2});
+        assert_eq!(
+            Metric::from_class("MeanMetricWrapper", config.clone()).unwrap().to_json()["config"],
+            config
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Metrics by their Keras classes: sums over a shard that add up over shards and batches, and a number made of the totals.
+//! Metrics by their Keras classes: sums over a shard that add up over shards and batches, and a
+//! number made of the totals.
 //!
 //! Source: keras/src/metrics, Keras 3.15.1. Differs: totals are kept in 64 bits.
 
@@ -16,8 +17,13 @@ mod auc;
 mod f_score;
 mod iou;
 
-pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, SparseTopKCategoricalAccuracy, TopKCategoricalAccuracy};
-pub use at_constraint::{PrecisionAtRecall, RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity};
+pub use accuracy::{
+    Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy, TopKCategoricalAccuracy,
+};
+pub use at_constraint::{
+    PrecisionAtRecall, RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity,
+};
 pub use auc::{AUC, AucCurve, AucSummation};
 pub use confusion::Thresholds;
 pub use correlation::{ConcordanceCorrelation, PearsonCorrelation};
@@ -26,11 +32,13 @@ pub use f_score::{Average, F1Score, FBetaScore};
 pub use iou::{BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU};
 pub use mean::MeanMetricWrapper;
 pub use probabilistic::{
-    BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge, KLDivergence, Poisson, SparseCategoricalCrossentropy, SquaredHinge,
+    BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge, KLDivergence, Poisson,
+    SparseCategoricalCrossentropy, SquaredHinge,
 };
 pub use r2_score::{ClassAggregation, R2Score};
 pub use regression::{
-    CosineSimilarity, LogCoshError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, RootMeanSquaredError,
+    CosineSimilarity, LogCoshError, MeanAbsoluteError, MeanAbsolutePercentageError,
+    MeanSquaredError, MeanSquaredLogarithmicError, RootMeanSquaredError,
 };
 pub(crate) use settings::settings;
 pub use settings::{MetricFunction, MetricValue};
@@ -112,11 +120,25 @@ impl Metric {
         self.function().name()
     }
 
-    /// Sums over this shard, floats: added up over shards and batches they are the totals that [`Metric::result`] takes.
-    /// `mask` is the predictions' (bool, a prefix of their dims); metrics that Keras computes without it leave it aside.
-    pub fn partials<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, mask: Option<Var<'g>>, sample_weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+    /// Sums over this shard, floats: added up over shards and batches they are the totals that
+    /// [`Metric::result`] takes. `mask` is the predictions' (bool, a prefix of their dims); metrics
+    /// that Keras computes without it leave it aside.
+    pub fn partials<'g>(
+        &self,
+        cx: &Cx<'g>,
+        y_true: Var<'g>,
+        y_pred: Var<'g>,
+        mask: Option<Var<'g>>,
+        sample_weight: Option<Var<'g>>,
+    ) -> Result<Vec<Var<'g>>> {
         let y_pred = if y_pred.dtype().is_float() { y_pred } else { cx.to_float(y_pred) };
-        let sums = self.function().partials(cx, y_true.cast(y_pred.dtype()), y_pred, mask, sample_weight.map(|w| w.cast(y_pred.dtype())))?;
+        let sums = self.function().partials(
+            cx,
+            y_true.cast(y_pred.dtype()),
+            y_pred,
+            mask,
+            sample_weight.map(|w| w.cast(y_pred.dtype())),
+        )?;
         cx.builder.check()?;
         Ok(sums)
     }
@@ -124,7 +146,10 @@ impl Metric {
     /// Whether more of it is better, where Keras says so.
     pub fn more_is_better(&self) -> Option<bool> {
         match self {
-            Self::TruePositives(_) | Self::TrueNegatives(_) | Self::FalsePositives(_) | Self::FalseNegatives(_) => None,
+            Self::TruePositives(_)
+            | Self::TrueNegatives(_)
+            | Self::FalsePositives(_)
+            | Self::FalseNegatives(_) => None,
             Self::MeanMetricWrapper(m) => m.is_of_loss().then_some(false),
             Self::MeanSquaredError(_)
             | Self::MeanAbsoluteError(_)

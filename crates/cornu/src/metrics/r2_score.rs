@@ -35,37 +35,74 @@ impl MetricFunction for R2Score {
         &self.name
     }
 
-    fn partials<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, _: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+    fn partials<'g>(
+        &self,
+        cx: &Cx<'g>,
+        y_true: Var<'g>,
+        y_pred: Var<'g>,
+        _: Option<Var<'g>>,
+        weight: Option<Var<'g>>,
+    ) -> Result<Vec<Var<'g>>> {
         let (t, p) = squeeze_or_expand(y_true, y_pred, true);
         let dims = p.dims();
         if dims.len() != 2 || t.dims() != dims {
-            let received = format!("targets {}, predictions {}", dims_text(&t.dims()), dims_text(&dims));
-            return Err(Error::argument(&self.name, "targets and predictions of shape (batch, features) are needed", received));
+            let received =
+                format!("targets {}, predictions {}", dims_text(&t.dims()), dims_text(&dims));
+            return Err(Error::argument(
+                &self.name,
+                "targets and predictions of shape (batch, features) are needed",
+                received,
+            ));
         }
         let w = match weight {
             None => t.ones_like(),
             Some(w) => {
                 let w = if w.rank() == 1 { w.expand_dims(1) } else { w };
-                if w.rank() != 2 || w.dim(0) != dims[0] || (w.dim(1) != Some(1) && w.dim(1) != dims[1]) {
-                    return Err(Error::argument(&self.name, "sample weights of shape (batch,) are needed", dims_text(&w.dims())));
+                if w.rank() != 2
+                    || w.dim(0) != dims[0]
+                    || (w.dim(1) != Some(1) && w.dim(1) != dims[1])
+                {
+                    return Err(Error::argument(
+                        &self.name,
+                        "sample weights of shape (batch,) are needed",
+                        dims_text(&w.dims()),
+                    ));
                 }
                 w.broadcast_to(&dims)
             }
         };
         let by_column = |v: Var<'g>| v.sum(&[0], false);
         let n = cx.builder.scalar(t.dtype(), t.count(&[0, 1]));
-        Ok(vec![by_column(t * w), by_column(t * t * w), by_column((t - p).square() * w), by_column(w), n])
+        Ok(vec![
+            by_column(t * w),
+            by_column(t * t * w),
+            by_column((t - p).square() * w),
+            by_column(w),
+            n,
+        ])
     }
 
     fn result(&self, totals: &[Vec<f64>]) -> MetricValue {
-        let (sum, squares, residual, count, n) = (&totals[0], &totals[1], &totals[2], &totals[3], totals[4][0]);
-        let spread: Vec<f64> = (0..sum.len()).map(|i| squares[i] - sum[i] * (sum[i] / count[i])).collect();
-        let scores: Vec<f64> = spread.iter().zip(residual).map(|(s, r)| 1.0 - r / s).map(|s| if s.is_infinite() { 0.0 } else { s }).collect();
+        let (sum, squares, residual, count, n) =
+            (&totals[0], &totals[1], &totals[2], &totals[3], totals[4][0]);
+        let spread: Vec<f64> =
+            (0..sum.len()).map(|i| squares[i] - sum[i] * (sum[i] / count[i])).collect();
+        let scores: Vec<f64> = spread
+            .iter()
+            .zip(residual)
+            .map(|(s, r)| 1.0 - r / s)
+            .map(|s| if s.is_infinite() { 0.0 } else { s })
+            .collect();
         let mut scores = match self.class_aggregation {
             None => scores,
-            Some(ClassAggregation::UniformAverage) => vec![scores.iter().sum::<f64>() / scores.len() as f64],
+            Some(ClassAggregation::UniformAverage) => {
+                vec![scores.iter().sum::<f64>() / scores.len() as f64]
+            }
             Some(ClassAggregation::VarianceWeightedAverage) => {
-                vec![spread.iter().zip(&scores).map(|(w, s)| w * s).sum::<f64>() / spread.iter().sum::<f64>()]
+                vec![
+                    spread.iter().zip(&scores).map(|(w, s)| w * s).sum::<f64>()
+                        / spread.iter().sum::<f64>(),
+                ]
             }
         };
         let p = self.num_regressors as f64;

@@ -21,7 +21,8 @@ mean_metrics! {
     MeanSquaredLogarithmicError "mean_squared_logarithmic_error" {} |_this, _cx, t, p| mean_error::mean_squared_logarithmic_error(t, p)?;
     /// Mean of `log(cosh(error))`.
     LogCoshError "logcosh" {} |_this, _cx, t, p| huber::log_cosh(t, p)?;
-    /// Mean of the cosines of the angles between targets and predictions. Keras does not write `axis` to files.
+    /// Mean of the cosines of the angles between targets and predictions. Keras does not write
+    /// `axis` to files.
     CosineSimilarity "cosine_similarity" {
         /// The axis of the vectors.
         #[serde(skip_serializing)]
@@ -41,7 +42,14 @@ impl MetricFunction for RootMeanSquaredError {
     fn name(&self) -> &str {
         &self.name
     }
-    fn partials<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, _: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+    fn partials<'g>(
+        &self,
+        _: &Cx<'g>,
+        y_true: Var<'g>,
+        y_pred: Var<'g>,
+        _: Option<Var<'g>>,
+        weight: Option<Var<'g>>,
+    ) -> Result<Vec<Var<'g>>> {
         let (t, p) = fit_targets(&self.name, y_true, y_pred)?;
         weighted_mean(&self.name, (p - t).square().into(), weight)
     }

@@ -29,13 +29,21 @@ pub trait MetricFunction {
     fn name(&self) -> &str;
 
     /// Sums over this shard.
-    fn partials<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, mask: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>>;
+    fn partials<'g>(
+        &self,
+        cx: &Cx<'g>,
+        y_true: Var<'g>,
+        y_pred: Var<'g>,
+        mask: Option<Var<'g>>,
+        weight: Option<Var<'g>>,
+    ) -> Result<Vec<Var<'g>>>;
 
     /// The metric of their totals.
     fn result(&self, totals: &[Vec<f64>]) -> MetricValue;
 }
 
-/// Makes the struct of a metric: Keras's config keys with their defaults, `name` and `dtype` among them.
+/// Makes the struct of a metric: Keras's config keys with their defaults, `name` and `dtype` among
+/// them.
 macro_rules! settings {
     ($(#[$meta:meta])* $Type:ident $name:literal $dtype:literal { $($(#[$field_meta:meta])* $field:ident: $T:ty = $default:expr),* $(,)? }) => {
         $(#[$meta])*
@@ -58,7 +66,8 @@ macro_rules! settings {
 }
 pub(crate) use settings;
 
-/// Makes metrics that are means of a number a sample: `Type "name" {settings} |self, cx, y_true, y_pred| values`.
+/// Makes metrics that are means of a number a sample: `Type "name" {settings} |self, cx, y_true,
+/// y_pred| values`.
 macro_rules! mean_metrics {
     ($($(#[$meta:meta])* $Type:ident $name:literal { $($(#[$field_meta:meta])* $field:ident: $T:ty = $default:expr),* $(,)? }
         |$this:ident, $cx:ident, $t:ident, $p:ident| $values:expr;)*) => {$(

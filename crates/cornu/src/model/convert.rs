@@ -2,7 +2,9 @@
 
 use super::model::Model;
 use super::weights_file::{to_file_array, to_tensor};
-use crate::saving::{Archive, ArrayType, Group, H5File, NamedArrays, atomic, hdf5_write, json, safetensors, sharded};
+use crate::saving::{
+    Archive, ArrayType, Group, H5File, NamedArrays, atomic, hdf5_write, json, safetensors, sharded,
+};
 use crate::{Error, Result};
 use cornu_ir::Tensor;
 use std::path::Path;
@@ -31,21 +33,30 @@ impl Kind {
             (".json", Self::Json),
         ];
         let found = endings.into_iter().find(|(e, _)| name.ends_with(e)).map(|(_, k)| k);
-        found.ok_or_else(|| Error::argument("convert", "a file ends in .keras, .weights.h5, .weights.json, .safetensors, .h5 or .json", path.display()))
+        found.ok_or_else(|| {
+            Error::argument(
+                "convert",
+                "a file ends in .keras, .weights.h5, .weights.json, .safetensors, .h5 or .json",
+                path.display(),
+            )
+        })
     }
 }
 
 /// Writes a model file of one kind as another, by the endings.
 ///
-/// A whole model (`.keras`, legacy `.h5`, `config.json`) becomes a `.keras`, its weights (`.weights.h5`, `.safetensors`) or its `.json`.
-/// Weights alone become weights of the other kind, or with the architecture of `model` a `.keras`.
+/// A whole model (`.keras`, legacy `.h5`, `config.json`) becomes a `.keras`, its weights
+/// (`.weights.h5`, `.safetensors`) or its `.json`. Weights alone become weights of the other kind,
+/// or with the architecture of `model` a `.keras`.
 ///
 /// # Errors
-/// A file that cannot be read, an ending that nothing is written for, weights without the model they need.
+/// A file that cannot be read, an ending that nothing is written for, weights without the model
+/// they need.
 pub fn convert(from: &Path, to: &Path, model: Option<&Path>) -> Result<()> {
     let (kind, wanted) = (Kind::of(from)?, Kind::of(to)?);
     if matches!(wanted, Kind::H5 | Kind::Shards) {
-        let message = format!("{}: cornu writes .keras, .weights.h5, .safetensors and .json", to.display());
+        let message =
+            format!("{}: cornu writes .keras, .weights.h5, .safetensors and .json", to.display());
         return Err(Error::Unsupported(message));
     }
     let holds_weights_alone = match kind {
@@ -60,7 +71,9 @@ pub fn convert(from: &Path, to: &Path, model: Option<&Path>) -> Result<()> {
             m.load_weights(from)?;
             m
         }
-        (true, None) if matches!(wanted, Kind::Weights | Kind::Safetensors) => return convert_weights(from, kind, to, wanted),
+        (true, None) if matches!(wanted, Kind::Weights | Kind::Safetensors) => {
+            return convert_weights(from, kind, to, wanted);
+        }
         (true, None) => {
             let rule = "weights alone are no model; give the model they belong to (--model)";
             return Err(Error::argument("convert", rule, from.display()));
@@ -80,7 +93,8 @@ fn convert_weights(from: &Path, kind: Kind, to: &Path, wanted: Kind) -> Result<(
             let mut root = Group::default();
             for (name, array) in safetensors::read(from)? {
                 if !name.starts_with("layers/") || !name.contains("/vars/") {
-                    let rule = "its names must be paths of a weights file (`layers/lstm/cell/vars/0`); give the model (--model) for other names";
+                    let rule = "its names must be paths of a weights file \
+                        (`layers/lstm/cell/vars/0`); give the model (--model) for other names";
                     return Err(Error::argument("convert", rule, format!("`{name}`")));
                 }
                 root.insert(&name, array)?;
@@ -90,12 +104,23 @@ fn convert_weights(from: &Path, kind: Kind, to: &Path, wanted: Kind) -> Result<(
         Kind::Shards => sharded::read(from)?,
         _ => match H5File::read(from)? {
             H5File::Weights(root) => root,
-            H5File::Legacy(_) => return Err(Error::argument("convert", "legacy weights are listed by layer; give the model (--model)", from.display())),
+            H5File::Legacy(_) => {
+                return Err(Error::argument(
+                    "convert",
+                    "legacy weights are listed by layer; give the model (--model)",
+                    from.display(),
+                ));
+            }
         },
     };
     match wanted {
         Kind::Safetensors => {
-            let arrays: NamedArrays = root.walk().into_iter().filter(|(p, _)| p.starts_with("layers/")).map(|(p, a)| (p, a.clone())).collect();
+            let arrays: NamedArrays = root
+                .walk()
+                .into_iter()
+                .filter(|(p, _)| p.starts_with("layers/"))
+                .map(|(p, a)| (p, a.clone()))
+                .collect();
             Ok(safetensors::write(to, &arrays, &metadata())?)
         }
         _ => Ok(hdf5_write::save(to, &root)?),
@@ -107,9 +132,9 @@ fn metadata() -> Vec<(String, String)> {
 }
 
 impl Model {
-    /// Takes the weights of a `.weights.h5`, `.weights.json` (shards), `.safetensors`, `.keras` or legacy `.h5` file of the same
-    /// architecture. In `.safetensors` a weight goes by its path in a weights file (`layers/lstm/cell/vars/0`) or by its name
-    /// (`lstm/lstm_cell/kernel`).
+    /// Takes the weights of a `.weights.h5`, `.weights.json` (shards), `.safetensors`, `.keras` or
+    /// legacy `.h5` file of the same architecture. In `.safetensors` a weight goes by its path in a
+    /// weights file (`layers/lstm/cell/vars/0`) or by its name (`lstm/lstm_cell/kernel`).
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         match Kind::of(path)? {
@@ -120,7 +145,11 @@ impl Model {
                 H5File::Weights(g) => self.read_weights(&g),
                 H5File::Legacy(l) => self.read_legacy_weights(&l.layers),
             },
-            Kind::Json => Err(Error::argument("load_weights", "an architecture holds no weights", path.display())),
+            Kind::Json => Err(Error::argument(
+                "load_weights",
+                "an architecture holds no weights",
+                path.display(),
+            )),
         }
     }
 
@@ -130,14 +159,21 @@ impl Model {
         match Kind::of(path)? {
             Kind::Weights => Ok(hdf5_write::save(path, &self.write_weights()?)?),
             Kind::Safetensors => Ok(safetensors::write(path, &self.named_weights()?, &metadata())?),
-            _ => Err(Error::argument("save_weights", "weights are saved as .weights.h5 or .safetensors", path.display())),
+            _ => Err(Error::argument(
+                "save_weights",
+                "weights are saved as .weights.h5 or .safetensors",
+                path.display(),
+            )),
         }
     }
 
     /// The weights under their paths in a weights file.
     fn named_weights(&self) -> Result<NamedArrays> {
-        let float = ArrayType::from_name(self.layer.policy().variable_name()).unwrap_or(ArrayType::F32);
-        (0..self.variables.len()).map(|i| Ok((self.variables[i].file_path(), to_file_array(&self.weight(i), float)?))).collect()
+        let float =
+            ArrayType::from_name(self.layer.policy().variable_name()).unwrap_or(ArrayType::F32);
+        (0..self.variables.len())
+            .map(|i| Ok((self.variables[i].file_path(), to_file_array(&self.weight(i), float)?)))
+            .collect()
     }
 
     fn read_named_weights(&mut self, arrays: &NamedArrays) -> Result<()> {
@@ -145,10 +181,18 @@ impl Model {
         for v in &self.variables {
             let path = v.file_path();
             let found = arrays.iter().find(|(n, _)| *n == path || *n == v.path);
-            let (_, array) =
-                found.ok_or_else(|| Error::Config(format!("weights: `{path}` (or `{}`) is missing; the file belongs to another model", v.path)))?;
+            let (_, array) = found.ok_or_else(|| {
+                Error::Config(format!(
+                    "weights: `{path}` (or `{}`) is missing; the file belongs to another model",
+                    v.path
+                ))
+            })?;
             if array.shape() != v.spec.shape {
-                return Err(Error::Config(format!("weights: `{path}` must have shape {:?}. Received: {:?}", v.spec.shape, array.shape())));
+                return Err(Error::Config(format!(
+                    "weights: `{path}` must have shape {:?}. Received: {:?}",
+                    v.spec.shape,
+                    array.shape()
+                )));
             }
             values.push(to_tensor(array, v.spec.dtype())?);
         }
@@ -180,8 +224,13 @@ mod tests {
         let at = |name: &str| dir.path().join(name);
         let model = small(1);
         model.save(at("a.keras")).unwrap();
-        let steps =
-            [("a.keras", "b.safetensors"), ("b.safetensors", "c.weights.h5"), ("c.weights.h5", "d.safetensors"), ("a.keras", "e.json"), ("a.keras", "f.keras")];
+        let steps = [
+            ("a.keras", "b.safetensors"),
+            ("b.safetensors", "c.weights.h5"),
+            ("c.weights.h5", "d.safetensors"),
+            ("a.keras", "e.json"),
+            ("a.keras", "f.keras"),
+        ];
         for (from, to) in steps {
             convert(&at(from), &at(to), None).unwrap();
         }

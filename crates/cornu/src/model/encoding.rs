@@ -1,4 +1,5 @@
-//! Text on its way into a model and out of it: which layers encode and write it, and what the graph takes or gives in its place.
+//! Text on its way into a model and out of it: which layers encode and write it, and what the graph
+//! takes or gives in its place.
 
 use super::functional::{Functional, MemberKind};
 use super::model::Model;
@@ -16,27 +17,47 @@ pub(crate) struct Read<'a> {
     pub(crate) entries: Vec<usize>,
 }
 
-/// Finds the calls in the order in which layers are lowered. `from` tells which entry of the model each input of the graph is.
-fn reads<'a>(graph: &'a Functional, from: &[Option<usize>], text: &[bool], found: &mut Vec<Read<'a>>) -> Result<()> {
+/// Finds the calls in the order in which layers are lowered. `from` tells which entry of the model
+/// each input of the graph is.
+fn reads<'a>(
+    graph: &'a Functional,
+    from: &[Option<usize>],
+    text: &[bool],
+    found: &mut Vec<Read<'a>>,
+) -> Result<()> {
     let inputs = graph.inputs.flatten();
     for (m, c) in &graph.order {
         let member = &graph.members[*m];
         let MemberKind::Layer(layer) = &member.kind else { continue };
-        if let Some(words) = member.calls[*c].values().into_iter().find_map(|t| decoder(graph, *t)) {
-            let rule = format!("{} gives strings, which must be an output of the model; {} `{}` reads them", words.class(), member.class(), member.name);
+        if let Some(words) = member.calls[*c].values().into_iter().find_map(|t| decoder(graph, *t))
+        {
+            let rule = format!(
+                "{} gives strings, which must be an output of the model; {} `{}` reads them",
+                words.class(),
+                member.class(),
+                member.name
+            );
             return Err(Error::Unsupported(rule));
         }
         let entry = |t: &TensorRef| inputs.iter().position(|i| i == t).and_then(|p| from[p]);
-        let entries: Vec<Option<usize>> = member.calls[*c].inputs().into_iter().map(entry).collect();
+        let entries: Vec<Option<usize>> =
+            member.calls[*c].inputs().into_iter().map(entry).collect();
         if layer.rule().as_encoder().is_some() {
             let all = entries.into_iter().collect::<Option<Vec<_>>>();
-            let rule = || Error::Unsupported(format!("{} `{}` must read entries of the model, as they come", member.class(), member.name));
+            let rule = || {
+                Error::Unsupported(format!(
+                    "{} `{}` must read entries of the model, as they come",
+                    member.class(),
+                    member.name
+                ))
+            };
             found.push(Read { layer, entries: all.ok_or_else(rule)? });
         } else if let Some(inner) = layer.rule().as_container().and_then(Container::graph) {
             reads(inner, &entries, text, found)?;
         } else if entries.iter().flatten().any(|e| text[*e]) {
             return Err(Error::Unsupported(format!(
-                "an input of strings must be read by TextVectorization, StringLookup, Hashing or HashedCrossing; {} `{}` reads it",
+                "an input of strings must be read by TextVectorization, StringLookup, Hashing or \
+                    HashedCrossing; {} `{}` reads it",
                 member.class(),
                 member.name
             )));
@@ -55,12 +76,15 @@ fn decoder(graph: &Functional, t: TensorRef) -> Option<&LayerRef> {
 }
 
 impl Model {
-    /// An output in the form in which it leaves the model: words where a layer gives them, else as it is.
+    /// An output in the form in which it leaves the model: words where a layer gives them, else as
+    /// it is.
     pub(crate) fn written(&self, output: usize, values: Data) -> Result<Data> {
         let graph = self.graph();
         let layer = graph.outputs.flatten().get(output).and_then(|t| decoder(graph, *t));
         match layer.and_then(|l| Some((l, l.rule().as_decoder()?))) {
-            Some((layer, words)) => words.decode(&values).map_err(|e| e.of_layer(layer.class(), &layer.shown_name())),
+            Some((layer, words)) => {
+                words.decode(&values).map_err(|e| e.of_layer(layer.class(), &layer.shown_name()))
+            }
             None => Ok(values),
         }
     }
@@ -72,8 +96,13 @@ impl Model {
         let from: Vec<Option<usize>> = (0..entries.len()).map(Some).collect();
         let mut found = Vec::new();
         reads(self.graph(), &from, &text, &mut found)?;
-        if let Some(i) = (0..entries.len()).find(|i| text[*i] && !found.iter().any(|r| r.entries.contains(i))) {
-            return Err(Error::Unsupported(format!("input `{}` of strings, which no layer reads", entries[i].0)));
+        if let Some(i) =
+            (0..entries.len()).find(|i| text[*i] && !found.iter().any(|r| r.entries.contains(i)))
+        {
+            return Err(Error::Unsupported(format!(
+                "input `{}` of strings, which no layer reads",
+                entries[i].0
+            )));
         }
         Ok(found)
     }
@@ -82,7 +111,9 @@ impl Model {
     pub(crate) fn shaped<'d>(&self, x: &'d [Data]) -> Result<Vec<Cow<'d, Data>>> {
         let entries = self.inputs();
         let shaped = |(i, data): (usize, &'d Data)| match entries.get(i) {
-            Some((name, entry)) if takes_text(entry) => shaped_text(name, entry.batch_shape.len(), data),
+            Some((name, entry)) if takes_text(entry) => {
+                shaped_text(name, entry.batch_shape.len(), data)
+            }
             _ => Ok(Cow::Borrowed(data)),
         };
         x.iter().enumerate().map(shaped).collect()
@@ -93,7 +124,13 @@ fn shaped_text<'d>(name: &str, rank: usize, data: &'d Data) -> Result<Cow<'d, Da
     let array = match data {
         Data::Dense(array @ Array::Str(_)) => array,
         Data::Ragged(r) if matches!(r.values(), Array::Str(_)) => return Ok(Cow::Borrowed(data)),
-        _ => return Err(Error::Data(format!("input `{name}`: expected strings. Received: {} {}", data.dtype(), data.shape_text()))),
+        _ => {
+            return Err(Error::Data(format!(
+                "input `{name}`: expected strings. Received: {} {}",
+                data.dtype(),
+                data.shape_text()
+            )));
+        }
     };
     let shape = array.shape();
     match (rank, shape) {

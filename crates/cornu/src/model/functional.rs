@@ -33,7 +33,14 @@ pub struct InputLayer {
 
 impl Default for InputLayer {
     fn default() -> Self {
-        Self { batch_shape: vec![], dtype: "float32".into(), sparse: false, ragged: false, name: None, optional: false }
+        Self {
+            batch_shape: vec![],
+            dtype: "float32".into(),
+            sparse: false,
+            ragged: false,
+            name: None,
+            optional: false,
+        }
     }
 }
 
@@ -132,20 +139,32 @@ impl Functional {
         let mut names = HashMap::new();
         for (i, d) in drafts.iter().enumerate() {
             if let Some(first) = names.insert(d.name.clone(), i) {
-                return Err(Error::Config(format!("model: the name `{}` is used by members {first} and {i}; every layer needs its own", d.name)));
+                return Err(Error::Config(format!(
+                    "model: the name `{}` is used by members {first} and {i}; every layer needs \
+                        its own",
+                    d.name
+                )));
             }
         }
         let mut members: Vec<Member> = Vec::with_capacity(drafts.len());
         let mut done: Vec<Vec<Option<Vec<super::symbol::Output>>>> = Vec::new();
         for d in &drafts {
             let outputs = match &d.kind {
-                MemberKind::Input(i) => vec![Some(vec![super::symbol::Output { spec: i.spec(), masked: false }])],
+                MemberKind::Input(i) => {
+                    vec![Some(vec![super::symbol::Output { spec: i.spec(), masked: false }])]
+                }
                 MemberKind::Layer(_) => vec![None; d.calls.len()],
             };
             done.push(outputs);
         }
         for d in drafts {
-            members.push(Member { name: d.name, kind: d.kind, calls: d.calls, outputs: vec![], tree: WeightTree::none() });
+            members.push(Member {
+                name: d.name,
+                kind: d.kind,
+                calls: d.calls,
+                outputs: vec![],
+                tree: WeightTree::none(),
+            });
         }
         let mut order = Vec::new();
         let mut built = vec![false; members.len()];
@@ -158,7 +177,10 @@ impl Functional {
                         continue;
                     }
                     let call = &members[m].calls[c];
-                    let ready = call.values().iter().all(|t| done[t.member].get(t.call).is_some_and(Option::is_some));
+                    let ready = call
+                        .values()
+                        .iter()
+                        .all(|t| done[t.member].get(t.call).is_some_and(Option::is_some));
                     if !ready {
                         waiting = Some(members[m].name.clone());
                         break;
@@ -166,7 +188,12 @@ impl Functional {
                     let output = |t: &TensorRef| {
                         let outs = done[t.member][t.call].as_ref().expect("checked above");
                         outs.get(t.output).ok_or_else(|| {
-                            Error::Config(format!("model: `{}` has {} outputs, asked for output {}", members[t.member].name, outs.len(), t.output))
+                            Error::Config(format!(
+                                "model: `{}` has {} outputs, asked for output {}",
+                                members[t.member].name,
+                                outs.len(),
+                                t.output
+                            ))
                         })
                     };
                     let specs = call.try_map(|t| output(t).map(|o| o.spec.clone()))?;
@@ -183,23 +210,35 @@ impl Functional {
                 None => break,
                 Some(name) if order.len() == before => {
                     return Err(Error::Config(format!(
-                        "model: layer `{name}` waits for itself or for a value that nothing gives; the graph must have no cycle"
+                        "model: layer `{name}` waits for itself or for a value that nothing gives; \
+                            the graph must have no cycle"
                     )));
                 }
                 Some(_) => {}
             }
         }
         for (m, outs) in members.iter_mut().zip(done) {
-            m.outputs = outs.into_iter().flatten().map(|o| o.into_iter().map(|o| o.spec).collect()).collect();
+            m.outputs = outs
+                .into_iter()
+                .flatten()
+                .map(|o| o.into_iter().map(|o| o.spec).collect())
+                .collect();
         }
         let mut output_specs = Vec::new();
         for t in inputs.flatten().into_iter().chain(outputs.flatten()) {
             let spec = members[t.member].outputs.get(t.call).and_then(|o| o.get(t.output));
-            let spec = spec.ok_or_else(|| Error::Config(format!("model: `{}` has no output {} of call {}", members[t.member].name, t.output, t.call)))?;
+            let spec = spec.ok_or_else(|| {
+                Error::Config(format!(
+                    "model: `{}` has no output {} of call {}",
+                    members[t.member].name, t.output, t.call
+                ))
+            })?;
             output_specs.push(spec.clone());
         }
         output_specs.drain(..inputs.flatten().len());
-        let order = running_order(&outputs.flatten(), &order, |(m, c)| members[m].calls.get(c).map(Call::values).unwrap_or_default());
+        let order = running_order(&outputs.flatten(), &order, |(m, c)| {
+            members[m].calls.get(c).map(Call::values).unwrap_or_default()
+        });
         Ok(Self { members, order, inputs, outputs, output_specs })
     }
 
@@ -209,7 +248,11 @@ impl Functional {
         let mut drafts = vec![Draft { name, kind: MemberKind::Input(input), calls: vec![] }];
         for (i, (name, layer)) in layers.iter().enumerate() {
             let from = TensorRef { member: i, call: 0, output: 0 };
-            drafts.push(Draft { name: name.clone(), kind: MemberKind::Layer(layer.clone()), calls: vec![Call::one(from)] });
+            drafts.push(Draft {
+                name: name.clone(),
+                kind: MemberKind::Layer(layer.clone()),
+                calls: vec![Call::one(from)],
+            });
         }
         let at = |member| Nest::One(TensorRef { member, call: 0, output: 0 });
         Self::assemble(drafts, at(0), at(layers.len()))
@@ -217,57 +260,100 @@ impl Functional {
 
     /// Reads Keras's config.
     pub fn from_config(config: &Value) -> Result<Self> {
-        let field = |key: &str| config.get(key).ok_or_else(|| Error::Config(format!("Functional: `{key}` is missing")));
-        let list = field("layers")?.as_array().ok_or_else(|| Error::Config("Functional: `layers` must be a list".into()))?;
+        let field = |key: &str| {
+            config.get(key).ok_or_else(|| Error::Config(format!("Functional: `{key}` is missing")))
+        };
+        let list = field("layers")?
+            .as_array()
+            .ok_or_else(|| Error::Config("Functional: `layers` must be a list".into()))?;
         let mut names: HashMap<&str, usize> = HashMap::new();
         let mut kinds = Vec::new();
         for v in list {
             let name = v.get("name").or_else(|| v.pointer("/config/name")).and_then(Value::as_str);
-            let name = name.ok_or_else(|| Error::Config(format!("Functional: a layer without a name. Received: {}", short(v))))?;
+            let name = name.ok_or_else(|| {
+                Error::Config(format!("Functional: a layer without a name. Received: {}", short(v)))
+            })?;
             if names.insert(name, kinds.len()).is_some() {
-                return Err(Error::Config(format!("Functional: two layers are named `{name}`; every layer needs its own name")));
+                return Err(Error::Config(format!(
+                    "Functional: two layers are named `{name}`; every layer needs its own name"
+                )));
             }
             kinds.push(match v.get("class_name").and_then(Value::as_str) {
                 Some("InputLayer") => MemberKind::Input(read_input(v)?),
                 _ => MemberKind::Layer(LayerRef::from_json(v)?),
             });
         }
-        let n_calls: Vec<usize> = list.iter().map(|v| v.get("inbound_nodes").and_then(Value::as_array).map_or(0, Vec::len)).collect();
+        let n_calls: Vec<usize> = list
+            .iter()
+            .map(|v| v.get("inbound_nodes").and_then(Value::as_array).map_or(0, Vec::len))
+            .collect();
         let mut last_call: HashMap<String, usize> = HashMap::new();
-        list.iter().filter_map(|v| v.get("inbound_nodes")).chain(config.get("output_layers")).for_each(|v| note_calls(v, &mut last_call));
-        let is_keras_2 = list.iter().filter_map(|v| v.get("inbound_nodes").and_then(Value::as_array)).flatten().any(Value::is_array);
-        let member = |name: &str| names.get(name).copied().ok_or_else(|| Error::Config(format!("Functional: `{name}` is read but is no layer of the model")));
+        list.iter()
+            .filter_map(|v| v.get("inbound_nodes"))
+            .chain(config.get("output_layers"))
+            .for_each(|v| note_calls(v, &mut last_call));
+        let is_keras_2 = list
+            .iter()
+            .filter_map(|v| v.get("inbound_nodes").and_then(Value::as_array))
+            .flatten()
+            .any(Value::is_array);
+        let member = |name: &str| {
+            names.get(name).copied().ok_or_else(|| {
+                Error::Config(format!("Functional: `{name}` is read but is no layer of the model"))
+            })
+        };
         let container = |m: usize| match &kinds[m] {
             MemberKind::Layer(l) => l.rule().as_container(),
             MemberKind::Input(_) => None,
         };
         let find = |name: &str, call: usize, output: usize| -> Result<TensorRef> {
             let member = member(name)?;
-            // Keras 2 counts the call that made a nested model as its first: then a call beyond the last one is read somewhere.
-            let shifted = is_keras_2 && container(member).is_some() && last_call.get(name).is_some_and(|c| *c == n_calls[member]);
+            // Keras 2 counts the call that made a nested model as its first: then a call beyond the
+            // last one is read somewhere.
+            let shifted = is_keras_2
+                && container(member).is_some()
+                && last_call.get(name).is_some_and(|c| *c == n_calls[member]);
             Ok(TensorRef { member, call: call - (shifted && call > 0) as usize, output })
         };
         // Keras 3 counts it for a nested Functional among the inputs and outputs alone.
         let find_end = |name: &str, call: usize, output: usize| -> Result<TensorRef> {
             let t = find(name, call, output)?;
-            let counted = !is_keras_2 && matches!(container(t.member), Some(super::Container::Functional(_)));
+            let counted =
+                !is_keras_2 && matches!(container(t.member), Some(super::Container::Functional(_)));
             let last = n_calls[t.member].saturating_sub(1);
-            Ok(if counted { TensorRef { call: t.call.checked_sub(1).unwrap_or(last), ..t } } else { t })
+            Ok(if counted {
+                TensorRef { call: t.call.checked_sub(1).unwrap_or(last), ..t }
+            } else {
+                t
+            })
         };
         let mut calls = Vec::new();
         for v in list {
-            let nodes = v.get("inbound_nodes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let nodes = v
+                .get("inbound_nodes")
+                .and_then(Value::as_array)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
             calls.push(nodes.iter().map(|n| read_call(n, &find)).collect::<Result<Vec<_>>>()?);
         }
-        let (inputs, outputs) = (Nest::from_json(field("input_layers")?, &find_end)?, Nest::from_json(field("output_layers")?, &find_end)?);
+        let (inputs, outputs) = (
+            Nest::from_json(field("input_layers")?, &find_end)?,
+            Nest::from_json(field("output_layers")?, &find_end)?,
+        );
         let mut names_by_index: Vec<&str> = vec![""; kinds.len()];
         names.iter().for_each(|(n, i)| names_by_index[*i] = n);
         let named = names_by_index.into_iter().map(str::to_string);
-        let drafts = kinds.into_iter().zip(calls).zip(named).map(|((kind, calls), name)| Draft { name, kind, calls }).collect();
+        let drafts = kinds
+            .into_iter()
+            .zip(calls)
+            .zip(named)
+            .map(|((kind, calls), name)| Draft { name, kind, calls })
+            .collect();
         Self::assemble(drafts, inputs, outputs)
     }
 
-    /// The members that Keras counts as layers, with their group in a weights file: `lstm`, `lstm_1`, …
+    /// The members that Keras counts as layers, with their group in a weights file: `lstm`,
+    /// `lstm_1`, …
     pub fn groups(&self) -> Vec<(usize, String)> {
         let mut seen: HashMap<String, usize> = HashMap::new();
         let layers = self.members.iter().enumerate().filter(|(_, m)| m.is_layer());
@@ -283,7 +369,10 @@ impl Functional {
 
     /// The weights of all members, grouped as Keras's files group them.
     pub(super) fn tree(&self, with_inputs: bool) -> WeightTree {
-        let children = self.groups().into_iter().filter(|(i, _)| with_inputs || matches!(self.members[*i].kind, MemberKind::Layer(_)));
+        let children = self
+            .groups()
+            .into_iter()
+            .filter(|(i, _)| with_inputs || matches!(self.members[*i].kind, MemberKind::Layer(_)));
         WeightTree::inside(children.map(|(i, group)| {
             let m = &self.members[i];
             (format!("layers/{group}"), WeightTree { label: m.name.clone(), ..m.tree.clone() })
@@ -292,19 +381,35 @@ impl Functional {
 
     /// The inputs of a call that names them, where the model itself holds its entries as a list.
     fn inputs_by_name<'g>(&self, call: &Call<Flow<'g>>) -> Option<Vec<Flow<'g>>> {
-        let Some(Arg::Dict(given)) = call.args.first().filter(|_| !matches!(self.inputs, Nest::Dict(_))) else { return None };
-        let named = |t: &TensorRef| given.iter().find(|(name, _)| *name == self.members[t.member].name).map(|(_, a)| a);
+        let Some(Arg::Dict(given)) =
+            call.args.first().filter(|_| !matches!(self.inputs, Nest::Dict(_)))
+        else {
+            return None;
+        };
+        let named = |t: &TensorRef| {
+            given.iter().find(|(name, _)| *name == self.members[t.member].name).map(|(_, a)| a)
+        };
         let one = |a: &Arg<Flow<'g>>| if let Arg::Value(f) = a { Some(*f) } else { None };
         self.inputs.flatten().iter().map(|t| named(t).and_then(one)).collect()
     }
 
     /// Lowers all calls for values of the inputs.
-    pub(super) fn lower_values<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, inputs: &[Flow<'g>]) -> Result<Vec<Flow<'g>>> {
+    pub(super) fn lower_values<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        inputs: &[Flow<'g>],
+    ) -> Result<Vec<Flow<'g>>> {
         let entries = self.inputs.flatten();
         if entries.len() != inputs.len() {
-            return Err(Error::argument("", format!("expected {} inputs", entries.len()), format!("{} inputs", inputs.len())));
+            return Err(Error::argument(
+                "",
+                format!("expected {} inputs", entries.len()),
+                format!("{} inputs", inputs.len()),
+            ));
         }
-        let mut values: Vec<Vec<Vec<Flow<'g>>>> = self.members.iter().map(|m| vec![vec![]; m.calls.len().max(1)]).collect();
+        let mut values: Vec<Vec<Vec<Flow<'g>>>> =
+            self.members.iter().map(|m| vec![vec![]; m.calls.len().max(1)]).collect();
         for (t, v) in entries.iter().zip(inputs) {
             values[t.member][t.call] = vec![*v];
         }
@@ -325,30 +430,50 @@ impl Functional {
     }
 }
 
-/// Inputs with the masks that a call hands over in place of those they carry; where one is null the input keeps its own.
-pub(super) fn masked_as_told<'g>(cx: &Cx<'g>, inputs: Vec<Flow<'g>>, call: &Call<Flow<'g>>) -> Vec<Flow<'g>> {
+/// Inputs with the masks that a call hands over in place of those they carry; where one is null the
+/// input keeps its own.
+pub(super) fn masked_as_told<'g>(
+    cx: &Cx<'g>,
+    inputs: Vec<Flow<'g>>,
+    call: &Call<Flow<'g>>,
+) -> Vec<Flow<'g>> {
     let masks = call.kwarg("mask").map(Arg::flatten_all).unwrap_or_default();
     let with = |x: Flow<'g>, m: &Flow<'g>| {
         let (x, m) = if x.packed == m.packed { (x, *m) } else { (cx.padded(x), cx.padded(*m)) };
         Flow { mask: Some(m.value), ..x }
     };
-    inputs.into_iter().enumerate().map(|(i, x)| masks.get(i).copied().flatten().map_or(x, |m| with(x, m))).collect()
+    inputs
+        .into_iter()
+        .enumerate()
+        .map(|(i, x)| masks.get(i).copied().flatten().map_or(x, |m| with(x, m)))
+        .collect()
 }
 
 /// Reads an entry of either spelling (Keras 2 wrote `batch_input_shape`).
 pub(super) fn read_input(v: &Value) -> Result<InputLayer> {
     let config = v.get("config").cloned().unwrap_or_default();
-    let mut input: InputLayer = serde_json::from_value(config).map_err(|e| Error::Config(format!("InputLayer: {e}")))?;
+    let mut input: InputLayer =
+        serde_json::from_value(config).map_err(|e| Error::Config(format!("InputLayer: {e}")))?;
     if input.name.is_none() {
         input.name = v.get("name").and_then(Value::as_str).map(str::to_string);
     }
-    if input.batch_shape.iter().flatten().try_fold(1usize, |n, d| n.checked_mul(*d)).is_none_or(|n| n > 1 << 40) {
-        return Err(Error::Config(format!("InputLayer: the shape {} is too large", cornu_ir::spec::dims_text(&input.batch_shape))));
+    if input
+        .batch_shape
+        .iter()
+        .flatten()
+        .try_fold(1usize, |n, d| n.checked_mul(*d))
+        .is_none_or(|n| n > 1 << 40)
+    {
+        return Err(Error::Config(format!(
+            "InputLayer: the shape {} is too large",
+            cornu_ir::spec::dims_text(&input.batch_shape)
+        )));
     }
     Ok(input)
 }
 
-/// Notes the largest call of each layer that is read anywhere in nodes or outputs: `["layer", call, output, …]`.
+/// Notes the largest call of each layer that is read anywhere in nodes or outputs: `["layer", call,
+/// output, …]`.
 fn note_calls(v: &Value, last: &mut HashMap<String, usize>) {
     match v {
         Value::Array(items) => {
@@ -363,22 +488,42 @@ fn note_calls(v: &Value, last: &mut HashMap<String, usize>) {
     }
 }
 
-/// Reads one inbound node: `{"args": …, "kwargs": …}`, or a list of `[layer, call, output, {kwargs}]` as Keras 2 wrote it.
-fn read_call(node: &Value, find: &dyn Fn(&str, usize, usize) -> Result<TensorRef>) -> Result<Call<TensorRef>> {
+/// Reads one inbound node: `{"args": …, "kwargs": …}`, or a list of `[layer, call, output,
+/// {kwargs}]` as Keras 2 wrote it.
+fn read_call(
+    node: &Value,
+    find: &dyn Fn(&str, usize, usize) -> Result<TensorRef>,
+) -> Result<Call<TensorRef>> {
     if let Some(args) = node.get("args").and_then(Value::as_array) {
         let args = args.iter().map(|a| arg_from_json(a, find)).collect::<Result<_>>()?;
         let kwargs = node.get("kwargs").and_then(Value::as_object);
-        let kwargs = kwargs.into_iter().flatten().map(|(k, v)| Ok((k.clone(), arg_from_json(v, find)?))).collect::<Result<_>>()?;
+        let kwargs = kwargs
+            .into_iter()
+            .flatten()
+            .map(|(k, v)| Ok((k.clone(), arg_from_json(v, find)?)))
+            .collect::<Result<_>>()?;
         return Ok(Call { args, kwargs });
     }
-    let items = node.as_array().ok_or_else(|| Error::Config(format!("Functional: an inbound node that cannot be read. Received: {}", short(node))))?;
+    let items = node.as_array().ok_or_else(|| {
+        Error::Config(format!(
+            "Functional: an inbound node that cannot be read. Received: {}",
+            short(node)
+        ))
+    })?;
     // Keras 2 wrote one call either as a list of tensors or, for one tensor, as the tensor itself.
-    let tensors: Vec<&Value> = if items.first().is_some_and(Value::is_string) { vec![node] } else { items.iter().collect() };
+    let tensors: Vec<&Value> = if items.first().is_some_and(Value::is_string) {
+        vec![node]
+    } else {
+        items.iter().collect()
+    };
     let mut values = Vec::new();
     let mut kwargs = Vec::new();
     for t in tensors {
         let Nest::One(one) = Nest::from_json(t, find)? else {
-            return Err(Error::Config(format!("Functional: an inbound node that cannot be read. Received: {}", short(node))));
+            return Err(Error::Config(format!(
+                "Functional: an inbound node that cannot be read. Received: {}",
+                short(node)
+            )));
         };
         values.push(one);
         for (k, v) in t.get(3).and_then(Value::as_object).into_iter().flatten() {
@@ -421,12 +566,20 @@ impl Layer for Functional {
             .iter()
             .map(|m| {
                 let mut v = match &m.kind {
-                    MemberKind::Input(i) => crate::config::object("keras.layers", "InputLayer", json!(InputLayer { name: Some(m.name.clone()), ..i.clone() })),
+                    MemberKind::Input(i) => crate::config::object(
+                        "keras.layers",
+                        "InputLayer",
+                        json!(InputLayer { name: Some(m.name.clone()), ..i.clone() }),
+                    ),
                     MemberKind::Layer(l) => l.to_json_named(&m.name),
                 };
                 let nodes = m.calls.iter().map(|c| {
                     let args: Vec<Value> = c.args.iter().map(|a| arg_to_json(a, &tensor)).collect();
-                    let kwargs: Map<String, Value> = c.kwargs.iter().map(|(k, a)| (k.clone(), arg_to_json(a, &tensor))).collect();
+                    let kwargs: Map<String, Value> = c
+                        .kwargs
+                        .iter()
+                        .map(|(k, a)| (k.clone(), arg_to_json(a, &tensor)))
+                        .collect();
                     json!({"args": args, "kwargs": kwargs})
                 });
                 v["name"] = json!(m.name);
@@ -445,8 +598,15 @@ impl Layer for Functional {
         Ok(self.tree(true))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
-        let inputs = self.inputs_by_name(call).unwrap_or_else(|| call.inputs().into_iter().copied().collect());
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let inputs = self
+            .inputs_by_name(call)
+            .unwrap_or_else(|| call.inputs().into_iter().copied().collect());
         self.lower_values(cx, w, &masked_as_told(cx, inputs, call))
     }
 

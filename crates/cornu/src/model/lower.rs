@@ -13,7 +13,8 @@ pub struct LoweredModel<'g> {
     pub weights: Vec<Var<'g>>,
     /// The data as inputs of the graph.
     pub inputs: Vec<Var<'g>>,
-    /// The packed rows of sequences of unequal length; what tells their ends is an input of the graph.
+    /// The packed rows of sequences of unequal length; what tells their ends is an input of the
+    /// graph.
     pub packing: Option<Packing<'g>>,
 }
 
@@ -37,30 +38,53 @@ fn text_dims(entry: &InputLayer, inputs: &[Spec]) -> Vec<Dim> {
     std::iter::once(batch).chain(entry.batch_shape.iter().skip(1).map(|d| d.or(Some(1)))).collect()
 }
 
-/// Lowers a model for inputs of these specs: those of its entries of numbers, then what layers have encoded. Graph inputs are made in this order: data, weights, then what layers ask for.
+/// Lowers a model for inputs of these specs: those of its entries of numbers, then what layers have
+/// encoded. Graph inputs are made in this order: data, weights, then what layers ask for.
 ///
-/// With `packed`, some entries are (N, …): sequences of unequal length in packed rows, whose ends a mask (B, T), an input behind the data, tells.
-pub fn lower_model<'g>(cx: &Cx<'g>, layer: &LayerRef, tree: &WeightTree, inputs: &[Spec], packed: Option<&PackedEntries<'_>>) -> Result<LoweredModel<'g>> {
+/// With `packed`, some entries are (N, …): sequences of unequal length in packed rows, whose ends a
+/// mask (B, T), an input behind the data, tells.
+pub fn lower_model<'g>(
+    cx: &Cx<'g>,
+    layer: &LayerRef,
+    tree: &WeightTree,
+    inputs: &[Spec],
+    packed: Option<&PackedEntries<'_>>,
+) -> Result<LoweredModel<'g>> {
     let b = cx.builder;
-    let data: Vec<Var<'g>> = inputs.iter().enumerate().map(|(i, s)| b.input(format!("x{i}"), s.clone())).collect();
-    let packing = packed.map(|p| Packing::new(b.input("own", Spec::known(DType::Bool, &p.batch_and_timesteps)), p.rows));
+    let data: Vec<Var<'g>> =
+        inputs.iter().enumerate().map(|(i, s)| b.input(format!("x{i}"), s.clone())).collect();
+    let packing = packed.map(|p| {
+        Packing::new(b.input("own", Spec::known(DType::Bool, &p.batch_and_timesteps)), p.rows)
+    });
     let cx = &packing.map_or_else(|| cx.clone(), |p| cx.with_packing(p));
     let mut weights = Vec::new();
-    tree.walk("", true, &mut |group, _, _, w| weights.push(b.input(format!("{group}/{}", w.name), Spec::known(w.dtype(), &w.shape))));
+    tree.walk("", true, &mut |group, _, _, w| {
+        weights.push(b.input(format!("{group}/{}", w.name), Spec::known(w.dtype(), &w.shape)))
+    });
     let bound = Weights::bind(tree, &weights, true, &mut 0);
     let in_rows = |i: usize| packed.is_some_and(|p| p.entries[i]);
-    let mut flows = data.iter().enumerate().map(|(i, v)| if in_rows(i) { cx.of_rows(*v) } else { Flow::new(*v) });
-    // In place of text stands a value that nothing reads; what was encoded of it comes after the entries of numbers.
-    let entries = |g: &super::Functional| g.inputs.flatten().into_iter().map(|t| g.members[t.member].kind.clone()).collect::<Vec<_>>();
-    let entries = layer.rule().as_container().and_then(Container::graph).map(entries).unwrap_or_default();
+    let mut flows = data
+        .iter()
+        .enumerate()
+        .map(|(i, v)| if in_rows(i) { cx.of_rows(*v) } else { Flow::new(*v) });
+    // In place of text stands a value that nothing reads; what was encoded of it comes after the
+    // entries of numbers.
+    let entries = |g: &super::Functional| {
+        g.inputs.flatten().into_iter().map(|t| g.members[t.member].kind.clone()).collect::<Vec<_>>()
+    };
+    let entries =
+        layer.rule().as_container().and_then(Container::graph).map(entries).unwrap_or_default();
     let call: Vec<Flow<'g>> = entries
         .iter()
         .filter_map(|entry| match entry {
-            MemberKind::Input(i) if takes_text(i) => Some(b.scalar(DType::F32, 0.0).broadcast_to(&text_dims(i, inputs)).into()),
+            MemberKind::Input(i) if takes_text(i) => {
+                Some(b.scalar(DType::F32, 0.0).broadcast_to(&text_dims(i, inputs)).into())
+            }
             _ => flows.next(),
         })
         .collect();
-    let outputs = layer.lower(&cx.with_encoded(flows.collect::<Vec<_>>()), &bound, &Call::list(call))?;
+    let outputs =
+        layer.lower(&cx.with_encoded(flows.collect::<Vec<_>>()), &bound, &Call::list(call))?;
     b.check().map_err(Error::from)?;
     Ok(LoweredModel { outputs, weights, inputs: data, packing })
 }

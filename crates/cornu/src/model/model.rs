@@ -65,7 +65,8 @@ impl IntoSymbols for &[Symbol] {
 impl Model {
     /// The model between symbols, with first weights from seed 0; see [`Model::seed`].
     pub fn new(inputs: impl IntoSymbols, outputs: impl IntoSymbols) -> Result<Self> {
-        let ((inputs, one_in), (outputs, one_out)) = (inputs.into_symbols(), outputs.into_symbols());
+        let ((inputs, one_in), (outputs, one_out)) =
+            (inputs.into_symbols(), outputs.into_symbols());
         Self::of(LayerRef::new(trace(&inputs, &outputs, one_in, one_out)?).name("functional"), 0)
     }
 
@@ -73,7 +74,13 @@ impl Model {
     pub fn sequential(input: &Symbol, layers: impl IntoIterator<Item = LayerRef>) -> Result<Self> {
         let input = match &input.node.maker {
             super::symbol::Maker::Input(i) => InputLayer::clone(i),
-            super::symbol::Maker::Layer(l) => return Err(Error::argument("Sequential", "its entry must be made by Input", l.shown_name())),
+            super::symbol::Maker::Layer(l) => {
+                return Err(Error::argument(
+                    "Sequential",
+                    "its entry must be made by Input",
+                    l.shown_name(),
+                ));
+            }
         };
         let rule = Sequential::new(Some(input), layers.into_iter().collect())?;
         Self::of(LayerRef::new(rule).name("sequential"), 0)
@@ -89,18 +96,38 @@ impl Model {
         Self::with_values(layer, |_, v| Ok(Tensor::zeros(v.spec.dtype(), &v.spec.shape)))
     }
 
-    fn with_values(layer: LayerRef, value: impl Fn(usize, &Variable) -> Result<Tensor>) -> Result<Self> {
+    fn with_values(
+        layer: LayerRef,
+        value: impl Fn(usize, &Variable) -> Result<Tensor>,
+    ) -> Result<Self> {
         let layer = layer.into_model();
         let tree = Self::tree_of(&layer)?;
         let variables = variables::variables(&tree)?;
         let mut store = Store::new();
-        let slots = variables.iter().enumerate().map(|(i, v)| value(i, v).map(|t| store.push(&t))).collect::<Result<_>>()?;
-        Ok(Self { layer, tree, variables, slots, store, runtime: Runtime::default(), compiled: None, assets: vec![] })
+        let slots = variables
+            .iter()
+            .enumerate()
+            .map(|(i, v)| value(i, v).map(|t| store.push(&t)))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            layer,
+            tree,
+            variables,
+            slots,
+            store,
+            runtime: Runtime::default(),
+            compiled: None,
+            assets: vec![],
+        })
     }
 
     fn tree_of(layer: &LayerRef) -> Result<WeightTree> {
         let graph = Self::graph_of(layer)?;
-        let specs = graph.inputs.flatten().into_iter().map(|t| graph.members[t.member].outputs[t.call][t.output].clone());
+        let specs = graph
+            .inputs
+            .flatten()
+            .into_iter()
+            .map(|t| graph.members[t.member].outputs[t.call][t.output].clone());
         layer.weights(&Call::list(specs))
     }
 
@@ -109,15 +136,21 @@ impl Model {
             Some(Container::Functional(f)) => Ok(f),
             Some(Container::Sequential(s)) => s.chain().ok_or_else(|| {
                 Error::Config(format!(
-                    "Sequential `{}`: the shape of its input is not known; put an Input first, or save it after it was built",
+                    "Sequential `{}`: the shape of its input is not known; put an Input first, or \
+                        save it after it was built",
                     layer.shown_name()
                 ))
             }),
-            None => Err(Error::Config(format!("expected a model. Received: a layer of class {}", layer.class()))),
+            None => Err(Error::Config(format!(
+                "expected a model. Received: a layer of class \
+                {}",
+                layer.class()
+            ))),
         }
     }
 
-    /// Reads the architecture from Keras's config (the whole of config.json), with first weights from seed 0.
+    /// Reads the architecture from Keras's config (the whole of config.json), with first weights
+    /// from seed 0.
     pub fn from_json(v: &Value) -> Result<Self> {
         Self::of(LayerRef::from_json(v)?, 0)
     }
@@ -198,8 +231,17 @@ impl Model {
     pub fn set_weight(&mut self, i: usize, value: &Tensor) -> Result<()> {
         let v = &self.variables[i];
         if value.dims != v.spec.shape || value.dtype() != v.spec.dtype() {
-            let rule = format!("weight `{}` has shape {:?} and type {}", v.file_path(), v.spec.shape, v.spec.dtype());
-            return Err(Error::argument("set_weight", rule, format!("{:?} of type {}", value.dims, value.dtype())));
+            let rule = format!(
+                "weight `{}` has shape {:?} and type {}",
+                v.file_path(),
+                v.spec.shape,
+                v.spec.dtype()
+            );
+            return Err(Error::argument(
+                "set_weight",
+                rule,
+                format!("{:?} of type {}", value.dims, value.dtype()),
+            ));
         }
         self.store.replace(self.slots[i], value);
         Ok(())
@@ -213,10 +255,15 @@ impl Model {
     /// Gives all weights their values, in Keras's order.
     ///
     /// # Errors
-    /// Another number of weights, or a shape that is not the weight's; those before it are set then.
+    /// Another number of weights, or a shape that is not the weight's; those before it are set
+    /// then.
     pub fn set_weights(&mut self, values: &[Tensor]) -> Result<()> {
         if values.len() != self.slots.len() {
-            return Err(Error::argument("set_weights", format!("the model has {} weights", self.slots.len()), values.len()));
+            return Err(Error::argument(
+                "set_weights",
+                format!("the model has {} weights", self.slots.len()),
+                values.len(),
+            ));
         }
         values.iter().enumerate().try_for_each(|(i, value)| self.set_weight(i, value))
     }
@@ -233,7 +280,10 @@ impl Model {
             MemberKind::Input(i) => (g.members[t.member].name.clone(), i.clone()),
             MemberKind::Layer(_) => (
                 g.members[t.member].name.clone(),
-                InputLayer { batch_shape: g.members[t.member].outputs[t.call][t.output].dims.clone(), ..InputLayer::default() },
+                InputLayer {
+                    batch_shape: g.members[t.member].outputs[t.call][t.output].dims.clone(),
+                    ..InputLayer::default()
+                },
             ),
         };
         g.inputs.flatten().into_iter().map(entry).collect()
@@ -259,9 +309,11 @@ impl Model {
     pub fn check_inputs(&self, shapes: &[Vec<usize>]) -> Result<Vec<Spec>> {
         let entries = self.inputs();
         if entries.len() != shapes.len() {
-            let names = entries.iter().map(|(n, _)| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+            let names =
+                entries.iter().map(|(n, _)| format!("`{n}`")).collect::<Vec<_>>().join(", ");
             return Err(Error::Data(format!(
-                "model `{}` has {} inputs ({names}). Received: {} arrays; give one for each, in this order",
+                "model `{}` has {} inputs ({names}). Received: {} arrays; give one for each, in \
+                    this order",
                 self.layer.shown_name(),
                 entries.len(),
                 shapes.len()
@@ -271,7 +323,8 @@ impl Model {
         for ((name, input), shape) in entries.iter().zip(shapes) {
             let want = input.spec();
             let got: Vec<_> = shape.iter().map(|d| Some(*d)).collect();
-            let fits = want.rank() == got.len() && want.dims.iter().zip(&got).skip(1).all(|(w, g)| w.is_none() || w == g);
+            let fits = want.rank() == got.len()
+                && want.dims.iter().zip(&got).skip(1).all(|(w, g)| w.is_none() || w == g);
             if !fits {
                 return Err(Error::Data(axis_message(name, &want, shape)));
             }
@@ -279,7 +332,9 @@ impl Model {
         }
         let batch: Vec<usize> = shapes.iter().filter_map(|s| s.first().copied()).collect();
         if batch.windows(2).any(|w| w[0] != w[1]) {
-            return Err(Error::Data(format!("all inputs must hold the same number of samples (axis 0). Received: {batch:?}")));
+            return Err(Error::Data(format!(
+                "all inputs must hold the same number of samples (axis 0). Received: {batch:?}"
+            )));
         }
         Ok(specs)
     }
@@ -297,14 +352,26 @@ fn axis_message(name: &str, want: &Spec, got: &[usize]) -> String {
     let called = if axes.len() > 1 { format!(" = ({})", axes.join(", ")) } else { String::new() };
     if want.rank() != got.len() {
         let cure = match (want.rank(), got.len()) {
-            (3, 2) => "; a series of one feature needs a last axis of 1: reshape (batch, timesteps) to (batch, timesteps, 1)",
+            (3, 2) => {
+                "; a series of one feature needs a last axis of 1: reshape (batch, timesteps) to \
+                    (batch, timesteps, 1)"
+            }
             (w, g) if g + 1 == w => "; a single sample needs a first axis of 1, the batch",
             _ => "",
         };
-        return format!("input `{name}`: expected rank {}, {expected}{called}. Received: rank {}, {received}{cure}", want.rank(), got.len());
+        return format!(
+            "input `{name}`: expected rank {}, {expected}{called}. Received: rank {}, \
+                {received}{cure}",
+            want.rank(),
+            got.len()
+        );
     }
     let bad = want.dims.iter().zip(got).position(|(w, g)| w.is_some_and(|w| w != *g)).unwrap_or(0);
     let axis = axes.get(bad).map_or(format!("axis {bad}"), |a| format!("axis {bad} ({a})"));
     let number = want.dims[bad].unwrap_or(0);
-    format!("input `{name}`: expected {number} on {axis}, {expected}{called}. Received: {} there, {received}", got[bad])
+    format!(
+        "input `{name}`: expected {number} on {axis}, {expected}{called}. Received: {} there, \
+            {received}",
+        got[bad]
+    )
 }

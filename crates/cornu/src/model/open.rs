@@ -8,10 +8,12 @@ use serde_json::Value;
 use std::path::Path;
 
 impl Model {
-    /// Opens a `.keras` file, a legacy `.h5` or a `config.json`; the last has first weights from seed 0.
+    /// Opens a `.keras` file, a legacy `.h5` or a `config.json`; the last has first weights from
+    /// seed 0.
     ///
     /// # Errors
-    /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says which.
+    /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
+    /// which.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let here = |e: Error| match e {
@@ -23,11 +25,15 @@ impl Model {
             Some("keras") => Self::from_archive(Archive::read(path)?).map_err(here),
             Some("h5" | "hdf5") => match H5File::read(path)? {
                 H5File::Legacy(l) => Self::from_legacy(&l).map_err(here),
-                H5File::Weights(_) => Err(Error::Config(format!("{}: the file holds weights alone; give the model too (--weights)", path.display()))),
+                H5File::Weights(_) => Err(Error::Config(format!(
+                    "{}: the file holds weights alone; give the model too (--weights)",
+                    path.display()
+                ))),
             },
             Some("json") => {
                 let bytes = atomic::read(path)?;
-                let v: Value = serde_json::from_slice(&bytes).map_err(|e| Error::Config(format!("{}: {e}", path.display())))?;
+                let v: Value = serde_json::from_slice(&bytes)
+                    .map_err(|e| Error::Config(format!("{}: {e}", path.display())))?;
                 let mut model = Self::from_json(&v).map_err(here)?;
                 model.compile_from_json(&v).map_err(here)?;
                 Ok(model)
@@ -54,7 +60,9 @@ impl Model {
     }
 
     pub(crate) fn from_legacy(l: &crate::saving::Legacy) -> Result<Self> {
-        let config = l.model_config.as_ref().ok_or_else(|| Error::Config("the file holds weights alone; give the model too (--weights)".into()))?;
+        let config = l.model_config.as_ref().ok_or_else(|| {
+            Error::Config("the file holds weights alone; give the model too (--weights)".into())
+        })?;
         let mut model = Self::blank(LayerRef::from_json(config)?)?;
         model.read_legacy_weights(&l.layers)?;
         model.compile_from_legacy(l);
@@ -74,11 +82,16 @@ impl Model {
         Ok(archive)
     }
 
-    /// Saves the model as a `.keras` file, written beside and renamed: an old file stays whole until the new one is.
+    /// Saves the model as a `.keras` file, written beside and renamed: an old file stays whole
+    /// until the new one is.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         if path.extension().is_none_or(|e| e != "keras") {
-            return Err(Error::argument("save", "a model is saved as a .keras file", path.display()));
+            return Err(Error::argument(
+                "save",
+                "a model is saved as a .keras file",
+                path.display(),
+            ));
         }
         Ok(self.to_archive()?.write(path)?)
     }

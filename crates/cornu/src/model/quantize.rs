@@ -27,18 +27,29 @@ pub struct QuantizationLoss {
     pub n_layers: usize,
 }
 
-/// Writes a model with weights of eight bits beside, for prediction, and tells what predictions for `x` lose.
+/// Writes a model with weights of eight bits beside, for prediction, and tells what predictions for
+/// `x` lose.
 ///
-/// Dense and Embedding take the form of Keras's `quantize("int8")`, to the bit: a policy `int8_from_float32`, whole numbers and a scale for each
-/// unit (each id). Keras has no such form of an LSTM: its kernels keep their type and hold numbers `q / s`, `q` whole from -127 to 127, `s` of
-/// each column, and the key `int8_weights` beside the layer's config tells cornu to take both products in eight bits, as Keras's Dense does.
-/// Keras passes over the key and computes with the same weights in f32, so it opens the whole file. Other layers stay as they are.
+/// Dense and Embedding take the form of Keras's `quantize("int8")`, to the bit: a policy
+/// `int8_from_float32`, whole numbers and a scale for each unit (each id). Keras has no such form
+/// of an LSTM: its kernels keep their type and hold numbers `q / s`, `q` whole from -127 to 127,
+/// `s` of each column, and the key `int8_weights` beside the layer's config tells cornu to take
+/// both products in eight bits, as Keras's Dense does. Keras passes over the key and computes with
+/// the same weights in f32, so it opens the whole file. Other layers stay as they are.
 ///
 /// # Errors
 /// A model that cannot be read, none of these layers in it, data that do not fit.
-pub fn quantize_int8(from: &Path, to: &Path, x: impl FnOnce(&Model) -> Result<Vec<Data>>) -> Result<QuantizationLoss> {
+pub fn quantize_int8(
+    from: &Path,
+    to: &Path,
+    x: impl FnOnce(&Model) -> Result<Vec<Data>>,
+) -> Result<QuantizationLoss> {
     if to.extension().is_none_or(|e| e != "keras") {
-        return Err(Error::argument("quantize", "a model with weights of eight bits is saved as a .keras file", to.display()));
+        return Err(Error::argument(
+            "quantize",
+            "a model with weights of eight bits is saved as a .keras file",
+            to.display(),
+        ));
     }
     let mut before = Model::load(from)?;
     let mut archive = before.to_archive()?;
@@ -51,14 +62,19 @@ pub fn quantize_int8(from: &Path, to: &Path, x: impl FnOnce(&Model) -> Result<Ve
     let mut rounded = Vec::new();
     round_tree(&before.tree, "", &names, &archive, &mut rounded)?;
     if rounded.is_empty() {
-        return Err(Error::argument("quantize", "the model needs a Dense, an Embedding or an LSTM of float32", from.display()));
+        return Err(Error::argument(
+            "quantize",
+            "the model needs a Dense, an Embedding or an LSTM of float32",
+            from.display(),
+        ));
     }
     let n_layers = rounded.len();
     for (path, array) in rounded.into_iter().flatten() {
         archive.weights.take(&path);
         archive.weights.insert(&path, array)?;
     }
-    let mut after = Model::from_archive(Archive { config: archive.config.clone(), ..archive.clone() })?;
+    let mut after =
+        Model::from_archive(Archive { config: archive.config.clone(), ..archive.clone() })?;
     let x = x(&before)?;
     let options = Predict::default();
     let pairs = before.predict(x.clone(), &options)?.into_iter().zip(after.predict(x, &options)?);
@@ -66,7 +82,8 @@ pub fn quantize_int8(from: &Path, to: &Path, x: impl FnOnce(&Model) -> Result<Ve
     for (a, b) in pairs {
         for (a, b) in numbers(a.values())?.into_iter().zip(numbers(b.values())?) {
             let difference = (a - b).abs();
-            (largest, sum, n, magnitude) = (largest.max(difference), sum + difference, n + 1.0, magnitude.max(a.abs()));
+            (largest, sum, n, magnitude) =
+                (largest.max(difference), sum + difference, n + 1.0, magnitude.max(a.abs()));
         }
     }
     archive.write(to)?;
@@ -88,14 +105,21 @@ struct Names {
 /// Notes in the config, and in the names, which layers are to have weights of eight bits.
 fn mark(v: &mut Value, names: &mut Names) {
     let class = v.get("class_name").and_then(Value::as_str).unwrap_or("").to_string();
-    let is_float32 = v.pointer("/config/dtype").is_some_and(|d| d == "float32" || d.pointer("/config/name").is_some_and(|n| n == "float32"));
+    let is_float32 = v.pointer("/config/dtype").is_some_and(|d| {
+        d == "float32" || d.pointer("/config/name").is_some_and(|n| n == "float32")
+    });
     let name = v.pointer("/config/name").and_then(Value::as_str).unwrap_or("").to_string();
     match class.as_str() {
         "Dense" | "Embedding" if is_float32 => {
-            v["config"]["dtype"] = object("keras.dtype_policies", "QuantizedDTypePolicy", json!({"mode": "int8", "source_name": "float32"}));
+            v["config"]["dtype"] = object(
+                "keras.dtype_policies",
+                "QuantizedDTypePolicy",
+                json!({"mode": "int8", "source_name": "float32"}),
+            );
             let quantizer = json!({"value_range": [-127, 127], "epsilon": EPSILON as f64, "output_dtype": "int8"});
             let settings = json!({"weight_quantizer": null, "activation_quantizer": object("keras.quantizers", "AbsMaxQuantizer", quantizer)});
-            v["config"]["quantization_config"] = object("keras.quantizers", "Int8QuantizationConfig", settings);
+            v["config"]["quantization_config"] =
+                object("keras.quantizers", "Int8QuantizationConfig", settings);
             if class == "Dense" { &mut names.dense } else { &mut names.embedding }.push(name);
         }
         "LSTM" if is_float32 => {
@@ -112,25 +136,42 @@ fn mark(v: &mut Value, names: &mut Names) {
 }
 
 /// The new arrays of each layer that changes, with their paths.
-fn round_tree(tree: &WeightTree, path: &str, names: &Names, archive: &Archive, out: &mut Vec<Vec<(String, Array)>>) -> Result<()> {
+fn round_tree(
+    tree: &WeightTree,
+    path: &str,
+    names: &Names,
+    archive: &Archive,
+    out: &mut Vec<Vec<(String, Array)>>,
+) -> Result<()> {
     let vars = |i: usize| format!("{path}/vars/{i}");
     let held = |i: usize| -> Result<Tensor> {
-        let array = archive.weights.get(&vars(i)).ok_or_else(|| Error::Config(format!("weights: `{}` is missing", vars(i))))?;
+        let array = archive
+            .weights
+            .get(&vars(i))
+            .ok_or_else(|| Error::Config(format!("weights: `{}` is missing", vars(i))))?;
         Ok(Tensor::new(array.shape(), array.to_f32()?))
     };
     let starts_with = |name: &str| tree.vars.first().is_some_and(|v| v.name == name);
     if names.dense.contains(&tree.label) && starts_with("kernel") {
         let rounded = Rounded::of(&held(0)?, 0);
-        out.push(vec![(vars(0), int8_array(&rounded.whole)?), (vars(tree.vars.len()), rounded.scale()?)]);
+        out.push(vec![
+            (vars(0), int8_array(&rounded.whole)?),
+            (vars(tree.vars.len()), rounded.scale()?),
+        ]);
     } else if names.embedding.contains(&tree.label) && starts_with("embeddings") {
         let rounded = Rounded::of(&held(0)?, 1);
         out.push(vec![(vars(0), int8_array(&rounded.whole)?), (vars(1), rounded.scale()?)]);
     } else if names.lstm.contains(&tree.label) {
-        let Some((name, cell)) = tree.children.first().filter(|(_, c)| c.vars.len() >= 2) else { return Ok(()) };
+        let Some((name, cell)) = tree.children.first().filter(|(_, c)| c.vars.len() >= 2) else {
+            return Ok(());
+        };
         let mut arrays = Vec::new();
         for i in 0..2.min(cell.vars.len()) {
             let at = format!("{path}/{name}/vars/{i}");
-            let array = archive.weights.get(&at).ok_or_else(|| Error::Config(format!("weights: `{at}` is missing")))?;
+            let array = archive
+                .weights
+                .get(&at)
+                .ok_or_else(|| Error::Config(format!("weights: `{at}` is missing")))?;
             let rounded = Rounded::of(&Tensor::new(array.shape(), array.to_f32()?), 0);
             arrays.push((at, Array::from_f32(array.shape(), &rounded.back())?));
         }
@@ -159,9 +200,16 @@ impl Rounded {
         let (columns, by_column) = (w.dims.last().copied().unwrap_or(1).max(1), axis == 0);
         let place = |i: usize| if by_column { i % columns } else { i / columns };
         let mut scales = vec![0.0f32; if by_column { columns } else { values.len() / columns }];
-        values.iter().enumerate().for_each(|(i, x)| scales[place(i)] = scales[place(i)].max(x.abs()));
+        values
+            .iter()
+            .enumerate()
+            .for_each(|(i, x)| scales[place(i)] = scales[place(i)].max(x.abs()));
         scales.iter_mut().for_each(|s| *s = 127.0 / (*s + EPSILON));
-        let whole = values.iter().enumerate().map(|(i, x)| (x * scales[place(i)]).round_ties_even().clamp(-127.0, 127.0)).collect();
+        let whole = values
+            .iter()
+            .enumerate()
+            .map(|(i, x)| (x * scales[place(i)]).round_ties_even().clamp(-127.0, 127.0))
+            .collect();
         Rounded { whole: Tensor::new(&w.dims, whole), scales, by_column }
     }
 
@@ -173,6 +221,12 @@ impl Rounded {
     fn back(&self) -> Vec<f32> {
         let columns = self.whole.dims.last().copied().unwrap_or(1).max(1);
         let place = |i: usize| if self.by_column { i % columns } else { i / columns };
-        self.whole.view().get::<f32>().iter().enumerate().map(|(i, q)| q / self.scales[place(i)]).collect()
+        self.whole
+            .view()
+            .get::<f32>()
+            .iter()
+            .enumerate()
+            .map(|(i, q)| q / self.scales[place(i)])
+            .collect()
     }
 }

@@ -1,8 +1,10 @@
 //! The order in which Keras runs the calls of a model.
 //!
-//! It matters where a call changes what later ones find: MultiHeadAttention takes the masks off its inputs.
+//! It matters where a call changes what later ones find: MultiHeadAttention takes the masks off its
+//! inputs.
 //!
-//! Source: `map_graph` and `Function._run_through_graph` of keras/src/ops/function.py, Keras 3.15.1.
+//! Source: `map_graph` and `Function._run_through_graph` of keras/src/ops/function.py, Keras
+//! 3.15.1.
 
 use super::reference::TensorRef;
 use std::collections::{HashMap, HashSet};
@@ -10,9 +12,14 @@ use std::collections::{HashMap, HashSet};
 /// One call: member, number.
 pub(super) type Place = (usize, usize);
 
-/// Calls by depth, the longest way to an output, those of one depth as the way back from the outputs meets them; then the calls that no
-/// output needs, in the order given, in which each call finds its inputs. `reads` tells what a call reads.
-pub(super) fn running_order<'m>(outputs: &[TensorRef], ready: &[Place], reads: impl Fn(Place) -> Vec<&'m TensorRef>) -> Vec<Place> {
+/// Calls by depth, the longest way to an output, those of one depth as the way back from the
+/// outputs meets them; then the calls that no output needs, in the order given, in which each call
+/// finds its inputs. `reads` tells what a call reads.
+pub(super) fn running_order<'m>(
+    outputs: &[TensorRef],
+    ready: &[Place],
+    reads: impl Fn(Place) -> Vec<&'m TensorRef>,
+) -> Vec<Place> {
     let mut met = Vec::new();
     let mut finished: HashSet<Place> = HashSet::new();
     for output in outputs {
@@ -47,7 +54,12 @@ pub(super) fn running_order<'m>(outputs: &[TensorRef], ready: &[Place], reads: i
 }
 
 /// Depth first to a call, what it reads before itself; without recursion, for models may be deep.
-fn visit<'m>(from: Place, reads: &impl Fn(Place) -> Vec<&'m TensorRef>, finished: &mut HashSet<Place>, met: &mut Vec<Place>) {
+fn visit<'m>(
+    from: Place,
+    reads: &impl Fn(Place) -> Vec<&'m TensorRef>,
+    finished: &mut HashSet<Place>,
+    met: &mut Vec<Place>,
+) {
     let mut begun: HashSet<Place> = HashSet::new();
     let mut stack = vec![];
     let mut enter = |stack: &mut Vec<(Place, usize)>, finished: &HashSet<Place>, at: Place| {
@@ -70,10 +82,16 @@ fn visit<'m>(from: Place, reads: &impl Fn(Place) -> Vec<&'m TensorRef>, finished
     }
 }
 
-fn each_finds_its_inputs<'m>(order: &[Place], known: &HashSet<Place>, reads: &impl Fn(Place) -> Vec<&'m TensorRef>) -> bool {
+fn each_finds_its_inputs<'m>(
+    order: &[Place],
+    known: &HashSet<Place>,
+    reads: &impl Fn(Place) -> Vec<&'m TensorRef>,
+) -> bool {
     let mut done: HashSet<Place> = HashSet::new();
     order.iter().all(|at| {
-        let found = reads(*at).iter().all(|t| !known.contains(&(t.member, t.call)) || done.contains(&(t.member, t.call)));
+        let found = reads(*at)
+            .iter()
+            .all(|t| !known.contains(&(t.member, t.call)) || done.contains(&(t.member, t.call)));
         done.insert(*at);
         found
     })

@@ -7,7 +7,8 @@ use crate::{Error, Result};
 use cornu_ir::{Dim, Spec};
 use serde_json::{Value, json};
 
-/// A model of layers one after the other. Without an entry it takes the shape of what it is first called on.
+/// A model of layers one after the other. Without an entry it takes the shape of what it is first
+/// called on.
 ///
 /// # Source
 /// keras/src/models/sequential.py, Keras 3.15.1.
@@ -29,14 +30,22 @@ impl Sequential {
         Self::named(input, names.into_iter().zip(layers).collect(), None)
     }
 
-    fn named(input: Option<InputLayer>, layers: Vec<(String, LayerRef)>, build_input_shape: Option<Value>) -> Result<Self> {
-        let shape = |v: &Value| v.as_array().map(|a| a.iter().map(|d| d.as_u64().map(|d| d as usize)).collect::<Vec<Dim>>());
+    fn named(
+        input: Option<InputLayer>,
+        layers: Vec<(String, LayerRef)>,
+        build_input_shape: Option<Value>,
+    ) -> Result<Self> {
+        let shape = |v: &Value| {
+            v.as_array()
+                .map(|a| a.iter().map(|d| d.as_u64().map(|d| d as usize)).collect::<Vec<Dim>>())
+        };
         let known = input.clone().or_else(|| {
             let batch_shape = build_input_shape.as_ref().and_then(shape)?;
             Some(InputLayer { batch_shape, ..InputLayer::default() })
         });
         let chain = known.map(|i| Functional::chain(i, &layers)).transpose()?;
-        let build_input_shape = build_input_shape.or_else(|| input.as_ref().map(|i| json!(i.batch_shape)));
+        let build_input_shape =
+            build_input_shape.or_else(|| input.as_ref().map(|i| json!(i.batch_shape)));
         Ok(Self { layers, input, build_input_shape, chain })
     }
 
@@ -53,10 +62,17 @@ impl Sequential {
                 continue;
             }
             // Keras 2 allows the first layer to carry the shape of the input.
-            if let Some(shape) =
-                v.pointer("/config/batch_input_shape").or_else(|| v.pointer("/config/batch_shape")).filter(|_| input.is_none() && layers.is_empty())
+            if let Some(shape) = v
+                .pointer("/config/batch_input_shape")
+                .or_else(|| v.pointer("/config/batch_shape"))
+                .filter(|_| input.is_none() && layers.is_empty())
             {
-                let batch_shape = shape.as_array().into_iter().flatten().map(|d| d.as_u64().map(|d| d as usize)).collect();
+                let batch_shape = shape
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(|d| d.as_u64().map(|d| d as usize))
+                    .collect();
                 input = Some(InputLayer { batch_shape, ..InputLayer::default() });
             }
             layers.push(LayerRef::from_json(v)?);
@@ -94,9 +110,14 @@ impl Layer for Sequential {
     fn config(&self) -> Value {
         let input = self.input.iter().map(|i| {
             let name = i.name.clone().unwrap_or_else(|| "input_layer".into());
-            crate::config::object("keras.layers", "InputLayer", json!(InputLayer { name: Some(name), ..i.clone() }))
+            crate::config::object(
+                "keras.layers",
+                "InputLayer",
+                json!(InputLayer { name: Some(name), ..i.clone() }),
+            )
         });
-        let layers: Vec<Value> = input.chain(self.layers.iter().map(|(n, l)| l.to_json_named(n))).collect();
+        let layers: Vec<Value> =
+            input.chain(self.layers.iter().map(|(n, l)| l.to_json_named(n))).collect();
         let mut config = json!({"layers": layers});
         if let Some(b) = &self.build_input_shape {
             config["build_input_shape"] = b.clone();
@@ -108,7 +129,12 @@ impl Layer for Sequential {
         Ok(self.chain_for(call)?.tree(false))
     }
 
-    fn lower<'g>(&self, cx: &Cx<'g>, w: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
         let chain = self.chain_for(&call.map(Flow::spec))?;
         chain.lower_values(cx, w, &masked_as_told(cx, vec![*call.input()?], call))
     }

@@ -85,13 +85,20 @@ impl Input {
         let spec = layer.spec();
         let call = Call { args: vec![], kwargs: vec![] };
         let outputs = vec![Output { spec, masked: false }];
-        Symbol { node: Arc::new(CallNode { maker: Maker::Input(Arc::new(layer)), call, outputs }), index: 0 }
+        Symbol {
+            node: Arc::new(CallNode { maker: Maker::Input(Arc::new(layer)), call, outputs }),
+            index: 0,
+        }
     }
 
     /// A symbol with a name.
     pub fn named<D: Into<Dim>>(name: &str, shape: impl IntoIterator<Item = D>) -> Symbol {
         let dims = std::iter::once(None).chain(shape.into_iter().map(Into::into)).collect();
-        Input::of(InputLayer { name: Some(name.into()), batch_shape: dims, ..InputLayer::default() })
+        Input::of(InputLayer {
+            name: Some(name.into()),
+            batch_shape: dims,
+            ..InputLayer::default()
+        })
     }
 
     /// A symbol of whole numbers (ids for an embedding).
@@ -175,17 +182,28 @@ impl LayerRef {
 }
 
 /// The outputs of a layer for inputs of these specs: the layer lowered on symbols.
-pub(super) fn infer(layer: &LayerRef, specs: &Call<Spec>, masked: &Call<bool>) -> Result<Vec<Output>> {
+pub(super) fn infer(
+    layer: &LayerRef,
+    specs: &Call<Spec>,
+    masked: &Call<bool>,
+) -> Result<Vec<Output>> {
     let tree = layer.weights(specs)?;
     infer_with(layer, &tree, specs, masked)
 }
 
 /// The same, with the weights known.
-pub(super) fn infer_with(layer: &LayerRef, tree: &crate::layers::WeightTree, specs: &Call<Spec>, masked: &Call<bool>) -> Result<Vec<Output>> {
+pub(super) fn infer_with(
+    layer: &LayerRef,
+    tree: &crate::layers::WeightTree,
+    specs: &Call<Spec>,
+    masked: &Call<bool>,
+) -> Result<Vec<Output>> {
     let b = Builder::new();
     let cx = Cx::new(&b, false, None);
     let mut values = Vec::new();
-    tree.walk("", true, &mut |_, _, _, w| values.push(b.input(w.name, Spec::known(w.dtype(), &w.shape))));
+    tree.walk("", true, &mut |_, _, _, w| {
+        values.push(b.input(w.name, Spec::known(w.dtype(), &w.shape)))
+    });
     let weights = Weights::bind(tree, &values, true, &mut 0);
     let masked = masked.values();
     let mut next = 0;
@@ -193,7 +211,10 @@ pub(super) fn infer_with(layer: &LayerRef, tree: &crate::layers::WeightTree, spe
         next += 1;
         let value = b.input("x", s.clone());
         let time = || vec![s.dims.first().copied().flatten(), s.dims.get(1).copied().flatten()];
-        Flow::masked(value, (*masked[next - 1]).then(|| b.input("mask", Spec::new(DType::Bool, time()))))
+        Flow::masked(
+            value,
+            (*masked[next - 1]).then(|| b.input("mask", Spec::new(DType::Bool, time()))),
+        )
     });
     let outs = layer.lower(&cx, &weights, &call)?;
     Ok(outs.iter().map(|o| Output { spec: o.spec(), masked: o.mask.is_some() }).collect())

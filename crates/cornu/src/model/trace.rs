@@ -1,7 +1,7 @@
 //! From symbols to a graph of layers: Keras's order of members and calls.
 //!
-//! Source: `map_graph` of keras/src/ops/function.py, Keras 3.15.1: layers stand by depth (the longest way to an output), those of
-//! one depth as a walk from the outputs meets them.
+//! Source: `map_graph` of keras/src/ops/function.py, Keras 3.15.1: layers stand by depth (the
+//! longest way to an output), those of one depth as a walk from the outputs meets them.
 
 use super::functional::{Draft, Functional, InputLayer, MemberKind};
 use super::reference::{Nest, TensorRef};
@@ -35,7 +35,9 @@ impl Trace {
     fn visit(&mut self, output: &Arc<CallNode>) {
         let mut stack: Vec<(Arc<CallNode>, usize)> = vec![];
         let enter = |t: &mut Trace, stack: &mut Vec<(Arc<CallNode>, usize)>, n: &Arc<CallNode>| {
-            if !t.finished.contains(&Arc::as_ptr(n)) && !stack.iter().any(|(m, _)| Arc::ptr_eq(m, n)) {
+            if !t.finished.contains(&Arc::as_ptr(n))
+                && !stack.iter().any(|(m, _)| Arc::ptr_eq(m, n))
+            {
                 let next = t.met.len();
                 t.met.entry(key(n)).or_insert(next);
                 stack.push((n.clone(), 0));
@@ -58,12 +60,21 @@ impl Trace {
 }
 
 /// The graph of layers between symbols.
-pub(super) fn trace(inputs: &[Symbol], outputs: &[Symbol], one_input: bool, one_output: bool) -> Result<Functional> {
+pub(super) fn trace(
+    inputs: &[Symbol],
+    outputs: &[Symbol],
+    one_input: bool,
+    one_output: bool,
+) -> Result<Functional> {
     let mut t = Trace::default();
     outputs.iter().for_each(|o| t.visit(&o.node));
     for s in inputs {
         if !matches!(s.node.maker, Maker::Input(_)) {
-            return Err(Error::argument("Model", "inputs must be made by Input", format!("the output of layer `{}`", maker_name(&s.node))));
+            return Err(Error::argument(
+                "Model",
+                "inputs must be made by Input",
+                format!("the output of layer `{}`", maker_name(&s.node)),
+            ));
         }
         let next = t.met.len();
         t.met.entry(key(&s.node)).or_insert(next);
@@ -72,8 +83,14 @@ pub(super) fn trace(inputs: &[Symbol], outputs: &[Symbol], one_input: bool, one_
         }
     }
     let given: HashSet<Key> = inputs.iter().map(|s| key(&s.node)).collect();
-    if let Some(n) = t.calls.iter().find(|n| matches!(n.maker, Maker::Input(_)) && !given.contains(&key(n))) {
-        return Err(Error::argument("Model", "the outputs depend on an Input that is not among the inputs", maker_name(n)));
+    if let Some(n) =
+        t.calls.iter().find(|n| matches!(n.maker, Maker::Input(_)) && !given.contains(&key(n)))
+    {
+        return Err(Error::argument(
+            "Model",
+            "the outputs depend on an Input that is not among the inputs",
+            maker_name(n),
+        ));
     }
     // The depth of a maker is the longest way from one of its calls to an output.
     let mut depth_of_call: HashMap<*const CallNode, usize> = HashMap::new();
@@ -94,8 +111,11 @@ pub(super) fn trace(inputs: &[Symbol], outputs: &[Symbol], one_input: bool, one_
     let index: HashMap<Key, usize> = makers.iter().enumerate().map(|(i, k)| (*k, i)).collect();
     let mut calls: Vec<Vec<&Arc<CallNode>>> = vec![vec![]; makers.len()];
     t.calls.iter().for_each(|n| calls[index[&key(n)]].push(n));
-    let place: HashMap<*const CallNode, (usize, usize)> =
-        calls.iter().enumerate().flat_map(|(m, c)| c.iter().enumerate().map(move |(i, n)| (Arc::as_ptr(n), (m, i)))).collect();
+    let place: HashMap<*const CallNode, (usize, usize)> = calls
+        .iter()
+        .enumerate()
+        .flat_map(|(m, c)| c.iter().enumerate().map(move |(i, n)| (Arc::as_ptr(n), (m, i))))
+        .collect();
     let reference = |s: &Symbol| {
         let (member, call) = place[&Arc::as_ptr(&s.node)];
         TensorRef { member, call, output: s.index }
@@ -105,8 +125,14 @@ pub(super) fn trace(inputs: &[Symbol], outputs: &[Symbol], one_input: bool, one_
         .iter()
         .zip(names)
         .map(|(c, name)| match &c[0].maker {
-            Maker::Input(i) => Draft { name, kind: MemberKind::Input(InputLayer::clone(i)), calls: vec![] },
-            Maker::Layer(l) => Draft { name, kind: MemberKind::Layer(l.clone()), calls: c.iter().map(|n| n.call.map(reference)).collect() },
+            Maker::Input(i) => {
+                Draft { name, kind: MemberKind::Input(InputLayer::clone(i)), calls: vec![] }
+            }
+            Maker::Layer(l) => Draft {
+                name,
+                kind: MemberKind::Layer(l.clone()),
+                calls: c.iter().map(|n| n.call.map(reference)).collect(),
+            },
         })
         .collect();
     let nest = |symbols: &[Symbol], one: bool| match symbols {
@@ -123,11 +149,14 @@ fn maker_name(n: &Arc<CallNode>) -> String {
     }
 }
 
-/// Operations that Keras makes of its own when it opens a file through which masks flow. It names them itself, and two of one name are an
-/// error there: no layer of a model with masks is given such a name.
-const MASK_OPERATIONS: &[&str] = &["any", "concatenate", "expand_dims", "logical_or", "not_equal", "ones_like", "zeros_like"];
+/// Operations that Keras makes of its own when it opens a file through which masks flow. It names
+/// them itself, and two of one name are an error there: no layer of a model with masks is given
+/// such a name.
+const MASK_OPERATIONS: &[&str] =
+    &["any", "concatenate", "expand_dims", "logical_or", "not_equal", "ones_like", "zeros_like"];
 
-/// Names for all makers: those given, and for the others the class's name with a counter, in order of creation.
+/// Names for all makers: those given, and for the others the class's name with a counter, in order
+/// of creation.
 fn names(makers: &[Key], calls: &[Vec<&Arc<CallNode>>]) -> Result<Vec<String>> {
     let given: Vec<Option<String>> = calls
         .iter()
@@ -144,7 +173,11 @@ fn names(makers: &[Key], calls: &[Vec<&Arc<CallNode>>]) -> Result<Vec<String>> {
         .iter()
         .map(|c| match &c[0].maker {
             Maker::Input(_) => "input_layer".to_string(),
-            Maker::Layer(l) if masks_flow && MASK_OPERATIONS.contains(&l.rule().stem().as_str()) => format!("{}_layer", l.rule().stem()),
+            Maker::Layer(l)
+                if masks_flow && MASK_OPERATIONS.contains(&l.rule().stem().as_str()) =>
+            {
+                format!("{}_layer", l.rule().stem())
+            }
             Maker::Layer(l) => l.rule().stem(),
         })
         .collect();
@@ -152,7 +185,11 @@ fn names(makers: &[Key], calls: &[Vec<&Arc<CallNode>>]) -> Result<Vec<String>> {
 }
 
 /// Fills in missing names: base, base_1, base_2, … leaving out those given.
-pub(super) fn unique_names(given: &[Option<String>], bases: &[String], order: &[usize]) -> Vec<String> {
+pub(super) fn unique_names(
+    given: &[Option<String>],
+    bases: &[String],
+    order: &[usize],
+) -> Vec<String> {
     let taken: HashSet<&String> = given.iter().flatten().collect();
     let mut count: HashMap<&String, usize> = HashMap::new();
     let mut names: Vec<String> = vec![String::new(); given.len()];
@@ -173,7 +210,8 @@ pub(super) fn unique_names(given: &[Option<String>], bases: &[String], order: &[
 
 /// Names for layers in a list.
 pub(super) fn names_in_order(layers: &[LayerRef]) -> Vec<String> {
-    let given: Vec<Option<String>> = layers.iter().map(|l| l.given_name().map(str::to_string)).collect();
+    let given: Vec<Option<String>> =
+        layers.iter().map(|l| l.given_name().map(str::to_string)).collect();
     let bases: Vec<String> = layers.iter().map(|l| l.rule().stem()).collect();
     unique_names(&given, &bases, &(0..layers.len()).collect::<Vec<_>>())
 }

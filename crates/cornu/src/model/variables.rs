@@ -36,13 +36,16 @@ impl Variable {
         }
         Ok(match spec.dtype() {
             DType::F64 => Tensor::new(&spec.shape, values),
-            DType::I32 => Tensor::new(&spec.shape, values.into_iter().map(|x| x as i32).collect::<Vec<_>>()),
+            DType::I32 => {
+                Tensor::new(&spec.shape, values.into_iter().map(|x| x as i32).collect::<Vec<_>>())
+            }
             _ => Tensor::new(&spec.shape, values.into_iter().map(|x| x as f32).collect::<Vec<_>>()),
         })
     }
 }
 
-/// The most parameters a model may declare: what memory could hold is checked before it is asked for.
+/// The most parameters a model may declare: what memory could hold is checked before it is asked
+/// for.
 const MAX_PARAMS: usize = 1 << 34;
 
 /// The weights of a tree, in Keras's order.
@@ -50,12 +53,20 @@ pub(super) fn variables(tree: &WeightTree) -> Result<Vec<Variable>> {
     let mut all = Vec::new();
     let mut total = Some(0usize);
     let mut paths = Vec::new();
-    tree.children.iter().for_each(|(name, child)| name_paths(child, &label(child, name), &mut paths));
+    tree.children
+        .iter()
+        .for_each(|(name, child)| name_paths(child, &label(child, name), &mut paths));
     let mut paths = tree.vars.iter().map(|w| w.name.to_string()).chain(paths);
     tree.walk("", true, &mut |group, index, trainable, spec| {
         let n = spec.shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
         total = total.zip(n).and_then(|(a, b)| a.checked_add(b));
-        all.push(Variable { group: group.into(), index, path: paths.next().unwrap_or_default(), spec: spec.clone(), trainable });
+        all.push(Variable {
+            group: group.into(),
+            index,
+            path: paths.next().unwrap_or_default(),
+            spec: spec.clone(),
+            trainable,
+        });
     });
     match total {
         Some(n) if n <= MAX_PARAMS => Ok(all),
@@ -65,10 +76,16 @@ pub(super) fn variables(tree: &WeightTree) -> Result<Vec<Variable>> {
 
 /// The name of a layer: its own, or the attribute that holds it.
 fn label(tree: &WeightTree, attribute: &str) -> String {
-    if tree.label.is_empty() { attribute.rsplit('/').next().unwrap_or(attribute).into() } else { tree.label.clone() }
+    if tree.label.is_empty() {
+        attribute.rsplit('/').next().unwrap_or(attribute).into()
+    } else {
+        tree.label.clone()
+    }
 }
 
 fn name_paths(tree: &WeightTree, path: &str, paths: &mut Vec<String>) {
     paths.extend(tree.vars.iter().map(|w| format!("{path}/{}", w.name)));
-    tree.children.iter().for_each(|(name, child)| name_paths(child, &format!("{path}/{}", label(child, name)), paths));
+    tree.children.iter().for_each(|(name, child)| {
+        name_paths(child, &format!("{path}/{}", label(child, name)), paths)
+    });
 }

@@ -11,7 +11,9 @@ use cornu_ir::{DType, Tensor};
 pub(crate) fn to_tensor(a: &Array, dtype: DType) -> Result<Tensor> {
     Ok(match dtype {
         DType::F64 => Tensor::new(a.shape(), a.to_f64()?),
-        DType::I32 => Tensor::new(a.shape(), a.to_i64()?.into_iter().map(|x| x as i32).collect::<Vec<_>>()),
+        DType::I32 => {
+            Tensor::new(a.shape(), a.to_i64()?.into_iter().map(|x| x as i32).collect::<Vec<_>>())
+        }
         DType::I64 => Tensor::new(a.shape(), a.to_i64()?),
         _ => Tensor::new(a.shape(), a.to_f32()?),
     })
@@ -22,8 +24,16 @@ pub(crate) fn to_file_array(t: &Tensor, float: ArrayType) -> Result<Array> {
     Ok(match t.dtype() {
         DType::F32 => Array::from_f32_as(float, &t.dims, t.view().get::<f32>())?,
         DType::F64 => Array::from_f64(&t.dims, t.view().get::<f64>())?,
-        DType::I32 => Array::new(ArrayType::I32, t.dims.clone(), t.view().get::<i32>().iter().flat_map(|x| x.to_le_bytes()).collect())?,
-        DType::I64 => Array::new(ArrayType::I64, t.dims.clone(), t.view().get::<i64>().iter().flat_map(|x| x.to_le_bytes()).collect())?,
+        DType::I32 => Array::new(
+            ArrayType::I32,
+            t.dims.clone(),
+            t.view().get::<i32>().iter().flat_map(|x| x.to_le_bytes()).collect(),
+        )?,
+        DType::I64 => Array::new(
+            ArrayType::I64,
+            t.dims.clone(),
+            t.view().get::<i64>().iter().flat_map(|x| x.to_le_bytes()).collect(),
+        )?,
         DType::Bool => Array::new(ArrayType::Bool, t.dims.clone(), t.view().get::<u8>().to_vec())?,
     })
 }
@@ -49,7 +59,11 @@ impl Model {
             }
             let path = v.file_path();
             let array = root.get(&path).or_else(|| root.get(&older_path(&path)));
-            let array = array.ok_or_else(|| Error::Config(format!("weights: `{path}` is missing; the file belongs to another model")))?;
+            let array = array.ok_or_else(|| {
+                Error::Config(format!(
+                    "weights: `{path}` is missing; the file belongs to another model"
+                ))
+            })?;
             values.push(self.checked(v, &path, array)?);
         }
         for (slot, t) in self.slots.iter().zip(&values) {
@@ -60,19 +74,26 @@ impl Model {
 
     fn checked(&self, v: &super::Variable, path: &str, array: &Array) -> Result<Tensor> {
         if array.shape() != v.spec.shape {
-            return Err(Error::Config(format!("weights: `{path}` must have shape {:?}. Received: {:?}", v.spec.shape, array.shape())));
+            return Err(Error::Config(format!(
+                "weights: `{path}` must have shape {:?}. Received: {:?}",
+                v.spec.shape,
+                array.shape()
+            )));
         }
         to_tensor(array, v.spec.dtype())
     }
 
-    /// The weights as the groups of a weights file: a group for each layer, also for those without weights.
+    /// The weights as the groups of a weights file: a group for each layer, also for those without
+    /// weights.
     pub(crate) fn write_weights(&self) -> Result<Group> {
         let mut root = Group::default();
         write_groups(&self.tree, "", &mut root);
-        let float = ArrayType::from_name(self.layer.policy().variable_name()).unwrap_or(ArrayType::F32);
+        let float =
+            ArrayType::from_name(self.layer.policy().variable_name()).unwrap_or(ArrayType::F32);
         for (i, v) in self.variables.iter().enumerate().filter(|(_, v)| v.spec.lora.is_none()) {
             let value = self.merged(i);
-            let array = if v.spec.int8 { int8_array(&value)? } else { to_file_array(&value, float)? };
+            let array =
+                if v.spec.int8 { int8_array(&value)? } else { to_file_array(&value, float)? };
             root.insert(&v.file_path(), array)?;
         }
         write_again(&self.tree, "", &mut root)?;
@@ -83,16 +104,24 @@ impl Model {
     /// Where A and B of LoRA stand, if this weight is the kernel beside which they learn.
     fn factors(&self, i: usize) -> Option<[usize; 2]> {
         let own = |k: &usize| self.variables[*k].group == self.variables[i].group;
-        let factors: Vec<usize> = (i + 1..self.variables.len()).take_while(own).filter(|k| self.variables[*k].spec.lora.is_some()).collect();
+        let factors: Vec<usize> = (i + 1..self.variables.len())
+            .take_while(own)
+            .filter(|k| self.variables[*k].spec.lora.is_some())
+            .collect();
         // The kernel is the first of its layer.
         factors.try_into().ok().filter(|_| self.variables[i].index == 0)
     }
 
     /// Writes apart what files hold as one sum: each kernel with LoRA, and its matrices.
     pub(crate) fn write_apart(&self, group: &mut Group) -> Result<()> {
-        for (kernel, [a, b]) in (0..self.variables.len()).filter_map(|i| Some((i, self.factors(i)?))) {
+        for (kernel, [a, b]) in
+            (0..self.variables.len()).filter_map(|i| Some((i, self.factors(i)?)))
+        {
             for i in [kernel, a, b] {
-                group.insert(&format!("lora/{i}"), to_file_array(&self.store.view(self.slots[i]).to_tensor(), ArrayType::F32)?)?;
+                group.insert(
+                    &format!("lora/{i}"),
+                    to_file_array(&self.store.view(self.slots[i]).to_tensor(), ArrayType::F32)?,
+                )?;
             }
         }
         Ok(())
@@ -102,7 +131,11 @@ impl Model {
     pub(crate) fn read_apart(&mut self, group: &Group) -> Result<()> {
         for (name, array) in group.group("lora").iter().flat_map(|g| &g.arrays) {
             let i = name.parse().ok().filter(|i| *i < self.variables.len());
-            let i: usize = i.ok_or_else(|| Error::Config(format!("weights: no weight has the number `{name}`; the file belongs to another model")))?;
+            let i: usize = i.ok_or_else(|| {
+                Error::Config(format!(
+                    "weights: no weight has the number `{name}`; the file belongs to another model"
+                ))
+            })?;
             let value = self.checked(&self.variables[i], name, array)?;
             self.store.replace(self.slots[i], &value);
         }
@@ -119,7 +152,8 @@ impl Model {
         let (a, b, mut sum) = (a.to_f64(), b.to_f64(), value.to_f64());
         for (row, a) in sum.chunks_mut(columns.max(1)).zip(a.chunks(rank.max(1))) {
             for (j, w) in row.iter_mut().enumerate() {
-                *w += scale * a.iter().enumerate().map(|(k, a)| a * b[k * columns + j]).sum::<f64>();
+                *w +=
+                    scale * a.iter().enumerate().map(|(k, a)| a * b[k * columns + j]).sum::<f64>();
             }
         }
         match value.dtype() {
@@ -154,24 +188,33 @@ impl Model {
         for (member, own) in self.legacy_order() {
             let m = &self.graph().members[member];
             let arrays = layers.iter().find(|(n, _)| *n == m.name).map(|(_, a)| a);
-            let arrays = arrays.ok_or_else(|| Error::Config(format!("weights: the file has none for layer `{}`", m.name)))?;
+            let arrays = arrays.ok_or_else(|| {
+                Error::Config(format!("weights: the file has none for layer `{}`", m.name))
+            })?;
             if arrays.len() != own.len() {
-                return Err(Error::Config(format!("weights: layer `{}` has {} weights, the file {}", m.name, own.len(), arrays.len())));
+                return Err(Error::Config(format!(
+                    "weights: layer `{}` has {} weights, the file {}",
+                    m.name,
+                    own.len(),
+                    arrays.len()
+                )));
             }
             for (i, (name, a)) in own.iter().zip(arrays) {
                 values[*i] = Some(self.checked(&self.variables[*i], name, a)?);
             }
         }
         for (i, t) in values.into_iter().enumerate() {
-            let t = t.ok_or_else(|| Error::Config(format!("weights: `{}` is missing", self.variables[i].file_path())))?;
+            let t = t.ok_or_else(|| {
+                Error::Config(format!("weights: `{}` is missing", self.variables[i].file_path()))
+            })?;
             self.store.replace(self.slots[i], &t);
         }
         Ok(())
     }
 }
 
-/// Where tf_keras wrote what Keras 3 writes elsewhere: the forward layer of a Bidirectional is `layer` there, and the products of
-/// attention begin with an underscore.
+/// Where tf_keras wrote what Keras 3 writes elsewhere: the forward layer of a Bidirectional is
+/// `layer` there, and the products of attention begin with an underscore.
 fn older_path(path: &str) -> String {
     let older = |part: &str| match part {
         "forward_layer" => "layer".to_string(),
@@ -181,9 +224,11 @@ fn older_path(path: &str) -> String {
     path.split('/').map(older).collect::<Vec<_>>().join("/")
 }
 
-/// Makes the groups of a layer and of those inside it; each has a `vars`, be it empty, that notes the layer's name.
+/// Makes the groups of a layer and of those inside it; each has a `vars`, be it empty, that notes
+/// the layer's name.
 fn write_groups(tree: &WeightTree, path: &str, root: &mut Group) {
-    let name = if tree.label.is_empty() { path.rsplit('/').next().unwrap_or("") } else { &tree.label };
+    let name =
+        if tree.label.is_empty() { path.rsplit('/').next().unwrap_or("") } else { &tree.label };
     root.group_mut(&join(path, "vars")).name = Some(name.into());
     for (child, inside) in &tree.children {
         write_groups(inside, &join(path, child), root);
@@ -197,7 +242,9 @@ fn write_again(tree: &WeightTree, path: &str, root: &mut Group) -> Result<()> {
     {
         root.insert(&join(path, "vars/0"), array)?;
     }
-    tree.children.iter().try_for_each(|(child, inside)| write_again(inside, &join(path, child), root))
+    tree.children
+        .iter()
+        .try_for_each(|(child, inside)| write_again(inside, &join(path, child), root))
 }
 
 fn join(path: &str, name: &str) -> String {

@@ -6,11 +6,13 @@ use super::settings::optimizer;
 use cornu_ir::{DType, Var};
 
 optimizer! {
-    /// With `β₂ₜ = 1 - tᵈ`, `d` the decay, and `s = g² + ε₁`: row means `r ← β₂ₜ·r + (1-β₂ₜ)·mean₋₁(s)`, column means `c` alike
-    /// over axis -2, `v = (r / mean(r)) ⊗ c`; below rank 2 `v ← β₂ₜ·v + (1-β₂ₜ)·s`. `u = g/√v`, clipped to a root mean square of at
-    /// most the threshold; `w ← w - max(ε₂, rms(w))·min(lr, 1/√t)·u`.
+    /// With `β₂ₜ = 1 - tᵈ`, `d` the decay, and `s = g² + ε₁`: row means `r ← β₂ₜ·r +
+    /// (1-β₂ₜ)·mean₋₁(s)`, column means `c` alike over axis -2, `v = (r / mean(r)) ⊗ c`; below rank
+    /// 2 `v ← β₂ₜ·v + (1-β₂ₜ)·s`. `u = g/√v`, clipped to a root mean square of at most the
+    /// threshold; `w ← w - max(ε₂, rms(w))·min(lr, 1/√t)·u`.
     ///
-    /// Source: keras/src/optimizers/adafactor.py, Keras 3.15.1, where `relative_step` has no effect either.
+    /// Source: keras/src/optimizers/adafactor.py, Keras 3.15.1, where `relative_step` has no effect
+    /// either.
     pub struct Adafactor("adafactor", learning_rate = 0.001, weight_decay = None) {
         /// Power of the step by which the means' memory grows.
         beta_2_decay: f64 = -0.8,

@@ -18,11 +18,17 @@ optimizer! {
 
 impl Rule for Adagrad {
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
-        vec![vec![Slot::like("accumulator", var).initial(SlotInitial::Value(self.initial_accumulator_value))]]
+        vec![vec![
+            Slot::like("accumulator", var)
+                .initial(SlotInitial::Value(self.initial_accumulator_value)),
+        ]]
     }
 
     fn step<'g>(&self, at: &Step<'_, 'g>) -> Moved<'g> {
         let sum = at.slots[0] + at.gradient.square();
-        Moved { weight: at.weight - at.rate * at.gradient / (sum + self.epsilon).sqrt(), slots: vec![sum] }
+        Moved {
+            weight: at.weight - at.rate * at.gradient / (sum + self.epsilon).sqrt(),
+            slots: vec![sum],
+        }
     }
 }

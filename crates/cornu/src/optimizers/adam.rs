@@ -6,7 +6,8 @@ use super::settings::optimizer;
 use cornu_ir::Var;
 
 optimizer! {
-    /// `m ← m + (1-β₁)·(g - m)`, `v ← v + (1-β₂)·(g² - v)`, `w ← w - m·lr·√(1-β₂ᵗ)/(1-β₁ᵗ) / (√v + ε)`.
+    /// `m ← m + (1-β₁)·(g - m)`, `v ← v + (1-β₂)·(g² - v)`, `w ← w - m·lr·√(1-β₂ᵗ)/(1-β₁ᵗ) / (√v +
+    /// ε)`.
     ///
     /// Source: keras/src/optimizers/adam.py, Keras 3.15.1.
     pub struct Adam("adam", learning_rate = 0.001, weight_decay = None) {
@@ -60,6 +61,7 @@ impl Rule for Adam {
     }
 
     fn step<'g>(&self, at: &Step<'_, 'g>) -> Moved<'g> {
-        Moments { beta_1: self.beta_1, beta_2: self.beta_2, epsilon: self.epsilon }.step(at, at.rate)
+        Moments { beta_1: self.beta_1, beta_2: self.beta_2, epsilon: self.epsilon }
+            .step(at, at.rate)
     }
 }

@@ -27,6 +27,9 @@ impl Rule for Adamax {
         let (g, m, u) = (at.gradient, at.slots[0], at.slots[1]);
         let m = m + (g - m) * (1.0 - self.beta_1);
         let u = (self.beta_2 * u).maximum(g.abs());
-        Moved { weight: at.weight - at.rate * m / (at.warmed(self.beta_1) * (u + self.epsilon)), slots: vec![m, u] }
+        Moved {
+            weight: at.weight - at.rate * m / (at.warmed(self.beta_1) * (u + self.epsilon)),
+            slots: vec![m, u],
+        }
     }
 }

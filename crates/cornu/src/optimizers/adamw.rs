@@ -35,6 +35,7 @@ impl Rule for AdamW {
     }
 
     fn step<'g>(&self, at: &Step<'_, 'g>) -> Moved<'g> {
-        Moments { beta_1: self.beta_1, beta_2: self.beta_2, epsilon: self.epsilon }.step(at, at.rate)
+        Moments { beta_1: self.beta_1, beta_2: self.beta_2, epsilon: self.epsilon }
+            .step(at, at.rate)
     }
 }

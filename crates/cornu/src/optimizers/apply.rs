@@ -1,6 +1,8 @@
-//! One step of training, around an optimizer's own rule: accumulation, clipping, decay, constraints, moving averages.
+//! One step of training, around an optimizer's own rule: accumulation, clipping, decay,
+//! constraints, moving averages.
 //!
-//! Source: keras/src/optimizers/base_optimizer.py and keras/src/backend/jax/optimizer.py, Keras 3.15.1.
+//! Source: keras/src/optimizers/base_optimizer.py and keras/src/backend/jax/optimizer.py, Keras
+//! 3.15.1.
 
 use super::clipping::clip;
 use super::rule::{Rule, Step};
@@ -19,23 +21,46 @@ pub(super) fn learning_rate<'g>(rule: &dyn Rule, layout: &Layout, state: &[Var<'
 }
 
 /// The weights and the state after one step.
-pub(super) fn apply<'g>(rule: &dyn Rule, scope: Scope<'_>, params: &[Var<'g>], gradients: &[Var<'g>], state: &[Var<'g>]) -> Update<'g> {
+pub(super) fn apply<'g>(
+    rule: &dyn Rule,
+    scope: Scope<'_>,
+    params: &[Var<'g>],
+    gradients: &[Var<'g>],
+    state: &[Var<'g>],
+) -> Update<'g> {
     let settings = rule.settings();
     let vars = scope.vars;
     let layout = layout(rule, vars, scope.attributes);
     let unchanged = Update { params: params.to_vec(), state: state.to_vec() };
     let Some(iteration) = state.first().copied() else { return unchanged };
     let builder = iteration.builder();
-    if layout.specs.len() != state.len() || vars.len() != params.len() || vars.len() != gradients.len() {
-        let rule = format!("one weight and one gradient for each of {} variables and a state of {} values are needed", vars.len(), layout.specs.len());
-        let received = format!("{} weights, {} gradients, {} values of state", params.len(), gradients.len(), state.len());
+    if layout.specs.len() != state.len()
+        || vars.len() != params.len()
+        || vars.len() != gradients.len()
+    {
+        let rule = format!(
+            "one weight and one gradient for each of {} variables and a state of {} values are \
+                needed",
+            vars.len(),
+            layout.specs.len()
+        );
+        let received = format!(
+            "{} weights, {} gradients, {} values of state",
+            params.len(),
+            gradients.len(),
+            state.len()
+        );
         builder.fail(ShapeError { op: "optimizer".into(), rule, received });
         return unchanged;
     }
     let excluded = match patterns("exclude_from_weight_decay", settings.exclude_from_weight_decay) {
         Ok(found) => found,
         Err(e) => {
-            builder.fail(ShapeError { op: "optimizer".into(), rule: e.to_string(), received: settings.exclude_from_weight_decay.join(", ") });
+            builder.fail(ShapeError {
+                op: "optimizer".into(),
+                rule: e.to_string(),
+                received: settings.exclude_from_weight_decay.join(", "),
+            });
             return unchanged;
         }
     };
@@ -59,7 +84,8 @@ pub(super) fn apply<'g>(rule: &dyn Rule, scope: Scope<'_>, params: &[Var<'g>], g
         moves = Some(now);
         updates = iteration / n;
     }
-    let choose = |new: Var<'g>, old: Var<'g>| moves.map_or(new, |now: Var<'g>| now.select(new, old));
+    let choose =
+        |new: Var<'g>, old: Var<'g>| moves.map_or(new, |now: Var<'g>| now.select(new, old));
 
     let gradients = clip(&gradients, &settings);
     let rate = learning_rate(rule, &layout, state);
@@ -75,10 +101,19 @@ pub(super) fn apply<'g>(rule: &dyn Rule, scope: Scope<'_>, params: &[Var<'g>], g
     keep(&layout.shared, &shared);
     for (i, var) in vars.iter().enumerate() {
         let (old, rate) = (params[i], rate.cast(params[i].dtype()));
-        let decay = rule.decay(var, &settings).filter(|_| !excluded.iter().any(|e| e.is_match(&var.name)));
+        let decay =
+            rule.decay(var, &settings).filter(|_| !excluded.iter().any(|e| e.is_match(&var.name)));
         let weight = decay.map_or(old, |d| old - old * d * rate);
         let slots = at(&layout.slots[i]);
-        let moved = rule.step(&Step { var, weight, gradient: gradients[i].cast(old.dtype()), slots: &slots, shared: &shared, rate, updates });
+        let moved = rule.step(&Step {
+            var,
+            weight,
+            gradient: gradients[i].cast(old.dtype()),
+            slots: &slots,
+            shared: &shared,
+            rate,
+            updates,
+        });
         weights[i] = choose(moved.weight, old);
         keep(&layout.slots[i], &moved.slots);
     }
@@ -94,9 +129,19 @@ pub(super) fn apply<'g>(rule: &dyn Rule, scope: Scope<'_>, params: &[Var<'g>], g
     Update { params: weights, state: next }
 }
 
-/// Moves the averages towards the weights (they start as the weights), and puts them in the weights' place every so many steps.
-fn average<'g>(settings: &Settings<'_>, averages: &[usize], updates: Var<'g>, weights: &mut [Var<'g>], next: &mut [Var<'g>]) {
-    let overwrites = settings.ema_overwrite_frequency.filter(|&n| n > 0).map(|n| (updates + 1.0).floor_mod(f64::from(n)).eq(0.0));
+/// Moves the averages towards the weights (they start as the weights), and puts them in the
+/// weights' place every so many steps.
+fn average<'g>(
+    settings: &Settings<'_>,
+    averages: &[usize],
+    updates: Var<'g>,
+    weights: &mut [Var<'g>],
+    next: &mut [Var<'g>],
+) {
+    let overwrites = settings
+        .ema_overwrite_frequency
+        .filter(|&n| n > 0)
+        .map(|n| (updates + 1.0).floor_mod(f64::from(n)).eq(0.0));
     for (w, &at) in weights.iter_mut().zip(averages) {
         let momentum = updates.ne(0.0).cast(w.dtype()) * settings.ema_momentum;
         next[at] = momentum * next[at] + (1.0 - momentum) * *w;
@@ -107,7 +152,11 @@ fn average<'g>(settings: &Settings<'_>, averages: &[usize], updates: Var<'g>, we
 }
 
 /// What is left to do when training ends: the averages take the weights' place.
-pub(super) fn finalize<'g>(rule: &dyn Rule, scope: Scope<'_>, state: &[Var<'g>]) -> Option<Update<'g>> {
+pub(super) fn finalize<'g>(
+    rule: &dyn Rule,
+    scope: Scope<'_>,
+    state: &[Var<'g>],
+) -> Option<Update<'g>> {
     let averages = layout(rule, scope.vars, scope.attributes).averages?;
     let params = averages.iter().map(|&i| state.get(i).copied()).collect::<Option<Vec<_>>>()?;
     Some(Update { params, state: state.to_vec() })

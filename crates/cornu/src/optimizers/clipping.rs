@@ -5,7 +5,8 @@
 use super::settings::Settings;
 use cornu_ir::Var;
 
-/// Gradients clipped as the settings say: each by its norm, all by their common norm, or each element.
+/// Gradients clipped as the settings say: each by its norm, all by their common norm, or each
+/// element.
 pub(super) fn clip<'g>(gradients: &[Var<'g>], settings: &Settings<'_>) -> Vec<Var<'g>> {
     let above_zero = |x: Option<f64>| x.filter(|&x| x > 0.0);
     if let Some(most) = above_zero(settings.clipnorm) {
@@ -25,7 +26,11 @@ fn by_norm<'g>(g: Var<'g>, most: f64) -> Var<'g> {
 }
 
 fn by_global_norm<'g>(gradients: &[Var<'g>], most: f64) -> Vec<Var<'g>> {
-    let Some(squares) = gradients.iter().map(|g| g.square().sum_all()).reduce(|a, b| a + b.cast(a.dtype())) else { return vec![] };
+    let Some(squares) =
+        gradients.iter().map(|g| g.square().sum_all()).reduce(|a, b| a + b.cast(a.dtype()))
+    else {
+        return vec![];
+    };
     let norm = squares.sqrt();
     let scale = most * (1.0 / norm).minimum(1.0 / most);
     // An infinite norm must not pass as "scaled to 0": it makes everything NaN.

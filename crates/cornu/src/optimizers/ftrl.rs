@@ -38,13 +38,18 @@ impl Rule for Ftrl {
             return Err(Error::argument(format!("Ftrl {name}"), "it must be at least 0", x));
         }
         match self.learning_rate_power > 0.0 {
-            true => Err(Error::argument("Ftrl learning_rate_power", "it must be at most 0", self.learning_rate_power)),
+            true => Err(Error::argument(
+                "Ftrl learning_rate_power",
+                "it must be at most 0",
+                self.learning_rate_power,
+            )),
             false => Ok(()),
         }
     }
 
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
-        let squares = Slot::like("accumulator", var).initial(SlotInitial::Value(self.initial_accumulator_value));
+        let squares = Slot::like("accumulator", var)
+            .initial(SlotInitial::Value(self.initial_accumulator_value));
         vec![vec![squares, Slot::like("linear", var)]]
     }
 

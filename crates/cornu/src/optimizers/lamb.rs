@@ -6,7 +6,8 @@ use super::rule::{Moved, Rule, Slot, Step};
 use super::settings::optimizer;
 
 optimizer! {
-    /// Means as in Adam, `u = m/(1-β₁ᵗ) / (√(v/(1-β₂ᵗ)) + ε)`, `w ← w - lr·u·‖w‖/‖u‖` (the ratio is 1 where a norm is 0).
+    /// Means as in Adam, `u = m/(1-β₁ᵗ) / (√(v/(1-β₂ᵗ)) + ε)`, `w ← w - lr·u·‖w‖/‖u‖` (the ratio is
+    /// 1 where a norm is 0).
     ///
     /// Source: keras/src/optimizers/lamb.py, Keras 3.15.1.
     pub struct Lamb("lamb", learning_rate = 0.001, weight_decay = None) {
@@ -27,7 +28,8 @@ impl Rule for Lamb {
     fn step<'g>(&self, at: &Step<'_, 'g>) -> Moved<'g> {
         let moments = Moments { beta_1: self.beta_1, beta_2: self.beta_2, epsilon: self.epsilon };
         let (m, v) = moments.renewed(at.gradient, at.slots[0], at.slots[1]);
-        let direction = m / at.warmed(self.beta_1) / ((v / at.warmed(self.beta_2)).sqrt() + self.epsilon);
+        let direction =
+            m / at.warmed(self.beta_1) / ((v / at.warmed(self.beta_2)).sqrt() + self.epsilon);
         let weight_norm = at.weight.square().sum_all().sqrt();
         let norm = direction.square().sum_all().sqrt();
         let both = weight_norm.gt(0.0).and(norm.gt(0.0));

@@ -8,7 +8,8 @@ use serde_json::Value;
 /// How far an optimizer goes at each step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LearningRate {
-    /// A number: the first value of the variable that Keras saves as `learning_rate`, which callbacks may change.
+    /// A number: the first value of the variable that Keras saves as `learning_rate`, which
+    /// callbacks may change.
     Number(f64),
     /// A function of the number of steps made; it has no variable.
     Schedule(Schedule),
@@ -20,7 +21,11 @@ impl LearningRate {
         match v {
             Value::Number(n) => Ok(Self::Number(n.as_f64().unwrap_or(f64::NAN))),
             Value::Object(_) => Schedule::from_json(v).map(Self::Schedule),
-            other => Err(Error::argument("learning_rate", "it must be a number or a learning rate schedule", crate::config::short(other))),
+            other => Err(Error::argument(
+                "learning_rate",
+                "it must be a number or a learning rate schedule",
+                crate::config::short(other),
+            )),
         }
     }
 }

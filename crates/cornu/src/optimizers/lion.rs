@@ -21,7 +21,9 @@ impl Rule for Lion {
     fn check(&self) -> Result<()> {
         match self.beta_1 > 0.0 && self.beta_1 <= 1.0 {
             true => Ok(()),
-            false => Err(Error::argument("Lion beta_1", "it must be above 0 and at most 1", self.beta_1)),
+            false => {
+                Err(Error::argument("Lion beta_1", "it must be above 0 and at most 1", self.beta_1))
+            }
         }
     }
 
@@ -30,8 +32,12 @@ impl Rule for Lion {
     }
 
     fn step<'g>(&self, at: &Step<'_, 'g>) -> Moved<'g> {
-        let (g, m, beta_1, beta_2) = (at.gradient, at.slots[0], at.scalar(self.beta_1), at.scalar(self.beta_2));
+        let (g, m, beta_1, beta_2) =
+            (at.gradient, at.slots[0], at.scalar(self.beta_1), at.scalar(self.beta_2));
         let direction = (m * beta_1 + g * (1.0 - beta_1)).sign();
-        Moved { weight: at.weight - at.rate * direction, slots: vec![m * beta_2 + g * (1.0 - beta_2)] }
+        Moved {
+            weight: at.weight - at.rate * direction,
+            slots: vec![m * beta_2 + g * (1.0 - beta_2)],
+        }
     }
 }

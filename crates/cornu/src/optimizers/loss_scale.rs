@@ -4,10 +4,11 @@ use super::{Initial, Optimizer, Scope, StateSpec, Update};
 use cornu_ir::{DType, Var};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Scales the loss, takes the scale off the gradients, and leaves out steps whose gradients are not finite.
+/// Scales the loss, takes the scale off the gradients, and leaves out steps whose gradients are not
+/// finite.
 ///
-/// After `dynamic_growth_steps` finite steps in a row the scale doubles; at a step that is not finite it halves. A `loss_scale_factor` of
-/// the optimizer within is taken away.
+/// After `dynamic_growth_steps` finite steps in a row the scale doubles; at a step that is not
+/// finite it halves. A `loss_scale_factor` of the optimizer within is taken away.
 ///
 /// Source: keras/src/optimizers/loss_scale_optimizer.py, Keras 3.15.1.
 ///
@@ -49,7 +50,8 @@ fn unscaled<'de, D: Deserializer<'de>>(d: D) -> Result<Box<Optimizer>, D::Error>
     Ok(Box::new(Optimizer::deserialize(d)?.with_loss_scale_factor(None)))
 }
 
-/// Its own variables: iteration and learning rate (both unused), counter, scale. The inner optimizer's follow.
+/// Its own variables: iteration and learning rate (both unused), counter, scale. The inner
+/// optimizer's follow.
 pub(super) const OWN: usize = 4;
 const COUNTER: usize = 2;
 const SCALE: usize = 3;
@@ -63,7 +65,12 @@ impl LossScaleOptimizer {
     /// Keras's defaults around an optimizer.
     pub fn new(inner: impl Into<Optimizer>) -> Self {
         let inner_optimizer = Box::new(inner.into().with_loss_scale_factor(None));
-        Self { name: name(), inner_optimizer, initial_scale: initial_scale(), dynamic_growth_steps: dynamic_growth_steps() }
+        Self {
+            name: name(),
+            inner_optimizer,
+            initial_scale: initial_scale(),
+            dynamic_growth_steps: dynamic_growth_steps(),
+        }
     }
 
     pub(super) fn state(&self, scope: Scope<'_>) -> Vec<StateSpec> {
@@ -81,14 +88,27 @@ impl LossScaleOptimizer {
         scale(state).map_or(loss, |scale| loss * scale.cast(loss.dtype()))
     }
 
-    pub(super) fn update<'g>(&self, scope: Scope<'_>, params: &[Var<'g>], gradients: &[Var<'g>], state: &[Var<'g>]) -> Update<'g> {
-        let Some((own, inner)) = state.split_at_checked(OWN) else { return Update { params: params.to_vec(), state: state.to_vec() } };
+    pub(super) fn update<'g>(
+        &self,
+        scope: Scope<'_>,
+        params: &[Var<'g>],
+        gradients: &[Var<'g>],
+        state: &[Var<'g>],
+    ) -> Update<'g> {
+        let Some((own, inner)) = state.split_at_checked(OWN) else {
+            return Update { params: params.to_vec(), state: state.to_vec() };
+        };
         let (counter, scale) = (own[COUNTER], own[SCALE]);
         let unscaled: Vec<Var<'g>> = gradients.iter().map(|g| *g / scale.cast(g.dtype())).collect();
-        let moved = self.inner_optimizer.update_in(scope.without_attributes(), params, &unscaled, inner);
+        let moved =
+            self.inner_optimizer.update_in(scope.without_attributes(), params, &unscaled, inner);
         let all_finite = |g: &Var<'g>| g.abs().lt(f64::INFINITY).all(&g.all_axes(), false);
-        let Some(finite) = gradients.iter().map(all_finite).reduce(|a, b| a.and(b)) else { return moved };
-        let pick = |new: &[Var<'g>], old: &[Var<'g>]| new.iter().zip(old).map(|(n, o)| finite.select(*n, *o)).collect::<Vec<_>>();
+        let Some(finite) = gradients.iter().map(all_finite).reduce(|a, b| a.and(b)) else {
+            return moved;
+        };
+        let pick = |new: &[Var<'g>], old: &[Var<'g>]| {
+            new.iter().zip(old).map(|(n, o)| finite.select(*n, *o)).collect::<Vec<_>>()
+        };
 
         let grows = counter.eq(f64::from(self.dynamic_growth_steps) - 1.0);
         let mut next = own.to_vec();
@@ -98,7 +118,12 @@ impl LossScaleOptimizer {
         Update { params: pick(&moved.params, params), state: next }
     }
 
-    pub(super) fn finalize<'g>(&self, scope: Scope<'_>, params: &[Var<'g>], state: &[Var<'g>]) -> Option<Update<'g>> {
+    pub(super) fn finalize<'g>(
+        &self,
+        scope: Scope<'_>,
+        params: &[Var<'g>],
+        state: &[Var<'g>],
+    ) -> Option<Update<'g>> {
         let (own, inner) = state.split_at_checked(OWN)?;
         let update = self.inner_optimizer.finalize_in(scope.without_attributes(), params, inner)?;
         Some(Update { params: update.params, state: [own, &update.state].concat() })

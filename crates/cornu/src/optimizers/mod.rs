@@ -1,4 +1,5 @@
-//! Optimizers: how weights move. Each writes its step into a graph, so that forward, gradient and update are one program.
+//! Optimizers: how weights move. Each writes its step into a graph, so that forward, gradient and
+//! update are one program.
 //!
 //! Source: keras/src/optimizers, Keras 3.15.1.
 
@@ -74,7 +75,13 @@ pub struct VarInfo {
 
 impl From<&Variable> for VarInfo {
     fn from(v: &Variable) -> Self {
-        Self { path: v.path.clone(), name: v.spec.name.into(), shape: v.spec.shape.clone(), dtype: v.spec.dtype(), constraint: v.spec.constraint.clone() }
+        Self {
+            path: v.path.clone(),
+            name: v.spec.name.into(),
+            shape: v.spec.shape.clone(),
+            dtype: v.spec.dtype(),
+            constraint: v.spec.constraint.clone(),
+        }
     }
 }
 
@@ -183,8 +190,8 @@ impl Optimizer {
         }
     }
 
-    /// Its variables for the trainable weights, in the order in which Keras saves them: iteration, learning rate (none with a
-    /// schedule), averages, accumulated gradients, then its own.
+    /// Its variables for the trainable weights, in the order in which Keras saves them: iteration,
+    /// learning rate (none with a schedule), averages, accumulated gradients, then its own.
     pub fn state(&self, vars: &[VarInfo]) -> Vec<StateSpec> {
         self.state_in(Scope::new(vars))
     }
@@ -197,13 +204,25 @@ impl Optimizer {
         }
     }
 
-    /// Writes one step: the weights and variables that follow from the present ones and the gradients, all in order.
-    /// Wrong counts are recorded in the builder.
-    pub fn update<'g>(&self, vars: &[VarInfo], params: &[Var<'g>], gradients: &[Var<'g>], state: &[Var<'g>]) -> Update<'g> {
+    /// Writes one step: the weights and variables that follow from the present ones and the
+    /// gradients, all in order. Wrong counts are recorded in the builder.
+    pub fn update<'g>(
+        &self,
+        vars: &[VarInfo],
+        params: &[Var<'g>],
+        gradients: &[Var<'g>],
+        state: &[Var<'g>],
+    ) -> Update<'g> {
         self.update_in(Scope::new(vars), params, gradients, state)
     }
 
-    fn update_in<'g>(&self, scope: Scope<'_>, params: &[Var<'g>], gradients: &[Var<'g>], state: &[Var<'g>]) -> Update<'g> {
+    fn update_in<'g>(
+        &self,
+        scope: Scope<'_>,
+        params: &[Var<'g>],
+        gradients: &[Var<'g>],
+        state: &[Var<'g>],
+    ) -> Update<'g> {
         match self.kind() {
             Kind::Rule(rule) => apply::apply(rule, scope, params, gradients, state),
             Kind::Scaled(outer) => outer.update(scope, params, gradients, state),
@@ -211,12 +230,23 @@ impl Optimizer {
         }
     }
 
-    /// Writes what Keras does when `fit` ends, if anything: moving averages take the weights' place.
-    pub fn finalize<'g>(&self, vars: &[VarInfo], params: &[Var<'g>], state: &[Var<'g>]) -> Option<Update<'g>> {
+    /// Writes what Keras does when `fit` ends, if anything: moving averages take the weights'
+    /// place.
+    pub fn finalize<'g>(
+        &self,
+        vars: &[VarInfo],
+        params: &[Var<'g>],
+        state: &[Var<'g>],
+    ) -> Option<Update<'g>> {
         self.finalize_in(Scope::new(vars), params, state)
     }
 
-    fn finalize_in<'g>(&self, scope: Scope<'_>, params: &[Var<'g>], state: &[Var<'g>]) -> Option<Update<'g>> {
+    fn finalize_in<'g>(
+        &self,
+        scope: Scope<'_>,
+        params: &[Var<'g>],
+        state: &[Var<'g>],
+    ) -> Option<Update<'g>> {
         match self.kind() {
             Kind::Rule(rule) => apply::finalize(rule, scope, state),
             Kind::Scaled(outer) => outer.finalize(scope, params, state),
@@ -251,8 +281,8 @@ impl Optimizer {
         }
     }
 
-    /// The same with learning rates as they stand, `at` telling a variable's value: how they go back into the config that is saved. A
-    /// schedule stays.
+    /// The same with learning rates as they stand, `at` telling a variable's value: how they go
+    /// back into the config that is saved. A schedule stays.
     pub fn with_learning_rates(mut self, vars: &[VarInfo], at: &dyn Fn(usize) -> f64) -> Self {
         self.settle_rates(Scope::new(vars), at);
         self
@@ -260,10 +290,14 @@ impl Optimizer {
 
     fn settle_rates(&mut self, scope: Scope<'_>, at: &dyn Fn(usize) -> f64) {
         match self {
-            Self::LossScaleOptimizer(outer) => outer.inner_optimizer.settle_rates(scope.without_attributes(), &|i| at(i + loss_scale::OWN)),
+            Self::LossScaleOptimizer(outer) => outer
+                .inner_optimizer
+                .settle_rates(scope.without_attributes(), &|i| at(i + loss_scale::OWN)),
             Self::MultiOptimizer(outer) => outer.settle_rates(scope, at),
             own => {
-                if let Some(Changeable { learning_rate: LearningRate::Number(rate), .. }) = own.changeable() {
+                if let Some(Changeable { learning_rate: LearningRate::Number(rate), .. }) =
+                    own.changeable()
+                {
                     *rate = at(state::RATE);
                 }
             }
@@ -286,19 +320,25 @@ impl Optimizer {
         self
     }
 
-    /// The groups in which Keras saves its variables. Those of an optimizer within stand in its own group too.
+    /// The groups in which Keras saves its variables. Those of an optimizer within stand in its own
+    /// group too.
     pub fn groups(&self, vars: &[VarInfo]) -> Vec<SavedGroup> {
         self.groups_in(Scope::new(vars), "", 0)
     }
 
     fn groups_in(&self, scope: Scope<'_>, path: &str, start: usize) -> Vec<SavedGroup> {
         let all = start..start + self.state_in(scope).len();
-        let mut groups = vec![SavedGroup { path: format!("{path}vars"), name: self.name().into(), places: all }];
+        let mut groups =
+            vec![SavedGroup { path: format!("{path}vars"), name: self.name().into(), places: all }];
         match self.kind() {
             Kind::Rule(_) => {}
             Kind::Scaled(outer) => {
                 let path = format!("{path}inner_optimizer/");
-                groups.extend(outer.inner_optimizer.groups_in(scope.without_attributes(), &path, start + loss_scale::OWN));
+                groups.extend(outer.inner_optimizer.groups_in(
+                    scope.without_attributes(),
+                    &path,
+                    start + loss_scale::OWN,
+                ));
             }
             Kind::Several(outer) => {
                 let parts = outer.parts(scope).unwrap_or_default();
@@ -307,7 +347,10 @@ impl Optimizer {
                     let before = parts[..i].iter().filter(|p| p.optimizer.class() == class).count();
                     let number = if before == 0 { String::new() } else { format!("_{before}") };
                     groups.push(SavedGroup {
-                        path: format!("{path}optimizers/{}{number}/vars", crate::config::snake_case(class)),
+                        path: format!(
+                            "{path}optimizers/{}{number}/vars",
+                            crate::config::snake_case(class)
+                        ),
                         name: part.optimizer.name().into(),
                         places: start + part.places.start..start + part.places.end,
                     });

@@ -10,14 +10,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use std::ops::Range;
 
-/// Which optimizer moves which weight: by the weight's path, by a regular expression that matches the whole path, or by default.
+/// Which optimizer moves which weight: by the weight's path, by a regular expression that matches
+/// the whole path, or by default.
 ///
-/// Source: keras/src/optimizers/multi_optimizer.py, Keras 3.15.1. Differs: expressions have no look-around, and their classes (`\w`, `\d`) are of ASCII.
+/// Source: keras/src/optimizers/multi_optimizer.py, Keras 3.15.1. Differs: expressions have no
+/// look-around, and their classes (`\w`, `\d`) are of ASCII.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OptimizerMap {
     /// For a weight that no entry names.
     pub default_optimizer: Box<Optimizer>,
-    /// Paths or expressions, with their optimizers. More than one expression that matches a path is an error.
+    /// Paths or expressions, with their optimizers. More than one expression that matches a path is
+    /// an error.
     pub optimizer_map: Vec<(String, Optimizer)>,
 }
 
@@ -43,23 +46,37 @@ impl OptimizerMap {
             (None, _) => Ok(self.optimizer_map.len()),
             (Some(i), None) => Ok(i),
             (Some(i), Some(j)) => {
-                let received = format!("`{}` and `{}` match `{path}`", self.optimizer_map[i].0, self.optimizer_map[j].0);
-                Err(Error::argument("OptimizerMap", "at most one expression may match a weight's path; write the expressions narrower", received))
+                let received = format!(
+                    "`{}` and `{}` match `{path}`",
+                    self.optimizer_map[i].0, self.optimizer_map[j].0
+                );
+                Err(Error::argument(
+                    "OptimizerMap",
+                    "at most one expression may match a weight's path; write the expressions \
+                        narrower",
+                    received,
+                ))
             }
         }
     }
 
     fn expressions(&self) -> Result<Vec<Regex>> {
         let whole = |(key, _): &(String, Optimizer)| {
-            let wrong = |_| Error::argument("OptimizerMap", "each key must be a path or a regular expression without look-around", key);
+            let wrong = |_| {
+                Error::argument(
+                    "OptimizerMap",
+                    "each key must be a path or a regular expression without look-around",
+                    key,
+                )
+            };
             Regex::new(&format!("^(?:{key})$")).map_err(wrong)
         };
         self.optimizer_map.iter().map(whole).collect()
     }
 }
 
-/// Moves each weight by the optimizer that its path is mapped to. Each has its own learning rate, count of steps and variables; norms that
-/// clip are taken over its weights alone.
+/// Moves each weight by the optimizer that its path is mapped to. Each has its own learning rate,
+/// count of steps and variables; norms that clip are taken over its weights alone.
 ///
 /// There is no one learning rate: callbacks read and set that of each optimizer within.
 ///
@@ -83,7 +100,8 @@ pub struct MultiOptimizer {
     pub loss_scale_factor: Option<f64>,
 }
 
-/// Its own variables: iteration, and a learning rate that nothing reads. Those of the optimizers within follow.
+/// Its own variables: iteration, and a learning rate that nothing reads. Those of the optimizers
+/// within follow.
 const OWN: usize = 2;
 
 /// One of the optimizers within.
@@ -103,14 +121,19 @@ impl Part<'_> {
 
     /// Its variables. Of one without weights Keras makes those alone that need none.
     fn specs(&self, scope: Scope<'_>) -> Vec<StateSpec> {
-        if self.weights.is_empty() { self.optimizer.learning_rate().map(first).unwrap_or_default() } else { self.optimizer.state_in(scope.of(&self.vars)) }
+        if self.weights.is_empty() {
+            self.optimizer.learning_rate().map(first).unwrap_or_default()
+        } else {
+            self.optimizer.state_in(scope.of(&self.vars))
+        }
     }
 }
 
 impl MultiOptimizer {
     /// Keras's defaults for a map.
     pub fn new(map: OptimizerMap) -> Self {
-        Self { name: "multi_optimizer".into(), optimizer_map: map, loss_scale_factor: None }.settled()
+        Self { name: "multi_optimizer".into(), optimizer_map: map, loss_scale_factor: None }
+            .settled()
     }
 
     /// With a factor of the loss.
@@ -128,21 +151,35 @@ impl MultiOptimizer {
 
     /// Those within in Keras's order: the map's, then the default.
     fn each(&self) -> impl Iterator<Item = &Optimizer> {
-        self.optimizer_map.optimizer_map.iter().map(|(_, o)| o).chain([&*self.optimizer_map.default_optimizer])
+        self.optimizer_map
+            .optimizer_map
+            .iter()
+            .map(|(_, o)| o)
+            .chain([&*self.optimizer_map.default_optimizer])
     }
 
     fn each_mut(&mut self) -> impl Iterator<Item = &mut Optimizer> {
-        self.optimizer_map.optimizer_map.iter_mut().map(|(_, o)| o).chain([&mut *self.optimizer_map.default_optimizer])
+        self.optimizer_map
+            .optimizer_map
+            .iter_mut()
+            .map(|(_, o)| o)
+            .chain([&mut *self.optimizer_map.default_optimizer])
     }
 
     pub(super) fn check(&self, vars: &[VarInfo]) -> Result<()> {
         let keys = &self.optimizer_map.optimizer_map;
-        if let Some(i) = (1..keys.len()).find(|i| keys[..*i].iter().any(|(key, _)| *key == keys[*i].0)) {
+        if let Some(i) =
+            (1..keys.len()).find(|i| keys[..*i].iter().any(|(key, _)| *key == keys[*i].0))
+        {
             return Err(Error::argument("OptimizerMap", "each key may stand once", &keys[i].0));
         }
         for inner in self.each() {
             if matches!(inner, Optimizer::LossScaleOptimizer(_) | Optimizer::MultiOptimizer(_)) {
-                return Err(Error::argument("OptimizerMap", "an optimizer within must move weights itself; wrap the MultiOptimizer", inner.class()));
+                return Err(Error::argument(
+                    "OptimizerMap",
+                    "an optimizer within must move weights itself; wrap the MultiOptimizer",
+                    inner.class(),
+                ));
             }
             inner.check(&[])?;
         }
@@ -171,33 +208,62 @@ impl MultiOptimizer {
     }
 
     pub(super) fn state(&self, scope: Scope<'_>) -> Vec<StateSpec> {
-        let mut specs = vec![StateSpec::scalar("iteration", DType::I32, Initial::Zeros), StateSpec::scalar("learning_rate", DType::F32, Initial::Zeros)];
+        let mut specs = vec![
+            StateSpec::scalar("iteration", DType::I32, Initial::Zeros),
+            StateSpec::scalar("learning_rate", DType::F32, Initial::Zeros),
+        ];
         for part in self.parts(scope).unwrap_or_default() {
             let at = |initial| match initial {
                 Initial::CopyOf(i) => Initial::CopyOf(part.weights[i]),
                 other => other,
             };
-            specs.extend(part.specs(scope).into_iter().map(|s| StateSpec { initial: at(s.initial), ..s }));
+            specs.extend(
+                part.specs(scope).into_iter().map(|s| StateSpec { initial: at(s.initial), ..s }),
+            );
         }
         specs
     }
 
-    pub(super) fn update<'g>(&self, scope: Scope<'_>, params: &[Var<'g>], gradients: &[Var<'g>], state: &[Var<'g>]) -> Update<'g> {
+    pub(super) fn update<'g>(
+        &self,
+        scope: Scope<'_>,
+        params: &[Var<'g>],
+        gradients: &[Var<'g>],
+        state: &[Var<'g>],
+    ) -> Update<'g> {
         let mut next = Update { params: params.to_vec(), state: state.to_vec() };
         let Some(iteration) = state.first() else { return next };
-        let counts = params.len() == scope.vars.len() && gradients.len() == params.len() && state.len() == self.state(scope).len();
+        let counts = params.len() == scope.vars.len()
+            && gradients.len() == params.len()
+            && state.len() == self.state(scope).len();
         let parts = match self.parts(scope) {
             Ok(parts) if counts => parts,
             found => {
-                let rule = found.err().map_or_else(|| "one weight, one gradient for each variable and the whole state are needed".into(), |e| e.to_string());
-                let received = format!("{} weights, {} gradients, {} values of state", params.len(), gradients.len(), state.len());
+                let rule = found.err().map_or_else(
+                    || {
+                        "one weight, one gradient for each variable and the whole state are needed"
+                            .into()
+                    },
+                    |e| e.to_string(),
+                );
+                let received = format!(
+                    "{} weights, {} gradients, {} values of state",
+                    params.len(),
+                    gradients.len(),
+                    state.len()
+                );
                 iteration.builder().fail(ShapeError { op: "optimizer".into(), rule, received });
                 return next;
             }
         };
         for part in parts.iter().filter(|p| !p.weights.is_empty()) {
             let own = &state[part.places.clone()];
-            let moved = part.optimizer.update_in(scope.of(&part.vars), &part.of(params), &part.of(gradients), own);
+            let moved = part.optimizer.update_in(
+                scope.of(&part.vars),
+                &part.of(params),
+                &part.of(gradients),
+                own,
+            );
             part.weights.iter().zip(&moved.params).for_each(|(i, w)| next.params[*i] = *w);
             next.state[part.places.clone()].copy_from_slice(&moved.state);
         }
@@ -205,12 +271,19 @@ impl MultiOptimizer {
         next
     }
 
-    pub(super) fn finalize<'g>(&self, scope: Scope<'_>, params: &[Var<'g>], state: &[Var<'g>]) -> Option<Update<'g>> {
+    pub(super) fn finalize<'g>(
+        &self,
+        scope: Scope<'_>,
+        params: &[Var<'g>],
+        state: &[Var<'g>],
+    ) -> Option<Update<'g>> {
         let mut next = Update { params: params.to_vec(), state: state.to_vec() };
         let mut changes = false;
         for part in self.parts(scope).ok()?.iter().filter(|p| !p.weights.is_empty()) {
             let own = state.get(part.places.clone())?;
-            if let Some(done) = part.optimizer.finalize_in(scope.of(&part.vars), &part.of(params), own) {
+            if let Some(done) =
+                part.optimizer.finalize_in(scope.of(&part.vars), &part.of(params), own)
+            {
                 part.weights.iter().zip(&done.params).for_each(|(i, w)| next.params[*i] = *w);
                 changes = true;
             }
@@ -220,16 +293,21 @@ impl MultiOptimizer {
 
     /// The learning rates of those within as they stand, `at` telling a variable's value.
     pub(super) fn settle_rates(&mut self, scope: Scope<'_>, at: &dyn Fn(usize) -> f64) {
-        let places: Vec<usize> = self.parts(scope).unwrap_or_default().iter().map(|p| p.places.start).collect();
-        self.each_mut().zip(places).for_each(|(o, start)| o.settle_rates(scope.of(&[]), &|i| at(start + i)));
+        let places: Vec<usize> =
+            self.parts(scope).unwrap_or_default().iter().map(|p| p.places.start).collect();
+        self.each_mut()
+            .zip(places)
+            .for_each(|(o, start)| o.settle_rates(scope.of(&[]), &|i| at(start + i)));
     }
 }
 
 impl Serialize for MultiOptimizer {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let map = &self.optimizer_map;
-        let entries: Map<String, Value> = map.optimizer_map.iter().map(|(key, o)| (key.clone(), o.to_json())).collect();
-        let map = json!({"default_optimizer": map.default_optimizer.to_json(), "optimizer_map": entries});
+        let entries: Map<String, Value> =
+            map.optimizer_map.iter().map(|(key, o)| (key.clone(), o.to_json())).collect();
+        let map =
+            json!({"default_optimizer": map.default_optimizer.to_json(), "optimizer_map": entries});
         let map = object("keras.optimizers", "OptimizerMap", map);
         json!({"optimizer_map": map, "loss_scale_factor": self.loss_scale_factor, "name": self.name}).serialize(s)
     }
@@ -257,14 +335,25 @@ impl<'de> Deserialize<'de> for MultiOptimizer {
         let read = || -> Result<Self> {
             let map = parts("MultiOptimizer optimizer_map", &x.optimizer_map)?;
             if map.class != "OptimizerMap" {
-                return Err(Error::Unsupported(format!("a MultiOptimizer whose map is `{}`: it must be an OptimizerMap, for a function is code", map.class)));
+                return Err(Error::Unsupported(format!(
+                    "a MultiOptimizer whose map is `{}`: it must be an OptimizerMap, for a \
+                        function is code",
+                    map.class
+                )));
             }
-            let map: ReadMap = serde_json::from_value(map.config).map_err(|e| Error::Config(format!("OptimizerMap: {e}")))?;
+            let map: ReadMap = serde_json::from_value(map.config)
+                .map_err(|e| Error::Config(format!("OptimizerMap: {e}")))?;
             let entry = |(key, o): (String, Value)| Ok((key, Optimizer::from_json(&o)?));
-            let optimizer_map = map.optimizer_map.unwrap_or_default().into_iter().map(entry).collect::<Result<_>>()?;
+            let optimizer_map = map
+                .optimizer_map
+                .unwrap_or_default()
+                .into_iter()
+                .map(entry)
+                .collect::<Result<_>>()?;
             let map = OptimizerMap { default_optimizer: map.default_optimizer, optimizer_map };
             let name = x.name.clone().unwrap_or_else(|| "multi_optimizer".into());
-            let made = Self { name, optimizer_map: map, loss_scale_factor: x.loss_scale_factor }.settled();
+            let made =
+                Self { name, optimizer_map: map, loss_scale_factor: x.loss_scale_factor }.settled();
             made.check(&[])?;
             Ok(made)
         };

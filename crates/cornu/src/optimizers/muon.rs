@@ -8,8 +8,9 @@ use crate::Result;
 use cornu_ir::Var;
 
 optimizer! {
-    /// Matrices: `m ← m + g + (μ-1)·m`, `x` = `g + μ·m` (Nesterov) or `m`, over its norm; some rounds of
-    /// `A = x·xᵀ, x ← a·x + (b·A + c·A·A)·x`; `w ← w - lr·x·√max(rows, columns)·rate`. Others: AdamW.
+    /// Matrices: `m ← m + g + (μ-1)·m`, `x` = `g + μ·m` (Nesterov) or `m`, over its norm; some
+    /// rounds of `A = x·xᵀ, x ← a·x + (b·A + c·A·A)·x`; `w ← w - lr·x·√max(rows, columns)·rate`.
+    /// Others: AdamW.
     ///
     /// Source: keras/src/optimizers/muon.py, Keras 3.15.1.
     pub struct Muon("muon", learning_rate = 0.001, weight_decay = Some(0.004)) {
@@ -47,8 +48,13 @@ optimizer! {
 
 impl Muon {
     fn is_adams(&self, var: &VarInfo) -> bool {
-        let excluded = || patterns("Muon exclude_layers", &self.exclude_layers).is_ok_and(|all| all.iter().any(|e| e.is_match(&var.path)));
-        var.shape.len() != 2 || self.exclude_embeddings && var.path.to_lowercase().contains("embedding") || excluded()
+        let excluded = || {
+            patterns("Muon exclude_layers", &self.exclude_layers)
+                .is_ok_and(|all| all.iter().any(|e| e.is_match(&var.path)))
+        };
+        var.shape.len() != 2
+            || self.exclude_embeddings && var.path.to_lowercase().contains("embedding")
+            || excluded()
     }
 
     /// The nearest orthogonal matrix, roughly, by Newton and Schulz's iteration.
@@ -83,7 +89,11 @@ impl Rule for Muon {
 
     fn step<'g>(&self, at: &Step<'_, 'g>) -> Moved<'g> {
         if at.slots.len() == 2 {
-            let moments = Moments { beta_1: self.adam_beta_1, beta_2: self.adam_beta_2, epsilon: self.epsilon };
+            let moments = Moments {
+                beta_1: self.adam_beta_1,
+                beta_2: self.adam_beta_2,
+                epsilon: self.epsilon,
+            };
             return moments.step(at, at.rate * self.adam_lr_ratio);
         }
         let (g, m) = (at.gradient, at.slots[0]);

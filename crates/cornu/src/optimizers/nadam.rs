@@ -6,10 +6,11 @@ use super::settings::optimizer;
 use cornu_ir::{DType, Var};
 
 optimizer! {
-    /// With `uₜ = β₁·(1 - 0.96ᵗ/2)` and `Πₜ = u₁·…·uₜ`: means as in Adam, `m̂ = uₜ₊₁·m/(1 - Πₜ·uₜ₊₁) + (1-uₜ)·g/(1-Πₜ)`,
-    /// `v̂ = v/(1-β₂ᵗ)`, `w ← w - lr·m̂ / (√v̂ + ε)`.
+    /// With `uₜ = β₁·(1 - 0.96ᵗ/2)` and `Πₜ = u₁·…·uₜ`: means as in Adam, `m̂ = uₜ₊₁·m/(1 -
+    /// Πₜ·uₜ₊₁) + (1-uₜ)·g/(1-Πₜ)`, `v̂ = v/(1-β₂ᵗ)`, `w ← w - lr·m̂ / (√v̂ + ε)`.
     ///
-    /// Within a LossScaleOptimizer Keras does not keep `Π`: it starts at 1 at each step, and no file holds it.
+    /// Within a LossScaleOptimizer Keras does not keep `Π`: it starts at 1 at each step, and no
+    /// file holds it.
     ///
     /// Source: keras/src/optimizers/nadam.py, Keras 3.15.1.
     pub struct Nadam("nadam", learning_rate = 0.001, weight_decay = None) {
@@ -44,7 +45,8 @@ impl Rule for Nadam {
 
     fn step<'g>(&self, at: &Step<'_, 'g>) -> Moved<'g> {
         let (g, m, v) = (at.gradient, at.slots[0], at.slots[1]);
-        let (beta_1, beta_2, decay) = (at.scalar(self.beta_1), at.scalar(self.beta_2), at.scalar(DECAY));
+        let (beta_1, beta_2, decay) =
+            (at.scalar(self.beta_1), at.scalar(self.beta_2), at.scalar(DECAY));
         let next = (at.updates + 2.0).cast(at.weight.dtype());
         let u = beta_1 * (1.0 - 0.5 * decay.pow(at.number()));
         let u_next = beta_1 * (1.0 - 0.5 * decay.pow(next));
@@ -54,6 +56,9 @@ impl Rule for Nadam {
         let v = v + (g.square() - v) * (1.0 - beta_2);
         let m_hat = u_next * m / (1.0 - product_next) + (1.0 - u) * g / (1.0 - product);
         let v_hat = v / at.warmed(self.beta_2);
-        Moved { weight: at.weight - m_hat * at.rate / (v_hat.sqrt() + self.epsilon), slots: vec![m, v] }
+        Moved {
+            weight: at.weight - m_hat * at.rate / (v_hat.sqrt() + self.epsilon),
+            slots: vec![m, v],
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Where learning rates, counts of steps and moving averages stand among the variables of an optimizer.
+//! Where learning rates, counts of steps and moving averages stand among the variables of an
+//! optimizer.
 
 use super::state::{self, Attributes};
 use super::{Kind, Optimizer, Scope, VarInfo, apply, loss_scale, multi};
@@ -11,7 +12,8 @@ pub(crate) struct Paced<'a> {
     pub(crate) optimizer: &'a Optimizer,
     /// Where its variables begin.
     start: usize,
-    /// The key under which logs tell its rate: `learning_rate`, or `learning_rate_NAME` of one among several.
+    /// The key under which logs tell its rate: `learning_rate`, or `learning_rate_NAME` of one
+    /// among several.
     pub(crate) key: String,
 }
 
@@ -23,7 +25,11 @@ impl Paced<'_> {
 
     /// Where its variables stand of which the rate of the coming step follows.
     pub(crate) fn rate_places(&self) -> Range<usize> {
-        let n = 1 + self.optimizer.learning_rate_index().unwrap_or(0).max(self.optimizer.iteration_index());
+        let n = 1 + self
+            .optimizer
+            .learning_rate_index()
+            .unwrap_or(0)
+            .max(self.optimizer.iteration_index());
         self.start..self.start + n
     }
 }
@@ -32,8 +38,12 @@ impl Optimizer {
     /// Writes the learning rate of the coming step, f32; a MultiOptimizer has several.
     pub fn current_learning_rate<'g>(&self, state: &[Var<'g>]) -> Option<Var<'g>> {
         match self.kind() {
-            Kind::Rule(rule) => Some(apply::learning_rate(rule, &state::layout(rule, &[], Attributes::Kept), state)),
-            Kind::Scaled(outer) => outer.inner_optimizer.current_learning_rate(&state[loss_scale::OWN.min(state.len())..]),
+            Kind::Rule(rule) => {
+                Some(apply::learning_rate(rule, &state::layout(rule, &[], Attributes::Kept), state))
+            }
+            Kind::Scaled(outer) => outer
+                .inner_optimizer
+                .current_learning_rate(&state[loss_scale::OWN.min(state.len())..]),
             Kind::Several(_) => None,
         }
     }
@@ -42,7 +52,9 @@ impl Optimizer {
     pub fn learning_rate_index(&self) -> Option<usize> {
         match self.kind() {
             Kind::Rule(rule) => state::layout(rule, &[], Attributes::Kept).rate,
-            Kind::Scaled(outer) => outer.inner_optimizer.learning_rate_index().map(|i| i + loss_scale::OWN),
+            Kind::Scaled(outer) => {
+                outer.inner_optimizer.learning_rate_index().map(|i| i + loss_scale::OWN)
+            }
             Kind::Several(_) => None,
         }
     }
@@ -64,25 +76,43 @@ impl Optimizer {
         match self.kind() {
             Kind::Scaled(outer) if matches!(outer.inner_optimizer.kind(), Kind::Several(_)) => {
                 let within = outer.inner_optimizer.paced_in(scope.without_attributes());
-                within.into_iter().map(|p| Paced { start: p.start + loss_scale::OWN, ..p }).collect()
+                within
+                    .into_iter()
+                    .map(|p| Paced { start: p.start + loss_scale::OWN, ..p })
+                    .collect()
             }
-            Kind::Rule(_) | Kind::Scaled(_) => vec![Paced { optimizer: self, start: 0, key: "learning_rate".into() }],
+            Kind::Rule(_) | Kind::Scaled(_) => {
+                vec![Paced { optimizer: self, start: 0, key: "learning_rate".into() }]
+            }
             Kind::Several(outer) => {
                 let parts = outer.parts(scope).unwrap_or_default();
                 let key = |o: &Self| format!("learning_rate_{}", o.name());
-                parts.iter().map(|p| Paced { optimizer: p.optimizer, start: p.places.start, key: key(p.optimizer) }).collect()
+                parts
+                    .iter()
+                    .map(|p| Paced {
+                        optimizer: p.optimizer,
+                        start: p.places.start,
+                        key: key(p.optimizer),
+                    })
+                    .collect()
             }
         }
     }
 
-    /// The weights of which moving averages are kept, each with the place of its average among the variables.
+    /// The weights of which moving averages are kept, each with the place of its average among the
+    /// variables.
     pub(crate) fn averages(&self, vars: &[VarInfo]) -> Vec<(usize, usize)> {
         self.averages_in(Scope::new(vars))
     }
 
     fn averages_in(&self, scope: Scope<'_>) -> Vec<(usize, usize)> {
         match self.kind() {
-            Kind::Rule(rule) => state::layout(rule, scope.vars, scope.attributes).averages.into_iter().flatten().enumerate().collect(),
+            Kind::Rule(rule) => state::layout(rule, scope.vars, scope.attributes)
+                .averages
+                .into_iter()
+                .flatten()
+                .enumerate()
+                .collect(),
             Kind::Scaled(outer) => {
                 let within = outer.inner_optimizer.averages_in(scope.without_attributes());
                 within.into_iter().map(|(weight, at)| (weight, at + loss_scale::OWN)).collect()
@@ -91,7 +121,10 @@ impl Optimizer {
                 let parts = outer.parts(scope).unwrap_or_default();
                 let within = |p: &multi::Part<'_>| {
                     let averages = p.optimizer.averages_in(scope.of(&p.vars));
-                    averages.into_iter().map(|(weight, at)| (p.weights[weight], at + p.places.start)).collect::<Vec<_>>()
+                    averages
+                        .into_iter()
+                        .map(|(weight, at)| (p.weights[weight], at + p.places.start))
+                        .collect::<Vec<_>>()
                 };
                 parts.iter().filter(|p| !p.weights.is_empty()).flat_map(within).collect()
             }

@@ -5,7 +5,8 @@ use super::rule::{Moved, Rule, Slot, Step};
 use super::settings::optimizer;
 
 optimizer! {
-    /// `v ← ρ·v + (1-ρ)·g²`, `w ← w - lr·g / √(v + ε)`; centered: `v - a²` for `v`, with `a` the mean of gradients.
+    /// `v ← ρ·v + (1-ρ)·g²`, `w ← w - lr·g / √(v + ε)`; centered: `v - a²` for `v`, with `a` the
+    /// mean of gradients.
     ///
     /// Source: keras/src/optimizers/rmsprop.py, Keras 3.15.1.
     pub struct RmsProp("rm_sprop", learning_rate = 0.001, weight_decay = None) {

@@ -23,7 +23,8 @@ pub(super) struct Slot {
     pub shape: Vec<usize>,
     pub dtype: DType,
     pub initial: SlotInitial,
-    /// Whether Keras keeps it only because it is an attribute; see [`Attributes`](super::state::Attributes). Then it is a scalar.
+    /// Whether Keras keeps it only because it is an attribute; see
+    /// [`Attributes`](super::state::Attributes). Then it is a scalar.
     pub is_attribute: bool,
 }
 
@@ -38,7 +39,13 @@ pub(super) enum SlotInitial {
 impl Slot {
     /// Zeros like a weight.
     pub fn like(name: &'static str, v: &VarInfo) -> Self {
-        Self { name, shape: v.shape.clone(), dtype: v.dtype, initial: SlotInitial::Zeros, is_attribute: false }
+        Self {
+            name,
+            shape: v.shape.clone(),
+            dtype: v.dtype,
+            initial: SlotInitial::Zeros,
+            is_attribute: false,
+        }
     }
 
     /// Of another shape.
@@ -106,8 +113,8 @@ pub(super) trait Rule: HasSettings {
         Ok(())
     }
 
-    /// What is remembered of a weight. Keras makes variables group by group: those of one group for the first weight, for
-    /// the second, …, then the next group.
+    /// What is remembered of a weight. Keras makes variables group by group: those of one group for
+    /// the first weight, for the second, …, then the next group.
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>>;
 
     /// What is remembered once for all weights, after the slots.

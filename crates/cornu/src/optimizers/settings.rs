@@ -1,4 +1,5 @@
-//! The settings that all optimizers share, and the macro that puts them into each optimizer's struct.
+//! The settings that all optimizers share, and the macro that puts them into each optimizer's
+//! struct.
 
 use super::LearningRate;
 use crate::{Error, Result};
@@ -30,18 +31,39 @@ impl Settings<'_> {
     /// The rules that Keras's constructor enforces.
     pub fn check(&self) -> Result<()> {
         if let Some(1) = self.gradient_accumulation_steps {
-            return Err(Error::argument("gradient_accumulation_steps", "it must be at least 2, or null", 1));
+            return Err(Error::argument(
+                "gradient_accumulation_steps",
+                "it must be at least 2, or null",
+                1,
+            ));
         }
         if self.use_ema && !(0.0..=1.0).contains(&self.ema_momentum) {
-            return Err(Error::argument("ema_momentum", "it must lie within 0 and 1", self.ema_momentum));
+            return Err(Error::argument(
+                "ema_momentum",
+                "it must lie within 0 and 1",
+                self.ema_momentum,
+            ));
         }
         if self.use_ema && self.ema_overwrite_frequency == Some(0) {
-            return Err(Error::argument("ema_overwrite_frequency", "it must be at least 1, or null", 0));
+            return Err(Error::argument(
+                "ema_overwrite_frequency",
+                "it must be at least 1, or null",
+                0,
+            ));
         }
-        let clips = [("clipnorm", self.clipnorm), ("clipvalue", self.clipvalue), ("global_clipnorm", self.global_clipnorm)];
-        let set: Vec<String> = clips.iter().filter_map(|(name, x)| x.map(|x| format!("{name}={x}"))).collect();
+        let clips = [
+            ("clipnorm", self.clipnorm),
+            ("clipvalue", self.clipvalue),
+            ("global_clipnorm", self.global_clipnorm),
+        ];
+        let set: Vec<String> =
+            clips.iter().filter_map(|(name, x)| x.map(|x| format!("{name}={x}"))).collect();
         if set.len() > 1 {
-            return Err(Error::argument("clipping", "only one of clipnorm, clipvalue and global_clipnorm can be set", set.join(", ")));
+            return Err(Error::argument(
+                "clipping",
+                "only one of clipnorm, clipvalue and global_clipnorm can be set",
+                set.join(", "),
+            ));
         }
         patterns("exclude_from_weight_decay", self.exclude_from_weight_decay).map(drop)
     }
@@ -54,7 +76,11 @@ impl Settings<'_> {
 
 /// Expressions searched for in names.
 pub(super) fn patterns(who: &str, expressions: &[String]) -> Result<Vec<regex_lite::Regex>> {
-    let read = |e: &String| regex_lite::Regex::new(e).map_err(|_| Error::argument(who, "each entry must be a regular expression without look-around", e));
+    let read = |e: &String| {
+        regex_lite::Regex::new(e).map_err(|_| {
+            Error::argument(who, "each entry must be a regular expression without look-around", e)
+        })
+    };
     expressions.iter().map(read).collect()
 }
 
@@ -64,7 +90,8 @@ pub(super) struct Changeable<'a> {
     pub loss_scale_factor: &'a mut Option<f64>,
 }
 
-/// Makes an optimizer's struct: the shared settings, then its own, in the order of Keras's config, with defaults and builder methods.
+/// Makes an optimizer's struct: the shared settings, then its own, in the order of Keras's config,
+/// with defaults and builder methods.
 macro_rules! optimizer {
     (
         $(#[$meta:meta])*
@@ -87,7 +114,8 @@ macro_rules! optimizer {
             pub global_clipnorm: Option<f64>,
             /// Largest absolute value in a gradient.
             pub clipvalue: Option<f64>,
-            /// Whether a moving average of the weights is kept, which replaces them at the end of training.
+            /// Whether a moving average of the weights is kept, which replaces them at the end of
+            /// training.
             pub use_ema: bool,
             /// Part of the average that stays at each step.
             pub ema_momentum: f64,
@@ -98,7 +126,8 @@ macro_rules! optimizer {
             /// How many steps gradients are averaged over before an update.
             pub gradient_accumulation_steps: Option<u32>,
             $($(#[$field_meta])* pub $field: $T,)*
-            /// Regular expressions: a weight in whose name one is found does not decay. No part of the config, as in Keras.
+            /// Regular expressions: a weight in whose name one is found does not decay. No part of
+            /// the config, as in Keras.
             #[serde(skip)]
             pub exclude_from_weight_decay: Vec<String>,
         }
@@ -184,7 +213,8 @@ macro_rules! optimizer {
                 self
             }
 
-            /// With weights that do not decay: those in whose name one of the regular expressions is found.
+            /// With weights that do not decay: those in whose name one of the regular expressions
+            /// is found.
             pub fn exclude_from_weight_decay(mut self, expressions: impl IntoIterator<Item = impl Into<String>>) -> Self {
                 self.exclude_from_weight_decay = expressions.into_iter().map(Into::into).collect();
                 self
@@ -221,7 +251,8 @@ macro_rules! optimizer {
         const _: () = {
             use serde::de::{Error as _, IgnoredAny};
 
-            /// What a config may hold: the settings, and what older versions wrote and Keras ignores.
+            /// What a config may hold: the settings, and what older versions wrote and Keras
+            /// ignores.
             #[derive(serde::Deserialize)]
             #[serde(default, deny_unknown_fields)]
             struct Read {

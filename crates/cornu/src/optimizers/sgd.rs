@@ -6,7 +6,8 @@ use super::settings::optimizer;
 use crate::{Error, Result};
 
 optimizer! {
-    /// `w ← w - lr·g`; with momentum `m ← μ·m - lr·g, w ← w + m`, or with Nesterov's look ahead `w ← w + μ·m - lr·g`.
+    /// `w ← w - lr·g`; with momentum `m ← μ·m - lr·g, w ← w + m`, or with Nesterov's look ahead `w
+    /// ← w + μ·m - lr·g`.
     ///
     /// Source: keras/src/optimizers/sgd.py, Keras 3.15.1.
     pub struct Sgd("sgd", learning_rate = 0.01, weight_decay = None) {
@@ -21,7 +22,9 @@ impl Rule for Sgd {
     fn check(&self) -> Result<()> {
         match (0.0..=1.0).contains(&self.momentum) {
             true => Ok(()),
-            false => Err(Error::argument("SGD momentum", "it must lie within 0 and 1", self.momentum)),
+            false => {
+                Err(Error::argument("SGD momentum", "it must lie within 0 and 1", self.momentum))
+            }
         }
     }
 
@@ -31,9 +34,12 @@ impl Rule for Sgd {
 
     fn step<'g>(&self, at: &Step<'_, 'g>) -> Moved<'g> {
         let pull = at.gradient * at.rate;
-        let Some(&m) = at.slots.first() else { return Moved { weight: at.weight - pull, slots: vec![] } };
+        let Some(&m) = at.slots.first() else {
+            return Moved { weight: at.weight - pull, slots: vec![] };
+        };
         let m = m * self.momentum - pull;
-        let weight = if self.nesterov { at.weight + (m * self.momentum - pull) } else { at.weight + m };
+        let weight =
+            if self.nesterov { at.weight + (m * self.momentum - pull) } else { at.weight + m };
         Moved { weight, slots: vec![m] }
     }
 }

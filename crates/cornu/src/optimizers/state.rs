@@ -26,7 +26,9 @@ impl StateSpec {
     pub fn first_value(&self, weights: &[Tensor]) -> Tensor {
         match self.initial {
             Initial::Zeros => Tensor::zeros(self.dtype, &self.shape),
-            Initial::CopyOf(i) => weights.get(i).cloned().unwrap_or_else(|| Tensor::zeros(self.dtype, &self.shape)),
+            Initial::CopyOf(i) => {
+                weights.get(i).cloned().unwrap_or_else(|| Tensor::zeros(self.dtype, &self.shape))
+            }
             Initial::Value(x) => {
                 let n = self.shape.iter().product();
                 match self.dtype {
@@ -41,8 +43,9 @@ impl StateSpec {
     }
 }
 
-/// Whether Keras keeps variables that an optimizer holds only as attributes. A LossScaleOptimizer makes its inner optimizer's variables
-/// with that switched off: they start anew at each step, and no file holds them.
+/// Whether Keras keeps variables that an optimizer holds only as attributes. A LossScaleOptimizer
+/// makes its inner optimizer's variables with that switched off: they start anew at each step, and
+/// no file holds them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Attributes {
     Kept,
@@ -87,7 +90,8 @@ pub(super) const ITERATION: usize = 0;
 /// Then the learning rate, but for a schedule's.
 pub(super) const RATE: usize = 1;
 
-/// What every optimizer has before it knows the weights: iteration, and a learning rate that is a number.
+/// What every optimizer has before it knows the weights: iteration, and a learning rate that is a
+/// number.
 pub(super) fn first(rate: &LearningRate) -> Vec<StateSpec> {
     let mut specs = vec![StateSpec::scalar("iteration", DType::I32, Initial::Zeros)];
     if let LearningRate::Number(x) = rate {
@@ -102,11 +106,16 @@ pub(super) fn layout(rule: &dyn Rule, vars: &[VarInfo], attributes: Attributes) 
     let settings = rule.settings();
     let mut specs = first(settings.learning_rate);
     let rate = (specs.len() > RATE).then_some(RATE);
-    let like = |specs: &mut Vec<StateSpec>, name| vars.iter().map(|v| push(specs, spec(Slot::like(name, v), Some((0, v))))).collect();
+    let like = |specs: &mut Vec<StateSpec>, name| {
+        vars.iter().map(|v| push(specs, spec(Slot::like(name, v), Some((0, v))))).collect()
+    };
     let averages = settings.use_ema.then(|| like(&mut specs, "average"));
-    let accumulators = settings.accumulation_steps().map(|_| like(&mut specs, "gradient_accumulator"));
+    let accumulators =
+        settings.accumulation_steps().map(|_| like(&mut specs, "gradient_accumulator"));
     let mut place = |slot: Slot, of| match slot.initial {
-        SlotInitial::Value(x) if slot.is_attribute && attributes == Attributes::Lost => Place::Anew(slot.dtype, x),
+        SlotInitial::Value(x) if slot.is_attribute && attributes == Attributes::Lost => {
+            Place::Anew(slot.dtype, x)
+        }
         _ => Place::At(push(&mut specs, spec(slot, of))),
     };
     let mut slots = vec![Vec::new(); vars.len()];
@@ -133,6 +142,9 @@ fn spec(slot: Slot, of: Option<(usize, &VarInfo)>) -> StateSpec {
         (SlotInitial::Weight, Some((i, _))) => Initial::CopyOf(i),
         (SlotInitial::Zeros | SlotInitial::Weight, _) => Initial::Zeros,
     };
-    let name = of.map_or_else(|| slot.name.to_owned(), |(_, v)| format!("{}_{}", v.path.replace('/', "_"), slot.name));
+    let name = of.map_or_else(
+        || slot.name.to_owned(),
+        |(_, v)| format!("{}_{}", v.path.replace('/', "_"), slot.name),
+    );
     StateSpec { name, shape: slot.shape, dtype: slot.dtype, initial }
 }

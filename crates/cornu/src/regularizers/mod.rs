@@ -73,14 +73,19 @@ impl Default for Orthogonal {
 impl Orthogonal {
     fn of<'g>(&self, w: Var<'g>) -> Var<'g> {
         if w.rank() != 2 {
-            w.builder().fail(ShapeError::new("OrthogonalRegularizer", "a weight of rank 2 is needed", &[w.spec()]));
+            w.builder().fail(ShapeError::new(
+                "OrthogonalRegularizer",
+                "a weight of rank 2 is needed",
+                &[w.spec()],
+            ));
             return w.builder().scalar(w.dtype(), 0.0);
         }
         let rows = self.mode == OrthogonalMode::Rows;
         let unit = w * w.square().sum(&[if rows { 1 } else { 0 }], true).rsqrt().minimum(1e7);
         let cosines = unit.matmul_with(unit, !rows, rows);
         let dims = cosines.dims();
-        let index = |axis| w.builder().apply1(Iota { dtype: DType::I32, dims: dims.clone(), axis }, &[]);
+        let index =
+            |axis| w.builder().apply1(Iota { dtype: DType::I32, dims: dims.clone(), axis }, &[]);
         let n = dims[0].unwrap_or(1) as f64;
         let others = index(0).ne(index(1)).select(cosines.abs(), 0.0).sum_all();
         others * (self.factor * 0.5 / (n * (n - 1.0) / 2.0))

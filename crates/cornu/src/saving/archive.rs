@@ -1,7 +1,7 @@
 //! `.keras`: a zip of metadata.json, config.json, model.weights.h5 and the assets of layers.
 //!
-//! Source: `keras/src/saving/saving_lib.py`, Keras 3.15.1. Differs: members must have the names Keras
-//! writes, all three must be there, and the date is in universal time.
+//! Source: `keras/src/saving/saving_lib.py`, Keras 3.15.1. Differs: members must have the names
+//! Keras writes, all three must be there, and the date is in universal time.
 
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
@@ -41,7 +41,8 @@ pub struct Archive {
     pub config: Value,
     /// Weights of layers, optimizer and metrics.
     pub weights: Group,
-    /// Files of layers, such as `layers/string_lookup/vocabulary.txt`, without the leading `assets/`.
+    /// Files of layers, such as `layers/string_lookup/vocabulary.txt`, without the leading
+    /// `assets/`.
     pub assets: Vec<(String, Vec<u8>)>,
 }
 
@@ -49,7 +50,12 @@ impl Archive {
     /// An archive of a model saved now.
     pub fn new(config: Value, weights: Group) -> Self {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
-        Archive { metadata: json!({"keras_version": KERAS_VERSION, "date_saved": date_saved(seconds)}), config, weights, assets: Vec::new() }
+        Archive {
+            metadata: json!({"keras_version": KERAS_VERSION, "date_saved": date_saved(seconds)}),
+            config,
+            weights,
+            assets: Vec::new(),
+        }
     }
 
     /// The version of Keras that the file names.
@@ -85,12 +91,22 @@ impl Archive {
         let weights = hdf5_write::write(&self.weights).map_err(|error| error.within(WEIGHTS))?;
         let metadata = super::json::write(&self.metadata);
         let config = super::json::write(&self.config);
-        let mut parts = vec![(METADATA.to_owned(), metadata.as_bytes()), (CONFIG.to_owned(), config.as_bytes()), (WEIGHTS.to_owned(), weights.as_slice())];
+        let mut parts = vec![
+            (METADATA.to_owned(), metadata.as_bytes()),
+            (CONFIG.to_owned(), config.as_bytes()),
+            (WEIGHTS.to_owned(), weights.as_slice()),
+        ];
         for (path, bytes) in &self.assets {
             check_path(path)?;
             parts.push((format!("{ASSETS}{path}"), bytes));
         }
-        zipped(&parts).map_err(|error| FileError::refused("an archive holds each member once", error.to_string(), "Give the layers different names."))
+        zipped(&parts).map_err(|error| {
+            FileError::refused(
+                "an archive holds each member once",
+                error.to_string(),
+                "Give the layers different names.",
+            )
+        })
     }
 
     /// Saves to `path`, whole or not at all.
@@ -103,8 +119,10 @@ impl Archive {
 fn zipped(parts: &[(String, &[u8])]) -> Result<Vec<u8>, ZipError> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in parts {
-        let options =
-            SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(bytes.len() >= u32::MAX as usize).unix_permissions(0o600);
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .large_file(bytes.len() >= u32::MAX as usize)
+            .unix_permissions(0o600);
         zip.start_file(name, options)?;
         zip.write_all(bytes)?;
     }
@@ -155,8 +173,13 @@ impl<'a> Members<'a> {
     }
 
     fn weights(&mut self, archive_bytes: usize) -> Result<Group, FileError> {
-        if !self.names.iter().any(|name| name == WEIGHTS) && self.names.iter().any(|name| name == WEIGHTS_NPZ) {
-            return Err(FileError::unsupported("a .keras file with weights in .npz", "Save it with weights_format=\"h5\", Keras's default."));
+        if !self.names.iter().any(|name| name == WEIGHTS)
+            && self.names.iter().any(|name| name == WEIGHTS_NPZ)
+        {
+            return Err(FileError::unsupported(
+                "a .keras file with weights in .npz",
+                "Save it with weights_format=\"h5\", Keras's default.",
+            ));
         }
         let bytes = self.bytes(WEIGHTS)?;
         let mut values = Budget::of_file(archive_bytes);
@@ -164,7 +187,12 @@ impl<'a> Members<'a> {
     }
 
     fn assets(&mut self) -> Result<Vec<(String, Vec<u8>)>, FileError> {
-        let names: Vec<String> = self.names.iter().filter(|name| name.starts_with(ASSETS) && !name.ends_with('/')).cloned().collect();
+        let names: Vec<String> = self
+            .names
+            .iter()
+            .filter(|name| name.starts_with(ASSETS) && !name.ends_with('/'))
+            .cloned()
+            .collect();
         names
             .into_iter()
             .map(|name| {
@@ -196,9 +224,13 @@ impl<'a> Members<'a> {
         }
         let n_bytes = member.size();
         if name.ends_with(".json") {
-            let allowed = (member.compressed_size().saturating_mul(JSON_EXPANSION)).max(JSON_FLOOR_BYTES);
+            let allowed =
+                (member.compressed_size().saturating_mul(JSON_EXPANSION)).max(JSON_FLOOR_BYTES);
             if n_bytes > allowed {
-                return Err(broken(format!("{n_bytes} bytes of JSON packed in {}", member.compressed_size())));
+                return Err(broken(format!(
+                    "{n_bytes} bytes of JSON packed in {}",
+                    member.compressed_size()
+                )));
             }
         }
         let expected = usize::try_from(n_bytes).unwrap_or(usize::MAX);
@@ -218,7 +250,10 @@ fn members_said(bytes: &[u8]) -> usize {
     const RECORD_BYTES: usize = 22;
     let longest = RECORD_BYTES + usize::from(u16::MAX);
     let tail = &bytes[bytes.len().saturating_sub(longest)..];
-    tail.windows(RECORD_BYTES).rev().find(|record| record.starts_with(RECORD)).map_or(0, |record| usize::from(u16::from_le_bytes([record[10], record[11]])))
+    tail.windows(RECORD_BYTES)
+        .rev()
+        .find(|record| record.starts_with(RECORD))
+        .map_or(0, |record| usize::from(u16::from_le_bytes([record[10], record[11]])))
 }
 
 fn check_count(n_members: usize) -> Result<(), FileError> {
@@ -229,7 +264,11 @@ fn check_count(n_members: usize) -> Result<(), FileError> {
 }
 
 fn broken(received: impl std::fmt::Display) -> FileError {
-    FileError::refused("the file must be a sound zip archive", received.to_string(), "Save the model again, or copy it whole from its source.")
+    FileError::refused(
+        "the file must be a sound zip archive",
+        received.to_string(),
+        "Save the model again, or copy it whole from its source.",
+    )
 }
 
 /// A member's name must be a path that stays inside the archive.
@@ -237,7 +276,11 @@ fn check_path(name: &str) -> Result<(), FileError> {
     let stays_inside = !name.is_empty()
         && !name.starts_with('/')
         && !name.contains(['\\', '\0', ':'])
-        && name.strip_suffix('/').unwrap_or(name).split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+        && name
+            .strip_suffix('/')
+            .unwrap_or(name)
+            .split('/')
+            .all(|part| !part.is_empty() && part != "." && part != "..");
     if stays_inside {
         return Ok(());
     }
@@ -254,13 +297,19 @@ fn date_saved(seconds: u64) -> String {
     // Days are counted from 0000-03-01, so that a leap day ends its year.
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}@{:02}:{:02}:{:02}", second / 3_600, second / 60 % 60, second % 60)
+    format!(
+        "{year:04}-{month:02}-{day:02}@{:02}:{:02}:{:02}",
+        second / 3_600,
+        second / 60 % 60,
+        second % 60
+    )
 }
 
 #[cfg(test)]
@@ -270,7 +319,9 @@ mod tests {
 
     fn small() -> Archive {
         let mut weights = Group::default();
-        weights.insert("layers/dense/vars/0", Array::from_f32(&[2], &[1.5, -2.0]).unwrap()).unwrap();
+        weights
+            .insert("layers/dense/vars/0", Array::from_f32(&[2], &[1.5, -2.0]).unwrap())
+            .unwrap();
         weights.group_mut("layers/dense/vars").name = Some("dichte Schicht".to_owned());
         let mut archive = Archive::new(json!({"class_name": "Sequential", "rate": 1e-7}), weights);
         archive.assets.push(("layers/string_lookup/vocabulary.txt".to_owned(), b"a\nb".to_vec()));

@@ -19,10 +19,18 @@ fn write_beside(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let target: PathBuf = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let existing = fs::metadata(&target).ok();
     if existing.as_ref().is_some_and(fs::Metadata::is_dir) {
-        return Err(FileError::refused("a model is saved to a file", "a directory", "Give the name of a file in it."));
+        return Err(FileError::refused(
+            "a model is saved to a file",
+            "a directory",
+            "Give the name of a file in it.",
+        ));
     }
     if existing.as_ref().is_some_and(|found| !found.is_file()) {
-        return fs::OpenOptions::new().write(true).open(&target).and_then(|mut device| device.write_all(bytes)).map_err(failed);
+        return fs::OpenOptions::new()
+            .write(true)
+            .open(&target)
+            .and_then(|mut device| device.write_all(bytes))
+            .map_err(failed);
     }
     let directory = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -57,7 +65,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 fn read_regular(path: &Path) -> Result<Vec<u8>, FileError> {
     let failed = |error| FileError::io("read it", error);
     if !fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(FileError::refused("a model is read from a file", "a directory, pipe or device", "Give the name of a file."));
+        return Err(FileError::refused(
+            "a model is read from a file",
+            "a directory, pipe or device",
+            "Give the name of a file.",
+        ));
     }
     fs::read(path).map_err(failed)
 }
@@ -67,7 +79,10 @@ mod tests {
     use super::*;
 
     fn names(directory: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }

@@ -41,7 +41,10 @@ impl Budget {
                 Ok(())
             }
             None => Err(FileError::refused(
-                format!("a file unfolds to at most {EXPANSION} times its size; this one to {} bytes", self.allowed),
+                format!(
+                    "a file unfolds to at most {EXPANSION} times its size; this one to {} bytes",
+                    self.allowed
+                ),
                 format!("{what} of {amount} bytes with {} left", self.left),
                 "The file is damaged or made to exhaust memory; get it again from its source.",
             )),

@@ -46,8 +46,17 @@ pub enum FileError {
 
 impl FileError {
     /// A broken rule; the place is added by [`FileError::within`] on the way out.
-    pub fn refused(rule: impl Into<String>, received: impl Into<String>, cure: impl Into<String>) -> Self {
-        FileError::Refused { place: String::new(), rule: rule.into(), received: received.into(), cure: cure.into() }
+    pub fn refused(
+        rule: impl Into<String>,
+        received: impl Into<String>,
+        cure: impl Into<String>,
+    ) -> Self {
+        FileError::Refused {
+            place: String::new(),
+            rule: rule.into(),
+            received: received.into(),
+            cure: cure.into(),
+        }
     }
 
     /// Something understood but not supported.
@@ -62,8 +71,14 @@ impl FileError {
 
     /// Says where: `outer` goes in front of the place known so far.
     pub fn within(mut self, outer: impl AsRef<str>) -> Self {
-        let (FileError::Refused { place, .. } | FileError::Unsupported { place, .. } | FileError::Io { place, .. }) = &mut self;
-        *place = if place.is_empty() { outer.as_ref().to_owned() } else { format!("{}: {place}", outer.as_ref()) };
+        let (FileError::Refused { place, .. }
+        | FileError::Unsupported { place, .. }
+        | FileError::Io { place, .. }) = &mut self;
+        *place = if place.is_empty() {
+            outer.as_ref().to_owned()
+        } else {
+            format!("{}: {place}", outer.as_ref())
+        };
         self
     }
 
@@ -86,7 +101,11 @@ pub(crate) fn guarded<T>(reader: impl FnOnce() -> Result<T, FileError>) -> Resul
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given")
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no reason given")
 }
 
 #[cfg(test)]
@@ -95,7 +114,9 @@ mod tests {
 
     #[test]
     fn places_nest_from_the_outside() {
-        let error = FileError::refused("a rule", "a thing", "Mend it.").within("vars/0").within("model.keras");
+        let error = FileError::refused("a rule", "a thing", "Mend it.")
+            .within("vars/0")
+            .within("model.keras");
         assert_eq!(error.to_string(), "model.keras: vars/0: a rule. Received: a thing. Mend it.");
     }
 

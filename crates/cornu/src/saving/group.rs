@@ -76,7 +76,8 @@ pub struct Array {
 impl Array {
     /// An array of `bytes`, which must be as many as type and shape say.
     pub fn new(dtype: ArrayType, shape: Vec<usize>, bytes: Vec<u8>) -> Result<Self, FileError> {
-        let expected_bytes = shape.iter().try_fold(dtype.element_bytes(), |n, &dim| n.checked_mul(dim));
+        let expected_bytes =
+            shape.iter().try_fold(dtype.element_bytes(), |n, &dim| n.checked_mul(dim));
         if expected_bytes != Some(bytes.len()) {
             return Err(FileError::refused(
                 format!("an array of {} and shape {shape:?} has one value a place", dtype.name()),
@@ -100,14 +101,24 @@ impl Array {
     }
 
     /// A float array of the type named, each value rounded to nearest even.
-    pub fn from_f32_as(dtype: ArrayType, shape: &[usize], values: &[f32]) -> Result<Self, FileError> {
+    pub fn from_f32_as(
+        dtype: ArrayType,
+        shape: &[usize],
+        values: &[f32],
+    ) -> Result<Self, FileError> {
         let bytes = match dtype {
             ArrayType::F32 => return Array::from_f32(shape, values),
             ArrayType::F64 => values.iter().flat_map(|&x| f64::from(x).to_le_bytes()).collect(),
             ArrayType::F16 => values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
-            ArrayType::BF16 => values.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect(),
+            ArrayType::BF16 => {
+                values.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect()
+            }
             other => {
-                return Err(FileError::refused("weights are stored in a float type", other.name(), "Use float32, float64, float16 or bfloat16."));
+                return Err(FileError::refused(
+                    "weights are stored in a float type",
+                    other.name(),
+                    "Use float32, float64, float16 or bfloat16.",
+                ));
             }
         };
         Array::new(dtype, shape.to_vec(), bytes)
@@ -163,7 +174,9 @@ impl Array {
     pub fn to_f64(&self) -> Result<Vec<f64>, FileError> {
         Ok(match self.dtype {
             ArrayType::F64 => self.map(f64::from_le_bytes),
-            ArrayType::F32 | ArrayType::F16 | ArrayType::BF16 => self.to_f32()?.into_iter().map(f64::from).collect(),
+            ArrayType::F32 | ArrayType::F16 | ArrayType::BF16 => {
+                self.to_f32()?.into_iter().map(f64::from).collect()
+            }
             _ => self.to_i64()?.into_iter().map(|x| x as f64).collect(),
         })
     }
@@ -180,11 +193,22 @@ impl Array {
             ArrayType::U32 => self.map(|bytes| u32::from_le_bytes(bytes).into()),
             ArrayType::I64 => self.map(i64::from_le_bytes),
             ArrayType::U64 => {
-                let values: Result<_, _> = self.map(u64::from_le_bytes).into_iter().map(i64::try_from).collect();
-                values.map_err(|_| FileError::refused("a count must be below 2^63", "a larger uint64", "Save the model again."))?
+                let values: Result<_, _> =
+                    self.map(u64::from_le_bytes).into_iter().map(i64::try_from).collect();
+                values.map_err(|_| {
+                    FileError::refused(
+                        "a count must be below 2^63",
+                        "a larger uint64",
+                        "Save the model again.",
+                    )
+                })?
             }
             ArrayType::F16 | ArrayType::BF16 | ArrayType::F32 | ArrayType::F64 => {
-                return Err(FileError::refused("whole numbers are expected", self.dtype.name(), "Check that the file belongs to this model."));
+                return Err(FileError::refused(
+                    "whole numbers are expected",
+                    self.dtype.name(),
+                    "Check that the file belongs to this model.",
+                ));
             }
         })
     }
@@ -226,7 +250,9 @@ impl Group {
 
     /// The group at a path such as `layers/dense/vars`; the empty path is this group.
     pub fn group(&self, path: &str) -> Option<&Group> {
-        parts(path).try_fold(self, |group, part| group.groups.iter().find(|(key, _)| key == part).map(|(_, group)| group))
+        parts(path).try_fold(self, |group, part| {
+            group.groups.iter().find(|(key, _)| key == part).map(|(_, group)| group)
+        })
     }
 
     /// The attribute of that name.
@@ -238,9 +264,15 @@ impl Group {
     pub fn insert(&mut self, path: &str, array: Array) -> Result<(), FileError> {
         let (parent, name) = parent_and_name(path);
         let parent = self.group_mut(parent);
-        let taken = name.is_empty() || parent.arrays.iter().any(|(key, _)| key == name) || parent.groups.iter().any(|(key, _)| key == name);
+        let taken = name.is_empty()
+            || parent.arrays.iter().any(|(key, _)| key == name)
+            || parent.groups.iter().any(|(key, _)| key == name);
         if taken {
-            return Err(FileError::refused("each weight has a path of its own", format!("a second `{path}`"), "Give the layers different names."));
+            return Err(FileError::refused(
+                "each weight has a path of its own",
+                format!("a second `{path}`"),
+                "Give the layers different names.",
+            ));
         }
         parent.arrays.push((name.to_owned(), array));
         Ok(())

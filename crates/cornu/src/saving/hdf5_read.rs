@@ -81,7 +81,9 @@ pub(crate) fn reader_error(error: hdf5_reader::error::Error) -> FileError {
         cause = source;
     }
     match cause {
-        Error::UnsupportedFilter(_) | Error::UnsupportedEncoding(_) => FileError::unsupported(cause.to_string(), "Save it again without compression."),
+        Error::UnsupportedFilter(_) | Error::UnsupportedEncoding(_) => {
+            FileError::unsupported(cause.to_string(), "Save it again without compression.")
+        }
         Error::UnsupportedLayoutClass(VIRTUAL_LAYOUT) => FileError::refused(
             "weights are kept in the file itself",
             "a virtual data set, whose values are in other files",
@@ -93,19 +95,32 @@ pub(crate) fn reader_error(error: hdf5_reader::error::Error) -> FileError {
 
 /// A rule of HDF5 itself that the file breaks.
 pub(crate) fn broken(received: impl Display) -> FileError {
-    FileError::refused("the file must be sound HDF5", received.to_string(), "Save it again, or copy it whole from its source.")
+    FileError::refused(
+        "the file must be sound HDF5",
+        received.to_string(),
+        "Save it again, or copy it whole from its source.",
+    )
 }
 
 fn check_superblock(file: &Hdf5File, file_bytes: usize) -> Result<(), FileError> {
     let superblock = file.superblock();
     if superblock.offset_size != OFFSET_BYTES || superblock.length_size != OFFSET_BYTES {
-        return Err(FileError::unsupported("HDF5 with addresses that are not 8 bytes wide", "Save the file again with h5py."));
+        return Err(FileError::unsupported(
+            "HDF5 with addresses that are not 8 bytes wide",
+            "Save the file again with h5py.",
+        ));
     }
     if superblock.base_address != 0 {
-        return Err(FileError::unsupported("HDF5 behind a user block", "Save the file again with h5py."));
+        return Err(FileError::unsupported(
+            "HDF5 behind a user block",
+            "Save the file again with h5py.",
+        ));
     }
     if superblock.eof_address > file_bytes as u64 {
-        return Err(broken(format!("{file_bytes} bytes of a file that says it has {}: it was cut short", superblock.eof_address)));
+        return Err(broken(format!(
+            "{file_bytes} bytes of a file that says it has {}: it was cut short",
+            superblock.eof_address
+        )));
     }
     Ok(())
 }
@@ -119,7 +134,12 @@ struct Reader<'a, 'b> {
 }
 
 impl Reader<'_, '_> {
-    fn group(&mut self, group: &hdf5_reader::group::Group, header: &ObjectHeader, depth: usize) -> Result<Group, FileError> {
+    fn group(
+        &mut self,
+        group: &hdf5_reader::group::Group,
+        header: &ObjectHeader,
+        depth: usize,
+    ) -> Result<Group, FileError> {
         let mut read = Group::default();
         for attribute in self.attributes(group, header)? {
             match self.heaps.attribute(&attribute)? {
@@ -136,15 +156,24 @@ impl Reader<'_, '_> {
                     "No model of Keras nests that deep; get the file again from its source.",
                 ));
             }
-            self.member(group, &name, address, depth, &mut read).map_err(|error| error.within(format!("`{name}`")))?;
+            self.member(group, &name, address, depth, &mut read)
+                .map_err(|error| error.within(format!("`{name}`")))?;
         }
         read.sort_numbered();
         Ok(read)
     }
 
-    fn member(&mut self, parent: &hdf5_reader::group::Group, name: &str, address: u64, depth: usize, read: &mut Group) -> Result<(), FileError> {
+    fn member(
+        &mut self,
+        parent: &hdf5_reader::group::Group,
+        name: &str,
+        address: u64,
+        depth: usize,
+        read: &mut Group,
+    ) -> Result<(), FileError> {
         let header = self.header(address)?;
-        let is_dataset = header.messages.iter().any(|message| matches!(message, HdfMessage::DataLayout(_)));
+        let is_dataset =
+            header.messages.iter().any(|message| matches!(message, HdfMessage::DataLayout(_)));
         if is_dataset {
             let dataset = parent.dataset(name).map_err(reader_error)?;
             let array = self.array(&dataset, &header)?;
@@ -175,7 +204,11 @@ impl Reader<'_, '_> {
         Ok(header)
     }
 
-    fn attributes(&mut self, group: &hdf5_reader::group::Group, header: &ObjectHeader) -> Result<Vec<AttributeMessage>, FileError> {
+    fn attributes(
+        &mut self,
+        group: &hdf5_reader::group::Group,
+        header: &ObjectHeader,
+    ) -> Result<Vec<AttributeMessage>, FileError> {
         let dense = header.messages.iter().any(|message| {
             matches!(message, HdfMessage::AttributeInfo(info)
                 if info.fractal_heap_address != UNDEFINED_ADDRESS)
@@ -206,10 +239,16 @@ impl Reader<'_, '_> {
             ));
         }
         let dtype = self.element_type(dataset, header)?;
-        let shape: Option<Vec<usize>> = dataset.shape().iter().map(|&dim| usize::try_from(dim).ok()).collect();
-        let n_bytes = shape.as_ref().and_then(|shape| shape.iter().try_fold(dtype.element_bytes(), |n, &dim| n.checked_mul(dim)));
+        let shape: Option<Vec<usize>> =
+            dataset.shape().iter().map(|&dim| usize::try_from(dim).ok()).collect();
+        let n_bytes = shape.as_ref().and_then(|shape| {
+            shape.iter().try_fold(dtype.element_bytes(), |n, &dim| n.checked_mul(dim))
+        });
         let (Some(shape), Some(n_bytes)) = (shape, n_bytes) else {
-            return Err(broken(format!("an array of shape {:?}, more values than a computer can hold", dataset.shape())));
+            return Err(broken(format!(
+                "an array of shape {:?}, more values than a computer can hold",
+                dataset.shape()
+            )));
         };
         self.values.charge(n_bytes, &format!("an array of shape {shape:?}"))?;
         let absent = header.messages.iter().any(|message| {
@@ -228,10 +267,18 @@ impl Reader<'_, '_> {
         Array::new(dtype, shape, bytes)
     }
 
-    fn element_type(&mut self, dataset: &Dataset, header: &ObjectHeader) -> Result<ArrayType, FileError> {
+    fn element_type(
+        &mut self,
+        dataset: &Dataset,
+        header: &ObjectHeader,
+    ) -> Result<ArrayType, FileError> {
         let found = match dataset.dtype() {
-            Datatype::FixedPoint { size, signed, .. } => match_integer(*size, *signed, &dataset.raw_datatype().map_err(reader_error)?),
-            Datatype::FloatingPoint { .. } => match_float(&dataset.raw_datatype().map_err(reader_error)?),
+            Datatype::FixedPoint { size, signed, .. } => {
+                match_integer(*size, *signed, &dataset.raw_datatype().map_err(reader_error)?)
+            }
+            Datatype::FloatingPoint { .. } => {
+                match_float(&dataset.raw_datatype().map_err(reader_error)?)
+            }
             Datatype::Enum { base, members } => {
                 let names: Vec<&str> = members.iter().map(|m| m.name.as_str()).collect();
                 let byte = matches!(**base, Datatype::FixedPoint { size: 1, .. });
@@ -262,10 +309,15 @@ impl Reader<'_, '_> {
 }
 
 fn is_group(header: &ObjectHeader) -> bool {
-    header
-        .messages
-        .iter()
-        .any(|message| matches!(message, HdfMessage::SymbolTable(_) | HdfMessage::Link(_) | HdfMessage::LinkInfo(_) | HdfMessage::GroupInfo(_)))
+    header.messages.iter().any(|message| {
+        matches!(
+            message,
+            HdfMessage::SymbolTable(_)
+                | HdfMessage::Link(_)
+                | HdfMessage::LinkInfo(_)
+                | HdfMessage::GroupInfo(_)
+        )
+    })
 }
 
 /// Class and version, flags and size come first in a datatype message.
@@ -323,7 +375,9 @@ fn kind(dtype: &Datatype) -> &'static str {
 }
 
 fn to_little_endian(dtype: &Datatype, bytes: &mut [u8]) {
-    let (Datatype::FixedPoint { size, byte_order, .. } | Datatype::FloatingPoint { size, byte_order }) = dtype else {
+    let (Datatype::FixedPoint { size, byte_order, .. }
+    | Datatype::FloatingPoint { size, byte_order }) = dtype
+    else {
         return;
     };
     if *byte_order == ByteOrder::BigEndian {

@@ -32,11 +32,19 @@ impl<'a> Heaps<'a> {
     /// The heaps of this file, none read yet.
     pub(crate) fn new(storage: &'a dyn Storage) -> Self {
         let file_bytes = usize::try_from(storage.len()).unwrap_or(usize::MAX);
-        Heaps { storage, objects: HashMap::new(), copied: Budget::exactly(file_bytes), scanned: Budget::exactly(file_bytes) }
+        Heaps {
+            storage,
+            objects: HashMap::new(),
+            copied: Budget::exactly(file_bytes),
+            scanned: Budget::exactly(file_bytes),
+        }
     }
 
     /// The attribute's text or texts; `None` for one of numbers.
-    pub(crate) fn attribute(&mut self, message: &AttributeMessage) -> Result<Option<Attribute>, FileError> {
+    pub(crate) fn attribute(
+        &mut self,
+        message: &AttributeMessage,
+    ) -> Result<Option<Attribute>, FileError> {
         let dims = &message.dataspace.dims;
         if message.dataspace.dataspace_type == DataspaceType::Null {
             return Ok(None);
@@ -45,11 +53,18 @@ impl<'a> Heaps<'a> {
             return Ok(Some(Attribute::Texts(Vec::new())));
         }
         let element_bytes = match &message.datatype {
-            Datatype::String { size: StringSize::Fixed(width), .. } => usize::try_from(*width).unwrap_or(usize::MAX),
-            Datatype::String { size: StringSize::Variable, .. } | Datatype::VarLen { kind: VarLenKind::String, .. } => REFERENCE_BYTES,
+            Datatype::String { size: StringSize::Fixed(width), .. } => {
+                usize::try_from(*width).unwrap_or(usize::MAX)
+            }
+            Datatype::String { size: StringSize::Variable, .. }
+            | Datatype::VarLen { kind: VarLenKind::String, .. } => REFERENCE_BYTES,
             _ => return Ok(None),
         };
-        let n_elements = dims.iter().try_fold(1_u64, |n, &dim| n.checked_mul(dim)).and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+        let n_elements = dims
+            .iter()
+            .try_fold(1_u64, |n, &dim| n.checked_mul(dim))
+            .and_then(|n| usize::try_from(n).ok())
+            .unwrap_or(usize::MAX);
         let expected_bytes = n_elements.checked_mul(element_bytes);
         if element_bytes == 0 || expected_bytes.is_none_or(|n| n > message.raw_data.len()) {
             return Err(broken(format!("attribute `{}` is cut short", message.name)));
@@ -63,7 +78,8 @@ impl<'a> Heaps<'a> {
                 }
                 _ => self.resolve(element)?,
             };
-            let text = String::from_utf8(text).map_err(|_| broken(format!("attribute `{}` is not UTF-8", message.name)))?;
+            let text = String::from_utf8(text)
+                .map_err(|_| broken(format!("attribute `{}` is not UTF-8", message.name)))?;
             texts.push(text);
         }
         Ok(match (dims.is_empty(), texts.len()) {
@@ -81,13 +97,17 @@ impl<'a> Heaps<'a> {
         if length == 0 || address == 0 || address == UNDEFINED_ADDRESS {
             return Ok(Vec::new());
         }
-        let index = u16::try_from(u32::from_le_bytes(*index)).map_err(|_| broken("a text's heap index is above 65535"))?;
+        let index = u16::try_from(u32::from_le_bytes(*index))
+            .map_err(|_| broken("a text's heap index is above 65535"))?;
         if !self.objects.contains_key(&address) {
             let objects = self.scan(address)?;
             self.objects.insert(address, objects);
         }
-        let span =
-            self.objects[&address].get(&index).filter(|span| length <= span.end - span.start).ok_or_else(|| broken("a text lies outside its heap"))?.clone();
+        let span = self.objects[&address]
+            .get(&index)
+            .filter(|span| length <= span.end - span.start)
+            .ok_or_else(|| broken("a text lies outside its heap"))?
+            .clone();
         let n_bytes = usize::try_from(length).unwrap_or(usize::MAX);
         self.copied.charge(n_bytes, "text")?;
         let bytes = self.storage.read_range(span.start, n_bytes).map_err(reader_error)?;
@@ -114,7 +134,10 @@ impl<'a> Heaps<'a> {
             }
             let start = at + OBJECT_HEAD_BYTES as u64;
             let length = u64_at(&head, 8);
-            let stop = start.checked_add(length).filter(|&stop| stop <= end).ok_or_else(|| broken("a text reaches past the end of its heap"))?;
+            let stop = start
+                .checked_add(length)
+                .filter(|&stop| stop <= end)
+                .ok_or_else(|| broken("a text reaches past the end of its heap"))?;
             objects.insert(index, start..stop);
             // Objects are padded to eight bytes, counted from the heap's own start.
             at = start.saturating_add(length.next_multiple_of(8));
@@ -136,7 +159,9 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 fn unpadded(bytes: &[u8], padding: StringPadding) -> Vec<u8> {
     let end = match padding {
         StringPadding::SpacePad => bytes.iter().rposition(|&b| b != b' ').map_or(0, |at| at + 1),
-        StringPadding::NullTerminate | StringPadding::NullPad => bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len()),
+        StringPadding::NullTerminate | StringPadding::NullPad => {
+            bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len())
+        }
     };
     bytes[..end].to_vec()
 }

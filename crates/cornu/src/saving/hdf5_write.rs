@@ -6,8 +6,10 @@
 use std::path::Path;
 
 use hdf5_pure::{
-    AttrValue, DatasetBuilder, Datatype, DatatypeByteOrder, EnumTypeBuilder, FileBuilder, FinishedGroup, FloatingPointLayout, GroupBuilder, make_f32_type,
-    make_f64_type, make_i8_type, make_i16_type, make_i32_type, make_i64_type, make_u8_type, make_u16_type, make_u32_type, make_u64_type,
+    AttrValue, DatasetBuilder, Datatype, DatatypeByteOrder, EnumTypeBuilder, FileBuilder,
+    FinishedGroup, FloatingPointLayout, GroupBuilder, make_f32_type, make_f64_type, make_i8_type,
+    make_i16_type, make_i32_type, make_i64_type, make_u8_type, make_u16_type, make_u32_type,
+    make_u64_type,
 };
 
 use super::error::guarded;
@@ -48,7 +50,11 @@ pub fn write(root: &Group) -> Result<Vec<u8>, FileError> {
 }
 
 fn refused(error: impl std::fmt::Display) -> FileError {
-    FileError::refused("names of weights are not empty and hold no slash", error.to_string(), "Rename the layer or weight.")
+    FileError::refused(
+        "names of weights are not empty and hold no slash",
+        error.to_string(),
+        "Rename the layer or weight.",
+    )
 }
 
 fn finished(mut builder: GroupBuilder, group: &Group) -> Result<FinishedGroup, FileError> {
@@ -81,7 +87,9 @@ fn attributes(group: &Group) -> impl Iterator<Item = (&str, AttrValue)> {
 fn fill(dataset: &mut DatasetBuilder, array: &Array) -> Result<(), FileError> {
     let shape: Vec<u64> = array.shape().iter().map(|&dim| dim as u64).collect();
     let datatype = datatype(array.dtype())?;
-    dataset.with_raw_data(datatype, array.bytes().to_vec(), array.n_elements() as u64).with_shape(&shape);
+    dataset
+        .with_raw_data(datatype, array.bytes().to_vec(), array.n_elements() as u64)
+        .with_shape(&shape);
     if array.dtype() == ArrayType::BF16 {
         dataset.set_attr("dtype", AttrValue::VarLenString("bfloat16".to_owned()));
     }
@@ -100,9 +108,17 @@ fn datatype(dtype: ArrayType) -> Result<Datatype, FileError> {
         ArrayType::U64 => make_u64_type(),
         ArrayType::F32 => make_f32_type(),
         ArrayType::F64 => make_f64_type(),
-        ArrayType::F16 => Datatype::FloatingPoint { size: 2, byte_order: DatatypeByteOrder::LittleEndian, layout: FLOAT16 },
+        ArrayType::F16 => Datatype::FloatingPoint {
+            size: 2,
+            byte_order: DatatypeByteOrder::LittleEndian,
+            layout: FLOAT16,
+        },
         ArrayType::BF16 => Datatype::Opaque { size: 2, tag: Vec::new() },
-        ArrayType::Bool => EnumTypeBuilder::with_base(make_i8_type()).raw_value("FALSE", &[0]).raw_value("TRUE", &[1]).build().map_err(refused)?,
+        ArrayType::Bool => EnumTypeBuilder::with_base(make_i8_type())
+            .raw_value("FALSE", &[0])
+            .raw_value("TRUE", &[1])
+            .build()
+            .map_err(refused)?,
     })
 }
 
@@ -137,7 +153,8 @@ mod tests {
     fn by_name(mut group: Group) -> Group {
         group.attributes.sort_by(|a, b| a.0.cmp(&b.0));
         group.groups.sort_by(|a, b| a.0.cmp(&b.0));
-        group.groups = group.groups.into_iter().map(|(name, child)| (name, by_name(child))).collect();
+        group.groups =
+            group.groups.into_iter().map(|(name, child)| (name, by_name(child))).collect();
         group
     }
 

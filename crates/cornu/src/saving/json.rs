@@ -20,12 +20,20 @@ const WORDS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 /// ```
 pub fn read(bytes: &[u8]) -> Result<Value, FileError> {
     let text = std::str::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
-    let parsed = if WORDS.iter().any(|word| text.contains(word)) { serde_json::from_str(&with_words_as_objects(text)) } else { serde_json::from_str(text) };
+    let parsed = if WORDS.iter().any(|word| text.contains(word)) {
+        serde_json::from_str(&with_words_as_objects(text))
+    } else {
+        serde_json::from_str(text)
+    };
     parsed.map_err(|error| broken(error.to_string()))
 }
 
 fn broken(received: String) -> FileError {
-    FileError::refused("this part must be JSON in UTF-8, at most 128 levels deep", received, "Save the model again with Keras or cornu.")
+    FileError::refused(
+        "this part must be JSON in UTF-8, at most 128 levels deep",
+        received,
+        "Save the model again with Keras or cornu.",
+    )
 }
 
 /// The number in `value`, the words `NaN`, `Infinity` and `-Infinity` included.
@@ -70,7 +78,9 @@ fn with_words_as_objects(text: &str) -> String {
             b'\\' if in_string => at += 1,
             b'"' => in_string = !in_string,
             b'N' | b'I' | b'-' if !in_string => {
-                if let Some(word) = WORDS.iter().find(|word| bytes[at..].starts_with(word.as_bytes())) {
+                if let Some(word) =
+                    WORDS.iter().find(|word| bytes[at..].starts_with(word.as_bytes()))
+                {
                     out.push_str(&text[copied..at]);
                     out.push_str("{\"$float\":\"");
                     out.push_str(word);

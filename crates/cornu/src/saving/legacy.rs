@@ -57,7 +57,11 @@ impl H5File {
     /// Reads the bytes of a file of either kind.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, FileError> {
         let root = hdf5_read::read(bytes)?;
-        if is_legacy(&root) { Legacy::from_group(root).map(H5File::Legacy) } else { Ok(H5File::Weights(root)) }
+        if is_legacy(&root) {
+            Legacy::from_group(root).map(H5File::Legacy)
+        } else {
+            Ok(H5File::Weights(root))
+        }
     }
 }
 
@@ -84,8 +88,15 @@ impl Legacy {
         if weights.is_none() && legacy.model_config.is_none() {
             weights = Some(root);
         }
-        let mut weights = weights.ok_or_else(|| FileError::refused("a whole model in .h5 has a group `model_weights`", "none", "Save the model again."))?;
-        legacy.keras_version = legacy.keras_version.or_else(|| text_attribute(&weights, "keras_version"));
+        let mut weights = weights.ok_or_else(|| {
+            FileError::refused(
+                "a whole model in .h5 has a group `model_weights`",
+                "none",
+                "Save the model again.",
+            )
+        })?;
+        legacy.keras_version =
+            legacy.keras_version.or_else(|| text_attribute(&weights, "keras_version"));
         legacy.backend = legacy.backend.or_else(|| text_attribute(&weights, "backend"));
         let layer_names = names(&weights, "layer_names")?;
         let mut layers = Vec::with_capacity(layer_names.len());
@@ -166,7 +177,11 @@ fn list(group: &mut Group, arrays: &NamedArrays) -> Result<(), FileError> {
 }
 
 fn missing(kind: &str, name: &str) -> FileError {
-    FileError::refused(format!("each {kind} listed is in the file, once"), format!("no `{name}`"), "Save the model again, or copy it whole from its source.")
+    FileError::refused(
+        format!("each {kind} listed is in the file, once"),
+        format!("no `{name}`"),
+        "Save the model again, or copy it whole from its source.",
+    )
 }
 
 /// A list of names, in one attribute or in several called `key0`, `key1`, …
@@ -185,7 +200,11 @@ fn names(group: &Group, key: &str) -> Result<Vec<String>, FileError> {
         part += 1;
     }
     if part == 0 {
-        return Err(FileError::refused(format!("a legacy file lists its weights in `{key}`"), "no such attribute", "Save the model again."));
+        return Err(FileError::refused(
+            format!("a legacy file lists its weights in `{key}`"),
+            "no such attribute",
+            "Save the model again.",
+        ));
     }
     Ok(all)
 }
@@ -215,7 +234,10 @@ fn text_attribute(group: &Group, key: &str) -> Option<String> {
 }
 
 fn json_attribute(group: &Group, key: &str) -> Result<Option<Value>, FileError> {
-    text_attribute(group, key).map(|text| super::json::read(text.as_bytes())).transpose().map_err(|error| error.within(format!("`{key}`")))
+    text_attribute(group, key)
+        .map(|text| super::json::read(text.as_bytes()))
+        .transpose()
+        .map_err(|error| error.within(format!("`{key}`")))
 }
 
 #[cfg(test)]
@@ -231,7 +253,10 @@ mod tests {
             training_config: None,
             keras_version: Some("2.15.0".to_owned()),
             backend: Some("tensorflow".to_owned()),
-            layers: vec![("schicht_ä".to_owned(), vec![("schicht_ä/lstm_cell/kernel:0".to_owned(), kernel)]), ("dropout".to_owned(), Vec::new())],
+            layers: vec![
+                ("schicht_ä".to_owned(), vec![("schicht_ä/lstm_cell/kernel:0".to_owned(), kernel)]),
+                ("dropout".to_owned(), Vec::new()),
+            ],
             top_level: Vec::new(),
             optimizer_weights: Some(vec![("adam/iter:0".to_owned(), Array::i64_scalar(3))]),
         }
@@ -252,7 +277,10 @@ mod tests {
 
     #[test]
     fn many_names_are_split_over_attributes() {
-        let legacy = Legacy { layers: (0..7_000).map(|index| (format!("d{index}"), Vec::new())).collect(), ..small() };
+        let legacy = Legacy {
+            layers: (0..7_000).map(|index| (format!("d{index}"), Vec::new())).collect(),
+            ..small()
+        };
         let bytes = legacy.to_bytes().unwrap();
         assert_eq!(H5File::from_bytes(bytes).unwrap(), H5File::Legacy(legacy));
     }

@@ -37,11 +37,14 @@ pub fn from_bytes(bytes: &[u8]) -> Result<NamedArrays, FileError> {
         let file = SafeTensors::deserialize(bytes).map_err(broken)?;
         let mut arrays = Vec::with_capacity(file.len());
         for (name, view) in file.tensors() {
-            let row = TYPES
-                .iter()
-                .find(|row| row.0 == view.dtype())
-                .ok_or_else(|| FileError::unsupported(format!("`{name}` of type {:?}", view.dtype()), "Convert it to F32, F64, F16 or BF16."))?;
-            let array = Array::new(row.1, view.shape().to_vec(), view.data().to_vec()).map_err(|error| error.within(&name))?;
+            let row = TYPES.iter().find(|row| row.0 == view.dtype()).ok_or_else(|| {
+                FileError::unsupported(
+                    format!("`{name}` of type {:?}", view.dtype()),
+                    "Convert it to F32, F64, F16 or BF16.",
+                )
+            })?;
+            let array = Array::new(row.1, view.shape().to_vec(), view.data().to_vec())
+                .map_err(|error| error.within(&name))?;
             arrays.push((name, array));
         }
         arrays.sort_by(|a, b| a.0.cmp(&b.0));
@@ -54,7 +57,11 @@ pub fn to_bytes(arrays: &NamedArrays, metadata: &[(String, String)]) -> Result<V
     let mut views = Vec::with_capacity(arrays.len());
     for (index, (name, array)) in arrays.iter().enumerate() {
         if arrays[..index].iter().any(|(earlier, _)| earlier == name) {
-            return Err(FileError::refused("each weight has a name of its own", format!("a second `{name}`"), "Give the layers different names."));
+            return Err(FileError::refused(
+                "each weight has a name of its own",
+                format!("a second `{name}`"),
+                "Give the layers different names.",
+            ));
         }
         let dtype = TYPES[array.dtype() as usize].0;
         let view = TensorView::new(dtype, array.shape().to_vec(), array.bytes()).map_err(broken)?;
@@ -66,13 +73,22 @@ pub fn to_bytes(arrays: &NamedArrays, metadata: &[(String, String)]) -> Result<V
 }
 
 /// Saves to `path`, whole or not at all.
-pub fn write(path: &Path, arrays: &NamedArrays, metadata: &[(String, String)]) -> Result<(), FileError> {
-    let bytes = to_bytes(arrays, metadata).map_err(|error| error.within(path.display().to_string()))?;
+pub fn write(
+    path: &Path,
+    arrays: &NamedArrays,
+    metadata: &[(String, String)],
+) -> Result<(), FileError> {
+    let bytes =
+        to_bytes(arrays, metadata).map_err(|error| error.within(path.display().to_string()))?;
     atomic::write(path, &bytes)
 }
 
 fn broken(error: impl std::fmt::Display) -> FileError {
-    FileError::refused("the file must be sound safetensors", error.to_string(), "Save it again, or copy it whole from its source.")
+    FileError::refused(
+        "the file must be sound safetensors",
+        error.to_string(),
+        "Save it again, or copy it whole from its source.",
+    )
 }
 
 #[cfg(test)]

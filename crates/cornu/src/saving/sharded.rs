@@ -18,7 +18,9 @@ fn read_shards(path: &Path) -> Result<Group, FileError> {
     let map = super::json::read(&atomic::read(path)?)?;
     let mut whole = Group::default();
     for file_name in shard_names(&map)? {
-        let shard = atomic::read(&path.with_file_name(&file_name)).and_then(hdf5_read::read).map_err(|error| error.within(format!("shard `{file_name}`")))?;
+        let shard = atomic::read(&path.with_file_name(&file_name))
+            .and_then(hdf5_read::read)
+            .map_err(|error| error.within(format!("shard `{file_name}`")))?;
         merge(&mut whole, shard, "").map_err(|error| error.within(&file_name))?;
     }
     Ok(whole)
@@ -27,9 +29,16 @@ fn read_shards(path: &Path) -> Result<Group, FileError> {
 /// The shards' file names, each once, in the order they are named.
 fn shard_names(map: &Value) -> Result<Vec<String>, FileError> {
     let wrong = |received: String| {
-        FileError::refused("sharded weights have a `weight_map` from paths to files beside it", received, "Save the weights again with `max_shard_size`.")
+        FileError::refused(
+            "sharded weights have a `weight_map` from paths to files beside it",
+            received,
+            "Save the weights again with `max_shard_size`.",
+        )
     };
-    let weight_map = map.get("weight_map").and_then(Value::as_object).ok_or_else(|| wrong("no `weight_map`".to_owned()))?;
+    let weight_map = map
+        .get("weight_map")
+        .and_then(Value::as_object)
+        .ok_or_else(|| wrong("no `weight_map`".to_owned()))?;
     let mut names = Vec::new();
     let mut seen = HashSet::new();
     for (weight, files) in weight_map {
@@ -64,7 +73,8 @@ fn merge(into: &mut Group, from: Group, path: &str) -> Result<(), FileError> {
 
 /// Writes `weights` as `x.weights.json` and shards of at most `max_shard_bytes` beside it.
 pub fn write(path: &Path, weights: &Group, max_shard_bytes: usize) -> Result<(), FileError> {
-    write_shards(path, weights, max_shard_bytes).map_err(|error| error.within(path.display().to_string()))
+    write_shards(path, weights, max_shard_bytes)
+        .map_err(|error| error.within(path.display().to_string()))
 }
 
 fn write_shards(path: &Path, weights: &Group, max_shard_bytes: usize) -> Result<(), FileError> {
@@ -72,7 +82,13 @@ fn write_shards(path: &Path, weights: &Group, max_shard_bytes: usize) -> Result<
         .file_name()
         .and_then(|name| name.to_str())
         .and_then(|name| name.strip_suffix(".weights.json"))
-        .ok_or_else(|| FileError::refused("sharded weights are saved to a file named `….weights.json`", path.display().to_string(), "Change the name."))?;
+        .ok_or_else(|| {
+            FileError::refused(
+                "sharded weights are saved to a file named `….weights.json`",
+                path.display().to_string(),
+                "Change the name.",
+            )
+        })?;
     let mut shards = vec![Group::default()];
     let mut shard_bytes = 0;
     let mut total_bytes = 0;
@@ -96,7 +112,8 @@ fn write_shards(path: &Path, weights: &Group, max_shard_bytes: usize) -> Result<
         let group_path = weight.rsplit_once('/').map_or("", |(group, _)| group);
         if let Some(shard) = shards.last_mut() {
             shard.insert(&weight, array.clone())?;
-            shard.group_mut(group_path).name = weights.group(group_path).and_then(|group| group.name.clone());
+            shard.group_mut(group_path).name =
+                weights.group(group_path).and_then(|group| group.name.clone());
         }
         let files = weight_map.entry(format!("/{group_path}")).or_insert_with(|| json!([]));
         if let Value::Array(files) = files
@@ -135,7 +152,9 @@ mod tests {
             weights.group_mut(&path).name = Some(format!("d{index}"));
             for weight in 0..3 {
                 let values = [index as f32, weight as f32];
-                weights.insert(&format!("{path}/{weight}"), Array::from_f32(&[2], &values).unwrap()).unwrap();
+                weights
+                    .insert(&format!("{path}/{weight}"), Array::from_f32(&[2], &values).unwrap())
+                    .unwrap();
             }
         }
         weights

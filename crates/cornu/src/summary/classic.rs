@@ -5,10 +5,18 @@ use super::{Counts, Extra, column_ends, readable_bytes, too_short};
 use crate::Result;
 use cornu_ir::spec::dims_text;
 
-pub(super) fn render(rows: &Rows, extras: &[Extra], counts: &Counts, line_length: Option<usize>) -> Result<String> {
+pub(super) fn render(
+    rows: &Rows,
+    extras: &[Extra],
+    counts: &Counts,
+    line_length: Option<usize>,
+) -> Result<String> {
     let (shares, mut heads): (&[f64], Vec<&str>) = match rows.is_chain {
         true => (&[0.45, 0.85, 1.0], vec!["Layer (type)", "Output Shape", "Param #"]),
-        false => (&[0.3, 0.6, 0.70, 1.0], vec!["Layer (type)", "Output Shape", "Param #", "Connected to"]),
+        false => (
+            &[0.3, 0.6, 0.70, 1.0],
+            vec!["Layer (type)", "Output Shape", "Param #", "Connected to"],
+        ),
     };
     let mut length = line_length.unwrap_or(if rows.is_chain { 65 } else { 98 });
     let mut ends = column_ends(shares, length);
@@ -45,7 +53,9 @@ pub(super) fn render(rows: &Rows, extras: &[Extra], counts: &Counts, line_length
         (next_level..r.level).rev().for_each(|level| out.inside("¯", level));
     }
     out.rule("=");
-    let mut count = |what: &str, n: usize, bytes: f64| out.line(&format!("{what} params: {n} ({})", readable_bytes(bytes, "Byte")));
+    let mut count = |what: &str, n: usize, bytes: f64| {
+        out.line(&format!("{what} params: {n} ({})", readable_bytes(bytes, "Byte")))
+    };
     count("Total", counts.trainable + counts.fixed, counts.trainable_bytes + counts.fixed_bytes);
     count("Trainable", counts.trainable, counts.trainable_bytes);
     count("Non-trainable", counts.fixed, counts.fixed_bytes);
@@ -84,10 +94,14 @@ impl Lines {
     /// A line of one stroke inside the frames of so many models.
     fn inside(&mut self, stroke: &str, level: usize) {
         let frame = "|".repeat(level);
-        self.line(&format!("{frame}{}{frame}", stroke.repeat(self.length.saturating_sub(2 * level))));
+        self.line(&format!(
+            "{frame}{}{frame}",
+            stroke.repeat(self.length.saturating_sub(2 * level))
+        ));
     }
 
-    /// A row in as many lines as its longest cell needs. Cells break behind what closes a tuple or a name, else where the column ends.
+    /// A row in as many lines as its longest cell needs. Cells break behind what closes a tuple or
+    /// a name, else where the column ends.
     fn row(&mut self, cells: Vec<String>, level: usize) {
         let mut left: Vec<Vec<char>> = cells.iter().map(|c| c.chars().collect()).collect();
         let last = left.len() - 1;
@@ -104,7 +118,8 @@ impl Lines {
                     line.push(' ');
                     n_written += level + 1;
                 }
-                let fits = break_after(&cell[..fits.min(cell.len())]).unwrap_or(fits.min(cell.len()));
+                let fits =
+                    break_after(&cell[..fits.min(cell.len())]).unwrap_or(fits.min(cell.len()));
                 line.extend(cell.drain(..fits));
                 line.push_str(&" ".repeat(space));
                 n_written += fits + space;

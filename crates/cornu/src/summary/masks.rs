@@ -1,6 +1,7 @@
 //! What each layer does with a mask, and where one is lost before a loss that needs it.
 //!
-//! Found out by lowering: a layer uses a mask when what it gives depends on it in the graph it writes.
+//! Found out by lowering: a layer uses a mask when what it gives depends on it in the graph it
+//! writes.
 
 use super::rows::is_mask_argument;
 use crate::layers::{Call, Cx, Flow, LayerRef, WeightTree, Weights};
@@ -25,7 +26,12 @@ pub struct MaskFlow {
 
 impl fmt::Display for MaskFlow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = [(self.made, "made"), (self.used, "used"), (self.passed, "passed"), (self.dropped, "dropped")];
+        let words = [
+            (self.made, "made"),
+            (self.used, "used"),
+            (self.passed, "passed"),
+            (self.dropped, "dropped"),
+        ];
         let words: Vec<&str> = words.into_iter().filter(|(is, _)| *is).map(|(_, w)| w).collect();
         f.write_str(if words.is_empty() { "-" } else { "" })?;
         f.write_str(&words.join(", "))
@@ -54,7 +60,11 @@ impl MaskReport {
     pub fn of(model: &Model) -> Result<Self> {
         let graph = model.graph();
         let mut members = vec![MaskFlow::default(); graph.members.len()];
-        let mut values: Vec<Vec<Vec<Carried>>> = graph.members.iter().map(|m| m.outputs.iter().map(|o| vec![Carried::default(); o.len()]).collect()).collect();
+        let mut values: Vec<Vec<Vec<Carried>>> = graph
+            .members
+            .iter()
+            .map(|m| m.outputs.iter().map(|o| vec![Carried::default(); o.len()]).collect())
+            .collect();
         for &(m, c) in &graph.order {
             let member = &graph.members[m];
             let MemberKind::Layer(layer) = &member.kind else { continue };
@@ -62,8 +72,12 @@ impl MaskReport {
             let specs = call.map(|t| graph.members[t.member].outputs[t.call][t.output].clone());
             let carried = |t: &TensorRef| &values[t.member][t.call][t.output];
             let seen = lowered(layer, &member.tree, &specs, &call.map(|t| carried(t).masked))?;
-            // A value that came without its mask loses nothing more; which layer lost it stays known.
-            let lost_before = data_values(call).into_iter().filter(|t| !carried(t).masked).find_map(|t| carried(t).lost_at);
+            // A value that came without its mask loses nothing more; which layer lost it stays
+            // known.
+            let lost_before = data_values(call)
+                .into_iter()
+                .filter(|t| !carried(t).masked)
+                .find_map(|t| carried(t).lost_at);
             for (i, out) in seen.outputs.iter().enumerate() {
                 let temporal = member.is_layer() && has_timesteps(&member.outputs[c][i]);
                 let ends = seen.mask_came && !out.masked;
@@ -72,16 +86,26 @@ impl MaskReport {
                 flow.made |= out.masked && !out.mask_came;
                 flow.passed |= out.masked && out.mask_came;
                 flow.dropped |= ends && (temporal || !out.used);
-                let lost_at = if ends && temporal { Some(m) } else { lost_before.filter(|_| temporal || !member.is_layer()) };
-                values[m][c][i] = Carried { masked: out.masked, lost_at: lost_at.filter(|_| !out.masked) };
+                let lost_at = if ends && temporal {
+                    Some(m)
+                } else {
+                    lost_before.filter(|_| temporal || !member.is_layer())
+                };
+                values[m][c][i] =
+                    Carried { masked: out.masked, lost_at: lost_at.filter(|_| !out.masked) };
             }
         }
         let mut warnings = Vec::new();
         for t in graph.outputs.flatten() {
             if let Some(at) = values[t.member][t.call][t.output].lost_at {
                 let (by, output) = (&graph.members[at], &graph.members[t.member].name);
-                let cure = "the loss counts masked timesteps there too; use a layer that passes masks on, or weigh the timesteps (sample_weight)";
-                warnings.push(format!("layer `{}` ({}) drops the mask before output `{output}`: {cure}", by.name, by.class()));
+                let cure = "the loss counts masked timesteps there too; use a layer that passes \
+                    masks on, or weigh the timesteps (sample_weight)";
+                warnings.push(format!(
+                    "layer `{}` ({}) drops the mask before output `{output}`: {cure}",
+                    by.name,
+                    by.class()
+                ));
             }
         }
         Ok(Self { members, warnings })
@@ -113,11 +137,18 @@ struct SeenOutput {
 }
 
 /// Lowers a call on symbols and follows what depends on the masks that came in.
-fn lowered(layer: &LayerRef, tree: &WeightTree, specs: &Call<Spec>, masked: &Call<bool>) -> Result<Seen> {
+fn lowered(
+    layer: &LayerRef,
+    tree: &WeightTree,
+    specs: &Call<Spec>,
+    masked: &Call<bool>,
+) -> Result<Seen> {
     let b = Builder::new();
     let cx = Cx::new(&b, false, None);
     let mut weights = Vec::new();
-    tree.walk("", true, &mut |_, _, _, w| weights.push(b.input(w.name, Spec::known(w.dtype(), &w.shape))));
+    tree.walk("", true, &mut |_, _, _, w| {
+        weights.push(b.input(w.name, Spec::known(w.dtype(), &w.shape)))
+    });
     let weights = Weights::bind(tree, &weights, true, &mut 0);
     let masked = masked.values();
     let mut came: HashSet<ValueId> = HashSet::new();

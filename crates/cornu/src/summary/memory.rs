@@ -21,17 +21,25 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// The counts of a model. The optimizer's variables count once they exist: after loading, or from the first step.
+    /// The counts of a model. The optimizer's variables count once they exist: after loading, or
+    /// from the first step.
     pub fn of(model: &Model) -> Self {
         let mut c = Self::default();
         walk(model.layer(), &model.tree, true, &mut |trainable, bits, w| {
-            let (n, bytes) = if trainable { (&mut c.trainable, &mut c.trainable_bytes) } else { (&mut c.fixed, &mut c.fixed_bytes) };
+            let (n, bytes) = if trainable {
+                (&mut c.trainable, &mut c.trainable_bytes)
+            } else {
+                (&mut c.fixed, &mut c.fixed_bytes)
+            };
             *n += w.n_elements();
             *bytes += (w.n_elements() * bits) as f64 / 8.0;
         });
         c.optimizer = model.optimizer_specs().map(|specs| {
             let n = |s: &cornu_ir::Spec| s.n_elements().unwrap_or(0);
-            (specs.iter().map(n).sum(), specs.iter().map(|s| n(s) as f64 * bits_of(s.dtype) as f64 / 8.0).sum())
+            (
+                specs.iter().map(n).sum(),
+                specs.iter().map(|s| n(s) as f64 * bits_of(s.dtype) as f64 / 8.0).sum(),
+            )
         });
         c
     }
@@ -86,8 +94,15 @@ fn weight_bits(w: &WeightSpec, layer: &LayerRef) -> usize {
 }
 
 /// Calls `f` for each weight with whether it is trained and its bits.
-fn walk(layer: &LayerRef, tree: &WeightTree, trainable: bool, f: &mut impl FnMut(bool, usize, &WeightSpec)) {
-    tree.vars.iter().for_each(|w| f(trainable && tree.trainable && w.trainable, weight_bits(w, layer), w));
+fn walk(
+    layer: &LayerRef,
+    tree: &WeightTree,
+    trainable: bool,
+    f: &mut impl FnMut(bool, usize, &WeightSpec),
+) {
+    tree.vars
+        .iter()
+        .for_each(|w| f(trainable && tree.trainable && w.trainable, weight_bits(w, layer), w));
     let trainable = tree.trains_inside(trainable);
     let graph: Option<&Functional> = match layer.rule().as_container() {
         Some(Container::Functional(g)) => Some(g),
@@ -96,11 +111,18 @@ fn walk(layer: &LayerRef, tree: &WeightTree, trainable: bool, f: &mut impl FnMut
     };
     let groups = graph.map(|g| g.groups()).unwrap_or_default();
     for (name, child) in &tree.children {
-        let member =
-            groups.iter().find(|(_, group)| name.strip_prefix("layers/") == Some(group)).map(|(i, _)| &graph.expect("groups are of a graph").members[*i].kind);
+        let member = groups
+            .iter()
+            .find(|(_, group)| name.strip_prefix("layers/") == Some(group))
+            .map(|(i, _)| &graph.expect("groups are of a graph").members[*i].kind);
         let inner = match member {
             Some(MemberKind::Layer(l)) => Some(l),
-            _ => layer.rule().inner().into_iter().find(|(attribute, _)| attribute == name).map(|(_, l)| l),
+            _ => layer
+                .rule()
+                .inner()
+                .into_iter()
+                .find(|(attribute, _)| attribute == name)
+                .map(|(_, l)| l),
         };
         walk(inner.unwrap_or(layer), child, trainable, f);
     }

@@ -19,8 +19,9 @@ pub enum Style {
     /// Keras 3: boxes.
     #[default]
     Keras,
-    /// Keras 2: rules of `_` and `=`. The names that Keras 3 gives by itself to a model and its inputs are spelled as Keras 2
-    /// gave them (`model`, `input_1`), and the operations that compute masks are left out, which Keras 2 kept inside its layers.
+    /// Keras 2: rules of `_` and `=`. The names that Keras 3 gives by itself to a model and its
+    /// inputs are spelled as Keras 2 gave them (`model`, `input_1`), and the operations that
+    /// compute masks are left out, which Keras 2 kept inside its layers.
     Classic,
 }
 
@@ -38,8 +39,9 @@ pub enum Style {
 /// ```
 ///
 /// # Source
-/// keras/src/utils/summary_utils.py, Keras 3.15.1, with the layout of tables in rich 15; tf_keras/src/utils/layer_utils.py, tf_keras 2.21.
-/// Differs: lines longer than the terminal are not cut.
+/// keras/src/utils/summary_utils.py, Keras 3.15.1, with the layout of tables in rich 15;
+/// tf_keras/src/utils/layer_utils.py, tf_keras 2.21. Differs: lines longer than the terminal are
+/// not cut.
 #[derive(Clone, Copy)]
 pub struct Summary<'m> {
     model: &'m Model,
@@ -65,7 +67,15 @@ struct Extra {
 impl<'m> Summary<'m> {
     /// The table of a model, in the style of Keras 3.
     pub fn new(model: &'m Model) -> Self {
-        Self { model, line_length: None, columns: 80, style: Style::Keras, masks: false, expand_nested: false, show_trainable: false }
+        Self {
+            model,
+            line_length: None,
+            columns: 80,
+            style: Style::Keras,
+            masks: false,
+            expand_nested: false,
+            show_trainable: false,
+        }
     }
 
     /// With lines of so many characters; by default Keras's length, within the columns.
@@ -86,7 +96,8 @@ impl<'m> Summary<'m> {
         self
     }
 
-    /// With a column of what each layer does with a mask, and a warning for each output whose loss misses one.
+    /// With a column of what each layer does with a mask, and a warning for each output whose loss
+    /// misses one.
     pub fn masks(mut self, masks: bool) -> Self {
         self.masks = masks;
         self
@@ -112,13 +123,30 @@ impl<'m> Summary<'m> {
         let rows = Rows::of(self.model, self.style, self.expand_nested);
         let mut extras = Vec::new();
         if self.show_trainable {
-            let cells = rows.rows.iter().map(|r| trainable_word(r, self.style).to_string()).collect();
-            extras.push(Extra { header: "Trainable", align: wrap::Align::Center, rest: 0.90, growth: (12, 11), cells });
+            let cells =
+                rows.rows.iter().map(|r| trainable_word(r, self.style).to_string()).collect();
+            extras.push(Extra {
+                header: "Trainable",
+                align: wrap::Align::Center,
+                rest: 0.90,
+                growth: (12, 11),
+                cells,
+            });
         }
         let report = self.masks.then(|| MaskReport::of(self.model)).transpose()?;
         if let Some(report) = &report {
-            let cells = rows.rows.iter().map(|r| r.member.map_or_else(String::new, |m| report.members[m].to_string())).collect();
-            extras.push(Extra { header: "Mask", align: wrap::Align::Left, rest: 0.80, growth: (22, 16), cells });
+            let cells = rows
+                .rows
+                .iter()
+                .map(|r| r.member.map_or_else(String::new, |m| report.members[m].to_string()))
+                .collect();
+            extras.push(Extra {
+                header: "Mask",
+                align: wrap::Align::Left,
+                rest: 0.80,
+                growth: (22, 16),
+                cells,
+            });
         }
         let counts = Counts::of(self.model);
         let mut text = match self.style {
@@ -146,11 +174,16 @@ fn column_ends(shares: &[f64], line_length: usize) -> Vec<usize> {
 }
 
 fn too_short(line_length: usize) -> Error {
-    Error::argument("summary", "each column needs at least 4 characters; give a larger line length", format!("line length {line_length}"))
+    Error::argument(
+        "summary",
+        "each column needs at least 4 characters; give a larger line length",
+        format!("line length {line_length}"),
+    )
 }
 
 impl Model {
-    /// The table of the layers as Keras prints it where there is no terminal. See [`Summary`] for other lengths and styles.
+    /// The table of the layers as Keras prints it where there is no terminal. See [`Summary`] for
+    /// other lengths and styles.
     pub fn summary(&self) -> String {
         Summary::new(self).render().expect("the default length holds the columns")
     }

@@ -41,8 +41,17 @@ pub(super) struct Rows {
 impl Rows {
     pub fn of(model: &Model, style: Style, expand_nested: bool) -> Self {
         let graph = model.graph();
-        let shown = Shown { graph, style, hidden: if style == Style::Classic { mask_operations(graph) } else { vec![false; graph.members.len()] } };
-        let is_sequential = matches!(model.layer().rule().as_container(), Some(Container::Sequential(_)));
+        let shown = Shown {
+            graph,
+            style,
+            hidden: if style == Style::Classic {
+                mask_operations(graph)
+            } else {
+                vec![false; graph.members.len()]
+            },
+        };
+        let is_sequential =
+            matches!(model.layer().rule().as_container(), Some(Container::Sequential(_)));
         let mut rows = Vec::new();
         for (i, m) in graph.members.iter().enumerate() {
             if shown.hidden[i] || (is_sequential && matches!(m.kind, MemberKind::Input(_))) {
@@ -52,14 +61,23 @@ impl Rows {
             let mut row = row(m, trainable, 0);
             row.member = Some(i);
             row.name = shown.name(i);
-            row.reads = m.calls.iter().flat_map(|c| shown.reads(c)).map(|t| format!("{}[{}][{}]", shown.name(t.member), t.call, t.output)).collect();
+            row.reads = m
+                .calls
+                .iter()
+                .flat_map(|c| shown.reads(c))
+                .map(|t| format!("{}[{}][{}]", shown.name(t.member), t.call, t.output))
+                .collect();
             rows.push(row);
             if expand_nested {
                 expand(m, trainable, 1, &mut rows);
             }
         }
         let name = model.layer().shown_name();
-        let model_name = if style == Style::Classic { older_name(&name, "functional", "model", 0) } else { name };
+        let model_name = if style == Style::Classic {
+            older_name(&name, "functional", "model", 0)
+        } else {
+            name
+        };
         Self { model_name, rows, is_chain: is_sequential || shown.is_chain() }
     }
 }
@@ -75,7 +93,9 @@ impl Shown<'_> {
     fn name(&self, member: usize) -> String {
         let m = &self.graph.members[member];
         match (self.style, &m.kind) {
-            (Style::Classic, MemberKind::Input(_)) => older_name(&m.name, "input_layer", "input", 1),
+            (Style::Classic, MemberKind::Input(_)) => {
+                older_name(&m.name, "input_layer", "input", 1)
+            }
             _ => m.name.clone(),
         }
     }
@@ -149,7 +169,8 @@ fn is_trainable(m: &Member) -> bool {
 }
 
 fn row(m: &Member, trainable: bool, level: usize) -> Row {
-    let shapes = |outs: &Vec<cornu_ir::Spec>| outs.iter().map(|s| s.dims.clone()).collect::<Vec<_>>();
+    let shapes =
+        |outs: &Vec<cornu_ir::Spec>| outs.iter().map(|s| s.dims.clone()).collect::<Vec<_>>();
     Row {
         member: None,
         name: m.name.clone(),
@@ -197,5 +218,7 @@ fn members_inside(layer: &LayerRef) -> Vec<&Member> {
         None => (None, false),
     };
     let members = graph.map_or(&[][..], |g| &g.members).iter();
-    members.filter(|m| m.is_layer() && !(is_sequential && matches!(m.kind, MemberKind::Input(_)))).collect()
+    members
+        .filter(|m| m.is_layer() && !(is_sequential && matches!(m.kind, MemberKind::Input(_))))
+        .collect()
 }

@@ -1,4 +1,5 @@
-//! Summaries as Keras 3.15.1 and tf_keras 2.21 print them (`tests/fixtures/summary/make.py`), and the flow of masks.
+//! Summaries as Keras 3.15.1 and tf_keras 2.21 print them (`tests/fixtures/summary/make.py`), and
+//! the flow of masks.
 
 use super::*;
 use crate::layers::{Conv1d, Embedding, Masking};
@@ -33,7 +34,10 @@ fn as_keras_prints_them() {
             same(of().line_length(57), &format!("{name}_57_classic.txt"));
             same(of().expand_nested(true), &format!("{name}_expand_classic.txt"));
             same(of().show_trainable(true), &format!("{name}_trainable_classic.txt"));
-            same(of().expand_nested(true).show_trainable(true), &format!("{name}_both_classic.txt"));
+            same(
+                of().expand_nested(true).show_trainable(true),
+                &format!("{name}_both_classic.txt"),
+            );
         }
     }
 }
@@ -115,7 +119,11 @@ fn a_mask_lost_before_a_loss_is_a_warning() {
     assert_eq!(flows(&by_step), ["-", "made", "dropped", "-"]);
     let report = MaskReport::of(&by_step).unwrap();
     assert_eq!(report.warnings.len(), 1);
-    assert!(report.warnings[0].starts_with("layer `conv1d` (Conv1D) drops the mask before output `dense`"), "{report:?}");
+    assert!(
+        report.warnings[0]
+            .starts_with("layer `conv1d` (Conv1D) drops the mask before output `dense`"),
+        "{report:?}"
+    );
     for style in [Style::Keras, Style::Classic] {
         let text = Summary::new(&by_step).style(style).masks(true).render().unwrap();
         assert!(text.contains("\n Warning: layer `conv1d`"), "{text}");

@@ -12,7 +12,10 @@ pub(super) enum Align {
 
 /// Lines of a cell, each of the column's width; words that are too long are cut with an ellipsis.
 pub(super) fn cell_lines(text: &str, width: usize, align: Align) -> Vec<String> {
-    broken(text, width, false).into_iter().map(|line| aligned(cut(line, width, align), width, align)).collect()
+    broken(text, width, false)
+        .into_iter()
+        .map(|line| aligned(cut(line, width, align), width, align))
+        .collect()
 }
 
 /// Lines of plain text; words that are too long go on in the next line.

@@ -49,12 +49,14 @@ pub struct Report {
     /// Where a training step on one thread spends its time, largest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub profile: Vec<ProfileRow>,
-    /// GFLOP/s that one large matrix product reaches on one thread in the same run, with the profile.
+    /// GFLOP/s that one large matrix product reaches on one thread in the same run, with the
+    /// profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product_gflops: Option<f64>,
 }
 
-/// An epoch of sequences of unequal length against one of as many sequences of one length, of as many timesteps.
+/// An epoch of sequences of unequal length against one of as many sequences of one length, of as
+/// many timesteps.
 #[derive(Clone, Debug, Serialize)]
 pub struct RaggedEpoch {
     /// How batches are made.
@@ -87,7 +89,8 @@ impl std::fmt::Display for Report {
         for e in &self.epochs {
             writeln!(
                 f,
-                "epoch           {:.3} ms by {}, {:.2}x that of equal lengths ({:.3} ms); {:.0} timesteps/s, {:.1} % padding",
+                "epoch           {:.3} ms by {}, {:.2}x that of equal lengths ({:.3} ms); {:.0} \
+                    timesteps/s, {:.1} % padding",
                 e.epoch_ms,
                 e.batches,
                 e.ratio,
@@ -100,14 +103,22 @@ impl std::fmt::Display for Report {
         for ProfileRow { name, calls, ms, product_gflop } in &self.profile {
             write!(f, "  {name:20} {calls:5} calls {ms:10.4} ms {:5.1} %", 100.0 * ms / total)?;
             match *product_gflop > 0.0 {
-                true => writeln!(f, "   products {product_gflop:.4} GFLOP, {:.1} GFLOP/s", product_gflop / ms * 1e3)?,
+                true => writeln!(
+                    f,
+                    "   products {product_gflop:.4} GFLOP, {:.1} GFLOP/s",
+                    product_gflop / ms * 1e3
+                )?,
                 false => writeln!(f)?,
             }
         }
         if let Some(rate) = self.product_gflops {
             let gflop: f64 = self.profile.iter().map(|r| r.product_gflop).sum();
             let share = 100.0 * gflop / rate * 1e3 / total;
-            writeln!(f, "  matrix products    {gflop:.4} GFLOP a step: {share:.1} % of it at the {rate:.1} GFLOP/s that one large product reaches here")?;
+            writeln!(
+                f,
+                "  matrix products    {gflop:.4} GFLOP a step: {share:.1} % of it at the {rate:.1} \
+                    GFLOP/s that one large product reaches here"
+            )?;
         }
         Ok(())
     }
@@ -141,7 +152,12 @@ impl Bench {
         let mut plan_us = 0.0;
         let (mut profile, mut epochs) = (vec![], vec![]);
         if model.compiled.is_some() {
-            let mut epoch = Epoch::new(model, &x, &self.targets(model, &x, n)?, rows.chunks(self.batch_size).map(<[u32]>::to_vec).collect())?;
+            let mut epoch = Epoch::new(
+                model,
+                &x,
+                &self.targets(model, &x, n)?,
+                rows.chunks(self.batch_size).map(<[u32]>::to_vec).collect(),
+            )?;
             let mut times = Vec::new();
             // A round to warm up and plan, then the rounds timed.
             for round in 0..1 + self.steps.div_ceil(self.n_batches()) {
@@ -153,7 +169,8 @@ impl Bench {
             train_ms = Some(median(times));
             plan_us = model.runtime.last_plan_s * 1e6;
             if self.profile {
-                profile = model.profile_batch(&epoch.compiled, &epoch.examples.layout(), &epoch.batch)?;
+                profile =
+                    model.profile_batch(&epoch.compiled, &epoch.examples.layout(), &epoch.batch)?;
             }
             if x.iter().any(|d| d.lengths().is_some()) {
                 epochs = self.epochs(model, &x, n)?;
@@ -178,10 +195,21 @@ impl Bench {
         let threads = model.runtime.threads().n();
         let isa = cornu_cpu::kernels::isa::isa().name().to_string();
         let product_gflops = self.profile.then(product_rate);
-        Ok(Report { train_ms, predict_ms: median(times), plan_us, peak_rss_mb: peak_rss_mb(), threads, isa, epochs, profile, product_gflops })
+        Ok(Report {
+            train_ms,
+            predict_ms: median(times),
+            plan_us,
+            peak_rss_mb: peak_rss_mb(),
+            threads,
+            isa,
+            epochs,
+            profile,
+            product_gflops,
+        })
     }
 
-    /// Times epochs of the lengths as they come and by length, in turn with epochs of their mean length.
+    /// Times epochs of the lengths as they come and by length, in turn with epochs of their mean
+    /// length.
     fn epochs(&self, model: &mut Model, x: &[Data], n: usize) -> Result<Vec<RaggedEpoch>> {
         let lengths: Vec<usize> = x.iter().find_map(Data::lengths).unwrap_or_default();
         let timesteps: usize = lengths.iter().sum();
@@ -233,7 +261,10 @@ impl Bench {
         let ids = embedding_rows(model);
         let reads = model.reads()?;
         let input = |(at, (name, i)): (usize, &(String, InputLayer))| {
-            let reader = reads.iter().find(|r| r.entries.contains(&at)).and_then(|r| r.layer.rule().as_encoder());
+            let reader = reads
+                .iter()
+                .find(|r| r.entries.contains(&at))
+                .and_then(|r| r.layer.rule().as_encoder());
             match reader {
                 Some(encoder) if takes_text(i) => self.texts(name, i, encoder, &mut draw),
                 _ => self.input(name, i, lengths, ids, &mut draw),
@@ -243,27 +274,55 @@ impl Bench {
     }
 
     /// Texts of words that their reader knows.
-    fn texts(&self, name: &str, input: &InputLayer, encoder: &dyn Encoder, draw: &mut Draw) -> Result<Data> {
+    fn texts(
+        &self,
+        name: &str,
+        input: &InputLayer,
+        encoder: &dyn Encoder,
+        draw: &mut Draw,
+    ) -> Result<Data> {
         let mut below = |n: usize| (draw.uniform() * n as f64) as usize;
         let shape = self.shape(name, &input.batch_shape[1..])?;
-        let texts = (0..shape.iter().product()).map(|_| encoder.example(&mut below, self.timesteps)).collect::<Result<Vec<_>>>()?;
-        Ok(Data::Dense(Array::Str(ArrayD::from_shape_vec(IxDyn(&shape), texts).map_err(|e| Error::Data(e.to_string()))?)))
+        let texts = (0..shape.iter().product())
+            .map(|_| encoder.example(&mut below, self.timesteps))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Data::Dense(Array::Str(
+            ArrayD::from_shape_vec(IxDyn(&shape), texts).map_err(|e| Error::Data(e.to_string()))?,
+        )))
     }
 
     /// The dims of all samples, open ones as asked for.
     fn shape(&self, name: &str, dims: &[Option<usize>]) -> Result<Vec<usize>> {
         let open = |d: &Option<usize>| {
-            d.or(self.timesteps).ok_or_else(|| Error::argument(format!("input `{name}`"), "its timesteps are open: give --timesteps", "None"))
+            d.or(self.timesteps).ok_or_else(|| {
+                Error::argument(
+                    format!("input `{name}`"),
+                    "its timesteps are open: give --timesteps",
+                    "None",
+                )
+            })
         };
-        std::iter::once(Ok(self.batch_size * self.n_batches())).chain(dims.iter().map(open)).collect()
+        std::iter::once(Ok(self.batch_size * self.n_batches()))
+            .chain(dims.iter().map(open))
+            .collect()
     }
 
-    fn input(&self, name: &str, input: &InputLayer, lengths: Option<&[usize]>, ids: Option<usize>, draw: &mut Draw) -> Result<Data> {
+    fn input(
+        &self,
+        name: &str,
+        input: &InputLayer,
+        lengths: Option<&[usize]>,
+        ids: Option<usize>,
+        draw: &mut Draw,
+    ) -> Result<Data> {
         let dims = &input.batch_shape[1..];
-        let whole = input.spec().dtype != DType::F32 && input.spec().dtype != DType::F64 || (ids.is_some() && dims.len() == 1);
+        let whole = input.spec().dtype != DType::F32 && input.spec().dtype != DType::F64
+            || (ids.is_some() && dims.len() == 1);
         let mut number = |_: usize| match ids.filter(|_| whole) {
             // Id 0 stands for padding: a sequence's own ids begin with 1.
-            Some(n) => (1.0 + draw.uniform() * n.saturating_sub(1) as f64).floor().min(n.saturating_sub(1) as f64) as f32,
+            Some(n) => (1.0 + draw.uniform() * n.saturating_sub(1) as f64)
+                .floor()
+                .min(n.saturating_sub(1) as f64) as f32,
             None if whole => (draw.uniform() * 2.0).floor() as f32,
             None => draw.normal() as f32,
         };
@@ -272,27 +331,45 @@ impl Bench {
             let inner: Vec<usize> = dims[1..].iter().map(|d| d.unwrap_or(1)).collect();
             let width: usize = inner.iter().product();
             let mut offsets = vec![0];
-            lengths.iter().cycle().take(n).for_each(|l| offsets.push(offsets[offsets.len() - 1] + l));
+            lengths
+                .iter()
+                .cycle()
+                .take(n)
+                .for_each(|l| offsets.push(offsets[offsets.len() - 1] + l));
             let total = offsets[offsets.len() - 1];
             let shape: Vec<usize> = std::iter::once(total).chain(inner).collect();
-            let values = ArrayD::from_shape_vec(IxDyn(&shape), (0..total * width).map(number).collect()).map_err(|e| Error::Data(e.to_string()))?;
+            let values =
+                ArrayD::from_shape_vec(IxDyn(&shape), (0..total * width).map(number).collect())
+                    .map_err(|e| Error::Data(e.to_string()))?;
             return Ok(Data::Ragged(Ragged::new(Array::F32(values), offsets)?));
         }
         let shape = self.shape(name, dims)?;
         let total = shape.iter().product::<usize>();
         let values: Vec<f32> = (0..total).map(&mut number).collect();
-        Ok(Data::Dense(Array::F32(ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|e| Error::Data(e.to_string()))?)))
+        Ok(Data::Dense(Array::F32(
+            ArrayD::from_shape_vec(IxDyn(&shape), values)
+                .map_err(|e| Error::Data(e.to_string()))?,
+        )))
     }
 
     fn targets(&self, model: &Model, x: &[Data], n: usize) -> Result<Vec<Data>> {
-        let unequal = x.iter().find_map(|d| if let Data::Ragged(r) = d { Some(r.offsets().to_vec()) } else { None });
+        let unequal = x
+            .iter()
+            .find_map(|d| if let Data::Ragged(r) = d { Some(r.offsets().to_vec()) } else { None });
         let mut draw = Draw::new(2, 0);
         let outputs = model.outputs();
-        let compiled = crate::compile::Compiled::resolve(model.need_compiled()?.settings(), &outputs, &outputs.specs)?;
+        let compiled = crate::compile::Compiled::resolve(
+            model.need_compiled()?.settings(),
+            &outputs,
+            &outputs.specs,
+        )?;
         let mut all = Vec::new();
         for (i, spec) in outputs.specs.iter().enumerate() {
-            let class = compiled.losses.iter().find(|l| l.output == i).map_or("", |l| l.loss.class());
-            let mut shape: Vec<usize> = std::iter::once(n).chain(spec.dims.iter().skip(1).map(|d| d.or(self.timesteps).unwrap_or(1))).collect();
+            let class =
+                compiled.losses.iter().find(|l| l.output == i).map_or("", |l| l.loss.class());
+            let mut shape: Vec<usize> = std::iter::once(n)
+                .chain(spec.dims.iter().skip(1).map(|d| d.or(self.timesteps).unwrap_or(1)))
+                .collect();
             let classes = shape.last().copied().unwrap_or(1);
             let sparse = class.starts_with("Sparse");
             if sparse && shape.len() > 2 {
@@ -307,9 +384,19 @@ impl Bench {
                 shape[0] = offsets[n];
             }
             let total = shape.iter().product::<usize>();
-            let values: Vec<f32> = (0..total).map(|_| if sparse { (draw.uniform() * classes as f64).floor() as f32 } else { draw.uniform() as f32 }).collect();
-            let array = ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|e| Error::Data(e.to_string()))?;
-            let array = if sparse { Array::I32(array.mapv(|x| x as i32)) } else { Array::F32(array) };
+            let values: Vec<f32> = (0..total)
+                .map(|_| {
+                    if sparse {
+                        (draw.uniform() * classes as f64).floor() as f32
+                    } else {
+                        draw.uniform() as f32
+                    }
+                })
+                .collect();
+            let array = ArrayD::from_shape_vec(IxDyn(&shape), values)
+                .map_err(|e| Error::Data(e.to_string()))?;
+            let array =
+                if sparse { Array::I32(array.mapv(|x| x as i32)) } else { Array::F32(array) };
             all.push(match offsets {
                 Some(offsets) => Data::Ragged(Ragged::new(array, offsets)?),
                 None => Data::Dense(array),
@@ -340,7 +427,14 @@ impl Epoch {
         let mut times = Vec::with_capacity(self.plan.len());
         for rows in &self.plan {
             let t = Instant::now();
-            model.assemble(Mode::Train, &self.compiled, &self.examples, rows, &mut self.batch, Unequal::Known)?;
+            model.assemble(
+                Mode::Train,
+                &self.compiled,
+                &self.examples,
+                rows,
+                &mut self.batch,
+                Unequal::Known,
+            )?;
             model.run_batch(Mode::Train, &self.compiled, &layout, &self.batch)?;
             times.push(t.elapsed().as_secs_f64() * 1e3);
         }
@@ -351,9 +445,17 @@ impl Epoch {
 /// GFLOP/s that the best of some large matrix products reaches on one thread.
 fn product_rate() -> f64 {
     const SIZE: usize = 512;
-    let (a, b, mut c) = (vec![0.5f32; SIZE * SIZE], vec![0.25f32; SIZE * SIZE], vec![0.0f32; SIZE * SIZE]);
+    let (a, b, mut c) =
+        (vec![0.5f32; SIZE * SIZE], vec![0.25f32; SIZE * SIZE], vec![0.0f32; SIZE * SIZE]);
     let mut scratch = vec![0.0f32; product_scratch(SIZE, SIZE)];
-    let job = Product { m: SIZE, n: SIZE, k: SIZE, a: Operand::rows(&a, SIZE), b: Operand::rows(&b, SIZE), start: ProductStart::Zero };
+    let job = Product {
+        m: SIZE,
+        n: SIZE,
+        k: SIZE,
+        a: Operand::rows(&a, SIZE),
+        b: Operand::rows(&b, SIZE),
+        start: ProductStart::Zero,
+    };
     let once = |_| {
         let start = Instant::now();
         product(&job, &mut c, &mut scratch);
@@ -365,12 +467,20 @@ fn product_rate() -> f64 {
 
 /// Rows of the first embedding, when the model has one: ids must be below.
 fn embedding_rows(model: &Model) -> Option<usize> {
-    model.graph().members.iter().find(|m| m.class() == "Embedding").and_then(|m| m.tree.vars.first()).map(|v| v.shape[0])
+    model
+        .graph()
+        .members
+        .iter()
+        .find(|m| m.class() == "Embedding")
+        .and_then(|m| m.tree.vars.first())
+        .map(|v| v.shape[0])
 }
 
 /// The most memory the process had, from the kernel's own account.
 fn peak_rss_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-    line.and_then(|l| l.split_whitespace().next()).and_then(|n| n.parse::<f64>().ok()).map_or(f64::NAN, |kb| kb / 1024.0)
+    line.and_then(|l| l.split_whitespace().next())
+        .and_then(|n| n.parse::<f64>().ok())
+        .map_or(f64::NAN, |kb| kb / 1024.0)
 }

@@ -67,7 +67,8 @@ pub struct Compiled {
     pub optimizer: Optimizer,
     /// Where its variables lie, in the order in which Keras saves them.
     pub(crate) state: Vec<SlotId>,
-    /// Whether the settings came with a file: Keras makes the optimizer's variables on loading, else at the first step.
+    /// Whether the settings came with a file: Keras makes the optimizer's variables on loading,
+    /// else at the first step.
     pub(crate) from_file: bool,
 }
 
@@ -90,7 +91,8 @@ impl Model {
         let vars = self.trainable_vars();
         optimizer.check(&vars)?;
         json["optimizer"] = optimizer.to_json();
-        let weights: Vec<Tensor> = self.trainable().map(|i| self.store.view(self.slots[i]).to_tensor()).collect();
+        let weights: Vec<Tensor> =
+            self.trainable().map(|i| self.store.view(self.slots[i]).to_tensor()).collect();
         let specs = optimizer.state(&vars);
         let state = specs.iter().map(|s| self.store.push(&s.first_value(&weights))).collect();
         self.runtime.forget();
@@ -113,7 +115,12 @@ impl Model {
         let nest = self.output_nest();
         let keys = nest.keys().map(|k| k.into_iter().map(str::to_string).collect());
         debug_assert!(matches!(nest, Nest::One(_) | Nest::List(_) | Nest::Dict(_)));
-        Outputs { names: self.output_names(), keys, specs: self.output_specs().to_vec(), within: nest.places() }
+        Outputs {
+            names: self.output_names(),
+            keys,
+            specs: self.output_specs().to_vec(),
+            within: nest.places(),
+        }
     }
 
     /// What `compile` settled, or why training needs it.
@@ -139,7 +146,10 @@ impl Model {
     /// Specs of the optimizer's variables, once Keras would have made them.
     pub(crate) fn optimizer_specs(&self) -> Option<Vec<Spec>> {
         let made = |c: &&Compiled| c.from_file || self.runtime.n_steps > 0;
-        self.compiled.as_ref().filter(made).map(|c| c.state.iter().map(|s| self.store.spec(*s)).collect())
+        self.compiled
+            .as_ref()
+            .filter(made)
+            .map(|c| c.state.iter().map(|s| self.store.spec(*s)).collect())
     }
 
     /// The compile config as Keras writes it, the learning rate as it stands.
@@ -147,14 +157,17 @@ impl Model {
         let c = self.compiled.as_ref()?;
         let mut json = c.json.clone();
         let at = |i: usize| self.store.view(c.state[i]).to_tensor().to_f64()[0];
-        json["optimizer"] = c.optimizer.clone().with_learning_rates(&self.trainable_vars(), &at).to_json();
+        json["optimizer"] =
+            c.optimizer.clone().with_learning_rates(&self.trainable_vars(), &at).to_json();
         Some(json)
     }
 
     /// The learning rate that stands in the optimizer's variables; with a schedule there is none.
     pub fn learning_rate(&self) -> Option<f64> {
         let c = self.compiled.as_ref()?;
-        c.optimizer.learning_rate_index().map(|i| self.store.view(c.state[i]).to_tensor().to_f64()[0])
+        c.optimizer
+            .learning_rate_index()
+            .map(|i| self.store.view(c.state[i]).to_tensor().to_f64()[0])
     }
 
     /// The learning rate of the coming step, a schedule's too.
@@ -163,15 +176,21 @@ impl Model {
         if let [(_, rate)] = rates[..] { Ok(rate) } else { Err(several_rates("reading it")) }
     }
 
-    /// The learning rates of the coming step, each with its key in logs: one `learning_rate`, or a `learning_rate_NAME` of each optimizer
-    /// within a MultiOptimizer.
+    /// The learning rates of the coming step, each with its key in logs: one `learning_rate`, or a
+    /// `learning_rate_NAME` of each optimizer within a MultiOptimizer.
     pub fn learning_rates(&self) -> Result<Vec<(String, f64)>> {
         let c = self.need_compiled()?;
         let rate = |paced: Paced<'_>| {
-            let values: Vec<Tensor> = c.state[paced.rate_places()].iter().map(|slot| self.store.view(*slot).to_tensor()).collect();
+            let values: Vec<Tensor> = c.state[paced.rate_places()]
+                .iter()
+                .map(|slot| self.store.view(*slot).to_tensor())
+                .collect();
             let b = Builder::new();
             let state: Vec<Var<'_>> = values.iter().map(|t| b.input("state", t.spec())).collect();
-            let rate = paced.optimizer.current_learning_rate(&state).ok_or_else(|| several_rates("reading it"))?;
+            let rate = paced
+                .optimizer
+                .current_learning_rate(&state)
+                .ok_or_else(|| several_rates("reading it"))?;
             b.output("learning_rate", rate);
             Ok((paced.key, interpret(&b.finish()?, &values)[0].to_f64()[0]))
         };
@@ -191,15 +210,23 @@ impl Model {
         let weights: Vec<usize> = self.trainable().collect();
         let averages = c.optimizer.averages(&self.trainable_vars());
         if averages.is_empty() && !weights.is_empty() {
-            return Err(Error::argument("SwapEMAWeights", "the optimizer, or one within it, must be made with use_ema", "use_ema false"));
+            return Err(Error::argument(
+                "SwapEMAWeights",
+                "the optimizer, or one within it, must be made with use_ema",
+                "use_ema false",
+            ));
         }
-        Ok(averages.into_iter().map(|(weight, at)| (self.slots[weights[weight]], c.state[at])).collect())
+        Ok(averages
+            .into_iter()
+            .map(|(weight, at)| (self.slots[weights[weight]], c.state[at]))
+            .collect())
     }
 
     /// Exchanges the trainable weights with the optimizer's moving averages of them.
     pub(crate) fn swap_averages(&mut self) -> Result<()> {
         for (weight, average) in self.averages()? {
-            let (w, a) = (self.store.view(weight).to_tensor(), self.store.view(average).to_tensor());
+            let (w, a) =
+                (self.store.view(weight).to_tensor(), self.store.view(average).to_tensor());
             self.store.replace(weight, &a);
             self.store.replace(average, &w);
         }
@@ -218,23 +245,36 @@ impl Model {
     /// Sets the learning rate for the coming steps.
     pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
         let several = |o: &Optimizer| o.paced(&self.trainable_vars()).len() != 1;
-        if several(&self.need_compiled()?.optimizer) { Err(several_rates(rate)) } else { self.set_learning_rate_at(0, rate) }
+        if several(&self.need_compiled()?.optimizer) {
+            Err(several_rates(rate))
+        } else {
+            self.set_learning_rate_at(0, rate)
+        }
     }
 
     /// Sets one of the [`Model::learning_rates`].
     pub fn set_learning_rate_at(&mut self, i: usize, rate: f64) -> Result<()> {
         let c = self.need_compiled()?;
         let paced = c.optimizer.paced(&self.trainable_vars());
-        let paced = paced.get(i).ok_or_else(|| Error::argument("learning_rate", "its number must be one of the optimizer's", i))?;
-        let i = paced.rate_index().ok_or_else(|| Error::argument("learning_rate", "the optimizer follows a schedule, which sets it", rate))?;
+        let paced = paced.get(i).ok_or_else(|| {
+            Error::argument("learning_rate", "its number must be one of the optimizer's", i)
+        })?;
+        let i = paced.rate_index().ok_or_else(|| {
+            Error::argument(
+                "learning_rate",
+                "the optimizer follows a schedule, which sets it",
+                rate,
+            )
+        })?;
         let slot = c.state[i];
         let dtype = self.store.spec(slot).dtype;
         self.store.replace(slot, &Tensor::scalar_of(dtype, rate));
         Ok(())
     }
 
-    /// Takes the state of the optimizer from a file's group `optimizer`. Of a group with another number of variables nothing is taken, as
-    /// in Keras: a file of a model that was never trained holds the first ones only, which say no more than the config.
+    /// Takes the state of the optimizer from a file's group `optimizer`. Of a group with another
+    /// number of variables nothing is taken, as in Keras: a file of a model that was never trained
+    /// holds the first ones only, which say no more than the config.
     pub(crate) fn read_optimizer_state(&mut self, group: &Group) -> Result<()> {
         let Some(c) = &self.compiled else { return Ok(()) };
         let mut values = Vec::new();
@@ -243,7 +283,10 @@ impl Model {
             if vars.arrays.len() != places.len() {
                 if vars.arrays.iter().any(|(_, a)| !a.shape().is_empty()) {
                     let (n, m) = (places.len(), vars.arrays.len());
-                    eprintln!("warning: the state of optimizer `{name}` is not taken from the file: it has {n} variables, the file {m}");
+                    eprintln!(
+                        "warning: the state of optimizer `{name}` is not taken from the file: it \
+                            has {n} variables, the file {m}"
+                    );
                 }
                 continue;
             }
@@ -253,7 +296,12 @@ impl Model {
         Ok(())
     }
 
-    fn read_optimizer_group(&self, state: &[SlotId], vars: &Group, values: &mut Vec<(SlotId, Tensor)>) -> Result<()> {
+    fn read_optimizer_group(
+        &self,
+        state: &[SlotId],
+        vars: &Group,
+        values: &mut Vec<(SlotId, Tensor)>,
+    ) -> Result<()> {
         for (slot, (name, array)) in state.iter().zip(&vars.arrays) {
             let spec = self.store.spec(*slot);
             if array.shape() != spec.numbers().unwrap_or_default() {
@@ -274,7 +322,10 @@ impl Model {
         for SavedGroup { path, name, places } in c.optimizer.groups(&self.trainable_vars()) {
             root.group_mut(&format!("optimizer/{path}")).name = Some(name);
             for (i, slot) in c.state[places].iter().enumerate() {
-                let array: Array = crate::model::to_file_array(&self.store.view(*slot).to_tensor(), ArrayType::F32)?;
+                let array: Array = crate::model::to_file_array(
+                    &self.store.view(*slot).to_tensor(),
+                    ArrayType::F32,
+                )?;
                 root.insert(&format!("optimizer/{path}/{i}"), array)?;
             }
         }
@@ -283,5 +334,9 @@ impl Model {
 }
 
 fn several_rates(received: impl std::fmt::Display) -> Error {
-    Error::argument("learning_rate", "a MultiOptimizer has none of its own: set it in the optimizers within", received)
+    Error::argument(
+        "learning_rate",
+        "a MultiOptimizer has none of its own: set it in the optimizers within",
+        received,
+    )
 }

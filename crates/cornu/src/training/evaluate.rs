@@ -24,27 +24,56 @@ pub struct Evaluate {
 
 impl Default for Evaluate {
     fn default() -> Self {
-        Self { batch_size: 32, sample_weight: None, unequal: Unequal::Known, epoch_loss: EpochLoss::Timesteps }
+        Self {
+            batch_size: 32,
+            sample_weight: None,
+            unequal: Unequal::Known,
+            epoch_loss: EpochLoss::Timesteps,
+        }
     }
 }
 
 impl Model {
     /// Loss and metrics over data.
-    pub fn evaluate(&mut self, x: impl IntoData, y: impl IntoData, options: &Evaluate) -> Result<Logs> {
+    pub fn evaluate(
+        &mut self,
+        x: impl IntoData,
+        y: impl IntoData,
+        options: &Evaluate,
+    ) -> Result<Logs> {
         let examples = Examples::new(self, x, y, options.sample_weight.clone())?;
         let compiled = self.resolve_for(&examples)?;
-        self.evaluate_examples(&examples, &compiled, options.batch_size, (options.unequal, options.epoch_loss), &mut Listeners::none())
+        self.evaluate_examples(
+            &examples,
+            &compiled,
+            options.batch_size,
+            (options.unequal, options.epoch_loss),
+            &mut Listeners::none(),
+        )
     }
 
     /// Losses and metrics resolved for the targets of examples.
     pub(crate) fn resolve_for(&self, examples: &Examples) -> Result<compile::Compiled> {
         let outputs = self.outputs();
-        let compiled = compile::Compiled::resolve(self.need_compiled()?.settings(), &outputs, &examples.target_specs(1))?;
+        let compiled = compile::Compiled::resolve(
+            self.need_compiled()?.settings(),
+            &outputs,
+            &examples.target_specs(1),
+        )?;
         for l in compiled.losses.iter().filter(|l| l.loss.class().starts_with("Sparse")) {
             let classes = outputs.specs[l.output].dims.last().copied().flatten();
-            let ignored = l.loss.to_json().pointer("/config/ignore_class").and_then(serde_json::Value::as_i64);
+            let ignored = l
+                .loss
+                .to_json()
+                .pointer("/config/ignore_class")
+                .and_then(serde_json::Value::as_i64);
             if let (Some(n), Some(target)) = (classes, examples.targets.get(l.target)) {
-                target.check_range(&format!("target of output `{}`", outputs.called(l.output)), "labels", n, ignored)?;
+                target.check_range(
+                    &format!("target of output `{}`", outputs.called(l.output)),
+                    "labels",
+                    n,
+                    ignored,
+                )?;
             }
         }
         Ok(compiled)

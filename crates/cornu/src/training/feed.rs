@@ -1,4 +1,5 @@
-//! Data on their way into a run: cast once to the types of the model's entries, then cut into batches.
+//! Data on their way into a run: cast once to the types of the model's entries, then cut into
+//! batches.
 
 use super::packed_rows::PackedRows;
 use crate::data::{Array, Data, Ragged};
@@ -55,11 +56,12 @@ where
 /// What becomes of sequences of unequal length in one batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Unequal {
-    /// The model knows the lengths: layers, losses and metrics leave out what is past the end of a sequence, and recurrent layers do
-    /// not compute it. A layer that cannot is an error.
+    /// The model knows the lengths: layers, losses and metrics leave out what is past the end of a
+    /// sequence, and recurrent layers do not compute it. A layer that cannot is an error.
     #[default]
     Known,
-    /// They are filled up with a value, which a Masking layer (or an Embedding with `mask_zero`) then leaves out, as in Keras.
+    /// They are filled up with a value, which a Masking layer (or an Embedding with `mask_zero`)
+    /// then leaves out, as in Keras.
     Pad(f64),
     /// An error that names the ways out.
     Refuse,
@@ -75,11 +77,12 @@ impl Unequal {
 /// How the losses of batches become that of an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EpochLoss {
-    /// Exact: a loss by timestep counts every timestep of sequences of unequal length alike, whatever batch it came in. Any other loss
-    /// counts every sample alike.
+    /// Exact: a loss by timestep counts every timestep of sequences of unequal length alike,
+    /// whatever batch it came in. Any other loss counts every sample alike.
     #[default]
     Timesteps,
-    /// Keras's: every batch counts by its samples, so that a timestep in a batch of short sequences weighs more.
+    /// Keras's: every batch counts by its samples, so that a timestep in a batch of short sequences
+    /// weighs more.
     Keras,
 }
 
@@ -97,8 +100,9 @@ impl EpochLoss {
 /// A batch on its way into a program.
 #[derive(Default)]
 pub(crate) struct Batch {
-    /// Its arrays, which keep their memory from batch to batch: inputs, targets and weights, then bool (B, T), which timesteps are a
-    /// sequence's own, where the sequences are of unequal length.
+    /// Its arrays, which keep their memory from batch to batch: inputs, targets and weights, then
+    /// bool (B, T), which timesteps are a sequence's own, where the sequences are of unequal
+    /// length.
     pub(crate) arrays: Vec<Tensor>,
     /// How sequences of unequal length stand in packed rows.
     pub(crate) packed: Option<PackedRows>,
@@ -108,13 +112,16 @@ pub(crate) struct Batch {
     pub(crate) samples: Vec<u32>,
 }
 
-/// Timesteps of each sample of a batch. Inputs of sequences must agree in them; none where no input is one.
+/// Timesteps of each sample of a batch. Inputs of sequences must agree in them; none where no input
+/// is one.
 fn common_lengths(inputs: &[Fed], samples: &[u32]) -> Result<Option<Vec<usize>>> {
     let mut first: Option<Vec<usize>> = None;
     for f in inputs {
         let Some(lengths) = f.lengths_of(samples) else { continue };
         if first.as_ref().is_some_and(|l| *l != lengths) {
-            return Err(Error::Data("several inputs of sequences must agree in the timesteps of each sample".into()));
+            return Err(Error::Data(
+                "several inputs of sequences must agree in the timesteps of each sample".into(),
+            ));
         }
         first = Some(lengths);
     }
@@ -123,10 +130,14 @@ fn common_lengths(inputs: &[Fed], samples: &[u32]) -> Result<Option<Vec<usize>>>
 
 /// Why sequences of unequal length make no rectangle, and the ways out.
 fn ragged_error(lengths: &[usize]) -> Error {
-    let (low, high) = (lengths.iter().min().copied().unwrap_or(0), lengths.iter().max().copied().unwrap_or(0));
+    let (low, high) =
+        (lengths.iter().min().copied().unwrap_or(0), lengths.iter().max().copied().unwrap_or(0));
     Error::Data(format!(
-        "a batch is a rectangle (batch, timesteps, features): all its sequences must have the same number of timesteps. Received: sequences of {low} to {high} timesteps. \
-         Three ways out: batch size 1; batches of equal length (batches = \"equal-length\" or \"bucket\"); sequences as they are (Unequal::Known), whose lengths the model knows as by a mask"
+        "a batch is a rectangle (batch, timesteps, features): all its sequences must have the same \
+            number of timesteps. Received: sequences of {low} to {high} timesteps. \
+         Three ways out: batch size 1; batches of equal length (batches = \"equal-length\" \
+            or \"bucket\"); sequences as they are (Unequal::Known), whose lengths the model knows \
+            as by a mask"
     ))
 }
 
@@ -136,8 +147,9 @@ impl Batch {
         self.arrays.iter().map(Tensor::spec).collect()
     }
 
-    /// Copies samples of inputs and of what belongs to them into the batch. Sequences of unequal length that the model is to know are
-    /// packed, in as many shards as `count_shards` says for the specs of such a batch; with `in_order` samples keep their places.
+    /// Copies samples of inputs and of what belongs to them into the batch. Sequences of unequal
+    /// length that the model is to know are packed, in as many shards as `count_shards` says for
+    /// the specs of such a batch; with `in_order` samples keep their places.
     pub(crate) fn gather(
         &mut self,
         inputs: &[Fed],
@@ -160,11 +172,15 @@ impl Batch {
         self.arrays.truncate(n_sets);
         self.arrays.extend(sets().skip(self.arrays.len()).map(Fed::empty_batch));
         let is_packed = !is_even && unequal == Unequal::Known;
-        self.in_rows = sets().map(|f| is_packed && f.lengths_of(samples).as_ref() == Some(&given)).collect();
+        self.in_rows =
+            sets().map(|f| is_packed && f.lengths_of(samples).as_ref() == Some(&given)).collect();
         self.packed = None;
         if is_packed {
             let whole = PackedRows::whole(&given);
-            let mut specs: Vec<Spec> = sets().zip(&self.in_rows).map(|(f, in_rows)| f.batch_spec(samples, &whole, *in_rows)).collect();
+            let mut specs: Vec<Spec> = sets()
+                .zip(&self.in_rows)
+                .map(|(f, in_rows)| f.batch_spec(samples, &whole, *in_rows))
+                .collect();
             specs.push(Spec::known(DType::Bool, &[samples.len(), whole.timesteps]));
             let n_shards = count_shards(&specs, &self.in_rows, &whole)?;
             let (packed, order) = PackedRows::dealt(&given, n_shards, in_order);
@@ -177,12 +193,21 @@ impl Batch {
                 Some(packed) if self.in_rows[i] => f.pack(&self.samples, array, packed),
                 Some(packed) => f.gather(&self.samples, array, packed.timesteps, 0.0),
                 // Targets and weights by timestep are filled up with 0: the mask leaves them out.
-                None => f.gather(&self.samples, array, longest, if i < inputs.len() { unequal.filler() } else { 0.0 }),
+                None => f.gather(
+                    &self.samples,
+                    array,
+                    longest,
+                    if i < inputs.len() { unequal.filler() } else { 0.0 },
+                ),
             }
         }
         if let Some(packed) = &self.packed {
-            let lengths = inputs.iter().find_map(|f| f.lengths_of(&self.samples)).unwrap_or_default();
-            let own = lengths.iter().flat_map(|l| (0..packed.timesteps).map(move |t| (t < *l) as u8)).collect();
+            let lengths =
+                inputs.iter().find_map(|f| f.lengths_of(&self.samples)).unwrap_or_default();
+            let own = lengths
+                .iter()
+                .flat_map(|l| (0..packed.timesteps).map(move |t| (t < *l) as u8))
+                .collect();
             self.arrays.push(Tensor::new(&[self.samples.len(), packed.timesteps], own));
         }
         Ok(())
@@ -208,14 +233,31 @@ impl Fed {
         let here = |e: crate::data::DataError| Error::from(e.within(who));
         let dims = array.shape().to_vec();
         let tensor = match dtype {
-            DType::F32 => Tensor::new(&dims, array.to_f32().map_err(here)?.iter().copied().collect::<Vec<_>>()),
-            DType::F64 => Tensor::new(&dims, array.to_f64().map_err(here)?.iter().copied().collect::<Vec<_>>()),
-            DType::I32 => Tensor::new(&dims, array.to_i32().map_err(here)?.iter().copied().collect::<Vec<_>>()),
-            DType::I64 => Tensor::new(&dims, array.to_i64().map_err(here)?.iter().copied().collect::<Vec<_>>()),
-            DType::Bool => Tensor::new(&dims, array.to_bool().map_err(here)?.iter().map(|b| *b as u8).collect::<Vec<_>>()),
+            DType::F32 => Tensor::new(
+                &dims,
+                array.to_f32().map_err(here)?.iter().copied().collect::<Vec<_>>(),
+            ),
+            DType::F64 => Tensor::new(
+                &dims,
+                array.to_f64().map_err(here)?.iter().copied().collect::<Vec<_>>(),
+            ),
+            DType::I32 => Tensor::new(
+                &dims,
+                array.to_i32().map_err(here)?.iter().copied().collect::<Vec<_>>(),
+            ),
+            DType::I64 => Tensor::new(
+                &dims,
+                array.to_i64().map_err(here)?.iter().copied().collect::<Vec<_>>(),
+            ),
+            DType::Bool => Tensor::new(
+                &dims,
+                array.to_bool().map_err(here)?.iter().map(|b| *b as u8).collect::<Vec<_>>(),
+            ),
         };
         if dims.is_empty() {
-            return Err(Error::Data(format!("{who}: expected samples along axis 0. Received: a single number")));
+            return Err(Error::Data(format!(
+                "{who}: expected samples along axis 0. Received: a single number"
+            )));
         }
         let offsets = match data {
             Data::Dense(_) => None,
@@ -280,7 +322,8 @@ impl Fed {
         batch.dims.push(packed.all_rows());
         batch.dims.extend(&self.tensor.dims[1..]);
         let lengths = self.lengths_of(samples).unwrap_or_default();
-        let first: Vec<usize> = self.offsets.iter().flat_map(|o| samples.iter().map(|&s| o[s as usize])).collect();
+        let first: Vec<usize> =
+            self.offsets.iter().flat_map(|o| samples.iter().map(|&s| o[s as usize])).collect();
         cornu_ir::with_type!(self.tensor.dtype(), T => {
             let src = self.tensor.view();
             let src = src.get::<T>();
@@ -294,8 +337,8 @@ impl Fed {
         });
     }
 
-    /// Copies samples into a batch buffer, which keeps its memory from batch to batch. Sequences are filled up to `timesteps`, or to the
-    /// longest of them.
+    /// Copies samples into a batch buffer, which keeps its memory from batch to batch. Sequences
+    /// are filled up to `timesteps`, or to the longest of them.
     pub(crate) fn gather(&self, rows: &[u32], batch: &mut Tensor, timesteps: usize, filler: f64) {
         let n = self.row_len;
         batch.dims.clear();
@@ -327,18 +370,29 @@ impl Fed {
         });
     }
 
-    /// Fails on a number that is no class or id: whole, from 0 and below `n` (or the one that is ignored).
+    /// Fails on a number that is no class or id: whole, from 0 and below `n` (or the one that is
+    /// ignored).
     // The element type is a parameter of the macro's branches: for one of them the cast is idle.
     #[allow(clippy::unnecessary_cast)]
-    pub(crate) fn check_range(&self, who: &str, what: &str, n: usize, ignored: Option<i64>) -> Result<()> {
+    pub(crate) fn check_range(
+        &self,
+        who: &str,
+        what: &str,
+        n: usize,
+        ignored: Option<i64>,
+    ) -> Result<()> {
         let wrong = |x: f64| x.is_nan() || x < 0.0 || x >= n as f64;
         let found = cornu_ir::with_type!(self.tensor.dtype(), T => {
             self.tensor.view().get::<T>().iter().map(|x| *x as f64).enumerate().find(|(_, x)| wrong(*x) && ignored != Some(*x as i64))
         });
         let Some((at, x)) = found else { return Ok(()) };
         let row = at / self.row_len.max(1);
-        let sample = self.offsets.as_ref().map_or(row, |o| o.partition_point(|first| *first <= row) - 1);
-        Err(Error::Data(format!("{who}: {what} must be whole numbers from 0 to {}. Received: {x} at sample {sample}", n.saturating_sub(1))))
+        let sample =
+            self.offsets.as_ref().map_or(row, |o| o.partition_point(|first| *first <= row) - 1);
+        Err(Error::Data(format!(
+            "{who}: {what} must be whole numbers from 0 to {}. Received: {x} at sample {sample}",
+            n.saturating_sub(1)
+        )))
     }
 
     /// A batch buffer of its type.

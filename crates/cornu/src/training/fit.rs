@@ -9,7 +9,9 @@ use super::progress::Progress;
 use super::runtime::Mode;
 use super::step::Examples;
 use crate::compile::Compiled;
-use crate::data::{BatchMaker, ClassWeights, Cost, Data, LabelForm, class_weights_to_sample_weights, split_last};
+use crate::data::{
+    BatchMaker, ClassWeights, Cost, Data, LabelForm, class_weights_to_sample_weights, split_last,
+};
 use crate::{Error, Model, Result};
 use cornu_ir::{DType, Spec};
 
@@ -104,9 +106,10 @@ impl Fit {
         self
     }
 
-    /// Truncated backpropagation through time: states pass along the whole of a sequence, gradients back over at most `k` timesteps.
-    /// Time is cut in stretches of `k` timesteps from its end, and a gradient stays within its stretch. What the model gives, and so
-    /// the loss, is the same to the bit; with `k` no less than the timesteps the gradient is, too.
+    /// Truncated backpropagation through time: states pass along the whole of a sequence, gradients
+    /// back over at most `k` timesteps. Time is cut in stretches of `k` timesteps from its end, and
+    /// a gradient stays within its stretch. What the model gives, and so the loss, is the same to
+    /// the bit; with `k` no less than the timesteps the gradient is, too.
     pub fn tbptt(mut self, k: usize) -> Self {
         self.tbptt = Some(k);
         self
@@ -137,7 +140,12 @@ impl Fit {
     }
 
     /// Data that validate, with weights.
-    pub fn validation_data_weighted(mut self, x: impl IntoData, y: impl IntoData, w: impl IntoData) -> Self {
+    pub fn validation_data_weighted(
+        mut self,
+        x: impl IntoData,
+        y: impl IntoData,
+        w: impl IntoData,
+    ) -> Self {
         self.validation_data = Some((x.into_data(), y.into_data(), Some(w.into_data())));
         self
     }
@@ -183,33 +191,52 @@ impl Model {
     /// Trains on data and returns what each epoch measured.
     ///
     /// # Errors
-    /// Data that do not fit the model, or a failing callback; the weights stay as the last step left them.
+    /// Data that do not fit the model, or a failing callback; the weights stay as the last step
+    /// left them.
     pub fn fit(&mut self, x: impl IntoData, y: impl IntoData, mut options: Fit) -> Result<History> {
         let (mut x, mut y) = (x.into_data(), y.into_data());
         let mut w = options.sample_weight.take();
         let mut validation = options.validation_data.take();
         if options.validation_split > 0.0 && validation.is_none() {
             let cut = |all: Vec<Data>| -> Result<(Vec<Data>, Vec<Data>)> {
-                Ok(all.iter().map(|d| split_last(d, options.validation_split)).collect::<Result<Vec<_>, _>>()?.into_iter().unzip())
+                Ok(all
+                    .iter()
+                    .map(|d| split_last(d, options.validation_split))
+                    .collect::<Result<Vec<_>, _>>()?
+                    .into_iter()
+                    .unzip())
             };
             let (x_train, x_val) = cut(x)?;
             let (y_train, y_val) = cut(y)?;
-            let (w_train, w_val) = w.map(cut).transpose()?.map_or((None, None), |(a, b)| (Some(a), Some(b)));
+            let (w_train, w_val) =
+                w.map(cut).transpose()?.map_or((None, None), |(a, b)| (Some(a), Some(b)));
             (x, y, w) = (x_train, y_train, w_train);
             validation = Some((x_val, y_val, w_val));
         }
         if let Some(class_weight) = &options.class_weight {
             let [target] = &y[..] else {
-                return Err(Error::argument("class_weight", "a model of one output is needed", format!("{} outputs", y.len())));
+                return Err(Error::argument(
+                    "class_weight",
+                    "a model of one output is needed",
+                    format!("{} outputs", y.len()),
+                ));
             };
             if w.is_some() {
-                return Err(Error::argument("class_weight", "either class weights or sample weights can be given", "both"));
+                return Err(Error::argument(
+                    "class_weight",
+                    "either class weights or sample weights can be given",
+                    "both",
+                ));
             }
             // Class ids have no axis of the classes: those of timesteps weigh step by step.
-            let dims: Vec<_> = std::iter::once(Some(target.n_samples())).chain(target.sample_shape()).collect();
+            let dims: Vec<_> =
+                std::iter::once(Some(target.n_samples())).chain(target.sample_shape()).collect();
             let spec = Spec::new(DType::I32, dims);
             let ids =
-                Compiled::resolve(self.need_compiled()?.settings(), &self.outputs(), &[spec])?.losses.iter().any(|l| l.loss.class().starts_with("Sparse"));
+                Compiled::resolve(self.need_compiled()?.settings(), &self.outputs(), &[spec])?
+                    .losses
+                    .iter()
+                    .any(|l| l.loss.class().starts_with("Sparse"));
             let form = if ids { LabelForm::Integer } else { LabelForm::Inferred };
             w = Some(vec![class_weights_to_sample_weights(target, class_weight, form)?]);
         }
@@ -218,25 +245,54 @@ impl Model {
         self.fit_examples(&examples, validation.as_ref(), options)
     }
 
-    fn fit_examples(&mut self, examples: &Examples, validation: Option<&Examples>, mut options: Fit) -> Result<History> {
+    fn fit_examples(
+        &mut self,
+        examples: &Examples,
+        validation: Option<&Examples>,
+        mut options: Fit,
+    ) -> Result<History> {
         let compiled = self.resolve_for(examples)?;
         let progress = Progress::new(options.verbose, options.epochs);
         let callbacks = std::mem::take(&mut options.callbacks);
-        let mut listeners = Listeners::new(callbacks, progress, options.epochs, options.initial_epoch, &compiled.metrics)?;
+        let mut listeners = Listeners::new(
+            callbacks,
+            progress,
+            options.epochs,
+            options.initial_epoch,
+            &compiled.metrics,
+        )?;
         let mut history = History::default();
         if options.tbptt == Some(0) {
-            return Err(Error::argument("tbptt", "gradients must reach back over at least 1 timestep", 0));
+            return Err(Error::argument(
+                "tbptt",
+                "gradients must reach back over at least 1 timestep",
+                0,
+            ));
         }
         listeners.tell(self, |c, run| c.on_train_begin(run))?;
         self.runtime.set_stretch(options.tbptt);
-        let ended = self.run_epochs(examples, validation, &options, &compiled, &mut listeners, &mut history);
+        let ended = self.run_epochs(
+            examples,
+            validation,
+            &options,
+            &compiled,
+            &mut listeners,
+            &mut history,
+        );
         self.runtime.set_stretch(None);
         if options.epochs > 0 {
             self.finalize_weights()?;
         }
         let logs = ended?;
         if let Some(lengths) = examples.lengths() {
-            listeners.progress.train_end(options.batches, &Cost::of_makers(&lengths, self.batch_size_for(options.batch_size)?, options.batches)?);
+            listeners.progress.train_end(
+                options.batches,
+                &Cost::of_makers(
+                    &lengths,
+                    self.batch_size_for(options.batch_size)?,
+                    options.batches,
+                )?,
+            );
         }
         listeners.tell(self, |c, run| c.on_train_end(run, &logs))?;
         Ok(history)
@@ -260,7 +316,13 @@ impl Model {
         let layout = examples.layout();
         while listeners.position.epoch < options.epochs {
             let epoch = listeners.position.epoch;
-            let plan = options.batches.plan_epoch(lengths.as_deref(), examples.n_samples(), batch_size, options.seed, epoch as u64)?;
+            let plan = options.batches.plan_epoch(
+                lengths.as_deref(),
+                examples.n_samples(),
+                batch_size,
+                options.seed,
+                epoch as u64,
+            )?;
             let cost = lengths.as_deref().map(|l| Cost::of(&plan, Some(l)));
             listeners.progress.epoch_begin(epoch, plan.len());
             listeners.tell(self, |c, run| c.on_epoch_begin(run, epoch))?;
@@ -270,7 +332,11 @@ impl Model {
                 listeners.tell(self, |c, run| c.on_train_batch_begin(run, step))?;
                 self.assemble(Mode::Train, compiled, examples, rows, &mut batch, unequal)?;
                 let r = self.run_batch(Mode::Train, compiled, &layout, &batch)?;
-                listeners.position.running.add(&r, rows.len(), &examples.loss_counts(rows, compiled, options.epoch_loss));
+                listeners.position.running.add(
+                    &r,
+                    rows.len(),
+                    &examples.loss_counts(rows, compiled, options.epoch_loss),
+                );
                 listeners.position.step = step + 1;
                 if reads {
                     let so_far = listeners.position.running.logs(compiled);
@@ -282,7 +348,9 @@ impl Model {
                 }
             }
             logs = listeners.position.running.logs(compiled);
-            if let Some(v) = validation.filter(|_| (epoch + 1).is_multiple_of(options.validation_freq)) {
+            if let Some(v) =
+                validation.filter(|_| (epoch + 1).is_multiple_of(options.validation_freq))
+            {
                 let resolved = self.resolve_for(v)?;
                 let val = self.evaluate_examples(
                     v,

@@ -15,26 +15,37 @@ pub(crate) struct Running {
     /// By samples.
     loss: f64,
     losses: Vec<f64>,
-    /// What each loss is a mean over and its weight in the total, where losses do not count by samples. Then `loss` holds the rest of
-    /// the total, penalties on weights and activity.
+    /// What each loss is a mean over and its weight in the total, where losses do not count by
+    /// samples. Then `loss` holds the rest of the total, penalties on weights and activity.
     counts: Vec<(f64, f64)>,
     metrics: Vec<Vec<Vec<f64>>>,
 }
 
 impl Running {
-    /// Adds a batch of so many samples; `counts` says what its losses are means over, where that is not its samples, and their weights.
+    /// Adds a batch of so many samples; `counts` says what its losses are means over, where that is
+    /// not its samples, and their weights.
     pub(crate) fn add(&mut self, b: &BatchResult, samples: usize, counts: &[(f64, f64)]) {
         let n = samples as f64;
         self.samples += n;
-        self.loss += (b.loss - b.losses.iter().zip(counts).map(|(l, (_, weight))| l * weight).sum::<f64>()) * n;
+        self.loss += (b.loss
+            - b.losses.iter().zip(counts).map(|(l, (_, weight))| l * weight).sum::<f64>())
+            * n;
         if self.losses.is_empty() {
             self.losses = vec![0.0; b.losses.len()];
-            self.metrics = b.metrics.iter().map(|m| m.iter().map(|p| vec![0.0; p.len()]).collect()).collect();
+            self.metrics =
+                b.metrics.iter().map(|m| m.iter().map(|p| vec![0.0; p.len()]).collect()).collect();
         }
         self.counts.resize(counts.len(), (0.0, 0.0));
-        self.counts.iter_mut().zip(counts).for_each(|(all, (count, weight))| *all = (all.0 + count, *weight));
+        self.counts
+            .iter_mut()
+            .zip(counts)
+            .for_each(|(all, (count, weight))| *all = (all.0 + count, *weight));
         let count = |i: usize| counts.get(i).map_or(n, |c| c.0);
-        self.losses.iter_mut().zip(&b.losses).enumerate().for_each(|(i, (s, l))| *s += l * count(i));
+        self.losses
+            .iter_mut()
+            .zip(&b.losses)
+            .enumerate()
+            .for_each(|(i, (s, l))| *s += l * count(i));
         let totals = self.metrics.iter_mut().flatten().flatten();
         totals.zip(b.metrics.iter().flatten().flatten()).for_each(|(s, p)| *s += p);
     }
@@ -42,13 +53,18 @@ impl Running {
     /// The values so far.
     pub(crate) fn logs(&self, compiled: &Compiled) -> Logs {
         let mean = |sum: f64, n: f64| if n > 0.0 { sum / n } else { 0.0 };
-        let losses: Vec<f64> = self.losses.iter().enumerate().map(|(i, l)| mean(*l, self.counts.get(i).map_or(self.samples, |c| c.0))).collect();
+        let losses: Vec<f64> = self
+            .losses
+            .iter()
+            .enumerate()
+            .map(|(i, l)| mean(*l, self.counts.get(i).map_or(self.samples, |c| c.0)))
+            .collect();
         let counted: f64 = losses.iter().zip(&self.counts).map(|(l, (_, weight))| l * weight).sum();
         compiled.logs(mean(self.loss, self.samples) + counted, &losses, &self.metrics)
     }
 
-    /// All sums in a row, and how they are laid out: number of losses, of their counts, of metrics, then for each metric its number of
-    /// partials and their lengths.
+    /// All sums in a row, and how they are laid out: number of losses, of their counts, of metrics,
+    /// then for each metric its number of partials and their lengths.
     pub(crate) fn flat(&self) -> (Vec<usize>, Vec<f64>) {
         let mut layout = vec![self.losses.len(), self.counts.len(), self.metrics.len()];
         for m in &self.metrics {
@@ -57,7 +73,13 @@ impl Running {
         }
         let metrics = self.metrics.iter().flatten().flatten();
         let counts = self.counts.iter().flat_map(|(n, weight)| [n, weight]);
-        let sums = [self.samples, self.loss].iter().chain(&self.losses).chain(counts).chain(metrics).copied().collect();
+        let sums = [self.samples, self.loss]
+            .iter()
+            .chain(&self.losses)
+            .chain(counts)
+            .chain(metrics)
+            .copied()
+            .collect();
         (layout, sums)
     }
 
@@ -114,13 +136,21 @@ impl History {
 
     /// Key to list, as Keras's `history.history`.
     pub fn to_json(&self) -> serde_json::Value {
-        serde_json::Value::Object(self.values.iter().map(|(k, v)| (k.clone(), v.iter().map(value_json).collect())).collect())
+        serde_json::Value::Object(
+            self.values
+                .iter()
+                .map(|(k, v)| (k.clone(), v.iter().map(value_json).collect()))
+                .collect(),
+        )
     }
 }
 
 /// A value as JSON; what JSON cannot hold is text, as Python would print it.
 pub fn value_json(v: &MetricValue) -> serde_json::Value {
-    let number = |x: f64| serde_json::Number::from_f64(x).map_or_else(|| crate::saving::json::value_of(x), serde_json::Value::Number);
+    let number = |x: f64| {
+        serde_json::Number::from_f64(x)
+            .map_or_else(|| crate::saving::json::value_of(x), serde_json::Value::Number)
+    };
     match v {
         MetricValue::Number(x) => number(*x),
         MetricValue::List(items) => items.iter().map(|x| number(*x)).collect(),

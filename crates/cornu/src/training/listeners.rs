@@ -18,22 +18,56 @@ pub(crate) struct Listeners {
 
 impl Listeners {
     /// Callbacks with settings that were checked.
-    pub(crate) fn new(callbacks: Vec<Box<dyn Callback>>, progress: Progress, epochs: usize, initial_epoch: usize, metrics: &[OutputMetric]) -> Result<Self> {
+    pub(crate) fn new(
+        callbacks: Vec<Box<dyn Callback>>,
+        progress: Progress,
+        epochs: usize,
+        initial_epoch: usize,
+        metrics: &[OutputMetric],
+    ) -> Result<Self> {
         callbacks.iter().try_for_each(|c| c.check())?;
-        Ok(Self { callbacks, progress, stop_training: false, position: Position::at(initial_epoch), epochs, metrics: metrics.to_vec() })
+        Ok(Self {
+            callbacks,
+            progress,
+            stop_training: false,
+            position: Position::at(initial_epoch),
+            epochs,
+            metrics: metrics.to_vec(),
+        })
     }
 
     /// Nobody.
     pub(crate) fn none() -> Self {
-        Self { callbacks: vec![], progress: Progress::new(0, 0), stop_training: false, position: Position::default(), epochs: 0, metrics: vec![] }
+        Self {
+            callbacks: vec![],
+            progress: Progress::new(0, 0),
+            stop_training: false,
+            position: Position::default(),
+            epochs: 0,
+            metrics: vec![],
+        }
     }
 
     /// Calls a hook of each callback, in their order, up to the first error.
-    pub(crate) fn tell(&mut self, model: &mut Model, mut hook: impl FnMut(&mut dyn Callback, &mut Run<'_>) -> Result<()>) -> Result<()> {
+    pub(crate) fn tell(
+        &mut self,
+        model: &mut Model,
+        mut hook: impl FnMut(&mut dyn Callback, &mut Run<'_>) -> Result<()>,
+    ) -> Result<()> {
         let Self { callbacks, progress, stop_training, position, epochs, metrics } = self;
         let mut print = |message: &str| progress.print(message);
         for c in callbacks {
-            hook(c.as_mut(), &mut Run { model, stop_training, epochs: *epochs, metrics, position, print: &mut print })?;
+            hook(
+                c.as_mut(),
+                &mut Run {
+                    model,
+                    stop_training,
+                    epochs: *epochs,
+                    metrics,
+                    position,
+                    print: &mut print,
+                },
+            )?;
         }
         Ok(())
     }

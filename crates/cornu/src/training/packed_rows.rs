@@ -1,8 +1,10 @@
-//! Sequences of unequal length on their way into a batch: which go into which shard, and how many rows they are planned for.
+//! Sequences of unequal length on their way into a batch: which go into which shard, and how many
+//! rows they are planned for.
 //!
-//! A shard holds the timesteps of its sequences without padding, in the order of `cornu_ir::ops::MaskLayout`: those of step 0, longest
-//! sequence first, then those of step 1, and so on. Every shard of a batch is planned for as many rows, a little more than the fullest
-//! has, so that batches of about one size share a program.
+//! A shard holds the timesteps of its sequences without padding, in the order of
+//! `cornu_ir::ops::MaskLayout`: those of step 0, longest sequence first, then those of step 1, and
+//! so on. Every shard of a batch is planned for as many rows, a little more than the fullest has,
+//! so that batches of about one size share a program.
 
 use std::cmp::Reverse;
 
@@ -24,7 +26,8 @@ impl PackedRows {
         Self { timesteps, rows: grained(lengths.iter().sum()), shards: vec![lengths.len()] }
     }
 
-    /// So many shards, and the sequences in the order in which they fill them. With `in_order` that is the order in which they come.
+    /// So many shards, and the sequences in the order in which they fill them. With `in_order` that
+    /// is the order in which they come.
     pub(crate) fn dealt(lengths: &[usize], n_shards: usize, in_order: bool) -> (Self, Vec<usize>) {
         let n_shards = n_shards.clamp(1, lengths.len().max(1));
         let mut hands: Vec<Vec<usize>> = vec![vec![]; n_shards];
@@ -55,7 +58,8 @@ impl PackedRows {
         self.rows * self.shards.len()
     }
 
-    /// Calls with the row, the sample and the timestep of each row that is a sequence's own. `lengths` are in the order of the shards.
+    /// Calls with the row, the sample and the timestep of each row that is a sequence's own.
+    /// `lengths` are in the order of the shards.
     pub(crate) fn each(&self, lengths: &[usize], mut place: impl FnMut(usize, usize, usize)) {
         let mut first = 0;
         for (k, &n) in self.shards.iter().enumerate() {
@@ -80,7 +84,8 @@ impl PackedRows {
     }
 }
 
-/// A number of timesteps or rows rounded up by less than a sixteenth (or to 8), so that there are few different ones to plan for.
+/// A number of timesteps or rows rounded up by less than a sixteenth (or to 8), so that there are
+/// few different ones to plan for.
 fn grained(n: usize) -> usize {
     let grain = (n.max(1).next_power_of_two() / 32).max(8);
     n.max(1).next_multiple_of(grain)
@@ -114,8 +119,15 @@ mod tests {
             at += n;
         }
         let (low, high) = (sums.iter().min().unwrap(), sums.iter().max().unwrap());
-        assert!(high - low <= 190 && rows.rows >= *high && rows.rows * 15 <= high * 16, "{sums:?} {}", rows.rows);
+        assert!(
+            high - low <= 190 && rows.rows >= *high && rows.rows * 15 <= high * 16,
+            "{sums:?} {}",
+            rows.rows
+        );
         assert_eq!(PackedRows::dealt(&lengths, 3, true).1, (0..40).collect::<Vec<_>>());
-        assert_eq!(PackedRows::dealt(&[0, 0], 4, false).0, PackedRows { timesteps: 8, rows: 8, shards: vec![1, 1] });
+        assert_eq!(
+            PackedRows::dealt(&[0, 0], 4, false).0,
+            PackedRows { timesteps: 8, rows: 8, shards: vec![1, 1] }
+        );
     }
 }

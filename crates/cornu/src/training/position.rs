@@ -28,13 +28,26 @@ impl Position {
         let (layout, sums) = self.running.flat();
         group.insert("epoch", Array::i64_scalar(self.epoch as i64))?;
         group.insert("step", Array::i64_scalar(self.step as i64))?;
-        group.insert("layout", Array::new(ArrayType::I64, vec![layout.len()], layout.iter().flat_map(|n| (*n as i64).to_le_bytes()).collect())?)?;
+        group.insert(
+            "layout",
+            Array::new(
+                ArrayType::I64,
+                vec![layout.len()],
+                layout.iter().flat_map(|n| (*n as i64).to_le_bytes()).collect(),
+            )?,
+        )?;
         Ok(group.insert("sums", Array::from_f64(&[sums.len()], &sums)?)?)
     }
 
     /// Takes it from a group of a file.
     pub(crate) fn read(group: &Group) -> Result<Self> {
-        let broken = || Error::Config("backup: the position of the run (epoch, step, layout, sums) cannot be read; delete the backup to start anew".into());
+        let broken = || {
+            Error::Config(
+                "backup: the position of the run (epoch, step, layout, sums) cannot be \
+                read; delete the backup to start anew"
+                    .into(),
+            )
+        };
         let numbers = |name: &str| -> Result<Vec<usize>> {
             let values = group.get(name).ok_or_else(broken)?.to_i64()?;
             values.into_iter().map(|n| usize::try_from(n).map_err(|_| broken())).collect()
@@ -47,22 +60,35 @@ impl Position {
 }
 
 impl Model {
-    /// Writes what a run carries besides the weights of a file and the optimizer: its place in the random numbers, the states of stateful
-    /// layers, and kernels apart from what LoRA learns beside them.
+    /// Writes what a run carries besides the weights of a file and the optimizer: its place in the
+    /// random numbers, the states of stateful layers, and kernels apart from what LoRA learns
+    /// beside them.
     pub(crate) fn write_runtime(&self, group: &mut Group) -> Result<()> {
         group.insert("seed", Array::i64_scalar(self.runtime.seed as i64))?;
         group.insert("n_steps", Array::i64_scalar(self.runtime.n_steps as i64))?;
         for ((layer, state, rows), slot) in self.runtime.states() {
             let value = self.store.view(slot).to_tensor();
-            group.insert(&format!("states/{layer}_{state}_{rows}"), to_file_array(&value, ArrayType::F32)?)?;
+            group.insert(
+                &format!("states/{layer}_{state}_{rows}"),
+                to_file_array(&value, ArrayType::F32)?,
+            )?;
         }
         self.write_apart(group)
     }
 
     /// Takes what [`Model::write_runtime`] wrote.
     pub(crate) fn read_runtime(&mut self, group: &Group) -> Result<()> {
-        let broken = || Error::Config("backup: the state of the run (seed, n_steps, states) cannot be read; delete the backup to start anew".into());
-        let one = |name: &str| -> Result<u64> { Ok(group.get(name).ok_or_else(broken)?.to_i64()?.first().copied().ok_or_else(broken)? as u64) };
+        let broken = || {
+            Error::Config(
+                "backup: the state of the run (seed, n_steps, states) cannot be read; \
+                delete the backup to start anew"
+                    .into(),
+            )
+        };
+        let one = |name: &str| -> Result<u64> {
+            Ok(group.get(name).ok_or_else(broken)?.to_i64()?.first().copied().ok_or_else(broken)?
+                as u64)
+        };
         let (seed, n_steps) = (one("seed")?, one("n_steps")?);
         let mut states = Vec::new();
         for (name, array) in group.group("states").iter().flat_map(|g| &g.arrays) {

@@ -29,8 +29,8 @@ impl Default for Predict {
 }
 
 impl Model {
-    /// The outputs for data, in the order of `model.outputs`; results do not depend on the batch size. Outputs by timestep of sequences
-    /// of unequal length are such sequences again.
+    /// The outputs for data, in the order of `model.outputs`; results do not depend on the batch
+    /// size. Outputs by timestep of sequences of unequal length are such sequences again.
     pub fn predict(&mut self, x: impl IntoData, options: &Predict) -> Result<Vec<Data>> {
         let fed = self.feed_inputs(&x.into_data())?;
         let n = fed.first().map_or(0, Fed::n_samples);
@@ -46,8 +46,13 @@ impl Model {
                 let rows = in_order_of(given, &batch.samples, to_array(t)?)?;
                 let ended = outs.lengths.iter().find(|(output, _)| *output == k);
                 part.push(match ended {
-                    Some((_, lengths)) => cut(&rows, &in_order_of(given, &batch.samples, to_array(lengths.clone())?)?)?,
-                    None if sequences[k] && rows.rank() > 1 => Data::Ragged(Data::Dense(rows).to_ragged()?),
+                    Some((_, lengths)) => cut(
+                        &rows,
+                        &in_order_of(given, &batch.samples, to_array(lengths.clone())?)?,
+                    )?,
+                    None if sequences[k] && rows.rank() > 1 => {
+                        Data::Ragged(Data::Dense(rows).to_ragged()?)
+                    }
                     None => Data::Dense(rows),
                 });
             }
@@ -55,20 +60,33 @@ impl Model {
         parts.into_iter().enumerate().map(|(k, p)| self.written(k, Data::concat(&p)?)).collect()
     }
 
-    /// Which outputs of sequences of unequal length are such sequences: those with an axis of time as open as the entries'.
+    /// Which outputs of sequences of unequal length are such sequences: those with an axis of time
+    /// as open as the entries'.
     fn sequence_outputs(&self, inputs: &[Fed]) -> Vec<bool> {
-        let open = self.inputs().iter().zip(inputs).any(|((_, i), fed)| fed.lengths().is_some() && i.batch_shape.get(1) == Some(&None));
+        let open =
+            self.inputs().iter().zip(inputs).any(|((_, i), fed)| {
+                fed.lengths().is_some() && i.batch_shape.get(1) == Some(&None)
+            });
         self.output_specs().iter().map(|s| open && s.rank() >= 2 && s.dims[1].is_none()).collect()
     }
 
     /// Copies samples of the entries into a batch for prediction.
-    pub(crate) fn assemble_inputs(&mut self, fed: &[Fed], samples: &[u32], batch: &mut Batch, unequal: Unequal) -> Result<()> {
+    pub(crate) fn assemble_inputs(
+        &mut self,
+        fed: &[Fed],
+        samples: &[u32],
+        batch: &mut Batch,
+        unequal: Unequal,
+    ) -> Result<()> {
         let in_order = self.is_stateful();
         let threads = self.runtime.threads().n();
         batch.gather(fed, &[], samples, unequal, in_order, |specs, in_rows, whole| {
-            let (layer, tree, slots, store) = (&self.layer, &self.tree, &self.slots, &mut self.store);
+            let (layer, tree, slots, store) =
+                (&self.layer, &self.tree, &self.slots, &mut self.store);
             let seams = predicting(layer, tree, slots, specs, Some((whole, in_rows)), threads);
-            self.runtime.cut(Mode::Predict, whole, |runtime| count_shards(runtime, store, &seams, &mut |cx, body, _| Ok(predicted(cx, &body).0)))
+            self.runtime.cut(Mode::Predict, whole, |runtime| {
+                count_shards(runtime, store, &seams, &mut |cx, body, _| Ok(predicted(cx, &body).0))
+            })
         })
     }
 
@@ -109,26 +127,39 @@ impl Model {
         let reads = self.reads()?;
         let x = self.shaped(x)?;
         // A ragged data set stands for the shape of its longest sequence.
-        let shape = |d: &Data| d.sample_shape().into_iter().map(|n| n.or_else(|| d.lengths()?.into_iter().max()).unwrap_or(0)).collect::<Vec<_>>();
-        let shapes: Vec<Vec<usize>> = x.iter().map(|d| std::iter::once(d.n_samples()).chain(shape(d)).collect()).collect();
+        let shape = |d: &Data| {
+            d.sample_shape()
+                .into_iter()
+                .map(|n| n.or_else(|| d.lengths()?.into_iter().max()).unwrap_or(0))
+                .collect::<Vec<_>>()
+        };
+        let shapes: Vec<Vec<usize>> =
+            x.iter().map(|d| std::iter::once(d.n_samples()).chain(shape(d)).collect()).collect();
         let specs = self.check_inputs(&shapes)?;
         let who = |i: usize| format!("input `{}`", entries[i].0);
         let limits = self.id_limits();
         let mut fed = Vec::with_capacity(x.len());
-        for (i, (d, s)) in x.iter().zip(&specs).enumerate().filter(|(i, _)| !takes_text(&entries[*i].1)) {
+        for (i, (d, s)) in
+            x.iter().zip(&specs).enumerate().filter(|(i, _)| !takes_text(&entries[*i].1))
+        {
             let f = Fed::new(&who(i), d, s.dtype)?;
             for (_, n) in limits.iter().filter(|(entry, _)| *entry == i) {
                 f.check_range(&who(i), "ids of the Embedding", *n, None)?;
             }
             for (_, layer) in self.readers().into_iter().filter(|(entry, _)| *entry == i) {
-                layer.rule().check_entry(d).map_err(|e| e.of_layer(layer.class(), &layer.shown_name()))?;
+                layer
+                    .rule()
+                    .check_entry(d)
+                    .map_err(|e| e.of_layer(layer.class(), &layer.shown_name()))?;
             }
             fed.push(f);
         }
         for r in reads {
             let data: Vec<&Data> = r.entries.iter().map(|i| &*x[*i]).collect();
             let Some(encoder) = r.layer.rule().as_encoder() else { continue };
-            let encoded = encoder.encode(&data).map_err(|e| e.of_layer(r.layer.class(), &r.layer.shown_name()))?;
+            let encoded = encoder
+                .encode(&data)
+                .map_err(|e| e.of_layer(r.layer.class(), &r.layer.shown_name()))?;
             fed.push(Fed::encoded(&who(r.entries[0]), &encoded, encoder.fills_up())?);
         }
         Ok(fed)
@@ -138,8 +169,12 @@ impl Model {
     fn readers(&self) -> Vec<(usize, &LayerRef)> {
         let g = self.graph();
         let entries = g.inputs.flatten();
-        let layers = g.members.iter().filter_map(|m| if let MemberKind::Layer(l) = &m.kind { Some((m, l)) } else { None });
-        let calls = layers.flat_map(|(m, l)| m.calls.iter().flat_map(|c| c.inputs()).map(move |t| (t, l)));
+        let layers = g
+            .members
+            .iter()
+            .filter_map(|m| if let MemberKind::Layer(l) = &m.kind { Some((m, l)) } else { None });
+        let calls =
+            layers.flat_map(|(m, l)| m.calls.iter().flat_map(|c| c.inputs()).map(move |t| (t, l)));
         calls.filter_map(|(t, l)| entries.iter().position(|e| e == t).map(|i| (i, l))).collect()
     }
 
@@ -151,7 +186,10 @@ impl Model {
         embeddings
             .flat_map(|m| {
                 let rows = m.tree.vars.first().map_or(0, |v| v.shape[0]);
-                m.calls.iter().flat_map(|c| c.inputs().into_iter().copied().collect::<Vec<_>>()).map(move |t| (t, rows))
+                m.calls
+                    .iter()
+                    .flat_map(|c| c.inputs().into_iter().copied().collect::<Vec<_>>())
+                    .map(move |t| (t, rows))
             })
             .filter_map(|(t, rows)| entries.iter().position(|e| *e == t).map(|i| (i, rows)))
             .collect()
@@ -159,10 +197,13 @@ impl Model {
 
     /// The batch size that the model fixes, or the one asked for.
     pub(crate) fn batch_size_for(&self, asked: usize) -> Result<usize> {
-        let fixed = self.inputs().iter().find_map(|(_, i)| i.batch_shape.first().copied().flatten());
+        let fixed =
+            self.inputs().iter().find_map(|(_, i)| i.batch_shape.first().copied().flatten());
         match fixed {
             Some(b) => Ok(b),
-            None if asked == 0 => Err(Error::argument("batch_size", "at least 1 sample a batch is needed", 0)),
+            None if asked == 0 => {
+                Err(Error::argument("batch_size", "at least 1 sample a batch is needed", 0))
+            }
             None => Ok(asked),
         }
     }
@@ -178,16 +219,33 @@ fn predicting<'a>(
     threads: usize,
 ) -> Seams<'a> {
     let n_entries = specs.len() - packed.is_some() as usize;
-    Seams { layer, tree, slots, specs, n_entries, training: false, packed, whole: false, states: States::default(), threads: Some(threads) }
+    Seams {
+        layer,
+        tree,
+        slots,
+        specs,
+        n_entries,
+        training: false,
+        packed,
+        whole: false,
+        states: States::default(),
+        threads: Some(threads),
+    }
 }
 
-/// The outputs as rectangles, then the lengths of those that hold sequences of unequal length; and which these are.
+/// The outputs as rectangles, then the lengths of those that hold sequences of unequal length; and
+/// which these are.
 fn predicted<'g>(cx: &Cx<'g>, body: &ShardBody<'g>) -> (Vec<Out<'g>>, Vec<usize>) {
     let outs: Vec<Flow<'g>> = body.lowered.outputs.iter().map(|o| cx.padded(*o)).collect();
     let ended = (0..outs.len()).filter(|k| outs[*k].ends.is_some()).collect();
     let lengths = outs.iter().filter_map(|o| o.ends).map(|e| e.cast(DType::I32).sum(&[1], false));
     let values = outs.iter().map(|o| o.value).chain(lengths).enumerate();
-    (values.map(|(k, value)| Out { name: format!("output{k}"), value, fetch: Fetch::Rows(k) }).collect(), ended)
+    (
+        values
+            .map(|(k, value)| Out { name: format!("output{k}"), value, fetch: Fetch::Rows(k) })
+            .collect(),
+        ended,
+    )
 }
 
 /// Rows that stand for the samples `computed`, in the order of the samples `given`.
@@ -196,7 +254,10 @@ fn in_order_of(given: &[u32], computed: &[u32], rows: Array) -> Result<Array> {
         return Ok(rows);
     }
     let mut places = vec![0; given.len()];
-    computed.iter().enumerate().for_each(|(at, sample)| places[(sample - given[0]) as usize] = at as u32);
+    computed
+        .iter()
+        .enumerate()
+        .for_each(|(at, sample)| places[(sample - given[0]) as usize] = at as u32);
     Ok(rows.take(&places)?)
 }
 
@@ -204,7 +265,8 @@ fn in_order_of(given: &[u32], computed: &[u32], rows: Array) -> Result<Array> {
 pub(crate) struct Outputs {
     /// The outputs, in the order of the model.
     pub(crate) values: Vec<Tensor>,
-    /// Of outputs by timestep of sequences of unequal length: which output, and the timesteps of each sample.
+    /// Of outputs by timestep of sequences of unequal length: which output, and the timesteps of
+    /// each sample.
     pub(crate) lengths: Vec<(usize, Tensor)>,
 }
 
@@ -213,7 +275,8 @@ fn cut(rows: &Array, lengths: &Array) -> Result<Data> {
     let shape = rows.shape();
     let (b, t) = (shape[0], shape[1]);
     let lengths: Vec<usize> = lengths.to_i64()?.iter().map(|n| *n as usize).collect();
-    let own: Vec<u32> = (0..b).flat_map(|r| (r * t..r * t + lengths[r]).map(|at| at as u32)).collect();
+    let own: Vec<u32> =
+        (0..b).flat_map(|r| (r * t..r * t + lengths[r]).map(|at| at as u32)).collect();
     let steps = rows.clone().reshape(&[&[b * t], &shape[2..]].concat())?.take(&own)?;
     let mut offsets = vec![0];
     lengths.iter().for_each(|n| offsets.push(offsets[offsets.len() - 1] + n));
@@ -229,6 +292,9 @@ pub(crate) fn to_array(t: Tensor) -> Result<Array> {
         Buffer::F64(v) => Array::F64(ArrayD::from_shape_vec(shape, v).map_err(wrong)?),
         Buffer::I32(v) => Array::I32(ArrayD::from_shape_vec(shape, v).map_err(wrong)?),
         Buffer::I64(v) => Array::I64(ArrayD::from_shape_vec(shape, v).map_err(wrong)?),
-        Buffer::Bool(v) => Array::Bool(ArrayD::from_shape_vec(shape, v.into_iter().map(|b| b != 0).collect()).map_err(wrong)?),
+        Buffer::Bool(v) => Array::Bool(
+            ArrayD::from_shape_vec(shape, v.into_iter().map(|b| b != 0).collect())
+                .map_err(wrong)?,
+        ),
     })
 }

@@ -7,7 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Instant;
 
-/// Shows a run as Keras's verbose does: 0 nothing, 1 a bar (lines where there is no terminal), 2 a line an epoch.
+/// Shows a run as Keras's verbose does: 0 nothing, 1 a bar (lines where there is no terminal), 2 a
+/// line an epoch.
 pub(crate) struct Progress {
     verbose: u8,
     bar: Option<ProgressBar>,
@@ -31,7 +32,9 @@ impl Progress {
         }
         if self.verbose == 1 && std::io::stderr().is_terminal() {
             eprintln!("Epoch {}/{}", epoch + 1, self.epochs);
-            let style = ProgressStyle::with_template("{pos}/{len} {bar:20.green/white} {elapsed} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style =
+                ProgressStyle::with_template("{pos}/{len} {bar:20.green/white} {elapsed} {msg}")
+                    .unwrap_or_else(|_| ProgressStyle::default_bar());
             self.bar = Some(ProgressBar::new(steps as u64).with_style(style.progress_chars("━━─")));
         }
     }
@@ -56,7 +59,13 @@ impl Progress {
         }
     }
 
-    pub(crate) fn epoch_end(&mut self, epoch: usize, samples: usize, cost: Option<&Cost>, logs: &Logs) {
+    pub(crate) fn epoch_end(
+        &mut self,
+        epoch: usize,
+        samples: usize,
+        cost: Option<&Cost>,
+        logs: &Logs,
+    ) {
         if self.verbose == 0 {
             return;
         }
@@ -64,22 +73,41 @@ impl Progress {
             bar.finish_and_clear();
         }
         let seconds = self.started.elapsed().as_secs_f64();
-        self.timesteps_per_s = self.timesteps_per_s.max(cost.map_or(0.0, |c| c.real_timesteps as f64 / seconds.max(1e-9)));
+        self.timesteps_per_s = self
+            .timesteps_per_s
+            .max(cost.map_or(0.0, |c| c.real_timesteps as f64 / seconds.max(1e-9)));
         let per_step = per_step(seconds / self.steps.max(1) as f64);
-        eprintln!("Epoch {}/{} - {}/{} - {samples} samples - {seconds:.2}s - {per_step}/step - {}", epoch + 1, self.epochs, self.steps, self.steps, text(logs));
+        eprintln!(
+            "Epoch {}/{} - {}/{} - {samples} samples - {seconds:.2}s - {per_step}/step - {}",
+            epoch + 1,
+            self.epochs,
+            self.steps,
+            self.steps,
+            text(logs)
+        );
     }
 }
 
 impl Progress {
-    /// What each way to make batches of sequences of unequal length costs an epoch, the one used first, with its speed.
+    /// What each way to make batches of sequences of unequal length costs an epoch, the one used
+    /// first, with its speed.
     pub(crate) fn train_end(&self, used: BatchMaker, costs: &[(BatchMaker, Cost)]) {
         if self.verbose == 0 {
             return;
         }
         for (maker, c) in costs {
-            let speed = if *maker == used { format!(" - {:.0} real timesteps/s", self.timesteps_per_s) } else { String::new() };
+            let speed = if *maker == used {
+                format!(" - {:.0} real timesteps/s", self.timesteps_per_s)
+            } else {
+                String::new()
+            };
             let share = 100.0 * c.padding_share;
-            eprintln!("batches {} - {} steps - {} real timesteps - {share:.1} % padding if padded{speed}", maker.name(), c.n_steps, c.real_timesteps);
+            eprintln!(
+                "batches {} - {} steps - {} real timesteps - {share:.1} % padding if padded{speed}",
+                maker.name(),
+                c.n_steps,
+                c.real_timesteps
+            );
         }
     }
 }
@@ -95,10 +123,13 @@ fn per_step(s: f64) -> String {
 }
 
 fn text(logs: &Logs) -> String {
-    let number = |x: f64| if x.abs() > 1e-3 || x == 0.0 { format!("{x:.4}") } else { format!("{x:.4e}") };
+    let number =
+        |x: f64| if x.abs() > 1e-3 || x == 0.0 { format!("{x:.4}") } else { format!("{x:.4e}") };
     let value = |v: &MetricValue| match v {
         MetricValue::Number(x) => number(*x),
-        MetricValue::List(items) => format!("[{}]", items.iter().map(|x| number(*x)).collect::<Vec<_>>().join(", ")),
+        MetricValue::List(items) => {
+            format!("[{}]", items.iter().map(|x| number(*x)).collect::<Vec<_>>().join(", "))
+        }
     };
     logs.iter().map(|(k, v)| format!("{k}: {}", value(v))).collect::<Vec<_>>().join(" - ")
 }

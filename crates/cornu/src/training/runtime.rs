@@ -1,4 +1,5 @@
-//! What a model keeps between runs: threads, programs by shape, states of stateful layers, the place in the random numbers.
+//! What a model keeps between runs: threads, programs by shape, states of stateful layers, the
+//! place in the random numbers.
 
 use super::feed::Batch;
 use super::packed_rows::PackedRows;
@@ -30,7 +31,8 @@ pub(crate) struct Prepared {
     pub(crate) ended: Vec<usize>,
     /// Seconds it took to plan.
     pub(crate) plan_s: f64,
-    /// Operations of floating point of the matrix products of a step, by the operation that takes them.
+    /// Operations of floating point of the matrix products of a step, by the operation that takes
+    /// them.
     pub(crate) product_flops: Vec<(&'static str, f64)>,
 }
 
@@ -49,7 +51,8 @@ pub struct Runtime {
     /// Seconds that the last program took to plan.
     pub(crate) last_plan_s: f64,
     programs: HashMap<(Mode, Vec<Spec>, Option<PackedRows>), Prepared>,
-    /// In how many shards batches of sequences of unequal length are cut, by their packed rows in one.
+    /// In how many shards batches of sequences of unequal length are cut, by their packed rows in
+    /// one.
     cuts: HashMap<(Mode, PackedRows), usize>,
     /// States of stateful layers: layer, state, number of rows.
     states: HashMap<(usize, usize, usize), SlotId>,
@@ -108,7 +111,12 @@ impl Runtime {
     }
 
     /// Gives a state of a stateful layer a value.
-    pub(crate) fn set_state(&mut self, store: &mut Store, key: (usize, usize, usize), value: &Tensor) {
+    pub(crate) fn set_state(
+        &mut self,
+        store: &mut Store,
+        key: (usize, usize, usize),
+        value: &Tensor,
+    ) {
         match self.states.get(&key) {
             Some(slot) if store.spec(*slot) == value.spec() => store.replace(*slot, value),
             _ => {
@@ -118,7 +126,12 @@ impl Runtime {
     }
 
     /// The program of a mode for batches of these specs, prepared when first asked for.
-    pub(crate) fn prepared(&mut self, mode: Mode, batch: &Batch, make: impl FnOnce(&mut Self) -> Result<Prepared>) -> Result<(&mut Prepared, &Threads)> {
+    pub(crate) fn prepared(
+        &mut self,
+        mode: Mode,
+        batch: &Batch,
+        make: impl FnOnce(&mut Self) -> Result<Prepared>,
+    ) -> Result<(&mut Prepared, &Threads)> {
         let key = (mode, batch.specs(), batch.packed.clone());
         if !self.programs.contains_key(&key) {
             if self.programs.len() >= MAX_PROGRAMS {
@@ -133,8 +146,14 @@ impl Runtime {
         Ok((self.programs.get_mut(&key).expect("inserted above"), threads))
     }
 
-    /// In how many shards a batch of sequences of unequal length is cut, counted when first asked for.
-    pub(crate) fn cut(&mut self, mode: Mode, whole: &PackedRows, count: impl FnOnce(&mut Self) -> Result<usize>) -> Result<usize> {
+    /// In how many shards a batch of sequences of unequal length is cut, counted when first asked
+    /// for.
+    pub(crate) fn cut(
+        &mut self,
+        mode: Mode,
+        whole: &PackedRows,
+        count: impl FnOnce(&mut Self) -> Result<usize>,
+    ) -> Result<usize> {
         let key = (mode, whole.clone());
         if let Some(n) = self.cuts.get(&key) {
             return Ok(*n);
@@ -148,11 +167,20 @@ impl Runtime {
     }
 
     /// The slot of a state for batches of so many rows.
-    pub(super) fn state_slot(&mut self, store: &mut Store, key: (usize, usize), rows: usize, spec: &Spec) -> Result<SlotId> {
-        let mut dims = spec.numbers().ok_or_else(|| Error::Config("a stateful layer needs states of known size".into()))?;
+    pub(super) fn state_slot(
+        &mut self,
+        store: &mut Store,
+        key: (usize, usize),
+        rows: usize,
+        spec: &Spec,
+    ) -> Result<SlotId> {
+        let mut dims = spec
+            .numbers()
+            .ok_or_else(|| Error::Config("a stateful layer needs states of known size".into()))?;
         dims[0] = rows;
         let kept = self.states.get(&(key.0, key.1, rows)).copied();
-        if let Some(slot) = kept.filter(|slot| store.spec(*slot) == Spec::known(spec.dtype, &dims)) {
+        if let Some(slot) = kept.filter(|slot| store.spec(*slot) == Spec::known(spec.dtype, &dims))
+        {
             return Ok(slot);
         }
         let slot = store.push(&Tensor::zeros(spec.dtype, &dims));
@@ -162,11 +190,25 @@ impl Runtime {
 }
 
 /// A program with buffers for results of these specs.
-pub(crate) fn prepare(spec: ProgramSpec, results: &[Spec], started: std::time::Instant) -> Prepared {
-    let results = results.iter().map(|s| Tensor::zeros(s.dtype, &s.numbers().expect("results of known size"))).collect();
+pub(crate) fn prepare(
+    spec: ProgramSpec,
+    results: &[Spec],
+    started: std::time::Instant,
+) -> Prepared {
+    let results = results
+        .iter()
+        .map(|s| Tensor::zeros(s.dtype, &s.numbers().expect("results of known size")))
+        .collect();
     let product_flops = product_flops(&spec);
     let program = Program::new(spec);
-    Prepared { program, results, partial_counts: vec![], ended: vec![], plan_s: started.elapsed().as_secs_f64(), product_flops }
+    Prepared {
+        program,
+        results,
+        partial_counts: vec![],
+        ended: vec![],
+        plan_s: started.elapsed().as_secs_f64(),
+        product_flops,
+    }
 }
 
 /// The key of the random numbers of a step.

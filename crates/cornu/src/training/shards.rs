@@ -6,7 +6,9 @@ use super::work::{flops, step_bytes};
 use crate::layers::{Cx, Flow, Gathered, LayerRef, States, WeightTree};
 use crate::model::{LoweredModel, PackedEntries, lower_model};
 use crate::{Error, Result};
-use cornu_cpu::{Feed, Fetch, Part, ProgramSpec, Shard, SlotId, Store, prediction_rows, shard_rows};
+use cornu_cpu::{
+    Feed, Fetch, Part, ProgramSpec, Shard, SlotId, Store, prediction_rows, shard_rows,
+};
 use cornu_ir::{Builder, Spec, ValueId, Var};
 use std::collections::HashMap;
 
@@ -21,7 +23,8 @@ pub(crate) struct Seams<'a> {
     pub(crate) layer: &'a LayerRef,
     pub(crate) tree: &'a WeightTree,
     pub(crate) slots: &'a [SlotId],
-    /// Specs of the batch's arrays: entries of the model first; what tells the ends of packed sequences last.
+    /// Specs of the batch's arrays: entries of the model first; what tells the ends of packed
+    /// sequences last.
     pub(crate) specs: &'a [Spec],
     /// How many of them are entries.
     pub(crate) n_entries: usize,
@@ -43,9 +46,10 @@ pub(crate) struct Out<'g> {
     pub(crate) fetch: Fetch,
 }
 
-/// Turns the lowered model and the further data (targets, weights) into the outputs of the graph. It is called once for each size of
-/// shard and must give the same outputs each time.
-pub(crate) type Finish<'a> = dyn for<'g> FnMut(&Cx<'g>, ShardBody<'g>, &[Flow<'g>]) -> Result<Vec<Out<'g>>> + 'a;
+/// Turns the lowered model and the further data (targets, weights) into the outputs of the graph.
+/// It is called once for each size of shard and must give the same outputs each time.
+pub(crate) type Finish<'a> =
+    dyn for<'g> FnMut(&Cx<'g>, ShardBody<'g>, &[Flow<'g>]) -> Result<Vec<Out<'g>>> + 'a;
 
 /// Writes shard graphs of one batch.
 struct ShardWriter<'a, 'f> {
@@ -59,9 +63,15 @@ struct ShardWriter<'a, 'f> {
 }
 
 impl<'a, 'f> ShardWriter<'a, 'f> {
-    fn new(runtime: &'a mut Runtime, store: &'a mut Store, seams: &'a Seams<'a>, finish: &'a mut Finish<'f>) -> Result<Self> {
+    fn new(
+        runtime: &'a mut Runtime,
+        store: &'a mut Store,
+        seams: &'a Seams<'a>,
+        finish: &'a mut Finish<'f>,
+    ) -> Result<Self> {
         let unknown = || Error::Config("a batch of known size is needed".into());
-        let batch = seams.packed.map(|(p, _)| p.batch()).or(seams.specs[0].dims[0]).ok_or_else(unknown)?;
+        let batch =
+            seams.packed.map(|(p, _)| p.batch()).or(seams.specs[0].dims[0]).ok_or_else(unknown)?;
         Ok(Self { runtime, store, seams, finish, batch, rows_meet: seams.whole })
     }
 
@@ -72,21 +82,41 @@ impl<'a, 'f> ShardWriter<'a, 'f> {
         let cx = Cx::new(&b, self.seams.training, Some(self.batch)).with_states(self.seams.states);
         let in_rows = |i: usize| packed.is_some_and(|(_, in_rows)| in_rows.get(i) == Some(&true));
         let rows_of = |i: usize| packed.filter(|_| in_rows(i)).map_or(samples, |(p, _)| p.rows);
-        let here = |(i, s): (usize, &Spec)| Spec::new(s.dtype, [&[Some(rows_of(i))], &s.dims[1..]].concat());
+        let here = |(i, s): (usize, &Spec)| {
+            Spec::new(s.dtype, [&[Some(rows_of(i))], &s.dims[1..]].concat())
+        };
         let n_data = specs.len() - packed.is_some() as usize;
         let data: Vec<Spec> = specs[..n_data].iter().enumerate().map(here).collect();
         let entries: Vec<bool> = (0..n_entries).map(in_rows).collect();
-        let entries = packed.map(|(p, _)| PackedEntries { batch_and_timesteps: [samples, p.timesteps], rows: p.rows, entries: &entries });
-        let lowered = lower_model(&cx, self.seams.layer, self.seams.tree, &data[..n_entries], entries.as_ref())?;
+        let entries = packed.map(|(p, _)| PackedEntries {
+            batch_and_timesteps: [samples, p.timesteps],
+            rows: p.rows,
+            entries: &entries,
+        });
+        let lowered = lower_model(
+            &cx,
+            self.seams.layer,
+            self.seams.tree,
+            &data[..n_entries],
+            entries.as_ref(),
+        )?;
         let packing = lowered.packing;
         let cx = packing.map_or_else(|| cx.clone(), |p| cx.with_packing(p));
-        let further: Vec<Var<'_>> = data[n_entries..].iter().enumerate().map(|(i, s)| b.input(format!("y{i}"), s.clone())).collect();
+        let further: Vec<Var<'_>> = data[n_entries..]
+            .iter()
+            .enumerate()
+            .map(|(i, s)| b.input(format!("y{i}"), s.clone()))
+            .collect();
         let gathered = cx.take_gathered();
         let mut feeds: HashMap<ValueId, Feed> = HashMap::new();
         let feed = |i: usize| if in_rows(i) { Feed::Share(i) } else { Feed::Rows(i) };
-        feeds.extend(lowered.inputs.iter().chain(&further).enumerate().map(|(i, v)| (v.id(), feed(i))));
+        feeds.extend(
+            lowered.inputs.iter().chain(&further).enumerate().map(|(i, v)| (v.id(), feed(i))),
+        );
         feeds.extend(packing.iter().map(|p| (p.own.id(), Feed::Rows(n_data))));
-        feeds.extend(lowered.weights.iter().zip(self.seams.slots).map(|(v, s)| (v.id(), Feed::State(*s))));
+        feeds.extend(
+            lowered.weights.iter().zip(self.seams.slots).map(|(v, s)| (v.id(), Feed::State(*s))),
+        );
         if let Some((key, row)) = gathered.random {
             feeds.insert(key.id(), Feed::Whole(specs.len()));
             feeds.insert(row.id(), Feed::FirstRow);
@@ -97,9 +127,14 @@ impl<'a, 'f> ShardWriter<'a, 'f> {
             feeds.insert(s.before.id(), Feed::StateRows(slot));
             state_slots.push((s.after, slot));
         }
-        let updates: Vec<(SlotId, Var<'_>)> = gathered.updates.iter().map(|(n, v)| (self.seams.slots[*n], *v)).collect();
+        let updates: Vec<(SlotId, Var<'_>)> =
+            gathered.updates.iter().map(|(n, v)| (self.seams.slots[*n], *v)).collect();
         let lowered_whole = gathered.whole;
-        let further: Vec<Flow<'_>> = further.iter().enumerate().map(|(i, v)| if in_rows(n_entries + i) { cx.of_rows(*v) } else { Flow::new(*v) }).collect();
+        let further: Vec<Flow<'_>> = further
+            .iter()
+            .enumerate()
+            .map(|(i, v)| if in_rows(n_entries + i) { cx.of_rows(*v) } else { Flow::new(*v) })
+            .collect();
         let outs = (self.finish)(&cx, ShardBody { lowered, gathered }, &further)?;
         // Losses and metrics may say so as well as layers.
         self.rows_meet |= lowered_whole | cx.take_gathered().whole;
@@ -135,15 +170,26 @@ impl<'a, 'f> ShardWriter<'a, 'f> {
     }
 }
 
-/// In how many shards a batch of sequences of unequal length is cut; the seams are those of the batch in one.
-pub(crate) fn count_shards(runtime: &mut Runtime, store: &mut Store, seams: &Seams<'_>, finish: &mut Finish<'_>) -> Result<usize> {
+/// In how many shards a batch of sequences of unequal length is cut; the seams are those of the
+/// batch in one.
+pub(crate) fn count_shards(
+    runtime: &mut Runtime,
+    store: &mut Store,
+    seams: &Seams<'_>,
+    finish: &mut Finish<'_>,
+) -> Result<usize> {
     let mut writer = ShardWriter::new(runtime, store, seams, finish)?;
     let whole = writer.write(writer.batch)?;
     Ok(writer.batch.div_ceil(writer.shard_of(&whole)))
 }
 
 /// Writes the shard graphs of a batch and says how they are fed.
-pub(crate) fn shard_program(runtime: &mut Runtime, store: &mut Store, seams: &Seams<'_>, finish: &mut Finish<'_>) -> Result<ProgramSpec> {
+pub(crate) fn shard_program(
+    runtime: &mut Runtime,
+    store: &mut Store,
+    seams: &Seams<'_>,
+    finish: &mut Finish<'_>,
+) -> Result<ProgramSpec> {
     let mut writer = ShardWriter::new(runtime, store, seams, finish)?;
     let batch = writer.batch;
     let samples: Vec<usize> = match seams.packed {
@@ -152,7 +198,11 @@ pub(crate) fn shard_program(runtime: &mut Runtime, store: &mut Store, seams: &Se
             let whole = writer.write(batch)?;
             let rows = writer.shard_of(&whole);
             if rows >= batch {
-                return Ok(ProgramSpec { shard_graphs: vec![whole], shards: vec![Shard { part: 0, first_row: 0, rows: batch }], update: None });
+                return Ok(ProgramSpec {
+                    shard_graphs: vec![whole],
+                    shards: vec![Shard { part: 0, first_row: 0, rows: batch }],
+                    update: None,
+                });
             }
             (0..batch).step_by(rows).map(|first| rows.min(batch - first)).collect()
         }

@@ -11,11 +11,11 @@ use cornu_ir::{DType, Spec, Tensor, View, ViewMut, with_type};
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// Many streams through one model: each brings its timesteps one at a time, and its states are kept under its number. Streams that
-/// come together run as one batch.
+/// Many streams through one model: each brings its timesteps one at a time, and its states are kept
+/// under its number. Streams that come together run as one batch.
 ///
-/// A step gives, to the bit, what [`Model::predict`] gives at that timestep for the series so far. It allocates nothing but for a
-/// stream that comes for the first time.
+/// A step gives, to the bit, what [`Model::predict`] gives at that timestep for the series so far.
+/// It allocates nothing but for a stream that comes for the first time.
 ///
 /// # Shapes
 /// A timestep (F), or (n, F) of n streams, row after row; what comes out likewise, (U) or (n, U).
@@ -62,13 +62,15 @@ impl Streams {
     /// A service of a model that runs up to `most` streams at once; more are run in turns.
     ///
     /// # Errors
-    /// A model whose output at a timestep takes more than the timesteps up to it (a layer that walks backwards, pools or convolves over
-    /// time, attends); several entries or outputs.
+    /// A model whose output at a timestep takes more than the timesteps up to it (a layer that
+    /// walks backwards, pools or convolves over time, attends); several entries or outputs.
     pub fn new(mut model: Model, most: usize) -> Result<Self> {
         step_by_step(&model.layer)?;
         let inputs = model.inputs();
         let ([(name, entry)], [_]) = (&inputs[..], model.output_specs()) else {
-            return Err(Error::Unsupported("streams of a model of several inputs or outputs".into()));
+            return Err(Error::Unsupported(
+                "streams of a model of several inputs or outputs".into(),
+            ));
         };
         if takes_text(entry) {
             return Err(Error::Unsupported("streams of text".into()));
@@ -79,7 +81,13 @@ impl Streams {
             step.dims[1] = Some(1);
         }
         if !by_time || step.dims[1..].contains(&None) {
-            return Err(Error::shapes(format!("input `{name}`: a sequence (batch, timesteps, features) of known features is needed"), &[entry.spec()]));
+            return Err(Error::shapes(
+                format!(
+                    "input `{name}`: a sequence (batch, timesteps, features) of known features is \
+                        needed"
+                ),
+                &[entry.spec()],
+            ));
         }
         let n_lanes = most.max(1).next_power_of_two().trailing_zeros() as usize + 1;
         let mut lanes = Vec::with_capacity(n_lanes);
@@ -87,15 +95,37 @@ impl Streams {
             step.dims[0] = Some(rows);
             lanes.push(Lane::new(&mut model, &step)?);
         }
-        let width = |slot: &SlotId| model.store.spec(*slot).numbers().unwrap_or_default()[1..].iter().product();
-        let kept = lanes[0].states.iter().map(|s| Tensor::zeros(model.store.spec(*s).dtype, &[0, width(s)])).collect();
+        let width = |slot: &SlotId| {
+            model.store.spec(*slot).numbers().unwrap_or_default()[1..].iter().product()
+        };
+        let kept = lanes[0]
+            .states
+            .iter()
+            .map(|s| Tensor::zeros(model.store.spec(*s).dtype, &[0, width(s)]))
+            .collect();
         let (n_in, n_out) = (lanes[0].x.n_elements(), lanes[0].y.n_elements());
         let key = random_key(0, 0);
         // The first run of a program takes the memory that it keeps.
         for l in &mut lanes {
-            l.program.run(model.runtime.threads(), &mut model.store, &[l.x.view(), key.view()], &mut [l.y.view_mut()]);
+            l.program.run(
+                model.runtime.threads(),
+                &mut model.store,
+                &[l.x.view(), key.view()],
+                &mut [l.y.view_mut()],
+            );
         }
-        Ok(Self { model, lanes, places: HashMap::new(), free: vec![], kept, turns: vec![], turn: 0, key, n_in, n_out })
+        Ok(Self {
+            model,
+            lanes,
+            places: HashMap::new(),
+            free: vec![],
+            kept,
+            turns: vec![],
+            turn: 0,
+            key,
+            n_in,
+            n_out,
+        })
     }
 
     /// Numbers of a timestep.
@@ -118,7 +148,8 @@ impl Streams {
         self.places.is_empty()
     }
 
-    /// Ends a stream: its states are forgotten, and it begins anew when it comes again. Tells whether it was there.
+    /// Ends a stream: its states are forgotten, and it begins anew when it comes again. Tells
+    /// whether it was there.
     pub fn end(&mut self, stream: u64) -> bool {
         let place = self.places.remove(&stream);
         self.free.extend(place);
@@ -141,27 +172,41 @@ impl Streams {
     /// One timestep of each of several streams, `x` (n, F) and `y` (n, U) in their order.
     ///
     /// # Errors
-    /// A stream that comes twice; numbers that are not n times those of a timestep. Nothing has happened then.
+    /// A stream that comes twice; numbers that are not n times those of a timestep. Nothing has
+    /// happened then.
     pub fn step_many(&mut self, streams: &[u64], x: &[f32], y: &mut [f32]) -> Result<()> {
         let n = streams.len();
         if x.len() != n * self.n_in || y.len() != n * self.n_out {
-            let rule = format!("{n} streams bring {n} × {} numbers and take {n} × {}", self.n_in, self.n_out);
+            let rule = format!(
+                "{n} streams bring {n} × {} numbers and take {n} × {}",
+                self.n_in, self.n_out
+            );
             return Err(Error::argument("streams", rule, format!("{} and {}", x.len(), y.len())));
         }
         self.turn += 1;
         for stream in streams {
             let place = self.place(*stream);
             if std::mem::replace(&mut self.turns[place], self.turn) == self.turn {
-                return Err(Error::argument("streams", "each may come once in a call: its timesteps follow one another", format!("stream {stream} twice")));
+                return Err(Error::argument(
+                    "streams",
+                    "each may come once in a call: its timesteps follow one another",
+                    format!("stream {stream} twice"),
+                ));
             }
         }
         let mut at = 0;
         while at < n {
             let left = n - at;
-            let lane = self.lanes.iter().position(|l| l.rows >= left).unwrap_or(self.lanes.len() - 1);
+            let lane =
+                self.lanes.iter().position(|l| l.rows >= left).unwrap_or(self.lanes.len() - 1);
             let rows = at..at + left.min(self.lanes[lane].rows);
             at = rows.end;
-            self.run(lane, &streams[rows.clone()], &x[rows.start * self.n_in..], &mut y[rows.start * self.n_out..]);
+            self.run(
+                lane,
+                &streams[rows.clone()],
+                &x[rows.start * self.n_in..],
+                &mut y[rows.start * self.n_out..],
+            );
         }
         Ok(())
     }
@@ -205,9 +250,18 @@ impl Streams {
             copy_rows(from, to, streams.iter().enumerate().map(|(row, s)| (places[s], row)));
         }
         let Model { runtime, store, .. } = model;
-        program.run(runtime.threads(), store, &[batch.view(), key.view()], &mut [result.view_mut()]);
+        program.run(
+            runtime.threads(),
+            store,
+            &[batch.view(), key.view()],
+            &mut [result.view_mut()],
+        );
         for (slot, kept) in states.iter().zip(kept.iter_mut()) {
-            copy_rows(store.view(*slot), kept.view_mut(), streams.iter().enumerate().map(|(row, s)| (row, places[s])));
+            copy_rows(
+                store.view(*slot),
+                kept.view_mut(),
+                streams.iter().enumerate().map(|(row, s)| (row, places[s])),
+            );
         }
         with_type!(result.dtype(), T => {
             let view = result.view();
@@ -232,7 +286,18 @@ impl Lane {
         let (layer, tree, slots) = (&model.layer, &model.tree, &model.slots);
         let states = States { stretch: None, kept: true };
         let specs = [step.clone()];
-        let seams = Seams { layer, tree, slots, specs: &specs, n_entries: 1, training: false, packed: None, whole: false, states, threads: None };
+        let seams = Seams {
+            layer,
+            tree,
+            slots,
+            specs: &specs,
+            n_entries: 1,
+            training: false,
+            packed: None,
+            whole: false,
+            states,
+            threads: None,
+        };
         let mut own = Runtime::default();
         let mut result = None;
         let store: &mut Store = &mut model.store;
@@ -244,7 +309,13 @@ impl Lane {
         let mut result = result.unwrap_or_else(|| Spec::known(DType::F32, &[rows]));
         result.dims[0] = Some(rows);
         let zeros = |s: &Spec| Tensor::zeros(s.dtype, &s.numbers().unwrap_or_default());
-        Ok(Self { rows, program: Program::new(program), states: own.states().into_values().collect(), x: zeros(step), y: zeros(&result) })
+        Ok(Self {
+            rows,
+            program: Program::new(program),
+            states: own.states().into_values().collect(),
+            x: zeros(step),
+            y: zeros(&result),
+        })
     }
 }
 
@@ -252,7 +323,11 @@ impl Lane {
 fn step_by_step(layer: &LayerRef) -> Result<()> {
     let rule = layer.rule();
     let inside: Vec<&LayerRef> = match rule.as_container() {
-        Some(Container::Functional(f)) => f.members.iter().filter_map(|m| if let MemberKind::Layer(l) = &m.kind { Some(l) } else { None }).collect(),
+        Some(Container::Functional(f)) => f
+            .members
+            .iter()
+            .filter_map(|m| if let MemberKind::Layer(l) = &m.kind { Some(l) } else { None })
+            .collect(),
         Some(Container::Sequential(s)) => s.layers.iter().map(|(_, l)| l).collect(),
         None => vec![],
     };
@@ -264,7 +339,8 @@ fn step_by_step(layer: &LayerRef) -> Result<()> {
         return Ok(());
     }
     Err(Error::Unsupported(format!(
-        "streams through {} `{}`: what it gives at a timestep takes more than the timesteps up to it",
+        "streams through {} `{}`: what it gives at a timestep takes more than the timesteps up to \
+            it",
         layer.class(),
         layer.shown_name()
     )))

@@ -1,7 +1,9 @@
-//! The training config of a legacy `.h5`: what Keras 2 and 3 wrote of a compiled model, read as compile settings.
+//! The training config of a legacy `.h5`: what Keras 2 and 3 wrote of a compiled model, read as
+//! compile settings.
 //!
-//! Source: keras/src/legacy/saving/legacy_h5_format.py and saving_utils.py, Keras 3.15.1. Differs: settings of Keras 2 that Keras 3 cannot
-//! read any more (`reduction="auto"`, `Custom>Adam`) are read; settings that cannot be read leave the model without them.
+//! Source: keras/src/legacy/saving/legacy_h5_format.py and saving_utils.py, Keras 3.15.1. Differs:
+//! settings of Keras 2 that Keras 3 cannot read any more (`reduction="auto"`, `Custom>Adam`) are
+//! read; settings that cannot be read leave the model without them.
 
 use crate::losses::Loss;
 use crate::metrics::Metric;
@@ -10,7 +12,8 @@ use crate::{Model, Result};
 use cornu_ir::Tensor;
 use serde_json::{Value, json};
 
-/// The settings as a `compile_config` holds them, so that Keras opens the model again from a `.keras`.
+/// The settings as a `compile_config` holds them, so that Keras opens the model again from a
+/// `.keras`.
 fn compile_config(training: &Value) -> Result<Value> {
     let part = |key: &str| training.get(key).map(of_today).unwrap_or(Value::Null);
     let metrics = |key: &str| objects(&part(key), &metric);
@@ -28,7 +31,12 @@ fn objects(v: &Value, anew: &dyn Fn(&Value) -> Result<Value>) -> Result<Value> {
         Value::Object(entries) => match entries.get("class_name").and_then(Value::as_str) {
             Some("function") => Ok(v.clone()),
             Some(_) => anew(v),
-            None => Ok(Value::Object(entries.iter().map(|(k, i)| Ok((k.clone(), objects(i, anew)?))).collect::<Result<_>>()?)),
+            None => Ok(Value::Object(
+                entries
+                    .iter()
+                    .map(|(k, i)| Ok((k.clone(), objects(i, anew)?)))
+                    .collect::<Result<_>>()?,
+            )),
         },
         other => Ok(other.clone()),
     }
@@ -47,7 +55,8 @@ fn metric(v: &Value) -> Result<Value> {
     Ok(metric.to_json())
 }
 
-/// Objects as Keras 3 writes them: classes without the package they were registered in, reductions by their name.
+/// Objects as Keras 3 writes them: classes without the package they were registered in, reductions
+/// by their name.
 fn of_today(v: &Value) -> Value {
     match v {
         Value::Array(items) => items.iter().map(of_today).collect(),
@@ -74,17 +83,31 @@ fn of_today(v: &Value) -> Value {
 }
 
 impl Model {
-    /// Compiles with the settings of a legacy file, if it has some, and takes its optimizer's state where it fits.
+    /// Compiles with the settings of a legacy file, if it has some, and takes its optimizer's state
+    /// where it fits.
     pub(crate) fn compile_from_legacy(&mut self, legacy: &Legacy) {
-        let Some(training) = legacy.training_config.as_ref().filter(|t| t.get("optimizer_config").is_some_and(|o| !o.is_null())) else { return };
-        let compiled = compile_config(training).and_then(|c| self.compile_from_json(&json!({ "compile_config": c })));
+        let Some(training) = legacy
+            .training_config
+            .as_ref()
+            .filter(|t| t.get("optimizer_config").is_some_and(|o| !o.is_null()))
+        else {
+            return;
+        };
+        let compiled = compile_config(training)
+            .and_then(|c| self.compile_from_json(&json!({ "compile_config": c })));
         if let Err(e) = compiled {
-            return eprintln!("warning: the file's training config is not taken, so the model must be compiled anew: {e}");
+            return eprintln!(
+                "warning: the file's training config is not taken, so the model must be compiled \
+                    anew: {e}"
+            );
         }
         if let Some(arrays) = &legacy.optimizer_weights
             && !self.read_legacy_optimizer(arrays).unwrap_or(false)
         {
-            eprintln!("warning: the state of the optimizer is not taken from the file, for it is of another form: the optimizer starts anew");
+            eprintln!(
+                "warning: the state of the optimizer is not taken from the file, for it is of \
+                    another form: the optimizer starts anew"
+            );
         }
     }
 
@@ -99,7 +122,8 @@ impl Model {
             }
             values.push(crate::model::to_tensor(array, spec.dtype)?);
         }
-        let fits = arrays.len() == c.state.len() && c.optimizer.groups(&self.trainable_vars()).len() == 1;
+        let fits =
+            arrays.len() == c.state.len() && c.optimizer.groups(&self.trainable_vars()).len() == 1;
         if fits {
             c.state.iter().zip(&values).for_each(|(slot, t)| self.store.replace(*slot, t));
         }
@@ -116,11 +140,20 @@ mod tests {
         let loss = json!({"class_name": "BinaryCrossentropy", "config": {"reduction": "auto", "fn": "binary_crossentropy", "from_logits": true}});
         let optimizer = json!({"class_name": "Custom>Adam", "config": {"learning_rate": 0.5}});
         let metric = json!([[{"class_name": "MeanMetricWrapper", "config": {"name": "acc", "fn": "binary_accuracy"}}]]);
-        let c = compile_config(&json!({"optimizer_config": optimizer, "loss": loss, "metrics": metric})).unwrap();
+        let c = compile_config(
+            &json!({"optimizer_config": optimizer, "loss": loss, "metrics": metric}),
+        )
+        .unwrap();
         assert_eq!(c["optimizer"], json!({"class_name": "Adam", "config": {"learning_rate": 0.5}}));
-        assert_eq!((&c["loss"]["module"], &c["loss"]["config"]["from_logits"]), (&json!("keras.losses"), &json!(true)));
+        assert_eq!(
+            (&c["loss"]["module"], &c["loss"]["config"]["from_logits"]),
+            (&json!("keras.losses"), &json!(true))
+        );
         assert_eq!(c["loss"]["config"]["reduction"], "sum_over_batch_size");
-        assert_eq!((&c["metrics"][0][0]["class_name"], &c["metrics"][0][0]["config"]["name"]), (&json!("BinaryAccuracy"), &json!("acc")));
+        assert_eq!(
+            (&c["metrics"][0][0]["class_name"], &c["metrics"][0][0]["config"]["name"]),
+            (&json!("BinaryAccuracy"), &json!("acc"))
+        );
         assert!(compile_config(&json!({"optimizer_config": optimizer, "loss": {"class_name": "Mine", "config": {}}})).is_err());
     }
 }

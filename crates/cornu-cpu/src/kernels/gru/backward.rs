@@ -13,7 +13,12 @@ use crate::kernels::{
 /// # Safety
 /// The lengths that `gru_backward` checks.
 #[inline(always)]
-pub(crate) unsafe fn backward<S: Simd>(s: S, args: &GruBackward<'_>, out: &mut GruGradients<'_>, scratch: &mut [f32]) {
+pub(crate) unsafe fn backward<S: Simd>(
+    s: S,
+    args: &GruBackward<'_>,
+    out: &mut GruGradients<'_>,
+    scratch: &mut [f32],
+) {
     let (main, gate) = (args.forward.activation, args.forward.recurrent_activation);
     // SAFETY: the caller's promise.
     unsafe {
@@ -26,7 +31,13 @@ pub(crate) unsafe fn backward<S: Simd>(s: S, args: &GruBackward<'_>, out: &mut G
 }
 
 #[inline(always)]
-unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>, out: &mut GruGradients<'_>, scratch: &mut [f32]) {
+unsafe fn backward_with<S: Simd, P: Pair>(
+    s: S,
+    pair: P,
+    args: &GruBackward<'_>,
+    out: &mut GruGradients<'_>,
+    scratch: &mut [f32],
+) {
     let forward = &args.forward;
     let after = forward.reset_after;
     let CellShape { features: f, units: u, batch } = forward.shape;
@@ -49,7 +60,8 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
     let (dx, dbias) = (or_null_mut(&mut out.dx), or_null_mut(&mut out.dbias));
     let dh_out = or_null(args.dh);
     let masks = GateMasks::new(forward.recurrent_mask, 3, u);
-    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
+    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows
+    // inside the batch.
     unsafe {
         // A row's gradient waits here, untouched, until the step at which its sequence ends.
         match args.dh_last {
@@ -60,26 +72,56 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
             let r = forward.recurrent.as_ptr();
             let depth = if after { 3 * u } else { 2 * u };
             let reads = per_step(sizes);
-            let by_gate = if masks.is_some() { masks.pack(s, r, true, reads, panels[0]) } else { [Right::Panels(panels[0]); 4] };
-            let recurrent = if masks.is_some() { by_gate[0] } else { right(s, depth, u, View::rows(r, 3 * u).t(), reads, panels[0]) };
+            let by_gate = if masks.is_some() {
+                masks.pack(s, r, true, reads, panels[0])
+            } else {
+                [Right::Panels(panels[0]); 4]
+            };
+            let recurrent = if masks.is_some() {
+                by_gate[0]
+            } else {
+                right(s, depth, u, View::rows(r, 3 * u).t(), reads, panels[0])
+            };
             let candidate = match (after, masks.is_some()) {
                 (true, _) => recurrent,
                 (false, true) => by_gate[2],
-                (false, false) => right(s, u, u, View::rows(r.add(2 * u), 3 * u).t(), reads, panels[1]),
+                (false, false) => {
+                    right(s, u, u, View::rows(r.add(2 * u), 3 * u).t(), reads, panels[1])
+                }
             };
             let kernel = if dx.is_null() {
                 Right::Panels(kernel_panels)
             } else {
-                right(s, 3 * u, f, View::rows(forward.kernel.as_ptr(), 3 * u).t(), at_once(n), kernel_panels)
+                right(
+                    s,
+                    3 * u,
+                    f,
+                    View::rows(forward.kernel.as_ptr(), 3 * u).t(),
+                    at_once(n),
+                    kernel_panels,
+                )
             };
-            let product_of = |m: usize, a: *const f32, k: usize, b: Right, c: *mut f32, start: Start| {
-                s.matmul(&Matmul { m, n: u, k, a: View::rows(a, 3 * u), b, c, ldc: u, start, left, from_end: false });
-            };
+            let product_of =
+                |m: usize, a: *const f32, k: usize, b: Right, c: *mut f32, start: Start| {
+                    s.matmul(&Matmul {
+                        m,
+                        n: u,
+                        k,
+                        a: View::rows(a, 3 * u),
+                        b,
+                        c,
+                        ldc: u,
+                        start,
+                        left,
+                        from_end: false,
+                    });
+                };
             let (mut t, mut end) = (sizes.len(), n);
             while t > 0 {
                 let chunk = chunk_until(sizes, t, end);
                 let (h, h0) = (args.h.as_ptr(), forward.h0.as_ptr());
-                // As the candidate takes them; those of the other gates follow where they are needed.
+                // As the candidate takes them; those of the other gates follow where they are
+                // needed.
                 previous_rows(sizes, chunk, u, h, h0, masks.gate(2), before);
                 let mut row = end;
                 while t > chunk.t0 {
@@ -92,7 +134,11 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
                         units: u,
                         width,
                         gates: args.gates.as_ptr().add(row * width),
-                        h_before: if t == 0 { forward.h0.as_ptr() } else { args.h.as_ptr().add((row - live(sizes, t - 1)) * u) },
+                        h_before: if t == 0 {
+                            forward.h0.as_ptr()
+                        } else {
+                            args.h.as_ptr().add((row - live(sizes, t - 1)) * u)
+                        },
                         dh_out: if dh_out.is_null() { dh_out } else { dh_out.add(row * u) },
                         dh,
                         dx: dx_chunk.add(at * 3 * u),
@@ -111,7 +157,9 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
                         product_of(b, step.dx.add(2 * u), u, candidate, dreset, Start::Zero);
                         let (before, reset) = (before.add(at * u), reset.add(at * u));
                         if masks.is_some() {
-                            gates_reset_before(s, pair, &step, dreset, before, reset, through, false);
+                            gates_reset_before(
+                                s, pair, &step, dreset, before, reset, through, false,
+                            );
                             masks.gate(2).add_rows(b, u, through, dh);
                             masks.back(s, by, 2, step.dx, 3 * u, dh);
                         } else {
@@ -123,20 +171,39 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruBackward<'_>,
                 let whole = Rows { ptr: dx_chunk, rows: chunk.rows, n: 3 * u, ld: 3 * u };
                 let x = forward.x.as_ptr().add(chunk.row0 * f);
                 // What the recurrent products of z and r, or of all gates, took.
-                let (inner, n_inner) = if after { (Rows { ptr: dq_chunk, ..whole }, 3) } else { (whole, 2) };
+                let (inner, n_inner) =
+                    if after { (Rows { ptr: dq_chunk, ..whole }, 3) } else { (whole, 2) };
                 let of_kernel = WeightGradient { a: x, m: f, c: dkernel };
-                let column = |gate: usize| if drecurrent.is_null() { drecurrent } else { drecurrent.wrapping_add(gate * u) };
+                let column = |gate: usize| {
+                    if drecurrent.is_null() {
+                        drecurrent
+                    } else {
+                        drecurrent.wrapping_add(gate * u)
+                    }
+                };
                 long.weights(s, whole, &[of_kernel]);
                 if !after {
-                    long.weights(s, whole.columns(2 * u, u), &[WeightGradient { a: reset, m: u, c: column(2) }]);
+                    long.weights(
+                        s,
+                        whole.columns(2 * u, u),
+                        &[WeightGradient { a: reset, m: u, c: column(2) }],
+                    );
                 }
                 if masks.is_some() {
                     for gate in 0..n_inner {
                         previous_rows(sizes, chunk, u, h, h0, masks.gate(gate), before);
-                        long.weights(s, inner.columns(gate * u, u), &[WeightGradient { a: before, m: u, c: column(gate) }]);
+                        long.weights(
+                            s,
+                            inner.columns(gate * u, u),
+                            &[WeightGradient { a: before, m: u, c: column(gate) }],
+                        );
                     }
                 } else {
-                    long.weights(s, inner.columns(0, n_inner * u), &[WeightGradient { a: before, m: u, c: column(0) }]);
+                    long.weights(
+                        s,
+                        inner.columns(0, n_inner * u),
+                        &[WeightGradient { a: before, m: u, c: column(0) }],
+                    );
                 }
                 if after && !dbias.is_null() {
                     long.bias(s, inner, dbias.add(3 * u));
@@ -179,7 +246,14 @@ struct Step {
 /// Gradients of z and of the candidate's pre-activation, where gate values and states are given;
 /// `dh` becomes the part of `dh_{t-1}` that z let through.
 #[inline(always)]
-unsafe fn mixed<S: Simd, P: Pair, const N: usize>(s: Side<S, N>, pair: P, step: &Step, row: usize, j: usize, lanes: Strip<S, N>) -> [[S::V; N]; 2] {
+unsafe fn mixed<S: Simd, P: Pair, const N: usize>(
+    s: Side<S, N>,
+    pair: P,
+    step: &Step,
+    row: usize,
+    j: usize,
+    lanes: Strip<S, N>,
+) -> [[S::V; N]; 2] {
     let u = step.units;
     let at = row * u + j;
     // SAFETY: row below `rows`, lanes j.. below U of each gate.
@@ -234,7 +308,8 @@ unsafe fn cells_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
     }
 }
 
-/// From `dreset`, the gradient of `r h'`: r's own, and what goes `through` to h'; `r h'` itself to `reset`.
+/// From `dreset`, the gradient of `r h'`: r's own, and what goes `through` to h'; `r h'` itself to
+/// `reset`.
 #[inline(always)]
 unsafe fn gates_reset_before<S: Simd, P: Pair>(
     s: S,

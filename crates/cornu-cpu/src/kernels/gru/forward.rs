@@ -1,4 +1,5 @@
-//! The forward pass of a GRU: projection in chunks, then a product or two and the gates at each step.
+//! The forward pass of a GRU: projection in chunks, then a product or two and the gates at each
+//! step.
 
 use super::{GruForward, GruOutputs, gru_gates_width};
 use crate::kernels::{
@@ -13,7 +14,12 @@ use crate::kernels::{
 /// # Safety
 /// The lengths that `gru_forward` checks.
 #[inline(always)]
-pub(crate) unsafe fn forward<S: Simd>(s: S, args: &GruForward<'_>, out: &mut GruOutputs<'_>, scratch: &mut [f32]) {
+pub(crate) unsafe fn forward<S: Simd>(
+    s: S,
+    args: &GruForward<'_>,
+    out: &mut GruOutputs<'_>,
+    scratch: &mut [f32],
+) {
     let (main, gate) = (args.activation, args.recurrent_activation);
     // SAFETY: the caller's promise.
     unsafe {
@@ -26,7 +32,13 @@ pub(crate) unsafe fn forward<S: Simd>(s: S, args: &GruForward<'_>, out: &mut Gru
 }
 
 #[inline(always)]
-unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruForward<'_>, out: &mut GruOutputs<'_>, scratch: &mut [f32]) {
+unsafe fn forward_with<S: Simd, P: Pair>(
+    s: S,
+    pair: P,
+    args: &GruForward<'_>,
+    out: &mut GruOutputs<'_>,
+    scratch: &mut [f32],
+) {
     let CellShape { features: f, units: u, batch } = args.shape;
     let sizes = args.batch_sizes;
     out.h_last[..batch * u].copy_from_slice(&args.h0[..batch * u]);
@@ -47,40 +59,84 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &GruForward<'_>, o
     let masks = GateMasks::new(args.recurrent_mask, 3, u);
     let h = out.h_last.as_mut_ptr();
     let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr()));
-    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
+    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows
+    // inside the batch.
     unsafe {
         let r = args.recurrent.as_ptr();
         // All columns at once, or those of z and r apart from those of the candidate.
         let columns = if args.reset_after { 3 * u } else { 2 * u };
         let reads = per_step(sizes);
-        let by_gate = if masks.is_some() { masks.pack(s, r, false, reads, panels[0]) } else { [Right::Panels(panels[0]); 4] };
-        let recurrent = if masks.is_some() { by_gate[0] } else { right(s, u, columns, View::rows(r, 3 * u), reads, panels[0]) };
+        let by_gate = if masks.is_some() {
+            masks.pack(s, r, false, reads, panels[0])
+        } else {
+            [Right::Panels(panels[0]); 4]
+        };
+        let recurrent = if masks.is_some() {
+            by_gate[0]
+        } else {
+            right(s, u, columns, View::rows(r, 3 * u), reads, panels[0])
+        };
         let candidate = match (args.reset_after, masks.is_some()) {
             (true, _) => recurrent,
             (false, true) => by_gate[2],
             (false, false) => right(s, u, u, View::rows(r.add(2 * u), 3 * u), reads, panels[1]),
         };
-        let kernel = right(s, f, 3 * u, View::rows(args.kernel.as_ptr(), 3 * u), at_once(n), kernel_panels);
-        let product_of = |m: usize, a: *const f32, b: Right, columns: usize, c: *mut f32, ldc: usize, start: Start| {
-            s.matmul(&Matmul { m, n: columns, k: u, a: View::rows(a, u), b, c, ldc, start, left, from_end: false });
+        let kernel =
+            right(s, f, 3 * u, View::rows(args.kernel.as_ptr(), 3 * u), at_once(n), kernel_panels);
+        let product_of = |m: usize,
+                          a: *const f32,
+                          b: Right,
+                          columns: usize,
+                          c: *mut f32,
+                          ldc: usize,
+                          start: Start| {
+            s.matmul(&Matmul {
+                m,
+                n: columns,
+                k: u,
+                a: View::rows(a, u),
+                b,
+                c,
+                ldc,
+                start,
+                left,
+                from_end: false,
+            });
         };
         let (mut t, mut row) = (0, 0);
         while t < sizes.len() {
             let chunk = chunk_from(sizes, t, row);
             let mut z = if gates.is_null() { z_chunk } else { gates.add(row * width) };
             let x = View::rows(args.x.as_ptr().add(row * f), f);
-            s.matmul(&Matmul { m: chunk.rows, n: 3 * u, k: f, a: x, b: kernel, c: z, ldc: width, start, left, from_end: false });
+            s.matmul(&Matmul {
+                m: chunk.rows,
+                n: 3 * u,
+                k: f,
+                a: x,
+                b: kernel,
+                c: z,
+                ldc: width,
+                start,
+                left,
+                from_end: false,
+            });
             while t < chunk.t1 {
                 let b = live(sizes, t);
                 let h_out = if h_out.is_null() { h_out } else { h_out.add(row * u) };
-                let step = Step { rows: b, units: u, width, z, q, h, h_out, keep: !gates.is_null() };
+                let step =
+                    Step { rows: b, units: u, width, z, q, h, h_out, keep: !gates.is_null() };
                 let by = GateProducts { rows: b, weights: by_gate, between: masked, left };
                 if args.reset_after {
                     if masks.is_some() {
-                        let starts = [0, 1, 2, 0].map(|gate| args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr().wrapping_add((3 + gate) * u))));
+                        let starts = [0, 1, 2, 0].map(|gate| {
+                            args.bias.map_or(Start::Zero, |b| {
+                                Start::Row(b.as_ptr().wrapping_add((3 + gate) * u))
+                            })
+                        });
                         masks.sums(s, by, 3, h, starts, q, 3 * u);
                     } else {
-                        let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr().add(3 * u)));
+                        let start =
+                            args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr().add(3 * u)));
                         product_of(b, h, recurrent, 3 * u, q, 3 * u, start);
                     }
                     cells_reset_after(s, pair, &step);
@@ -175,7 +231,15 @@ unsafe fn cells_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
 
 /// Candidates activated from their sums, and the states mixed of both.
 #[inline(always)]
-unsafe fn mix_candidates<S: Simd, P: Pair, const N: usize>(s: Side<S, N>, pair: P, step: &Step, row: usize, lanes: Strip<S, N>, j: usize, sums: [S::V; N]) {
+unsafe fn mix_candidates<S: Simd, P: Pair, const N: usize>(
+    s: Side<S, N>,
+    pair: P,
+    step: &Step,
+    row: usize,
+    lanes: Strip<S, N>,
+    j: usize,
+    sums: [S::V; N],
+) {
     let u = step.units;
     // SAFETY: the caller's promise: lanes j.. below U of row below `rows`.
     unsafe {

@@ -115,9 +115,17 @@ fn forward_is_the_f64_loops() {
             // f32 sums of at most 110 terms of order 1 through 70 steps.
             close(&what("h"), &got[0], &want.h, 2e-5);
             close(&what("h_last"), got.last().unwrap(), &want.h_last, 2e-5);
-            assert!(got[0][want.h.len()..].iter().all(|&x| x == GUARD), "{}", what("wrote behind N"));
+            assert!(
+                got[0][want.h.len()..].iter().all(|&x| x == GUARD),
+                "{}",
+                what("wrote behind N")
+            );
             close(&what("gates"), &got[1], &want.gates, 2e-5);
-            assert!(got[1][want.gates.len()..].iter().all(|&x| x == GUARD), "{}", what("wrote behind N"));
+            assert!(
+                got[1][want.gates.len()..].iter().all(|&x| x == GUARD),
+                "{}",
+                what("wrote behind N")
+            );
             assert_eq!(got.last(), run(isa, &case, false).last(), "{}", what("inference"));
         }
     }
@@ -160,8 +168,13 @@ fn check_gradients(isa: Isa, case: &Case, forward: &Run, rng: &mut Rng, samples:
     let n = rows_of(&case.batch_sizes);
     let given = [rng.values(n * u, 1.0), rng.values(b * u, 1.0)];
     let with = [rng.below(4) > 0, rng.below(3) > 0];
-    let args =
-        GruBackward { forward: case.forward(), h: &forward[0], gates: &forward[1], dh: with[0].then_some(&given[0]), dh_last: with[1].then_some(&given[1]) };
+    let args = GruBackward {
+        forward: case.forward(),
+        h: &forward[0],
+        gates: &forward[1],
+        dh: with[0].then_some(&given[0]),
+        dh_last: with[1].then_some(&given[1]),
+    };
     let wanted = [rng.below(3) > 0, true, rng.below(4) > 0, rng.below(4) > 0, rng.below(3) > 0];
     let biases = bias_len(&args.forward);
     let mut gradients = [n * f, f * 3 * u, u * 3 * u, biases, b * u].map(|len| vec![GUARD; len]);
@@ -181,7 +194,12 @@ fn check_gradients(isa: Isa, case: &Case, forward: &Run, rng: &mut Rng, samples:
     let given = given.map(|g| wide(&g));
     let loss = |cell: &Cell64| {
         let run = case.run_exactly(cell);
-        [&run.h, &run.h_last].iter().zip(&given).zip(with).map(|((y, g), with)| if with { dot(y, g) } else { 0.0 }).sum()
+        [&run.h, &run.h_last]
+            .iter()
+            .zip(&given)
+            .zip(with)
+            .map(|((y, g), with)| if with { dot(y, g) } else { 0.0 })
+            .sum()
     };
     let mut exact = case.exact();
     if exact.arrays[3].is_empty() {
@@ -195,7 +213,12 @@ fn check_gradients(isa: Isa, case: &Case, forward: &Run, rng: &mut Rng, samples:
         for _ in 0..samples.min(gradient.len()) {
             let i = rng.below(gradient.len());
             let want = exact.slope(a, i, loss);
-            let what = format!("{} {:?} {:?} gradient {a} at {i}", isa.name(), case.shape, case.batch_sizes);
+            let what = format!(
+                "{} {:?} {:?} gradient {a} at {i}",
+                isa.name(),
+                case.shape,
+                case.batch_sizes
+            );
             close(&what, &gradient[i..=i], &[want], 2e-4);
         }
     }
@@ -212,20 +235,37 @@ fn a_row_has_the_same_bits_in_every_batch() {
         case.arrays[0] = rng.values(steps * batch * features, 1.0);
         for isa in tiers() {
             let whole = run(isa, &case, true);
-            for (count, from) in [(1, 0), (1, 63), (2, 5), (3, 30), (5, 9), (10, 40), (17, 47), (33, 31)] {
-                let rows = |a: &[f32], w: usize, n: usize| -> Vec<f32> { (0..n).flat_map(|t| a[(t * batch + from) * w..][..count * w].to_vec()).collect() };
+            for (count, from) in
+                [(1, 0), (1, 63), (2, 5), (3, 30), (5, 9), (10, 40), (17, 47), (33, 31)]
+            {
+                let rows = |a: &[f32], w: usize, n: usize| -> Vec<f32> {
+                    (0..n).flat_map(|t| a[(t * batch + from) * w..][..count * w].to_vec()).collect()
+                };
                 let [x, kernel, recurrent, bias, h0] = &case.arrays;
                 let part = Case {
                     shape: CellShape { batch: count, ..shape },
-                    arrays: [rows(x, features, steps), kernel.clone(), recurrent.clone(), bias.clone(), rows(h0, units, 1)],
+                    arrays: [
+                        rows(x, features, steps),
+                        kernel.clone(),
+                        recurrent.clone(),
+                        bias.clone(),
+                        rows(h0, units, 1),
+                    ],
                     mask: case.mask.as_ref().map(|m| rows(m, 3 * units, 1)),
                     batch_sizes: vec![count as i32; steps],
                     ..case
                 };
                 for training in [true, false] {
                     let got = run(isa, &part, training);
-                    let what = format!("{} units {units} features {features} rows {from}+{count}", isa.name());
-                    assert_eq!(*got.last().unwrap(), rows(whole.last().unwrap(), units, 1), "{what}");
+                    let what = format!(
+                        "{} units {units} features {features} rows {from}+{count}",
+                        isa.name()
+                    );
+                    assert_eq!(
+                        *got.last().unwrap(),
+                        rows(whole.last().unwrap(), units, 1),
+                        "{what}"
+                    );
                 }
             }
         }

@@ -13,7 +13,12 @@ use crate::kernels::{
 /// # Safety
 /// The lengths that `lstm_backward` checks.
 #[inline(always)]
-pub(crate) unsafe fn backward<S: Simd>(s: S, args: &LstmBackward<'_>, out: &mut LstmGradients<'_>, scratch: &mut [f32]) {
+pub(crate) unsafe fn backward<S: Simd>(
+    s: S,
+    args: &LstmBackward<'_>,
+    out: &mut LstmGradients<'_>,
+    scratch: &mut [f32],
+) {
     let (main, gate) = (args.forward.activation, args.forward.recurrent_activation);
     // SAFETY: the caller's promise.
     unsafe {
@@ -35,7 +40,13 @@ pub(crate) struct CellState<S: Vector> {
 
 /// `(dz of i f g o, dc_{t-1})` from the gradients of `h_t` and `c_t`.
 #[inline(always)]
-pub(crate) fn cell_backward<S: Vector, P: Pair>(s: S, pair: P, at: CellState<S>, dh: S::V, dc: S::V) -> ([S::V; 4], S::V) {
+pub(crate) fn cell_backward<S: Vector, P: Pair>(
+    s: S,
+    pair: P,
+    at: CellState<S>,
+    dh: S::V,
+    dc: S::V,
+) -> ([S::V; 4], S::V) {
     let [i, f, g, o] = at.gates;
     let y = pair.main(s, at.c);
     let dc = s.add(dc, pair.main_slope(s, y, s.mul(dh, o)));
@@ -51,7 +62,13 @@ pub(crate) fn cell_backward<S: Vector, P: Pair>(s: S, pair: P, at: CellState<S>,
 }
 
 #[inline(always)]
-unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>, out: &mut LstmGradients<'_>, scratch: &mut [f32]) {
+unsafe fn backward_with<S: Simd, P: Pair>(
+    s: S,
+    pair: P,
+    args: &LstmBackward<'_>,
+    out: &mut LstmGradients<'_>,
+    scratch: &mut [f32],
+) {
     let forward = &args.forward;
     let CellShape { features: f, units: u, batch } = forward.shape;
     let sizes = forward.batch_sizes;
@@ -76,7 +93,8 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>
     let dx = or_null_mut(&mut out.dx);
     let dh_out = or_null(args.dh);
     let masks = GateMasks::new(forward.recurrent_mask, 4, u);
-    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
+    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows
+    // inside the batch.
     unsafe {
         // A row's gradient waits here, untouched, until the step at which its sequence ends.
         for (state, last) in [(dh, args.dh_last), (dc, args.dc_last)] {
@@ -88,12 +106,29 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>
         if n > 0 && u > 0 {
             let mut recurrent = [Right::Panels(recurrent_panels); 4];
             if masks.is_some() {
-                recurrent = masks.pack(s, forward.recurrent.as_ptr(), true, per_step(sizes), recurrent_panels);
+                recurrent = masks.pack(
+                    s,
+                    forward.recurrent.as_ptr(),
+                    true,
+                    per_step(sizes),
+                    recurrent_panels,
+                );
             } else {
-                recurrent[0] = right(s, width, u, View::rows(forward.recurrent.as_ptr(), width).t(), per_step(sizes), recurrent_panels);
+                recurrent[0] = right(
+                    s,
+                    width,
+                    u,
+                    View::rows(forward.recurrent.as_ptr(), width).t(),
+                    per_step(sizes),
+                    recurrent_panels,
+                );
             }
             let kernel = View::rows(forward.kernel.as_ptr(), width).t();
-            let kernel = if dx.is_null() { Right::Panels(kernel_panels) } else { right(s, width, f, kernel, at_once(n), kernel_panels) };
+            let kernel = if dx.is_null() {
+                Right::Panels(kernel_panels)
+            } else {
+                right(s, width, f, kernel, at_once(n), kernel_panels)
+            };
             let (mut t, mut end) = (sizes.len(), n);
             while t > 0 {
                 let chunk = chunk_until(sizes, t, end);
@@ -108,7 +143,11 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>
                         units: u,
                         gates: args.gates.as_ptr().add(row * width),
                         c: args.c.as_ptr().add(row * u),
-                        c_before: if t == 0 { forward.c0.as_ptr() } else { args.c.as_ptr().add((row - live(sizes, t - 1)) * u) },
+                        c_before: if t == 0 {
+                            forward.c0.as_ptr()
+                        } else {
+                            args.c.as_ptr().add((row - live(sizes, t - 1)) * u)
+                        },
                         dh_out: if dh_out.is_null() { dh_out } else { dh_out.add(row * u) },
                         dh,
                         dc,
@@ -135,7 +174,8 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>
                     }
                 }
                 let dz = Rows { ptr: dz_chunk, rows: chunk.rows, n: width, ld: width };
-                let of_kernel = WeightGradient { a: forward.x.as_ptr().add(chunk.row0 * f), m: f, c: dkernel };
+                let of_kernel =
+                    WeightGradient { a: forward.x.as_ptr().add(chunk.row0 * f), m: f, c: dkernel };
                 let (h, h0) = (args.h.as_ptr(), forward.h0.as_ptr());
                 if drecurrent.is_null() {
                     long.weights(s, dz, &[of_kernel]);
@@ -143,11 +183,19 @@ unsafe fn backward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>
                     long.weights(s, dz, &[of_kernel]);
                     for gate in 0..4 {
                         previous_rows(sizes, chunk, u, h, h0, masks.gate(gate), before);
-                        long.weights(s, dz.columns(gate * u, u), &[WeightGradient { a: before, m: u, c: drecurrent.add(gate * u) }]);
+                        long.weights(
+                            s,
+                            dz.columns(gate * u, u),
+                            &[WeightGradient { a: before, m: u, c: drecurrent.add(gate * u) }],
+                        );
                     }
                 } else {
                     previous_rows(sizes, chunk, u, h, h0, masks.gate(0), before);
-                    long.weights(s, dz, &[of_kernel, WeightGradient { a: before, m: u, c: drecurrent }]);
+                    long.weights(
+                        s,
+                        dz,
+                        &[of_kernel, WeightGradient { a: before, m: u, c: drecurrent }],
+                    );
                 }
                 long.bias(s, dz, dbias);
                 if !dx.is_null() {

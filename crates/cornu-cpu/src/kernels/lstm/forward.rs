@@ -1,4 +1,5 @@
-//! The forward pass of an LSTM: projection in chunks, then the recurrent product and the cells of each step.
+//! The forward pass of an LSTM: projection in chunks, then the recurrent product and the cells of
+//! each step.
 
 use super::{
     LstmForward, LstmOutputs,
@@ -17,7 +18,12 @@ use crate::kernels::{
 /// # Safety
 /// The lengths that `lstm_forward` checks.
 #[inline(always)]
-pub(crate) unsafe fn forward<S: Simd>(s: S, args: &LstmForward<'_>, out: &mut LstmOutputs<'_>, scratch: &mut [f32]) {
+pub(crate) unsafe fn forward<S: Simd>(
+    s: S,
+    args: &LstmForward<'_>,
+    out: &mut LstmOutputs<'_>,
+    scratch: &mut [f32],
+) {
     let (main, gate) = (args.activation, args.recurrent_activation);
     // SAFETY: the caller's promise.
     unsafe {
@@ -29,7 +35,8 @@ pub(crate) unsafe fn forward<S: Simd>(s: S, args: &LstmForward<'_>, out: &mut Ls
     }
 }
 
-/// Features up to which x is read in the product of the steps, beside h: a product of its own would be too shallow.
+/// Features up to which x is read in the product of the steps, beside h: a product of its own would
+/// be too shallow.
 const SHALLOW: usize = 128;
 
 /// Columns of the rows that the steps multiply, for a cell whose x may be among them.
@@ -38,7 +45,13 @@ pub(super) fn most_depth(shape: CellShape) -> usize {
 }
 
 #[inline(always)]
-unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, out: &mut LstmOutputs<'_>, scratch: &mut [f32]) {
+unsafe fn forward_with<S: Simd, P: Pair>(
+    s: S,
+    pair: P,
+    args: &LstmForward<'_>,
+    out: &mut LstmOutputs<'_>,
+    scratch: &mut [f32],
+) {
     let CellShape { features: f, units: u, batch } = args.shape;
     let sizes = args.batch_sizes;
     let width = 4 * u;
@@ -60,7 +73,16 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, 
     let z_chunk = parts.take(chunk_rows(batch) * width);
     if let Some(w) = args.int8 {
         // SAFETY: the caller's promise; the parts hold what the work states.
-        return unsafe { int8::forward_int8(s, pair, args, out, w, int8::Work { z: z_chunk, rounded: left.cast() }) };
+        return unsafe {
+            int8::forward_int8(
+                s,
+                pair,
+                args,
+                out,
+                w,
+                int8::Work { z: z_chunk, rounded: left.cast() },
+            )
+        };
     }
     let h_out = or_null_mut(&mut out.h);
     let c_out = or_null_mut(&mut out.c);
@@ -68,11 +90,14 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, 
     let masks = GateMasks::new(args.recurrent_mask, 4, u);
     let (h_last, c) = (out.h_last.as_mut_ptr(), out.c_last.as_mut_ptr());
     let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr()));
-    let beside = f <= SHALLOW && !masks.is_some() && live(sizes, 0) > 2 && per_step(sizes).repay_packing();
+    let beside =
+        f <= SHALLOW && !masks.is_some() && live(sizes, 0) > 2 && per_step(sizes).repay_packing();
     let (depth, h) = if beside { (f + u, states.wrapping_add(f)) } else { (u, h_last) };
-    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows inside the batch.
+    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows
+    // inside the batch.
     unsafe {
-        let (kernel, recurrent) = (View::rows(args.kernel.as_ptr(), width), View::rows(args.recurrent.as_ptr(), width));
+        let (kernel, recurrent) =
+            (View::rows(args.kernel.as_ptr(), width), View::rows(args.recurrent.as_ptr(), width));
         let reads = per_step(sizes);
         let mut weights = [Right::Panels(recurrent_panels); 4];
         let kernel = if beside {
@@ -94,7 +119,18 @@ unsafe fn forward_with<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, 
             let mut z = if gates.is_null() { z_chunk } else { gates.add(row * width) };
             if let Some(b) = kernel {
                 let a = View::rows(args.x.as_ptr().add(row * f), f);
-                s.matmul(&Matmul { m: chunk.rows, n: width, k: f, a, b, c: z, ldc: width, start, left, from_end: false });
+                s.matmul(&Matmul {
+                    m: chunk.rows,
+                    n: width,
+                    k: f,
+                    a,
+                    b,
+                    c: z,
+                    ldc: width,
+                    start,
+                    left,
+                    from_end: false,
+                });
             }
             while t < chunk.t1 {
                 let b = live(sizes, t);

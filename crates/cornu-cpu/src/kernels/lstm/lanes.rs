@@ -1,5 +1,5 @@
-//! The LSTM of few units: a group of rows in the lanes of registers goes through all its timesteps without leaving
-//! the first level cache.
+//! The LSTM of few units: a group of rows in the lanes of registers goes through all its timesteps
+//! without leaving the first level cache.
 
 use super::{
     LstmBackward, LstmForward, LstmGradients, LstmOutputs,
@@ -23,7 +23,11 @@ pub(super) fn forward_scratch(shape: CellShape) -> usize {
 /// Elements of scratch of [`backward`].
 pub(super) fn backward_scratch(shape: CellShape) -> usize {
     let CellShape { features: f, units: u, .. } = shape;
-    if lanes::fits(f, u, 4 * u) { (2 * f + 19 * u + (f + u + 1) * 4 * u) * lanes::WIDEST + 64 } else { 0 }
+    if lanes::fits(f, u, 4 * u) {
+        (2 * f + 19 * u + (f + u + 1) * 4 * u) * lanes::WIDEST + 64
+    } else {
+        0
+    }
 }
 
 /// Hands out tiles of registers.
@@ -45,12 +49,19 @@ fn live_in(sizes: &[i32], t: usize, first: usize, lanes: usize) -> usize {
 }
 
 #[inline(always)]
-pub(super) unsafe fn forward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward<'_>, out: &mut LstmOutputs<'_>, scratch: &mut [f32]) {
+pub(super) unsafe fn forward<S: Simd, P: Pair>(
+    s: S,
+    pair: P,
+    args: &LstmForward<'_>,
+    out: &mut LstmOutputs<'_>,
+    scratch: &mut [f32],
+) {
     let CellShape { features: f, units: u, .. } = args.shape;
     let sizes = args.batch_sizes;
     let l = S::LANES;
     let mut tiles = Tiles { scratch: Scratch::new(scratch), lanes: l };
-    let [x, mut h, mut h_new, c, z, mask, masked] = [f, u, u, u, 4 * u, 4 * u, 4 * u].map(|n| tiles.take(n));
+    let [x, mut h, mut h_new, c, z, mask, masked] =
+        [f, u, u, u, 4 * u, 4 * u, 4 * u].map(|n| tiles.take(n));
     let (h_out, c_out) = (or_null_mut(&mut out.h), or_null_mut(&mut out.c));
     let gates = or_null_mut(&mut out.gates);
     let (h_last, c_last) = (out.h_last.as_mut_ptr(), out.c_last.as_mut_ptr());
@@ -108,7 +119,10 @@ pub(super) unsafe fn forward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward
                     }
                 }
                 for j in 0..u {
-                    s.store(h_new.add(j * l), next_h(s, pair, s.load(z.add((3 * u + j) * l)), s.load(c.add(j * l))));
+                    s.store(
+                        h_new.add(j * l),
+                        next_h(s, pair, s.load(z.add((3 * u + j) * l)), s.load(c.add(j * l))),
+                    );
                 }
                 core::mem::swap(&mut h, &mut h_new);
                 if !gates.is_null() {
@@ -129,9 +143,17 @@ pub(super) unsafe fn forward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmForward
     }
 }
 
-/// `acc[q] += sum over k of a[k] * w[k, q u]`, one multiply-add after the other: the four gates of one unit.
+/// `acc[q] += sum over k of a[k] * w[k, q u]`, one multiply-add after the other: the four gates of
+/// one unit.
 #[inline(always)]
-unsafe fn chain<S: Simd>(s: S, mut acc: [S::V; 4], k: usize, a: *const f32, w: *const f32, u: usize) -> [S::V; 4] {
+unsafe fn chain<S: Simd>(
+    s: S,
+    mut acc: [S::V; 4],
+    k: usize,
+    a: *const f32,
+    w: *const f32,
+    u: usize,
+) -> [S::V; 4] {
     for i in 0..k {
         // SAFETY: row i below k of the weights, four gate columns; register i of the tile.
         unsafe {
@@ -147,18 +169,36 @@ unsafe fn chain<S: Simd>(s: S, mut acc: [S::V; 4], k: usize, a: *const f32, w: *
 
 /// The same where each gate has states of its own, `a[q, k]`.
 #[inline(always)]
-unsafe fn chain_by_gate<S: Simd>(s: S, mut acc: [S::V; 4], a: *const f32, w: *const f32, u: usize) -> [S::V; 4] {
+unsafe fn chain_by_gate<S: Simd>(
+    s: S,
+    mut acc: [S::V; 4],
+    a: *const f32,
+    w: *const f32,
+    u: usize,
+) -> [S::V; 4] {
     for i in 0..u {
         for q in 0..4 {
             // SAFETY: row i below U of the weights, four gate columns; registers of the four tiles.
-            unsafe { acc[q] = s.fma(s.load(a.add((q * u + i) * S::LANES)), s.splat(*w.add(i * 4 * u + q * u)), acc[q]) };
+            unsafe {
+                acc[q] = s.fma(
+                    s.load(a.add((q * u + i) * S::LANES)),
+                    s.splat(*w.add(i * 4 * u + q * u)),
+                    acc[q],
+                )
+            };
         }
     }
     acc
 }
 
 #[inline(always)]
-pub(super) unsafe fn backward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackward<'_>, out: &mut LstmGradients<'_>, scratch: &mut [f32]) {
+pub(super) unsafe fn backward<S: Simd, P: Pair>(
+    s: S,
+    pair: P,
+    args: &LstmBackward<'_>,
+    out: &mut LstmGradients<'_>,
+    scratch: &mut [f32],
+) {
     let forward = &args.forward;
     let CellShape { features: f, units: u, batch } = forward.shape;
     let sizes = forward.batch_sizes;
@@ -169,14 +209,17 @@ pub(super) unsafe fn backward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackwa
     let [x, dx, gates, dz] = [f, f, width, width].map(|n| tiles.take(n));
     let [mut c, mut c_before, h_before, dh_out, dh, dc] = [u; 6].map(|n| tiles.take(n));
     let mask = tiles.take(width);
-    let [sum_kernel, sum_recurrent, sum_bias] = [f * width, u * width, width].map(|n| tiles.take(n));
+    let [sum_kernel, sum_recurrent, sum_bias] =
+        [f * width, u * width, width].map(|n| tiles.take(n));
     let (dkernel, drecurrent) = (or_null_mut(&mut out.dkernel), or_null_mut(&mut out.drecurrent));
     let (dbias, dx_out) = (or_null_mut(&mut out.dbias), or_null_mut(&mut out.dx));
     let (dh0, dc0) = (or_null_mut(&mut out.dh0), or_null_mut(&mut out.dc0));
     let (kernel, recurrent) = (forward.kernel.as_ptr(), forward.recurrent.as_ptr());
     // SAFETY: rows first..first + live of each step and of the states; tiles as taken.
     unsafe {
-        for (sum, registers) in [(sum_kernel, f * width), (sum_recurrent, u * width), (sum_bias, width)] {
+        for (sum, registers) in
+            [(sum_kernel, f * width), (sum_recurrent, u * width), (sum_bias, width)]
+        {
             core::ptr::write_bytes(sum, 0, registers * l);
         }
         // Sequences without timesteps hand their gradients straight to the initial states.
@@ -184,7 +227,11 @@ pub(super) unsafe fn backward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackwa
         for (first, last) in [(dh0, args.dh_last), (dc0, args.dc_last)] {
             if !first.is_null() {
                 match last {
-                    Some(last) => core::ptr::copy_nonoverlapping(last.as_ptr().add(empty.start), first.add(empty.start), empty.len()),
+                    Some(last) => core::ptr::copy_nonoverlapping(
+                        last.as_ptr().add(empty.start),
+                        first.add(empty.start),
+                        empty.len(),
+                    ),
                     None => core::ptr::write_bytes(first.add(empty.start), 0, empty.len()),
                 }
             }
@@ -211,7 +258,8 @@ pub(super) unsafe fn backward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackwa
                     for (state, last) in [(dh, args.dh_last), (dc, args.dc_last)] {
                         for r in after..rows {
                             for j in 0..u {
-                                *state.add(j * l + r) = last.map_or(0.0, |last| last[(first + r) * u + j]);
+                                *state.add(j * l + r) =
+                                    last.map_or(0.0, |last| last[(first + r) * u + j]);
                             }
                         }
                     }
@@ -232,7 +280,12 @@ pub(super) unsafe fn backward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackwa
                 for j in 0..u {
                     let at = j * l;
                     let state = CellState {
-                        gates: [s.load(gates.add(at)), s.load(gates.add(u * l + at)), s.load(gates.add(2 * u * l + at)), s.load(gates.add(3 * u * l + at))],
+                        gates: [
+                            s.load(gates.add(at)),
+                            s.load(gates.add(u * l + at)),
+                            s.load(gates.add(2 * u * l + at)),
+                            s.load(gates.add(3 * u * l + at)),
+                        ],
                         c: s.load(c.add(at)),
                         c_before: s.load(c_before.add(at)),
                     };
@@ -240,7 +293,8 @@ pub(super) unsafe fn backward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackwa
                     if args.dh.is_some() {
                         g = s.add(g, s.load(dh_out.add(at)));
                     }
-                    let (gate_slopes, dc_before) = cell_backward(s, pair, state, g, s.load(dc.add(at)));
+                    let (gate_slopes, dc_before) =
+                        cell_backward(s, pair, state, g, s.load(dc.add(at)));
                     s.store(dc.add(at), dc_before);
                     for q in 0..4 {
                         s.store(dz.add(q * u * l + at), gate_slopes[q]);
@@ -283,7 +337,11 @@ pub(super) unsafe fn backward<S: Simd, P: Pair>(s: S, pair: P, args: &LstmBackwa
             }
             first += l;
         }
-        for (to, sum, registers) in [(dkernel, sum_kernel, f * width), (drecurrent, sum_recurrent, u * width), (dbias, sum_bias, width)] {
+        for (to, sum, registers) in [
+            (dkernel, sum_kernel, f * width),
+            (drecurrent, sum_recurrent, u * width),
+            (dbias, sum_bias, width),
+        ] {
             if !to.is_null() {
                 lanes::sums(s, registers, sum, to);
             }
@@ -314,7 +372,14 @@ unsafe fn dots<S: Simd>(s: S, n: usize, width: usize, dz: *const f32, w: *const 
 
 /// `sums[k, g] += a[k] * dz[g]`, lane by lane.
 #[inline(always)]
-unsafe fn outer<S: Simd>(s: S, n: usize, width: usize, a: *const f32, dz: *const f32, sums: *mut f32) {
+unsafe fn outer<S: Simd>(
+    s: S,
+    n: usize,
+    width: usize,
+    a: *const f32,
+    dz: *const f32,
+    sums: *mut f32,
+) {
     for k in 0..n {
         // SAFETY: registers k below n and g below `width`, a multiple of four.
         unsafe {
@@ -333,7 +398,14 @@ unsafe fn outer<S: Simd>(s: S, n: usize, width: usize, a: *const f32, dz: *const
 
 /// `y[k] = sum over gates q of mask[q, k] * sum over j of dz[q, j] * w[k, q, j]`.
 #[inline(always)]
-unsafe fn dots_by_gate<S: Simd>(s: S, u: usize, dz: *const f32, w: *const f32, mask: *const f32, y: *mut f32) {
+unsafe fn dots_by_gate<S: Simd>(
+    s: S,
+    u: usize,
+    dz: *const f32,
+    w: *const f32,
+    mask: *const f32,
+    y: *mut f32,
+) {
     let l = S::LANES;
     for k in 0..u {
         // SAFETY: row k below U of the weights, columns j below U of each gate.
@@ -341,7 +413,11 @@ unsafe fn dots_by_gate<S: Simd>(s: S, u: usize, dz: *const f32, w: *const f32, m
             let mut acc = [s.splat(0.0); 4];
             for j in 0..u {
                 for q in 0..4 {
-                    acc[q] = s.fma(s.load(dz.add((q * u + j) * l)), s.splat(*w.add((k * 4 + q) * u + j)), acc[q]);
+                    acc[q] = s.fma(
+                        s.load(dz.add((q * u + j) * l)),
+                        s.splat(*w.add((k * 4 + q) * u + j)),
+                        acc[q],
+                    );
                 }
             }
             let mut sum = s.splat(0.0);
@@ -355,7 +431,14 @@ unsafe fn dots_by_gate<S: Simd>(s: S, u: usize, dz: *const f32, w: *const f32, m
 
 /// `sums[k, q, j] += a[k] * mask[q, k] * dz[q, j]`, lane by lane.
 #[inline(always)]
-unsafe fn outer_by_gate<S: Simd>(s: S, u: usize, a: *const f32, dz: *const f32, mask: *const f32, sums: *mut f32) {
+unsafe fn outer_by_gate<S: Simd>(
+    s: S,
+    u: usize,
+    a: *const f32,
+    dz: *const f32,
+    mask: *const f32,
+    sums: *mut f32,
+) {
     let l = S::LANES;
     for k in 0..u {
         for q in 0..4 {

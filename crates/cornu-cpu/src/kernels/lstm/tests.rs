@@ -76,7 +76,8 @@ const GUARD: f32 = 77.0;
 fn run(isa: Isa, case: &Case, training: bool) -> Run {
     let CellShape { units: u, batch: b, .. } = case.shape;
     let n = rows_of(&case.batch_sizes);
-    let mut run = [(n + 1) * u, (n + 1) * u, (n + 1) * 4 * u, b * u, b * u].map(|len| vec![GUARD; len]);
+    let mut run =
+        [(n + 1) * u, (n + 1) * u, (n + 1) * 4 * u, b * u, b * u].map(|len| vec![GUARD; len]);
     let mut scratch = vec![f32::NAN; lstm_forward_scratch(case.shape)];
     let [h, c, gates, h_last, c_last] = &mut run;
     let mut out = LstmOutputs { h: Some(h), c: None, gates: None, h_last, c_last };
@@ -182,7 +183,14 @@ fn check_gradients(isa: Isa, case: &Case, forward: &Run, rng: &mut Rng, samples:
         dh_last: with[1].then_some(&given[1]),
         dc_last: with[2].then_some(&given[2]),
     };
-    let wanted = [rng.below(3) > 0, true, rng.below(4) > 0, rng.below(4) > 0, rng.below(3) > 0, rng.below(3) > 0];
+    let wanted = [
+        rng.below(3) > 0,
+        true,
+        rng.below(4) > 0,
+        rng.below(4) > 0,
+        rng.below(3) > 0,
+        rng.below(3) > 0,
+    ];
     let lens = [n * f, f * 4 * u, u * 4 * u, 4 * u, b * u, b * u];
     let mut gradients = lens.map(|len| vec![GUARD; len]);
     let mut scratch = vec![f32::NAN; lstm_backward_scratch(case.shape)];
@@ -202,7 +210,12 @@ fn check_gradients(isa: Isa, case: &Case, forward: &Run, rng: &mut Rng, samples:
     let given = given.map(|g| wide(&g));
     let loss = |cell: &Cell64| {
         let run = cell.lstm();
-        [&run.h, &run.h_last, &run.c_last].iter().zip(&given).zip(with).map(|((y, g), with)| if with { dot(y, g) } else { 0.0 }).sum()
+        [&run.h, &run.h_last, &run.c_last]
+            .iter()
+            .zip(&given)
+            .zip(with)
+            .map(|((y, g), with)| if with { dot(y, g) } else { 0.0 })
+            .sum()
     };
     let mut exact = case.exact();
     if exact.arrays[3].is_empty() {
@@ -216,7 +229,12 @@ fn check_gradients(isa: Isa, case: &Case, forward: &Run, rng: &mut Rng, samples:
         for _ in 0..samples.min(gradient.len()) {
             let i = rng.below(gradient.len());
             let want = exact.slope(a, i, loss);
-            let what = format!("{} {:?} {:?} gradient {a} at {i}", isa.name(), case.shape, case.batch_sizes);
+            let what = format!(
+                "{} {:?} {:?} gradient {a} at {i}",
+                isa.name(),
+                case.shape,
+                case.batch_sizes
+            );
             close(&what, &gradient[i..=i], &[want], 2e-4);
         }
     }
@@ -234,20 +252,40 @@ fn a_row_has_the_same_bits_in_every_batch() {
             case.arrays[0] = rng.values(steps * batch * features, 1.0);
             for isa in tiers() {
                 let whole = run(isa, &case, true);
-                for (count, from) in [(1, 0), (1, 63), (2, 5), (3, 30), (5, 9), (10, 40), (17, 47), (33, 31)] {
-                    let rows = |a: &[f32], w: usize, n: usize| -> Vec<f32> { (0..n).flat_map(|t| a[(t * batch + from) * w..][..count * w].to_vec()).collect() };
+                for (count, from) in
+                    [(1, 0), (1, 63), (2, 5), (3, 30), (5, 9), (10, 40), (17, 47), (33, 31)]
+                {
+                    let rows = |a: &[f32], w: usize, n: usize| -> Vec<f32> {
+                        (0..n)
+                            .flat_map(|t| a[(t * batch + from) * w..][..count * w].to_vec())
+                            .collect()
+                    };
                     let [x, kernel, recurrent, bias, h0, c0] = &case.arrays;
                     let part = Case {
                         shape: CellShape { batch: count, ..shape },
                         pair: case.pair,
-                        arrays: [rows(x, features, steps), kernel.clone(), recurrent.clone(), bias.clone(), rows(h0, units, 1), rows(c0, units, 1)],
+                        arrays: [
+                            rows(x, features, steps),
+                            kernel.clone(),
+                            recurrent.clone(),
+                            bias.clone(),
+                            rows(h0, units, 1),
+                            rows(c0, units, 1),
+                        ],
                         mask: case.mask.as_ref().map(|m| rows(m, 4 * units, 1)),
                         batch_sizes: vec![count as i32; steps],
                     };
                     for training in [true, false] {
                         let got = run(isa, &part, training);
-                        let what = format!("{} units {units} features {features} rows {from}+{count}", isa.name());
-                        assert_eq!(got[0][..steps * count * units], rows(&whole[0], units, steps), "{what}");
+                        let what = format!(
+                            "{} units {units} features {features} rows {from}+{count}",
+                            isa.name()
+                        );
+                        assert_eq!(
+                            got[0][..steps * count * units],
+                            rows(&whole[0], units, steps),
+                            "{what}"
+                        );
                         assert_eq!(got[4], rows(&whole[4], units, 1), "{what}");
                     }
                 }

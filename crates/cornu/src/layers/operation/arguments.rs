@@ -30,10 +30,16 @@ pub struct Literal {
 pub fn literal(v: &Value) -> Result<Literal> {
     let wrong = || Error::Unsupported(format!("an operation's argument {}", short(v)));
     if let Some("__tensor__" | "__numpy__") = v.get("class_name").and_then(Value::as_str) {
-        let (value, dtype) = (v.pointer("/config/value").ok_or_else(wrong)?, v.pointer("/config/dtype").and_then(Value::as_str));
+        let (value, dtype) = (
+            v.pointer("/config/value").ok_or_else(wrong)?,
+            v.pointer("/config/dtype").and_then(Value::as_str),
+        );
         let found = literal(value)?;
         let dtype = dtype.map(dtype_of).transpose()?;
-        return Ok(Literal { tensor: dtype.map_or(found.tensor.clone(), |d| with_dtype(&found.tensor, d)), weak: false });
+        return Ok(Literal {
+            tensor: dtype.map_or(found.tensor.clone(), |d| with_dtype(&found.tensor, d)),
+            weak: false,
+        });
     }
     let (mut dims, mut numbers, mut kind) = (Vec::new(), Vec::new(), DType::Bool);
     gather(v, 0, &mut dims, &mut numbers, &mut kind).ok_or_else(wrong)?;
@@ -41,7 +47,13 @@ pub fn literal(v: &Value) -> Result<Literal> {
     Ok(Literal { tensor: with_dtype(&plain, kind), weak: dims.is_empty() })
 }
 
-fn gather(v: &Value, depth: usize, dims: &mut Vec<usize>, numbers: &mut Vec<f64>, kind: &mut DType) -> Option<()> {
+fn gather(
+    v: &Value,
+    depth: usize,
+    dims: &mut Vec<usize>,
+    numbers: &mut Vec<f64>,
+    kind: &mut DType,
+) -> Option<()> {
     let widen = |kind: &mut DType, to: DType| {
         if *kind == DType::Bool || to == DType::F32 {
             *kind = to;

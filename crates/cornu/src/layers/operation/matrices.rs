@@ -66,7 +66,10 @@ impl<'g> Site<'_, 'g> {
     fn square(&self) -> Result<Var<'g>> {
         let a = self.matrix(0)?;
         if a.dim(-1).zip(a.dim(-2)).is_some_and(|(m, n)| m != n || n > 1 << 10) {
-            return Err(Error::shapes("square matrices of at most 1024 rows are needed", &[a.spec()]));
+            return Err(Error::shapes(
+                "square matrices of at most 1024 rows are needed",
+                &[a.spec()],
+            ));
         }
         Ok(a)
     }
@@ -76,7 +79,11 @@ impl<'g> Site<'_, 'g> {
         let b = self.value(1)?.cast(a.dtype());
         let lead = &a.dims()[..a.rank() - 2];
         // Matrices that are the same for all right sides, or the other way round.
-        let b = if b.rank() == a.rank() { b.broadcast_to(&[lead, &b.dims()[b.rank() - 2..]].concat()) } else { b };
+        let b = if b.rank() == a.rank() {
+            b.broadcast_to(&[lead, &b.dims()[b.rank() - 2..]].concat())
+        } else {
+            b
+        };
         Ok((a, b))
     }
 
@@ -97,13 +104,19 @@ impl<'g> Site<'_, 'g> {
         let a = self.square()?;
         let upper = self.flag("upper", false);
         let inverse = solved(half(a, !upper), identity(a));
-        Ok(vec![if upper { inverse.matmul_with(inverse, false, true) } else { inverse.matmul_with(inverse, true, false) }])
+        Ok(vec![if upper {
+            inverse.matmul_with(inverse, false, true)
+        } else {
+            inverse.matmul_with(inverse, true, false)
+        }])
     }
 
     /// Q and R by Householder's mirrors, a column after the other.
     fn orthogonal_factors(&self) -> Result<Vec<Var<'g>>> {
         let a = self.matrix(0)?;
-        let (Some(m), Some(n)) = (a.dim(-2), a.dim(-1)) else { return Err(Error::shapes("both axes of the matrices must be numbers", &[a.spec()])) };
+        let (Some(m), Some(n)) = (a.dim(-2), a.dim(-1)) else {
+            return Err(Error::shapes("both axes of the matrices must be numbers", &[a.spec()]));
+        };
         if m > 64 || n > 64 {
             return Err(self.unsupported("matrices above 64 × 64"));
         }
@@ -131,12 +144,16 @@ impl<'g> Site<'_, 'g> {
         Ok(vec![q.slice(-1, 0, k), r.slice(-2, 0, k)])
     }
 
-    /// A norm of matrices on two axes: by columns (1, −1), rows (±∞), or singular values (2, −2, `nuc`).
+    /// A norm of matrices on two axes: by columns (1, −1), rows (±∞), or singular values (2, −2,
+    /// `nuc`).
     pub fn matrix_norm(&self, name: Option<&str>, p: f64) -> Result<Vec<Var<'g>>> {
         let x = self.as_float(self.value(0)?);
         let axes = self.axes(x.rank())?;
-        let [rows, columns] = axes[..] else { return Err(self.unsupported("axes that are not two")) };
-        let rest: Vec<usize> = (0..x.rank()).filter(|&i| i as isize != rows && i as isize != columns).collect();
+        let [rows, columns] = axes[..] else {
+            return Err(self.unsupported("axes that are not two"));
+        };
+        let rest: Vec<usize> =
+            (0..x.rank()).filter(|&i| i as isize != rows && i as isize != columns).collect();
         let m = x.transpose(&[&rest[..], &[rows as usize, columns as usize]].concat());
         let sums = |axis: isize| m.abs().sum(&[axis], false);
         let y = match (name, p) {
@@ -152,13 +169,17 @@ impl<'g> Site<'_, 'g> {
         if !self.flag("keepdims", false) {
             return Ok(vec![y]);
         }
-        let dims: Vec<_> = (0..x.rank()).map(|i| if rest.contains(&i) { x.dim(i as isize) } else { Some(1) }).collect();
+        let dims: Vec<_> = (0..x.rank())
+            .map(|i| if rest.contains(&i) { x.dim(i as isize) } else { Some(1) })
+            .collect();
         Ok(vec![y.reshape(&dims)])
     }
 
     /// U, singular values (falling) and Vᵀ, of the eigenvectors of `aᵀ a` in f64.
     fn decomposed(&self, a: Var<'g>) -> Result<[Var<'g>; 3]> {
-        let (Some(m), Some(n)) = (a.dim(-2), a.dim(-1)) else { return Err(Error::shapes("both axes of the matrices must be numbers", &[a.spec()])) };
+        let (Some(m), Some(n)) = (a.dim(-2), a.dim(-1)) else {
+            return Err(Error::shapes("both axes of the matrices must be numbers", &[a.spec()]));
+        };
         if m.max(n) > 1 << 10 {
             return Err(self.unsupported("matrices above 1024 rows or columns"));
         }
@@ -189,7 +210,15 @@ impl<'g> Site<'_, 'g> {
         let [u, s, vt] = self.decomposed(a)?;
         let most = a.dim(-1).into_iter().chain(a.dim(-2)).max().unwrap_or(1) as f64;
         let eps = if a.dtype() == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
-        let least = s.max(&[-1], true) * self.real(name, if name == "rcond" && self.class == "Pinv" { 10.0 * most * eps } else { most * eps })?;
+        let least = s.max(&[-1], true)
+            * self.real(
+                name,
+                if name == "rcond" && self.class == "Pinv" {
+                    10.0 * most * eps
+                } else {
+                    most * eps
+                },
+            )?;
         let counts = s.gt(least);
         let inverse = counts.select(1.0 / counts.select(s, 1.0), 0.0);
         let u = counts.expand_dims(-2).select(u, 0.0);
@@ -201,7 +230,11 @@ impl<'g> Site<'_, 'g> {
         let a = self.matrix(0)?;
         let b = self.value(1)?.cast(a.dtype());
         let inverse = self.inverse_of_any(a, "rcond")?;
-        Ok(vec![if b.rank() + 1 == a.rank() { inverse.matmul(b.expand_dims(-1)).squeeze(-1) } else { inverse.matmul(b) }])
+        Ok(vec![if b.rank() + 1 == a.rank() {
+            inverse.matmul(b.expand_dims(-1)).squeeze(-1)
+        } else {
+            inverse.matmul(b)
+        }])
     }
 
     fn rank_of_matrix(&self) -> Result<Vec<Var<'g>>> {

@@ -15,14 +15,21 @@ impl<'g> Site<'_, 'g> {
         self.integer(name)?.ok_or_else(|| self.unsupported(format!("no {name}")))
     }
 
-    /// The same elements under other dims. A first dim of −1 that leaves the batch alone keeps it as it is.
+    /// The same elements under other dims. A first dim of −1 that leaves the batch alone keeps it
+    /// as it is.
     pub fn reshape(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
-        let target = self.setting("newshape").and_then(Value::as_array).ok_or_else(|| self.unsupported("this newshape"))?;
-        let target: Vec<isize> = target.iter().map(|d| d.as_i64().map_or(-1, |d| d as isize)).collect();
+        let target = self
+            .setting("newshape")
+            .and_then(Value::as_array)
+            .ok_or_else(|| self.unsupported("this newshape"))?;
+        let target: Vec<isize> =
+            target.iter().map(|d| d.as_i64().map_or(-1, |d| d as isize)).collect();
         let own = x.dims();
         let rest: Option<Vec<Dim>> = match (&target[..], own.get(1..)) {
-            ([-1, rest @ ..], Some(sample)) if rest.iter().all(|d| *d >= 0) && product(sample).is_some() => {
+            ([-1, rest @ ..], Some(sample))
+                if rest.iter().all(|d| *d >= 0) && product(sample).is_some() =>
+            {
                 let dims: Vec<Dim> = rest.iter().map(|d| Some(*d as usize)).collect();
                 (product(&dims) == product(sample)).then_some(dims)
             }
@@ -53,7 +60,11 @@ impl<'g> Site<'_, 'g> {
         let mut sorted = order.clone();
         sorted.sort_unstable();
         if !sorted.iter().copied().eq(0..x.rank()) {
-            return Err(Error::argument(self.class, "axes must be a permutation of the value's axes", format!("{axes:?}")));
+            return Err(Error::argument(
+                self.class,
+                "axes must be a permutation of the value's axes",
+                format!("{axes:?}"),
+            ));
         }
         if order.first() != Some(&0) {
             self.cx.keep_whole();
@@ -64,7 +75,10 @@ impl<'g> Site<'_, 'g> {
     /// Two axes exchanged.
     pub fn swap_axes(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
-        let (a, b) = (self.axis(self.whole("axis1")?, x.rank())?, self.axis(self.whole("axis2")?, x.rank())?);
+        let (a, b) = (
+            self.axis(self.whole("axis1")?, x.rank())?,
+            self.axis(self.whole("axis2")?, x.rank())?,
+        );
         if a != b {
             self.touches(a.min(b));
         }
@@ -75,7 +89,8 @@ impl<'g> Site<'_, 'g> {
     pub fn move_axis(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         let places = |name: &str| -> Result<Vec<usize>> {
-            let axes = self.integers(name)?.ok_or_else(|| self.unsupported(format!("no {name}")))?;
+            let axes =
+                self.integers(name)?.ok_or_else(|| self.unsupported(format!("no {name}")))?;
             axes.iter().map(|&a| self.axis(a, x.rank())).collect()
         };
         let (from, to) = (places("source")?, places("destination")?);
@@ -83,7 +98,11 @@ impl<'g> Site<'_, 'g> {
         let mut pairs: Vec<(usize, usize)> = to.iter().copied().zip(from.iter().copied()).collect();
         pairs.sort_unstable();
         if from.len() != to.len() || order.len() + pairs.len() != x.rank() {
-            return Err(Error::argument(self.class, "source and destination must name as many axes, each once", format!("{from:?} and {to:?}")));
+            return Err(Error::argument(
+                self.class,
+                "source and destination must name as many axes, each once",
+                format!("{from:?} and {to:?}"),
+            ));
         }
         pairs.into_iter().for_each(|(t, f)| order.insert(t.min(order.len()), f));
         if order.first() != Some(&0) {
@@ -108,24 +127,40 @@ impl<'g> Site<'_, 'g> {
         let x = self.value(0)?;
         let dims = x.dims();
         let places = match self.integers("axis")? {
-            Some(axes) => axes.iter().map(|&a| self.axis(a, dims.len())).collect::<Result<Vec<_>>>()?,
+            Some(axes) => {
+                axes.iter().map(|&a| self.axis(a, dims.len())).collect::<Result<Vec<_>>>()?
+            }
             None => (0..dims.len()).filter(|&i| dims[i] == Some(1)).collect(),
         };
         if let Some(a) = places.iter().find(|&&a| dims[a].is_some_and(|n| n != 1)) {
-            return Err(Error::shapes(format!("only an axis of 1 can be taken out, axis {a} is not"), &[x.spec()]));
+            return Err(Error::shapes(
+                format!("only an axis of 1 can be taken out, axis {a} is not"),
+                &[x.spec()],
+            ));
         }
         places.iter().for_each(|&a| self.touches(a));
-        let kept: Vec<Dim> = (0..dims.len()).filter(|i| !places.contains(i)).map(|i| dims[i]).collect();
+        let kept: Vec<Dim> =
+            (0..dims.len()).filter(|i| !places.contains(i)).map(|i| dims[i]).collect();
         Ok(vec![x.reshape(&kept)])
     }
 
     /// Stretched to a shape.
     pub fn broadcast_to(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
-        let shape = self.setting("shape").and_then(Value::as_array).ok_or_else(|| self.unsupported("this shape"))?;
+        let shape = self
+            .setting("shape")
+            .and_then(Value::as_array)
+            .ok_or_else(|| self.unsupported("this shape"))?;
         let own = x.dims();
         let lead = shape.len().saturating_sub(own.len());
-        let dims: Vec<Dim> = (0..shape.len()).map(|i| shape[i].as_u64().map(|n| n as usize).or_else(|| i.checked_sub(lead).and_then(|j| own[j]))).collect();
+        let dims: Vec<Dim> = (0..shape.len())
+            .map(|i| {
+                shape[i]
+                    .as_u64()
+                    .map(|n| n as usize)
+                    .or_else(|| i.checked_sub(lead).and_then(|j| own[j]))
+            })
+            .collect();
         self.cx.keep_whole();
         Ok(vec![x.broadcast_to(&dims)])
     }
@@ -160,20 +195,34 @@ impl<'g> Site<'_, 'g> {
         let x = self.value(0)?;
         let axis = self.axis(self.integer("axis")?.unwrap_or(0), x.rank())?;
         self.touches(axis);
-        let n = x.dim(axis as isize).ok_or_else(|| Error::shapes(format!("axis {axis} must be a number to be split"), &[x.spec()]))?;
-        let cuts: Vec<usize> = match self.setting("indices_or_sections") {
-            Some(Value::Array(_)) => {
-                let at = self.integers("indices_or_sections")?.unwrap_or_default();
-                at.iter().map(|&i| if i < 0 { (i + n as isize).max(0) as usize } else { (i as usize).min(n) }).collect()
-            }
-            _ => {
-                let parts = usize::try_from(self.whole("indices_or_sections")?).unwrap_or(0);
-                if parts == 0 || n % parts != 0 {
-                    return Err(Error::shapes(format!("axis {axis} must be a multiple of {parts} parts"), &[x.spec()]));
+        let n = x.dim(axis as isize).ok_or_else(|| {
+            Error::shapes(format!("axis {axis} must be a number to be split"), &[x.spec()])
+        })?;
+        let cuts: Vec<usize> =
+            match self.setting("indices_or_sections") {
+                Some(Value::Array(_)) => {
+                    let at = self.integers("indices_or_sections")?.unwrap_or_default();
+                    at.iter()
+                        .map(|&i| {
+                            if i < 0 {
+                                (i + n as isize).max(0) as usize
+                            } else {
+                                (i as usize).min(n)
+                            }
+                        })
+                        .collect()
                 }
-                (1..parts).map(|i| i * (n / parts)).collect()
-            }
-        };
+                _ => {
+                    let parts = usize::try_from(self.whole("indices_or_sections")?).unwrap_or(0);
+                    if parts == 0 || n % parts != 0 {
+                        return Err(Error::shapes(
+                            format!("axis {axis} must be a multiple of {parts} parts"),
+                            &[x.spec()],
+                        ));
+                    }
+                    (1..parts).map(|i| i * (n / parts)).collect()
+                }
+            };
         let ends: Vec<usize> = cuts.iter().copied().chain([n]).collect();
         let starts = std::iter::once(0).chain(cuts.iter().copied());
         Ok(starts.zip(ends).map(|(a, b)| x.slice(axis as isize, a, b.max(a))).collect())
@@ -185,7 +234,12 @@ impl<'g> Site<'_, 'g> {
         let axis = self.axis(self.integer("axis")?.unwrap_or(0), x.rank())?;
         self.touches(axis);
         let n = x.dim(axis as isize).filter(|n| *n < 1 << 16);
-        let n = n.ok_or_else(|| Error::shapes(format!("axis {axis} must be a (moderate) number to be unstacked"), &[x.spec()]))?;
+        let n = n.ok_or_else(|| {
+            Error::shapes(
+                format!("axis {axis} must be a (moderate) number to be unstacked"),
+                &[x.spec()],
+            )
+        })?;
         Ok((0..n).map(|i| x.index(axis as isize, i)).collect())
     }
 
@@ -209,7 +263,9 @@ impl<'g> Site<'_, 'g> {
     /// Elements pushed along an axis, those that leave it coming in again.
     pub fn roll(&self) -> Result<Vec<Var<'g>>> {
         let mut x = self.value(0)?;
-        let (Some(shifts), Some(axes)) = (self.integers("shift")?, self.integers("axis")?) else { return Err(self.unsupported("no axis")) };
+        let (Some(shifts), Some(axes)) = (self.integers("shift")?, self.integers("axis")?) else {
+            return Err(self.unsupported("no axis"));
+        };
         if shifts.len() != axes.len() {
             return Err(self.unsupported("shifts and axes of unequal number"));
         }
@@ -218,7 +274,10 @@ impl<'g> Site<'_, 'g> {
             self.touches(axis);
             let Some(n) = known(x.dim(axis as isize)).filter(|n| *n > 0) else { continue };
             let cut = (n - shift.rem_euclid(n)) as usize;
-            x = concat(&[x.slice(axis as isize, cut, n as usize), x.slice(axis as isize, 0, cut)], axis as isize);
+            x = concat(
+                &[x.slice(axis as isize, cut, n as usize), x.slice(axis as isize, 0, cut)],
+                axis as isize,
+            );
         }
         Ok(vec![x])
     }
@@ -274,7 +333,9 @@ impl<'g> Site<'_, 'g> {
         }
         let value = match self.call.arg(1, "constant_values") {
             None => 0.0,
-            Some(Arg::Json(v)) => v.as_f64().ok_or_else(|| self.unsupported("these constant_values"))?,
+            Some(Arg::Json(v)) => {
+                v.as_f64().ok_or_else(|| self.unsupported("these constant_values"))?
+            }
             Some(_) => return Err(self.unsupported("constant_values that are tensors")),
         };
         let width = self.setting("pad_width").cloned().unwrap_or(Value::Null);
@@ -287,11 +348,14 @@ impl<'g> Site<'_, 'g> {
             }
         };
         let pairs: Option<Vec<_>> = match &width {
-            Value::Array(a) if a.iter().all(Value::is_array) && a.len() == x.rank() => a.iter().map(pair).collect(),
+            Value::Array(a) if a.iter().all(Value::is_array) && a.len() == x.rank() => {
+                a.iter().map(pair).collect()
+            }
             Value::Array(a) if a.len() == 1 => pair(&a[0]).map(|p| vec![p; x.rank()]),
             one => pair(one).map(|p| vec![p; x.rank()]),
         };
-        let pairs = pairs.ok_or_else(|| self.unsupported(format!("pad_width = {}", short(&width))))?;
+        let pairs =
+            pairs.ok_or_else(|| self.unsupported(format!("pad_width = {}", short(&width))))?;
         let mut y = x;
         for (axis, (low, high)) in pairs.into_iter().enumerate() {
             if low + high > 0 {
@@ -319,7 +383,8 @@ impl<'g> Site<'_, 'g> {
             self.cx.keep_whole();
         }
         let index = given.cast(DType::I32);
-        let index = known(x.dim(axis as isize)).map_or(index, |n| index.lt(0.0).select(index + n as f64, index));
+        let index = known(x.dim(axis as isize))
+            .map_or(index, |n| index.lt(0.0).select(index + n as f64, index));
         let rows = moved(x, axis, 0).gather(index);
         // The numbers' axes stand first: to where the axis was.
         let n = index.rank();
@@ -336,7 +401,10 @@ impl<'g> Site<'_, 'g> {
             _ => return Err(self.unsupported("a key that is a tensor")),
         };
         let class = |k: &Value| k.get("class_name").and_then(Value::as_str).map(str::to_string);
-        let used = keys.iter().filter(|k| !k.is_null() && class(k).as_deref() != Some("__ellipsis__")).count();
+        let used = keys
+            .iter()
+            .filter(|k| !k.is_null() && class(k).as_deref() != Some("__ellipsis__"))
+            .count();
         let mut axis = 0usize;
         for key in &keys {
             match (key, class(key).as_deref()) {
@@ -346,7 +414,12 @@ impl<'g> Site<'_, 'g> {
                     axis += 1;
                 }
                 (_, Some("__ellipsis__")) => {
-                    let later = keys.iter().skip_while(|k| class(k).as_deref() != Some("__ellipsis__")).filter(|k| !k.is_null()).count() - 1;
+                    let later = keys
+                        .iter()
+                        .skip_while(|k| class(k).as_deref() != Some("__ellipsis__"))
+                        .filter(|k| !k.is_null())
+                        .count()
+                        - 1;
                     axis = x.rank().saturating_sub(later);
                 }
                 (_, Some("__slice__")) => {
@@ -356,11 +429,19 @@ impl<'g> Site<'_, 'g> {
                 (Value::Number(n), _) if n.is_i64() => {
                     let i = n.as_i64().unwrap_or(0) as isize;
                     if axis >= x.rank() {
-                        return Err(Error::shapes(format!("{used} keys are more than the value has axes"), &[x.spec()]));
+                        return Err(Error::shapes(
+                            format!("{used} keys are more than the value has axes"),
+                            &[x.spec()],
+                        ));
                     }
                     self.touches(axis);
                     let at = match known(x.dim(axis as isize)) {
-                        Some(n) if i >= n || i < -n => return Err(Error::shapes(format!("element {i} of axis {axis} does not exist"), &[x.spec()])),
+                        Some(n) if i >= n || i < -n => {
+                            return Err(Error::shapes(
+                                format!("element {i} of axis {axis} does not exist"),
+                                &[x.spec()],
+                            ));
+                        }
                         Some(n) => i.rem_euclid(n),
                         None => i.max(0),
                     };
@@ -368,9 +449,11 @@ impl<'g> Site<'_, 'g> {
                 }
                 (Value::Array(items), _) if items.iter().all(|i| i.is_i64()) => {
                     self.touches(axis);
-                    let numbers: Vec<i32> = items.iter().map(|i| i.as_i64().unwrap_or(0) as i32).collect();
+                    let numbers: Vec<i32> =
+                        items.iter().map(|i| i.as_i64().unwrap_or(0) as i32).collect();
                     let index = self.cx.builder.constant(Tensor::new(&[numbers.len()], numbers));
-                    let index = known(x.dim(axis as isize)).map_or(index, |n| index.lt(0.0).select(index + n as f64, index));
+                    let index = known(x.dim(axis as isize))
+                        .map_or(index, |n| index.lt(0.0).select(index + n as f64, index));
                     x = moved(moved(x, axis, 0).gather(index), 0, axis);
                     axis += 1;
                 }
@@ -382,13 +465,18 @@ impl<'g> Site<'_, 'g> {
 
     /// Python's `start:stop:step` on one axis.
     fn slice_axis(&self, x: Var<'g>, axis: usize, key: &Value) -> Result<Var<'g>> {
-        let part = |name: &str| key.pointer(&format!("/config/{name}")).and_then(Value::as_i64).map(|i| i as isize);
+        let part = |name: &str| {
+            key.pointer(&format!("/config/{name}")).and_then(Value::as_i64).map(|i| i as isize)
+        };
         let (start, stop, step) = (part("start"), part("stop"), part("step").unwrap_or(1));
         if start.is_none() && stop.is_none() && step == 1 {
             return Ok(x);
         }
         if axis >= x.rank() || step == 0 {
-            return Err(Error::shapes(format!("axis {axis} cannot be sliced by {step}"), &[x.spec()]));
+            return Err(Error::shapes(
+                format!("axis {axis} cannot be sliced by {step}"),
+                &[x.spec()],
+            ));
         }
         self.touches(axis);
         let Some(n) = known(x.dim(axis as isize)) else {
@@ -400,12 +488,22 @@ impl<'g> Site<'_, 'g> {
         let place = |i: isize| if i < 0 { (i + n).max(0) } else { i.min(n) };
         if step > 0 {
             let (from, to) = (place(start.unwrap_or(0)), place(stop.unwrap_or(n)));
-            return Ok(x.slice_step(axis as isize, from as usize, Some(to.max(from) as usize), step as usize));
+            return Ok(x.slice_step(
+                axis as isize,
+                from as usize,
+                Some(to.max(from) as usize),
+                step as usize,
+            ));
         }
         // Backwards: the same elements counted from the other end.
         let from = start.map_or(n - 1, |i| if i < 0 { i + n } else { i.min(n - 1) });
         let to = stop.map_or(-1, |i| if i < 0 { (i + n).max(-1) } else { i });
         let (low, high) = ((n - 1 - from).clamp(0, n), (n - 1 - to).clamp(0, n));
-        Ok(x.reverse(axis as isize).slice_step(axis as isize, low as usize, Some(high.max(low) as usize), step.unsigned_abs()))
+        Ok(x.reverse(axis as isize).slice_step(
+            axis as isize,
+            low as usize,
+            Some(high.max(low) as usize),
+            step.unsigned_abs(),
+        ))
     }
 }

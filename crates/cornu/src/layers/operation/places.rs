@@ -41,7 +41,8 @@ fn wrapped<'g>(index: Var<'g>, n: Dim) -> Var<'g> {
     known(n).map_or(index, |n| index.lt(0.0).select(index + n as f64, index))
 }
 
-/// The element of each row that a place names: `x (rows…, n)`, `index (rows…, k)`; outside, `otherwise`.
+/// The element of each row that a place names: `x (rows…, n)`, `index (rows…, k)`; outside,
+/// `otherwise`.
 pub fn pick<'g>(x: Var<'g>, index: Var<'g>, otherwise: f64) -> Var<'g> {
     let (dims, to) = (x.dims(), index.dims());
     let n = dims[dims.len() - 1];
@@ -62,12 +63,23 @@ impl<'g> Site<'_, 'g> {
             None => (x.reshape(&[product(&x.dims())]), index.reshape(&[product(&index.dims())]), 0),
         };
         if index.rank() != x.rank() {
-            return Err(Error::shapes("values and indices must have one rank", &[x.spec(), index.spec()]));
+            return Err(Error::shapes(
+                "values and indices must have one rank",
+                &[x.spec(), index.spec()],
+            ));
         }
         self.touches(axis);
         // Beside the axis both stretch to each other.
-        let mut dims = cornu_ir::builder::broadcast_dims(&without(&x.dims(), axis), &without(&index.dims(), axis))
-            .ok_or_else(|| Error::shapes("values and indices must stretch to each other beside the axis", &[x.spec(), index.spec()]))?;
+        let mut dims = cornu_ir::builder::broadcast_dims(
+            &without(&x.dims(), axis),
+            &without(&index.dims(), axis),
+        )
+        .ok_or_else(|| {
+            Error::shapes(
+                "values and indices must stretch to each other beside the axis",
+                &[x.spec(), index.spec()],
+            )
+        })?;
         dims.insert(axis, x.dim(axis as isize));
         let x = x.broadcast_to(&dims);
         dims[axis] = index.dim(axis as isize);
@@ -79,9 +91,15 @@ impl<'g> Site<'_, 'g> {
 
     /// Where a piece starts, kept so that `lengths` elements of each axis of `x` lie behind it.
     fn starts(&self, x: Var<'g>, i: usize, lengths: &[Option<usize>]) -> Result<Vec<usize>> {
-        let given = self.known_numbers(i, "start_indices")?.ok_or_else(|| self.unsupported("no start_indices"))?.to_f64();
+        let given = self
+            .known_numbers(i, "start_indices")?
+            .ok_or_else(|| self.unsupported("no start_indices"))?
+            .to_f64();
         if given.len() != x.rank() || lengths.len() != x.rank() {
-            return Err(Error::shapes(format!("{} axes need as many starts and lengths", x.rank()), &[x.spec()]));
+            return Err(Error::shapes(
+                format!("{} axes need as many starts and lengths", x.rank()),
+                &[x.spec()],
+            ));
         }
         let start = |axis: usize| match (x.dim(axis as isize), lengths[axis]) {
             (Some(n), Some(length)) => {
@@ -96,11 +114,16 @@ impl<'g> Site<'_, 'g> {
     fn slice(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         let shape = self.integers("shape")?.ok_or_else(|| self.unsupported("no shape"))?;
-        let given = self.known_numbers(1, "start_indices")?.ok_or_else(|| self.unsupported("no start_indices"))?.to_f64();
+        let given = self
+            .known_numbers(1, "start_indices")?
+            .ok_or_else(|| self.unsupported("no start_indices"))?
+            .to_f64();
         // A length of −1 is all that is left.
         let length = |(axis, &n): (usize, &isize)| match n {
             0.. => Some(n as usize),
-            _ => x.dim(axis as isize).map(|all| (all as f64 - given.get(axis).copied().unwrap_or(0.0)).max(0.0) as usize),
+            _ => x.dim(axis as isize).map(|all| {
+                (all as f64 - given.get(axis).copied().unwrap_or(0.0)).max(0.0) as usize
+            }),
         };
         let lengths: Vec<Option<usize>> = shape.iter().enumerate().map(length).collect();
         let starts = self.starts(x, 1, &lengths)?;
@@ -112,7 +135,10 @@ impl<'g> Site<'_, 'g> {
             }
             match (own, length) {
                 (Some(n), Some(length)) if length > n => {
-                    return Err(Error::shapes(format!("axis {axis} has fewer than {length} elements"), &[x.spec()]));
+                    return Err(Error::shapes(
+                        format!("axis {axis} has fewer than {length} elements"),
+                        &[x.spec()],
+                    ));
                 }
                 (None, Some(length)) => {
                     let mut dims = y.dims();
@@ -130,7 +156,10 @@ impl<'g> Site<'_, 'g> {
         let x = self.value(0)?;
         let updates = self.value(2)?.cast(x.dtype());
         if updates.rank() != x.rank() {
-            return Err(Error::shapes("inputs and updates must have one rank", &[x.spec(), updates.spec()]));
+            return Err(Error::shapes(
+                "inputs and updates must have one rank",
+                &[x.spec(), updates.spec()],
+            ));
         }
         self.cx.keep_whole();
         let lengths = updates.dims();
@@ -138,9 +167,14 @@ impl<'g> Site<'_, 'g> {
         let mut inside = self.cx.builder.full(DType::Bool, &lengths, 1.0);
         let mut y = updates;
         for (axis, &start) in starts.iter().enumerate() {
-            let (Some(n), Some(length)) = (x.dim(axis as isize), lengths[axis]) else { return Ok(vec![x]) };
+            let (Some(n), Some(length)) = (x.dim(axis as isize), lengths[axis]) else {
+                return Ok(vec![x]);
+            };
             let Some(after) = n.checked_sub(start + length) else {
-                return Err(Error::shapes(format!("updates must fit into axis {axis}"), &[x.spec(), updates.spec()]));
+                return Err(Error::shapes(
+                    format!("updates must fit into axis {axis}"),
+                    &[x.spec(), updates.spec()],
+                ));
             };
             y = y.pad(axis as isize, start, after, 0.0);
             inside = inside.pad(axis as isize, start, after, 0.0);
@@ -148,10 +182,16 @@ impl<'g> Site<'_, 'g> {
         Ok(vec![inside.select(y, x)])
     }
 
-    /// Numbers of places `(…, n)` in the first `n` axes as numbers in all of them together; −1 outside.
+    /// Numbers of places `(…, n)` in the first `n` axes as numbers in all of them together; −1
+    /// outside.
     fn linear(&self, indices: Var<'g>, dims: &[Dim]) -> Result<(Var<'g>, usize)> {
         let n = indices.dim(-1).filter(|n| indices.rank() > 0 && *n <= dims.len() && *n > 0);
-        let n = n.ok_or_else(|| Error::shapes("the last axis of the indices must count the axes that they name", &[indices.spec()]))?;
+        let n = n.ok_or_else(|| {
+            Error::shapes(
+                "the last axis of the indices must count the axes that they name",
+                &[indices.spec()],
+            )
+        })?;
         let mut at: Option<(Var<'g>, Var<'g>)> = None;
         for (axis, dim) in dims[..n].iter().enumerate() {
             let i = wrapped(indices.index(-1, axis), *dim);
@@ -167,11 +207,17 @@ impl<'g> Site<'_, 'g> {
         self.cx.keep_whole();
         let (indices, values) = (self.value(0)?.cast(DType::I32), self.value(1)?);
         let shape = self.integers("shape")?.ok_or_else(|| self.unsupported("no shape"))?;
-        let dims =
-            shape.iter().map(|&n| usize::try_from(n).map(Some)).collect::<std::result::Result<Vec<Dim>, _>>().map_err(|_| self.unsupported("this shape"))?;
+        let dims = shape
+            .iter()
+            .map(|&n| usize::try_from(n).map(Some))
+            .collect::<std::result::Result<Vec<Dim>, _>>()
+            .map_err(|_| self.unsupported("this shape"))?;
         let (place, n) = self.linear(indices, &dims)?;
         let dtype = values.dtype();
-        let sums = self.cx.builder.apply1(ScatterAdd { rows: product(&dims[..n]) }, &[self.as_float(values), place]);
+        let sums = self
+            .cx
+            .builder
+            .apply1(ScatterAdd { rows: product(&dims[..n]) }, &[self.as_float(values), place]);
         Ok(vec![sums.cast(dtype).reshape(&dims)])
     }
 
@@ -190,12 +236,23 @@ impl<'g> Site<'_, 'g> {
                 // The last of those that name a row is written there.
                 let count = product(&place.dims());
                 let order = iota(x, &[count], 0) + 1.0;
-                let last = self.cx.builder.apply1(ScatterReduce { f: ReduceFn::Max, rows }, &[order, place.reshape(&[count])]);
+                let last = self.cx.builder.apply1(
+                    ScatterReduce { f: ReduceFn::Max, rows },
+                    &[order, place.reshape(&[count])],
+                );
                 let written = last.gt(0.0);
-                let new = updates.reshape(&[&[count], &dims[n..]].concat()).gather(written.select(last - 1.0, -1.0));
+                let new = updates
+                    .reshape(&[&[count], &dims[n..]].concat())
+                    .gather(written.select(last - 1.0, -1.0));
                 (n..x.rank()).fold(written, |w, _| w.expand_dims(-1)).select(new, flat)
             }
-            Some("add") => flat + self.cx.builder.apply1(ScatterAdd { rows }, &[self.as_float(updates), place]).cast(x.dtype()),
+            Some("add") => {
+                flat + self
+                    .cx
+                    .builder
+                    .apply1(ScatterAdd { rows }, &[self.as_float(updates), place])
+                    .cast(x.dtype())
+            }
             Some("max") => flat.maximum(joined(ReduceFn::Max)),
             Some("min") => flat.minimum(joined(ReduceFn::Min)),
             Some("mul") => flat * joined(ReduceFn::Prod),
@@ -204,13 +261,18 @@ impl<'g> Site<'_, 'g> {
         Ok(vec![y.reshape(&dims)])
     }
 
-    /// How many of the rising numbers `edges` stand before each of `x`; those equal to it count where `right`.
+    /// How many of the rising numbers `edges` stand before each of `x`; those equal to it count
+    /// where `right`.
     pub fn count_before(edges: Var<'g>, x: Var<'g>, right: bool) -> Var<'g> {
         let (edges, nan) = (edges, x.dtype().is_float());
         let wide = x.expand_dims(-1);
         let before = if right { edges.le(wide) } else { edges.lt(wide) };
         let n = before.cast(DType::I32).sum(&[-1], false);
-        if nan { x.is_nan().cast(DType::Bool).select(n.zeros_like() + edges.count(&[0]), n) } else { n }
+        if nan {
+            x.is_nan().cast(DType::Bool).select(n.zeros_like() + edges.count(&[0]), n)
+        } else {
+            n
+        }
     }
 
     fn search_sorted(&self) -> Result<Vec<Var<'g>>> {
@@ -221,13 +283,18 @@ impl<'g> Site<'_, 'g> {
         if matches!(self.call.args.first(), Some(Arg::Value(_))) {
             self.cx.keep_whole();
         }
-        Ok(vec![Self::count_before(edges, x, self.setting("side").and_then(Value::as_str) == Some("right"))])
+        Ok(vec![Self::count_before(
+            edges,
+            x,
+            self.setting("side").and_then(Value::as_str) == Some("right"),
+        )])
     }
 
     /// The number of the bin of each element.
     pub fn digitize(&self) -> Result<Vec<Var<'g>>> {
         let (x, edges) = self.operands(0, 1)?;
-        let bins = self.known_numbers(1, "bins")?.ok_or_else(|| self.unsupported("no bins"))?.to_f64();
+        let bins =
+            self.known_numbers(1, "bins")?.ok_or_else(|| self.unsupported("no bins"))?.to_f64();
         Ok(vec![match bins.windows(2).all(|w| w[0] <= w[1]) {
             true => Self::count_before(edges, x, true),
             // Falling edges are counted from the other end.
@@ -237,25 +304,43 @@ impl<'g> Site<'_, 'g> {
 
     fn segments(&self, f: ReduceFn) -> Result<Vec<Var<'g>>> {
         let (x, ids) = (self.value(0)?, self.value(1)?.cast(DType::I32));
-        let n = self.integer("num_segments")?.and_then(|n| usize::try_from(n).ok()).filter(|n| *n < 1 << 24);
-        let n = n.ok_or_else(|| self.unsupported("no num_segments: the number of rows would depend on the data"))?;
+        let n = self
+            .integer("num_segments")?
+            .and_then(|n| usize::try_from(n).ok())
+            .filter(|n| *n < 1 << 24);
+        let n = n.ok_or_else(|| {
+            self.unsupported("no num_segments: the number of rows would depend on the data")
+        })?;
         self.cx.keep_whole();
         if ids.rank() != 1 || x.rank() == 0 {
-            return Err(Error::shapes("segment_ids must have rank 1, one for each row", &[x.spec(), ids.spec()]));
+            return Err(Error::shapes(
+                "segment_ids must have rank 1, one for each row",
+                &[x.spec(), ids.spec()],
+            ));
         }
         let rows = Some(n);
         Ok(vec![match f {
-            ReduceFn::Sum => self.cx.builder.apply1(ScatterAdd { rows }, &[self.as_float(x), ids]).cast(x.dtype()),
+            ReduceFn::Sum => self
+                .cx
+                .builder
+                .apply1(ScatterAdd { rows }, &[self.as_float(x), ids])
+                .cast(x.dtype()),
             f => self.cx.builder.apply1(ScatterReduce { f, rows }, &[x, ids]),
         }])
     }
 
     fn in_top_k(&self) -> Result<Vec<Var<'g>>> {
         let (targets, p) = (self.value(0)?.cast(DType::I32), self.value(1)?);
-        let k = self.integer("k")?.and_then(|k| usize::try_from(k).ok()).ok_or_else(|| self.unsupported("this k"))?;
+        let k = self
+            .integer("k")?
+            .and_then(|k| usize::try_from(k).ok())
+            .ok_or_else(|| self.unsupported("this k"))?;
         if p.rank() != targets.rank() + 1 || p.dim(-1).is_some_and(|n| n < k || k == 0) {
             return Err(Error::shapes(
-                format!("predictions must have an axis of at least k = {k} classes behind those of the targets"),
+                format!(
+                    "predictions must have an axis of at least k = {k} classes behind those of the \
+                        targets"
+                ),
                 &[targets.spec(), p.spec()],
             ));
         }
@@ -278,19 +363,26 @@ impl<'g> Site<'_, 'g> {
         self.last(|x| {
             let Some(n) = x.dim(-1) else { return x.sort_last(false).1 };
             let order = x.sort_last(false).1;
-            let (low, high) = (order.slice(-1, 0, k as usize + 1), order.slice(-1, k as usize + 1, n));
+            let (low, high) =
+                (order.slice(-1, 0, k as usize + 1), order.slice(-1, k as usize + 1, n));
             // What lies above keeps its order.
             concat(&[low, high.sort_last(false).0], -1)
         })
     }
 
     /// The place of an extreme among what is a number; −1 where nothing is.
-    fn nan_place(&self, otherwise: f64, f: impl Fn(Var<'g>, isize) -> Var<'g>) -> Result<Vec<Var<'g>>> {
+    fn nan_place(
+        &self,
+        otherwise: f64,
+        f: impl Fn(Var<'g>, isize) -> Var<'g>,
+    ) -> Result<Vec<Var<'g>>> {
         self.place(|x, axis| {
             let x = if x.dtype().is_float() { x } else { x.cast(DType::F32) };
             let none = x.is_nan().cast(DType::Bool);
-            none.all(&[axis], false)
-                .select(f(none.select(x.zeros_like() + otherwise, x), axis) * 0.0 - 1.0, f(none.select(x.zeros_like() + otherwise, x), axis))
+            none.all(&[axis], false).select(
+                f(none.select(x.zeros_like() + otherwise, x), axis) * 0.0 - 1.0,
+                f(none.select(x.zeros_like() + otherwise, x), axis),
+            )
         })
     }
 
@@ -332,7 +424,9 @@ impl<'g> Site<'_, 'g> {
         let (a, b) = self.operands(0, 1)?;
         let (a, b) = self.as_float(a).broadcast_with(self.as_float(b), "isclose");
         let tolerance = |position: usize, name: &str, otherwise: f64| -> Result<f64> {
-            Ok(self.known_numbers(position, name)?.map_or(self.real(name, otherwise)?, |t| t.to_f64()[0]))
+            Ok(self
+                .known_numbers(position, name)?
+                .map_or(self.real(name, otherwise)?, |t| t.to_f64()[0]))
         };
         let (rtol, atol) = (tolerance(2, "rtol", 1e-5)?, tolerance(3, "atol", 1e-8)?);
         let near = (a - b).abs().le(b.abs() * rtol + atol).and(b.abs().lt(f64::INFINITY));
@@ -363,7 +457,11 @@ impl<'g> Site<'_, 'g> {
     pub fn bits(&self, f: BitsFn) -> Result<Vec<Var<'g>>> {
         let (a, b) = self.operands(0, 1)?;
         if a.dtype().is_float() {
-            return Err(Error::argument(self.class, "whole numbers or truth values are needed", a.spec()));
+            return Err(Error::argument(
+                self.class,
+                "whole numbers or truth values are needed",
+                a.spec(),
+            ));
         }
         let wide = a.dtype() == DType::Bool && !matches!(f, BitsFn::And | BitsFn::Or | BitsFn::Xor);
         let (a, b) = if wide { (a.cast(DType::I32), b.cast(DType::I32)) } else { (a, b) };
@@ -374,7 +472,11 @@ impl<'g> Site<'_, 'g> {
     pub fn inverted_bits(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         if x.dtype().is_float() {
-            return Err(Error::argument(self.class, "whole numbers or truth values are needed", x.spec()));
+            return Err(Error::argument(
+                self.class,
+                "whole numbers or truth values are needed",
+                x.spec(),
+            ));
         }
         Ok(vec![if x.dtype() == DType::Bool { x.not() } else { x * -1.0 - 1.0 }])
     }
@@ -403,7 +505,9 @@ impl<'g> Site<'_, 'g> {
         };
         match to {
             t if t == x.dtype() => Ok(vec![x]),
-            t if t == Bitcast::of(x.dtype()) && t != DType::Bool => Ok(vec![self.cx.builder.apply1(Bitcast, &[x])]),
+            t if t == Bitcast::of(x.dtype()) && t != DType::Bool => {
+                Ok(vec![self.cx.builder.apply1(Bitcast, &[x])])
+            }
             _ => Err(self.unsupported(format!("dtype = {name} for a value of type {}", x.spec()))),
         }
     }
@@ -426,7 +530,11 @@ impl<'g> Site<'_, 'g> {
         let to = self.dtype()?.unwrap_or(self.cx.float());
         let x = if x.dtype() == DType::Bool { x.cast(DType::I32) } else { x };
         // Whole numbers of 32 bits lie within those bounds that they cannot hold.
-        let own = if x.dtype() == DType::I32 { (range.0.max(f64::from(i32::MIN)), range.1.min(f64::from(i32::MAX))) } else { range };
+        let own = if x.dtype() == DType::I32 {
+            (range.0.max(f64::from(i32::MIN)), range.1.min(f64::from(i32::MAX)))
+        } else {
+            range
+        };
         Ok(vec![self.clip(x, own.0, own.1).cast(to)])
     }
 }

@@ -31,27 +31,54 @@ fn flat(x: Var<'_>) -> Var<'_> {
 }
 
 impl<'g> Site<'_, 'g> {
-    /// Whether the second argument is written in the config, so that no row of the batch meets another through it.
+    /// Whether the second argument is written in the config, so that no row of the batch meets
+    /// another through it.
     fn both_values(&self) -> bool {
         matches!(self.call.args.get(1), Some(Arg::Json(_)))
     }
 
     /// Two values summed over pairs of axes.
-    fn contract(&self, a: Var<'g>, b: Var<'g>, over_a: &[usize], over_b: &[usize]) -> Result<Var<'g>> {
+    fn contract(
+        &self,
+        a: Var<'g>,
+        b: Var<'g>,
+        over_a: &[usize],
+        over_b: &[usize],
+    ) -> Result<Var<'g>> {
         let dtype = a.dtype();
-        let same = |i: usize| a.dim(over_a[i] as isize).zip(b.dim(over_b[i] as isize)).is_none_or(|(m, n)| m == n);
+        let same = |i: usize| {
+            a.dim(over_a[i] as isize).zip(b.dim(over_b[i] as isize)).is_none_or(|(m, n)| m == n)
+        };
         if over_a.len() != over_b.len() || !(0..over_a.len()).all(same) {
-            return Err(Error::shapes("the axes summed over must be as many and as long in both values", &[a.spec(), b.spec()]));
+            return Err(Error::shapes(
+                "the axes summed over must be as many and as long in both values",
+                &[a.spec(), b.spec()],
+            ));
         }
         if over_a.contains(&0) || !self.both_values() {
             self.cx.keep_whole();
         }
-        let rest = |x: Var<'g>, over: &[usize]| (0..x.rank()).filter(|i| !over.contains(i)).collect::<Vec<_>>();
+        let rest = |x: Var<'g>, over: &[usize]| {
+            (0..x.rank()).filter(|i| !over.contains(i)).collect::<Vec<_>>()
+        };
         let (rows, columns) = (rest(a, over_a), rest(b, over_b));
-        let dims = |x: Var<'g>, of: &[usize]| of.iter().map(|&i| x.dim(i as isize)).collect::<Vec<Dim>>();
-        let k = product(&dims(a, over_a).into_iter().zip(dims(b, over_b)).map(|(m, n)| m.or(n)).collect::<Vec<_>>());
-        let x = self.as_float(a).transpose(&[&rows[..], over_a].concat()).reshape(&[product(&dims(a, &rows)), k]);
-        let y = self.as_float(b).transpose(&[over_b, &columns].concat()).reshape(&[k, product(&dims(b, &columns))]);
+        let dims =
+            |x: Var<'g>, of: &[usize]| of.iter().map(|&i| x.dim(i as isize)).collect::<Vec<Dim>>();
+        let k = product(
+            &dims(a, over_a)
+                .into_iter()
+                .zip(dims(b, over_b))
+                .map(|(m, n)| m.or(n))
+                .collect::<Vec<_>>(),
+        );
+        let x = self
+            .as_float(a)
+            .transpose(&[&rows[..], over_a].concat())
+            .reshape(&[product(&dims(a, &rows)), k]);
+        let y = self
+            .as_float(b)
+            .transpose(&[over_b, &columns].concat())
+            .reshape(&[k, product(&dims(b, &columns))]);
         Ok(x.matmul(y).reshape(&[dims(a, &rows), dims(b, &columns)].concat()).cast(dtype))
     }
 
@@ -59,14 +86,28 @@ impl<'g> Site<'_, 'g> {
         let (a, b) = self.operands(0, 1)?;
         let axes = |v: &Value, rank: usize| -> Result<Vec<usize>> {
             let list = v.as_array().cloned().unwrap_or(vec![v.clone()]);
-            list.iter().map(|i| i.as_i64().ok_or_else(|| self.unsupported("these axes")).and_then(|i| self.axis(i as isize, rank))).collect()
+            list.iter()
+                .map(|i| {
+                    i.as_i64()
+                        .ok_or_else(|| self.unsupported("these axes"))
+                        .and_then(|i| self.axis(i as isize, rank))
+                })
+                .collect()
         };
         let (over_a, over_b) = match self.setting("axes") {
-            Some(Value::Array(pair)) if pair.len() == 2 => (axes(&pair[0], a.rank())?, axes(&pair[1], b.rank())?),
+            Some(Value::Array(pair)) if pair.len() == 2 => {
+                (axes(&pair[0], a.rank())?, axes(&pair[1], b.rank())?)
+            }
             other => {
-                let n = other.map_or(Some(2), Value::as_u64).ok_or_else(|| self.unsupported("these axes"))? as usize;
+                let n = other
+                    .map_or(Some(2), Value::as_u64)
+                    .ok_or_else(|| self.unsupported("these axes"))?
+                    as usize;
                 if n > a.rank() || n > b.rank() {
-                    return Err(Error::shapes(format!("values with {n} axes to sum over are needed"), &[a.spec(), b.spec()]));
+                    return Err(Error::shapes(
+                        format!("values with {n} axes to sum over are needed"),
+                        &[a.spec(), b.spec()],
+                    ));
                 }
                 ((a.rank() - n..a.rank()).collect(), (0..n).collect())
             }
@@ -94,22 +135,35 @@ impl<'g> Site<'_, 'g> {
             b = b.expand_dims(0);
         }
         let (da, db) = (a.dims(), b.dims());
-        let apart = |d: &[Dim], first: bool| d.iter().flat_map(|&n| if first { [n, Some(1)] } else { [Some(1), n] }).collect::<Vec<Dim>>();
+        let apart = |d: &[Dim], first: bool| {
+            d.iter()
+                .flat_map(|&n| if first { [n, Some(1)] } else { [Some(1), n] })
+                .collect::<Vec<Dim>>()
+        };
         let y = a.reshape(&apart(&da, true)) * b.reshape(&apart(&db, false));
-        Ok(vec![y.reshape(&da.iter().zip(&db).map(|(m, n)| m.zip(*n).map(|(m, n)| m * n)).collect::<Vec<_>>())])
+        Ok(vec![y.reshape(
+            &da.iter().zip(&db).map(|(m, n)| m.zip(*n).map(|(m, n)| m * n)).collect::<Vec<_>>(),
+        )])
     }
 
     fn cross(&self) -> Result<Vec<Var<'g>>> {
         let (a, b) = self.operands(0, 1)?;
         let one = self.integer("axis")?;
-        let axis = |name: &str, rank: usize| -> Result<usize> { self.axis(one.map_or(self.integer(name), |a| Ok(Some(a)))?.unwrap_or(-1), rank) };
+        let axis = |name: &str, rank: usize| -> Result<usize> {
+            self.axis(one.map_or(self.integer(name), |a| Ok(Some(a)))?.unwrap_or(-1), rank)
+        };
         let (at_a, at_b) = (axis("axisa", a.rank())?, axis("axisb", b.rank())?);
         self.touches(at_a);
         let (n, m) = (a.dim(at_a as isize), b.dim(at_b as isize));
         if ![n, m].iter().all(|d| matches!(d, Some(2 | 3))) {
-            return Err(Error::shapes("vectors of 2 or 3 numbers are needed", &[a.spec(), b.spec()]));
+            return Err(Error::shapes(
+                "vectors of 2 or 3 numbers are needed",
+                &[a.spec(), b.spec()],
+            ));
         }
-        let part = |x: Var<'g>, axis: usize, i: usize| (Some(i) < x.dim(axis as isize)).then(|| x.index(axis as isize, i));
+        let part = |x: Var<'g>, axis: usize, i: usize| {
+            (Some(i) < x.dim(axis as isize)).then(|| x.index(axis as isize, i))
+        };
         let (p, q) = (|i| part(a, at_a, i), |i| part(b, at_b, i));
         // A third number that is not there is 0.
         let times = |x: Option<Var<'g>>, y: Option<Var<'g>>| x.zip(y).map(|(x, y)| x * y);
@@ -121,7 +175,11 @@ impl<'g> Site<'_, 'g> {
         if (n, m) == (Some(2), Some(2)) {
             return Ok(third.into_iter().collect());
         }
-        let parts = [less(times(p(1), q(2)), times(p(2), q(1))), less(times(p(2), q(0)), times(p(0), q(2))), third];
+        let parts = [
+            less(times(p(1), q(2)), times(p(2), q(1))),
+            less(times(p(2), q(0)), times(p(0), q(2))),
+            third,
+        ];
         let parts: Vec<Var<'g>> = parts.into_iter().flatten().collect();
         let y = stack(&parts, -1);
         let to = axis("axisc", y.rank())?;
@@ -134,7 +192,10 @@ impl<'g> Site<'_, 'g> {
         let (a, b) = self.operands(0, 1)?;
         let (a, b) = (self.as_float(a), self.as_float(b));
         if a.rank() < 2 || b.rank() < 2 {
-            return Err(Error::shapes("points (…, points, features) are needed", &[a.spec(), b.spec()]));
+            return Err(Error::shapes(
+                "points (…, points, features) are needed",
+                &[a.spec(), b.spec()],
+            ));
         }
         if a.rank() == 2 || b.rank() == 2 {
             self.cx.keep_whole();
@@ -151,9 +212,13 @@ impl<'g> Site<'_, 'g> {
             return Err(Error::shapes("two values of rank 1 are needed", &[a.spec(), b.spec()]));
         };
         if n == 0 || m == 0 {
-            return Err(Error::shapes("two values with elements are needed", &[a.spec(), b.spec()]));
+            return Err(Error::shapes(
+                "two values with elements are needed",
+                &[a.spec(), b.spec()],
+            ));
         }
-        // The shorter one is moved over the longer; where that exchanges them, what comes is backwards.
+        // The shorter one is moved over the longer; where that exchanges them, what comes is
+        // backwards.
         let (long, short, length, turned) = if n >= m { (a, b, m, false) } else { (b, a, n, true) };
         let far = length - 1;
         let (low, high) = match self.setting("mode").and_then(Value::as_str).unwrap_or("valid") {
@@ -163,7 +228,10 @@ impl<'g> Site<'_, 'g> {
             "same" => (far / 2 + far % 2, far / 2),
             other => return Err(self.unsupported(format!("mode = {other}"))),
         };
-        let windows = self.cx.builder.apply1(Windows { axis: 0, length, stride: 1, dilation: 1 }, &[long.pad(0, low, high, 0.0)]);
+        let windows = self.cx.builder.apply1(
+            Windows { axis: 0, length, stride: 1, dilation: 1 },
+            &[long.pad(0, low, high, 0.0)],
+        );
         let y = windows.matmul(short.expand_dims(-1)).squeeze(-1);
         Ok(vec![if turned { y.reverse(0) } else { y }])
     }
@@ -185,17 +253,22 @@ impl<'g> Site<'_, 'g> {
         Ok(vec![if n == Some(1) { y.reshape(&[]) } else { y }])
     }
 
-    /// `softmax(scale · q kᵀ + bias) v`. Shapes: query (B, T, H, D), key and value (B, S, G, D), heads H a multiple of G.
+    /// `softmax(scale · q kᵀ + bias) v`. Shapes: query (B, T, H, D), key and value (B, S, G, D),
+    /// heads H a multiple of G.
     fn attention(&self) -> Result<Vec<Var<'g>>> {
         let [q, k, v] = [0, 1, 2].map(|i| self.value(i).map(|x| self.as_float(x)));
         let (q, k, v) = (q?, k?, v?);
         if self.setting("attn_logits_soft_cap").is_some() {
-            return Err(self.unsupported("attn_logits_soft_cap, which Keras computes on a TPU alone"));
+            return Err(
+                self.unsupported("attn_logits_soft_cap, which Keras computes on a TPU alone")
+            );
         }
         let heads = q.dim(2).zip(k.dim(2)).filter(|(h, g)| *g > 0 && h % g == 0);
-        let Some((heads, groups)) = heads.filter(|_| [q, k, v].iter().all(|x| x.rank() == 4)) else {
+        let Some((heads, groups)) = heads.filter(|_| [q, k, v].iter().all(|x| x.rank() == 4))
+        else {
             return Err(Error::shapes(
-                "query, key and value must be (batch, timesteps, heads, features), the query's heads a multiple of the others'",
+                "query, key and value must be (batch, timesteps, heads, features), the query's \
+                    heads a multiple of the others'",
                 &[q.spec(), k.spec(), v.spec()],
             ));
         };
@@ -205,7 +278,8 @@ impl<'g> Site<'_, 'g> {
             x.expand_dims(3).broadcast_to(&[b, s, g, n, d]).reshape(&[b, s, Some(heads), d])
         };
         let (k, v) = if heads == groups { (k, v) } else { (spread(k), spread(v)) };
-        let number = |name: &str, i: usize| self.known_numbers(i, name).map(|t| t.map(|t| t.to_f64()[0]));
+        let number =
+            |name: &str, i: usize| self.known_numbers(i, name).map(|t| t.map(|t| t.to_f64()[0]));
         let scale = number("scale", 5)?.unwrap_or(1.0 / q.dim(3).map_or(1.0, |d| d as f64).sqrt());
         let by_head = |x: Var<'g>| x.transpose(&[0, 2, 1, 3]);
         let mut scores = by_head(q).matmul_with(by_head(k), false, true) * scale;
@@ -219,7 +293,8 @@ impl<'g> Site<'_, 'g> {
             seen = Some(seen.map_or(earlier, |m| m.and(earlier)));
         }
         if let Some(seen) = seen {
-            let lowest = if scores.dtype() == DType::F64 { f64::MAX } else { f64::from(f32::MAX) } * -0.7;
+            let lowest =
+                if scores.dtype() == DType::F64 { f64::MAX } else { f64::from(f32::MAX) } * -0.7;
             scores = seen.select(scores, lowest);
         }
         Ok(vec![by_head(softmax(scores, &[-1]).matmul(by_head(v)))])

@@ -13,10 +13,17 @@ impl<'g> Site<'_, 'g> {
     pub fn axes(&self, rank: usize) -> Result<Vec<isize>> {
         let all = || (0..rank as isize).collect();
         let axes: Vec<isize> = self.integers("axis")?.unwrap_or_else(all);
-        axes.iter().map(|&a| self.axis(a, rank).map(|a| a as isize)).inspect(|a| a.iter().for_each(|&a| self.touches(a as usize))).collect()
+        axes.iter()
+            .map(|&a| self.axis(a, rank).map(|a| a as isize))
+            .inspect(|a| a.iter().for_each(|&a| self.touches(a as usize)))
+            .collect()
     }
 
-    fn over(&self, x: Var<'g>, f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>) -> Result<Vec<Var<'g>>> {
+    fn over(
+        &self,
+        x: Var<'g>,
+        f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>,
+    ) -> Result<Vec<Var<'g>>> {
         Ok(vec![f(x, &self.axes(x.rank())?, self.flag("keepdims", false))])
     }
 
@@ -28,26 +35,39 @@ impl<'g> Site<'_, 'g> {
     }
 
     /// A rule of one float over axes.
-    pub fn reduce_float(&self, f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>) -> Result<Vec<Var<'g>>> {
+    pub fn reduce_float(
+        &self,
+        f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>,
+    ) -> Result<Vec<Var<'g>>> {
         self.over(self.as_float(self.value(0)?), f)
     }
 
     /// A rule of truth values over axes.
-    pub fn reduce_bool(&self, f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>) -> Result<Vec<Var<'g>>> {
+    pub fn reduce_bool(
+        &self,
+        f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>,
+    ) -> Result<Vec<Var<'g>>> {
         self.over(self.bool_value(0)?, f)
     }
 
     /// The extreme over axes, of the values and of `initial`.
-    pub fn extreme(&self, f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>, join: impl Fn(Var<'g>, Var<'g>) -> Var<'g>) -> Result<Vec<Var<'g>>> {
+    pub fn extreme(
+        &self,
+        f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>,
+        join: impl Fn(Var<'g>, Var<'g>) -> Var<'g>,
+    ) -> Result<Vec<Var<'g>>> {
         let y = self.over(self.value(0)?, f)?[0];
         let Some(_) = self.setting("initial") else { return Ok(vec![y]) };
         let initial = self.cx.builder.full(y.dtype(), &y.dims(), self.real("initial", 0.0)?);
         Ok(vec![join(y, initial)])
     }
 
-    /// The mean over axes, each element as much as its weight. Weights of rank 1 are those of the axis.
+    /// The mean over axes, each element as much as its weight. Weights of rank 1 are those of the
+    /// axis.
     pub fn average(&self) -> Result<Vec<Var<'g>>> {
-        let Some(w) = self.optional(1, "weights")? else { return self.reduce_float(|x, axes, _| x.mean(axes, false)) };
+        let Some(w) = self.optional(1, "weights")? else {
+            return self.reduce_float(|x, axes, _| x.mean(axes, false));
+        };
         let x = self.value(0)?;
         let axes = self.axes(x.rank())?;
         let x = self.as_float(x);
@@ -59,7 +79,12 @@ impl<'g> Site<'_, 'g> {
                 dims[*axis as usize] = w.dim(0);
                 w.reshape(&dims)
             }
-            _ => return Err(Error::shapes("weights must have the value's shape, or be those of one axis", &[x.spec(), w.spec()])),
+            _ => {
+                return Err(Error::shapes(
+                    "weights must have the value's shape, or be those of one axis",
+                    &[x.spec(), w.spec()],
+                ));
+            }
         };
         let w = w.broadcast_to(&x.dims());
         Ok(vec![(x * w).sum(&axes, false) / w.sum(&axes, false)])
@@ -69,14 +94,18 @@ impl<'g> Site<'_, 'g> {
     pub fn moments(&self) -> Result<Vec<Var<'g>>> {
         let x = self.as_float(self.value(0)?);
         let axes = self.integers("axes")?.ok_or_else(|| self.unsupported("no axes"))?;
-        let axes = axes.iter().map(|&a| self.axis(a, x.rank()).map(|a| a as isize)).collect::<Result<Vec<_>>>()?;
+        let axes = axes
+            .iter()
+            .map(|&a| self.axis(a, x.rank()).map(|a| a as isize))
+            .collect::<Result<Vec<_>>>()?;
         axes.iter().for_each(|&a| self.touches(a as usize));
         let (mean, keep) = (x.mean(&axes, true), self.flag("keepdims", false));
         let kept = |y: Var<'g>| if keep { y } else { y.sum(&axes, false) };
         Ok(vec![kept(mean), kept((x - mean).square().mean(&axes, true))])
     }
 
-    /// Axes that are normalized together, and the numbers given for each of their places, spread over the value.
+    /// Axes that are normalized together, and the numbers given for each of their places, spread
+    /// over the value.
     fn normalized(&self, x: Var<'g>, n_given: usize) -> Result<(Vec<isize>, Vec<Option<Var<'g>>>)> {
         let axes = self.integers("axis")?.unwrap_or(vec![-1]);
         let mut axes = axes.iter().map(|&a| self.axis(a, x.rank())).collect::<Result<Vec<_>>>()?;
@@ -113,7 +142,8 @@ impl<'g> Site<'_, 'g> {
             let y = x * (centred.square().mean(&axes, true) + self.real("epsilon", 1e-7)?).rsqrt();
             return Ok(vec![given[0].map_or(y, |gamma| y * gamma)]);
         }
-        let y = centred * (centred.square().mean(&axes, true) + self.real("epsilon", 1e-7)?).rsqrt();
+        let y =
+            centred * (centred.square().mean(&axes, true) + self.real("epsilon", 1e-7)?).rsqrt();
         let y = given[0].map_or(y, |gamma| y * gamma);
         Ok(vec![given[1].map_or(y, |beta| y + beta)])
     }
@@ -125,7 +155,9 @@ impl<'g> Site<'_, 'g> {
         self.touches(axis);
         let axis = axis as isize;
         for _ in 0..self.integer("n")?.unwrap_or(1).clamp(0, 1 << 10) {
-            let Some(length) = x.dim(axis) else { return Err(self.unsupported("an axis of unknown length")) };
+            let Some(length) = x.dim(axis) else {
+                return Err(self.unsupported("an axis of unknown length"));
+            };
             if length == 0 {
                 break;
             }
@@ -163,10 +195,17 @@ impl<'g> Site<'_, 'g> {
     }
 
     /// A rule of one float along axes, which stay.
-    pub fn along(&self, otherwise: isize, f: impl Fn(Var<'g>, &[isize]) -> Var<'g>) -> Result<Vec<Var<'g>>> {
+    pub fn along(
+        &self,
+        otherwise: isize,
+        f: impl Fn(Var<'g>, &[isize]) -> Var<'g>,
+    ) -> Result<Vec<Var<'g>>> {
         let x = self.as_float(self.value(0)?);
         let axes = self.integers("axis")?.unwrap_or(vec![otherwise]);
-        let axes = axes.iter().map(|&a| self.axis(a, x.rank()).map(|a| a as isize)).collect::<Result<Vec<_>>>()?;
+        let axes = axes
+            .iter()
+            .map(|&a| self.axis(a, x.rank()).map(|a| a as isize))
+            .collect::<Result<Vec<_>>>()?;
         axes.iter().for_each(|&a| self.touches(a as usize));
         Ok(vec![f(x, &axes)])
     }
@@ -186,7 +225,11 @@ impl<'g> Site<'_, 'g> {
         let Some(axis) = self.integer("axis")? else {
             self.cx.keep_whole();
             let y = f(x.reshape(&[cornu_ir::spec::product(&x.dims())]), 0);
-            return Ok(vec![if self.flag("keepdims", false) { y.reshape(&vec![Some(1); x.rank()]) } else { y }]);
+            return Ok(vec![if self.flag("keepdims", false) {
+                y.reshape(&vec![Some(1); x.rank()])
+            } else {
+                y
+            }]);
         };
         let axis = self.axis(axis, x.rank())?;
         self.touches(axis);
@@ -211,9 +254,15 @@ impl<'g> Site<'_, 'g> {
     /// The k largest along the last axis, and their places.
     pub fn top_k(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
-        let k = self.integer("k")?.and_then(|k| usize::try_from(k).ok()).ok_or_else(|| self.unsupported("this k"))?;
+        let k = self
+            .integer("k")?
+            .and_then(|k| usize::try_from(k).ok())
+            .ok_or_else(|| self.unsupported("this k"))?;
         if x.rank() == 0 || x.dim(-1).is_some_and(|n| n < k) {
-            return Err(Error::shapes(format!("the last axis must hold at least k = {k}"), &[x.spec()]));
+            return Err(Error::shapes(
+                format!("the last axis must hold at least k = {k}"),
+                &[x.spec()],
+            ));
         }
         let (values, places) = x.sort_last(true);
         Ok(vec![values.slice(-1, 0, k), places.slice(-1, 0, k)])
@@ -225,9 +274,15 @@ impl<'g> Site<'_, 'g> {
         let dtype = a.dtype();
         let (a, b) = (self.as_float(a), self.as_float(b));
         if a.rank() == 0 || b.rank() == 0 {
-            return Err(Error::shapes("a matrix product needs values of rank 1 or more", &[a.spec(), b.spec()]));
+            return Err(Error::shapes(
+                "a matrix product needs values of rank 1 or more",
+                &[a.spec(), b.spec()],
+            ));
         }
-        let (x, y) = (if a.rank() == 1 { a.expand_dims(0) } else { a }, if b.rank() == 1 { b.expand_dims(1) } else { b });
+        let (x, y) = (
+            if a.rank() == 1 { a.expand_dims(0) } else { a },
+            if b.rank() == 1 { b.expand_dims(1) } else { b },
+        );
         let mut z = x.matmul(y);
         if b.rank() == 1 {
             z = z.squeeze(-1);
@@ -247,7 +302,8 @@ impl<'g> Site<'_, 'g> {
         if b.rank() <= 2 {
             return self.matmul();
         }
-        let letters = |from: u8, n: usize| (0..n as u8).map(|i| (from + i) as char).collect::<String>();
+        let letters =
+            |from: u8, n: usize| (0..n as u8).map(|i| (from + i) as char).collect::<String>();
         let (x, mut y) = (letters(b'a', a.rank()), letters(b'A', b.rank()));
         let summed = x.chars().last().unwrap_or('a');
         y.replace_range(y.len() - 2..y.len() - 1, &summed.to_string());
@@ -266,7 +322,11 @@ impl<'g> Site<'_, 'g> {
         if rank == 2 {
             self.cx.keep_whole();
         }
-        let index = |axis| self.cx.builder.apply1(Iota { dtype: DType::I32, dims: dims[rank - 2..].to_vec(), axis }, &[]);
+        let index = |axis| {
+            self.cx
+                .builder
+                .apply1(Iota { dtype: DType::I32, dims: dims[rank - 2..].to_vec(), axis }, &[])
+        };
         let offset = index(1) - index(0);
         Ok(vec![if lower { offset.le(k) } else { offset.ge(k) }.select(x, x.zeros_like())])
     }

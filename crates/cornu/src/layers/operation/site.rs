@@ -48,12 +48,17 @@ impl<'g> Site<'_, 'g> {
     }
 
     fn wrong(&self, name: &str) -> Error {
-        self.unsupported(format!("{name} = {}", short(self.settings.get(name).unwrap_or(&Value::Null))))
+        self.unsupported(format!(
+            "{name} = {}",
+            short(self.settings.get(name).unwrap_or(&Value::Null))
+        ))
     }
 
     /// A whole number.
     pub fn integer(&self, name: &str) -> Result<Option<isize>> {
-        self.setting(name).map(|v| v.as_i64().map(|i| i as isize).ok_or_else(|| self.wrong(name))).transpose()
+        self.setting(name)
+            .map(|v| v.as_i64().map(|i| i as isize).ok_or_else(|| self.wrong(name)))
+            .transpose()
     }
 
     /// Whole numbers, or one.
@@ -82,13 +87,19 @@ impl<'g> Site<'_, 'g> {
 
     /// The type asked for.
     pub fn dtype(&self) -> Result<Option<DType>> {
-        self.setting("dtype").map(|v| v.as_str().ok_or_else(|| self.wrong("dtype")).and_then(dtype_of)).transpose()
+        self.setting("dtype")
+            .map(|v| v.as_str().ok_or_else(|| self.wrong("dtype")).and_then(dtype_of))
+            .transpose()
     }
 
     /// An axis of a value.
     pub fn axis(&self, axis: isize, rank: usize) -> Result<usize> {
         let i = cornu_ir::builder::axis_of(axis, rank);
-        if i < rank { Ok(i) } else { Err(Error::argument(self.class, format!("axis must be one of {rank} axes"), axis)) }
+        if i < rank {
+            Ok(i)
+        } else {
+            Err(Error::argument(self.class, format!("axis must be one of {rank} axes"), axis))
+        }
     }
 
     /// Says that rows of the batch meet when an axis is the batch's.
@@ -102,12 +113,20 @@ impl<'g> Site<'_, 'g> {
         match a {
             Arg::Value(_) => Ok(None),
             Arg::Json(v) => literal(v).map(Some),
-            Arg::List(_) | Arg::Dict(_) => Err(self.unsupported("a list or dict with tensors in this place")),
+            Arg::List(_) | Arg::Dict(_) => {
+                Err(self.unsupported("a list or dict with tensors in this place"))
+            }
         }
     }
 
     fn arg(&self, i: usize) -> Result<&Arg<Flow<'g>>> {
-        self.call.args.get(i).ok_or_else(|| Error::argument(self.class, format!("argument {i} is missing"), format!("{} arguments", self.call.args.len())))
+        self.call.args.get(i).ok_or_else(|| {
+            Error::argument(
+                self.class,
+                format!("argument {i} is missing"),
+                format!("{} arguments", self.call.args.len()),
+            )
+        })
     }
 
     /// An argument as a value.
@@ -158,10 +177,17 @@ impl<'g> Site<'_, 'g> {
         };
         let site = |a: Arg<Flow<'g>>| match &a {
             Arg::Value(f) => Ok(f.value),
-            other => self.literal_of(other).and_then(|l| l.ok_or_else(|| self.unsupported("this argument"))).map(|l| self.cx.builder.constant(l.tensor)),
+            other => self
+                .literal_of(other)
+                .and_then(|l| l.ok_or_else(|| self.unsupported("this argument")))
+                .map(|l| self.cx.builder.constant(l.tensor)),
         };
         let values = items.into_iter().map(site).collect::<Result<Vec<_>>>()?;
-        let dtype = values.iter().map(|v| v.dtype()).reduce(promoted).ok_or_else(|| self.unsupported("an empty list"))?;
+        let dtype = values
+            .iter()
+            .map(|v| v.dtype())
+            .reduce(promoted)
+            .ok_or_else(|| self.unsupported("an empty list"))?;
         Ok(values.into_iter().map(|v| v.cast(dtype)).collect())
     }
 
@@ -175,13 +201,17 @@ impl<'g> Site<'_, 'g> {
         Ok(self.value(i)?.cast(DType::Bool))
     }
 
-    /// Two arguments in the type they take together: a plain number takes the type of the tensor beside it where it can.
+    /// Two arguments in the type they take together: a plain number takes the type of the tensor
+    /// beside it where it can.
     pub fn operands(&self, i: usize, j: usize) -> Result<(Var<'g>, Var<'g>)> {
         let (a, b) = (self.literal_of(self.arg(i)?)?, self.literal_of(self.arg(j)?)?);
-        let tensor_type = |k: usize, l: &Option<Literal>| l.as_ref().map_or_else(|| self.value(k).map(|v| v.dtype()), |l| Ok(l.tensor.dtype()));
+        let tensor_type = |k: usize, l: &Option<Literal>| {
+            l.as_ref().map_or_else(|| self.value(k).map(|v| v.dtype()), |l| Ok(l.tensor.dtype()))
+        };
         let (da, db) = (tensor_type(i, &a)?, tensor_type(j, &b)?);
         let weak = |l: &Option<Literal>| l.as_ref().is_some_and(|l| l.weak);
-        // A float number beside whole numbers makes floats; beside a float it takes that float's width.
+        // A float number beside whole numbers makes floats; beside a float it takes that float's
+        // width.
         let dtype = match (weak(&a), weak(&b)) {
             (true, false) if db.is_float() => db,
             (false, true) if da.is_float() => da,
@@ -225,10 +255,13 @@ impl<'g> Site<'_, 'g> {
     /// To a power; whole exponents are products, whose gradient holds at 0.
     pub fn power(&self) -> Result<Vec<Var<'g>>> {
         let (x, n) = self.operands(0, 1)?;
-        let exponent = self.literal_of(self.arg(1)?)?.filter(|l| l.weak).map(|l| l.tensor.to_f64()[0]);
+        let exponent =
+            self.literal_of(self.arg(1)?)?.filter(|l| l.weak).map(|l| l.tensor.to_f64()[0]);
         Ok(vec![match exponent {
             Some(0.0) => x.ones_like(),
-            Some(e) if e.fract() == 0.0 && (1.0..=4.0).contains(&e) => (1..e as usize).fold(x, |y, _| y * x),
+            Some(e) if e.fract() == 0.0 && (1.0..=4.0).contains(&e) => {
+                (1..e as usize).fold(x, |y, _| y * x)
+            }
             _ => x.pow(n),
         }])
     }
@@ -250,11 +283,18 @@ impl<'g> Site<'_, 'g> {
 
     /// Finite numbers in place of what is none, or infinite.
     pub fn nan_to_num(&self) -> Result<Vec<Var<'g>>> {
-        let most = if self.as_float(self.value(0)?).dtype() == DType::F64 { f64::MAX } else { f64::from(f32::MAX) };
-        let (nan, high, low) = (self.real("nan", 0.0)?, self.real("posinf", most)?, self.real("neginf", -most)?);
+        let most = if self.as_float(self.value(0)?).dtype() == DType::F64 {
+            f64::MAX
+        } else {
+            f64::from(f32::MAX)
+        };
+        let (nan, high, low) =
+            (self.real("nan", 0.0)?, self.real("posinf", most)?, self.real("neginf", -most)?);
         self.float(|x| {
             let number = |n: f64| self.cx.builder.full(x.dtype(), &x.dims(), n);
-            let x = x.eq(f64::INFINITY).select(number(high), x.eq(f64::NEG_INFINITY).select(number(low), x));
+            let x = x
+                .eq(f64::INFINITY)
+                .select(number(high), x.eq(f64::NEG_INFINITY).select(number(low), x));
             x.is_nan().cast(DType::Bool).select(number(nan), x)
         })
     }
@@ -274,9 +314,13 @@ impl<'g> Site<'_, 'g> {
     /// 1 at the place that each number names along a new axis.
     pub fn one_hot(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?.cast(DType::I32);
-        let n = self.integer("num_classes")?.and_then(|n| usize::try_from(n).ok()).filter(|n| *n < 1 << 24);
+        let n = self
+            .integer("num_classes")?
+            .and_then(|n| usize::try_from(n).ok())
+            .filter(|n| *n < 1 << 24);
         let n = n.ok_or_else(|| self.wrong("num_classes"))?;
-        let classes = self.cx.builder.apply1(Iota { dtype: DType::I32, dims: vec![Some(n)], axis: 0 }, &[]);
+        let classes =
+            self.cx.builder.apply1(Iota { dtype: DType::I32, dims: vec![Some(n)], axis: 0 }, &[]);
         let y = x.expand_dims(-1).eq(classes).cast(self.dtype()?.unwrap_or(self.cx.float()));
         let to = self.axis(self.integer("axis")?.unwrap_or(-1), y.rank())?;
         Ok(vec![moved(y, y.rank() - 1, to)])

@@ -1,4 +1,5 @@
-//! Operations that tell how numbers lie: quantiles, running products, areas, differences of whole values.
+//! Operations that tell how numbers lie: quantiles, running products, areas, differences of whole
+//! values.
 
 use super::places::pick;
 use super::site::{NN, NUMPY, Row, Site, moved};
@@ -28,7 +29,11 @@ pub static ROWS: &[Row] = &[
 
 /// A value with a number in place of what is none.
 fn numbers(x: Var<'_>, otherwise: f64) -> Var<'_> {
-    if x.dtype().is_float() { x.is_nan().cast(DType::Bool).select(x.zeros_like() + otherwise, x) } else { x }
+    if x.dtype().is_float() {
+        x.is_nan().cast(DType::Bool).select(x.zeros_like() + otherwise, x)
+    } else {
+        x
+    }
 }
 
 fn nan_variance<'g>(x: Var<'g>, axes: &[isize], keep: bool) -> Var<'g> {
@@ -39,7 +44,8 @@ fn nan_variance<'g>(x: Var<'g>, axes: &[isize], keep: bool) -> Var<'g> {
     centred.square().sum(axes, keep) / n(keep)
 }
 
-/// The product of all elements up to each, in steps that double: its gradient holds where an element is 0.
+/// The product of all elements up to each, in steps that double: its gradient holds where an
+/// element is 0.
 fn running_product(x: Var<'_>, axis: isize) -> Var<'_> {
     let Some(n) = x.dim(axis) else { return x };
     let (mut y, mut far) = (x, 1);
@@ -60,8 +66,12 @@ impl<'g> Site<'_, 'g> {
         let kept: Vec<usize> = (0..x.rank()).filter(|i| !axes.contains(i)).collect();
         let rest: Vec<_> = kept.iter().map(|&i| x.dim(i as isize)).collect();
         let over: Vec<_> = axes.iter().map(|&i| x.dim(i as isize)).collect();
-        let rows = x.transpose(&[&kept[..], &axes].concat()).reshape(&[&rest[..], &[product(&over)]].concat());
-        let Some(n) = rows.dim(-1) else { return Ok(vec![x.sum(&self.axes(x.rank())?, self.flag("keepdims", false)); at.len()]) };
+        let rows = x
+            .transpose(&[&kept[..], &axes].concat())
+            .reshape(&[&rest[..], &[product(&over)]].concat());
+        let Some(n) = rows.dim(-1) else {
+            return Ok(vec![x.sum(&self.axes(x.rank())?, self.flag("keepdims", false)); at.len()]);
+        };
         if n == 0 {
             return Err(Error::shapes("at least one element is needed", &[x.spec()]));
         }
@@ -73,14 +83,19 @@ impl<'g> Site<'_, 'g> {
                 let last = (1.0 - rows.is_nan()).sum(&[-1], true) - 1.0;
                 let place = last * f64::from(q);
                 let low = place.floor();
-                let element = |i: Var<'g>| pick(sorted, i.maximum(0.0).minimum(last.maximum(0.0)).cast(DType::I32), 0.0);
+                let element = |i: Var<'g>| {
+                    pick(sorted, i.maximum(0.0).minimum(last.maximum(0.0)).cast(DType::I32), 0.0)
+                };
                 let none = nan.all(&[-1], true);
                 let or_nan = |v: Var<'g>| none.select(v.zeros_like() + f64::NAN, v);
                 (or_nan(element(low)), or_nan(element(place.ceil())), place - low)
             } else {
                 let place = q * (n - 1) as f32;
                 let element = |i: f32| sorted.slice(-1, i as usize, i as usize + 1);
-                let (low, high) = (place.floor().clamp(0.0, (n - 1) as f32), place.ceil().clamp(0.0, (n - 1) as f32));
+                let (low, high) = (
+                    place.floor().clamp(0.0, (n - 1) as f32),
+                    place.ceil().clamp(0.0, (n - 1) as f32),
+                );
                 let part = self.cx.builder.scalar(x.dtype(), f64::from(place - place.floor()));
                 (element(low), element(high), part)
             };
@@ -92,21 +107,36 @@ impl<'g> Site<'_, 'g> {
                 "midpoint" => (low + high) * 0.5,
                 other => return Err(self.unsupported(format!("method = {other}"))),
             };
-            let y = if among_numbers { y } else { nan.any(&[-1], true).select(y.zeros_like() + f64::NAN, y) };
+            let y = if among_numbers {
+                y
+            } else {
+                nan.any(&[-1], true).select(y.zeros_like() + f64::NAN, y)
+            };
             let dims: Vec<_> = (0..x.rank())
-                .filter_map(|i| if kept.contains(&i) { Some(x.dim(i as isize)) } else { self.flag("keepdims", false).then_some(Some(1)) })
+                .filter_map(|i| {
+                    if kept.contains(&i) {
+                        Some(x.dim(i as isize))
+                    } else {
+                        self.flag("keepdims", false).then_some(Some(1))
+                    }
+                })
                 .collect();
             Ok(y.reshape(&dims))
         };
         at.iter().map(|&q| one(q)).collect()
     }
 
-    /// Quantiles at the second argument, of which `whole` is all; several stand on a new first axis.
+    /// Quantiles at the second argument, of which `whole` is all; several stand on a new first
+    /// axis.
     fn quantiles_asked(&self, whole: f32, among_numbers: bool) -> Result<Vec<Var<'g>>> {
         let q = self.known_numbers(1, "q")?.ok_or_else(|| self.unsupported("no q"))?;
         let at: Vec<f32> = q.to_f64().iter().map(|&q| q as f32 / whole).collect();
         if at.is_empty() || q.dims.len() > 1 || at.iter().any(|q| !(0.0..=1.0).contains(q)) {
-            return Err(Error::argument(self.class, format!("q must be numbers from 0 to {whole}"), format!("{:?}", q.to_f64())));
+            return Err(Error::argument(
+                self.class,
+                format!("q must be numbers from 0 to {whole}"),
+                format!("{:?}", q.to_f64()),
+            ));
         }
         let each = self.quantiles(&at, among_numbers)?;
         if q.dims.is_empty() {
@@ -143,7 +173,10 @@ impl<'g> Site<'_, 'g> {
         if n < 2 {
             return Ok(vec![y.sum(&[-1], false) * 0.0]);
         }
-        Ok(vec![(y.slice(-1, 1, n) + y.slice(-1, 0, n - 1)).sum(&[-1], false) * (0.5 * self.real("dx", 1.0)?)])
+        Ok(vec![
+            (y.slice(-1, 1, n) + y.slice(-1, 0, n - 1)).sum(&[-1], false)
+                * (0.5 * self.real("dx", 1.0)?),
+        ])
     }
 
     /// The peak's ratio to the mean square of the differences, in decibels.

@@ -5,8 +5,8 @@ use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
-/// `from · ((1-α)·(1 + cos(π·step/decay_steps))/2 + α)`. With a warm-up the rate first rises in a line from the initial rate to the
-/// target, from which the decay then starts.
+/// `from · ((1-α)·(1 + cos(π·step/decay_steps))/2 + α)`. With a warm-up the rate first rises in a
+/// line from the initial rate to the target, from which the decay then starts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CosineDecay {
@@ -36,7 +36,14 @@ fn name() -> String {
 impl CosineDecay {
     /// A decay to 0, without warm-up.
     pub fn new(initial_learning_rate: f64, decay_steps: f64) -> Self {
-        Self { initial_learning_rate, decay_steps, alpha: 0.0, name: name(), warmup_target: None, warmup_steps: 0.0 }
+        Self {
+            initial_learning_rate,
+            decay_steps,
+            alpha: 0.0,
+            name: name(),
+            warmup_target: None,
+            warmup_steps: 0.0,
+        }
     }
 
     /// With a part of the rate that is left at last.

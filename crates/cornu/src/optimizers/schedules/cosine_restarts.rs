@@ -5,7 +5,8 @@ use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
-/// `initial · ((1-α)·mⁱ·(1 + cos(π·p))/2 + α)` with `p` the part done of period `i`; each period is `t` times as long as the one before.
+/// `initial · ((1-α)·mⁱ·(1 + cos(π·p))/2 + α)` with `p` the part done of period `i`; each period is
+/// `t` times as long as the one before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CosineDecayRestarts {
@@ -43,7 +44,14 @@ fn name() -> String {
 impl CosineDecayRestarts {
     /// Periods that double, down to 0.
     pub fn new(initial_learning_rate: f64, first_decay_steps: f64) -> Self {
-        Self { initial_learning_rate, first_decay_steps, t_mul: two(), m_mul: one(), alpha: 0.0, name: name() }
+        Self {
+            initial_learning_rate,
+            first_decay_steps,
+            t_mul: two(),
+            m_mul: one(),
+            alpha: 0.0,
+            name: name(),
+        }
     }
 
     /// With another factor of the length of periods.

@@ -1,6 +1,7 @@
 //! Learning rate schedules: functions of the number of steps made.
 //!
-//! Source: keras/src/optimizers/schedules/learning_rate_schedule.py, Keras 3.15.1. Values are f32, as Keras computes them.
+//! Source: keras/src/optimizers/schedules/learning_rate_schedule.py, Keras 3.15.1. Values are f32,
+//! as Keras computes them.
 
 mod exponential;
 mod piecewise;
@@ -64,13 +65,25 @@ impl Schedule {
 
 /// Writes a number as an integer where it is whole: Keras keeps counts of steps as they were given.
 pub(in crate::optimizers) fn whole<S: serde::Serializer>(x: &f64, s: S) -> Result<S::Ok, S::Error> {
-    if x.fract() == 0.0 && x.abs() < 9e15 { s.serialize_i64(*x as i64) } else { s.serialize_f64(*x) }
+    if x.fract() == 0.0 && x.abs() < 9e15 {
+        s.serialize_i64(*x as i64)
+    } else {
+        s.serialize_f64(*x)
+    }
 }
 
 /// Reads a number of steps, which must be above 0.
 fn steps<'de, D: serde::Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
     let x: f64 = serde::Deserialize::deserialize(d)?;
-    if x > 0.0 { Ok(x) } else { Err(serde::de::Error::custom(Error::argument("decay steps", "there must be more than 0", x))) }
+    if x > 0.0 {
+        Ok(x)
+    } else {
+        Err(serde::de::Error::custom(Error::argument(
+            "decay steps",
+            "there must be more than 0",
+            x,
+        )))
+    }
 }
 
 /// A number, f32.

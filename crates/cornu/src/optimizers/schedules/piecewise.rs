@@ -55,13 +55,21 @@ impl PiecewiseConstantDecay {
         let (boundaries, values) = (boundaries.into(), values.into());
         if boundaries.is_empty() || boundaries.len() + 1 != values.len() {
             let received = format!("{} boundaries, {} values", boundaries.len(), values.len());
-            return Err(Error::argument("PiecewiseConstantDecay", "there must be one boundary or more, and one value more than boundaries", received));
+            return Err(Error::argument(
+                "PiecewiseConstantDecay",
+                "there must be one boundary or more, and one value more than boundaries",
+                received,
+            ));
         }
         Ok(Self { boundaries, values, name: name() })
     }
 
     pub(super) fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
         let last = scalar(step, self.values.last().copied().unwrap_or(0.0));
-        self.boundaries.iter().zip(&self.values).rev().fold(last, |later, (&until, &x)| step.le(until.trunc()).select(scalar(step, x), later))
+        self.boundaries
+            .iter()
+            .zip(&self.values)
+            .rev()
+            .fold(last, |later, (&until, &x)| step.le(until.trunc()).select(scalar(step, x), later))
     }
 }

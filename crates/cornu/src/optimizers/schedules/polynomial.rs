@@ -4,8 +4,8 @@ use super::{steps, whole};
 use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 
-/// `(initial - end) · (1 - step/decay_steps)^power + end`, with the step at most `decay_steps`, or in cycles with `decay_steps` grown to
-/// the next multiple.
+/// `(initial - end) · (1 - step/decay_steps)^power + end`, with the step at most `decay_steps`, or
+/// in cycles with `decay_steps` grown to the next multiple.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolynomialDecay {
@@ -43,7 +43,14 @@ fn name() -> String {
 impl PolynomialDecay {
     /// A linear decay to 0.0001.
     pub fn new(initial_learning_rate: f64, decay_steps: f64) -> Self {
-        Self { initial_learning_rate, decay_steps, end_learning_rate: end(), power: linear(), cycle: false, name: name() }
+        Self {
+            initial_learning_rate,
+            decay_steps,
+            end_learning_rate: end(),
+            power: linear(),
+            cycle: false,
+            name: name(),
+        }
     }
 
     /// With another last learning rate.

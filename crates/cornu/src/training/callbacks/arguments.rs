@@ -1,6 +1,8 @@
-//! Callbacks as settings: Keras's arguments with their defaults, and what a run leaves in the callback.
+//! Callbacks as settings: Keras's arguments with their defaults, and what a run leaves in the
+//! callback.
 
-/// Makes the struct of a callback: `Type(State) { argument: Type [type of the setter's argument] = default, … }`.
+/// Makes the struct of a callback: `Type(State) { argument: Type [type of the setter's argument] =
+/// default, … }`.
 macro_rules! arguments {
     ($(#[$meta:meta])* $Type:ident($State:ty) { $($(#[$doc:meta])* $field:ident: $T:ty [$Arg:ty] = $default:expr),* $(,)? }) => {
         $(#[$meta])*

@@ -10,13 +10,15 @@ use serde_json::json;
 use std::path::PathBuf;
 
 arguments! {
-    /// Backs up the state of a run, and restores it when the same run is started again: weights, optimizer, place in the random
-    /// numbers, states of layers, epoch, batch and the sums of its values. A run killed at any instant and started again ends
-    /// with the same bits. At the end of training the backup is deleted.
+    /// Backs up the state of a run, and restores it when the same run is started again: weights,
+    /// optimizer, place in the random numbers, states of layers, epoch, batch and the sums of its
+    /// values. A run killed at any instant and started again ends with the same bits. At the end of
+    /// training the backup is deleted.
     ///
-    /// Source: keras/src/callbacks/backup_and_restore.py, Keras 3.15.1. Differs: all of it stands in one file, written beside and
-    /// renamed; a backup within an epoch goes on within it; only the callback's own files are deleted. What other callbacks
-    /// remember starts anew, as in Keras.
+    /// Source: keras/src/callbacks/backup_and_restore.py, Keras 3.15.1. Differs: all of it stands
+    /// in one file, written beside and renamed; a backup within an epoch goes on within it; only
+    /// the callback's own files are deleted. What other callbacks remember starts anew, as in
+    /// Keras.
     BackupAndRestore(State) {
         /// A folder for the backup alone.
         backup_dir: PathBuf [impl Into<PathBuf>] = PathBuf::new(),
@@ -35,7 +37,12 @@ struct State {
 }
 
 /// What the callback puts into its folder, the state first.
-const FILES: [&str; 4] = ["latest.weights.h5", "latest.weights.h5.bkp", "training_metadata.json", "training_metadata.json.bkp"];
+const FILES: [&str; 4] = [
+    "latest.weights.h5",
+    "latest.weights.h5.bkp",
+    "training_metadata.json",
+    "training_metadata.json.bkp",
+];
 
 impl BackupAndRestore {
     /// Backs up into a folder.
@@ -73,7 +80,12 @@ impl BackupAndRestore {
     fn restore(&self, run: &mut Run<'_>, file: usize) -> Result<()> {
         let root = match H5File::read(&self.file(file))? {
             H5File::Weights(g) => g,
-            H5File::Legacy(_) => return Err(Error::Config(format!("{}: this is no backup of a run", self.file(file).display()))),
+            H5File::Legacy(_) => {
+                return Err(Error::Config(format!(
+                    "{}: this is no backup of a run",
+                    self.file(file).display()
+                )));
+            }
         };
         run.model.read_weights(&root)?;
         if let Some(state) = root.group("optimizer") {
@@ -103,7 +115,11 @@ impl BackupAndRestore {
 impl Callback for BackupAndRestore {
     fn check(&self) -> Result<()> {
         if self.backup_dir.as_os_str().is_empty() {
-            return Err(Error::argument("BackupAndRestore", "backup_dir must be given", "no folder"));
+            return Err(Error::argument(
+                "BackupAndRestore",
+                "backup_dir must be given",
+                "no folder",
+            ));
         }
         Ok(())
     }

@@ -10,8 +10,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 arguments! {
-    /// Writes the values of each epoch to a CSV file: `epoch`, then the keys sorted, numbers as Python prints them, lines ended
-    /// by CR LF. Without validation the columns `val_…` are there, filled with `NA`.
+    /// Writes the values of each epoch to a CSV file: `epoch`, then the keys sorted, numbers as
+    /// Python prints them, lines ended by CR LF. Without validation the columns `val_…` are there,
+    /// filled with `NA`.
     ///
     /// Source: keras/src/callbacks/csv_logger.py, Keras 3.15.1.
     CSVLogger(State) {
@@ -44,7 +45,8 @@ impl CSVLogger {
     /// Writes a line and hands it to the system at once.
     fn write(&mut self, row: &[String]) -> Result<()> {
         let Some(writer) = &mut self.state.writer else { return Ok(()) };
-        let written = writer.write_record(row).map_err(std::io::Error::from).and_then(|()| writer.flush());
+        let written =
+            writer.write_record(row).map_err(std::io::Error::from).and_then(|()| writer.flush());
         written.map_err(|e| self.failed(e))
     }
 }
@@ -61,7 +63,14 @@ fn text(v: &MetricValue) -> String {
         MetricValue::Number(x) => repr(*x),
         // Lists are arrays of 32 bits in Keras, and print with the digits of that type.
         MetricValue::List(items) => {
-            format!("\"[{}]\"", items.iter().map(|x| repr((*x as f32).to_string().parse().unwrap_or(*x))).collect::<Vec<_>>().join(", "))
+            format!(
+                "\"[{}]\"",
+                items
+                    .iter()
+                    .map(|x| repr((*x as f32).to_string().parse().unwrap_or(*x)))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )
         }
     }
 }
@@ -72,17 +81,30 @@ impl Callback for CSVLogger {
             return Err(Error::argument("CSVLogger", "filename must be given", "no name"));
         }
         if self.separator.len() != 1 {
-            return Err(Error::argument("CSVLogger", "separator must be one character", format!("{:?}", self.separator)));
+            return Err(Error::argument(
+                "CSVLogger",
+                "separator must be one character",
+                format!("{:?}", self.separator),
+            ));
         }
         Ok(())
     }
 
     fn on_train_begin(&mut self, _: &mut Run<'_>) -> Result<()> {
-        let with_header = !(self.append && self.filename.exists() && has_header(&self.filename).map_err(|e| self.failed(e))?);
-        let file = if self.append { OpenOptions::new().create(true).append(true).open(&self.filename) } else { File::create(&self.filename) };
+        let with_header = !(self.append
+            && self.filename.exists()
+            && has_header(&self.filename).map_err(|e| self.failed(e))?);
+        let file = if self.append {
+            OpenOptions::new().create(true).append(true).open(&self.filename)
+        } else {
+            File::create(&self.filename)
+        };
         let file = file.map_err(|e| self.failed(e))?;
         let mut builder = csv::WriterBuilder::new();
-        builder.delimiter(self.separator.as_bytes()[0]).terminator(csv::Terminator::CRLF).flexible(true);
+        builder
+            .delimiter(self.separator.as_bytes()[0])
+            .terminator(csv::Terminator::CRLF)
+            .flexible(true);
         self.state = State { writer: Some(builder.from_writer(file)), keys: None, with_header };
         Ok(())
     }
@@ -94,13 +116,16 @@ impl Callback for CSVLogger {
                 keys.extend(logs.keys().map(|k| format!("val_{k}")));
             }
             if self.state.with_header {
-                let header: Vec<String> = std::iter::once("epoch".to_string()).chain(keys.iter().cloned()).collect();
+                let header: Vec<String> =
+                    std::iter::once("epoch".to_string()).chain(keys.iter().cloned()).collect();
                 self.write(&header)?;
             }
             self.state.keys = Some(keys);
         }
         let keys = self.state.keys.iter().flatten();
-        let row: Vec<String> = std::iter::once(epoch.to_string()).chain(keys.map(|k| logs.get(k).map_or("NA".into(), text))).collect();
+        let row: Vec<String> = std::iter::once(epoch.to_string())
+            .chain(keys.map(|k| logs.get(k).map_or("NA".into(), text)))
+            .collect();
         self.write(&row)
     }
 

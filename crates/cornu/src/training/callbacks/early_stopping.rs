@@ -63,8 +63,16 @@ impl Callback for EarlyStopping {
     fn on_epoch_end(&mut self, run: &mut Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
         let s = &mut self.state;
         s.monitor.settle("EarlyStopping", &self.monitor, &self.mode, run)?;
-        let current = s.monitor.value("EarlyStopping", &self.monitor, logs, run, "Early stopping conditioned on")?;
-        let Some(current) = current.filter(|_| epoch >= self.start_from_epoch) else { return Ok(()) };
+        let current = s.monitor.value(
+            "EarlyStopping",
+            &self.monitor,
+            logs,
+            run,
+            "Early stopping conditioned on",
+        )?;
+        let Some(current) = current.filter(|_| epoch >= self.start_from_epoch) else {
+            return Ok(());
+        };
         if self.restore_best_weights && s.best_weights.is_none() {
             s.best_weights = Some(run.model.weights());
             s.best_epoch = epoch;
@@ -93,7 +101,10 @@ impl Callback for EarlyStopping {
         }
         if let Some(weights) = s.best_weights.take() {
             if self.verbose > 0 {
-                run.say(&format!("Restoring model weights from the end of the best epoch: {}.", s.best_epoch + 1));
+                run.say(&format!(
+                    "Restoring model weights from the end of the best epoch: {}.",
+                    s.best_epoch + 1
+                ));
             }
             run.model.set_weights(&weights)?;
         }

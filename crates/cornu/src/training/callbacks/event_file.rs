@@ -1,6 +1,7 @@
 //! TensorBoard's event files: records with checksums, each an `Event` in protocol buffers.
 //!
-//! Source: tensorflow/core/util/event.proto, summary.proto and tensor.proto; tensorflow/core/lib/io/record_writer.cc.
+//! Source: tensorflow/core/util/event.proto, summary.proto and tensor.proto;
+//! tensorflow/core/lib/io/record_writer.cc.
 
 use crate::{Error, Result};
 use std::fs::{File, OpenOptions};
@@ -53,14 +54,22 @@ enum Content<'a> {
 impl Content<'_> {
     /// `TensorProto`: type 1, shape 2, content 4, strings 8.
     fn proto(&self) -> Message {
-        let shape = |dims: &[usize]| dims.iter().fold(Message::default(), |m, d| m.message(2, &Message::default().int(1, *d as i64)));
+        let shape = |dims: &[usize]| {
+            dims.iter().fold(Message::default(), |m, d| {
+                m.message(2, &Message::default().int(1, *d as i64))
+            })
+        };
         match self {
-            Content::Float(x) => Message::default().int(1, 1).message(2, &shape(&[])).bytes(4, &x.to_le_bytes()),
+            Content::Float(x) => {
+                Message::default().int(1, 1).message(2, &shape(&[])).bytes(4, &x.to_le_bytes())
+            }
             Content::Doubles(values, dims) => {
                 let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
                 Message::default().int(1, 2).message(2, &shape(dims)).bytes(4, &bytes)
             }
-            Content::Text(text) => Message::default().int(1, 7).message(2, &shape(&[])).bytes(8, text.as_bytes()),
+            Content::Text(text) => {
+                Message::default().int(1, 7).message(2, &shape(&[])).bytes(8, text.as_bytes())
+            }
         }
     }
 }
@@ -85,14 +94,17 @@ impl EventFile {
     pub(super) fn create(folder: &Path) -> Result<Self> {
         let failed = |source| Error::Io { what: folder.display().to_string(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").map_or("localhost".to_string(), |h| h.trim().to_string());
-        let stem = format!("events.out.tfevents.{:010}.{host}.{}", now_s() as u64, std::process::id());
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .map_or("localhost".to_string(), |h| h.trim().to_string());
+        let stem =
+            format!("events.out.tfevents.{:010}.{host}.{}", now_s() as u64, std::process::id());
         for n in 0.. {
             let path = folder.join(format!("{stem}.{n}.v2"));
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => {
                     let mut events = Self { file, path };
-                    events.write(&Message::default().double(1, now_s()).bytes(3, b"brain.Event:2"))?;
+                    events
+                        .write(&Message::default().double(1, now_s()).bytes(3, b"brain.Event:2"))?;
                     return Ok(events);
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -108,11 +120,20 @@ impl EventFile {
         record.extend(masked_crc(&length).to_le_bytes());
         record.extend(&event.0);
         record.extend(masked_crc(&event.0).to_le_bytes());
-        self.file.write_all(&record).map_err(|source| Error::Io { what: self.path.display().to_string(), source })
+        self.file
+            .write_all(&record)
+            .map_err(|source| Error::Io { what: self.path.display().to_string(), source })
     }
 
     /// A summary of a plugin: `class` is 1 for scalars, 2 for tensors, 0 for none.
-    fn summary(&mut self, tag: &str, step: u64, plugin: (&str, &[u8]), class: i64, content: &Content<'_>) -> Result<()> {
+    fn summary(
+        &mut self,
+        tag: &str,
+        step: u64,
+        plugin: (&str, &[u8]),
+        class: i64,
+        content: &Content<'_>,
+    ) -> Result<()> {
         let mut plugin_data = Message::default().bytes(1, plugin.0.as_bytes());
         if !plugin.1.is_empty() {
             plugin_data = plugin_data.bytes(2, plugin.1);
@@ -121,7 +142,10 @@ impl EventFile {
         if class > 0 {
             metadata = metadata.int(4, class);
         }
-        let value = Message::default().bytes(1, tag.as_bytes()).message(8, &content.proto()).message(9, &metadata);
+        let value = Message::default()
+            .bytes(1, tag.as_bytes())
+            .message(8, &content.proto())
+            .message(9, &metadata);
         let summary = Message::default().message(1, &value);
         self.write(&Message::default().double(1, now_s()).int(2, step as i64).message(5, &summary))
     }
@@ -134,7 +158,13 @@ impl EventFile {
     /// The distribution of numbers, in 30 buckets of equal width.
     pub(super) fn histogram(&mut self, tag: &str, values: &[f64], step: u64) -> Result<()> {
         let buckets = buckets(values);
-        self.summary(tag, step, ("histograms", b""), 2, &Content::Doubles(buckets.concat(), [buckets.len(), 3]))
+        self.summary(
+            tag,
+            step,
+            ("histograms", b""),
+            2,
+            &Content::Doubles(buckets.concat(), [buckets.len(), 3]),
+        )
     }
 
     /// The config of a model, which TensorBoard draws as a graph.

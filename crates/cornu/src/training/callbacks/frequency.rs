@@ -20,7 +20,9 @@ impl<'de> Deserialize<'de> for Frequency {
             (Some("epoch"), _) => Ok(Self::Epoch),
             (Some("batch"), _) => Ok(Self::Batches(1)),
             (_, Some(n)) if n > 0 => Ok(Self::Batches(n as usize)),
-            _ => Err(D::Error::custom(format!("a frequency is \"epoch\" or a number of batches. Received: {v}"))),
+            _ => Err(D::Error::custom(format!(
+                "a frequency is \"epoch\" or a number of batches. Received: {v}"
+            ))),
         }
     }
 }

@@ -44,35 +44,50 @@ impl LambdaCallback {
 
     /// After the last epoch.
     #[must_use]
-    pub fn on_train_end(mut self, f: impl FnMut(&mut Run<'_>, &Logs) -> Result<()> + 'static) -> Self {
+    pub fn on_train_end(
+        mut self,
+        f: impl FnMut(&mut Run<'_>, &Logs) -> Result<()> + 'static,
+    ) -> Self {
         self.train_end = Some(Box::new(f));
         self
     }
 
     /// Before an epoch.
     #[must_use]
-    pub fn on_epoch_begin(mut self, f: impl FnMut(&mut Run<'_>, usize) -> Result<()> + 'static) -> Self {
+    pub fn on_epoch_begin(
+        mut self,
+        f: impl FnMut(&mut Run<'_>, usize) -> Result<()> + 'static,
+    ) -> Self {
         self.epoch_begin = Some(Box::new(f));
         self
     }
 
     /// After an epoch.
     #[must_use]
-    pub fn on_epoch_end(mut self, f: impl FnMut(&mut Run<'_>, usize, &mut Logs) -> Result<()> + 'static) -> Self {
+    pub fn on_epoch_end(
+        mut self,
+        f: impl FnMut(&mut Run<'_>, usize, &mut Logs) -> Result<()> + 'static,
+    ) -> Self {
         self.epoch_end = Some(Box::new(f));
         self
     }
 
     /// Before a training step.
     #[must_use]
-    pub fn on_train_batch_begin(mut self, f: impl FnMut(&mut Run<'_>, usize) -> Result<()> + 'static) -> Self {
+    pub fn on_train_batch_begin(
+        mut self,
+        f: impl FnMut(&mut Run<'_>, usize) -> Result<()> + 'static,
+    ) -> Self {
         self.batch_begin = Some(Box::new(f));
         self
     }
 
     /// After a training step.
     #[must_use]
-    pub fn on_train_batch_end(mut self, f: impl FnMut(&mut Run<'_>, usize, &Logs) -> Result<()> + 'static) -> Self {
+    pub fn on_train_batch_end(
+        mut self,
+        f: impl FnMut(&mut Run<'_>, usize, &Logs) -> Result<()> + 'static,
+    ) -> Self {
         self.batch_end = Some(Box::new(f));
         self
     }

@@ -6,8 +6,9 @@ use crate::Result;
 use crate::metrics::MetricValue;
 use crate::training::Logs;
 
-/// Sets the learning rate of each epoch by a function of the epoch (from 0) and the present rate. The rate stands in the history
-/// as `learning_rate`; each optimizer within a MultiOptimizer is asked for in turn, and its rate stands as `learning_rate_NAME`.
+/// Sets the learning rate of each epoch by a function of the epoch (from 0) and the present rate.
+/// The rate stands in the history as `learning_rate`; each optimizer within a MultiOptimizer is
+/// asked for in turn, and its rate stands as `learning_rate_NAME`.
 ///
 /// Source: keras/src/callbacks/learning_rate_scheduler.py, Keras 3.15.1.
 ///
@@ -42,14 +43,24 @@ impl Callback for LearningRateScheduler {
             let rate = (self.schedule)(epoch, rate);
             run.model.set_learning_rate_at(i, rate)?;
             if self.verbose > 0 {
-                run.say(&format!("Epoch {}: LearningRateScheduler setting {} to {}.", epoch + 1, in_words(&key), repr(rate)));
+                run.say(&format!(
+                    "Epoch {}: LearningRateScheduler setting {} to {}.",
+                    epoch + 1,
+                    in_words(&key),
+                    repr(rate)
+                ));
             }
         }
         Ok(())
     }
 
     fn on_epoch_end(&mut self, run: &mut Run<'_>, _: usize, logs: &mut Logs) -> Result<()> {
-        logs.extend(run.model.learning_rates()?.into_iter().map(|(key, rate)| (key, MetricValue::Number(rate))));
+        logs.extend(
+            run.model
+                .learning_rates()?
+                .into_iter()
+                .map(|(key, rate)| (key, MetricValue::Number(rate))),
+        );
         Ok(())
     }
 

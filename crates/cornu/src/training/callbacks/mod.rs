@@ -59,8 +59,8 @@ impl Run<'_> {
     }
 }
 
-/// Hooks of a run. Each does nothing unless written; an error ends training, with what was trained kept.
-/// Source: keras/src/callbacks/callback.py, Keras 3.15.1.
+/// Hooks of a run. Each does nothing unless written; an error ends training, with what was trained
+/// kept. Source: keras/src/callbacks/callback.py, Keras 3.15.1.
 #[allow(unused_variables)]
 pub trait Callback {
     /// Whether the settings have a meaning; asked before a run begins.
@@ -115,7 +115,8 @@ pub trait Callback {
 
 /// The key of a learning rate in the words of messages.
 fn in_words(key: &str) -> String {
-    key.strip_prefix("learning_rate_").map_or("learning rate".into(), |name| format!("{name} learning rate"))
+    key.strip_prefix("learning_rate_")
+        .map_or("learning rate".into(), |name| format!("{name} learning rate"))
 }
 
 macro_rules! callbacks {
@@ -131,9 +132,11 @@ macro_rules! callbacks {
             let callback: Box<dyn Callback> = match class {
                 $($class => Box::new(serde_json::from_value::<$Type>(config).map_err(|e| Error::Config(format!("callback {class}: {e}")))?),)*
                 "LearningRateScheduler" | "LambdaCallback" => {
-                    return Err(Error::Unsupported(format!("callback `{class}` by name: it takes a function; a schedule can stand in the optimizer's learning_rate")));
+                    return Err(Error::Unsupported(format!("callback `{class}` by name: it takes a \
+                        function; a schedule can stand in the optimizer's learning_rate")));
                 }
-                _ => return Err(Error::Unsupported(format!("callback `{class}`; there are {}", CLASSES.join(", ")))),
+                _ => return Err(Error::Unsupported(format!("callback `{class}`; there are \
+                    {}", CLASSES.join(", ")))),
             };
             callback.check()?;
             Ok(callback)

@@ -11,11 +11,12 @@ use std::path::Path;
 arguments! {
     /// Saves the model, or its weights, in the course of training.
     ///
-    /// Source: keras/src/callbacks/model_checkpoint.py, Keras 3.15.1. Differs: a file is written beside and renamed, so a run
-    /// killed while saving leaves the checkpoint before whole.
+    /// Source: keras/src/callbacks/model_checkpoint.py, Keras 3.15.1. Differs: a file is written
+    /// beside and renamed, so a run killed while saving leaves the checkpoint before whole.
     ModelCheckpoint(State) {
-        /// Where: a name with places for `epoch`, `batch` and the values of the logs, as Python formats them:
-        /// `{epoch:02d}-{val_loss:.2f}.keras`. It ends in `.keras`, or in `.weights.h5` for weights alone.
+        /// Where: a name with places for `epoch`, `batch` and the values of the logs, as Python
+        /// formats them: `{epoch:02d}-{val_loss:.2f}.keras`. It ends in `.keras`, or in
+        /// `.weights.h5` for weights alone.
         filepath: String [&str] = String::new(),
         /// The value watched.
         monitor: String [&str] = "val_loss".into(),
@@ -50,13 +51,20 @@ impl ModelCheckpoint {
         Self::default().filepath(&filepath.as_ref().to_string_lossy())
     }
 
-    fn save(&mut self, run: &mut Run<'_>, epoch: usize, batch: Option<usize>, logs: &Logs) -> Result<()> {
+    fn save(
+        &mut self,
+        run: &mut Run<'_>,
+        epoch: usize,
+        batch: Option<usize>,
+        logs: &Logs,
+    ) -> Result<()> {
         let path = self.path(epoch, batch, logs)?;
         if !self.is_due(run, epoch, logs, &path)? {
             return Ok(());
         }
         if let Some(folder) = Path::new(&path).parent().filter(|f| !f.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|source| Error::Io { what: folder.display().to_string(), source })?;
+            std::fs::create_dir_all(folder)
+                .map_err(|source| Error::Io { what: folder.display().to_string(), source })?;
         }
         if self.save_weights_only {
             run.model.save_weights(&path)?;
@@ -72,7 +80,9 @@ impl ModelCheckpoint {
     fn path(&self, epoch: usize, batch: Option<usize>, logs: &Logs) -> Result<String> {
         let lookup = |name: &str| match name {
             "epoch" => Some(python_format::Argument::Int(epoch as i64 + 1)),
-            "batch" if !logs.contains_key("batch") => batch.map(|b| python_format::Argument::Int(b as i64 + 1)),
+            "batch" if !logs.contains_key("batch") => {
+                batch.map(|b| python_format::Argument::Int(b as i64 + 1))
+            }
             _ => match logs.get(name)? {
                 MetricValue::Number(x) => Some(python_format::Argument::Float(*x)),
                 MetricValue::List(_) => None,
@@ -81,7 +91,10 @@ impl ModelCheckpoint {
         python_format::format(&self.filepath, &lookup).map_err(|reason| {
             Error::argument(
                 WHO,
-                format!("filepath \"{}\" must be filled from epoch and logs: {reason}", self.filepath),
+                format!(
+                    "filepath \"{}\" must be filled from epoch and logs: {reason}",
+                    self.filepath
+                ),
                 format!("epoch, {}", logs.keys().cloned().collect::<Vec<_>>().join(", ")),
             )
         })
@@ -97,17 +110,32 @@ impl ModelCheckpoint {
         }
         let monitor = &mut self.state.monitor;
         if let Some(MetricValue::List(_)) = logs.get(&self.monitor) {
-            run.say(&format!("Can save best model only when `{}` is one number; every model is saved.", self.monitor));
+            run.say(&format!(
+                "Can save best model only when `{}` is one number; every model is saved.",
+                self.monitor
+            ));
             return Ok(true);
         }
-        let Some(current) = monitor.value(WHO, &self.monitor, logs, run, "Saving the best model only is conditioned on")? else { return Ok(true) };
+        let Some(current) = monitor.value(
+            WHO,
+            &self.monitor,
+            logs,
+            run,
+            "Saving the best model only is conditioned on",
+        )?
+        else {
+            return Ok(true);
+        };
         let best = monitor.best.map_or("None".to_string(), |b| format!("{b:.5}"));
         let better = monitor.improves(current, monitor.best, 0.0);
         if better {
             monitor.best = Some(current);
         }
         if self.verbose > 0 && better {
-            run.say(&format!("Epoch {n}: {} improved from {best} to {current:.5}, saving model to {path}", self.monitor));
+            run.say(&format!(
+                "Epoch {n}: {} improved from {best} to {current:.5}, saving model to {path}",
+                self.monitor
+            ));
         } else if self.verbose > 0 {
             run.say(&format!("Epoch {n}: {} did not improve from {best}", self.monitor));
         }
@@ -117,10 +145,19 @@ impl ModelCheckpoint {
 
 impl Callback for ModelCheckpoint {
     fn check(&self) -> Result<()> {
-        let endings: &[&str] = if self.save_weights_only { &[".weights.h5"] } else { &[".keras", ".h5"] };
+        let endings: &[&str] =
+            if self.save_weights_only { &[".weights.h5"] } else { &[".keras", ".h5"] };
         if !endings.iter().any(|e| self.filepath.ends_with(e)) {
-            let what = if self.save_weights_only { "with save_weights_only, filepath" } else { "filepath" };
-            return Err(Error::argument(WHO, format!("{what} must end in `{}`", endings[0]), format!("filepath \"{}\"", self.filepath)));
+            let what = if self.save_weights_only {
+                "with save_weights_only, filepath"
+            } else {
+                "filepath"
+            };
+            return Err(Error::argument(
+                WHO,
+                format!("{what} must end in `{}`", endings[0]),
+                format!("filepath \"{}\"", self.filepath),
+            ));
         }
         Ok(())
     }

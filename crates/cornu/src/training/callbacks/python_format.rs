@@ -18,8 +18,12 @@ pub(super) fn repr(x: f64) -> String {
     }
 }
 
-/// Fills a format string: `{name}`, `{name:spec}`, and `{{`, `}}` for braces. An error says what does not fit.
-pub(super) fn format(text: &str, lookup: &dyn Fn(&str) -> Option<Argument>) -> Result<String, String> {
+/// Fills a format string: `{name}`, `{name:spec}`, and `{{`, `}}` for braces. An error says what
+/// does not fit.
+pub(super) fn format(
+    text: &str,
+    lookup: &dyn Fn(&str) -> Option<Argument>,
+) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -31,7 +35,8 @@ pub(super) fn format(text: &str, lookup: &dyn Fn(&str) -> Option<Argument>) -> R
             rest = after;
             continue;
         }
-        let (place, after) = rest.split_once('}').filter(|_| brace == "{").ok_or("a brace stands alone")?;
+        let (place, after) =
+            rest.split_once('}').filter(|_| brace == "{").ok_or("a brace stands alone")?;
         rest = after;
         let (name, spec) = place.split_once(':').unwrap_or((place, ""));
         let (name, spec) = name.split_once('!').map_or((name, spec), |(n, _)| (n, spec));
@@ -57,7 +62,15 @@ fn parse(spec: &str) -> Result<Spec, String> {
     let wrong = || format!("`{spec}` is no format of a number");
     let c: Vec<char> = spec.chars().collect();
     let mut i = 0;
-    let mut s = Spec { fill: ' ', align: '>', sign: '-', width: 0, comma: None, precision: None, kind: None };
+    let mut s = Spec {
+        fill: ' ',
+        align: '>',
+        sign: '-',
+        width: 0,
+        comma: None,
+        precision: None,
+        kind: None,
+    };
     let aligns = |c: Option<&char>| c.is_some_and(|c| "<>=^".contains(*c));
     if aligns(c.get(1)) {
         (s.fill, s.align, i) = (c[0], c[1], 2);
@@ -92,7 +105,10 @@ fn parse(spec: &str) -> Result<Spec, String> {
     }
     s.kind = c.get(i).copied();
     // Widths beyond any file name would only fill memory.
-    if i + usize::from(s.kind.is_some()) != c.len() || s.width > 255 || s.precision.is_some_and(|p| p > 255) {
+    if i + usize::from(s.kind.is_some()) != c.len()
+        || s.width > 255
+        || s.precision.is_some_and(|p| p > 255)
+    {
         return Err(wrong());
     }
     Ok(s)
@@ -107,7 +123,9 @@ fn number(value: Argument, spec: &str) -> Result<String, String> {
     };
     let magnitude = x.abs();
     let body = match (value, s.kind) {
-        (Argument::Int(n), None | Some('d' | 'n')) if s.precision.is_none() => n.unsigned_abs().to_string(),
+        (Argument::Int(n), None | Some('d' | 'n')) if s.precision.is_none() => {
+            n.unsigned_abs().to_string()
+        }
         (Argument::Int(n), Some('x')) => format!("{:x}", n.unsigned_abs()),
         (Argument::Int(n), Some('X')) => format!("{:X}", n.unsigned_abs()),
         (Argument::Int(n), Some('o')) => format!("{:o}", n.unsigned_abs()),
@@ -154,12 +172,19 @@ fn scientific(x: f64, precision: usize) -> String {
     format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
 }
 
-/// So many significant digits, without the zeros at the end; `point` keeps one digit after the point, as a float without a type has.
+/// So many significant digits, without the zeros at the end; `point` keeps one digit after the
+/// point, as a float without a type has.
 fn general(x: f64, precision: usize, point: bool) -> String {
     let p = precision.max(1);
     let rounded = format!("{x:.*e}", p - 1);
     let exponent: i32 = rounded.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
-    let trimmed = |t: &str| if t.contains('.') { t.trim_end_matches('0').trim_end_matches('.').to_string() } else { t.to_string() };
+    let trimmed = |t: &str| {
+        if t.contains('.') {
+            t.trim_end_matches('0').trim_end_matches('.').to_string()
+        } else {
+            t.to_string()
+        }
+    };
     let last = p as i32 - i32::from(point);
     if exponent < -4 || exponent >= last {
         let text = scientific(x, p - 1);
@@ -204,7 +229,10 @@ mod tests {
             ("{epoch:02d}-{loss:.2f}.keras", "03-0.12.keras"),
             ("{epoch}_{loss}", "3_0.123456789"),
             ("{{{epoch}}}", "{3}"),
-            ("{epoch:5d}|{epoch:<5d}|{epoch:^5d}|{epoch:+05d}|{epoch:*>4}", "    3|3    |  3  |+0003|***3"),
+            (
+                "{epoch:5d}|{epoch:<5d}|{epoch:^5d}|{epoch:+05d}|{epoch:*>4}",
+                "    3|3    |  3  |+0003|***3",
+            ),
             ("{epoch:.1f} {epoch:x} {epoch:e}", "3.0 3 3.000000e+00"),
             ("{loss:e} {loss:.3e} {small:.1E}", "1.234568e-01 1.235e-01 -1.2E-05"),
             ("{loss:g} {big:g} {small:g} {one:g}", "0.123457 1.23457e+06 -1.23e-05 1"),

@@ -8,8 +8,9 @@ use crate::training::Logs;
 use crate::{Error, Result};
 
 arguments! {
-    /// Makes the learning rate smaller when a value no longer improves: `rate = max(rate * factor, min_lr)`. The rate stands in
-    /// the history as `learning_rate`, that of an optimizer within a MultiOptimizer as `learning_rate_NAME`.
+    /// Makes the learning rate smaller when a value no longer improves: `rate = max(rate * factor,
+    /// min_lr)`. The rate stands in the history as `learning_rate`, that of an optimizer within a
+    /// MultiOptimizer as `learning_rate_NAME`.
     ///
     /// Source: keras/src/callbacks/reduce_lr_on_plateau.py, Keras 3.15.1.
     ReduceLROnPlateau(State) {
@@ -50,11 +51,18 @@ impl ReduceLROnPlateau {
     /// Makes the rates smaller that are not the smallest yet: whether there was one.
     fn reduce(&self, run: &mut Run<'_>, epoch: usize, rates: &[(String, f64)]) -> Result<bool> {
         let mut reduced = false;
-        for (i, (key, rate)) in rates.iter().enumerate().filter(|(_, (_, rate))| *rate > f64::from(self.min_lr as f32)) {
+        for (i, (key, rate)) in
+            rates.iter().enumerate().filter(|(_, (_, rate))| *rate > f64::from(self.min_lr as f32))
+        {
             let new = (rate * self.factor).max(self.min_lr);
             run.model.set_learning_rate_at(i, new)?;
             if self.verbose > 0 {
-                run.say(&format!("Epoch {}: ReduceLROnPlateau reducing {} to {}.", epoch + 1, in_words(key), repr(new)));
+                run.say(&format!(
+                    "Epoch {}: ReduceLROnPlateau reducing {} to {}.",
+                    epoch + 1,
+                    in_words(key),
+                    repr(new)
+                ));
             }
             reduced = true;
         }
@@ -80,7 +88,16 @@ impl Callback for ReduceLROnPlateau {
         s.monitor.settle(WHO, &self.monitor, &self.mode, run)?;
         let rates = run.model.learning_rates()?;
         logs.extend(rates.iter().map(|(key, rate)| (key.clone(), MetricValue::Number(*rate))));
-        let Some(current) = s.monitor.value(WHO, &self.monitor, logs, run, "Learning rate reduction is conditioned on")? else { return Ok(()) };
+        let Some(current) = s.monitor.value(
+            WHO,
+            &self.monitor,
+            logs,
+            run,
+            "Learning rate reduction is conditioned on",
+        )?
+        else {
+            return Ok(());
+        };
         if s.cooldown > 0 {
             s.cooldown -= 1;
             s.wait = 0;

@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 arguments! {
-    /// Posts `epoch` and the values of each epoch to a server over HTTP, as JSON or as JSON within a form. A server that does not
-    /// answer is a message, and training goes on.
+    /// Posts `epoch` and the values of each epoch to a server over HTTP, as JSON or as JSON within
+    /// a form. A server that does not answer is a message, and training goes on.
     ///
-    /// Source: keras/src/callbacks/remote_monitor.py, Keras 3.15.1. Differs: no TLS; a server is waited for 10 seconds at most.
+    /// Source: keras/src/callbacks/remote_monitor.py, Keras 3.15.1. Differs: no TLS; a server is
+    /// waited for 10 seconds at most.
     RemoteMonitor(State) {
         /// The server.
         root: String [&str] = "http://localhost:9000".into(),
@@ -46,7 +47,10 @@ impl RemoteMonitor {
         if self.send_as_json {
             (text, "application/json")
         } else {
-            (format!("{}={}", quote_plus(&self.field), quote_plus(&text)), "application/x-www-form-urlencoded")
+            (
+                format!("{}={}", quote_plus(&self.field), quote_plus(&text)),
+                "application/x-www-form-urlencoded",
+            )
         }
     }
 }
@@ -63,7 +67,10 @@ fn quote_plus(text: &str) -> String {
 impl Callback for RemoteMonitor {
     fn check(&self) -> Result<()> {
         if self.root.starts_with("https:") {
-            return Err(Error::Unsupported(format!("RemoteMonitor over TLS; use http://. Received: {}", self.root)));
+            return Err(Error::Unsupported(format!(
+                "RemoteMonitor over TLS; use http://. Received: {}",
+                self.root
+            )));
         }
         Ok(())
     }
@@ -71,10 +78,13 @@ impl Callback for RemoteMonitor {
     fn on_epoch_end(&mut self, run: &mut Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
         let (body, content_type) = self.body(epoch, logs);
         let agent = self.state.agent.get_or_insert_with(|| {
-            let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(10)));
+            let config = ureq::Agent::config_builder()
+                .http_status_as_error(false)
+                .timeout_global(Some(Duration::from_secs(10)));
             config.build().into()
         });
-        let mut request = agent.post(format!("{}{}", self.root, self.path)).header("content-type", content_type);
+        let mut request =
+            agent.post(format!("{}{}", self.root, self.path)).header("content-type", content_type);
         for (name, value) in self.headers.iter().flatten() {
             request = request.header(name, value);
         }

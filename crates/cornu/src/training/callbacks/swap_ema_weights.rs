@@ -5,13 +5,13 @@ use crate::Result;
 use crate::training::Logs;
 
 arguments! {
-    /// Puts the optimizer's moving averages in the weights' place for validation, and the weights back after it. The optimizer
-    /// needs `use_ema`.
+    /// Puts the optimizer's moving averages in the weights' place for validation, and the weights
+    /// back after it. The optimizer needs `use_ema`.
     ///
     /// Source: keras/src/callbacks/swap_ema_weights.py, Keras 3.15.1.
     SwapEMAWeights(State) {
-        /// Whether they also stand there from the end of an epoch to the begin of the next, for the callbacks that follow: a
-        /// ModelCheckpoint then saves the averages.
+        /// Whether they also stand there from the end of an epoch to the begin of the next, for the
+        /// callbacks that follow: a ModelCheckpoint then saves the averages.
         swap_on_epoch: bool [bool] = false,
     }
 }

@@ -11,11 +11,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 arguments! {
-    /// Writes a run for TensorBoard: event files in the folders `train` and `validation`, with `epoch_loss` and the like, the
-    /// learning rate, `evaluation_loss_vs_iterations`, and the model's config.
+    /// Writes a run for TensorBoard: event files in the folders `train` and `validation`, with
+    /// `epoch_loss` and the like, the learning rate, `evaluation_loss_vs_iterations`, and the
+    /// model's config.
     ///
-    /// Source: keras/src/callbacks/tensorboard.py, Keras 3.15.1. Differs: no pictures of weights, no profiles, no projector; of a
-    /// metric that is a list each element has a tag of its own, ending in its number.
+    /// Source: keras/src/callbacks/tensorboard.py, Keras 3.15.1. Differs: no pictures of weights,
+    /// no profiles, no projector; of a metric that is a list each element has a tag of its own,
+    /// ending in its number.
     TensorBoard(State) {
         /// The folder.
         log_dir: PathBuf [impl Into<PathBuf>] = "logs".into(),
@@ -79,7 +81,10 @@ fn open(file: &mut Option<EventFile>, folder: PathBuf) -> Result<&mut EventFile>
 fn write(file: &mut EventFile, tag: &str, value: &MetricValue, step: u64) -> Result<()> {
     match value {
         MetricValue::Number(x) => file.scalar(tag, *x, step),
-        MetricValue::List(items) => items.iter().enumerate().try_for_each(|(i, x)| file.scalar(&format!("{tag}/{i}"), *x, step)),
+        MetricValue::List(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(i, x)| file.scalar(&format!("{tag}/{i}"), *x, step)),
     }
 }
 
@@ -132,32 +137,46 @@ impl Callback for TensorBoard {
     fn on_test_end(&mut self, run: &mut Run<'_>, logs: &Logs) -> Result<()> {
         let step = run.model.iterations()?;
         let file = self.validation()?;
-        logs.iter().try_for_each(|(k, v)| write(file, &format!("evaluation_{k}_vs_iterations"), v, step))
+        logs.iter()
+            .try_for_each(|(k, v)| write(file, &format!("evaluation_{k}_vs_iterations"), v, step))
     }
 
     fn on_epoch_end(&mut self, run: &mut Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
         let step = epoch as u64;
-        let (validation, train): (Vec<_>, Vec<_>) = logs.iter().partition(|(k, _)| k.starts_with("val_"));
+        let (validation, train): (Vec<_>, Vec<_>) =
+            logs.iter().partition(|(k, _)| k.starts_with("val_"));
         let rates = run.model.learning_rates()?;
         let began = self.state.epoch_began.filter(|_| self.write_steps_per_second);
         let file = self.train()?;
         for (k, v) in train.into_iter().filter(|(k, _)| !rates.iter().any(|(key, _)| key == *k)) {
             write(file, &format!("epoch_{k}"), v, step)?;
         }
-        rates.iter().try_for_each(|(key, rate)| file.scalar(&format!("epoch_{key}"), *rate, step))?;
+        rates
+            .iter()
+            .try_for_each(|(key, rate)| file.scalar(&format!("epoch_{key}"), *rate, step))?;
         if let Some((began, iterations)) = began {
             let steps = run.model.iterations()?.saturating_sub(iterations);
-            file.scalar("epoch_steps_per_second", steps as f64 / began.elapsed().as_secs_f64(), step)?;
+            file.scalar(
+                "epoch_steps_per_second",
+                steps as f64 / began.elapsed().as_secs_f64(),
+                step,
+            )?;
         }
         if self.histogram_freq > 0 && epoch.is_multiple_of(self.histogram_freq) {
             let file = self.train()?;
             for (i, v) in run.model.variables().iter().enumerate() {
-                file.histogram(&format!("{}/histogram", v.path.replace(':', "_")), &run.model.weight(i).to_f64(), step)?;
+                file.histogram(
+                    &format!("{}/histogram", v.path.replace(':', "_")),
+                    &run.model.weight(i).to_f64(),
+                    step,
+                )?;
             }
         }
         if !validation.is_empty() {
             let file = self.validation()?;
-            validation.into_iter().try_for_each(|(k, v)| write(file, &format!("epoch_{}", &k[4..]), v, step))?;
+            validation
+                .into_iter()
+                .try_for_each(|(k, v)| write(file, &format!("epoch_{}", &k[4..]), v, step))?;
         }
         Ok(())
     }

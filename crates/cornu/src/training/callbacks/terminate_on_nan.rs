@@ -11,7 +11,8 @@ arguments! {
     ///
     /// Source: keras/src/callbacks/terminate_on_nan.py, Keras 3.15.1.
     TerminateOnNaN(()) {
-        /// Whether it ends with an error, so that `on_train_end` is not called, instead of a message.
+        /// Whether it ends with an error, so that `on_train_end` is not called, instead of a
+        /// message.
         raise_error: bool [bool] = false,
     }
 }
@@ -31,7 +32,11 @@ impl Callback for TerminateOnNaN {
             return Ok(());
         }
         if self.raise_error {
-            return Err(Error::argument("TerminateOnNaN", format!("the loss must be finite; at batch {step} it is not, and training ends"), repr(*loss)));
+            return Err(Error::argument(
+                "TerminateOnNaN",
+                format!("the loss must be finite; at batch {step} it is not, and training ends"),
+                repr(*loss),
+            ));
         }
         run.say(&format!("Batch {step}: Invalid loss, terminating training"));
         *run.stop_training = true;
