@@ -40,7 +40,7 @@ use crate::failure::Failure;
 use crate::{files, plot};
 use cornu::data::{BatchMaker, Data};
 use cornu::training::{EpochLoss, Unequal, callbacks};
-use cornu::{Compile, Evaluate, Fit, Input, LayerRef, Model, Predict};
+use cornu::{Compile, Evaluate, Fit, Input, LayerRef, Model, Predict, Registry};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -313,7 +313,7 @@ impl RunFile {
 
 /// A layer of a RUN.toml: `class`, and Keras's arguments.
 fn layer(table: &Map<String, Value>) -> Result<LayerRef, Failure> {
-    Ok(LayerRef::from_json(&keras_object(&Value::Object(table.clone())))?)
+    Ok(LayerRef::from_json(&keras_object(&Value::Object(table.clone())), &Registry::builtin())?)
 }
 
 /// Tables with a `class` become Keras's serialized objects, at every level.

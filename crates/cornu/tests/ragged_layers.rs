@@ -137,7 +137,7 @@ fn run(
     packed: bool,
     seed: &dyn Fn(usize, usize, usize) -> f64,
 ) -> (Tensor, Vec<usize>, Vec<Tensor>) {
-    let layer = LayerRef::from_json(&in_f64(v)).unwrap();
+    let layer = LayerRef::from_json(&in_f64(v), &Registry::builtin()).unwrap();
     let b = Builder::new();
     let n = x.dims[0];
     let cx = Cx::new(&b, false, Some(n));
@@ -282,7 +282,7 @@ fn numbers(d: &Data) -> Vec<f32> {
 /// A model of the layer alone.
 fn model(v: &Value) -> Model {
     let x = cornu::Input::new([None, Some(F)]);
-    let y = LayerRef::from_json(v).unwrap().call(&x).unwrap();
+    let y = LayerRef::from_json(v, &Registry::builtin()).unwrap().call(&x).unwrap();
     Model::new(&x, &y).unwrap()
 }
 

@@ -306,7 +306,7 @@ fn bidirectional_is_both_ways() {
     assert_eq!(config["config"]["layer"]["config"]["name"], "forward_lstm");
     assert_eq!(config["config"]["backward_layer"]["config"]["name"], "backward_lstm");
     assert_eq!(config["config"]["layer"]["config"]["zero_output_for_mask"], true);
-    assert_eq!(LayerRef::from_json(&config).unwrap().to_json(), config);
+    assert_eq!(LayerRef::from_json(&config, &Registry::builtin()).unwrap().to_json(), config);
     assert!(Bidirectional::new(Lstm::new(2).go_backwards(true)).is_err());
     assert!(
         Bidirectional::with_backward(

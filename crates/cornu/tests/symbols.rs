@@ -8,9 +8,10 @@
 use cornu::activations::Activation;
 use cornu::constraints::Constraint;
 use cornu::initializers::Initializer;
-use cornu::layers::{ALIASES, CLASSES, Operation};
+use cornu::layers::{ALIASES, CLASSES};
 use cornu::losses::Loss;
 use cornu::metrics::Metric;
+use cornu::ops::Operation;
 use cornu::optimizers::Optimizer;
 use cornu::optimizers::schedules::Schedule;
 use cornu::regularizers::Regularizer;

@@ -13,9 +13,8 @@ pub(super) fn check(krate: &Crate) -> Vec<Finding> {
         let Some(list) = krate.source(family.file) else { continue };
         let listed = members(list, family.list);
         for source in krate.sources.iter().filter(|s| s.path.starts_with(family.folder)) {
-            let missing = implementers(source, family.implements).filter(|(_, name)| {
-                !listed.contains(name) && !family.apart.contains(&name.as_str())
-            });
+            let missing =
+                implementers(source, family.implements).filter(|(_, name)| !listed.contains(name));
             findings.extend(missing.map(|(line, name)| {
                 let message = format!(
                     "`{name}` implements {} and is not in `{}!` of {}",

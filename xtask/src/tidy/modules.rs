@@ -2,18 +2,14 @@
 
 use super::source::{Crate, Source};
 
-/// Names of the modules that a file declares outside inline modules, in order: `mod a;`, and `a:
-/// "Class" => Type` of a list macro.
+/// Names of the modules that a file declares outside inline modules, in order.
 pub(super) fn declared(source: &Source) -> Vec<String> {
     let mut names = Vec::new();
     for (_, line) in source.own_code() {
         let line = line.trim();
         let rest =
             line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub ")).unwrap_or(line);
-        let name = match rest.strip_prefix("mod ") {
-            Some(after) => after.strip_suffix(';'),
-            None => line.split_once(": \"").map(|(name, _)| name),
-        };
+        let name = rest.strip_prefix("mod ").and_then(|after| after.strip_suffix(';'));
         names.extend(
             name.filter(|n| !n.is_empty() && n.chars().all(|c| c.is_alphanumeric() || c == '_'))
                 .map(str::to_string),
@@ -123,10 +119,9 @@ mod tests {
     fn modules_stand_in_order() {
         let s = Source::new(
             "lib.rs",
-            "//! A.\npub mod b;\nmod a;\n#[cfg(test)]\nmod tests;\npub(crate) mod c;\nlayers! \
-                {\n    dense: \"Dense\" => Dense;\n}\n",
+            "//! A.\npub mod b;\nmod a;\n#[cfg(test)]\nmod tests;\npub(crate) mod c;\n",
         );
-        assert_eq!(declared(&s), ["b", "a", "tests", "c", "dense"]);
+        assert_eq!(declared(&s), ["b", "a", "tests", "c"]);
     }
 
     #[test]

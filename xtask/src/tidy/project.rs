@@ -19,8 +19,6 @@ pub(super) const UNSAFE_CRATE: &str = "crates/cornu-cpu";
 pub(super) struct Family {
     pub(super) folder: &'static str,
     pub(super) implements: &'static str,
-    /// What is known by other means than the list.
-    pub(super) apart: &'static [&'static str],
     /// File of the list.
     pub(super) file: &'static str,
     pub(super) list: &'static str,
@@ -31,42 +29,36 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         folder: "crates/cornu-ir/src/ops/",
         implements: "Primitive",
-        apart: &[],
         file: "crates/cornu-ir/src/op.rs",
         list: "primitives",
     },
     Family {
         folder: "crates/cornu/src/layers/",
         implements: "Layer",
-        apart: &["Operation"],
         file: "crates/cornu/src/layers/mod.rs",
         list: "layers",
     },
     Family {
         folder: "crates/cornu/src/losses/",
         implements: "LossFunction",
-        apart: &[],
         file: "crates/cornu/src/losses/mod.rs",
         list: "losses",
     },
     Family {
         folder: "crates/cornu/src/metrics/",
         implements: "MetricFunction",
-        apart: &[],
         file: "crates/cornu/src/metrics/mod.rs",
         list: "metrics",
     },
     Family {
         folder: "crates/cornu/src/optimizers/",
         implements: "Rule",
-        apart: &[],
         file: "crates/cornu/src/optimizers/mod.rs",
         list: "optimizers",
     },
     Family {
         folder: "crates/cornu/src/initializers/",
         implements: "Initialize",
-        apart: &[],
         file: "crates/cornu/src/initializers/mod.rs",
         list: "family",
     },
@@ -144,16 +136,6 @@ pub(super) const ALLOWANCES: &[Allowance] = &[
     allow("cornu::saving::hdf5_read", "cornu::saving::hdf5_links", "one reader in three files"),
     allow("cornu::saving::hdf5_text", "cornu::saving::hdf5_read", "one reader in three files"),
     allow(
-        "cornu::layers",
-        "cornu::model",
-        "a model is a layer, and layers are called on its symbols",
-    ),
-    allow(
-        "cornu::layers::rescaling",
-        "cornu::layers::operation",
-        "numbers of a config are read as those of an operation",
-    ),
-    allow(
         "cornu::metrics::settings",
         "cornu::metrics::mean",
         "a macro names where its expansion finds the mean",
@@ -162,11 +144,6 @@ pub(super) const ALLOWANCES: &[Allowance] = &[
         "cornu::optimizers::settings",
         "cornu::optimizers::rule",
         "a macro names where its expansion finds the check",
-    ),
-    allow(
-        "cornu::model::symbol",
-        "cornu::model::functional",
-        "an input symbol is made by an input of the graph",
     ),
     allow(
         "cornu::model",

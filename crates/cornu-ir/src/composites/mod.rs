@@ -2,6 +2,7 @@
 
 pub mod einsum;
 pub mod softmax;
+pub mod unit_length;
 pub mod crossentropy;
 pub mod ctc;
 
@@ -9,3 +10,4 @@ pub use crossentropy::{binary_crossentropy, categorical_crossentropy, class_cros
 pub use ctc::ctc;
 pub use einsum::einsum;
 pub use softmax::{log_softmax, logsumexp, softmax};
+pub use unit_length::unit_length_within;

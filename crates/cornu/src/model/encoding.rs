@@ -1,9 +1,9 @@
 //! Text on its way into a model and out of it: which layers encode and write it, and what the graph
 //! takes or gives in its place.
 
-use super::functional::{Functional, MemberKind};
 use super::model::Model;
-use super::{Container, TensorRef, takes_text};
+use super::takes_text;
+use crate::architecture::{Container, Functional, MemberKind, TensorRef};
 use crate::data::{Array, Data};
 use crate::layers::LayerRef;
 use crate::{Error, Result};
@@ -52,7 +52,7 @@ fn reads<'a>(
                 ))
             };
             found.push(Read { layer, entries: all.ok_or_else(rule)? });
-        } else if let Some(inner) = layer.rule().as_container().and_then(Container::graph) {
+        } else if let Some(inner) = layer.as_container().and_then(Container::graph) {
             reads(inner, &entries, text, found)?;
         } else if entries.iter().flatten().any(|e| text[*e]) {
             return Err(Error::Unsupported(format!(
@@ -69,7 +69,7 @@ fn reads<'a>(
 /// The layer that writes words from what a value holds, if one does.
 fn decoder(graph: &Functional, t: TensorRef) -> Option<&LayerRef> {
     let MemberKind::Layer(layer) = &graph.members[t.member].kind else { return None };
-    match layer.rule().as_container().and_then(Container::graph) {
+    match layer.as_container().and_then(Container::graph) {
         Some(inner) => decoder(inner, *inner.outputs.flatten().get(t.output)?),
         None => layer.rule().as_decoder().map(|_| layer),
     }

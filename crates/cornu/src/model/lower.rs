@@ -1,6 +1,6 @@
 //! A model as a graph once batch and timesteps are numbers.
 
-use super::{Container, InputLayer, MemberKind};
+use crate::architecture::{Container, Functional, InputLayer, MemberKind};
 use crate::layers::{Call, Cx, Flow, LayerRef, Packing, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::{DType, Dim, Spec, Var};
@@ -69,11 +69,10 @@ pub fn lower_model<'g>(
         .map(|(i, v)| if in_rows(i) { cx.of_rows(*v) } else { Flow::new(*v) });
     // In place of text stands a value that nothing reads; what was encoded of it comes after the
     // entries of numbers.
-    let entries = |g: &super::Functional| {
+    let entries = |g: &Functional| {
         g.inputs.flatten().into_iter().map(|t| g.members[t.member].kind.clone()).collect::<Vec<_>>()
     };
-    let entries =
-        layer.rule().as_container().and_then(Container::graph).map(entries).unwrap_or_default();
+    let entries = layer.as_container().and_then(Container::graph).map(entries).unwrap_or_default();
     let call: Vec<Flow<'g>> = entries
         .iter()
         .filter_map(|entry| match entry {

@@ -1,12 +1,11 @@
 //! A model: a graph of layers with its weights.
 
-use super::functional::{Functional, InputLayer, MemberKind};
-use super::sequential::Sequential;
-use super::symbol::Symbol;
-use super::trace::trace;
 use super::variables::{self, Variable};
-use super::{Container, Nest};
-use crate::layers::{Call, LayerRef, WeightTree};
+use crate::architecture::{
+    Container, Functional, InputLayer, Maker, MemberKind, Nest, Sequential, Symbol, TensorRef,
+    trace,
+};
+use crate::layers::{Call, LayerRef, Registry, WeightTree};
 use crate::training::{Compiled, Runtime};
 use crate::{Error, Result};
 use cornu_cpu::{SlotId, Store};
@@ -73,8 +72,8 @@ impl Model {
     /// A model of layers one after the other.
     pub fn sequential(input: &Symbol, layers: impl IntoIterator<Item = LayerRef>) -> Result<Self> {
         let input = match &input.node.maker {
-            super::symbol::Maker::Input(i) => InputLayer::clone(i),
-            super::symbol::Maker::Layer(l) => {
+            Maker::Input(i) => InputLayer::clone(i),
+            Maker::Layer(l) => {
                 return Err(Error::argument(
                     "Sequential",
                     "its entry must be made by Input",
@@ -132,7 +131,7 @@ impl Model {
     }
 
     fn graph_of(layer: &LayerRef) -> Result<&Functional> {
-        match layer.rule().as_container() {
+        match layer.as_container() {
             Some(Container::Functional(f)) => Ok(f),
             Some(Container::Sequential(s)) => s.chain().ok_or_else(|| {
                 Error::Config(format!(
@@ -152,7 +151,7 @@ impl Model {
     /// Reads the architecture from Keras's config (the whole of config.json), with first weights
     /// from seed 0.
     pub fn from_json(v: &Value) -> Result<Self> {
-        Self::of(LayerRef::from_json(v)?, 0)
+        Self::of(LayerRef::from_json(v, &Registry::builtin())?, 0)
     }
 
     /// The same model with first weights from a seed, which also draws what is random in training.
@@ -186,7 +185,7 @@ impl Model {
 
     /// With a name.
     pub fn name(self, name: &str) -> Self {
-        let layer = match self.layer.rule().as_container() {
+        let layer = match self.layer.as_container() {
             Some(Container::Functional(f)) => LayerRef::new(f.clone()),
             Some(Container::Sequential(s)) => LayerRef::new(s.clone()),
             None => self.layer.clone(),
@@ -276,7 +275,7 @@ impl Model {
     /// The entries with their names, in the order of `model.inputs`.
     pub fn inputs(&self) -> Vec<(String, InputLayer)> {
         let g = self.graph();
-        let entry = |t: super::TensorRef| match &g.members[t.member].kind {
+        let entry = |t: TensorRef| match &g.members[t.member].kind {
             MemberKind::Input(i) => (g.members[t.member].name.clone(), i.clone()),
             MemberKind::Layer(_) => (
                 g.members[t.member].name.clone(),

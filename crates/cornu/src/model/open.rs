@@ -1,7 +1,7 @@
 //! Models from files and into files.
 
 use super::model::Model;
-use crate::layers::LayerRef;
+use crate::layers::{LayerRef, Registry};
 use crate::saving::{Archive, H5File, atomic};
 use crate::{Error, Result};
 use serde_json::Value;
@@ -48,7 +48,7 @@ impl Model {
 
     /// The model of an archive: architecture, weights, compile settings, state of the optimizer.
     pub fn from_archive(archive: Archive) -> Result<Self> {
-        let mut model = Self::blank(LayerRef::from_json(&archive.config)?)?;
+        let mut model = Self::blank(LayerRef::from_json(&archive.config, &Registry::builtin())?)?;
         model.assets = archive.assets;
         model.adopt_vocabularies(&archive.weights)?;
         model.read_weights(&archive.weights)?;
@@ -63,7 +63,7 @@ impl Model {
         let config = l.model_config.as_ref().ok_or_else(|| {
             Error::Config("the file holds weights alone; give the model too (--weights)".into())
         })?;
-        let mut model = Self::blank(LayerRef::from_json(config)?)?;
+        let mut model = Self::blank(LayerRef::from_json(config, &Registry::builtin())?)?;
         model.read_legacy_weights(&l.layers)?;
         model.compile_from_legacy(l);
         Ok(model)

@@ -1,8 +1,7 @@
 //! The vocabularies that files keep beside configs.
 
-use super::Container;
-use super::functional::{Functional, MemberKind};
 use super::model::Model;
+use crate::architecture::{Container, Functional, MemberKind};
 use crate::layers::{LayerRef, Lookup};
 use crate::saving::{Array as FileArray, Group};
 use crate::{Error, Result};
@@ -19,7 +18,7 @@ fn lookups<'a>(
         if let Some(l) = layer.rule().as_lookup() {
             found.push((here.clone(), layer, l));
         }
-        match layer.rule().as_container() {
+        match layer.as_container() {
             Some(Container::Functional(f)) => lookups(f, &format!("{here}/"), found),
             Some(Container::Sequential(s)) => {
                 s.chain().into_iter().for_each(|f| lookups(f, &format!("{here}/"), found))

@@ -1,7 +1,7 @@
 //! Weights between a model and the groups of a file.
 
-use super::functional::MemberKind;
 use super::model::Model;
+use crate::architecture::MemberKind;
 use crate::layers::WeightTree;
 use crate::saving::{Array, ArrayType, Group, NamedArrays};
 use crate::{Error, Result};

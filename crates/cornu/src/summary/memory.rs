@@ -104,7 +104,7 @@ fn walk(
         .iter()
         .for_each(|w| f(trainable && tree.trainable && w.trainable, weight_bits(w, layer), w));
     let trainable = tree.trains_inside(trainable);
-    let graph: Option<&Functional> = match layer.rule().as_container() {
+    let graph: Option<&Functional> = match layer.as_container() {
         Some(Container::Functional(g)) => Some(g),
         Some(Container::Sequential(s)) => s.chain(),
         None => None,

@@ -50,8 +50,7 @@ impl Rows {
                 vec![false; graph.members.len()]
             },
         };
-        let is_sequential =
-            matches!(model.layer().rule().as_container(), Some(Container::Sequential(_)));
+        let is_sequential = matches!(model.layer().as_container(), Some(Container::Sequential(_)));
         let mut rows = Vec::new();
         for (i, m) in graph.members.iter().enumerate() {
             if shown.hidden[i] || (is_sequential && matches!(m.kind, MemberKind::Input(_))) {
@@ -212,7 +211,7 @@ fn expand(m: &Member, trainable: bool, level: usize, rows: &mut Vec<Row>) {
 
 /// The layers of a model, as Keras's `layers` lists them.
 fn members_inside(layer: &LayerRef) -> Vec<&Member> {
-    let (graph, is_sequential) = match layer.rule().as_container() {
+    let (graph, is_sequential) = match layer.as_container() {
         Some(Container::Functional(f)) => (Some(f), false),
         Some(Container::Sequential(s)) => (s.chain(), true),
         None => (None, false),

@@ -322,7 +322,7 @@ impl Lane {
 /// Fails on a layer whose output at a timestep takes more than the timesteps up to it.
 fn step_by_step(layer: &LayerRef) -> Result<()> {
     let rule = layer.rule();
-    let inside: Vec<&LayerRef> = match rule.as_container() {
+    let inside: Vec<&LayerRef> = match layer.as_container() {
         Some(Container::Functional(f)) => f
             .members
             .iter()
@@ -331,7 +331,7 @@ fn step_by_step(layer: &LayerRef) -> Result<()> {
         Some(Container::Sequential(s)) => s.layers.iter().map(|(_, l)| l).collect(),
         None => vec![],
     };
-    if rule.as_container().is_some() {
+    if layer.as_container().is_some() {
         return inside.into_iter().try_for_each(step_by_step);
     }
     let forward = rule.as_recurrent().is_some_and(|r| !r.walk().go_backwards);

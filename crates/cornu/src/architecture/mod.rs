@@ -1,0 +1,22 @@
+//! The architecture of a model: symbols, the graph of layers that they make, and the layers that are
+//! models.
+
+mod input_layer;
+mod symbol;
+mod tensor_ref;
+mod running_order;
+mod functional;
+mod trace;
+mod sequential;
+mod container;
+mod functional_config;
+
+pub use container::Container;
+pub use functional::{Functional, Member, MemberKind};
+pub use input_layer::InputLayer;
+pub(crate) use input_layer::dtype_name;
+pub use sequential::Sequential;
+pub(crate) use symbol::Maker;
+pub use symbol::{Input, IntoCall, Symbol};
+pub use tensor_ref::{Nest, TensorRef};
+pub(crate) use trace::trace;

@@ -1,0 +1,221 @@
+//! Symbols: what layers are called on before there are data.
+
+use super::input_layer::InputLayer;
+use crate::lowering::{Arg, Call, Cx, Flow, LayerRef, WeightTree, Weights};
+use crate::{Error, Result};
+use cornu_ir::spec::dims_text;
+use cornu_ir::{Builder, DType, Dim, Spec};
+use std::sync::Arc;
+
+/// A value before there are data: its shape, and which layer gives it.
+#[derive(Clone, Debug)]
+pub struct Symbol {
+    pub(crate) node: Arc<CallNode>,
+    pub(crate) index: usize,
+}
+
+/// One call of a layer.
+#[derive(Debug)]
+pub(crate) struct CallNode {
+    pub(crate) maker: Maker,
+    pub(crate) call: Call<Symbol>,
+    pub(crate) outputs: Vec<Output>,
+}
+
+/// What a call gives: its spec, and whether it carries a mask.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    pub(crate) spec: Spec,
+    pub(crate) masked: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Maker {
+    Input(Arc<InputLayer>),
+    Layer(LayerRef),
+}
+
+impl Symbol {
+    /// Element type and dims.
+    pub fn spec(&self) -> &Spec {
+        &self.node.outputs[self.index].spec
+    }
+
+    /// The dims, batch first.
+    pub fn shape(&self) -> &[Dim] {
+        &self.spec().dims
+    }
+
+    /// The dims as Keras prints them: `(None, 20, 1)`.
+    pub fn shape_text(&self) -> String {
+        dims_text(self.shape())
+    }
+
+    /// Whether the value carries a mask.
+    pub fn is_masked(&self) -> bool {
+        self.node.outputs[self.index].masked
+    }
+}
+
+/// The entry of a model.
+pub struct Input;
+
+impl Input {
+    /// A symbol of given dims without the batch; `None` stands for "not known yet".
+    ///
+    /// ```
+    /// use cornu::Input;
+    /// assert_eq!(Input::new([20, 1]).shape_text(), "(None, 20, 1)");
+    /// assert_eq!(Input::new([None, Some(1)]).shape_text(), "(None, None, 1)");
+    /// ```
+    #[allow(clippy::new_ret_no_self)]
+    pub fn new<D: Into<Dim>>(shape: impl IntoIterator<Item = D>) -> Symbol {
+        let dims = std::iter::once(None).chain(shape.into_iter().map(Into::into)).collect();
+        Input::of(InputLayer { batch_shape: dims, ..InputLayer::default() })
+    }
+
+    /// A symbol of strings: words or texts, of given dims without the batch.
+    pub fn text<D: Into<Dim>>(shape: impl IntoIterator<Item = D>) -> Symbol {
+        let dims = std::iter::once(None).chain(shape.into_iter().map(Into::into)).collect();
+        Input::of(InputLayer { batch_shape: dims, dtype: "string".into(), ..InputLayer::default() })
+    }
+
+    /// A symbol of an input layer with all its settings.
+    pub fn of(layer: InputLayer) -> Symbol {
+        let spec = layer.spec();
+        let call = Call { args: vec![], kwargs: vec![] };
+        let outputs = vec![Output { spec, masked: false }];
+        Symbol {
+            node: Arc::new(CallNode { maker: Maker::Input(Arc::new(layer)), call, outputs }),
+            index: 0,
+        }
+    }
+
+    /// A symbol with a name.
+    pub fn named<D: Into<Dim>>(name: &str, shape: impl IntoIterator<Item = D>) -> Symbol {
+        let dims = std::iter::once(None).chain(shape.into_iter().map(Into::into)).collect();
+        Input::of(InputLayer {
+            name: Some(name.into()),
+            batch_shape: dims,
+            ..InputLayer::default()
+        })
+    }
+
+    /// A symbol of whole numbers (ids for an embedding).
+    pub fn ids<D: Into<Dim>>(shape: impl IntoIterator<Item = D>) -> Symbol {
+        let dims = std::iter::once(None).chain(shape.into_iter().map(Into::into)).collect();
+        Input::of(InputLayer { batch_shape: dims, dtype: "int32".into(), ..InputLayer::default() })
+    }
+}
+
+/// What a layer can be called on: a symbol, several, or a call with keyword arguments.
+pub trait IntoCall {
+    /// As a call.
+    fn into_call(self) -> Call<Symbol>;
+}
+
+impl IntoCall for &Symbol {
+    fn into_call(self) -> Call<Symbol> {
+        Call::one(self.clone())
+    }
+}
+
+impl<const N: usize> IntoCall for [&Symbol; N] {
+    fn into_call(self) -> Call<Symbol> {
+        Call::list(self.into_iter().cloned())
+    }
+}
+
+impl IntoCall for &[Symbol] {
+    fn into_call(self) -> Call<Symbol> {
+        Call::list(self.iter().cloned())
+    }
+}
+
+impl IntoCall for Call<Symbol> {
+    fn into_call(self) -> Call<Symbol> {
+        self
+    }
+}
+
+impl Symbol {
+    /// A call on this symbol, to which keyword arguments can be added.
+    pub fn call(&self) -> Call<Symbol> {
+        Call::one(self.clone())
+    }
+}
+
+impl Call<Symbol> {
+    /// With symbols as a keyword argument: `initial_state`, `mask`.
+    pub fn with_symbols(self, name: &str, symbols: &[&Symbol]) -> Self {
+        let arg = match symbols {
+            [one] => Arg::Value((*one).clone()),
+            many => Arg::List(many.iter().map(|s| Arg::Value((*s).clone())).collect()),
+        };
+        self.with(name, arg)
+    }
+}
+
+impl LayerRef {
+    /// Calls the layer; the same layer may be called again and shares its weights.
+    pub fn call(&self, inputs: impl IntoCall) -> Result<Symbol> {
+        let mut all = self.call_all(inputs)?;
+        match all.len() {
+            1 => Ok(all.remove(0)),
+            n => Err(Error::argument(
+                format!("{} `{}`", self.class(), self.shown_name()),
+                "call gives one symbol; use call_all for several",
+                format!("{n} outputs"),
+            )),
+        }
+    }
+
+    /// Calls a layer of several outputs.
+    pub fn call_all(&self, inputs: impl IntoCall) -> Result<Vec<Symbol>> {
+        let call = inputs.into_call();
+        let specs = call.map(|s| s.spec().clone());
+        let masked = call.map(Symbol::is_masked);
+        let outputs = infer(self, &specs, &masked)?;
+        let node = Arc::new(CallNode { maker: Maker::Layer(self.clone()), call, outputs });
+        Ok((0..node.outputs.len()).map(|index| Symbol { node: node.clone(), index }).collect())
+    }
+}
+
+/// The outputs of a layer for inputs of these specs: the layer lowered on symbols.
+pub(super) fn infer(
+    layer: &LayerRef,
+    specs: &Call<Spec>,
+    masked: &Call<bool>,
+) -> Result<Vec<Output>> {
+    let tree = layer.weights(specs)?;
+    infer_with(layer, &tree, specs, masked)
+}
+
+/// The same, with the weights known.
+pub(super) fn infer_with(
+    layer: &LayerRef,
+    tree: &WeightTree,
+    specs: &Call<Spec>,
+    masked: &Call<bool>,
+) -> Result<Vec<Output>> {
+    let b = Builder::new();
+    let cx = Cx::new(&b, false, None);
+    let mut values = Vec::new();
+    tree.walk("", true, &mut |_, _, _, w| {
+        values.push(b.input(w.name, Spec::known(w.dtype(), &w.shape)))
+    });
+    let weights = Weights::bind(tree, &values, true, &mut 0);
+    let masked = masked.values();
+    let mut next = 0;
+    let call = specs.map(|s| {
+        next += 1;
+        let value = b.input("x", s.clone());
+        let time = || vec![s.dims.first().copied().flatten(), s.dims.get(1).copied().flatten()];
+        Flow::masked(
+            value,
+            (*masked[next - 1]).then(|| b.input("mask", Spec::new(DType::Bool, time()))),
+        )
+    });
+    let outs = layer.lower(&cx, &weights, &call)?;
+    Ok(outs.iter().map(|o| Output { spec: o.spec(), masked: o.mask.is_some() }).collect())
+}

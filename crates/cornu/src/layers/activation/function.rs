@@ -1,0 +1,60 @@
+//! An activation as a layer.
+
+use crate::Result;
+use crate::activations;
+use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights};
+use cornu_ir::Spec;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// An activation of `keras.activations` as a layer.
+///
+/// # Shapes
+/// Any; the output has the input's.
+///
+/// # Source
+/// keras/src/layers/activations/activation.py, Keras 3.15.1.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Activation {
+    /// Which.
+    pub activation: activations::Activation,
+}
+
+impl Activation {
+    /// By Keras's name. Panics on a name that does not exist: see [`activations::Activation::ALL`].
+    pub fn new(name: &str) -> Self {
+        Self {
+            activation: activations::Activation::try_from(name).unwrap_or_else(|e| panic!("{e}")),
+        }
+    }
+}
+
+impl Layer for Activation {
+    fn class(&self) -> &'static str {
+        "Activation"
+    }
+
+    fn config(&self) -> Value {
+        serde_json::to_value(self).expect("plain settings serialize")
+    }
+
+    fn weights(&self, _: &Call<Spec>) -> Result<WeightTree> {
+        Ok(WeightTree::none())
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = cx.to_float(call.input()?.value);
+        // Keras declares the input's shape, also for `glu`, which halves the last axis.
+        Ok(vec![cx.declared(self.activation.of(x), &x.dims()).into()])
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+}

@@ -1,0 +1,5 @@
+//! Activations as layers.
+
+pub(crate) mod function;
+pub(crate) mod rectifiers;
+pub(crate) mod softmax;

@@ -1,0 +1,391 @@
+//! Attention of several heads: each head with keys of its own, or groups of heads sharing them.
+
+use super::single_head::{AttentionMask, Heads, switch};
+use crate::constraints::Constraint;
+use crate::initializers::{GlorotUniform, Initializer, Zeros};
+use crate::layers::core::einsum_dense::{EinsumDense, one_or_many};
+use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, both, known_dim};
+use crate::regularizers::Regularizer;
+use crate::{Error, Result};
+use cornu_ir::builder::axis_of;
+use cornu_ir::{Dim, Spec, Var};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+/// Attention of several heads over projections of the inputs (Vaswani et al. 2017,
+/// arXiv:1706.03762).
+///
+/// ```text
+/// q, k, v = projections of query, key, value to H heads
+/// y = projection of softmax(q kᵀ / √D) v
+/// ```
+///
+/// # Shapes
+/// query (B, T, F), value (B, S, …), key (B, S, …; by default the value); y (B, T, F) or (B, T,
+/// `output_shape`), with `return_attention_scores` also the weights (B, H, T, S). Masks of query,
+/// value and key leave their pairs of steps out; the query's goes on.
+///
+/// # Source
+/// keras/src/layers/attention/multi_head_attention.py, Keras 3.15.1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MultiHeadAttention {
+    /// H.
+    pub num_heads: usize,
+    /// D: features of a head's queries and keys.
+    pub key_dim: usize,
+    /// Features of a head's values; by default those of its keys.
+    pub value_dim: Option<usize>,
+    /// Share of the weights dropped in training.
+    pub dropout: f64,
+    /// Whether the projections have biases.
+    pub use_bias: bool,
+    /// Whether outputs are multiplied by a gate made from the query.
+    pub use_gate: bool,
+    /// Features of y; by default those of the query.
+    #[serde(deserialize_with = "optional_dims")]
+    pub output_shape: Option<Vec<usize>>,
+    /// The axes attended over, counted with the batch; by default all between batch and features.
+    #[serde(deserialize_with = "optional_axes")]
+    pub attention_axes: Option<Vec<isize>>,
+    /// Only steps nearer than this are seen.
+    pub sliding_window: Option<usize>,
+    /// How kernels start.
+    pub kernel_initializer: Initializer,
+    /// How biases start.
+    pub bias_initializer: Initializer,
+    /// Penalty on kernels.
+    pub kernel_regularizer: Option<Regularizer>,
+    /// Penalty on biases.
+    pub bias_regularizer: Option<Regularizer>,
+    /// Penalty on what the projections give.
+    pub activity_regularizer: Option<Regularizer>,
+    /// Projection of kernels.
+    pub kernel_constraint: Option<Constraint>,
+    /// Projection of biases.
+    pub bias_constraint: Option<Constraint>,
+    /// Keras's seed, kept.
+    pub seed: Option<Value>,
+}
+
+fn optional_dims<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<usize>>, D::Error> {
+    let v = Option::<Value>::deserialize(d)?.filter(|v| !v.is_null());
+    let dims = v.map(one_or_many).transpose().map_err(serde::de::Error::custom)?;
+    let numbers = dims.map(|d| {
+        d.into_iter()
+            .collect::<Option<Vec<usize>>>()
+            .ok_or_else(|| serde::de::Error::custom("output_shape must hold numbers"))
+    });
+    numbers.transpose().map(|d| d.filter(|d| !d.is_empty()))
+}
+
+fn optional_axes<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<isize>>, D::Error> {
+    Ok(Option::<crate::constraints::Axes>::deserialize(d)?.map(|a| a.list()))
+}
+
+impl Default for MultiHeadAttention {
+    fn default() -> Self {
+        Self {
+            num_heads: 0,
+            key_dim: 0,
+            value_dim: None,
+            dropout: 0.0,
+            use_bias: true,
+            use_gate: false,
+            output_shape: None,
+            attention_axes: None,
+            sliding_window: None,
+            kernel_initializer: GlorotUniform::default().into(),
+            bias_initializer: Zeros {}.into(),
+            kernel_regularizer: None,
+            bias_regularizer: None,
+            activity_regularizer: None,
+            kernel_constraint: None,
+            bias_constraint: None,
+            seed: None,
+        }
+    }
+}
+
+/// What a call of heads brings.
+pub(super) struct Inputs<V> {
+    pub(super) query: V,
+    pub(super) value: V,
+    /// The key, where one was given.
+    pub(super) key: Option<V>,
+}
+
+impl<V: Clone> Inputs<V> {
+    pub(super) fn of(call: &Call<V>) -> Result<Self> {
+        let one = |position, name| {
+            call.arg(position, name).and_then(|a| a.flatten().first().map(|v| (*v).clone()))
+        };
+        let need = |v: Option<V>, name: &str| {
+            v.ok_or_else(|| {
+                Error::argument(
+                    "",
+                    format!("it must be called on a query and a value; {name} is missing"),
+                    "none",
+                )
+            })
+        };
+        Ok(Self {
+            query: need(one(0, "query"), "the query")?,
+            value: need(one(1, "value"), "the value")?,
+            key: one(2, "key"),
+        })
+    }
+
+    pub(super) fn key(&self) -> &V {
+        self.key.as_ref().unwrap_or(&self.value)
+    }
+}
+
+/// Masks of a call as Keras fills them in: those given, else those that value and key carry.
+pub(super) fn mask_parts<'g>(
+    call: &Call<Flow<'g>>,
+    x: &Inputs<Flow<'g>>,
+    window: Option<usize>,
+) -> AttentionMask<'g> {
+    let given = |position, name| {
+        call.arg(position, name).and_then(|a| a.flatten().first().map(|f| f.value))
+    };
+    AttentionMask {
+        query: given(3, "query_mask").or(x.query.mask),
+        value: both(given(4, "value_mask").or(x.value.mask), x.value.ends),
+        key: given(5, "key_mask").or(x.key.and_then(|k| k.mask)),
+        given: given(6, "attention_mask"),
+        causal: switch(call, 9, "use_causal_mask"),
+        window,
+    }
+}
+
+/// A projection's operations, with the penalty on what it gives.
+pub(super) fn project<'g>(
+    cx: &Cx<'g>,
+    w: &Weights<'g>,
+    name: &str,
+    layer: &EinsumDense,
+    x: Var<'g>,
+) -> Result<Var<'g>> {
+    let y = layer.lower(cx, w.child(name), &Call::one(x.into()))?[0].value;
+    if let Some(r) = &layer.activity_regularizer {
+        cx.add_loss(r.of(y) / cx.batch.unwrap_or(1) as f64);
+    }
+    Ok(y)
+}
+
+fn letters(from: usize, n: usize) -> String {
+    (from..from + n).map(|i| (b'a' + i as u8) as char).collect()
+}
+
+impl MultiHeadAttention {
+    /// H heads of D features.
+    pub fn new(num_heads: usize, key_dim: usize) -> Self {
+        Self { num_heads, key_dim, ..Self::default() }
+    }
+
+    /// With features of a head's values.
+    pub fn value_dim(mut self, value_dim: usize) -> Self {
+        self.value_dim = Some(value_dim);
+        self
+    }
+
+    /// With a share of the weights dropped in training.
+    pub fn dropout(mut self, rate: f64) -> Self {
+        self.dropout = rate;
+        self
+    }
+
+    /// The last `bound` of `rank` axes to `out` dims.
+    fn projection(&self, rank: usize, bound: usize, out: &[usize]) -> EinsumDense {
+        let free = rank - bound;
+        let (kept, summed, made) =
+            (letters(0, free), letters(free, bound), letters(rank, out.len()));
+        let dims = std::iter::repeat_n(None, free - 1).chain(out.iter().map(|&d| Some(d)));
+        EinsumDense {
+            bias_axes: self.use_bias.then(|| made.clone()),
+            kernel_initializer: self.kernel_initializer.clone(),
+            bias_initializer: self.bias_initializer.clone(),
+            kernel_regularizer: self.kernel_regularizer.clone(),
+            bias_regularizer: self.bias_regularizer.clone(),
+            activity_regularizer: self.activity_regularizer.clone(),
+            kernel_constraint: self.kernel_constraint.clone(),
+            bias_constraint: self.bias_constraint.clone(),
+            ..EinsumDense::new::<Dim>(&format!("{kept}{summed},{summed}{made}->{kept}{made}"), dims)
+        }
+    }
+
+    fn value_features(&self) -> usize {
+        self.value_dim.filter(|&d| d > 0).unwrap_or(self.key_dim)
+    }
+
+    /// The projections in Keras's order of creation, under their names in files.
+    fn projections(&self, x: &Inputs<Spec>) -> Result<Vec<(&'static str, EinsumDense)>> {
+        let specs = [x.query.clone(), x.value.clone(), x.key().clone()];
+        if self.num_heads == 0 || self.key_dim == 0 {
+            return Err(Error::argument(
+                "",
+                "num_heads and key_dim must be at least 1",
+                format!("{} and {}", self.num_heads, self.key_dim),
+            ));
+        }
+        if specs.iter().any(|s| s.rank() < 3 || s.rank() > 12) {
+            return Err(Error::shapes(
+                "expected query, value and key of rank 3 or more (batch, timesteps, features)",
+                &specs,
+            ));
+        }
+        let middle = |s: &Spec| s.dims[1..s.rank() - 1].to_vec();
+        let agree = |a: &[Dim], b: &[Dim]| {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_none() || b.is_none() || a == b)
+        };
+        if !agree(&middle(&specs[1]), &middle(&specs[2])) || specs[0].rank() != specs[1].rank() {
+            return Err(Error::shapes(
+                "query, value and key must have one rank, and value and key equal timesteps",
+                &specs,
+            ));
+        }
+        let (h, rank) = (self.num_heads, x.query.rank());
+        let out = match &self.output_shape {
+            Some(dims) => dims.clone(),
+            None => vec![known_dim(&x.query, -1, "features")?],
+        };
+        let mut all = vec![
+            ("query_dense", self.projection(rank, 1, &[h, self.key_dim])),
+            ("key_dense", self.projection(rank, 1, &[h, self.key_dim])),
+        ];
+        if self.use_gate {
+            let gate = self.projection(rank, 1, &[h, self.value_features()]);
+            all.push((
+                "_gate_dense",
+                EinsumDense { activation: crate::activations::Activation::Sigmoid, ..gate },
+            ));
+        }
+        all.push(("value_dense", self.projection(rank, 1, &[h, self.value_features()])));
+        all.push(("output_dense", self.projection(rank + 1, 2, &out)));
+        Ok(all)
+    }
+
+    /// Sums of products over the attended axes, for projections of `rank` axes: batch, …, heads,
+    /// features.
+    fn heads(&self, rank: usize) -> Result<Heads> {
+        let axes: Vec<usize> = match &self.attention_axes {
+            None => (1..rank - 2).collect(),
+            Some(axes) => axes.iter().map(|&a| axis_of(a, rank - 1)).collect(),
+        };
+        if axes.is_empty() || axes.iter().any(|&a| a == 0 || a >= rank - 2) {
+            return Err(Error::argument(
+                "",
+                "attention_axes must lie between batch and features",
+                format!("{:?}", self.attention_axes),
+            ));
+        }
+        let target: Vec<char> = letters(0, rank).chars().collect();
+        let mut source = target.clone();
+        for (i, c) in source.iter_mut().enumerate() {
+            if axes.contains(&i) {
+                *c = (b'a' + (rank + axes.iter().filter(|&&a| a < i).count()) as u8) as char;
+            }
+        }
+        let together = (0..rank - 1).filter(|i| !axes.contains(i)).map(|i| target[i]);
+        let product: String = together
+            .chain(axes.iter().map(|&a| target[a]))
+            .chain(axes.iter().map(|&a| source[a]))
+            .collect();
+        let (source, target): (String, String) = (source.iter().collect(), target.iter().collect());
+        Ok(Heads {
+            scale: 1.0 / (self.key_dim as f64).sqrt(),
+            dropout: self.dropout,
+            scores: format!("{source},{target}->{product}"),
+            combine: format!("{product},{source}->{target}"),
+            n_axes: axes.len(),
+            fused: false,
+        })
+    }
+}
+
+impl Layer for MultiHeadAttention {
+    fn class(&self) -> &'static str {
+        "MultiHeadAttention"
+    }
+
+    fn config(&self) -> Value {
+        let mut config = serde_json::to_value(self).expect("plain settings serialize");
+        config["value_dim"] = self.value_features().into();
+        config
+    }
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let x = Inputs::of(call)?;
+        let mut children = Vec::new();
+        for (name, layer) in self.projections(&x)? {
+            let mut input = match name {
+                "query_dense" | "_gate_dense" | "output_dense" => x.query.clone(),
+                "key_dense" => x.key().clone(),
+                _ => x.value.clone(),
+            };
+            if name == "output_dense" {
+                let last = input.rank() - 1;
+                input.dims.splice(last.., [Some(self.num_heads), Some(self.value_features())]);
+            }
+            children.push((name, layer.weights(&Call::one(input))?));
+        }
+        Ok(WeightTree::inside(children))
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let (declaring, cx) = (cx, &cx.inside());
+        let x = Inputs::of(call)?;
+        let specs = Inputs::of(&call.map(Flow::spec))?;
+        let layers = self.projections(&specs)?;
+        let give = |name: &str, v: Var<'g>| {
+            let (name, layer) = layers.iter().find(|(n, _)| *n == name).expect("made above");
+            project(cx, w, name, layer, v)
+        };
+        let scored = switch(call, 7, "return_attention_scores");
+        let (t, s) = (x.query.value.dim(1), x.value.value.dim(1));
+        // Keras reads the query's mask from the query alone.
+        let mask =
+            AttentionMask { query: x.query.mask, ..mask_parts(call, &x, self.sliding_window) }
+                .join(cx, t, s);
+        let gate = self.use_gate.then(|| give("_gate_dense", x.query.value)).transpose()?;
+        let (q, k, v) = (
+            give("query_dense", x.query.value)?,
+            give("key_dense", x.key().value)?,
+            give("value_dense", x.value.value)?,
+        );
+        let fused = self.dropout == 0.0 && !scored && q.rank() == 4;
+        let (mut y, weights) = Heads { fused, ..self.heads(q.rank())? }.attend(cx, q, k, v, mask);
+        if let Some(g) = gate {
+            y = y * g;
+        }
+        let mut outs =
+            vec![Flow::masked(give("output_dense", y)?, x.query.mask).ending(x.query.ends)];
+        if scored {
+            // Before data arrive, Keras gives the weights the query's axis 1 on both axes, whatever
+            // the attention's axes are.
+            let declared =
+                declaring.declared(weights, &[weights.dim(0), Some(self.num_heads), t, t]);
+            outs.push(declared.into());
+        }
+        Ok(outs)
+    }
+
+    fn takes_masks_off(&self) -> bool {
+        true
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Own
+    }
+
+    fn tells_ends(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,202 @@
+//! Convolution along time.
+
+use super::windows::{Frame, convolve};
+use crate::activations::Activation;
+use crate::constraints::Constraint;
+use crate::initializers::{GlorotUniform, Initializer, Zeros};
+use crate::layers::core::lora::{Lora, OF_KERNEL};
+use crate::layers::geometry::{DataFormat, Extent, Padding};
+use crate::lowering::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights, ends_of};
+use crate::regularizers::Regularizer;
+use crate::{Error, Result};
+use cornu_ir::Spec;
+use serde::{Deserialize, Serialize};
+
+/// A convolution along time: `y[t] = activation(Σₖ x[t · stride + k · dilation] W[k] + b)`.
+///
+/// # Shapes
+/// x (B, T, C), W (K, C / groups, U), b (U), y (B, T', U): T' is ⌊(T − span) / stride⌋ + 1 with
+/// padding `valid`, else ⌈T / stride⌉, where span = (K − 1) dilation + 1; with `channels_first` x
+/// (B, C, T), y (B, U, T').
+///
+/// # Source
+/// keras/src/layers/convolutional/conv1d.py and base_conv.py, Keras 3.15.1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Conv1d {
+    /// U.
+    pub filters: usize,
+    /// K.
+    pub kernel_size: Extent,
+    /// Distance between windows.
+    pub strides: Extent,
+    /// What stands around the data.
+    pub padding: Padding,
+    /// Where the channels stand.
+    pub data_format: DataFormat,
+    /// Distance between a window's elements.
+    pub dilation_rate: Extent,
+    /// Groups of channels that do not see each other.
+    pub groups: usize,
+    /// Applied to the sum.
+    pub activation: Activation,
+    /// Whether there is b.
+    pub use_bias: bool,
+    /// How W starts.
+    pub kernel_initializer: Initializer,
+    /// How b starts.
+    pub bias_initializer: Initializer,
+    /// Penalty on W.
+    pub kernel_regularizer: Option<Regularizer>,
+    /// Penalty on b.
+    pub bias_regularizer: Option<Regularizer>,
+    /// Penalty on y.
+    pub activity_regularizer: Option<Regularizer>,
+    /// Projection of W.
+    pub kernel_constraint: Option<Constraint>,
+    /// Projection of b.
+    pub bias_constraint: Option<Constraint>,
+    /// A product of two slim matrices beside W, trained in its place.
+    #[serde(flatten)]
+    pub lora: Lora,
+}
+
+impl Default for Conv1d {
+    fn default() -> Self {
+        Self {
+            filters: 0,
+            kernel_size: Extent(0),
+            strides: Extent(1),
+            padding: Padding::Valid,
+            data_format: DataFormat::default(),
+            dilation_rate: Extent(1),
+            groups: 1,
+            activation: Activation::Linear,
+            use_bias: true,
+            kernel_initializer: GlorotUniform::default().into(),
+            bias_initializer: Zeros {}.into(),
+            kernel_regularizer: None,
+            bias_regularizer: None,
+            activity_regularizer: None,
+            kernel_constraint: None,
+            bias_constraint: None,
+            lora: Lora::default(),
+        }
+    }
+}
+
+impl Conv1d {
+    /// U filters over K timesteps, without padding.
+    pub fn new(filters: usize, kernel_size: usize) -> Self {
+        Self { filters, kernel_size: Extent(kernel_size), ..Self::default() }
+    }
+
+    /// With a distance between windows.
+    pub fn strides(mut self, strides: usize) -> Self {
+        self.strides = Extent(strides);
+        self
+    }
+
+    /// With padding.
+    pub fn padding(mut self, padding: Padding) -> Self {
+        self.padding = padding;
+        self
+    }
+
+    /// With a distance between a window's elements.
+    pub fn dilation_rate(mut self, rate: usize) -> Self {
+        self.dilation_rate = Extent(rate);
+        self
+    }
+
+    /// With an activation by Keras's name. Panics on a name that does not exist: see
+    /// [`Activation::ALL`].
+    pub fn activation(mut self, name: &str) -> Self {
+        self.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
+        self
+    }
+
+    fn frame(&self) -> Frame {
+        Frame {
+            length: self.kernel_size.0,
+            stride: self.strides.0,
+            dilation: self.dilation_rate.0,
+            padding: self.padding,
+            data_format: self.data_format,
+        }
+    }
+}
+
+impl Layer for Conv1d {
+    settings!("Conv1D");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let x = call.input()?;
+        let c = self.frame().check(x, false)?;
+        let (u, g) = (self.filters, self.groups);
+        if u == 0 || g == 0 || u % g != 0 {
+            return Err(Error::argument(
+                "",
+                "filters must be at least 1 and a multiple of groups",
+                format!("filters={u}, groups={g}"),
+            ));
+        }
+        if c % g != 0 {
+            return Err(Error::shapes(
+                format!("the channels must be a multiple of groups={g}"),
+                std::slice::from_ref(x),
+            ));
+        }
+        let kernel =
+            WeightSpec::new("kernel", &[self.kernel_size.0, c / g, u], &self.kernel_initializer);
+        let kernel =
+            kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint);
+        let adapted = self.lora.weights(
+            kernel,
+            OF_KERNEL,
+            &self.kernel_regularizer,
+            &self.kernel_constraint,
+        )?;
+        let mut vars = vec![adapted.kernel];
+        if self.use_bias {
+            let bias = WeightSpec::new("bias", &[u], &self.bias_initializer);
+            vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
+        }
+        vars.extend(adapted.factors);
+        Ok(WeightTree::of(vars))
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let frame = self.frame();
+        let x = cx.to_float(call.input()?.value);
+        frame.check(&x.spec(), false)?;
+        let ends = ends_of(call);
+        let x = frame.own(self.data_format.exchange(x), ends);
+        let kernel = self.lora.adapted(w, w.var("kernel"), OF_KERNEL);
+        frame.expect_fit(x, kernel.dim(1).map(|c| c * self.groups))?;
+        let mut y = convolve(frame.windows(x), kernel, self.groups);
+        if let Some(b) = w.get("bias") {
+            y = y + b;
+        }
+        Ok(vec![
+            Flow::new(self.activation.of(self.data_format.exchange(y))).ending(frame.ends(ends)),
+        ])
+    }
+
+    fn takes_ragged(&self) -> bool {
+        self.frame().takes_ragged()
+    }
+
+    fn tells_ends(&self) -> bool {
+        true
+    }
+
+    fn activity_regularizer(&self) -> Option<&Regularizer> {
+        self.activity_regularizer.as_ref()
+    }
+}

@@ -1,0 +1,185 @@
+//! Convolution along time the other way round: each timestep spreads over several.
+
+use super::windows::{Frame, convolve};
+use crate::activations::Activation;
+use crate::constraints::Constraint;
+use crate::initializers::{GlorotUniform, Initializer, Zeros};
+use crate::layers::geometry::{DataFormat, Extent, Padding};
+use crate::lowering::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights};
+use crate::regularizers::Regularizer;
+use crate::{Error, Result};
+use cornu_ir::Spec;
+use cornu_ir::ops::Pad;
+use serde::{Deserialize, Serialize};
+
+/// The transpose of a convolution along time: what [`Conv1d`](crate::Conv1d) gathers, it spreads.
+///
+/// # Shapes
+/// x (B, T, C), W (K, U, C), b (U), y (B, T', U): T' is (T − 1) strides + max(span, strides) with
+/// padding `valid`, T strides with `same`, where span = (K − 1) dilation + 1; an `output_padding` p
+/// makes it (T − 1) strides + span + p, or (T − 1) strides + span mod 2 + p.
+///
+/// # Source
+/// keras/src/layers/convolutional/conv1d_transpose.py, Keras 3.15.1, with the padding of its JAX
+/// backend.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Conv1dTranspose {
+    /// U.
+    pub filters: usize,
+    /// K.
+    pub kernel_size: Extent,
+    /// Distance at which timesteps are laid out.
+    pub strides: Extent,
+    /// `valid` or `same`.
+    pub padding: Padding,
+    /// Timesteps put on at the end.
+    pub output_padding: Option<Extent>,
+    /// Where the channels stand.
+    pub data_format: DataFormat,
+    /// Distance between a kernel's elements.
+    pub dilation_rate: Extent,
+    /// Applied to the sum.
+    pub activation: Activation,
+    /// Whether there is b.
+    pub use_bias: bool,
+    /// How W starts.
+    pub kernel_initializer: Initializer,
+    /// How b starts.
+    pub bias_initializer: Initializer,
+    /// Penalty on W.
+    pub kernel_regularizer: Option<Regularizer>,
+    /// Penalty on b.
+    pub bias_regularizer: Option<Regularizer>,
+    /// Penalty on y.
+    pub activity_regularizer: Option<Regularizer>,
+    /// Projection of W.
+    pub kernel_constraint: Option<Constraint>,
+    /// Projection of b.
+    pub bias_constraint: Option<Constraint>,
+}
+
+impl Default for Conv1dTranspose {
+    fn default() -> Self {
+        Self {
+            filters: 0,
+            kernel_size: Extent(0),
+            strides: Extent(1),
+            padding: Padding::Valid,
+            output_padding: None,
+            data_format: DataFormat::default(),
+            dilation_rate: Extent(1),
+            activation: Activation::Linear,
+            use_bias: true,
+            kernel_initializer: GlorotUniform::default().into(),
+            bias_initializer: Zeros {}.into(),
+            kernel_regularizer: None,
+            bias_regularizer: None,
+            activity_regularizer: None,
+            kernel_constraint: None,
+            bias_constraint: None,
+        }
+    }
+}
+
+impl Conv1dTranspose {
+    /// U filters over K timesteps.
+    pub fn new(filters: usize, kernel_size: usize) -> Self {
+        Self { filters, kernel_size: Extent(kernel_size), ..Self::default() }
+    }
+
+    /// With a distance at which timesteps are laid out.
+    pub fn strides(mut self, strides: usize) -> Self {
+        self.strides = Extent(strides);
+        self
+    }
+
+    /// The kernel's windows over the timesteps laid out.
+    fn frame(&self) -> Frame {
+        Frame {
+            length: self.kernel_size.0,
+            stride: 1,
+            dilation: self.dilation_rate.0,
+            padding: Padding::Valid,
+            data_format: self.data_format,
+        }
+    }
+
+    fn check(&self, x: &Spec) -> Result<usize> {
+        let c = Frame { stride: self.strides.0, ..self.frame() }.check(x, false)?;
+        let too_much = self.output_padding.is_some_and(|p| p.0 >= self.strides.0);
+        if self.filters == 0 || self.padding == Padding::Causal || too_much {
+            let received = format!(
+                "filters={}, padding={:?}, output_padding={:?}",
+                self.filters,
+                self.padding,
+                self.output_padding.map(|p| p.0)
+            );
+            return Err(Error::argument(
+                "",
+                "filters must be at least 1, padding valid or same, and output_padding below \
+                    strides",
+                received,
+            ));
+        }
+        Ok(c)
+    }
+
+    /// Zeros before and after the timesteps laid out.
+    fn around(&self) -> (usize, usize) {
+        let (span, stride) = (self.frame().span(), self.strides.0);
+        if self.padding == Padding::Valid {
+            let more = self.output_padding.map_or(span.max(stride) - span, |p| p.0);
+            return (span - 1, span - 1 + more);
+        }
+        let total = self.output_padding.map_or(stride + span - 2, |p| span + span % 2 + p.0 - 2);
+        let low = total.div_ceil(2).min(span - 1);
+        (low, total - low)
+    }
+}
+
+impl Layer for Conv1dTranspose {
+    settings!("Conv1DTranspose");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let c = self.check(call.input()?)?;
+        let kernel = WeightSpec::new(
+            "kernel",
+            &[self.kernel_size.0, self.filters, c],
+            &self.kernel_initializer,
+        );
+        let mut vars =
+            vec![kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint)];
+        if self.use_bias {
+            let bias = WeightSpec::new("bias", &[self.filters], &self.bias_initializer);
+            vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
+        }
+        Ok(WeightTree::of(vars))
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = cx.to_float(call.input()?.value);
+        self.check(&x.spec())?;
+        let x = self.data_format.exchange(x);
+        let (low, high) = self.around();
+        let laid_out = cx
+            .builder
+            .apply1(Pad { axis: 1, low, high, interior: self.strides.0 - 1, value: 0.0 }, &[x]);
+        let kernel = w.var("kernel").reverse(0).swap_axes(1, 2);
+        self.frame().expect_fit(laid_out, kernel.dim(1))?;
+        let mut y = convolve(self.frame().windows_inside(laid_out), kernel, 1);
+        if let Some(b) = w.get("bias") {
+            y = y + b;
+        }
+        Ok(vec![self.activation.of(self.data_format.exchange(y)).into()])
+    }
+
+    fn activity_regularizer(&self) -> Option<&Regularizer> {
+        self.activity_regularizer.as_ref()
+    }
+}

@@ -1,0 +1,154 @@
+//! Convolution along time, each channel for itself; and with a mixing of channels after it.
+
+use super::windows::{Frame, convolve_channels};
+use crate::activations::Activation;
+use crate::constraints::Constraint;
+use crate::initializers::{GlorotUniform, Initializer, Zeros};
+use crate::layers::geometry::{DataFormat, Extent, Padding};
+use crate::lowering::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights, ends_of};
+use crate::regularizers::Regularizer;
+use crate::{Error, Result};
+use cornu_ir::Spec;
+use serde::{Deserialize, Serialize};
+
+/// A convolution along time of each channel with M kernels of its own.
+///
+/// # Shapes
+/// x (B, T, C), W (K, C, M), b (C M), y (B, T', C M); T' as for [`Conv1d`](crate::Conv1d).
+///
+/// # Source
+/// keras/src/layers/convolutional/depthwise_conv1d.py, Keras 3.15.1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DepthwiseConv1d {
+    /// M.
+    pub depth_multiplier: usize,
+    /// K.
+    pub kernel_size: Extent,
+    /// Distance between windows.
+    pub strides: Extent,
+    /// `valid` or `same`.
+    pub padding: Padding,
+    /// Where the channels stand.
+    pub data_format: DataFormat,
+    /// Distance between a window's elements.
+    pub dilation_rate: Extent,
+    /// Applied to the sum.
+    pub activation: Activation,
+    /// Whether there is b.
+    pub use_bias: bool,
+    /// How W starts.
+    pub depthwise_initializer: Initializer,
+    /// How b starts.
+    pub bias_initializer: Initializer,
+    /// Penalty on W.
+    pub depthwise_regularizer: Option<Regularizer>,
+    /// Penalty on b.
+    pub bias_regularizer: Option<Regularizer>,
+    /// Penalty on y.
+    pub activity_regularizer: Option<Regularizer>,
+    /// Projection of W.
+    pub depthwise_constraint: Option<Constraint>,
+    /// Projection of b.
+    pub bias_constraint: Option<Constraint>,
+}
+
+impl Default for DepthwiseConv1d {
+    fn default() -> Self {
+        Self {
+            depth_multiplier: 1,
+            kernel_size: Extent(0),
+            strides: Extent(1),
+            padding: Padding::Valid,
+            data_format: DataFormat::default(),
+            dilation_rate: Extent(1),
+            activation: Activation::Linear,
+            use_bias: true,
+            depthwise_initializer: GlorotUniform::default().into(),
+            bias_initializer: Zeros {}.into(),
+            depthwise_regularizer: None,
+            bias_regularizer: None,
+            activity_regularizer: None,
+            depthwise_constraint: None,
+            bias_constraint: None,
+        }
+    }
+}
+
+impl DepthwiseConv1d {
+    /// Kernels over K timesteps, without padding.
+    pub fn new(kernel_size: usize) -> Self {
+        Self { kernel_size: Extent(kernel_size), ..Self::default() }
+    }
+
+    fn frame(&self) -> Frame {
+        Frame {
+            length: self.kernel_size.0,
+            stride: self.strides.0,
+            dilation: self.dilation_rate.0,
+            padding: self.padding,
+            data_format: self.data_format,
+        }
+    }
+}
+
+impl Layer for DepthwiseConv1d {
+    settings!("DepthwiseConv1D");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let c = self.frame().check(call.input()?, true)?;
+        let m = self.depth_multiplier;
+        if m == 0 || self.padding == Padding::Causal {
+            let received = format!("depth_multiplier={m}, padding={:?}", self.padding);
+            return Err(Error::argument(
+                "",
+                "depth_multiplier must be at least 1, and padding valid or same",
+                received,
+            ));
+        }
+        let kernel =
+            WeightSpec::new("kernel", &[self.kernel_size.0, c, m], &self.depthwise_initializer);
+        let mut vars = vec![
+            kernel.regularizer(&self.depthwise_regularizer).constraint(&self.depthwise_constraint),
+        ];
+        if self.use_bias {
+            let bias = WeightSpec::new("bias", &[c * m], &self.bias_initializer);
+            vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
+        }
+        Ok(WeightTree::of(vars))
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let frame = self.frame();
+        let x = cx.to_float(call.input()?.value);
+        frame.check(&x.spec(), true)?;
+        let ends = ends_of(call);
+        let x = frame.own(self.data_format.exchange(x), ends);
+        let kernel = w.var("kernel");
+        frame.expect_fit(x, kernel.dim(1))?;
+        let mut y = convolve_channels(frame.windows(x), kernel);
+        if let Some(b) = w.get("bias") {
+            y = y + b;
+        }
+        Ok(vec![
+            Flow::new(self.activation.of(self.data_format.exchange(y))).ending(frame.ends(ends)),
+        ])
+    }
+
+    fn takes_ragged(&self) -> bool {
+        self.frame().takes_ragged()
+    }
+
+    fn tells_ends(&self) -> bool {
+        true
+    }
+
+    fn activity_regularizer(&self) -> Option<&Regularizer> {
+        self.activity_regularizer.as_ref()
+    }
+}

@@ -1,0 +1,283 @@
+//! A layer that multiplies by a kernel as an equation says.
+
+use super::lora::{Lora, OF_KERNEL};
+use crate::activations::Activation;
+use crate::constraints::Constraint;
+use crate::initializers::{GlorotUniform, Initializer, Zeros};
+use crate::lowering::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights};
+use crate::regularizers::Regularizer;
+use crate::{Error, Result};
+use cornu_ir::composites::einsum;
+use cornu_ir::{Dim, Spec};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+/// `y = activation(einsum(equation, x, W) + b)`.
+///
+/// # Shapes
+/// As the equation says: with `abc,cd->abd` x (B, T, F), W (F, U), y (B, T, U); `...` stands for
+/// the axes left. `output_shape` holds the dims of y but the batch, and those under `...` not; b
+/// has the dims of `bias_axes`.
+///
+/// # Source
+/// keras/src/layers/core/einsum_dense.py, Keras 3.15.1. Differs: no quantized kernels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EinsumDense {
+    /// Dims of y but the batch.
+    #[serde(deserialize_with = "one_or_many")]
+    pub output_shape: Vec<Dim>,
+    /// The sum of products.
+    pub equation: String,
+    /// Applied to the sum.
+    pub activation: Activation,
+    /// Letters of y along which there is a bias.
+    pub bias_axes: Option<String>,
+    /// How W starts.
+    pub kernel_initializer: Initializer,
+    /// How b starts.
+    pub bias_initializer: Initializer,
+    /// Penalty on W.
+    pub kernel_regularizer: Option<Regularizer>,
+    /// Penalty on b.
+    pub bias_regularizer: Option<Regularizer>,
+    /// Penalty on y.
+    pub activity_regularizer: Option<Regularizer>,
+    /// Projection of W.
+    pub kernel_constraint: Option<Constraint>,
+    /// Projection of b.
+    pub bias_constraint: Option<Constraint>,
+    /// Kept for Keras; quantized kernels are not read.
+    pub quantization_config: Option<Value>,
+    /// A product of two slim matrices beside W, trained in its place.
+    #[serde(flatten)]
+    pub lora: Lora,
+}
+
+/// A list of dims, or one.
+pub(crate) fn one_or_many<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Dim>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Dims {
+        One(usize),
+        Many(Vec<Dim>),
+    }
+    Ok(match Dims::deserialize(d)? {
+        Dims::One(n) => vec![Some(n)],
+        Dims::Many(v) => v,
+    })
+}
+
+impl Default for EinsumDense {
+    fn default() -> Self {
+        Self {
+            output_shape: vec![],
+            equation: String::new(),
+            activation: Activation::Linear,
+            bias_axes: None,
+            kernel_initializer: GlorotUniform::default().into(),
+            bias_initializer: Zeros {}.into(),
+            kernel_regularizer: None,
+            bias_regularizer: None,
+            activity_regularizer: None,
+            kernel_constraint: None,
+            bias_constraint: None,
+            quantization_config: None,
+            lora: Lora::default(),
+        }
+    }
+}
+
+impl EinsumDense {
+    /// With an equation and the dims of y but the batch.
+    pub fn new<D: Into<Dim>>(equation: &str, output_shape: impl IntoIterator<Item = D>) -> Self {
+        Self {
+            equation: equation.into(),
+            output_shape: output_shape.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// With a bias along these letters of y.
+    pub fn bias_axes(mut self, letters: &str) -> Self {
+        self.bias_axes = Some(letters.into());
+        self
+    }
+
+    /// With an activation by Keras's name. Panics on a name that does not exist: see
+    /// [`Activation::ALL`].
+    pub fn activation(mut self, name: &str) -> Self {
+        self.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
+        self
+    }
+
+    fn analyze(&self, x: &Spec) -> Result<Analysis> {
+        let wrong =
+            |rule: String| Error::argument("", rule, format!("equation `{}`", self.equation));
+        let sides = self
+            .equation
+            .split_once("->")
+            .and_then(|(l, r)| l.split_once(',').map(|(a, w)| (a, w, r)));
+        let (input, kernel, output) =
+            sides.ok_or_else(|| wrong("the equation must have the form X,W->Y".into()))?;
+        let left = input.starts_with("...") && output.starts_with("...");
+        let right = input.ends_with("...") && output.ends_with("...") && input.len() > 4;
+        let letters = |s: &str| -> Vec<char> {
+            s.trim_start_matches("...").trim_end_matches("...").chars().collect()
+        };
+        let (x_letters, w_letters, y_letters) = (letters(input), letters(kernel), letters(output));
+        let plain = |l: &[char]| !l.is_empty() && l.iter().all(char::is_ascii_alphabetic);
+        if !plain(&x_letters)
+            || !plain(&w_letters)
+            || !plain(&y_letters)
+            || kernel.contains('.')
+            || (input.contains('.') || output.contains('.')) && !left && !right
+        {
+            return Err(wrong(
+                "the equation must have the form X,W->Y, ...X,W->...Y or X...,W->Y...".into(),
+            ));
+        }
+        let elided = x.rank().checked_sub(x_letters.len()).filter(|&e| e == 0 || left || right);
+        let elided = elided.ok_or_else(|| {
+            Error::shapes(
+                format!("the input must have the axes of `{input}`"),
+                std::slice::from_ref(x),
+            )
+        })?;
+        let mut dims = vec![x.dims.first().copied().flatten()];
+        if left {
+            dims.extend(x.dims.get(1..elided).unwrap_or_default());
+        }
+        dims.extend(&self.output_shape);
+        if right {
+            dims.extend(&x.dims[x.rank() - elided..]);
+        }
+        let shift = if left { elided } else { 0 };
+        let find =
+            |letters: &[char], c: char| letters.iter().position(|d| *d == c).map(|i| i + shift);
+        let y_dim = |c: char| find(&y_letters, c).map(|i| dims.get(i).copied().flatten());
+        if dims.len() != y_letters.len() + elided {
+            let received = format!("{} dims for `{output}`", self.output_shape.len());
+            return Err(Error::argument(
+                "",
+                "output_shape must hold a dim for each letter of the output but the batch",
+                received,
+            ));
+        }
+        for &c in &x_letters {
+            if let (Some(Some(y)), Some(i)) = (y_dim(c), find(&x_letters, c))
+                && x.dims[i] != Some(y)
+            {
+                return Err(Error::shapes(
+                    format!("axis {i} (`{c}`) must have {y}, as output_shape says"),
+                    std::slice::from_ref(x),
+                ));
+            }
+        }
+        if let Some(c) = y_letters.iter().find(|c| !x_letters.contains(c) && !w_letters.contains(c))
+        {
+            return Err(wrong(format!("the output's `{c}` must stand in the input or the kernel")));
+        }
+        let number = |c: char, d: Dim| {
+            d.ok_or_else(|| {
+                wrong(format!("the dim of `{c}` must be a number, for weights are made for it"))
+            })
+        };
+        let mut kernel = Vec::new();
+        let (mut input_axes, mut output_axes) = (Vec::new(), Vec::new());
+        for (i, &c) in w_letters.iter().enumerate() {
+            match (y_dim(c), find(&x_letters, c)) {
+                (Some(d), _) => {
+                    kernel.push(number(c, d)?);
+                    output_axes.push(i as isize);
+                }
+                (None, Some(at)) => {
+                    kernel.push(number(c, x.dims[at])?);
+                    input_axes.push(i as isize);
+                }
+                (None, None) => {
+                    return Err(wrong(format!(
+                        "the kernel's `{c}` must stand in the input or the output"
+                    )));
+                }
+            }
+        }
+        let bias = match &self.bias_axes {
+            None => None,
+            Some(axes) => {
+                if let Some(c) = axes.chars().find(|c| !y_letters.contains(c)) {
+                    return Err(wrong(format!("bias_axes: `{c}` must be a letter of the output")));
+                }
+                let from = y_letters.iter().position(|c| axes.contains(*c)).unwrap_or(0);
+                let dim = |&c: &char| {
+                    if axes.contains(c) { number(c, y_dim(c).flatten()) } else { Ok(1) }
+                };
+                let mut shape = y_letters[from..].iter().map(dim).collect::<Result<Vec<_>>>()?;
+                shape.extend(vec![1; if left { 0 } else { elided }]);
+                Some(shape)
+            }
+        };
+        // Keras declares the axes under `...` to the right of the batch in reverse.
+        let mut declared = dims.clone();
+        if let (true, Some(under)) = (left, declared.get_mut(1..elided)) {
+            under.reverse();
+        }
+        Ok(Analysis { kernel, bias, output: dims, declared, input_axes, output_axes })
+    }
+}
+
+struct Analysis {
+    kernel: Vec<usize>,
+    bias: Option<Vec<usize>>,
+    output: Vec<Dim>,
+    /// The output's dims as Keras declares them.
+    declared: Vec<Dim>,
+    input_axes: Vec<isize>,
+    output_axes: Vec<isize>,
+}
+
+impl Layer for EinsumDense {
+    settings!("EinsumDense");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let a = self.analyze(call.input()?)?;
+        let initializer = self.kernel_initializer.with_fans(&a.input_axes, &a.output_axes);
+        let kernel = WeightSpec::new("kernel", &a.kernel, &initializer);
+        let kernel =
+            kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint);
+        let adapted = self.lora.weights(
+            kernel,
+            OF_KERNEL,
+            &self.kernel_regularizer,
+            &self.kernel_constraint,
+        )?;
+        let mut vars = vec![adapted.kernel];
+        if let Some(shape) = &a.bias {
+            let bias = WeightSpec::new("bias", shape, &self.bias_initializer);
+            vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
+        }
+        vars.extend(adapted.factors);
+        Ok(WeightTree::of(vars))
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = cx.to_float(call.input()?.value);
+        let Analysis { output: dims, declared, .. } = self.analyze(&x.spec())?;
+        let mut y = einsum(&self.equation, &[x, self.lora.adapted(w, w.var("kernel"), OF_KERNEL)]);
+        if let Some(b) = w.get("bias") {
+            y = y + b;
+        }
+        // A dim that output_shape leaves open is the product's own.
+        let own: Vec<Dim> = dims.iter().zip(y.dims()).map(|(want, own)| want.or(own)).collect();
+        Ok(vec![cx.declared(self.activation.of(y.reshape(&own)), &declared).into()])
+    }
+
+    fn activity_regularizer(&self) -> Option<&Regularizer> {
+        self.activity_regularizer.as_ref()
+    }
+}

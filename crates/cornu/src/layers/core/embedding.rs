@@ -1,0 +1,147 @@
+//! Vectors for ids.
+
+use super::lora::Lora;
+use crate::constraints::Constraint;
+use crate::initializers::{Initializer, Ones, RandomUniform};
+use crate::lowering::{Call, Cx, Flow, Form, Layer, MaskRule, WeightSpec, WeightTree, Weights};
+use crate::regularizers::Regularizer;
+use crate::{Error, Result};
+use cornu_ir::{DType, Spec, Var};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The row of a table for each id.
+///
+/// # Shapes
+/// x (B, …) of ids below V, embeddings (V, D), y (B, …, D); with `mask_zero` the mask is `x ≠ 0`.
+///
+/// # Source
+/// keras/src/layers/core/embedding.py, Keras 3.15.1. Differs: an id outside 0..V gives zeros; of
+/// quantized tables those of eight bits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Embedding {
+    /// V.
+    pub input_dim: usize,
+    /// D.
+    pub output_dim: usize,
+    /// How the table starts.
+    pub embeddings_initializer: Initializer,
+    /// Penalty on the table.
+    pub embeddings_regularizer: Option<Regularizer>,
+    /// Penalty on y.
+    pub activity_regularizer: Option<Regularizer>,
+    /// Projection of the table.
+    pub embeddings_constraint: Option<Constraint>,
+    /// Id 0 stands for no data, and is masked.
+    pub mask_zero: bool,
+    /// Kept for Keras.
+    pub quantization_config: Option<Value>,
+    /// A product of two slim matrices beside the table, trained in its place.
+    #[serde(flatten)]
+    pub lora: Lora,
+    /// The table in eight bits: whole numbers, with a scale (V) beside. Set by the policy
+    /// `int8_from_float32`.
+    #[serde(skip_serializing)]
+    pub int8: bool,
+}
+
+/// Keras's names of the matrices beside the table.
+const OF_TABLE: [&str; 2] = ["lora_embeddings_a", "lora_embeddings_b"];
+
+impl Default for Embedding {
+    fn default() -> Self {
+        Self {
+            input_dim: 0,
+            output_dim: 0,
+            embeddings_initializer: RandomUniform::default().into(),
+            embeddings_regularizer: None,
+            activity_regularizer: None,
+            embeddings_constraint: None,
+            mask_zero: false,
+            quantization_config: None,
+            lora: Lora::default(),
+            int8: false,
+        }
+    }
+}
+
+impl Embedding {
+    /// Vectors of D numbers for ids below V.
+    pub fn new(input_dim: usize, output_dim: usize) -> Self {
+        Self { input_dim, output_dim, ..Self::default() }
+    }
+
+    /// Id 0 stands for no data, and is masked.
+    pub fn mask_zero(mut self, on: bool) -> Self {
+        self.mask_zero = on;
+        self
+    }
+
+    /// The table, with what LoRA learned beside it.
+    pub(super) fn table<'g>(&self, w: &Weights<'g>) -> Var<'g> {
+        self.lora.plain().adapted(w, w.var("embeddings"), OF_TABLE)
+    }
+}
+
+impl Layer for Embedding {
+    settings!("Embedding");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        call.input()?;
+        if self.input_dim == 0 || self.output_dim == 0 {
+            return Err(Error::argument(
+                "",
+                "input_dim and output_dim must be at least 1",
+                format!("{} and {}", self.input_dim, self.output_dim),
+            ));
+        }
+        let table = WeightSpec::new(
+            "embeddings",
+            &[self.input_dim, self.output_dim],
+            &self.embeddings_initializer,
+        );
+        let table =
+            table.regularizer(&self.embeddings_regularizer).constraint(&self.embeddings_constraint);
+        if self.int8 {
+            let scale =
+                WeightSpec::new("embeddings_scale", &[self.input_dim], &Ones {}.into()).fixed();
+            return Ok(WeightTree::of(vec![table.int8(), scale]));
+        }
+        let adapted = self.lora.plain().weights(
+            table,
+            OF_TABLE,
+            &self.embeddings_regularizer,
+            &self.embeddings_constraint,
+        )?;
+        Ok(WeightTree::of([vec![adapted.kernel], adapted.factors].concat()))
+    }
+
+    fn lower<'g>(
+        &self,
+        _: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = call.input()?.value;
+        let ids = x.cast(DType::I32);
+        let mut y = self.table(w).gather(ids);
+        if let Some(scale) = w.get("embeddings_scale") {
+            y = y / scale.gather(ids).expand_dims(-1);
+        }
+        let mask = self.mask_zero.then(|| if x.dtype() == DType::Bool { x } else { x.ne(0.0) });
+        Ok(vec![Flow::masked(y, mask)])
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Own
+    }
+
+    fn form(&self) -> Form {
+        Form::ByTimestep(2)
+    }
+
+    fn activity_regularizer(&self) -> Option<&Regularizer> {
+        self.activity_regularizer.as_ref()
+    }
+}

@@ -1,0 +1,63 @@
+//! A mask made from the data.
+
+use crate::Result;
+use crate::lowering::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights, expect_rank};
+use cornu_ir::Spec;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Masks the timesteps whose features all equal a value, and sets them to 0.
+///
+/// # Shapes
+/// x (B, T, …), y (B, T, …), mask (B, T).
+///
+/// # Source
+/// keras/src/layers/core/masking.py, Keras 3.15.1.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Masking {
+    /// The value that fills steps without data.
+    pub mask_value: f64,
+}
+
+impl Masking {
+    /// Masks steps filled with a value.
+    pub fn new(mask_value: f64) -> Self {
+        Self { mask_value }
+    }
+}
+
+impl Layer for Masking {
+    fn class(&self) -> &'static str {
+        "Masking"
+    }
+
+    fn config(&self) -> Value {
+        json!({"mask_value": self.mask_value})
+    }
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        expect_rank(call.input()?, 2..=usize::MAX, "(batch, …, features)")?;
+        Ok(WeightTree::none())
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = cx.to_float(call.input()?.value);
+        let counts = x.ne(self.mask_value).any(&[-1], true);
+        let y = x * counts.cast(x.dtype());
+        Ok(vec![Flow::masked(y, Some(counts.squeeze(-1)))])
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Own
+    }
+
+    fn form(&self) -> Form {
+        Form::ByTimestep(3)
+    }
+}

@@ -1,0 +1,108 @@
+//! Vectors for ids, and back from vectors to a score for each id.
+
+use super::embedding::Embedding;
+use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights};
+use crate::regularizers::Regularizer;
+use crate::{Error, Result};
+use cornu_ir::Spec;
+use serde::{Deserialize, Serialize};
+
+/// An [`Embedding`] that also projects back: called with `reverse` it gives `x Eᵀ`, or `x R` with
+/// weights of its own.
+///
+/// # Shapes
+/// x (B, …) of ids below V, y (B, …, D); with `reverse` x (B, …, D), y (B, …, V). E (V, D), R (D,
+/// V).
+///
+/// # Source
+/// keras/src/layers/core/reversible_embedding.py, Keras 3.15.1. LoRA of the table serves both ways.
+/// Differs: no quantized tables; `reverse_dtype` float32 or float64 does not change the type in
+/// which the layer computes.
+///
+/// ```
+/// use cornu::layers::{Arg, LayerRef};
+/// use cornu::{Call, Input, ReversibleEmbedding};
+/// let embedding = LayerRef::new(ReversibleEmbedding::new(50, 8));
+/// let x = embedding.call(&Input::ids([10]))?;
+/// let back = Call::one(x).with("reverse", Arg::Json(true.into()));
+/// assert_eq!(embedding.call(back)?.shape_text(), "(None, 10, 50)");
+/// # Ok::<(), cornu::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReversibleEmbedding {
+    /// The table and its settings.
+    #[serde(flatten)]
+    pub table: Embedding,
+    /// Whether the way back has no weights of its own.
+    #[serde(default = "tied")]
+    pub tie_weights: bool,
+    /// The type of the way back, kept for Keras.
+    pub reverse_dtype: Option<String>,
+    /// Scores are bent to stay within ± this.
+    pub logit_soft_cap: Option<f64>,
+}
+
+fn tied() -> bool {
+    true
+}
+
+impl ReversibleEmbedding {
+    /// Vectors of D numbers for ids below V, the way back by the same table.
+    pub fn new(input_dim: usize, output_dim: usize) -> Self {
+        Self { table: Embedding::new(input_dim, output_dim), tie_weights: true, ..Self::default() }
+    }
+}
+
+impl Layer for ReversibleEmbedding {
+    settings!("ReversibleEmbedding");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        if let Some(d) =
+            self.reverse_dtype.as_deref().filter(|d| !["float32", "float64"].contains(d))
+        {
+            return Err(Error::Unsupported(format!("ReversibleEmbedding with reverse_dtype {d}")));
+        }
+        let mut tree = self.table.weights(call)?;
+        if !self.tie_weights {
+            if self.table.lora.rank.is_some() {
+                return Err(Error::argument(
+                    "",
+                    "lora_rank needs tie_weights: Keras builds no other table with LoRA",
+                    "tie_weights false",
+                ));
+            }
+            tree.vars.push(WeightSpec::new(
+                "reverse_embeddings",
+                &[self.table.output_dim, self.table.input_dim],
+                &self.table.embeddings_initializer,
+            ));
+        }
+        Ok(tree)
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        if call.flag("reverse") != Some(true) {
+            return self.table.lower(cx, w, call);
+        }
+        let x = cx.to_float(call.input()?.value);
+        let logits = match w.get("reverse_embeddings") {
+            Some(r) => x.matmul(r),
+            None => x.matmul_with(self.table.table(w), false, true),
+        };
+        Ok(vec![self.logit_soft_cap.map_or(logits, |cap| (logits / cap).tanh() * cap).into()])
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Own
+    }
+
+    fn activity_regularizer(&self) -> Option<&Regularizer> {
+        self.table.activity_regularizer.as_ref()
+    }
+}

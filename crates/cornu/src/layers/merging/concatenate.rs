@@ -1,0 +1,133 @@
+//! Values joined along an axis.
+
+use crate::lowering::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights};
+use crate::{Error, Result};
+use cornu_ir::builder::{axis_of, concat};
+use cornu_ir::{DType, Spec, Var};
+use serde::{Deserialize, Serialize};
+
+/// Values joined along an axis.
+///
+/// # Shapes
+/// Two or more of (B, …) with equal dims but for the axis, whose numbers add up. The mask, where
+/// any value has one, is that of the values along the axis; along the last one it is true where any
+/// is.
+///
+/// # Source
+/// keras/src/layers/merging/concatenate.py, Keras 3.15.1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Concatenate {
+    /// The axis; negative counts from the end.
+    pub axis: isize,
+}
+
+impl Default for Concatenate {
+    fn default() -> Self {
+        Self { axis: -1 }
+    }
+}
+
+impl Concatenate {
+    /// Along the last axis.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Along this axis.
+    pub fn axis(mut self, axis: isize) -> Self {
+        self.axis = axis;
+        self
+    }
+
+    fn check(&self, specs: &[Spec]) -> Result<()> {
+        let Some(first) = specs.first() else {
+            return Err(Error::argument("", "expected a list of at least one input", "none"));
+        };
+        let axis = axis_of(self.axis, first.rank());
+        let fits = |s: &Spec| {
+            s.rank() == first.rank()
+                && s.dims
+                    .iter()
+                    .zip(&first.dims)
+                    .enumerate()
+                    .all(|(i, (a, b))| i == axis || a.is_none() || b.is_none() || a == b)
+        };
+        if axis >= first.rank() || !specs.iter().all(fits) {
+            return Err(Error::shapes(
+                format!("inputs must have equal dims but for axis {}", self.axis),
+                specs,
+            ));
+        }
+        Ok(())
+    }
+
+    /// The mask along the axis: unmasked values count whole.
+    fn mask<'g>(&self, flows: &[Flow<'g>]) -> Option<Var<'g>> {
+        if flows.iter().all(|f| f.mask.is_none()) {
+            return None;
+        }
+        let rank = flows[0].value.rank();
+        let full = |f: &Flow<'g>, dims: &[cornu_ir::Dim]| match f.mask {
+            Some(m) if m.rank() < dims.len() => m.expand_dims(-1).broadcast_to(dims),
+            Some(m) => m,
+            None => f.value.builder().full(DType::Bool, dims, 1.0),
+        };
+        let by_step = flows.iter().all(|f| f.mask.is_none_or(|m| m.rank() + 1 == rank));
+        if by_step {
+            // All elements of a step share its mask: no need to spell it out for each.
+            let of_step = |f: &Flow<'g>| {
+                f.mask.unwrap_or_else(|| {
+                    f.value.builder().full(DType::Bool, &f.value.dims()[..rank - 1], 1.0)
+                })
+            };
+            let masks: Vec<_> = flows.iter().map(of_step).collect();
+            let axis = axis_of(self.axis, rank);
+            return Some(if axis + 1 == rank {
+                masks.into_iter().reduce(|a, b| a.or(b))?
+            } else {
+                concat(&masks, axis as isize)
+            });
+        }
+        let masks: Vec<_> = flows.iter().map(|f| full(f, &f.value.dims())).collect();
+        Some(concat(&masks, self.axis).any(&[-1], false))
+    }
+}
+
+impl Layer for Concatenate {
+    settings!("Concatenate");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let specs: Vec<Spec> = call.inputs().into_iter().cloned().collect();
+        self.check(&specs)?;
+        Ok(WeightTree::none())
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let flows: Vec<Flow<'g>> = call.inputs().into_iter().copied().collect();
+        self.check(&flows.iter().map(Flow::spec).collect::<Vec<_>>())?;
+        let one_type = flows.iter().all(|f| f.value.dtype() == flows[0].value.dtype());
+        let values: Vec<_> =
+            flows.iter().map(|f| if one_type { f.value } else { cx.to_float(f.value) }).collect();
+        Ok(vec![Flow::masked(concat(&values, self.axis), self.mask(&flows))])
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Own
+    }
+
+    fn form(&self) -> Form {
+        // Only the last axes are joined: see `takes_ragged`.
+        Form::ByTimestep(3)
+    }
+
+    fn takes_ragged(&self) -> bool {
+        // Joined along time, sequences would end in the middle.
+        self.axis == -1 || self.axis >= 2
+    }
+}

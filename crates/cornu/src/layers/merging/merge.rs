@@ -1,0 +1,164 @@
+//! Several values made one, element by element.
+
+use crate::lowering::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights};
+use crate::{Error, Result};
+use cornu_ir::{Dim, Spec, Var};
+use serde::{Deserialize, Serialize};
+
+macro_rules! merging_layers {
+    ($($Type:ident $class:literal $doc:literal $file:literal;)*) => {$(
+        #[doc = $doc]
+        ///
+        /// # Shapes
+        /// Two or more of (B, …), y (B, …): dims are equal or 1; a value of fewer axes gets axes of
+        /// 1 after the batch. The mask, where all values have one, is true where any is.
+        ///
+        /// # Source
+        #[doc = concat!("keras/src/layers/merging/", $file, ".py, Keras 3.15.1.")]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        pub struct $Type {}
+
+        impl $Type {
+            /// The layer: it has no settings.
+            pub fn new() -> Self {
+                Self {}
+            }
+        }
+
+        impl Layer for $Type {
+            settings!($class);
+
+            fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+                let specs: Vec<Spec> = call.inputs().into_iter().cloned().collect();
+                merged_dims(&specs)?;
+                if $class == "Subtract" && specs.len() != 2 {
+                    return Err(Error::shapes("expected exactly two inputs", &specs));
+                }
+                Ok(WeightTree::none())
+            }
+
+            fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+                let specs: Vec<Spec> = call.inputs().into_iter().map(Flow::spec).collect();
+                let dims = merged_dims(&specs)?;
+                let flows = aligned(cx, call, dims.len());
+                let y = Merge::$Type.of(&flows);
+                Ok(vec![Flow::masked(y.value.reshape(&dims), y.mask)])
+            }
+
+            fn mask_rule(&self) -> MaskRule {
+                MaskRule::Own
+            }
+
+            fn form(&self) -> Form {
+                Form::ByTimestep(3)
+            }
+        }
+    )*
+
+    #[derive(Clone, Copy, PartialEq)]
+    enum Merge { $($Type),* }
+    };
+}
+
+merging_layers! {
+    Add "Add" "The sum of values." "add";
+    Subtract "Subtract" "The first value less the second." "subtract";
+    Multiply "Multiply" "The product of values; a masked element counts as 1, and is 0 where all \
+        are masked." "multiply";
+    Average "Average" "The mean of values." "average";
+    Maximum "Maximum" "The largest of values; a masked element does not count." "maximum";
+    Minimum "Minimum" "The smallest of values; a masked element does not count." "minimum";
+}
+
+/// The dims of the result, by Keras's rule: a dim that is unknown in one value is unknown in the
+/// result.
+fn merged_dims(specs: &[Spec]) -> Result<Vec<Dim>> {
+    if specs.is_empty() {
+        return Err(Error::argument("", "expected a list of at least one input", "none"));
+    }
+    let rank = specs.iter().map(Spec::rank).max().unwrap_or(0);
+    let fail =
+        || Error::shapes("all inputs must have one batch size, and other dims equal or 1", specs);
+    let mut dims: Vec<Dim> = vec![Some(1); rank];
+    for (i, s) in specs.iter().enumerate() {
+        let Some((&batch, rest)) = s.dims.split_first() else { return Err(fail()) };
+        dims[0] = match (dims[0], batch) {
+            _ if i == 0 => batch,
+            (None, b) | (b, None) => b,
+            (a, b) if a == b => a,
+            _ => return Err(fail()),
+        };
+        let start = rank - rest.len();
+        for (d, &own) in dims[start..].iter_mut().zip(rest) {
+            *d = match (*d, own) {
+                (None, _) | (_, None) => None,
+                (Some(1), o) => o,
+                (d, Some(1)) => d,
+                (d, o) if d == o => d,
+                _ => return Err(fail()),
+            };
+        }
+    }
+    Ok(dims)
+}
+
+/// The values in one float type and rank, axes of 1 put in after the batch.
+fn aligned<'g>(cx: &Cx<'g>, call: &Call<Flow<'g>>, rank: usize) -> Vec<Flow<'g>> {
+    let flow = |f: &Flow<'g>| {
+        let mut x = cx.to_float(f.value);
+        while x.rank() < rank {
+            x = x.expand_dims(1);
+        }
+        Flow::masked(x, f.mask)
+    };
+    call.inputs().into_iter().map(flow).collect()
+}
+
+impl Merge {
+    fn of<'g>(self, flows: &[Flow<'g>]) -> Flow<'g> {
+        let sum = || flows[1..].iter().fold(flows[0].value, |y, f| y + f.value);
+        match self {
+            Merge::Add => Flow::masked(sum(), any_mask(flows)),
+            Merge::Average => Flow::masked(sum() / flows.len() as f64, any_mask(flows)),
+            Merge::Subtract => Flow::masked(flows[0].value - flows[1].value, any_mask(flows)),
+            Merge::Multiply => multiply(flows),
+            Merge::Maximum => extreme(flows, |a, b| a.maximum(b)),
+            Merge::Minimum => extreme(flows, |a, b| a.minimum(b)),
+        }
+    }
+}
+
+/// True where any mask is, when all values have one.
+fn any_mask<'g>(flows: &[Flow<'g>]) -> Option<Var<'g>> {
+    flows.iter().map(|f| f.mask).reduce(|a, b| Some(a?.or(b?))).flatten()
+}
+
+/// A mask for every element of its value.
+fn of_elements<'g>(f: &Flow<'g>) -> Option<Var<'g>> {
+    f.mask.map(|m| m.expand_dims(-1).broadcast_to(&f.value.dims()))
+}
+
+fn multiply<'g>(flows: &[Flow<'g>]) -> Flow<'g> {
+    let masks: Vec<_> = flows.iter().map(of_elements).collect();
+    let value =
+        |(f, m): (&Flow<'g>, &Option<Var<'g>>)| m.map_or(f.value, |m| m.select(f.value, 1.0));
+    let y = flows.iter().zip(&masks).map(value).reduce(|a, b| a * b).expect("at least one input");
+    match masks.into_iter().reduce(|a, b| Some(a?.or(b?))).flatten() {
+        Some(m) => Flow::masked(m.select(y, 0.0), Some(m.any(&[-1], false))),
+        None => Flow::new(y),
+    }
+}
+
+/// The extreme of values; at an element where one of them is masked, the other counts alone.
+fn extreme<'g>(flows: &[Flow<'g>], f: impl Fn(Var<'g>, Var<'g>) -> Var<'g>) -> Flow<'g> {
+    let mut y = flows[0].value;
+    let mut y_mask = of_elements(&flows[0]);
+    for flow in &flows[1..] {
+        let mask = of_elements(flow);
+        let x = mask.map_or(flow.value, |m| m.select(flow.value, y));
+        let before = y_mask.map_or(y, |m| m.select(y, x));
+        y_mask = y_mask.zip(mask).map(|(a, b)| a.or(b));
+        y = f(before, x);
+    }
+    Flow::masked(y, y_mask.map(|m| m.any(&[-1], false)))
+}

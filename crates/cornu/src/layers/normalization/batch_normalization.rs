@@ -1,0 +1,295 @@
+//! Normalization over the batch.
+
+use crate::constraints::{Axes, Constraint};
+use crate::initializers::{Initializer, Ones, Zeros};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, both, ends_of, known_dim,
+    mask_of,
+};
+use crate::regularizers::Regularizer;
+use crate::{Error, Result};
+use cornu_ir::builder::axis_of;
+use cornu_ir::{DType, Dim, Spec, Var};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Each feature brought to mean 0 and variance 1 over the batch and all other axes (Ioffe and
+/// Szegedy 2015, arXiv:1502.03167).
+///
+/// ```text
+/// y = gamma (x − mean) / √(variance + epsilon) + beta
+/// moving = momentum · moving + (1 − momentum) · (mean, variance)
+/// ```
+///
+/// In training mean and variance are the batch's, over unmasked steps where there is a mask; in
+/// inference, or frozen, the moving ones.
+///
+/// # Shapes
+/// x and y (B, …, C, …); gamma, beta, moving_mean and moving_variance (C), with C the dim of
+/// `axis`.
+///
+/// # Source
+/// keras/src/layers/normalization/batch_normalization.py, Keras 3.15.1. Differs: `synchronized`
+/// changes nothing here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BatchNormalization {
+    /// The axis of the features.
+    pub axis: Axes,
+    /// Share of the moving statistics that a batch leaves.
+    pub momentum: f64,
+    /// Added to the variance.
+    pub epsilon: f64,
+    /// Whether there is beta.
+    pub center: bool,
+    /// Whether there is gamma.
+    pub scale: bool,
+    /// How beta starts.
+    pub beta_initializer: Initializer,
+    /// How gamma starts.
+    pub gamma_initializer: Initializer,
+    /// How the moving mean starts.
+    pub moving_mean_initializer: Initializer,
+    /// How the moving variance starts.
+    pub moving_variance_initializer: Initializer,
+    /// Penalty on beta.
+    pub beta_regularizer: Option<Regularizer>,
+    /// Penalty on gamma.
+    pub gamma_regularizer: Option<Regularizer>,
+    /// Projection of beta.
+    pub beta_constraint: Option<Constraint>,
+    /// Projection of gamma.
+    pub gamma_constraint: Option<Constraint>,
+    /// Kept for Keras.
+    pub synchronized: bool,
+    /// Batch renormalization (Ioffe 2017, arXiv:1702.03275).
+    pub renorm: bool,
+    /// Bounds `rmin`, `rmax`, `dmax` of its corrections.
+    pub renorm_clipping: Option<Value>,
+    /// Share of its own moving statistics that a batch leaves.
+    pub renorm_momentum: f64,
+}
+
+impl Default for BatchNormalization {
+    fn default() -> Self {
+        Self {
+            axis: Axes::One(-1),
+            momentum: 0.99,
+            epsilon: 1e-3,
+            center: true,
+            scale: true,
+            beta_initializer: Zeros {}.into(),
+            gamma_initializer: Ones {}.into(),
+            moving_mean_initializer: Zeros {}.into(),
+            moving_variance_initializer: Ones {}.into(),
+            beta_regularizer: None,
+            gamma_regularizer: None,
+            beta_constraint: None,
+            gamma_constraint: None,
+            synchronized: false,
+            renorm: false,
+            renorm_clipping: None,
+            renorm_momentum: 0.99,
+        }
+    }
+}
+
+/// Keras's `backend.epsilon()`.
+const TINY: f64 = 1e-7;
+
+impl BatchNormalization {
+    /// Over the last axis, with Keras's defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With a share of the moving statistics that a batch leaves.
+    pub fn momentum(mut self, momentum: f64) -> Self {
+        self.momentum = momentum;
+        self
+    }
+
+    fn feature_axis(&self, x: &Spec) -> Result<usize> {
+        let [axis] = self.axis.list()[..] else {
+            return Err(Error::argument(
+                "",
+                "axis must be one axis",
+                format!("{:?}", self.axis.list()),
+            ));
+        };
+        let axis = axis_of(axis, x.rank());
+        if x.rank() < 2 || axis == 0 || axis >= x.rank() {
+            let rule = format!(
+                "axis {:?} must be an axis of the input other than the batch",
+                self.axis.list()
+            );
+            return Err(Error::shapes(rule, std::slice::from_ref(x)));
+        }
+        Ok(axis)
+    }
+
+    /// Mean and variance (C) of the whole batch, of which this graph may hold a shard.
+    fn moments<'g>(
+        &self,
+        cx: &Cx<'g>,
+        x: Var<'g>,
+        mask: Option<Var<'g>>,
+        axis: usize,
+    ) -> (Var<'g>, Var<'g>) {
+        let others: Vec<isize> = (0..x.rank() as isize).filter(|&i| i != axis as isize).collect();
+        let total = |v: Var<'g>| cx.cross_sum(v.sum(&others, true));
+        let flat = |v: Var<'g>| v.reshape(&[x.dim(axis as isize)]);
+        if let Some(mask) = mask {
+            let counts = mask.cast(DType::Bool).expand_dims(-1).broadcast_to(&x.dims());
+            let n = total(counts.cast(x.dtype())) + TINY;
+            let mean = total(counts.select(x, 0.0)) / n;
+            let variance = total(counts.select(x - mean, 0.0).square()) / n;
+            return (flat(mean), flat(variance));
+        }
+        let n = cx.batch.unwrap_or(1) as f64 * x.count(&others[1..]);
+        let mean = total(x) / n;
+        (flat(mean), flat(total((x - mean).square()) / n))
+    }
+
+    /// Renormalized gamma and beta, the statistics they leave being written.
+    fn renormalize<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        mean: Var<'g>,
+        variance: Var<'g>,
+    ) -> (Var<'g>, Var<'g>) {
+        let bound = |key: &str| {
+            self.renorm_clipping.as_ref().and_then(|c| c.get(key)).and_then(Value::as_f64)
+        };
+        let stddev = (variance + self.epsilon).sqrt();
+        let current = |name: &str| cx.current(w.weight(name).expect("declared with renorm"));
+        let (old_mean, old_stddev) = (current("renorm_mean"), current("renorm_stddev"));
+        let floor = old_stddev.maximum(self.epsilon.sqrt());
+        let mut r = stddev / floor;
+        let mut d = (mean - old_mean) / floor;
+        if let Some(low) = bound("rmin") {
+            r = r.maximum(low);
+        }
+        if let Some(high) = bound("rmax") {
+            r = r.minimum(high);
+        }
+        if let Some(most) = bound("dmax") {
+            d = d.clip(-most, most);
+        }
+        let (r, d) = (r.stop_gradient(), d.stop_gradient());
+        let mix = |name: &str, new: Var<'g>, momentum: f64| {
+            let weight = w.weight(name).expect("declared with renorm");
+            let mixed = cx.current(weight) * momentum + new * (1.0 - momentum);
+            cx.update(weight, mixed);
+            mixed
+        };
+        mix("renorm_mean", mean, self.renorm_momentum);
+        mix("renorm_stddev", stddev, self.renorm_momentum);
+        mix("moving_mean", mean, self.momentum);
+        let moving = mix("moving_stddev", stddev, self.momentum);
+        cx.update(
+            w.weight("moving_variance").expect("declared"),
+            (moving * moving - self.epsilon).relu(),
+        );
+        let (gamma, shift) = w.get("gamma").map_or((r, d), |g| (r * g, d * g));
+        (gamma, w.get("beta").map_or(shift, |b| shift + b))
+    }
+}
+
+impl Layer for BatchNormalization {
+    settings!("BatchNormalization");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let x = call.input()?;
+        let c = [known_dim(x, self.feature_axis(x)? as isize, "features")?];
+        let mut vars = Vec::new();
+        if self.scale {
+            vars.push(
+                WeightSpec::new("gamma", &c, &self.gamma_initializer)
+                    .regularizer(&self.gamma_regularizer)
+                    .constraint(&self.gamma_constraint),
+            );
+        }
+        if self.center {
+            vars.push(
+                WeightSpec::new("beta", &c, &self.beta_initializer)
+                    .regularizer(&self.beta_regularizer)
+                    .constraint(&self.beta_constraint),
+            );
+        }
+        vars.push(WeightSpec::new("moving_mean", &c, &self.moving_mean_initializer).fixed());
+        vars.push(
+            WeightSpec::new("moving_variance", &c, &self.moving_variance_initializer).fixed(),
+        );
+        if self.renorm {
+            let root = match &self.moving_variance_initializer {
+                Initializer::Constant(k) => {
+                    Initializer::Constant(crate::initializers::Constant { value: k.value.sqrt() })
+                }
+                other => other.clone(),
+            };
+            vars.push(WeightSpec::new("moving_stddev", &c, &root).fixed());
+            vars.push(WeightSpec::new("renorm_mean", &c, &self.moving_mean_initializer).fixed());
+            vars.push(WeightSpec::new("renorm_stddev", &c, &root).fixed());
+        }
+        Ok(WeightTree::of(vars))
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = cx.to_float(call.input()?.value);
+        let axis = self.feature_axis(&x.spec())?;
+        let mask = both(mask_of(call), ends_of(call));
+        if let Some(m) = mask
+            && m.rank() + 1 != x.rank()
+        {
+            return Err(Error::shapes(
+                "the mask must have one axis less than the input",
+                &[x.spec(), m.spec()],
+            ));
+        }
+        let (mut gamma, mut beta) = (w.get("gamma"), w.get("beta"));
+        let moving = |name: &str| cx.current(w.weight(name).expect("declared"));
+        let (mean, variance) = if cx.training && w.trainable {
+            let (mean, variance) = self.moments(cx, x, mask, axis);
+            if self.renorm {
+                let (g, b) = self.renormalize(cx, w, mean, variance);
+                (gamma, beta) = (Some(g), Some(b));
+            } else {
+                for (name, new) in [("moving_mean", mean), ("moving_variance", variance)] {
+                    cx.update(
+                        w.weight(name).expect("declared"),
+                        moving(name) * self.momentum + new * (1.0 - self.momentum),
+                    );
+                }
+            }
+            (mean, variance)
+        } else {
+            (moving("moving_mean"), moving("moving_variance"))
+        };
+        let mut inverse = (variance + self.epsilon).rsqrt();
+        if let Some(g) = gamma {
+            inverse = inverse * g;
+        }
+        let mut shift = -(mean * inverse);
+        if let Some(b) = beta {
+            shift = shift + b;
+        }
+        let mut dims: Vec<Dim> = vec![Some(1); x.rank()];
+        dims[axis] = mean.dim(0);
+        Ok(vec![(x * inverse.reshape(&dims) + shift.reshape(&dims)).into()])
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+
+    fn takes_ragged(&self) -> bool {
+        self.axis.list().iter().all(|a| *a == -1 || *a >= 2)
+    }
+}

@@ -1,0 +1,79 @@
+//! Pooling to a number of timesteps.
+
+use crate::layers::geometry::{DataFormat, Extent};
+use crate::lowering::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank};
+use crate::{Error, Result};
+use cornu_ir::builder::stack;
+use cornu_ir::{Spec, Var};
+use serde::{Deserialize, Serialize};
+
+macro_rules! adaptive_layers {
+    ($($Type:ident $class:literal $doc:literal $file:literal |$part:ident| $pool:expr;)*) => {$(
+        #[doc = $doc]
+        ///
+        /// # Shapes
+        /// x (B, T, C), y (B, n, C): window i of n reaches from ⌊i T / n⌋ to ⌈(i + 1) T / n⌉; with
+        /// `channels_first` (B, C, T).
+        ///
+        /// # Source
+        #[doc = concat!("keras/src/layers/pooling/", $file, ".py, Keras 3.15.1.")]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct $Type {
+            /// n.
+            pub output_size: Extent,
+            /// Where the channels stand.
+            pub data_format: DataFormat,
+        }
+
+        impl Default for $Type {
+            fn default() -> Self {
+                Self { output_size: Extent(1), data_format: DataFormat::default() }
+            }
+        }
+
+        impl $Type {
+            /// To n timesteps.
+            pub fn new(output_size: usize) -> Self {
+                Self { output_size: Extent(output_size), ..Self::default() }
+            }
+        }
+
+        impl Layer for $Type {
+            settings!($class);
+
+            fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+                expect_rank(call.input()?, 3..=3, "(batch, timesteps, channels)")?;
+                match self.output_size.0 {
+                    1..=65536 => Ok(WeightTree::none()),
+                    n => Err(Error::argument("", "output_size must lie between 1 and 65536", n)),
+                }
+            }
+
+            fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+                let x = self.data_format.exchange(cx.to_float(call.input()?.value));
+                let y = adapt(x, self.output_size.0, |$part| $pool)?;
+                Ok(vec![self.data_format.exchange(y).into()])
+            }
+        }
+    )*};
+}
+
+adaptive_layers! {
+    AdaptiveAveragePooling1d "AdaptiveAveragePooling1D" "The means of n windows that cover all \
+        time." "adaptive_average_pooling1d" |part| part.mean(&[1], false);
+    AdaptiveMaxPooling1d "AdaptiveMaxPooling1D" "The largest of n windows that cover all \
+        time." "adaptive_max_pooling1d" |part| part.max(&[1], false);
+}
+
+fn adapt<'g>(x: Var<'g>, n: usize, pool: impl Fn(Var<'g>) -> Var<'g>) -> Result<Var<'g>> {
+    let Some(t) = x.dim(1) else {
+        return Ok(x.reshape(&[x.dim(0), Some(n), x.dim(2)]));
+    };
+    if t == 0 {
+        return Err(Error::shapes("at least one timestep is needed", &[x.spec()]));
+    }
+    let parts: Vec<Var<'g>> =
+        (0..n).map(|i| pool(x.slice(1, i * t / n, ((i + 1) * t).div_ceil(n)))).collect();
+    Ok(stack(&parts, 1))
+}

@@ -1,0 +1,209 @@
+//! Numbers to bins, and categories to vectors.
+
+use super::rescaling::bin;
+use crate::data::Data;
+use crate::lowering::{Call, Cx, Flow, Layer, WeightTree, Weights};
+use crate::{Error, Result};
+use cornu_ir::ops::Iota;
+use cornu_ir::{DType, Dim, Spec, Var};
+use serde::{Deserialize, Serialize};
+
+/// How categories become numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputMode {
+    /// The category's number.
+    Int,
+    /// A vector with 1 at the category, for each of them.
+    OneHot,
+    /// A vector with 1 at every category of a sample.
+    #[default]
+    MultiHot,
+    /// A vector with how often each category stands in a sample.
+    Count,
+}
+
+/// Categories, given as whole numbers, as vectors.
+///
+/// # Shapes
+/// x (B, n), y (B, V) with `multi_hot` and `count`; with `one_hot` x (…, n), y (…, n, V), or (…, V)
+/// when n is 1.
+///
+/// # Source
+/// keras/src/layers/preprocessing/category_encoding.py, Keras 3.15.1.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CategoryEncoding {
+    /// V.
+    pub num_tokens: usize,
+    /// How categories become numbers.
+    pub output_mode: OutputMode,
+}
+
+/// Numbers as the bins they fall into: bin i holds what is at least boundary i − 1 and below
+/// boundary i.
+///
+/// # Shapes
+/// x (…), y (…) with `int`; else as [`CategoryEncoding`] of the bins.
+///
+/// # Source
+/// keras/src/layers/preprocessing/discretization.py, Keras 3.15.1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Discretization {
+    /// Where bins end, rising.
+    pub bin_boundaries: Option<Vec<f64>>,
+    /// How many bins to adapt to data.
+    pub num_bins: Option<usize>,
+    /// Share of the data that may fall into another bin than an exact count would give.
+    pub epsilon: f64,
+    /// How bins become numbers.
+    pub output_mode: OutputMode,
+    /// Kept for Keras.
+    pub sparse: bool,
+}
+
+impl Default for Discretization {
+    fn default() -> Self {
+        Self {
+            bin_boundaries: None,
+            num_bins: None,
+            epsilon: 0.01,
+            output_mode: OutputMode::Int,
+            sparse: false,
+        }
+    }
+}
+
+impl CategoryEncoding {
+    /// Of V categories.
+    pub fn new(num_tokens: usize, output_mode: OutputMode) -> Self {
+        Self { num_tokens, output_mode }
+    }
+}
+
+impl Discretization {
+    /// With these boundaries.
+    pub fn new(bin_boundaries: impl Into<Vec<f64>>) -> Self {
+        Self { bin_boundaries: Some(bin_boundaries.into()), ..Self::default() }
+    }
+
+    fn boundaries(&self) -> Result<&[f64]> {
+        self.bin_boundaries.as_deref().ok_or_else(|| {
+            Error::argument("", "bin_boundaries must be given, or adapted to data", "none")
+        })
+    }
+}
+
+/// Whole numbers (…) as vectors of `depth`; a number outside is left out.
+pub(super) fn encode<'g>(
+    cx: &Cx<'g>,
+    x: Var<'g>,
+    mode: OutputMode,
+    depth: usize,
+    weights: Option<Var<'g>>,
+) -> Var<'g> {
+    let hot = |x: Var<'g>| {
+        let classes =
+            cx.builder.apply1(Iota { dtype: DType::I32, dims: vec![Some(depth)], axis: 0 }, &[]);
+        x.expand_dims(-1).eq(classes).cast(cx.float())
+    };
+    let axis: isize = if x.rank() > 1 { 1 } else { 0 };
+    match mode {
+        OutputMode::Int => x,
+        OutputMode::OneHot if x.rank() > 1 && x.dim(-1) == Some(1) => hot(x.squeeze(-1)),
+        OutputMode::OneHot => hot(x),
+        OutputMode::MultiHot => hot(x).max(&[axis], false),
+        OutputMode::Count => {
+            weights.map_or(hot(x), |w| hot(x) * cx.to_float(w).expand_dims(-1)).sum(&[axis], false)
+        }
+    }
+}
+
+/// A first axis that is no batch is summed over: rows meet.
+fn expect_batch(x: &Spec, mode: OutputMode) -> Result<()> {
+    let least: Dim =
+        if matches!(mode, OutputMode::MultiHot | OutputMode::Count) { Some(2) } else { Some(1) };
+    if Some(x.rank()) < least {
+        return Err(Error::shapes(
+            "expected input of rank 2 (batch, categories); add an axis of 1",
+            std::slice::from_ref(x),
+        ));
+    }
+    Ok(())
+}
+
+impl Layer for CategoryEncoding {
+    settings!("CategoryEncoding");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        if self.num_tokens == 0 || self.num_tokens > 1 << 24 || self.output_mode == OutputMode::Int
+        {
+            let received =
+                format!("num_tokens={}, output_mode={:?}", self.num_tokens, self.output_mode);
+            return Err(Error::argument(
+                "",
+                "num_tokens must be at least 1 (and below 2^24), output_mode multi_hot, one_hot or \
+                    count",
+                received,
+            ));
+        }
+        expect_batch(call.input()?, self.output_mode)?;
+        Ok(WeightTree::none())
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = call.input()?.value.cast(DType::I32);
+        let weights =
+            call.arg(1, "count_weights").and_then(|a| a.flatten().first().map(|f| f.value));
+        if weights.is_some() && self.output_mode != OutputMode::Count {
+            return Err(Error::argument(
+                "",
+                "count_weights are used with output_mode count alone",
+                format!("{:?}", self.output_mode),
+            ));
+        }
+        Ok(vec![encode(cx, x, self.output_mode, self.num_tokens, weights).into()])
+    }
+}
+
+impl Layer for Discretization {
+    settings!("Discretization");
+
+    fn common_keys(&self) -> &'static [&'static str] {
+        &["name", "dtype_name"]
+    }
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let edges = self.boundaries()?;
+        if edges.is_empty() || edges.windows(2).any(|w| w[0].is_nan() || w[0] > w[1]) {
+            return Err(Error::argument(
+                "",
+                "bin_boundaries must be at least one, rising",
+                format!("{edges:?}"),
+            ));
+        }
+        expect_batch(call.input()?, self.output_mode)?;
+        Ok(WeightTree::none())
+    }
+
+    fn adapt_to(&self, data: &Data) -> Result<Box<dyn Layer>> {
+        Ok(Box::new(self.clone().adapt(data.clone())?))
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let edges = self.boundaries()?;
+        let bins = bin(cx, cx.to_float(call.input()?.value), edges);
+        Ok(vec![encode(cx, bins, self.output_mode, edges.len() + 1, None).into()])
+    }
+}

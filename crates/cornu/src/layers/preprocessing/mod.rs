@@ -1,0 +1,13 @@
+//! Preprocessing: numbers, categories, words, spectra. Words are read before the graph runs.
+
+pub(crate) mod fingerprint;
+pub(crate) mod raw_data;
+pub(crate) mod vocabulary;
+pub(crate) mod rescaling;
+pub(crate) mod category_encoding;
+pub(crate) mod hashing;
+pub(crate) mod string_lookup;
+pub(crate) mod integer_lookup;
+pub(crate) mod text_vectorization;
+pub(crate) mod spectrogram;
+pub(crate) mod adapt;

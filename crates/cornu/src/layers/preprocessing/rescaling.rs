@@ -1,0 +1,277 @@
+//! Inputs scaled and moved by numbers that are not learned.
+
+use crate::constraints::Axes;
+use crate::data::Data;
+use crate::initializers::{Ones, Zeros};
+use crate::lowering::literal::literal;
+use crate::lowering::{
+    Call, Cx, Flow, Form, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim,
+};
+use crate::{Error, Result};
+use cornu_ir::builder::{axis_of, broadcast_dims};
+use cornu_ir::{DType, Dim, Spec, Tensor, Var};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `x · scale + offset`.
+///
+/// # Shapes
+/// Any; the output has the input's. Scale and offset are numbers, or lists that stretch to the last
+/// axes.
+///
+/// # Source
+/// keras/src/layers/preprocessing/rescaling.py, Keras 3.15.1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rescaling {
+    /// Factor.
+    pub scale: Value,
+    /// Added after.
+    pub offset: Value,
+}
+
+/// Features brought to mean 0 and variance 1 by statistics given, or adapted to data before
+/// training.
+///
+/// # Shapes
+/// x and y (B, …); mean and variance have the dims of `axis`.
+///
+/// # Source
+/// keras/src/layers/preprocessing/normalization.py, Keras 3.15.1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Normalization {
+    /// Axes that keep statistics of their own; none for one mean of all.
+    pub axis: Option<Axes>,
+    /// From the normalized values back.
+    pub invert: bool,
+    /// Means given.
+    pub mean: Option<Value>,
+    /// Variances given.
+    pub variance: Option<Value>,
+    /// Dims, means and variances that were taken from data: where the weights start.
+    #[serde(skip)]
+    adapted: Option<(Vec<usize>, Vec<f64>, Vec<f64>)>,
+}
+
+impl Default for Rescaling {
+    fn default() -> Self {
+        Self { scale: 1.0.into(), offset: 0.0.into() }
+    }
+}
+
+impl Default for Normalization {
+    fn default() -> Self {
+        Self {
+            axis: Some(Axes::Many(vec![-1])),
+            invert: false,
+            mean: None,
+            variance: None,
+            adapted: None,
+        }
+    }
+}
+
+impl Rescaling {
+    /// With a factor and what is added after.
+    pub fn new(scale: f64, offset: f64) -> Self {
+        Self { scale: scale.into(), offset: offset.into() }
+    }
+}
+
+impl Normalization {
+    /// Of each feature on the last axis, with statistics given.
+    pub fn new(mean: &[f64], variance: &[f64]) -> Self {
+        Self { mean: Some(mean.into()), variance: Some(variance.into()), ..Self::default() }
+    }
+
+    pub(super) fn set_adapted(&mut self, dims: Vec<usize>, mean: Vec<f64>, variance: Vec<f64>) {
+        self.adapted = Some((dims, mean, variance));
+    }
+
+    /// The kept axes of values of a rank in order; none when one is no axis of theirs.
+    pub(super) fn kept_axes(&self, rank: usize) -> Option<Vec<usize>> {
+        let mut axes: Vec<usize> = self
+            .axis
+            .as_ref()
+            .map_or(vec![], Axes::list)
+            .iter()
+            .map(|&a| axis_of(a, rank))
+            .collect();
+        axes.sort_unstable();
+        axes.iter().all(|&a| a < rank).then_some(axes)
+    }
+
+    /// The kept axes in order, and their dims.
+    fn kept(&self, x: &Spec) -> Result<(Vec<usize>, Vec<usize>)> {
+        let axes = self.kept_axes(x.rank()).ok_or_else(|| {
+            let rule =
+                format!("axis {:?} must be axes of the input", self.axis.as_ref().map(Axes::list));
+            Error::shapes(rule, std::slice::from_ref(x))
+        })?;
+        let dims = axes
+            .iter()
+            .map(|&a| known_dim(x, a as isize, "normalized"))
+            .collect::<Result<Vec<_>>>()?;
+        Ok((axes, dims))
+    }
+
+    /// Statistics that were given, as the config holds them.
+    fn given(&self) -> Result<Option<(Tensor, Tensor)>> {
+        let read = |v: &Option<Value>, what: &str| {
+            v.as_ref().filter(|v| !v.is_null()).map(|v| numbers(what, v)).transpose()
+        };
+        match (read(&self.mean, "mean")?, read(&self.variance, "variance")?) {
+            (None, None) => Ok(None),
+            (Some(m), Some(v)) if m.dims == v.dims => Ok(Some((m, v))),
+            _ => Err(Error::argument(
+                "",
+                "mean and variance must both be given, in one shape",
+                "others",
+            )),
+        }
+    }
+}
+
+/// Numbers of a config, in any nesting.
+fn numbers(what: &str, v: &Value) -> Result<Tensor> {
+    let found = literal(v).map(|l| l.tensor).map_err(|_| {
+        Error::argument(
+            "",
+            format!("{what} must be a number or a list of numbers"),
+            crate::config::short(v),
+        )
+    })?;
+    Ok(Tensor::new(&found.dims, found.to_f64()))
+}
+
+/// A tensor as a constant of a float type.
+fn constant<'g>(cx: &Cx<'g>, t: &Tensor) -> Var<'g> {
+    cx.builder.constant(t.clone()).cast(cx.float())
+}
+
+impl Layer for Rescaling {
+    settings!("Rescaling");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let x = call.input()?;
+        for (what, v) in [("scale", &self.scale), ("offset", &self.offset)] {
+            let dims: Vec<Dim> = numbers(what, v)?.dims.into_iter().map(Some).collect();
+            if dims.len() > x.rank() || broadcast_dims(&dims, &x.dims).is_none() {
+                return Err(Error::shapes(
+                    format!("{what} must stretch to the input's last axes"),
+                    std::slice::from_ref(x),
+                ));
+            }
+        }
+        Ok(WeightTree::none())
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = cx.to_float(call.input()?.value);
+        let (scale, offset) = (numbers("scale", &self.scale)?, numbers("offset", &self.offset)?);
+        Ok(vec![(x * constant(cx, &scale) + constant(cx, &offset)).into()])
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+
+    fn form(&self) -> Form {
+        // Numbers with an axis of time stand for the timesteps of a rectangle.
+        let along_features =
+            |v: &Value| v.as_array().is_none_or(|items| !items.iter().any(Value::is_array));
+        if along_features(&self.scale) && along_features(&self.offset) {
+            Form::ByTimestep(3)
+        } else {
+            Form::Padded
+        }
+    }
+}
+
+impl Layer for Normalization {
+    settings!("Normalization");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let (_, dims) = self.kept(call.input()?)?;
+        if self.given()?.is_some() {
+            return Ok(WeightTree::none());
+        }
+        let (mean, variance) = match &self.adapted {
+            Some((of, ..)) if *of != dims => {
+                return Err(Error::shapes(
+                    format!("the layer was adapted to data of {of:?} along its axis"),
+                    std::slice::from_ref(call.input()?),
+                ));
+            }
+            Some((_, mean, variance)) => (Some(mean.clone()), Some(variance.clone())),
+            None => (None, None),
+        };
+        Ok(WeightTree::of(vec![
+            WeightSpec::new("mean", &dims, &Zeros {}.into()).starting_at(mean).fixed(),
+            WeightSpec::new("variance", &dims, &Ones {}.into()).starting_at(variance).fixed(),
+            WeightSpec {
+                dtype: Some(DType::I32),
+                ..WeightSpec::new("count", &[], &Zeros {}.into()).fixed()
+            },
+        ]))
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = cx.to_float(call.input()?.value);
+        let (axes, _) = self.kept(&x.spec())?;
+        let mut place: Vec<Dim> = vec![Some(1); x.rank()];
+        axes.iter().for_each(|&a| place[a] = x.dim(a as isize));
+        let (mean, variance) = match self.given()? {
+            None => (w.var("mean").reshape(&place), w.var("variance").reshape(&place)),
+            Some((mean, variance)) => {
+                // Dims given stand at the last of the kept axes, and stretch over the others.
+                let mut own: Vec<Dim> = vec![Some(1); x.rank()];
+                if mean.dims.len() > axes.len() {
+                    return Err(Error::shapes(
+                        "mean and variance must not have more axes than `axis` names",
+                        &[x.spec()],
+                    ));
+                }
+                mean.dims.iter().rev().zip(axes.iter().rev()).for_each(|(&n, &a)| own[a] = Some(n));
+                let stretched = |t: &Tensor| constant(cx, t).reshape(&own).broadcast_to(&place);
+                (stretched(&mean), stretched(&variance))
+            }
+        };
+        let deviation = variance.sqrt().maximum(1e-7);
+        Ok(vec![if self.invert { mean + x * deviation } else { (x - mean) / deviation }.into()])
+    }
+
+    fn adapt_to(&self, data: &Data) -> Result<Box<dyn Layer>> {
+        Ok(Box::new(self.clone().adapt(data.clone())?))
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+
+    fn form(&self) -> Form {
+        // Statistics of each timestep stand for those of a rectangle.
+        if self.axis.as_ref().is_none_or(|a| a.list().iter().all(|a| *a == -1 || *a >= 2)) {
+            Form::ByTimestep(3)
+        } else {
+            Form::Padded
+        }
+    }
+}
+
+/// The place of each number among boundaries: how many are not above it.
+pub(super) fn bin<'g>(cx: &Cx<'g>, x: Var<'g>, boundaries: &[f64]) -> Var<'g> {
+    let edges = constant(cx, &Tensor::new(&[boundaries.len()], boundaries.to_vec()));
+    x.expand_dims(-1).ge(edges).cast(DType::I32).sum(&[-1], false)
+}

@@ -1,0 +1,386 @@
+//! Spectra of signals along time: short-time Fourier transforms.
+
+use crate::initializers::{Draw, Initialize, Initializer, Stft};
+use crate::layers::convolution::windows::{Frame, convolve};
+use crate::layers::geometry::{DataFormat, Padding};
+use crate::lowering::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights, expect_rank};
+use crate::{Error, Result};
+use cornu_ir::builder::concat;
+use cornu_ir::ops::Windows;
+use cornu_ir::{Dim, Spec, Tensor, Var};
+use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value};
+
+/// Keras's smallest number that is told from 0.
+const EPSILON: f64 = 1e-7;
+
+/// The short-time Fourier transform of each channel by two kernels that may be trained: real and
+/// imaginary part of each frequency.
+///
+/// # Shapes
+/// x (B, T, C), kernels (frame, 1, N), y (B, T', C N) with N = fft_length / 2 + 1 frequencies
+/// (twice as many with `stft`), or (B, T', N, C) with `expand_dims`; with `channels_first` x (B, C,
+/// T), y (B, C N, T') or (B, C, T', N).
+///
+/// # Source
+/// keras/src/layers/preprocessing/stft_spectrogram.py, Keras 3.15.1. Differs: of scipy's windows
+/// `hann` and `hamming`, or a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StftSpectrogram {
+    /// What is given: `log`, `magnitude`, `psd`, `real`, `imag`, `angle`, `stft`.
+    pub mode: String,
+    /// Timesteps of a window.
+    pub frame_length: usize,
+    /// Distance between windows; half a window unless given.
+    pub frame_step: Option<usize>,
+    /// Timesteps of the transform; the power of two from `frame_length` on unless given.
+    pub fft_length: Option<usize>,
+    /// `hann`, `hamming`, the window's numbers, or none.
+    pub window: Option<Value>,
+    /// Whether the window is a period of its function.
+    pub periodic: bool,
+    /// `density`, `spectrum` or none.
+    pub scaling: Option<String>,
+    /// What stands around the data.
+    pub padding: Padding,
+    /// Where the channels stand.
+    pub data_format: DataFormat,
+    /// Whether channels keep an axis of their own.
+    pub expand_dims: bool,
+}
+
+/// The power of each band of the mel scale, of windows centred on every `sequence_stride`-th
+/// timestep.
+///
+/// # Shapes
+/// x (B, T), y (B, M, T'): M `num_mel_bins`, T' = ⌊T / stride⌋ + 1.
+///
+/// # Source
+/// keras/src/layers/preprocessing/mel_spectrogram.py, Keras 3.15.1. Differs: `window` is `hann`,
+/// `hamming` or none. `top_db` looks at the loudest number of the whole batch, as Keras's does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MelSpectrogram {
+    /// Timesteps of the transform.
+    pub fft_length: usize,
+    /// Distance between windows.
+    pub sequence_stride: usize,
+    /// Timesteps of a window; `fft_length` unless given.
+    pub sequence_length: Option<usize>,
+    /// `hann`, `hamming` or none.
+    pub window: Option<String>,
+    /// Timesteps a second.
+    pub sampling_rate: Number,
+    /// M.
+    pub num_mel_bins: usize,
+    /// Where the lowest band begins, in hertz.
+    pub min_freq: f64,
+    /// Where the highest band ends; half the sampling rate unless given.
+    pub max_freq: Option<Number>,
+    /// Whether power is told in decibels.
+    pub power_to_db: bool,
+    /// What lies so many decibels below the loudest is raised to there.
+    pub top_db: f64,
+    /// The power of the magnitude: 1 energy, 2 power.
+    pub mag_exp: f64,
+    /// The least power told.
+    pub min_power: f64,
+    /// The power of 0 decibels.
+    pub ref_power: f64,
+}
+
+impl Default for StftSpectrogram {
+    fn default() -> Self {
+        Self {
+            mode: "log".into(),
+            frame_length: 256,
+            frame_step: None,
+            fft_length: None,
+            window: Some("hann".into()),
+            periodic: false,
+            scaling: Some("density".into()),
+            padding: Padding::Valid,
+            data_format: DataFormat::default(),
+            expand_dims: false,
+        }
+    }
+}
+
+impl Default for MelSpectrogram {
+    fn default() -> Self {
+        Self {
+            fft_length: 2048,
+            sequence_stride: 512,
+            sequence_length: None,
+            window: Some("hann".into()),
+            sampling_rate: 16000.into(),
+            num_mel_bins: 128,
+            min_freq: 20.0,
+            max_freq: None,
+            power_to_db: true,
+            top_db: 80.0,
+            mag_exp: 2.0,
+            min_power: 1e-10,
+            ref_power: 1.0,
+        }
+    }
+}
+
+impl StftSpectrogram {
+    fn frame(&self) -> Frame {
+        let stride = self.frame_step.unwrap_or(self.frame_length / 2);
+        Frame {
+            length: self.frame_length,
+            stride,
+            dilation: 1,
+            padding: self.padding,
+            data_format: self.data_format,
+        }
+    }
+
+    fn fft_length(&self) -> usize {
+        self.fft_length.unwrap_or_else(|| self.frame_length.next_power_of_two())
+    }
+
+    fn kernel(&self, name: &'static str, side: &str) -> WeightSpec {
+        let initializer = Stft {
+            side: side.into(),
+            window: self.window.clone(),
+            periodic: self.periodic,
+            scaling: self.scaling.clone(),
+        };
+        WeightSpec::new(
+            name,
+            &[self.frame_length, 1, self.fft_length() / 2 + 1],
+            &Initializer::from(initializer),
+        )
+    }
+}
+
+impl Layer for StftSpectrogram {
+    settings!("STFTSpectrogram");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let frame = self.frame();
+        frame.check(call.input()?, true)?;
+        const MODES: [&str; 7] = ["log", "magnitude", "psd", "real", "imag", "angle", "stft"];
+        if !MODES.contains(&self.mode.as_str())
+            || frame.stride > self.frame_length
+            || !(self.frame_length..1 << 20).contains(&self.fft_length())
+        {
+            let rule = format!(
+                "mode must be one of {}, frame_step at most frame_length, fft_length at least \
+                    frame_length (and below 2^20)",
+                MODES.join(", ")
+            );
+            let received = format!(
+                "mode={}, frame_length={}, frame_step={}, fft_length={}",
+                self.mode,
+                self.frame_length,
+                frame.stride,
+                self.fft_length()
+            );
+            return Err(Error::argument("", rule, received));
+        }
+        let mut vars = Vec::new();
+        if self.mode != "imag" {
+            vars.push(self.kernel("real_kernel", "real"));
+        }
+        if self.mode != "real" {
+            vars.push(self.kernel("imag_kernel", "imag"));
+        }
+        Ok(WeightTree::of(vars))
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = cx.to_float(call.input()?.value);
+        let first = self.data_format == DataFormat::ChannelsFirst;
+        let x = if first { x.transpose(&[0, 2, 1]) } else { x };
+        let frame = self.frame();
+        frame.expect_fit(x, x.dim(2))?;
+        let windows = frame.windows(x);
+        let (b, t, c) = (windows.dim(0), windows.dim(1), windows.dim(3));
+        // Each channel is a row of its own: (B, T', K, C) to (B, T' C, K, 1), and back to (B, T',
+        // C, N).
+        let apart = windows.transpose(&[0, 1, 3, 2]).reshape(&[
+            b,
+            cornu_ir::spec::product(&[t, c]),
+            windows.dim(2),
+            Some(1),
+        ]);
+        let part =
+            |name: &str| w.get(name).map(|k| convolve(apart, k, 1).reshape(&[b, t, c, k.dim(2)]));
+        let y = match (part("real_kernel"), part("imag_kernel")) {
+            (Some(re), Some(im)) => match self.mode.as_str() {
+                "angle" => im.atan2(re),
+                "stft" => concat(&[re, im], -1),
+                mode => {
+                    let power = re * re + im * im;
+                    let n = self.fft_length() / 2 + 1;
+                    match mode {
+                        "psd" if n > 2 => power + power.slice(-1, 1, n - 1).pad(-1, 1, 1, 0.0),
+                        "psd" => power,
+                        "magnitude" => power.maximum(EPSILON).sqrt(),
+                        _ => power.maximum(EPSILON).sqrt().maximum(EPSILON).log(),
+                    }
+                }
+            },
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => return Err(Error::Config("a spectrogram needs a kernel".into())),
+        };
+        let joined = cornu_ir::spec::product(&[c, y.dim(3)]);
+        Ok(vec![
+            match (first, self.expand_dims) {
+                (false, true) => y.transpose(&[0, 1, 3, 2]),
+                (true, true) => y.transpose(&[0, 2, 1, 3]),
+                (false, false) => y.reshape(&[b, t, joined]),
+                (true, false) => y.reshape(&[b, t, joined]).transpose(&[0, 2, 1]),
+            }
+            .into(),
+        ])
+    }
+}
+
+impl MelSpectrogram {
+    fn bins(&self) -> usize {
+        self.fft_length / 2 + 1
+    }
+
+    /// Real and imaginary part of the windowed transform, each (fft_length, N).
+    fn waves(&self) -> Result<[Vec<f64>; 2]> {
+        let n = self.sequence_length.unwrap_or(self.fft_length);
+        let before = (self.fft_length - n) / 2;
+        let side = |side: &str| -> Result<Vec<f64>> {
+            let window = self.window.clone().map(Value::from);
+            let kernel = Stft { side: side.into(), window: None, periodic: true, scaling: None };
+            let mut waves =
+                kernel.values(&[self.fft_length, 1, self.bins()], &mut Draw::new(0, 0))?;
+            let factors = match &window {
+                // The first frequency of a transform by a window alone is the window.
+                Some(_) => Stft { side: "real".into(), window, periodic: true, scaling: None }
+                    .values(&[n, 1, 2], &mut Draw::new(0, 0))?,
+                None => vec![1.0; 2 * n],
+            };
+            for (t, row) in waves.chunks_mut(self.bins()).enumerate() {
+                let inside = self.window.is_none() || (before..before + n).contains(&t);
+                let factor = if self.window.is_none() {
+                    1.0
+                } else if inside {
+                    factors[2 * (t - before)]
+                } else {
+                    0.0
+                };
+                row.iter_mut().for_each(|x| *x *= factor);
+            }
+            Ok(waves)
+        };
+        Ok([side("real")?, side("imag")?])
+    }
+
+    /// How much of each frequency belongs to each band: (N, M).
+    fn bands(&self) -> Vec<f64> {
+        let mel = |hertz: f64| 1127.0 * (1.0 + hertz / 700.0).ln();
+        let (n, m) = (self.bins(), self.num_mel_bins);
+        let rate = self.sampling_rate.as_f64().unwrap_or(f64::NAN);
+        let top = self.max_freq.as_ref().and_then(Number::as_f64).unwrap_or((rate / 2.0).floor());
+        let (low, high) = (mel(self.min_freq), mel(top));
+        let edge = |i: usize| low + (high - low) * i as f64 / (m + 1) as f64;
+        let mut weights = vec![0.0; n * m];
+        for f in 1..n {
+            let at = mel(rate / 2.0 * f as f64 / (n - 1) as f64);
+            for band in 0..m {
+                let (lower, centre, upper) = (edge(band), edge(band + 1), edge(band + 2));
+                let slopes = ((at - lower) / (centre - lower)).min((upper - at) / (upper - centre));
+                weights[f * m + band] = slopes.max(0.0);
+            }
+        }
+        weights
+    }
+}
+
+impl Layer for MelSpectrogram {
+    settings!("MelSpectrogram");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        expect_rank(call.input()?, 2..=2, "(batch, timesteps)")?;
+        let length = self.sequence_length.unwrap_or(self.fft_length);
+        let sound =
+            (2..1 << 16).contains(&self.fft_length) && length > 0 && length <= self.fft_length;
+        if !sound
+            || self.sequence_stride == 0
+            || self.sequence_stride > self.fft_length
+            || self.num_mel_bins == 0
+            || self.num_mel_bins > 1 << 16
+        {
+            let rule = "fft_length must be from 2 to 2^16 and at least sequence_length, \
+                sequence_stride from 1 to fft_length, num_mel_bins at least 1";
+            let received = format!(
+                "fft_length={}, sequence_length={length}, sequence_stride={}, num_mel_bins={}",
+                self.fft_length, self.sequence_stride, self.num_mel_bins
+            );
+            return Err(Error::argument("", rule, received));
+        }
+        Ok(WeightTree::none())
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = cx.to_float(call.input()?.value);
+        if self.power_to_db {
+            cx.keep_whole();
+        }
+        let Some(t) = x.dim(1) else {
+            let dims: [Dim; 3] = [x.dim(0), Some(self.num_mel_bins), None];
+            return Ok(vec![cx.builder.full(cx.float(), &dims, 0.0).into()]);
+        };
+        // The signal is mirrored at both ends, so that the first window is centred on the first
+        // timestep.
+        let half = self.fft_length / 2;
+        if t <= half {
+            return Err(Error::shapes(
+                format!("more than fft_length / 2 = {half} timesteps are needed"),
+                &[x.spec()],
+            ));
+        }
+        let mirrored = concat(
+            &[x.slice(1, 1, half + 1).reverse(1), x, x.slice(1, t - half - 1, t - 1).reverse(1)],
+            1,
+        );
+        let windows = cx.builder.apply1(
+            Windows { axis: 1, length: self.fft_length, stride: self.sequence_stride, dilation: 1 },
+            &[mirrored.expand_dims(-1)],
+        );
+        let frames = windows.squeeze(-1);
+        let matrix = |values: Vec<f64>, dims: [usize; 2]| {
+            cx.to_float(cx.builder.constant(Tensor::new(&dims, values)))
+        };
+        let [re, im] =
+            self.waves()?.map(|w| frames.matmul(matrix(w, [self.fft_length, self.bins()])));
+        let power = re * re + im * im;
+        let power = if self.mag_exp == 2.0 { power } else { power.sqrt().pow(self.mag_exp) };
+        let mel = power.matmul(matrix(self.bands(), [self.bins(), self.num_mel_bins]));
+        Ok(vec![
+            if self.power_to_db { self.decibels(mel) } else { mel }.transpose(&[0, 2, 1]).into(),
+        ])
+    }
+}
+
+impl MelSpectrogram {
+    fn decibels<'g>(&self, power: Var<'g>) -> Var<'g> {
+        let scale = 10.0 / std::f64::consts::LN_10;
+        let reference = scale * self.ref_power.abs().max(self.min_power).ln();
+        let db = power.maximum(self.min_power).log() * scale - reference;
+        let loudest = db.max(&[0, 1, 2], true);
+        db.maximum((loudest - self.top_db).broadcast_to(&db.dims()))
+    }
+}

@@ -1,0 +1,191 @@
+//! Noise in training.
+
+use super::dropout::{expect_rate, noise_dims};
+use crate::lowering::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights};
+use crate::{Error, Result};
+use cornu_ir::ops::RandomKind;
+use cornu_ir::{Dim, Spec};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `x + stddev · n` in training, n standard normal.
+///
+/// # Shapes
+/// Any; the output has the input's.
+///
+/// # Source
+/// keras/src/layers/regularization/gaussian_noise.py, Keras 3.15.1.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GaussianNoise {
+    /// Standard deviation, between 0 and 1.
+    pub stddev: f64,
+    /// Keras's seed, kept.
+    pub seed: Option<Value>,
+}
+
+/// `x · (1 + √(rate / (1 − rate)) · n)` in training, n standard normal (Srivastava et al. 2014).
+///
+/// # Shapes
+/// Any; the output has the input's.
+///
+/// # Source
+/// keras/src/layers/regularization/gaussian_dropout.py, Keras 3.15.1.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GaussianDropout {
+    /// The share that a dropout of the same variance drops.
+    pub rate: f64,
+    /// Keras's seed, kept.
+    pub seed: Option<Value>,
+}
+
+/// Dropout to the negative saturation of SELU, scaled so that mean and variance stay (Klambauer et
+/// al. 2017, arXiv:1706.02515).
+///
+/// # Shapes
+/// Any; the output has the input's. Along an axis where `noise_shape` says 1, elements are dropped
+/// together.
+///
+/// # Source
+/// keras/src/layers/regularization/alpha_dropout.py, Keras 3.15.1.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AlphaDropout {
+    /// Share of the elements dropped.
+    pub rate: f64,
+    /// Keras's seed, kept.
+    pub seed: Option<Value>,
+    /// Shape of what is drawn; `None` stands for the input's dim.
+    pub noise_shape: Option<Vec<Dim>>,
+}
+
+impl GaussianNoise {
+    /// Noise of a standard deviation.
+    pub fn new(stddev: f64) -> Self {
+        Self { stddev, ..Self::default() }
+    }
+}
+
+impl GaussianDropout {
+    /// Noise with the variance of a dropout of this rate.
+    pub fn new(rate: f64) -> Self {
+        Self { rate, ..Self::default() }
+    }
+}
+
+impl AlphaDropout {
+    /// Drops a share of the elements.
+    pub fn new(rate: f64) -> Self {
+        Self { rate, ..Self::default() }
+    }
+}
+
+impl Layer for GaussianNoise {
+    settings!("GaussianNoise");
+
+    fn weights(&self, _: &Call<Spec>) -> Result<WeightTree> {
+        if !(0.0..=1.0).contains(&self.stddev) {
+            return Err(Error::argument("", "stddev must lie between 0 and 1", self.stddev));
+        }
+        Ok(WeightTree::none())
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = call.input()?.value;
+        if !cx.training || self.stddev == 0.0 {
+            return Ok(vec![x.into()]);
+        }
+        let x = cx.to_float(x);
+        Ok(vec![(x + cx.random(RandomKind::Normal, &x.dims()) * self.stddev).into()])
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+}
+
+impl Layer for GaussianDropout {
+    settings!("GaussianDropout");
+
+    fn weights(&self, _: &Call<Spec>) -> Result<WeightTree> {
+        expect_rate(self.rate)?;
+        Ok(WeightTree::none())
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = call.input()?.value;
+        if !cx.training || self.rate == 0.0 {
+            return Ok(vec![x.into()]);
+        }
+        if self.rate >= 1.0 {
+            return Err(Error::argument(
+                "",
+                "rate must be below 1 in training, for the noise's deviation is √(rate / (1 − \
+                    rate))",
+                self.rate,
+            ));
+        }
+        let x = cx.to_float(x);
+        let stddev = (self.rate / (1.0 - self.rate)).sqrt();
+        Ok(vec![(x * (cx.random(RandomKind::Normal, &x.dims()) * stddev + 1.0)).into()])
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+}
+
+impl Layer for AlphaDropout {
+    settings!("AlphaDropout");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        expect_rate(self.rate)?;
+        noise_dims(&self.noise_shape, call.input()?)?;
+        Ok(WeightTree::none())
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = call.input()?.value;
+        if !cx.training || self.rate == 0.0 {
+            return Ok(vec![x.into()]);
+        }
+        if self.rate >= 1.0 {
+            return Err(Error::argument(
+                "",
+                "rate must be below 1 in training, for nothing would be left to scale",
+                self.rate,
+            ));
+        }
+        let x = cx.to_float(x);
+        let low = -1.673_263_242_354_377_2 * 1.050_700_987_355_480_5;
+        let a = ((1.0 - self.rate) * (1.0 + self.rate * low * low)).powf(-0.5);
+        let b = -a * low * self.rate;
+        let dims = noise_dims(&self.noise_shape, &x.spec())?;
+        let kept = cx.random(RandomKind::Uniform, &dims).ge(self.rate).cast(x.dtype());
+        Ok(vec![((x * kept + (1.0 - kept) * low) * a + b).into()])
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+
+    fn form(&self) -> Form {
+        if self.noise_shape.is_none() { Form::ByTimestep(3) } else { Form::Padded }
+    }
+}

@@ -1,0 +1,49 @@
+//! The same elements of each sample under other dims.
+
+use crate::Result;
+use crate::lowering::{Call, Cx, Flow, Layer, WeightTree, Weights, resolve_shape};
+use cornu_ir::Spec;
+use serde::{Deserialize, Serialize};
+
+/// The same elements of each sample under other dims.
+///
+/// # Shapes
+/// x (B, …), y (B, target…); a −1 in the target is what the other dims leave.
+///
+/// # Source
+/// keras/src/layers/reshaping/reshape.py, Keras 3.15.1.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reshape {
+    /// Dims of a sample; at most one is −1.
+    pub target_shape: Vec<isize>,
+}
+
+impl Reshape {
+    /// To these dims of a sample; one may be −1.
+    pub fn new(target_shape: impl Into<Vec<isize>>) -> Self {
+        Self { target_shape: target_shape.into() }
+    }
+}
+
+impl Layer for Reshape {
+    settings!("Reshape");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let x = call.input()?;
+        resolve_shape(x.dims.get(1..).unwrap_or_default(), &self.target_shape)?;
+        Ok(WeightTree::none())
+    }
+
+    fn lower<'g>(
+        &self,
+        _: &Cx<'g>,
+        _: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = call.input()?.value;
+        let mut dims = vec![x.dim(0)];
+        dims.extend(resolve_shape(x.dims().get(1..).unwrap_or_default(), &self.target_shape)?);
+        Ok(vec![x.reshape(&dims).into()])
+    }
+}

@@ -1,0 +1,73 @@
+//! Long short-term memory whose products are convolutions, over rows of places.
+
+use super::conv_lstm_cell::ConvLstmCell;
+use super::settings::{layer_of_cell, walk_settings};
+use crate::activations::Activation;
+use crate::layers::geometry::{DataFormat, Extent, Padding};
+use crate::lowering::Walk;
+use crate::regularizers::Regularizer;
+use serde::{Deserialize, Serialize};
+
+/// A layer of convolutional long short-term memory (Shi et al. 2015, arXiv:1506.04214):
+/// [`ConvLstmCell`] over the timesteps.
+///
+/// # Shapes
+/// x (B, T, S, C), W (K, C, 4U), R (K, U, 4U), b (4U); out (B, S', U), or (B, T, S', U) with
+/// `return_sequences`; with `return_state` also h and c (B, S', U). With `channels_first` x (B, T,
+/// C, S), out (B, U, S').
+///
+/// # Source
+/// keras/src/layers/rnn/conv_lstm1d.py, Keras 3.15.1. Differs: masks work for every number of
+/// places.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConvLstm1d {
+    /// How it walks and what it gives.
+    #[serde(flatten)]
+    pub walk: Walk,
+    /// What it does at a timestep.
+    #[serde(flatten)]
+    pub cell: ConvLstmCell,
+    /// Penalty on the output.
+    pub activity_regularizer: Option<Regularizer>,
+}
+
+impl ConvLstm1d {
+    /// U filters over K places, with Keras's defaults.
+    pub fn new(filters: usize, kernel_size: usize) -> Self {
+        Self { cell: ConvLstmCell::new(filters, kernel_size), ..Self::default() }
+    }
+
+    /// With a distance between windows.
+    pub fn strides(mut self, strides: usize) -> Self {
+        self.cell.strides = Extent(strides);
+        self
+    }
+
+    /// With padding.
+    pub fn padding(mut self, padding: Padding) -> Self {
+        self.cell.padding = padding;
+        self
+    }
+
+    /// With the channels elsewhere.
+    pub fn data_format(mut self, format: DataFormat) -> Self {
+        self.cell.data_format = format;
+        self
+    }
+
+    /// With a distance between a window's elements.
+    pub fn dilation_rate(mut self, rate: usize) -> Self {
+        self.cell.dilation_rate = Extent(rate);
+        self
+    }
+
+    /// With an activation by Keras's name. Panics on a name that does not exist: see
+    /// [`Activation::ALL`].
+    pub fn activation(mut self, name: &str) -> Self {
+        self.cell.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
+        self
+    }
+}
+
+layer_of_cell!(ConvLstm1d, "ConvLSTM1D", omits []);

@@ -1,0 +1,31 @@
+//! Gated recurrent units.
+
+use super::gru_cell::GruCell;
+use super::settings::{layer_of_cell, units_settings, walk_settings};
+use crate::lowering::Walk;
+use crate::regularizers::Regularizer;
+use serde::{Deserialize, Serialize};
+
+/// A layer of gated recurrent units (Cho et al. 2014): [`GruCell`] over the timesteps.
+///
+/// # Shapes
+/// x (B, T, F), W (F, 3U), R (U, 3U), b (2, 3U), or (3U) without `reset_after`; out (B, U), or (B,
+/// T, U) with `return_sequences`; with `return_state` also h (B, U). `initial_state` is h.
+///
+/// # Source
+/// keras/src/layers/rnn/gru.py, Keras 3.15.1. Differs: no `use_cudnn`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Gru {
+    /// How it walks and what it gives.
+    #[serde(flatten)]
+    pub walk: Walk,
+    /// What it does at a timestep.
+    #[serde(flatten)]
+    pub cell: GruCell,
+    /// Penalty on the output.
+    pub activity_regularizer: Option<Regularizer>,
+}
+
+units_settings!(Gru, GruCell);
+layer_of_cell!(Gru, "GRU", omits []);

@@ -1,0 +1,195 @@
+//! One step of a gated recurrent unit.
+
+use super::cell_layer::units_and_features;
+use super::settings::cell_settings;
+use crate::Result;
+use crate::activations::Activation;
+use crate::constraints::Constraint;
+use crate::initializers::{GlorotUniform, Initializer, Orthogonal, Zeros};
+use crate::lowering::{Cell, Cx, Dropped, WeightSpec, WeightTree, Weights, WholeCell, WholeRun};
+use crate::regularizers::Regularizer;
+use cornu_ir::{Dim, Spec, Var, ops};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A gated recurrent unit (Cho et al. 2014).
+///
+/// ```text
+/// z = recurrent_activation(x W_z + b_z + h₋ R_z + b'_z)
+/// r = recurrent_activation(x W_r + b_r + h₋ R_r + b'_r)
+/// g = activation(x W_h + b_h + r ∘ (h₋ R_h + b'_h))           reset_after
+/// g = activation(x W_h + b_h + (r ∘ h₋) R_h)                  otherwise, without b'
+/// h = z ∘ h₋ + (1 - z) ∘ g
+/// ```
+///
+/// # Shapes
+/// x (B, F), state h (B, U), W (F, 3U: z, r, h), R (U, 3U), b with b' (2, 3U) or b alone (3U); out
+/// h (B, U), and again as the next state.
+///
+/// # Source
+/// `GRUCell` of keras/src/layers/rnn/gru.py, Keras 3.15.1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GruCell {
+    /// U.
+    pub units: usize,
+    /// Of g.
+    pub activation: Activation,
+    /// Of z and r.
+    pub recurrent_activation: Activation,
+    /// Whether there is b.
+    pub use_bias: bool,
+    /// How W starts.
+    pub kernel_initializer: Initializer,
+    /// How R starts.
+    pub recurrent_initializer: Initializer,
+    /// How b starts.
+    pub bias_initializer: Initializer,
+    /// Penalty on W.
+    pub kernel_regularizer: Option<Regularizer>,
+    /// Penalty on R.
+    pub recurrent_regularizer: Option<Regularizer>,
+    /// Penalty on b.
+    pub bias_regularizer: Option<Regularizer>,
+    /// Projection of W.
+    pub kernel_constraint: Option<Constraint>,
+    /// Projection of R.
+    pub recurrent_constraint: Option<Constraint>,
+    /// Projection of b.
+    pub bias_constraint: Option<Constraint>,
+    /// Share of inputs dropped in training, the same at every timestep; with recurrent dropout
+    /// other ones for each gate.
+    pub dropout: f64,
+    /// Share of the state dropped in training, the same at every timestep, other parts for each
+    /// gate.
+    pub recurrent_dropout: f64,
+    /// Whether r scales the recurrent product, or the state before it.
+    pub reset_after: bool,
+    /// Keras's seed, kept.
+    pub seed: Option<Value>,
+}
+
+impl Default for GruCell {
+    fn default() -> Self {
+        Self {
+            units: 0,
+            activation: Activation::Tanh,
+            recurrent_activation: Activation::Sigmoid,
+            use_bias: true,
+            kernel_initializer: GlorotUniform::default().into(),
+            recurrent_initializer: Orthogonal::default().into(),
+            bias_initializer: Zeros {}.into(),
+            kernel_regularizer: None,
+            recurrent_regularizer: None,
+            bias_regularizer: None,
+            kernel_constraint: None,
+            recurrent_constraint: None,
+            bias_constraint: None,
+            dropout: 0.0,
+            recurrent_dropout: 0.0,
+            reset_after: true,
+            seed: None,
+        }
+    }
+}
+
+cell_settings!(GruCell);
+
+impl Cell for GruCell {
+    fn class(&self) -> &'static str {
+        "GRUCell"
+    }
+
+    fn config(&self) -> Value {
+        serde_json::to_value(self).expect("plain settings serialize")
+    }
+
+    fn weights(&self, x: &Spec) -> Result<WeightTree> {
+        let (u, f) = units_and_features(self.units, x)?;
+        let kernel = WeightSpec::new("kernel", &[f, 3 * u], &self.kernel_initializer);
+        let recurrent =
+            WeightSpec::new("recurrent_kernel", &[u, 3 * u], &self.recurrent_initializer);
+        let mut vars = vec![
+            kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint),
+            recurrent
+                .regularizer(&self.recurrent_regularizer)
+                .constraint(&self.recurrent_constraint),
+        ];
+        if self.use_bias {
+            let dims: &[usize] = if self.reset_after { &[2, 3 * u] } else { &[3 * u] };
+            let bias = WeightSpec::new("bias", dims, &self.bias_initializer);
+            vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
+        }
+        Ok(WeightTree::of(vars))
+    }
+
+    fn state_dims(&self, _: &Spec) -> Result<Vec<Vec<Dim>>> {
+        Ok(vec![vec![Some(self.units)]])
+    }
+
+    fn step<'g>(
+        &self,
+        w: &Weights<'g>,
+        dropped: &[Dropped<'g>],
+        x: Var<'g>,
+        states: &[Var<'g>],
+    ) -> Result<(Var<'g>, Vec<Var<'g>>)> {
+        let u = self.units;
+        let (h, recurrent) = (states[0], w.var("recurrent_kernel"));
+        let mut a = dropped[0].input_by_gates(x, w.var("kernel"), u, Var::matmul);
+        let mut q = dropped[0].state_by_gates(h, recurrent, u, Var::matmul);
+        match w.get("bias") {
+            Some(b) if self.reset_after => (a, q) = (a + b.index(0, 0), q + b.index(0, 1)),
+            Some(b) => a = a + b,
+            None => {}
+        }
+        let part = |v: Var<'g>, k: usize| v.slice(-1, k * u, (k + 1) * u);
+        let [z, r] = [0, 1].map(|k| self.recurrent_activation.of(part(a, k) + part(q, k)));
+        let inner = if self.reset_after {
+            r * part(q, 2)
+        } else {
+            (r * dropped[0].state_of_gate(h, 2)).matmul(part(recurrent, 2))
+        };
+        let g = self.activation.of(part(a, 2) + inner);
+        let h = z * h + (1.0 - z) * g;
+        Ok((h, vec![h]))
+    }
+
+    fn draw<'g>(&self, cx: &Cx<'g>, x: &Spec) -> Result<Vec<Dropped<'g>>> {
+        let (input, state) = (
+            (self.dropout, &x.dims[..]),
+            (self.recurrent_dropout, &[x.dims[0], Some(self.units)][..]),
+        );
+        Ok(vec![if self.recurrent_dropout > 0.0 {
+            Dropped::draw_by_gate(cx, 3, input, state)
+        } else {
+            Dropped::draw(cx, input, state)
+        }])
+    }
+
+    fn whole(&self) -> Option<&dyn WholeCell> {
+        self.activation.gate().and(self.recurrent_activation.gate())?;
+        Some(self)
+    }
+}
+
+impl WholeCell for GruCell {
+    fn run<'g>(&self, w: &Weights<'g>, run: &WholeRun<'g>) -> (Var<'g>, Vec<Var<'g>>) {
+        let gate = |a: &Activation| a.gate().expect("`whole` asked for it");
+        let op = ops::Gru {
+            units: self.units,
+            activation: gate(&self.activation),
+            recurrent_activation: gate(&self.recurrent_activation),
+            reset_after: self.reset_after,
+            use_bias: self.use_bias,
+            recurrent_mask: run.recurrent_mask.is_some(),
+        };
+        let mut ins = vec![run.rows, run.kernel(w.var("kernel"), 3), w.var("recurrent_kernel")];
+        ins.extend(w.get("bias"));
+        ins.extend(&run.first);
+        ins.extend(run.recurrent_mask);
+        ins.push(run.batch_sizes);
+        let outs = run.rows.builder().apply(op, &ins);
+        (outs[0], vec![outs[2]])
+    }
+}

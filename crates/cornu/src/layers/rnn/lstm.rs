@@ -1,0 +1,32 @@
+//! Long short-term memory.
+
+use super::lstm_cell::LstmCell;
+use super::settings::{layer_of_cell, units_settings, walk_settings};
+use crate::lowering::Walk;
+use crate::regularizers::Regularizer;
+use serde::{Deserialize, Serialize};
+
+/// A layer of long short-term memory (Hochreiter and Schmidhuber 1997): [`LstmCell`] over the
+/// timesteps.
+///
+/// # Shapes
+/// x (B, T, F), W (F, 4U), R (U, 4U), b (4U); out (B, U), or (B, T, U) with `return_sequences`;
+/// with `return_state` also h and c (B, U). `initial_state` is h and c.
+///
+/// # Source
+/// keras/src/layers/rnn/lstm.py, Keras 3.15.1. Differs: no `use_cudnn`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Lstm {
+    /// How it walks and what it gives.
+    #[serde(flatten)]
+    pub walk: Walk,
+    /// What it does at a timestep.
+    #[serde(flatten)]
+    pub cell: LstmCell,
+    /// Penalty on the output.
+    pub activity_regularizer: Option<Regularizer>,
+}
+
+units_settings!(Lstm, LstmCell);
+layer_of_cell!(Lstm, "LSTM", omits []);

@@ -1,0 +1,187 @@
+//! One step of long short-term memory.
+
+use super::cell_layer::units_and_features;
+use super::settings::cell_settings;
+use crate::Result;
+use crate::activations::Activation;
+use crate::constraints::Constraint;
+use crate::initializers::{GlorotUniform, Initializer, Orthogonal, Zeros};
+use crate::lowering::{Cell, Cx, Dropped, WeightSpec, WeightTree, Weights, WholeCell, WholeRun};
+use crate::regularizers::Regularizer;
+use cornu_ir::{Dim, Spec, Var, ops};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A cell of long short-term memory (Hochreiter and Schmidhuber 1997).
+///
+/// ```text
+/// z = x W + h₋ R + b          (4U: i, f, c, o)
+/// i, f, o = recurrent_activation(z);  c̃ = activation(z)
+/// c = f ∘ c₋ + i ∘ c̃;         h = o ∘ activation(c)
+/// ```
+///
+/// # Shapes
+/// x (B, F), states h and c (B, U), W (F, 4U), R (U, 4U), b (4U); out h (B, U), and the next h and
+/// c.
+///
+/// # Source
+/// `LSTMCell` of keras/src/layers/rnn/lstm.py, Keras 3.15.1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LstmCell {
+    /// U.
+    pub units: usize,
+    /// Of c̃ and of the output.
+    pub activation: Activation,
+    /// Of the gates.
+    pub recurrent_activation: Activation,
+    /// Whether there is b.
+    pub use_bias: bool,
+    /// The forget gate's part of b starts at 1 (Jozefowicz et al. 2015).
+    pub unit_forget_bias: bool,
+    /// How W starts.
+    pub kernel_initializer: Initializer,
+    /// How R starts.
+    pub recurrent_initializer: Initializer,
+    /// How b starts.
+    pub bias_initializer: Initializer,
+    /// Penalty on W.
+    pub kernel_regularizer: Option<Regularizer>,
+    /// Penalty on R.
+    pub recurrent_regularizer: Option<Regularizer>,
+    /// Penalty on b.
+    pub bias_regularizer: Option<Regularizer>,
+    /// Projection of W.
+    pub kernel_constraint: Option<Constraint>,
+    /// Projection of R.
+    pub recurrent_constraint: Option<Constraint>,
+    /// Projection of b.
+    pub bias_constraint: Option<Constraint>,
+    /// Share of inputs dropped in training, the same at every timestep; with recurrent dropout
+    /// other ones for each gate.
+    pub dropout: f64,
+    /// Share of the state dropped in training, the same at every timestep, other parts for each
+    /// gate.
+    pub recurrent_dropout: f64,
+    /// Keras's seed, kept.
+    pub seed: Option<Value>,
+}
+
+impl Default for LstmCell {
+    fn default() -> Self {
+        Self {
+            units: 0,
+            activation: Activation::Tanh,
+            recurrent_activation: Activation::Sigmoid,
+            use_bias: true,
+            unit_forget_bias: true,
+            kernel_initializer: GlorotUniform::default().into(),
+            recurrent_initializer: Orthogonal::default().into(),
+            bias_initializer: Zeros {}.into(),
+            kernel_regularizer: None,
+            recurrent_regularizer: None,
+            bias_regularizer: None,
+            kernel_constraint: None,
+            recurrent_constraint: None,
+            bias_constraint: None,
+            dropout: 0.0,
+            recurrent_dropout: 0.0,
+            seed: None,
+        }
+    }
+}
+
+cell_settings!(LstmCell);
+
+impl Cell for LstmCell {
+    fn class(&self) -> &'static str {
+        "LSTMCell"
+    }
+
+    fn config(&self) -> Value {
+        serde_json::to_value(self).expect("plain settings serialize")
+    }
+
+    fn weights(&self, x: &Spec) -> Result<WeightTree> {
+        let (u, f) = units_and_features(self.units, x)?;
+        let kernel = WeightSpec::new("kernel", &[f, 4 * u], &self.kernel_initializer);
+        let recurrent =
+            WeightSpec::new("recurrent_kernel", &[u, 4 * u], &self.recurrent_initializer);
+        let mut vars = vec![
+            kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint),
+            recurrent
+                .regularizer(&self.recurrent_regularizer)
+                .constraint(&self.recurrent_constraint),
+        ];
+        if self.use_bias {
+            let mut bias = WeightSpec::new("bias", &[4 * u], &self.bias_initializer);
+            bias.ones = self.unit_forget_bias.then_some((u, 2 * u));
+            vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
+        }
+        Ok(WeightTree::of(vars))
+    }
+
+    fn state_dims(&self, _: &Spec) -> Result<Vec<Vec<Dim>>> {
+        Ok(vec![vec![Some(self.units)]; 2])
+    }
+
+    fn step<'g>(
+        &self,
+        w: &Weights<'g>,
+        dropped: &[Dropped<'g>],
+        x: Var<'g>,
+        states: &[Var<'g>],
+    ) -> Result<(Var<'g>, Vec<Var<'g>>)> {
+        let u = self.units;
+        let (h, c) = (states[0], states[1]);
+        let from_input = dropped[0].input_by_gates(x, w.var("kernel"), u, Var::matmul);
+        let mut z =
+            from_input + dropped[0].state_by_gates(h, w.var("recurrent_kernel"), u, Var::matmul);
+        if let Some(b) = w.get("bias") {
+            z = z + b;
+        }
+        let part = |k: usize| z.slice(-1, k * u, (k + 1) * u);
+        let [i, f, o] = [0, 1, 3].map(|k| self.recurrent_activation.of(part(k)));
+        let c = f * c + i * self.activation.of(part(2));
+        let h = o * self.activation.of(c);
+        Ok((h, vec![h, c]))
+    }
+
+    fn draw<'g>(&self, cx: &Cx<'g>, x: &Spec) -> Result<Vec<Dropped<'g>>> {
+        let (input, state) = (
+            (self.dropout, &x.dims[..]),
+            (self.recurrent_dropout, &[x.dims[0], Some(self.units)][..]),
+        );
+        Ok(vec![if self.recurrent_dropout > 0.0 {
+            Dropped::draw_by_gate(cx, 4, input, state)
+        } else {
+            Dropped::draw(cx, input, state)
+        }])
+    }
+
+    fn whole(&self) -> Option<&dyn WholeCell> {
+        self.activation.gate().and(self.recurrent_activation.gate())?;
+        Some(self)
+    }
+}
+
+impl WholeCell for LstmCell {
+    fn run<'g>(&self, w: &Weights<'g>, run: &WholeRun<'g>) -> (Var<'g>, Vec<Var<'g>>) {
+        let gate = |a: &Activation| a.gate().expect("`whole` asked for it");
+        let op = ops::Lstm {
+            units: self.units,
+            activation: gate(&self.activation),
+            recurrent_activation: gate(&self.recurrent_activation),
+            use_bias: self.use_bias,
+            recurrent_mask: run.recurrent_mask.is_some(),
+            int8: run.int8,
+        };
+        let mut ins = vec![run.rows, run.kernel(w.var("kernel"), 4), w.var("recurrent_kernel")];
+        ins.extend(w.get("bias"));
+        ins.extend(&run.first);
+        ins.extend(run.recurrent_mask);
+        ins.push(run.batch_sizes);
+        let outs = run.rows.builder().apply(op, &ins);
+        (outs[0], outs[3..5].to_vec())
+    }
+}

@@ -1,0 +1,106 @@
+//! A cell run over time.
+
+use super::cell_layer::{cell_of, step_spec};
+use super::run_cell::run;
+use super::settings::walk_settings;
+use crate::Result;
+use crate::lowering::{
+    Call, Cx, Flow, Form, FromConfig, Layer, LayerRef, MaskRule, Recurrent, Registry, Walk,
+    WeightTree, Weights, read_settings, sequence_and_states,
+};
+use crate::regularizers::Regularizer;
+use cornu_ir::Spec;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A [`Cell`](crate::Cell) run over the timesteps.
+///
+/// # Shapes
+/// x (B, T, …), out as the cell's output (B, …), or (B, T, …) with `return_sequences`; with
+/// `return_state` also the states.
+///
+/// # Source
+/// keras/src/layers/rnn/rnn.py and keras/src/backend/jax/rnn.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::{GruCell, Input, LstmCell, Rnn, StackedRnnCells};
+/// let x = Input::new([20, 1]);
+/// let cells = StackedRnnCells::new([GruCell::new(4).name("lower"), LstmCell::new(3).name("upper")]);
+/// assert_eq!(Rnn::new(cells).return_sequences(true).call(&x)?.shape_text(), "(None, 20, 3)");
+/// # Ok::<(), cornu::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rnn {
+    /// How it walks and what it gives.
+    #[serde(flatten)]
+    pub walk: Walk,
+    /// What it does at a timestep.
+    pub cell: LayerRef,
+    /// Penalty on the output.
+    #[serde(skip)]
+    pub activity_regularizer: Option<Regularizer>,
+}
+
+/// The settings beside the cell.
+#[derive(Deserialize)]
+struct Settings {
+    #[serde(flatten)]
+    walk: Walk,
+    activity_regularizer: Option<Regularizer>,
+}
+
+impl FromConfig for Rnn {
+    fn from_config(config: &Value, registry: &Registry) -> Result<Self> {
+        let cell = registry.layer_of(config, "cell")?;
+        let Settings { walk, activity_regularizer } = read_settings(config)?;
+        Ok(Self { walk, cell, activity_regularizer })
+    }
+}
+
+impl Rnn {
+    /// A cell run over time.
+    pub fn new(cell: impl Into<LayerRef>) -> Self {
+        Self { walk: Walk::default(), cell: cell.into(), activity_regularizer: None }
+    }
+}
+
+walk_settings!(Rnn);
+
+impl Layer for Rnn {
+    settings!("RNN");
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let (x, _) = sequence_and_states(call)?;
+        let step = step_spec(cell_of(&self.cell)?, &x)?;
+        Ok(WeightTree::inside([("cell", self.cell.weights(&Call::one(step))?)]))
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        run(cell_of(&self.cell)?, self.walk, cx, w, call)
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Own
+    }
+
+    fn form(&self) -> Form {
+        Form::Either
+    }
+
+    fn activity_regularizer(&self) -> Option<&Regularizer> {
+        self.activity_regularizer.as_ref()
+    }
+
+    fn as_recurrent(&self) -> Option<&dyn Recurrent> {
+        Some(self)
+    }
+
+    fn inner(&self) -> Vec<(&'static str, &LayerRef)> {
+        vec![("cell", &self.cell)]
+    }
+}

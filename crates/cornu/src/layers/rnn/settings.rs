@@ -1,0 +1,174 @@
+//! Macros for the settings that recurrent layers and cells have in common, and for the layers that
+//! have a cell's settings as their own.
+
+/// Settings of the walk as methods of a layer with a field `walk`.
+macro_rules! walk_settings {
+    ($Type:ident) => {
+        impl $Type {
+            /// Every timestep's output, not only the last.
+            pub fn return_sequences(mut self, on: bool) -> Self {
+                self.walk.return_sequences = on;
+                self
+            }
+
+            /// The states beside the output.
+            pub fn return_state(mut self, on: bool) -> Self {
+                self.walk.return_state = on;
+                self
+            }
+
+            /// From the last timestep to the first.
+            pub fn go_backwards(mut self, on: bool) -> Self {
+                self.walk.go_backwards = on;
+                self
+            }
+
+            /// The state of each row goes on to the next batch.
+            pub fn stateful(mut self, on: bool) -> Self {
+                self.walk.stateful = on;
+                self
+            }
+
+            /// 0 at masked timesteps, instead of the output before.
+            pub fn zero_output_for_mask(mut self, on: bool) -> Self {
+                self.walk.zero_output_for_mask = on;
+                self
+            }
+        }
+
+        impl crate::lowering::Recurrent for $Type {
+            fn walk(&self) -> crate::lowering::Walk {
+                self.walk
+            }
+
+            fn walking(&self, walk: crate::lowering::Walk) -> Box<dyn crate::lowering::Layer> {
+                Box::new(Self { walk, ..self.clone() })
+            }
+        }
+    };
+}
+
+/// Settings of a cell of units as methods of the cell.
+macro_rules! cell_settings {
+    ($Type:ident) => {
+        impl $Type {
+            /// A cell of U units with Keras's defaults.
+            pub fn new(units: usize) -> Self {
+                Self { units, ..Self::default() }
+            }
+
+            /// With an activation.
+            pub fn activation(mut self, activation: crate::activations::Activation) -> Self {
+                self.activation = activation;
+                self
+            }
+
+            /// With or without b.
+            pub fn use_bias(mut self, on: bool) -> Self {
+                self.use_bias = on;
+                self
+            }
+
+            /// Share of inputs dropped in training.
+            pub fn dropout(mut self, rate: f64) -> Self {
+                self.dropout = rate;
+                self
+            }
+
+            /// Share of the state dropped in training.
+            pub fn recurrent_dropout(mut self, rate: f64) -> Self {
+                self.recurrent_dropout = rate;
+                self
+            }
+        }
+    };
+}
+
+/// Settings of the cell as methods of a layer of units with a field `cell`.
+macro_rules! units_settings {
+    ($Type:ident, $Cell:ident) => {
+        impl $Type {
+            /// A layer of U units with Keras's defaults.
+            pub fn new(units: usize) -> Self {
+                Self { cell: $Cell::new(units), ..Self::default() }
+            }
+
+            /// With an activation by Keras's name. Panics on a name that does not exist: see
+            /// [`Activation::ALL`](crate::activations::Activation::ALL).
+            pub fn activation(mut self, name: &str) -> Self {
+                self.cell.activation = crate::activations::Activation::try_from(name)
+                    .unwrap_or_else(|e| panic!("{e}"));
+                self
+            }
+
+            /// With or without b.
+            pub fn use_bias(mut self, on: bool) -> Self {
+                self.cell.use_bias = on;
+                self
+            }
+
+            /// Share of inputs dropped in training.
+            pub fn dropout(mut self, rate: f64) -> Self {
+                self.cell.dropout = rate;
+                self
+            }
+
+            /// Share of the state dropped in training.
+            pub fn recurrent_dropout(mut self, rate: f64) -> Self {
+                self.cell.recurrent_dropout = rate;
+                self
+            }
+        }
+    };
+}
+
+/// The rules of a layer over a cell whose settings it has as its own.
+macro_rules! layer_of_cell {
+    ($Type:ident, $class:literal, omits $omitted:expr) => {
+        walk_settings!($Type);
+
+        impl crate::lowering::Layer for $Type {
+            fn class(&self) -> &'static str {
+                $class
+            }
+
+            fn config(&self) -> serde_json::Value {
+                crate::layers::rnn::cell_layer::flat_config(self, &$omitted)
+            }
+
+            fn weights(
+                &self,
+                call: &crate::lowering::Call<cornu_ir::Spec>,
+            ) -> crate::Result<crate::lowering::WeightTree> {
+                crate::layers::rnn::cell_layer::weights(&self.cell, call)
+            }
+
+            fn lower<'g>(
+                &self,
+                cx: &crate::lowering::Cx<'g>,
+                w: &crate::lowering::Weights<'g>,
+                call: &crate::lowering::Call<crate::lowering::Flow<'g>>,
+            ) -> crate::Result<Vec<crate::lowering::Flow<'g>>> {
+                crate::layers::rnn::run_cell::run(&self.cell, self.walk, cx, w, call)
+            }
+
+            fn mask_rule(&self) -> crate::lowering::MaskRule {
+                crate::lowering::MaskRule::Own
+            }
+
+            fn form(&self) -> crate::lowering::Form {
+                crate::lowering::Form::Either
+            }
+
+            fn activity_regularizer(&self) -> Option<&crate::regularizers::Regularizer> {
+                self.activity_regularizer.as_ref()
+            }
+
+            fn as_recurrent(&self) -> Option<&dyn crate::lowering::Recurrent> {
+                Some(self)
+            }
+        }
+    };
+}
+
+pub(super) use {cell_settings, layer_of_cell, units_settings, walk_settings};

@@ -1,0 +1,32 @@
+//! Simple recurrent units.
+
+use super::settings::{layer_of_cell, units_settings, walk_settings};
+use super::simple_rnn_cell::SimpleRnnCell;
+use crate::lowering::Walk;
+use crate::regularizers::Regularizer;
+use serde::{Deserialize, Serialize};
+
+/// A layer of simple recurrent units (Elman 1990): [`SimpleRnnCell`] over the timesteps.
+///
+/// # Shapes
+/// x (B, T, F), W (F, U), R (U, U), b (U); out (B, U), or (B, T, U) with `return_sequences`; with
+/// `return_state` also h (B, U). `initial_state` is h.
+///
+/// # Source
+/// keras/src/layers/rnn/simple_rnn.py, Keras 3.15.1. As there, its config holds no seed, and Keras
+/// itself takes an `activity_regularizer` without ever applying or writing it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SimpleRnn {
+    /// How it walks and what it gives.
+    #[serde(flatten)]
+    pub walk: Walk,
+    /// What it does at a timestep.
+    #[serde(flatten)]
+    pub cell: SimpleRnnCell,
+    /// Penalty on the output.
+    pub activity_regularizer: Option<Regularizer>,
+}
+
+units_settings!(SimpleRnn, SimpleRnnCell);
+layer_of_cell!(SimpleRnn, "SimpleRNN", omits["seed"]);

@@ -1,0 +1,158 @@
+//! One step of a simple recurrent unit.
+
+use super::cell_layer::units_and_features;
+use super::settings::cell_settings;
+use crate::Result;
+use crate::activations::Activation;
+use crate::constraints::Constraint;
+use crate::initializers::{GlorotUniform, Initializer, Orthogonal, Zeros};
+use crate::lowering::{Cell, Cx, Dropped, WeightSpec, WeightTree, Weights, WholeCell, WholeRun};
+use crate::regularizers::Regularizer;
+use cornu_ir::{Dim, Spec, Var, ops};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A simple recurrent unit (Elman 1990): `h = activation(x W + h₋ R + b)`.
+///
+/// # Shapes
+/// x (B, F), state h (B, U), W (F, U), R (U, U), b (U); out h (B, U), and again as the next state.
+///
+/// # Source
+/// `SimpleRNNCell` of keras/src/layers/rnn/simple_rnn.py, Keras 3.15.1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SimpleRnnCell {
+    /// U.
+    pub units: usize,
+    /// Of the sum.
+    pub activation: Activation,
+    /// Whether there is b.
+    pub use_bias: bool,
+    /// How W starts.
+    pub kernel_initializer: Initializer,
+    /// How R starts.
+    pub recurrent_initializer: Initializer,
+    /// How b starts.
+    pub bias_initializer: Initializer,
+    /// Penalty on W.
+    pub kernel_regularizer: Option<Regularizer>,
+    /// Penalty on R.
+    pub recurrent_regularizer: Option<Regularizer>,
+    /// Penalty on b.
+    pub bias_regularizer: Option<Regularizer>,
+    /// Projection of W.
+    pub kernel_constraint: Option<Constraint>,
+    /// Projection of R.
+    pub recurrent_constraint: Option<Constraint>,
+    /// Projection of b.
+    pub bias_constraint: Option<Constraint>,
+    /// Share of inputs dropped in training, the same at every timestep.
+    pub dropout: f64,
+    /// Share of the state dropped in training, the same at every timestep.
+    pub recurrent_dropout: f64,
+    /// Keras's seed, kept.
+    pub seed: Option<Value>,
+}
+
+impl Default for SimpleRnnCell {
+    fn default() -> Self {
+        Self {
+            units: 0,
+            activation: Activation::Tanh,
+            use_bias: true,
+            kernel_initializer: GlorotUniform::default().into(),
+            recurrent_initializer: Orthogonal::default().into(),
+            bias_initializer: Zeros {}.into(),
+            kernel_regularizer: None,
+            recurrent_regularizer: None,
+            bias_regularizer: None,
+            kernel_constraint: None,
+            recurrent_constraint: None,
+            bias_constraint: None,
+            dropout: 0.0,
+            recurrent_dropout: 0.0,
+            seed: None,
+        }
+    }
+}
+
+cell_settings!(SimpleRnnCell);
+
+impl Cell for SimpleRnnCell {
+    fn class(&self) -> &'static str {
+        "SimpleRNNCell"
+    }
+
+    fn config(&self) -> Value {
+        serde_json::to_value(self).expect("plain settings serialize")
+    }
+
+    fn weights(&self, x: &Spec) -> Result<WeightTree> {
+        let (u, f) = units_and_features(self.units, x)?;
+        let kernel = WeightSpec::new("kernel", &[f, u], &self.kernel_initializer);
+        let recurrent = WeightSpec::new("recurrent_kernel", &[u, u], &self.recurrent_initializer);
+        let mut vars = vec![
+            kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint),
+            recurrent
+                .regularizer(&self.recurrent_regularizer)
+                .constraint(&self.recurrent_constraint),
+        ];
+        if self.use_bias {
+            let bias = WeightSpec::new("bias", &[u], &self.bias_initializer);
+            vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
+        }
+        Ok(WeightTree::of(vars))
+    }
+
+    fn state_dims(&self, _: &Spec) -> Result<Vec<Vec<Dim>>> {
+        Ok(vec![vec![Some(self.units)]])
+    }
+
+    fn step<'g>(
+        &self,
+        w: &Weights<'g>,
+        dropped: &[Dropped<'g>],
+        x: Var<'g>,
+        states: &[Var<'g>],
+    ) -> Result<(Var<'g>, Vec<Var<'g>>)> {
+        let mut z = dropped[0].input(x).matmul(w.var("kernel"));
+        if let Some(b) = w.get("bias") {
+            z = z + b;
+        }
+        let h =
+            self.activation.of(z + dropped[0].state(states[0]).matmul(w.var("recurrent_kernel")));
+        Ok((h, vec![h]))
+    }
+
+    fn draw<'g>(&self, cx: &Cx<'g>, x: &Spec) -> Result<Vec<Dropped<'g>>> {
+        Ok(vec![Dropped::draw(
+            cx,
+            (self.dropout, &x.dims),
+            (self.recurrent_dropout, &[x.dims[0], Some(self.units)]),
+        )])
+    }
+
+    fn whole(&self) -> Option<&dyn WholeCell> {
+        self.activation.gate()?;
+        Some(self)
+    }
+}
+
+impl WholeCell for SimpleRnnCell {
+    fn run<'g>(&self, w: &Weights<'g>, run: &WholeRun<'g>) -> (Var<'g>, Vec<Var<'g>>) {
+        let activation = self.activation.gate().expect("`whole` asked for it");
+        let op = ops::SimpleRnn {
+            units: self.units,
+            activation,
+            use_bias: self.use_bias,
+            recurrent_mask: run.recurrent_mask.is_some(),
+        };
+        let mut ins = vec![run.rows, w.var("kernel"), w.var("recurrent_kernel")];
+        ins.extend(w.get("bias"));
+        ins.extend(&run.first);
+        ins.extend(run.recurrent_mask);
+        ins.push(run.batch_sizes);
+        let outs = run.rows.builder().apply(op, &ins);
+        (outs[0], vec![outs[1]])
+    }
+}

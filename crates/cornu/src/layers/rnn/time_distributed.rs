@@ -1,0 +1,131 @@
+//! A layer applied to every timestep.
+
+use crate::lowering::{
+    Call, Cx, Flow, Form, FromConfig, Layer, LayerRef, MaskRule, Registry, WeightTree, Weights,
+    both, expect_rank, read_settings,
+};
+use crate::regularizers::Regularizer;
+use crate::{Error, Result};
+use cornu_ir::builder::stack;
+use cornu_ir::spec::product;
+use cornu_ir::{Dim, Spec};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// A layer applied to every timestep with the same weights.
+///
+/// # Shapes
+/// x (B, T, …), y (B, T, …): the layer sees (B, …) and its output gains the axis of time.
+///
+/// # Source
+/// keras/src/layers/rnn/time_distributed.py, Keras 3.15.1. Timesteps stand as rows of one batch,
+/// but for a layer that counts over the batch in training (BatchNormalization): there one follows
+/// the other. Differs: no layer inside may be stateful.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimeDistributed {
+    /// What is applied.
+    pub layer: LayerRef,
+    /// Penalty on the output.
+    pub activity_regularizer: Option<Regularizer>,
+}
+
+/// The settings beside the layer.
+#[derive(Deserialize)]
+struct Settings {
+    activity_regularizer: Option<Regularizer>,
+}
+
+impl FromConfig for TimeDistributed {
+    fn from_config(config: &Value, registry: &Registry) -> Result<Self> {
+        let layer = registry.layer_of(config, "layer")?;
+        let Settings { activity_regularizer } = read_settings(config)?;
+        Ok(Self { layer, activity_regularizer })
+    }
+}
+
+impl TimeDistributed {
+    /// A layer for every timestep.
+    pub fn new(layer: impl Into<LayerRef>) -> Self {
+        Self { layer: layer.into(), activity_regularizer: None }
+    }
+}
+
+fn without_time(x: &Spec) -> Result<Spec> {
+    expect_rank(x, 3..=usize::MAX, "(batch, timesteps, …)")?;
+    let mut dims = x.dims.clone();
+    dims.remove(1);
+    Ok(Spec::new(x.dtype, dims))
+}
+
+impl Layer for TimeDistributed {
+    fn class(&self) -> &'static str {
+        "TimeDistributed"
+    }
+
+    fn config(&self) -> Value {
+        json!({"layer": self.layer})
+    }
+
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        if self.layer.any(&|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful)) {
+            return Err(Error::Unsupported("TimeDistributed over a stateful layer".into()));
+        }
+        let step = without_time(call.input()?)?;
+        Ok(WeightTree::inside([("layer", self.layer.weights(&Call::one(step))?)]))
+    }
+
+    fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let x = *call.input()?;
+        let mask = call.kwarg_value("mask").map(|m| m.value).or(x.mask);
+        let step = without_time(&x.spec())?;
+        let (batch, timesteps) = (x.value.dim(0), x.value.dim(1));
+        let w = w.child("layer");
+        if let Some(t) = timesteps
+            .filter(|_| cx.training && self.layer.any(&|l| l.class() == "BatchNormalization"))
+        {
+            let mut w = w.clone();
+            let mut steps: Vec<Vec<cornu_ir::Var<'g>>> = vec![];
+            for i in 0..t {
+                let one =
+                    Flow::masked(x.value.index(1, i), both(mask, x.ends).map(|m| m.index(1, i)));
+                let outs = self.layer.lower_inner(cx, &w, &Call::one(one))?;
+                steps.resize(outs.len(), vec![]);
+                steps.iter_mut().zip(outs).for_each(|(s, o)| s.push(o.value));
+                w = cx.updated(&w);
+            }
+            return Ok(steps.iter().map(|s| Flow::masked(stack(s, 1), mask)).collect());
+        }
+        let merged = |rest: &[Dim]| [&[product(&[batch, timesteps])], rest].concat();
+        let rows = Flow::new(x.value.reshape(&merged(&step.dims[1..])));
+        let outs = self.layer.lower_inner(&cx.with_timesteps(timesteps), w, &Call::one(rows))?;
+        let split =
+            |y: Flow<'g>| y.value.reshape(&[&[batch, timesteps], &y.value.dims()[1..]].concat());
+        Ok(outs.into_iter().map(|y| Flow::masked(split(y), mask)).collect())
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Own
+    }
+
+    fn form(&self) -> Form {
+        // In training BatchNormalization counts over the batch, timestep by timestep.
+        if self.layer.any(&|l| l.class() == "BatchNormalization") {
+            Form::Padded
+        } else {
+            Form::ByTimestep(3)
+        }
+    }
+
+    fn activity_regularizer(&self) -> Option<&Regularizer> {
+        self.activity_regularizer.as_ref()
+    }
+
+    fn inner(&self) -> Vec<(&'static str, &LayerRef)> {
+        vec![("layer", &self.layer)]
+    }
+}

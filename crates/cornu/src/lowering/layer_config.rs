@@ -1,0 +1,279 @@
+//! Layers from and to Keras's configs: the registry of classes, reading and writing.
+
+use super::layer::{Layer, LayerRef};
+use crate::config::{DTypePolicy, object, parts, short, snake_case};
+use crate::{Error, Result};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A layer that is made from Keras's config. Every layer whose settings serde reads is one; a layer
+/// that holds other layers reads them with the registry.
+pub trait FromConfig: Layer + Sized {
+    /// Makes the layer of a config.
+    ///
+    /// # Errors
+    /// Settings that are missing or of another kind; layers inside that the registry does not know.
+    fn from_config(config: &Value, registry: &Registry) -> Result<Self>;
+
+    /// The settings of `config` that have an effect. A warning names those that are not among them.
+    fn understood(&self, _config: &Value) -> Value {
+        self.config()
+    }
+}
+
+impl<L: Layer + DeserializeOwned> FromConfig for L {
+    fn from_config(config: &Value, _: &Registry) -> Result<Self> {
+        read_settings(config)
+    }
+}
+
+/// Reads settings that serde knows.
+pub(crate) fn read_settings<T: DeserializeOwned>(config: &Value) -> Result<T> {
+    serde_json::from_value(config.clone()).map_err(|e| Error::Config(e.to_string()))
+}
+
+/// Makes a layer of a config; gives it with the settings that have an effect.
+type Reader = dyn Fn(&Value, &Registry) -> Result<(Box<dyn Layer>, Value)> + Send + Sync;
+
+/// The classes of layers that can be read from files, by Keras's names. Layers of your own are
+/// added to the built-in ones.
+///
+/// ```
+/// use cornu::{Dense, LayerRef, Registry};
+/// let mut registry = Registry::builtin();
+/// registry.add::<Dense>("MyDense");
+/// let config = serde_json::json!({"class_name": "MyDense", "config": {"units": 3}});
+/// assert_eq!(LayerRef::from_json(&config, &registry)?.class(), "Dense");
+/// # Ok::<(), cornu::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Registry {
+    layers: BTreeMap<String, Arc<Reader>>,
+    operations: BTreeMap<String, Arc<Reader>>,
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.layers.keys().chain(self.operations.keys())).finish()
+    }
+}
+
+impl Registry {
+    /// A registry without classes.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Adds a class under the name that files hold. It takes the place of one of that name.
+    pub fn add<L: FromConfig>(&mut self, class: &str) {
+        self.layers.insert(
+            class.into(),
+            Arc::new(|config, registry| {
+                let layer = L::from_config(config, registry)?;
+                let understood = layer.understood(config);
+                Ok((Box::new(layer), understood))
+            }),
+        );
+    }
+
+    /// Adds another name of a class that the registry holds.
+    pub(crate) fn add_alias(&mut self, alias: &str, class: &str) {
+        if let Some(reader) = self.layers.get(class).cloned() {
+            self.layers.insert(alias.into(), reader);
+        }
+    }
+
+    /// Adds a class of `keras.ops`.
+    pub(crate) fn add_operation<L: Layer>(
+        &mut self,
+        class: &'static str,
+        read: fn(&str, &Value) -> Result<L>,
+    ) {
+        let reader = move |config: &Value, _: &Registry| {
+            read(class, config).map(|o| (Box::new(o) as Box<dyn Layer>, config.clone()))
+        };
+        self.operations.insert(class.into(), Arc::new(reader));
+    }
+
+    /// The layer of a class with a config, and the settings that have an effect.
+    fn read(&self, module: &str, class: &str, config: &Value) -> Result<(Box<dyn Layer>, Value)> {
+        if class == "Lambda" {
+            return Err(Error::Unsupported(
+                "Lambda holds code, which a file must not bring along; \
+                build the model in Rust with a layer of your own"
+                    .into(),
+            ));
+        }
+        // Legacy files name no modules: what is no layer is an operation, as those that make a
+        // graph's masks are.
+        let found =
+            if module.starts_with("keras.src.ops") {
+                let operation = self.operations.get(class);
+                Some(operation.ok_or_else(|| {
+                    Error::Unsupported(format!("operation `{class}` of keras.ops"))
+                })?)
+            } else {
+                let legacy = || self.operations.get(class).filter(|_| module.is_empty());
+                self.layers.get(class).or_else(legacy)
+            };
+        let reader = found.ok_or_else(|| {
+            Error::Unsupported(format!("layer class `{class}` (module `{module}`)"))
+        })?;
+        reader(config, self)
+    }
+
+    /// The layer that a setting holds.
+    pub fn layer_of(&self, config: &Value, key: &str) -> Result<LayerRef> {
+        let v = config.get(key).filter(|v| !v.is_null());
+        let v = v.ok_or_else(|| Error::Config(format!("missing field `{key}`")))?;
+        if !v.is_object() {
+            return Err(Error::Config(format!("expected a layer. Received: {}", short(v))));
+        }
+        LayerRef::from_json(v, self)
+    }
+}
+
+/// Key beside the config of a recurrent layer whose products cornu takes with weights of eight
+/// bits; Keras passes over it.
+pub(crate) const INT8_WEIGHTS: &str = "int8_weights";
+
+/// Whether a layer's config has Keras's policy of weights of eight bits.
+fn is_int8(config: &Value) -> bool {
+    config.get("dtype").is_some_and(|v| DTypePolicy::from_json(v).is_ok_and(|p| p.is_int8()))
+}
+
+impl LayerRef {
+    /// As Keras serializes it, under a name.
+    pub fn to_json_named(&self, name: &str) -> Value {
+        let rule = self.rule();
+        let mut config = Map::new();
+        for key in rule.common_keys() {
+            config.insert(
+                key.trim_end_matches("_name").into(),
+                match *key {
+                    "dtype_name" => json!(self.0.dtype.variable_name()),
+                    "name" => json!(name),
+                    "trainable" => json!(self.0.trainable),
+                    _ => self.0.dtype.to_json(),
+                },
+            );
+        }
+        if let Some(r) = rule.activity_regularizer() {
+            config.insert("activity_regularizer".into(), r.to_json());
+        }
+        if let Value::Object(own) = rule.config() {
+            config.extend(own);
+        }
+        let mut config = Value::Object(config);
+        if !self.0.trainable && !self.0.from_file {
+            freeze_inside(&mut config);
+        }
+        let mut v = object(rule.module(), self.class(), config);
+        if let Some(registered) = rule.registered_name() {
+            v["registered_name"] = json!(registered);
+        }
+        for (key, value) in &self.0.beside {
+            v[key] = value.clone();
+        }
+        v
+    }
+
+    /// As Keras serializes it.
+    pub fn to_json(&self) -> Value {
+        self.to_json_named(&self.shown_name())
+    }
+
+    /// Reads what Keras writes, with the classes of a registry.
+    ///
+    /// # Errors
+    /// A class that the registry does not hold; settings that the class does not take.
+    pub fn from_json(v: &Value, registry: &Registry) -> Result<Self> {
+        let parts = parts("layer", v)?;
+        let name = parts.config.get("name").and_then(Value::as_str).map(str::to_string);
+        let shown = name.clone().unwrap_or_else(|| snake_case(parts.class));
+        let here = |e: Error| match e {
+            Error::Config(m) => Error::Config(format!("{} `{shown}`: {m}", parts.class)),
+            other => other.of_layer(parts.class, &shown),
+        };
+        let mut settings = parts.config.clone();
+        if is_int8(&settings) {
+            settings["int8"] = json!(true);
+        }
+        let (rule, read) = registry.read(parts.module, parts.class, &settings).map_err(here)?;
+        let policy = if rule.common_keys().iter().any(|k| k.starts_with("dtype")) {
+            parts.config.get("dtype")
+        } else {
+            None
+        };
+        let dtype = DTypePolicy::from_json(policy.unwrap_or(&Value::Null)).map_err(here)?;
+        // A Sequential read by Keras is trainable whatever its config says; its layers say for
+        // themselves.
+        let trainable = parts.class == "Sequential"
+            || parts.config.get("trainable").and_then(Value::as_bool).unwrap_or(true);
+        warn_unknown_keys(parts.class, &shown, &parts.config, &read, rule.common_keys());
+        let layer = Self::with(name, rule);
+        let beside = ["build_config", "compile_config", INT8_WEIGHTS]
+            .into_iter()
+            .filter_map(|k| Some((k.to_string(), v.get(k)?.clone())))
+            .collect();
+        Ok(layer.edit(|o| {
+            o.trainable = trainable;
+            o.from_file = true;
+            o.dtype = dtype;
+            o.beside = beside;
+        }))
+    }
+}
+
+/// Marks the layers within a config as frozen, as setting `trainable` in Keras does.
+fn freeze_inside(config: &mut Value) {
+    match config {
+        Value::Object(members) => {
+            for (key, value) in members {
+                match value {
+                    Value::Object(own) if key == "config" && own.contains_key("trainable") => {
+                        own.insert("trainable".into(), false.into());
+                        freeze_inside(value);
+                    }
+                    _ => freeze_inside(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(freeze_inside),
+        _ => {}
+    }
+}
+
+impl serde::Serialize for LayerRef {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        self.to_json().serialize(s)
+    }
+}
+
+/// Names settings that the file has and cornu's layer has not: they may change results.
+fn warn_unknown_keys(class: &str, name: &str, config: &Value, read: &Value, common: &[&str]) {
+    const HANDLED: &[&str] = &[
+        "name",
+        "trainable",
+        "dtype",
+        "activity_regularizer",
+        "batch_input_shape",
+        "batch_shape",
+        "input_dtype",
+        "implementation",
+    ];
+    let Value::Object(config) = config else { return };
+    for (key, value) in config {
+        let known = common.contains(&key.as_str())
+            || HANDLED.contains(&key.as_str())
+            || read.get(key).is_some();
+        if !known && !value.is_null() && *value != Value::Bool(false) {
+            eprintln!(
+                "warning: {class} `{name}`: setting `{key}` = {} is unknown here and has no effect",
+                short(value)
+            );
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Weights and lowering of a layer under its name, policy and mask rule.
+
+use super::call::Call;
+use super::context::Cx;
+use super::flow::Flow;
+use super::layer::{Layer, LayerRef, MaskRule};
+use super::layer_config::INT8_WEIGHTS;
+use super::weight_tree::WeightTree;
+use super::weights::Weights;
+use crate::data::Data;
+use crate::{Error, Result};
+use cornu_ir::Spec;
+use serde_json::json;
+
+/// The recurrent layers that make their cell themselves, which is frozen with them.
+const RECURRENT_WITH_OWN_CELL: [&str; 3] = ["LSTM", "GRU", "SimpleRNN"];
+
+impl LayerRef {
+    /// The weights for inputs of these shapes.
+    pub fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let mut tree =
+            self.rule().weights(call).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
+        tree.set_dtype(self.0.dtype.float());
+        let freezes_inside = !self.0.from_file
+            || self
+                .rule()
+                .as_recurrent()
+                .is_some_and(|_| RECURRENT_WITH_OWN_CELL.contains(&self.class()));
+        Ok(WeightTree {
+            trainable: self.0.trainable,
+            freezes_inside,
+            label: self.shown_name(),
+            ..tree
+        })
+    }
+
+    /// The same layer with other settings and maybe another name, not yet in use.
+    pub(crate) fn remade(&self, name: Option<String>, rule: Box<dyn Layer>) -> Self {
+        let from = &self.0;
+        let made = Self::with(name.or_else(|| from.name.clone()), rule);
+        made.edit(|o| {
+            (o.trainable, o.from_file, o.dtype, o.beside) =
+                (from.trainable, from.from_file, from.dtype.clone(), from.beside.clone())
+        })
+    }
+
+    /// The layer as a whole model: frozen, it freezes all inside.
+    pub(crate) fn into_model(self) -> Self {
+        self.edit(|o| o.from_file = o.from_file && o.trainable)
+    }
+
+    /// The place of a lowering as this layer's policies have it.
+    fn place<'g>(&self, cx: &Cx<'g>) -> Cx<'g> {
+        cx.with_policy(&self.0.dtype)
+            .with_int8(self.0.beside.get(INT8_WEIGHTS) == Some(&json!(true)))
+    }
+
+    /// Lowers what Keras's `layer.call` does, without mask and penalty: how wrappers call the layer
+    /// inside.
+    pub(crate) fn lower_inner<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
+        let outs = self.rule().lower(&self.place(cx), w, call).map_err(here)?;
+        cx.builder.check().map_err(|e| here(e.into()))?;
+        Ok(outs)
+    }
+
+    /// Lowers a call: the layer's own operations, then its mask and the penalty on its activity.
+    pub fn lower<'g>(
+        &self,
+        cx: &Cx<'g>,
+        w: &Weights<'g>,
+        call: &Call<Flow<'g>>,
+    ) -> Result<Vec<Flow<'g>>> {
+        let cx = self.place(cx);
+        let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
+        if call.inputs().iter().any(|f| f.ends.is_some()) && !self.rule().takes_ragged() {
+            let rule = "sequences of unequal length cannot meet in one batch here, for what the \
+                layer gives at one timestep depends on how many there are; \
+                        take batches of equal length (batches = \"equal-length\") or batch size 1";
+            return Err(here(Error::shapes(
+                rule,
+                &call.inputs().iter().map(|f| f.spec()).collect::<Vec<_>>(),
+            )));
+        }
+        let call = &cx.in_form(call, self.rule().form());
+        let first = call.inputs().into_iter().find(|f| f.ends.is_some()).copied();
+        let mut outs = self.rule().lower(&cx, w, call).map_err(here)?;
+        cx.builder.check().map_err(|e| here(e.into()))?;
+        match self.rule().mask_rule() {
+            MaskRule::Own => {}
+            MaskRule::Drop => outs.iter_mut().for_each(|o| o.mask = None),
+            MaskRule::Pass => {
+                let mask = call
+                    .kwarg_value("mask")
+                    .map(|m| m.value)
+                    .or_else(|| call.inputs().first().and_then(|f| f.mask));
+                outs.iter_mut().for_each(|o| o.mask = mask);
+            }
+        }
+        if let Some((ends, packed)) =
+            first.filter(|_| !self.rule().tells_ends()).and_then(|f| Some((f.ends?, f.packed)))
+        {
+            outs.iter_mut()
+                .filter(|o| o.value.rank() > 1 && o.value.dim(1) == ends.dim(1))
+                .for_each(|o| (o.ends, o.packed) = (Some(ends), packed));
+        }
+        if let Some(r) = self.rule().activity_regularizer() {
+            for o in &outs {
+                cx.add_loss(r.of(o.own(o.value)) / cx.batch.unwrap_or(1) as f64);
+            }
+        }
+        Ok(outs)
+    }
+
+    /// The same layer adapted to data: its vocabulary, its statistics, its boundaries.
+    ///
+    /// # Errors
+    /// As [`Layer::adapt_to`].
+    pub fn adapt(&self, data: &Data) -> Result<Self> {
+        let rule =
+            self.rule().adapt_to(data).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
+        let (trainable, dtype, beside) =
+            (self.0.trainable, self.0.dtype.clone(), self.0.beside.clone());
+        Ok(Self::with(self.0.name.clone(), rule).edit(|o| {
+            o.trainable = trainable;
+            o.dtype = dtype;
+            o.beside = beside;
+        }))
+    }
+}

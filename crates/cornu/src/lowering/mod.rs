@@ -1,0 +1,45 @@
+//! Lowering: how layers become graphs.
+//!
+//! A [`Layer`] writes its operations for a [`Call`] into the graph of a [`Cx`]. Its values are
+//! [`Flow`]s, its weights [`Weights`] bound from a [`WeightTree`]. [`LayerRef`] is the layer with
+//! its name; a [`Registry`] reads layers from Keras's configs.
+
+mod call;
+mod weight_tree;
+mod weights;
+mod flow;
+mod sequence;
+mod shapes;
+mod packing;
+pub(crate) mod literal;
+mod gathered;
+mod context;
+mod form;
+mod walk;
+mod dropped;
+mod whole_cell;
+mod preprocess;
+mod layer;
+mod layer_config;
+mod layer_lowering;
+
+pub use call::{Arg, Call};
+pub use context::Cx;
+pub use dropped::Dropped;
+pub use flow::Flow;
+pub(crate) use flow::both;
+pub use form::Form;
+pub use gathered::{Gathered, RowState, States};
+pub use layer::{Cell, Layer, LayerRef, MaskRule, Recurrent};
+pub use layer_config::{FromConfig, Registry};
+pub(crate) use layer_config::{INT8_WEIGHTS, read_settings};
+pub(crate) use packing::Masked;
+pub use packing::Packing;
+pub use preprocess::{Decoder, Encoder, Lookup};
+pub(crate) use sequence::{ends_of, is_packed, mask_heeded, mask_of, sequence_and_states};
+pub(crate) use shapes::resolve_shape;
+pub use shapes::{expect_rank, known_dim};
+pub use walk::Walk;
+pub use weight_tree::{WeightSpec, WeightTree};
+pub use weights::{Weight, Weights};
+pub use whole_cell::{WholeCell, WholeRun};

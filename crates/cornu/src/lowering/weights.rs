@@ -1,0 +1,102 @@
+//! The weights of a layer as values of a graph.
+
+use super::weight_tree::WeightTree;
+use cornu_ir::Var;
+
+/// A weight in a graph.
+#[derive(Clone, Debug)]
+pub struct Weight<'g> {
+    /// Keras's name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: Var<'g>,
+    /// Its number among all weights of the model.
+    pub number: usize,
+}
+
+/// The weights of a layer in a graph.
+#[derive(Clone, Debug)]
+pub struct Weights<'g> {
+    /// Its own.
+    pub vars: Vec<Weight<'g>>,
+    /// Those of the layers inside.
+    pub children: Vec<(String, Weights<'g>)>,
+    /// Whether the layer and all above it are trainable.
+    pub trainable: bool,
+    /// Number of the layer's first weight.
+    pub first: usize,
+}
+
+impl<'g> Weights<'g> {
+    /// Binds a tree to values, taken in the tree's order.
+    pub fn bind(tree: &WeightTree, values: &[Var<'g>], trainable: bool, next: &mut usize) -> Self {
+        let first = *next;
+        let vars = tree
+            .vars
+            .iter()
+            .map(|s| {
+                *next += 1;
+                Weight { name: s.name, value: values[*next - 1], number: *next - 1 }
+            })
+            .collect();
+        let inside = tree.trains_inside(trainable);
+        let children = tree
+            .children
+            .iter()
+            .map(|(n, t)| (n.clone(), Weights::bind(t, values, inside, next)))
+            .collect();
+        Self { vars, children, trainable: trainable && tree.trainable, first }
+    }
+
+    /// The weight of a name, which the layer's `weights` declared.
+    pub fn var(&self, name: &str) -> Var<'g> {
+        self.get(name).unwrap_or_else(|| {
+            panic!(
+                "weight `{name}` is not declared; there are {:?}",
+                self.vars.iter().map(|w| w.name).collect::<Vec<_>>()
+            )
+        })
+    }
+
+    /// The weight of a name, if the layer has it.
+    pub fn get(&self, name: &str) -> Option<Var<'g>> {
+        self.weight(name).map(|w| w.value)
+    }
+
+    /// The weight of a name with its number.
+    pub fn weight(&self, name: &str) -> Option<&Weight<'g>> {
+        self.vars.iter().find(|w| w.name == name)
+    }
+
+    /// The values, in the order of the tree.
+    pub fn values(&self) -> Vec<Var<'g>> {
+        let own = self.vars.iter().map(|w| w.value);
+        own.chain(self.children.iter().flat_map(|(_, c)| c.values())).collect()
+    }
+
+    /// The same weights with other values, in the order of the tree: inside the body of a scan.
+    pub fn rebind<'b>(&self, values: &[Var<'b>]) -> Weights<'b> {
+        self.rebound(&mut values.iter().copied())
+    }
+
+    fn rebound<'b>(&self, values: &mut impl Iterator<Item = Var<'b>>) -> Weights<'b> {
+        let mut next = || values.next().expect("a value for each weight");
+        let vars = self
+            .vars
+            .iter()
+            .map(|w| Weight { name: w.name, value: next(), number: w.number })
+            .collect();
+        let children = self.children.iter().map(|(n, c)| (n.clone(), c.rebound(values))).collect();
+        Weights { vars, children, trainable: self.trainable, first: self.first }
+    }
+
+    /// The weights of a layer inside.
+    pub fn child(&self, name: &str) -> &Weights<'g> {
+        &self
+            .children
+            .iter()
+            .find(|(n, _)| n == name)
+            .unwrap_or_else(|| panic!("layer `{name}` is not declared inside"))
+            .1
+    }
+}

@@ -1,0 +1,333 @@
+//! Operations over axes, and products.
+
+use super::site::{Site, moved};
+use crate::lowering::literal::promoted;
+use crate::saving::json;
+use crate::{Error, Result};
+use cornu_ir::composites::einsum;
+use cornu_ir::ops::Iota;
+use cornu_ir::{DType, Var};
+
+impl<'g> Site<'_, 'g> {
+    /// The axes that `axis` names; all of them where it is absent.
+    pub fn axes(&self, rank: usize) -> Result<Vec<isize>> {
+        let all = || (0..rank as isize).collect();
+        let axes: Vec<isize> = self.integers("axis")?.unwrap_or_else(all);
+        axes.iter()
+            .map(|&a| self.axis(a, rank).map(|a| a as isize))
+            .inspect(|a| a.iter().for_each(|&a| self.touches(a as usize)))
+            .collect()
+    }
+
+    fn over(
+        &self,
+        x: Var<'g>,
+        f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>,
+    ) -> Result<Vec<Var<'g>>> {
+        Ok(vec![f(x, &self.axes(x.rank())?, self.flag("keepdims", false))])
+    }
+
+    /// A rule of one number over axes; truth values count as 0 and 1.
+    pub fn reduce(&self, f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>) -> Result<Vec<Var<'g>>> {
+        let x = self.value(0)?;
+        let x = if x.dtype() == DType::Bool { x.cast(DType::I32) } else { x };
+        self.over(self.dtype()?.map_or(x, |d| x.cast(d)), f)
+    }
+
+    /// A rule of one float over axes.
+    pub fn reduce_float(
+        &self,
+        f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>,
+    ) -> Result<Vec<Var<'g>>> {
+        self.over(self.as_float(self.value(0)?), f)
+    }
+
+    /// A rule of truth values over axes.
+    pub fn reduce_bool(
+        &self,
+        f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>,
+    ) -> Result<Vec<Var<'g>>> {
+        self.over(self.bool_value(0)?, f)
+    }
+
+    /// The extreme over axes, of the values and of `initial`.
+    pub fn extreme(
+        &self,
+        f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>,
+        join: impl Fn(Var<'g>, Var<'g>) -> Var<'g>,
+    ) -> Result<Vec<Var<'g>>> {
+        let y = self.over(self.value(0)?, f)?[0];
+        let Some(_) = self.setting("initial") else { return Ok(vec![y]) };
+        let initial = self.cx.builder.full(y.dtype(), &y.dims(), self.real("initial", 0.0)?);
+        Ok(vec![join(y, initial)])
+    }
+
+    /// The mean over axes, each element as much as its weight. Weights of rank 1 are those of the
+    /// axis.
+    pub fn average(&self) -> Result<Vec<Var<'g>>> {
+        let Some(w) = self.optional(1, "weights")? else {
+            return self.reduce_float(|x, axes, _| x.mean(axes, false));
+        };
+        let x = self.value(0)?;
+        let axes = self.axes(x.rank())?;
+        let x = self.as_float(x);
+        let w = w.cast(x.dtype());
+        let w = match (w.rank() == x.rank(), &axes[..]) {
+            (true, _) => w,
+            (false, [axis]) if w.rank() == 1 => {
+                let mut dims = vec![Some(1); x.rank()];
+                dims[*axis as usize] = w.dim(0);
+                w.reshape(&dims)
+            }
+            _ => {
+                return Err(Error::shapes(
+                    "weights must have the value's shape, or be those of one axis",
+                    &[x.spec(), w.spec()],
+                ));
+            }
+        };
+        let w = w.broadcast_to(&x.dims());
+        Ok(vec![(x * w).sum(&axes, false) / w.sum(&axes, false)])
+    }
+
+    /// Mean and variance over `axes`.
+    pub fn moments(&self) -> Result<Vec<Var<'g>>> {
+        let x = self.as_float(self.value(0)?);
+        let axes = self.integers("axes")?.ok_or_else(|| self.unsupported("no axes"))?;
+        let axes = axes
+            .iter()
+            .map(|&a| self.axis(a, x.rank()).map(|a| a as isize))
+            .collect::<Result<Vec<_>>>()?;
+        axes.iter().for_each(|&a| self.touches(a as usize));
+        let (mean, keep) = (x.mean(&axes, true), self.flag("keepdims", false));
+        let kept = |y: Var<'g>| if keep { y } else { y.sum(&axes, false) };
+        Ok(vec![kept(mean), kept((x - mean).square().mean(&axes, true))])
+    }
+
+    /// Axes that are normalized together, and the numbers given for each of their places, spread
+    /// over the value.
+    fn normalized(&self, x: Var<'g>, n_given: usize) -> Result<(Vec<isize>, Vec<Option<Var<'g>>>)> {
+        let axes = self.integers("axis")?.unwrap_or(vec![-1]);
+        let mut axes = axes.iter().map(|&a| self.axis(a, x.rank())).collect::<Result<Vec<_>>>()?;
+        axes.sort_unstable();
+        axes.iter().for_each(|&a| self.touches(a));
+        let spread = |v: Var<'g>| {
+            let mut dims = vec![Some(1); x.rank()];
+            axes.iter().zip(v.dims()).for_each(|(&a, d)| dims[a] = d);
+            self.as_float(v).reshape(&dims)
+        };
+        let given = |i: usize| match self.call.args.get(i) {
+            None => Ok(None),
+            Some(crate::lowering::Arg::Json(serde_json::Value::Null)) => Ok(None),
+            Some(_) => self.value(i).map(|v| Some(spread(v))),
+        };
+        let given = (1..=n_given).map(given).collect::<Result<Vec<_>>>()?;
+        Ok((axes.into_iter().map(|a| a as isize).collect(), given))
+    }
+
+    /// A value by the root of its mean square.
+    pub fn rms_norm(&self) -> Result<Vec<Var<'g>>> {
+        let x = self.as_float(self.value(0)?);
+        let (axes, given) = self.normalized(x, 1)?;
+        let y = x * (x.square().mean(&axes, true) + self.real("epsilon", 1e-7)?).rsqrt();
+        Ok(vec![given[0].map_or(y, |scale| y * scale)])
+    }
+
+    /// A value brought to mean 0 and variance 1, times gamma, plus beta.
+    pub fn layer_norm(&self) -> Result<Vec<Var<'g>>> {
+        let x = self.as_float(self.value(0)?);
+        let (axes, given) = self.normalized(x, 2)?;
+        let centred = x - x.mean(&axes, true);
+        if self.flag("rms_scaling", false) {
+            let y = x * (centred.square().mean(&axes, true) + self.real("epsilon", 1e-7)?).rsqrt();
+            return Ok(vec![given[0].map_or(y, |gamma| y * gamma)]);
+        }
+        let y =
+            centred * (centred.square().mean(&axes, true) + self.real("epsilon", 1e-7)?).rsqrt();
+        let y = given[0].map_or(y, |gamma| y * gamma);
+        Ok(vec![given[1].map_or(y, |beta| y + beta)])
+    }
+
+    /// Differences of neighbours along an axis, `n` times.
+    pub fn diff(&self) -> Result<Vec<Var<'g>>> {
+        let mut x = self.value(0)?;
+        let axis = self.axis(self.integer("axis")?.unwrap_or(-1), x.rank())?;
+        self.touches(axis);
+        let axis = axis as isize;
+        for _ in 0..self.integer("n")?.unwrap_or(1).clamp(0, 1 << 10) {
+            let Some(length) = x.dim(axis) else {
+                return Err(self.unsupported("an axis of unknown length"));
+            };
+            if length == 0 {
+                break;
+            }
+            x = x.slice(axis, 1, length) - x.slice(axis, 0, length - 1);
+        }
+        Ok(vec![x])
+    }
+
+    /// A norm over axes.
+    pub fn norm(&self) -> Result<Vec<Var<'g>>> {
+        let order = self.setting("ord").cloned();
+        let name = order.as_ref().and_then(|o| o.as_str().map(str::to_string));
+        let p = match (&order, name.as_deref()) {
+            (None, _) | (_, Some("fro")) => 2.0,
+            (_, Some("inf")) => f64::INFINITY,
+            (_, Some("-inf")) => f64::NEG_INFINITY,
+            (_, Some("nuc")) => 0.0,
+            (Some(o), _) => json::float(o).ok_or_else(|| self.unsupported(format!("ord = {o}")))?,
+        };
+        let n_axes = self.integers("axis")?.map_or(self.value(0)?.rank(), |a| a.len());
+        if order.is_some() && name.as_deref() != Some("fro") && n_axes != 1 {
+            return match n_axes {
+                2 => self.matrix_norm(name.as_deref(), p),
+                n => Err(self.unsupported(format!("a norm by ord over {n} axes"))),
+            };
+        }
+        self.reduce_float(|x, axes, keep| match p {
+            2.0 => x.square().sum(axes, keep).sqrt(),
+            1.0 => x.abs().sum(axes, keep),
+            f64::INFINITY => x.abs().max(axes, keep),
+            f64::NEG_INFINITY => x.abs().min(axes, keep),
+            0.0 => x.ne(0.0).cast(x.dtype()).sum(axes, keep),
+            p => x.abs().pow(p).sum(axes, keep).pow(1.0 / p),
+        })
+    }
+
+    /// A rule of one float along axes, which stay.
+    pub fn along(
+        &self,
+        otherwise: isize,
+        f: impl Fn(Var<'g>, &[isize]) -> Var<'g>,
+    ) -> Result<Vec<Var<'g>>> {
+        let x = self.as_float(self.value(0)?);
+        let axes = self.integers("axis")?.unwrap_or(vec![otherwise]);
+        let axes = axes
+            .iter()
+            .map(|&a| self.axis(a, x.rank()).map(|a| a as isize))
+            .collect::<Result<Vec<_>>>()?;
+        axes.iter().for_each(|&a| self.touches(a as usize));
+        Ok(vec![f(x, &axes)])
+    }
+
+    /// A rule along one axis, given for the last.
+    pub fn last(&self, f: impl Fn(Var<'g>) -> Var<'g>) -> Result<Vec<Var<'g>>> {
+        let x = self.value(0)?;
+        let axis = self.axis(self.integer("axis")?.unwrap_or(-1), x.rank())?;
+        self.touches(axis);
+        let end = x.rank() - 1;
+        Ok(vec![moved(f(moved(x, axis, end)), end, axis)])
+    }
+
+    /// The place of an extreme along an axis, or among all elements.
+    pub fn place(&self, f: impl Fn(Var<'g>, isize) -> Var<'g>) -> Result<Vec<Var<'g>>> {
+        let x = self.value(0)?;
+        let Some(axis) = self.integer("axis")? else {
+            self.cx.keep_whole();
+            let y = f(x.reshape(&[cornu_ir::spec::product(&x.dims())]), 0);
+            return Ok(vec![if self.flag("keepdims", false) {
+                y.reshape(&vec![Some(1); x.rank()])
+            } else {
+                y
+            }]);
+        };
+        let axis = self.axis(axis, x.rank())?;
+        self.touches(axis);
+        let y = f(x, axis as isize);
+        Ok(vec![if self.flag("keepdims", false) { y.expand_dims(axis as isize) } else { y }])
+    }
+
+    /// Running sums.
+    pub fn cumsum(&self) -> Result<Vec<Var<'g>>> {
+        let x = self.value(0)?;
+        let x = if x.dtype() == DType::Bool { x.cast(DType::I32) } else { x };
+        let x = self.dtype()?.map_or(x, |d| x.cast(d));
+        let Some(axis) = self.integer("axis")? else {
+            self.cx.keep_whole();
+            return Ok(vec![x.reshape(&[cornu_ir::spec::product(&x.dims())]).cumsum(0, false)]);
+        };
+        let axis = self.axis(axis, x.rank())?;
+        self.touches(axis);
+        Ok(vec![x.cumsum(axis as isize, false)])
+    }
+
+    /// The k largest along the last axis, and their places.
+    pub fn top_k(&self) -> Result<Vec<Var<'g>>> {
+        let x = self.value(0)?;
+        let k = self
+            .integer("k")?
+            .and_then(|k| usize::try_from(k).ok())
+            .ok_or_else(|| self.unsupported("this k"))?;
+        if x.rank() == 0 || x.dim(-1).is_some_and(|n| n < k) {
+            return Err(Error::shapes(
+                format!("the last axis must hold at least k = {k}"),
+                &[x.spec()],
+            ));
+        }
+        let (values, places) = x.sort_last(true);
+        Ok(vec![values.slice(-1, 0, k), places.slice(-1, 0, k)])
+    }
+
+    /// The matrix product by numpy's rule.
+    pub fn matmul(&self) -> Result<Vec<Var<'g>>> {
+        let (a, b) = self.operands(0, 1)?;
+        let dtype = a.dtype();
+        let (a, b) = (self.as_float(a), self.as_float(b));
+        if a.rank() == 0 || b.rank() == 0 {
+            return Err(Error::shapes(
+                "a matrix product needs values of rank 1 or more",
+                &[a.spec(), b.spec()],
+            ));
+        }
+        let (x, y) = (
+            if a.rank() == 1 { a.expand_dims(0) } else { a },
+            if b.rank() == 1 { b.expand_dims(1) } else { b },
+        );
+        let mut z = x.matmul(y);
+        if b.rank() == 1 {
+            z = z.squeeze(-1);
+        }
+        if a.rank() == 1 {
+            z = z.squeeze(if b.rank() == 1 { -1 } else { -2 });
+        }
+        Ok(vec![z.cast(promoted(dtype, dtype))])
+    }
+
+    /// The product of the last axis of the first with the last but one of the second.
+    pub fn dot(&self) -> Result<Vec<Var<'g>>> {
+        let (a, b) = self.operands(0, 1)?;
+        if a.rank() == 0 || b.rank() == 0 {
+            return Ok(vec![a * b]);
+        }
+        if b.rank() <= 2 {
+            return self.matmul();
+        }
+        let letters =
+            |from: u8, n: usize| (0..n as u8).map(|i| (from + i) as char).collect::<String>();
+        let (x, mut y) = (letters(b'a', a.rank()), letters(b'A', b.rank()));
+        let summed = x.chars().last().unwrap_or('a');
+        y.replace_range(y.len() - 2..y.len() - 1, &summed.to_string());
+        let out: String = x.chars().chain(y.chars()).filter(|c| *c != summed).collect();
+        Ok(vec![einsum(&format!("{x},{y}->{out}"), &[self.as_float(a), self.as_float(b)])])
+    }
+
+    /// The value below (or above) the diagonal `k` of the last two axes, 0 elsewhere.
+    pub fn triangle(&self, lower: bool) -> Result<Vec<Var<'g>>> {
+        let x = self.value(0)?;
+        if x.rank() < 2 {
+            return Err(Error::shapes("a value of rank 2 or more is needed", &[x.spec()]));
+        }
+        let k = self.integer("k")?.unwrap_or(0) as f64;
+        let (dims, rank) = (x.dims(), x.rank());
+        if rank == 2 {
+            self.cx.keep_whole();
+        }
+        let index = |axis| {
+            self.cx
+                .builder
+                .apply1(Iota { dtype: DType::I32, dims: dims[rank - 2..].to_vec(), axis }, &[])
+        };
+        let offset = index(1) - index(0);
+        Ok(vec![if lower { offset.le(k) } else { offset.ge(k) }.select(x, x.zeros_like())])
+    }
+}
