@@ -199,7 +199,8 @@ impl Layer for Functional {
                 MemberKind::Input(i) => i.dtype.as_str(),
                 MemberKind::Layer(_) => dtype_name(spec.dtype),
             };
-            json!({"shape": spec.dims, "dtype": dtype, "keras_history": [name(t.member), t.call, t.output]})
+            let history = json!([name(t.member), t.call, t.output]);
+            json!({"shape": spec.dims, "dtype": dtype, "keras_history": history})
         };
         let layers: Vec<Value> = self
             .members
@@ -228,10 +229,14 @@ impl Layer for Functional {
             })
             .collect();
         let end = |t: TensorRef| {
-            let counted = matches!(&self.members[t.member].kind, MemberKind::Layer(l) if l.class() == "Functional");
+            let counted = match &self.members[t.member].kind {
+                MemberKind::Layer(l) => matches!(l.as_container(), Some(Container::Functional(_))),
+                MemberKind::Input(_) => false,
+            };
             json!([name(t.member), t.call + counted as usize, t.output])
         };
-        json!({"layers": layers, "input_layers": self.inputs.to_json(&end), "output_layers": self.outputs.to_json(&end)})
+        let (inputs, outputs) = (self.inputs.to_json(&end), self.outputs.to_json(&end));
+        json!({"layers": layers, "input_layers": inputs, "output_layers": outputs})
     }
 
     fn weights(&self, _: &Call<Spec>) -> Result<WeightTree> {

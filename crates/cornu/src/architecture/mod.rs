@@ -1,5 +1,5 @@
-//! The architecture of a model: symbols, the graph of layers that they make, and the layers that are
-//! models.
+//! The architecture of a model: symbols, the graph of layers that they make, and the layers that
+//! are models.
 
 mod input_layer;
 mod symbol;

@@ -1,8 +1,9 @@
 //! Operations that are the formulas of layers and losses: convolution, pooling, batch
 //! normalization, cross-entropies.
 
-use super::places::{iota, pick};
-use super::site::{NN, Row, Site, moved};
+use super::indexing::{iota, pick};
+use super::op_call::Unequal::Refused;
+use super::op_call::{NN, OpCall, Row, moved};
 use crate::layers::convolution::windows::{Frame, convolve, convolve_channels};
 use crate::layers::geometry::{DataFormat, Extent, Padding};
 use crate::layers::pooling::window_pooling::{AveragePooling1d, MaxPooling1d};
@@ -14,22 +15,46 @@ use cornu_ir::composites::{
 use cornu_ir::{DType, Dim, Var};
 use serde_json::Value;
 
-#[rustfmt::skip]
 pub static ROWS: &[Row] = &[
-    Row("Conv", NN, |s| s.convolution(1, |frame, x, kernel| convolve(frame.windows(x), kernel, x.dim(2).zip(kernel.dim(1)).map_or(1, |(c, k)| (c / k.max(1)).max(1))))),
-    Row("DepthwiseConv", NN, |s| s.convolution(1, |frame, x, kernel| convolve_channels(frame.windows(x), kernel))),
-    Row("SeparableConv", NN, |s| s.separable_convolution()),
-    Row("MaxPool", NN, |s| s.pool(|pool_size, strides, padding, data_format| Box::new(MaxPooling1d { pool_size, strides, padding, data_format }))),
-    Row("AveragePool", NN, |s| s.pool(|pool_size, strides, padding, data_format| Box::new(AveragePooling1d { pool_size, strides, padding, data_format }))),
-    Row("BatchNorm", NN, |s| s.batch_norm()),
-    Row("BinaryCrossentropy", NN, |s| { let (t, p) = s.targets()?; Ok(vec![binary_crossentropy(t, p, s.flag("from_logits", false))]) }),
-    Row("CategoricalCrossentropy", NN, |s| { let (t, p) = s.targets()?; let axis = s.touched_axis(p)?; Ok(vec![categorical_crossentropy(t, p, s.flag("from_logits", false), axis as isize)]) }),
-    Row("CTCLoss", NN, |s| s.ctc_loss()),
-    Row("CTCDecode", NN, |s| s.ctc_decode()),
-    Row("SparseCategoricalCrossentropy", NN, |s| s.sparse_crossentropy()),
+    Row("Conv", NN, Refused, |s| {
+        s.convolution(1, |frame, x, kernel| {
+            convolve(
+                frame.windows(x),
+                kernel,
+                x.dim(2).zip(kernel.dim(1)).map_or(1, |(c, k)| (c / k.max(1)).max(1)),
+            )
+        })
+    }),
+    Row("DepthwiseConv", NN, Refused, |s| {
+        s.convolution(1, |frame, x, kernel| convolve_channels(frame.windows(x), kernel))
+    }),
+    Row("SeparableConv", NN, Refused, |s| s.separable_convolution()),
+    Row("MaxPool", NN, Refused, |s| {
+        s.pool(|pool_size, strides, padding, data_format| {
+            Box::new(MaxPooling1d { pool_size, strides, padding, data_format })
+        })
+    }),
+    Row("AveragePool", NN, Refused, |s| {
+        s.pool(|pool_size, strides, padding, data_format| {
+            Box::new(AveragePooling1d { pool_size, strides, padding, data_format })
+        })
+    }),
+    Row("BatchNorm", NN, Refused, |s| s.batch_norm()),
+    Row("BinaryCrossentropy", NN, Refused, |s| {
+        let (t, p) = s.targets()?;
+        Ok(vec![binary_crossentropy(t, p, s.flag("from_logits", false))])
+    }),
+    Row("CategoricalCrossentropy", NN, Refused, |s| {
+        let (t, p) = s.targets()?;
+        let axis = s.touched_axis(p)?;
+        Ok(vec![categorical_crossentropy(t, p, s.flag("from_logits", false), axis as isize)])
+    }),
+    Row("CTCLoss", NN, Refused, |s| s.ctc_loss()),
+    Row("CTCDecode", NN, Refused, |s| s.ctc_decode()),
+    Row("SparseCategoricalCrossentropy", NN, Refused, |s| s.sparse_crossentropy()),
 ];
 
-impl<'g> Site<'_, 'g> {
+impl<'g> OpCall<'_, 'g> {
     /// Settings that Keras writes as text, read as it reads them.
     fn padding(&self) -> Result<Padding> {
         self.setting("padding").and_then(Value::as_str).map_or(Ok(Padding::Valid), Padding::by_name)

@@ -1,28 +1,47 @@
 //! Operations on matrices: equations, determinants, factors.
 
-use super::places::iota;
-use super::site::{LINALG, MATH, NUMPY, Row, Site};
+use super::indexing::iota;
+use super::op_call::Unequal::Refused;
+use super::op_call::{LINALG, MATH, NUMPY, OpCall, Row};
 use crate::{Error, Result};
 use cornu_ir::ops::{Cholesky, Determinant, Eigen, LinearSolve};
 use cornu_ir::{DType, Var};
 use serde_json::Value;
 
-#[rustfmt::skip]
 pub static ROWS: &[Row] = &[
-    Row("Solve", LINALG, |s| { let (a, b) = s.system()?; Ok(vec![solved(a, b)]) }),
-    Row("SolveTriangular", LINALG, |s| { let (a, b) = s.system()?; Ok(vec![solved(half(a, s.flag("lower", false)), b)]) }),
-    Row("Inv", LINALG, |s| { let a = s.square()?; Ok(vec![solved(a, identity(a))]) }),
-    Row("Det", LINALG, |s| { let [sign, log] = s.determinant()?; Ok(vec![sign * log.exp()]) }),
-    Row("Slogdet", NUMPY, |s| s.determinant().map(|d| d.to_vec())),
-    Row("Logdet", MATH, |s| s.log_determinant()),
-    Row("Cholesky", LINALG, |s| { let a = s.square()?; let l = s.cx.builder.apply1(Cholesky, &[a]); Ok(vec![if s.flag("upper", false) { l.swap_axes(-1, -2) } else { l }]) }),
-    Row("CholeskyInverse", LINALG, |s| s.inverse_of_factor()),
-    Row("Qr", LINALG, |s| s.orthogonal_factors()),
-    Row("Eigh", LINALG, |s| Ok(s.cx.builder.apply(Eigen, &[s.square()?]))),
-    Row("SVD", LINALG, |s| s.singular_values()),
-    Row("Pinv", LINALG, |s| { let a = s.matrix(0)?; Ok(vec![s.inverse_of_any(a, "rcond")?]) }),
-    Row("Lstsq", LINALG, |s| s.least_squares()),
-    Row("MatrixRank", LINALG, |s| s.rank_of_matrix()),
+    Row("Solve", LINALG, Refused, |s| {
+        let (a, b) = s.system()?;
+        Ok(vec![solved(a, b)])
+    }),
+    Row("SolveTriangular", LINALG, Refused, |s| {
+        let (a, b) = s.system()?;
+        Ok(vec![solved(half(a, s.flag("lower", false)), b)])
+    }),
+    Row("Inv", LINALG, Refused, |s| {
+        let a = s.square()?;
+        Ok(vec![solved(a, identity(a))])
+    }),
+    Row("Det", LINALG, Refused, |s| {
+        let [sign, log] = s.determinant()?;
+        Ok(vec![sign * log.exp()])
+    }),
+    Row("Slogdet", NUMPY, Refused, |s| s.determinant().map(|d| d.to_vec())),
+    Row("Logdet", MATH, Refused, |s| s.log_determinant()),
+    Row("Cholesky", LINALG, Refused, |s| {
+        let a = s.square()?;
+        let l = s.cx.builder.apply1(Cholesky, &[a]);
+        Ok(vec![if s.flag("upper", false) { l.swap_axes(-1, -2) } else { l }])
+    }),
+    Row("CholeskyInverse", LINALG, Refused, |s| s.inverse_of_factor()),
+    Row("Qr", LINALG, Refused, |s| s.orthogonal_factors()),
+    Row("Eigh", LINALG, Refused, |s| Ok(s.cx.builder.apply(Eigen, &[s.square()?]))),
+    Row("SVD", LINALG, Refused, |s| s.singular_values()),
+    Row("Pinv", LINALG, Refused, |s| {
+        let a = s.matrix(0)?;
+        Ok(vec![s.inverse_of_any(a, "rcond")?])
+    }),
+    Row("Lstsq", LINALG, Refused, |s| s.least_squares()),
+    Row("MatrixRank", LINALG, Refused, |s| s.rank_of_matrix()),
 ];
 
 /// The solution of `a x = b` for a vector or for columns.
@@ -50,7 +69,7 @@ fn identity(a: Var<'_>) -> Var<'_> {
     row.eq(column).cast(a.dtype()).broadcast_to(&a.dims())
 }
 
-impl<'g> Site<'_, 'g> {
+impl<'g> OpCall<'_, 'g> {
     /// Matrices of floats. Those of rank 2 are not the batch's rows.
     fn matrix(&self, i: usize) -> Result<Var<'g>> {
         let a = self.as_float(self.value(i)?);

@@ -1,36 +1,99 @@
 //! Operations that multiply values with each other and sum.
 
-use super::places::iota;
-use super::site::{MATH, NN, NUMPY, Row, Site, moved};
+use super::indexing::iota;
+use super::op_call::Unequal::Refused;
+use super::op_call::{MATH, NN, NUMPY, OpCall, Row, moved};
 use crate::lowering::Arg;
+use crate::lowering::literal::promoted;
 use crate::{Error, Result};
 use cornu_ir::builder::stack;
-use cornu_ir::composites::softmax;
+use cornu_ir::composites::{einsum, softmax};
 use cornu_ir::ops::Windows;
 use cornu_ir::spec::product;
 use cornu_ir::{DType, Dim, Var};
 use serde_json::Value;
-
-#[rustfmt::skip]
-pub static ROWS: &[Row] = &[
-    Row("Tensordot", NUMPY, |s| s.tensordot()),
-    Row("Inner", NUMPY, |s| s.inner()),
-    Row("Outer", NUMPY, |s| { let (a, b) = s.operands(0, 1)?; if a.rank() != 1 || !s.both_values() { s.cx.keep_whole(); } Ok(vec![flat(a).expand_dims(1) * flat(b)]) }),
-    Row("Vdot", NUMPY, |s| { s.cx.keep_whole(); let (a, b) = s.operands(0, 1)?; Ok(vec![(flat(a) * flat(b)).sum(&[0], false)]) }),
-    Row("Kron", NUMPY, |s| s.kronecker()),
-    Row("Cross", NUMPY, |s| s.cross()),
-    Row("CDist", MATH, |s| s.distances()),
-    Row("Correlate", NUMPY, |s| s.correlate()),
-    Row("Corrcoef", NUMPY, |s| s.correlation()),
-    Row("DotProductAttention", NN, |s| s.attention()),
-];
 
 /// All elements on one axis.
 fn flat(x: Var<'_>) -> Var<'_> {
     x.reshape(&[product(&x.dims())])
 }
 
-impl<'g> Site<'_, 'g> {
+pub static ROWS: &[Row] = &[
+    Row("Matmul", NUMPY, Refused, |s| s.matmul()),
+    Row("Dot", NUMPY, Refused, |s| s.dot()),
+    Row("Einsum", NUMPY, Refused, |s| {
+        let v = s.all_float()?;
+        if v.is_empty() {
+            return Err(s.unsupported("no operands"));
+        }
+        Ok(vec![einsum(s.text("subscripts")?, &v)])
+    }),
+    Row("Tensordot", NUMPY, Refused, |s| s.tensordot()),
+    Row("Inner", NUMPY, Refused, |s| s.inner()),
+    Row("Outer", NUMPY, Refused, |s| {
+        let (a, b) = s.operands(0, 1)?;
+        if a.rank() != 1 || !s.both_values() {
+            s.cx.keep_whole();
+        }
+        Ok(vec![flat(a).expand_dims(1) * flat(b)])
+    }),
+    Row("Vdot", NUMPY, Refused, |s| {
+        s.cx.keep_whole();
+        let (a, b) = s.operands(0, 1)?;
+        Ok(vec![(flat(a) * flat(b)).sum(&[0], false)])
+    }),
+    Row("Kron", NUMPY, Refused, |s| s.kronecker()),
+    Row("Cross", NUMPY, Refused, |s| s.cross()),
+    Row("CDist", MATH, Refused, |s| s.distances()),
+    Row("Correlate", NUMPY, Refused, |s| s.correlate()),
+    Row("Corrcoef", NUMPY, Refused, |s| s.correlation()),
+    Row("DotProductAttention", NN, Refused, |s| s.attention()),
+];
+
+impl<'g> OpCall<'_, 'g> {
+    /// The matrix product by numpy's rule.
+    pub fn matmul(&self) -> Result<Vec<Var<'g>>> {
+        let (a, b) = self.operands(0, 1)?;
+        let dtype = a.dtype();
+        let (a, b) = (self.as_float(a), self.as_float(b));
+        if a.rank() == 0 || b.rank() == 0 {
+            return Err(Error::shapes(
+                "a matrix product needs values of rank 1 or more",
+                &[a.spec(), b.spec()],
+            ));
+        }
+        let (x, y) = (
+            if a.rank() == 1 { a.expand_dims(0) } else { a },
+            if b.rank() == 1 { b.expand_dims(1) } else { b },
+        );
+        let mut z = x.matmul(y);
+        if b.rank() == 1 {
+            z = z.squeeze(-1);
+        }
+        if a.rank() == 1 {
+            z = z.squeeze(if b.rank() == 1 { -1 } else { -2 });
+        }
+        Ok(vec![z.cast(promoted(dtype, dtype))])
+    }
+
+    /// The product of the last axis of the first with the last but one of the second.
+    pub fn dot(&self) -> Result<Vec<Var<'g>>> {
+        let (a, b) = self.operands(0, 1)?;
+        if a.rank() == 0 || b.rank() == 0 {
+            return Ok(vec![a * b]);
+        }
+        if b.rank() <= 2 {
+            return self.matmul();
+        }
+        let letters =
+            |from: u8, n: usize| (0..n as u8).map(|i| (from + i) as char).collect::<String>();
+        let (x, mut y) = (letters(b'a', a.rank()), letters(b'A', b.rank()));
+        let summed = x.chars().last().unwrap_or('a');
+        y.replace_range(y.len() - 2..y.len() - 1, &summed.to_string());
+        let out: String = x.chars().chain(y.chars()).filter(|c| *c != summed).collect();
+        Ok(vec![einsum(&format!("{x},{y}->{out}"), &[self.as_float(a), self.as_float(b)])])
+    }
+
     /// Whether the second argument is written in the config, so that no row of the batch meets
     /// another through it.
     fn both_values(&self) -> bool {

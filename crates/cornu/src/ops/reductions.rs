@@ -1,14 +1,82 @@
 //! Operations over axes, and products.
 
-use super::site::{Site, moved};
-use crate::lowering::literal::promoted;
+use super::bits::is_nan;
+use super::op_call::Unequal::{OverAxes, Refused};
+use super::op_call::{LINALG, MATH, NUMPY, OpCall, Row, moved};
 use crate::saving::json;
 use crate::{Error, Result};
-use cornu_ir::composites::einsum;
-use cornu_ir::ops::Iota;
+use cornu_ir::composites::logsumexp;
 use cornu_ir::{DType, Var};
 
-impl<'g> Site<'_, 'g> {
+pub static ROWS: &[Row] = &[
+    Row("Sum", NUMPY, OverAxes, |s| s.reduce(|x, axes, keep| x.sum(axes, keep))),
+    Row("Prod", NUMPY, OverAxes, |s| s.reduce(|x, axes, keep| x.prod(axes, keep))),
+    Row("Max", NUMPY, OverAxes, |s| {
+        s.extreme(|x, axes, keep| x.max(axes, keep), |a, b| a.maximum(b))
+    }),
+    Row("Amax", NUMPY, OverAxes, |s| {
+        s.extreme(|x, axes, keep| x.max(axes, keep), |a, b| a.maximum(b))
+    }),
+    Row("Min", NUMPY, OverAxes, |s| {
+        s.extreme(|x, axes, keep| x.min(axes, keep), |a, b| a.minimum(b))
+    }),
+    Row("Amin", NUMPY, OverAxes, |s| {
+        s.extreme(|x, axes, keep| x.min(axes, keep), |a, b| a.minimum(b))
+    }),
+    Row("Mean", NUMPY, OverAxes, |s| s.reduce_float(|x, axes, keep| x.mean(axes, keep))),
+    Row("Average", NUMPY, OverAxes, |s| s.average()),
+    Row("Var", NUMPY, OverAxes, |s| {
+        s.reduce_float(|x, axes, keep| (x - x.mean(axes, true)).square().mean(axes, keep))
+    }),
+    Row("Std", NUMPY, OverAxes, |s| {
+        s.reduce_float(|x, axes, keep| (x - x.mean(axes, true)).square().mean(axes, keep).sqrt())
+    }),
+    Row("Logsumexp", MATH, OverAxes, |s| {
+        s.reduce_float(|x, axes, keep| {
+            let y = logsumexp(x, axes);
+            if keep { y } else { y.sum(axes, false) }
+        })
+    }),
+    Row("Norm", LINALG, OverAxes, |s| s.norm()),
+    Row("Ptp", NUMPY, OverAxes, |s| {
+        s.reduce(|x, axes, keep| x.max(axes, keep) - x.min(axes, keep))
+    }),
+    Row("Nansum", NUMPY, OverAxes, |s| {
+        s.reduce_float(|x, axes, keep| there(x, 0.0).sum(axes, keep))
+    }),
+    Row("Nanprod", NUMPY, OverAxes, |s| {
+        s.reduce_float(|x, axes, keep| there(x, 1.0).prod(axes, keep))
+    }),
+    Row("Nanmax", NUMPY, OverAxes, |s| {
+        s.reduce_float(|x, axes, keep| there(x, f64::NEG_INFINITY).max(axes, keep))
+    }),
+    Row("Nanmin", NUMPY, OverAxes, |s| {
+        s.reduce_float(|x, axes, keep| there(x, f64::INFINITY).min(axes, keep))
+    }),
+    Row("Nanmean", NUMPY, OverAxes, |s| {
+        s.reduce_float(|x, axes, keep| {
+            there(x, 0.0).sum(axes, keep) / (1.0 - is_nan(x).cast(x.dtype())).sum(axes, keep)
+        })
+    }),
+    Row("Any", NUMPY, OverAxes, |s| s.reduce_bool(|x, axes, keep| x.any(axes, keep))),
+    Row("All", NUMPY, OverAxes, |s| s.reduce_bool(|x, axes, keep| x.all(axes, keep))),
+    Row("CountNonzero", NUMPY, OverAxes, |s| {
+        s.reduce_bool(|x, axes, keep| x.cast(DType::I32).sum(axes, keep))
+    }),
+    Row("Argmax", NUMPY, OverAxes, |s| s.place(|x, axis| x.argmax(axis))),
+    Row("Argmin", NUMPY, OverAxes, |s| s.place(|x, axis| x.argmin(axis))),
+    Row("Cumsum", NUMPY, Refused, |s| s.cumsum()),
+    Row("Sort", NUMPY, Refused, |s| s.last(|x| x.sort_last(false).0)),
+    Row("Argsort", NUMPY, Refused, |s| s.last(|x| x.sort_last(false).1)),
+    Row("TopK", MATH, Refused, |s| s.top_k()),
+];
+
+/// A value, with a number in place of what is none.
+fn there(x: Var<'_>, otherwise: f64) -> Var<'_> {
+    is_nan(x).select(x.zeros_like() + otherwise, x)
+}
+
+impl<'g> OpCall<'_, 'g> {
     /// The axes that `axis` names; all of them where it is absent.
     pub fn axes(&self, rank: usize) -> Result<Vec<isize>> {
         let all = || (0..rank as isize).collect();
@@ -148,24 +216,6 @@ impl<'g> Site<'_, 'g> {
         Ok(vec![given[1].map_or(y, |beta| y + beta)])
     }
 
-    /// Differences of neighbours along an axis, `n` times.
-    pub fn diff(&self) -> Result<Vec<Var<'g>>> {
-        let mut x = self.value(0)?;
-        let axis = self.axis(self.integer("axis")?.unwrap_or(-1), x.rank())?;
-        self.touches(axis);
-        let axis = axis as isize;
-        for _ in 0..self.integer("n")?.unwrap_or(1).clamp(0, 1 << 10) {
-            let Some(length) = x.dim(axis) else {
-                return Err(self.unsupported("an axis of unknown length"));
-            };
-            if length == 0 {
-                break;
-            }
-            x = x.slice(axis, 1, length) - x.slice(axis, 0, length - 1);
-        }
-        Ok(vec![x])
-    }
-
     /// A norm over axes.
     pub fn norm(&self) -> Result<Vec<Var<'g>>> {
         let order = self.setting("ord").cloned();
@@ -266,68 +316,5 @@ impl<'g> Site<'_, 'g> {
         }
         let (values, places) = x.sort_last(true);
         Ok(vec![values.slice(-1, 0, k), places.slice(-1, 0, k)])
-    }
-
-    /// The matrix product by numpy's rule.
-    pub fn matmul(&self) -> Result<Vec<Var<'g>>> {
-        let (a, b) = self.operands(0, 1)?;
-        let dtype = a.dtype();
-        let (a, b) = (self.as_float(a), self.as_float(b));
-        if a.rank() == 0 || b.rank() == 0 {
-            return Err(Error::shapes(
-                "a matrix product needs values of rank 1 or more",
-                &[a.spec(), b.spec()],
-            ));
-        }
-        let (x, y) = (
-            if a.rank() == 1 { a.expand_dims(0) } else { a },
-            if b.rank() == 1 { b.expand_dims(1) } else { b },
-        );
-        let mut z = x.matmul(y);
-        if b.rank() == 1 {
-            z = z.squeeze(-1);
-        }
-        if a.rank() == 1 {
-            z = z.squeeze(if b.rank() == 1 { -1 } else { -2 });
-        }
-        Ok(vec![z.cast(promoted(dtype, dtype))])
-    }
-
-    /// The product of the last axis of the first with the last but one of the second.
-    pub fn dot(&self) -> Result<Vec<Var<'g>>> {
-        let (a, b) = self.operands(0, 1)?;
-        if a.rank() == 0 || b.rank() == 0 {
-            return Ok(vec![a * b]);
-        }
-        if b.rank() <= 2 {
-            return self.matmul();
-        }
-        let letters =
-            |from: u8, n: usize| (0..n as u8).map(|i| (from + i) as char).collect::<String>();
-        let (x, mut y) = (letters(b'a', a.rank()), letters(b'A', b.rank()));
-        let summed = x.chars().last().unwrap_or('a');
-        y.replace_range(y.len() - 2..y.len() - 1, &summed.to_string());
-        let out: String = x.chars().chain(y.chars()).filter(|c| *c != summed).collect();
-        Ok(vec![einsum(&format!("{x},{y}->{out}"), &[self.as_float(a), self.as_float(b)])])
-    }
-
-    /// The value below (or above) the diagonal `k` of the last two axes, 0 elsewhere.
-    pub fn triangle(&self, lower: bool) -> Result<Vec<Var<'g>>> {
-        let x = self.value(0)?;
-        if x.rank() < 2 {
-            return Err(Error::shapes("a value of rank 2 or more is needed", &[x.spec()]));
-        }
-        let k = self.integer("k")?.unwrap_or(0) as f64;
-        let (dims, rank) = (x.dims(), x.rank());
-        if rank == 2 {
-            self.cx.keep_whole();
-        }
-        let index = |axis| {
-            self.cx
-                .builder
-                .apply1(Iota { dtype: DType::I32, dims: dims[rank - 2..].to_vec(), axis }, &[])
-        };
-        let offset = index(1) - index(0);
-        Ok(vec![if lower { offset.le(k) } else { offset.ge(k) }.select(x, x.zeros_like())])
     }
 }

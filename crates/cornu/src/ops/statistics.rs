@@ -1,30 +1,38 @@
 //! Operations that tell how numbers lie: quantiles, running products, areas, differences of whole
 //! values.
 
-use super::places::pick;
-use super::site::{NN, NUMPY, Row, Site, moved};
+use super::indexing::pick;
+use super::op_call::Unequal::Refused;
+use super::op_call::{NN, NUMPY, OpCall, Row, moved};
 use crate::{Error, Result};
 use cornu_ir::builder::{concat, stack};
 use cornu_ir::spec::product;
 use cornu_ir::{DType, Var};
 use serde_json::Value;
 
-#[rustfmt::skip]
 pub static ROWS: &[Row] = &[
-    Row("Median", NUMPY, |s| s.quantiles(&[0.5], false).map(|q| vec![q[0]])),
-    Row("Nanmedian", NUMPY, |s| s.quantiles(&[0.5], true).map(|q| vec![q[0]])),
-    Row("Quantile", NUMPY, |s| s.quantiles_asked(1.0, false)),
-    Row("Percentile", NUMPY, |s| s.quantiles_asked(100.0, false)),
-    Row("Nanquantile", NUMPY, |s| s.quantiles_asked(1.0, true)),
-    Row("Nanpercentile", NUMPY, |s| s.quantiles_asked(100.0, true)),
-    Row("Nanvar", NUMPY, |s| s.reduce_float(nan_variance)),
-    Row("Nanstd", NUMPY, |s| s.reduce_float(|x, axes, keep| nan_variance(x, axes, keep).sqrt())),
-    Row("Cumprod", NUMPY, |s| s.running(|x, axis| running_product(x, axis))),
-    Row("Nancumsum", NUMPY, |s| s.running(|x, axis| numbers(x, 0.0).cumsum(axis, false))),
-    Row("Nancumprod", NUMPY, |s| s.running(|x, axis| running_product(numbers(x, 1.0), axis))),
-    Row("Trapezoid", NUMPY, |s| s.trapezoid()),
-    Row("AllClose", NUMPY, |s| { s.cx.keep_whole(); let near = s.is_close()?; Ok(vec![near.all(&near.all_axes(), false)]) }),
-    Row("PSNR", NN, |s| s.peak_to_noise()),
+    Row("Median", NUMPY, Refused, |s| s.quantiles(&[0.5], false).map(|q| vec![q[0]])),
+    Row("Nanmedian", NUMPY, Refused, |s| s.quantiles(&[0.5], true).map(|q| vec![q[0]])),
+    Row("Quantile", NUMPY, Refused, |s| s.quantiles_asked(1.0, false)),
+    Row("Percentile", NUMPY, Refused, |s| s.quantiles_asked(100.0, false)),
+    Row("Nanquantile", NUMPY, Refused, |s| s.quantiles_asked(1.0, true)),
+    Row("Nanpercentile", NUMPY, Refused, |s| s.quantiles_asked(100.0, true)),
+    Row("Nanvar", NUMPY, Refused, |s| s.reduce_float(nan_variance)),
+    Row("Nanstd", NUMPY, Refused, |s| {
+        s.reduce_float(|x, axes, keep| nan_variance(x, axes, keep).sqrt())
+    }),
+    Row("Cumprod", NUMPY, Refused, |s| s.running(|x, axis| running_product(x, axis))),
+    Row("Nancumsum", NUMPY, Refused, |s| s.running(|x, axis| numbers(x, 0.0).cumsum(axis, false))),
+    Row("Nancumprod", NUMPY, Refused, |s| {
+        s.running(|x, axis| running_product(numbers(x, 1.0), axis))
+    }),
+    Row("Trapezoid", NUMPY, Refused, |s| s.trapezoid()),
+    Row("AllClose", NUMPY, Refused, |s| {
+        s.cx.keep_whole();
+        let near = s.is_close()?;
+        Ok(vec![near.all(&near.all_axes(), false)])
+    }),
+    Row("PSNR", NN, Refused, |s| s.peak_to_noise()),
 ];
 
 /// A value with a number in place of what is none.
@@ -57,7 +65,7 @@ fn running_product(x: Var<'_>, axis: isize) -> Var<'_> {
     y
 }
 
-impl<'g> Site<'_, 'g> {
+impl<'g> OpCall<'_, 'g> {
     /// Quantiles at numbers from 0 to 1 over the axes, each for itself.
     fn quantiles(&self, at: &[f32], among_numbers: bool) -> Result<Vec<Var<'g>>> {
         let x = self.as_float(self.value(0)?);

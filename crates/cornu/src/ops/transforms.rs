@@ -1,7 +1,8 @@
 //! Fourier transforms along the last axis, as products with waves; complex values are pairs of real
 //! ones.
 
-use super::site::{MATH, Row, Site};
+use super::op_call::Unequal::Refused;
+use super::op_call::{MATH, OpCall, Row};
 use crate::lowering::literal::literal;
 use crate::{Error, Result};
 use cornu_ir::builder::concat;
@@ -10,19 +11,29 @@ use cornu_ir::spec::product;
 use cornu_ir::{Tensor, Var};
 use serde_json::Value;
 
-#[rustfmt::skip]
-pub static ROWS: &[Row] = &[
-    Row("FFT", MATH, |s| { let (re, im) = s.complex()?; s.transform(re, im, false).map(|(re, im)| vec![re, im]) }),
-    Row("FFT2", MATH, |s| s.transform_two(false)),
-    Row("IFFT2", MATH, |s| s.transform_two(true)),
-    Row("RFFT", MATH, |s| { let x = s.as_float(s.value(0)?); let n = s.length_or(x.dim(-1))?; s.real_transform(x, n).map(|(re, im)| vec![re, im]) }),
-    Row("IRFFT", MATH, |s| { let (re, im) = s.complex()?; let n = s.length_or(re.dim(-1).map(|m| 2 * m.saturating_sub(1)))?; Ok(vec![s.real_inverse(re, im, n)?]) }),
-    Row("STFT", MATH, |s| s.stft()),
-    Row("ISTFT", MATH, |s| s.istft()),
-];
-
 /// The longest transform: its waves fill a matrix.
 const LONGEST: usize = 1 << 12;
+
+pub static ROWS: &[Row] = &[
+    Row("FFT", MATH, Refused, |s| {
+        let (re, im) = s.complex()?;
+        s.transform(re, im, false).map(|(re, im)| vec![re, im])
+    }),
+    Row("FFT2", MATH, Refused, |s| s.transform_two(false)),
+    Row("IFFT2", MATH, Refused, |s| s.transform_two(true)),
+    Row("RFFT", MATH, Refused, |s| {
+        let x = s.as_float(s.value(0)?);
+        let n = s.length_or(x.dim(-1))?;
+        s.real_transform(x, n).map(|(re, im)| vec![re, im])
+    }),
+    Row("IRFFT", MATH, Refused, |s| {
+        let (re, im) = s.complex()?;
+        let n = s.length_or(re.dim(-1).map(|m| 2 * m.saturating_sub(1)))?;
+        Ok(vec![s.real_inverse(re, im, n)?])
+    }),
+    Row("STFT", MATH, Refused, |s| s.stft()),
+    Row("ISTFT", MATH, Refused, |s| s.istft()),
+];
 
 /// Cosines and sines of `2π i j / n`, for i below `rows` and j below `columns`.
 fn waves(rows: usize, columns: usize, n: usize, f: fn(f64) -> f64) -> Tensor {
@@ -33,7 +44,7 @@ fn waves(rows: usize, columns: usize, n: usize, f: fn(f64) -> f64) -> Tensor {
     )
 }
 
-impl<'g> Site<'_, 'g> {
+impl<'g> OpCall<'_, 'g> {
     /// Real and imaginary part of the first argument.
     fn complex(&self) -> Result<(Var<'g>, Var<'g>)> {
         let [re, im] = self.list()?[..] else {

@@ -37,7 +37,12 @@ macro_rules! merging_layers {
                 Ok(WeightTree::none())
             }
 
-            fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+            fn lower<'g>(
+                &self,
+                cx: &Cx<'g>,
+                _: &Weights<'g>,
+                call: &Call<Flow<'g>>,
+            ) -> Result<Vec<Flow<'g>>> {
                 let specs: Vec<Spec> = call.inputs().into_iter().map(Flow::spec).collect();
                 let dims = merged_dims(&specs)?;
                 let flows = aligned(cx, call, dims.len());

@@ -50,7 +50,12 @@ macro_rules! adaptive_layers {
                 }
             }
 
-            fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+            fn lower<'g>(
+                &self,
+                cx: &Cx<'g>,
+                _: &Weights<'g>,
+                call: &Call<Flow<'g>>,
+            ) -> Result<Vec<Flow<'g>>> {
                 let x = self.data_format.exchange(cx.to_float(call.input()?.value));
                 let y = adapt(x, self.output_size.0, |$part| $pool)?;
                 Ok(vec![self.data_format.exchange(y).into()])

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 macro_rules! pooling_layers {
-    ($($Type:ident $class:literal $doc:literal $file:literal;)*) => {$(
+    ($($Type:ident $class:literal $doc:literal $file:literal $pooled:ident;)*) => {$(
         #[doc = $doc]
         ///
         /// # Shapes
@@ -33,7 +33,12 @@ macro_rules! pooling_layers {
 
         impl Default for $Type {
             fn default() -> Self {
-                Self { pool_size: Extent(2), strides: None, padding: Padding::Valid, data_format: DataFormat::default() }
+                Self {
+                    pool_size: Extent(2),
+                    strides: None,
+                    padding: Padding::Valid,
+                    data_format: DataFormat::default(),
+                }
             }
         }
 
@@ -50,7 +55,12 @@ macro_rules! pooling_layers {
             }
 
             fn pool(&self) -> Pool {
-                Pool { length: self.pool_size.0, stride: self.strides.unwrap_or(self.pool_size).0, padding: self.padding, data_format: self.data_format }
+                Pool {
+                    length: self.pool_size.0,
+                    stride: self.strides.unwrap_or(self.pool_size).0,
+                    padding: self.padding,
+                    data_format: self.data_format,
+                }
             }
         }
 
@@ -61,7 +71,12 @@ macro_rules! pooling_layers {
 
             fn config(&self) -> Value {
                 let p = self.pool();
-                json!({"pool_size": [p.length], "padding": p.padding, "strides": [p.stride], "data_format": p.data_format})
+                json!({
+                    "pool_size": [p.length],
+                    "padding": p.padding,
+                    "strides": [p.stride],
+                    "data_format": p.data_format,
+                })
             }
 
             fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
@@ -69,13 +84,18 @@ macro_rules! pooling_layers {
                 Ok(WeightTree::none())
             }
 
-            fn lower<'g>(&self, cx: &Cx<'g>, _: &Weights<'g>, call: &Call<Flow<'g>>) -> Result<Vec<Flow<'g>>> {
+            fn lower<'g>(
+                &self,
+                cx: &Cx<'g>,
+                _: &Weights<'g>,
+                call: &Call<Flow<'g>>,
+            ) -> Result<Vec<Flow<'g>>> {
                 let x = cx.to_float(call.input()?.value);
                 let pool = self.pool();
                 pool.check(&x.spec())?;
                 let x = self.data_format.exchange(x);
                 let ends = ends_of(call);
-                let y = if $class == "MaxPooling1D" { pool.largest(x, ends) } else { pool.mean(x, ends) };
+                let y = pool.$pooled(x, ends);
                 let ends = ends.map(|e| ends_of_windows(e, pool.padding, pool.length, pool.stride));
                 // Windows past an end hold nothing.
                 let y = ends.map_or(y, |e| e.expand_dims(2).select(y, 0.0));
@@ -95,8 +115,9 @@ macro_rules! pooling_layers {
 }
 
 pooling_layers! {
-    MaxPooling1d "MaxPooling1D" "The largest of each window along time." "max_pooling1d";
-    AveragePooling1d "AveragePooling1D" "The mean of each window along time." "average_pooling1d";
+    MaxPooling1d "MaxPooling1D" "The largest of each window along time." "max_pooling1d" largest;
+    AveragePooling1d "AveragePooling1D" "The mean of each window along time." "average_pooling1d"
+        mean;
 }
 
 struct Pool {

@@ -150,7 +150,8 @@ impl Normalization {
     /// let x = Input::new([2]);
     /// let layer = Normalization::default().adapt(&data)?;
     /// let mut model = Model::new(&x, &layer.call(&x)?)?;
-    /// assert_eq!(model.predict(&data, &Predict::default())?[0], ndarray::array![[-1.0f32, -1.0], [1.0, 1.0]].into());
+    /// let y = model.predict(&data, &Predict::default())?;
+    /// assert_eq!(y[0], ndarray::array![[-1.0f32, -1.0], [1.0, 1.0]].into());
     /// # Ok::<(), cornu::Error>(())
     /// ```
     ///

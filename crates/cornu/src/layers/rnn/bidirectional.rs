@@ -177,7 +177,11 @@ impl Layer for Bidirectional {
     }
 
     fn config(&self) -> Value {
-        json!({"merge_mode": self.merge_mode, "layer": self.layer, "backward_layer": self.backward_layer})
+        json!({
+            "merge_mode": self.merge_mode,
+            "layer": self.layer,
+            "backward_layer": self.backward_layer,
+        })
     }
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {

@@ -25,7 +25,8 @@ use serde_json::Value;
 /// ```
 /// use cornu::{GruCell, Input, LstmCell, Rnn, StackedRnnCells};
 /// let x = Input::new([20, 1]);
-/// let cells = StackedRnnCells::new([GruCell::new(4).name("lower"), LstmCell::new(3).name("upper")]);
+/// let (lower, upper) = (GruCell::new(4).name("lower"), LstmCell::new(3).name("upper"));
+/// let cells = StackedRnnCells::new([lower, upper]);
 /// assert_eq!(Rnn::new(cells).return_sequences(true).call(&x)?.shape_text(), "(None, 20, 3)");
 /// # Ok::<(), cornu::Error>(())
 /// ```

@@ -1,4 +1,4 @@
-//! One call of an operation: its values, settings and the pointwise shapes of rules.
+//! One call of an operation: its values and settings; and the rows of the tables of operations.
 
 use crate::config::short;
 use crate::lowering::literal::{Literal, dtype_of, literal, promoted, with_dtype};
@@ -16,11 +16,24 @@ pub const CORE: &str = "keras.src.ops.core";
 pub const MATH: &str = "keras.src.ops.math";
 pub const LINALG: &str = "keras.src.ops.linalg";
 
-/// What an operation gives for a call.
-pub type Rule = for<'a, 'g> fn(&Site<'a, 'g>) -> Result<Vec<Var<'g>>>;
+/// The formula of an operation: its outputs for a call.
+pub type Formula = for<'a, 'g> fn(&OpCall<'a, 'g>) -> Result<Vec<Var<'g>>>;
 
-/// Class, module, meaning.
-pub struct Row(pub &'static str, pub &'static str, pub Rule);
+/// How an operation takes sequences of unequal length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unequal {
+    /// Each element depends on the elements beside it alone: taken.
+    Pointwise,
+    /// Works along `axis`, by default the last: taken where that is an axis of features.
+    ByFeatures,
+    /// Works over the axes of `axis`, by default all: taken where they are axes of features.
+    OverAxes,
+    /// Refused.
+    Refused,
+}
+
+/// Class, module, how it takes sequences of unequal length, formula.
+pub struct Row(pub &'static str, pub &'static str, pub Unequal, pub Formula);
 
 impl std::fmt::Debug for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -29,14 +42,14 @@ impl std::fmt::Debug for Row {
 }
 
 /// One call of an operation.
-pub struct Site<'a, 'g> {
+pub struct OpCall<'a, 'g> {
     pub cx: &'a Cx<'g>,
     pub class: &'static str,
     pub settings: &'a Value,
     pub call: &'a Call<Flow<'g>>,
 }
 
-impl<'g> Site<'_, 'g> {
+impl<'g> OpCall<'_, 'g> {
     /// Understood, but not something cornu does.
     pub fn unsupported(&self, what: impl std::fmt::Display) -> Error {
         Error::Unsupported(format!("operation {} with {what}", self.class))
