@@ -1,11 +1,12 @@
-//! What a layer and a cell say of themselves, and the object that carries a layer's name.
+//! The traits of layers and cells, and the object that carries a layer's name.
 
 use super::call::Call;
 use super::context::Cx;
 use super::dropped::Dropped;
 use super::flow::Flow;
-use super::form::Form;
 use super::preprocess::{Decoder, Encoder, Lookup};
+use super::ragged_form::RaggedForm;
+use super::sample::Sample;
 use super::walk::Walk;
 use super::weight_tree::WeightTree;
 use super::weights::Weights;
@@ -18,7 +19,6 @@ use cornu_ir::{Dim, Spec, Var};
 use serde_json::{Map, Value};
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What becomes of the mask that came with a layer's inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,20 +66,34 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         MaskRule::Drop
     }
 
-    /// Whether sequences of unequal length may meet in one batch here: no timestep past a
-    /// sequence's end may enter its result. A layer that hands the mask on works timestep by
-    /// timestep unless it says otherwise.
-    fn takes_ragged(&self) -> bool {
-        self.mask_rule() != MaskRule::Drop
+    /// How the layer takes sequences of unequal length. By default it refuses them: a layer that is
+    /// safe says so itself.
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Refused
     }
 
-    /// In which form sequences of unequal length come. A layer that hands the mask on works on the
-    /// last axes alone unless it says otherwise.
-    fn form(&self) -> Form {
-        match self.mask_rule() {
-            MaskRule::Pass if self.takes_ragged() => Form::ByTimestep(3),
-            _ => Form::Padded,
-        }
+    /// Whether the output at a timestep depends on the timesteps up to it alone, so that the layer
+    /// can run on streams. A layer that works timestep by timestep does, and a recurrent layer that
+    /// runs forward.
+    fn is_causal(&self) -> bool {
+        let runs_forward = self.as_recurrent().is_some_and(|r| !r.walk().go_backwards);
+        runs_forward || matches!(self.ragged_form(), RaggedForm::ByTimestep(_))
+    }
+
+    /// Number of ids, for a layer that reads ids from 0 on.
+    fn n_ids(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether a sample's result in training depends on the other samples of the batch.
+    fn counts_over_batch(&self) -> bool {
+        false
+    }
+
+    /// Whether the layers inside take over the `trainable` that a file holds for this layer, as a
+    /// cell does that its layer makes itself. In Keras the layers inside otherwise keep their own.
+    fn passes_trainable_on(&self) -> bool {
+        false
     }
 
     /// Whether `lower` itself says where sequences of unequal length end in its outputs. Otherwise
@@ -159,6 +173,15 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         vec![]
     }
 
+    /// The cases on which the conformance tests check the layer. A layer whose settings all have
+    /// defaults, called on a sequence, needs none of its own.
+    fn samples() -> Vec<Sample>
+    where
+        Self: Sized,
+    {
+        vec![Sample::new(Value::Object(Map::new()))]
+    }
+
     /// All layers directly inside: what a wrapper wraps, the layers of a model.
     fn contained(&self) -> Vec<&LayerRef> {
         self.inner().into_iter().map(|(_, l)| l).collect()
@@ -233,6 +256,14 @@ pub trait Cell: std::fmt::Debug + Send + Sync {
         vec![]
     }
 
+    /// The cases on which the conformance tests check the cell: one timestep and the states.
+    fn samples() -> Vec<Sample>
+    where
+        Self: Sized,
+    {
+        vec![]
+    }
+
     /// Where Keras keeps the class.
     fn module(&self) -> &'static str {
         "keras.layers"
@@ -252,7 +283,12 @@ pub trait Recurrent {
     fn walking(&self, walk: Walk) -> Box<dyn Layer>;
 }
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+impl dyn Layer {
+    /// Whether sequences of unequal length may stand in one batch here.
+    pub fn takes_ragged(&self) -> bool {
+        self.ragged_form() != RaggedForm::Refused
+    }
+}
 
 /// A layer with a name: what is called, shared and saved.
 #[derive(Clone, Debug)]
@@ -272,102 +308,4 @@ pub(super) struct LayerObject {
     /// `compile_config`).
     pub(super) beside: Map<String, Value>,
     pub(super) rule: Box<dyn Layer>,
-}
-
-impl LayerRef {
-    /// An unnamed layer.
-    pub fn new(rule: impl Layer + 'static) -> Self {
-        Self::with(None, Box::new(rule))
-    }
-
-    pub(super) fn with(name: Option<String>, rule: Box<dyn Layer>) -> Self {
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::new(LayerObject {
-            id,
-            name,
-            trainable: true,
-            from_file: false,
-            dtype: DTypePolicy::default(),
-            beside: Map::new(),
-            rule,
-        }))
-    }
-
-    pub(super) fn edit(self, f: impl FnOnce(&mut LayerObject)) -> Self {
-        match Arc::try_unwrap(self.0) {
-            Ok(mut object) => {
-                f(&mut object);
-                Self(Arc::new(object))
-            }
-            Err(shared) => Self(shared),
-        }
-    }
-
-    /// With a name. Only before the first call: a layer in use keeps its name.
-    pub fn name(self, name: impl Into<String>) -> Self {
-        let name = name.into();
-        self.edit(|o| o.name = Some(name))
-    }
-
-    /// Trainable or frozen. Only before the first call.
-    pub fn trainable(self, trainable: bool) -> Self {
-        self.edit(|o| o.trainable = trainable)
-    }
-
-    /// With a dtype policy. Only before the first call.
-    pub fn dtype(self, policy: DTypePolicy) -> Self {
-        self.edit(|o| o.dtype = policy)
-    }
-
-    /// Identity and order of creation.
-    pub fn id(&self) -> u64 {
-        self.0.id
-    }
-
-    /// Class, in Keras's word.
-    pub fn class(&self) -> &'static str {
-        self.0.rule.class()
-    }
-
-    /// The name given, if one was.
-    pub fn given_name(&self) -> Option<&str> {
-        self.0.name.as_deref()
-    }
-
-    /// The name given, or the class's.
-    pub fn shown_name(&self) -> String {
-        self.0.name.clone().unwrap_or_else(|| self.rule().stem())
-    }
-
-    /// Whether its weights may be trained.
-    pub fn is_trainable(&self) -> bool {
-        self.0.trainable
-    }
-
-    /// Its dtype policy.
-    pub fn policy(&self) -> &DTypePolicy {
-        &self.0.dtype
-    }
-
-    /// Its settings.
-    pub fn rule(&self) -> &dyn Layer {
-        &*self.0.rule
-    }
-
-    /// Whether it, or a layer inside it at any depth, fulfils a condition.
-    pub fn any(&self, is: &dyn Fn(&LayerRef) -> bool) -> bool {
-        is(self) || self.rule().contained().iter().any(|l| l.any(is))
-    }
-}
-
-impl PartialEq for LayerRef {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl<L: Layer + 'static> From<L> for LayerRef {
-    fn from(rule: L) -> Self {
-        Self::new(rule)
-    }
 }

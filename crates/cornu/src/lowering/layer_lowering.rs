@@ -1,6 +1,6 @@
 //! Weights and lowering of a layer under its name, policy and mask rule.
 
-use super::call::Call;
+use super::call::{Arg, Call};
 use super::context::Cx;
 use super::flow::Flow;
 use super::layer::{Layer, LayerRef, MaskRule};
@@ -12,20 +12,13 @@ use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde_json::json;
 
-/// The recurrent layers that make their cell themselves, which is frozen with them.
-const RECURRENT_WITH_OWN_CELL: [&str; 3] = ["LSTM", "GRU", "SimpleRNN"];
-
 impl LayerRef {
     /// The weights for inputs of these shapes.
     pub fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let mut tree =
             self.rule().weights(call).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
         tree.set_dtype(self.0.dtype.float());
-        let freezes_inside = !self.0.from_file
-            || self
-                .rule()
-                .as_recurrent()
-                .is_some_and(|_| RECURRENT_WITH_OWN_CELL.contains(&self.class()));
+        let freezes_inside = !self.0.from_file || self.rule().passes_trainable_on();
         Ok(WeightTree {
             trainable: self.0.trainable,
             freezes_inside,
@@ -78,16 +71,17 @@ impl LayerRef {
     ) -> Result<Vec<Flow<'g>>> {
         let cx = self.place(cx);
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
-        if call.inputs().iter().any(|f| f.ends.is_some()) && !self.rule().takes_ragged() {
-            let rule = "sequences of unequal length cannot meet in one batch here, for what the \
-                layer gives at one timestep depends on how many there are; \
-                        take batches of equal length (batches = \"equal-length\") or batch size 1";
-            return Err(here(Error::shapes(
-                rule,
-                &call.inputs().iter().map(|f| f.spec()).collect::<Vec<_>>(),
-            )));
+        let form = self.rule().ragged_form();
+        let others = call.kwargs.iter().filter(|(name, _)| name != "mask").map(|(_, a)| a);
+        let mut values = call.args.iter().chain(others).flat_map(Arg::flatten);
+        if values.any(|f| f.ends.is_some() && !form.takes_rank(f.value.rank())) {
+            let rule = "sequences of unequal length cannot stand in one batch here, for what the \
+                layer gives at one timestep depends on how many there are; take batches of equal \
+                length (batches = \"equal-length\") or batch size 1";
+            let specs: Vec<Spec> = call.values().iter().map(|f| f.spec()).collect();
+            return Err(here(Error::shapes(rule, &specs)));
         }
-        let call = &cx.in_form(call, self.rule().form());
+        let call = &cx.in_form(call, form);
         let first = call.inputs().into_iter().find(|f| f.ends.is_some()).copied();
         let mut outs = self.rule().lower(&cx, w, call).map_err(here)?;
         cx.builder.check().map_err(|e| here(e.into()))?;

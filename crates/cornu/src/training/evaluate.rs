@@ -60,7 +60,7 @@ impl Model {
             &outputs,
             &examples.target_specs(1),
         )?;
-        for l in compiled.losses.iter().filter(|l| l.loss.class().starts_with("Sparse")) {
+        for l in compiled.losses.iter().filter(|l| l.loss.takes_class_ids()) {
             let classes = outputs.specs[l.output].dims.last().copied().flatten();
             let ignored = l
                 .loss

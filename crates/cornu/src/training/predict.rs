@@ -178,14 +178,13 @@ impl Model {
         calls.filter_map(|(t, l)| entries.iter().position(|e| e == t).map(|i| (i, l))).collect()
     }
 
-    /// Entries that an Embedding reads as ids, with the number of its rows.
+    /// Entries that a layer reads as ids, with the number of ids.
     fn id_limits(&self) -> Vec<(usize, usize)> {
         let g = self.graph();
         let entries = g.inputs.flatten();
-        let embeddings = g.members.iter().filter(|m| m.class() == "Embedding");
-        embeddings
-            .flat_map(|m| {
-                let rows = m.tree.vars.first().map_or(0, |v| v.shape[0]);
+        let readers = g.members.iter().filter_map(|m| m.n_ids().map(|n| (m, n)));
+        readers
+            .flat_map(|(m, rows)| {
                 m.calls
                     .iter()
                     .flat_map(|c| c.inputs().into_iter().copied().collect::<Vec<_>>())
