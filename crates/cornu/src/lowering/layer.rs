@@ -112,6 +112,16 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         "keras.layers"
     }
 
+    /// True for an operation of `keras.ops`, which Keras does not count among a model's layers.
+    fn is_operation(&self) -> bool {
+        false
+    }
+
+    /// True if the layer is trainable whatever `trainable` a file holds for it.
+    fn ignores_trainable_of_file(&self) -> bool {
+        false
+    }
+
     /// Keras's registered name, for classes outside `keras.layers`.
     fn registered_name(&self) -> Option<&'static str> {
         None
