@@ -5,7 +5,6 @@ use crate::dense::mask_layout;
 use crate::kernel::{Call, Kernel, Shape, eval};
 use crate::memory::{Block, address};
 use crate::recurrent;
-use crate::store::StoreState;
 use crate::threads::Threads;
 use cornu_ir::Op;
 use cornu_ir::graph::Graph;
@@ -42,13 +41,13 @@ pub(crate) struct BoundStep {
     kept: Option<Kept>,
 }
 
-/// Weights that a step packs: its inputs, the place of the packed ones in the frame's block,
-/// whether they are the store's.
+/// Weights that a step packs: its inputs, the place of the packed ones in the frame's block, and
+/// which inputs of the graph they are, where all of them are variables of the store.
 #[derive(Debug)]
 struct Kept {
     ins: [usize; 2],
     at: usize,
-    is_state: bool,
+    variables: Option<[usize; 2]>,
 }
 
 impl Layout {
@@ -79,7 +78,7 @@ impl Layout {
             Some(Kept {
                 ins,
                 at: kept_bytes - (4 * elements).next_multiple_of(ALIGN_BYTES),
-                is_state: false,
+                variables: None,
             })
         };
         let steps = plan
@@ -122,12 +121,16 @@ impl Layout {
         layout
     }
 
-    /// Notes which inputs are the store's: what is packed of those alone stays good as long as the
-    /// store does not change.
+    /// Notes which inputs are variables of the store: what is packed of those alone stays good as
+    /// long as they are not written.
     pub(crate) fn mark_states(&mut self, is_state: impl Fn(usize) -> bool) {
         for step in &mut self.steps {
             if let Some(kept) = &mut step.kept {
-                kept.is_state = kept.ins.iter().all(|i| matches!(self.plan.places[step.ins[*i] as usize], Place::Input(k) if is_state(k)));
+                let input = |i: usize| match self.plan.places[step.ins[i] as usize] {
+                    Place::Input(k) => is_state(k).then_some(k),
+                    _ => None,
+                };
+                kept.variables = input(kept.ins[0]).zip(input(kept.ins[1])).map(|(a, b)| [a, b]);
             }
         }
     }
@@ -160,10 +163,12 @@ pub(crate) struct Frame {
     outputs: Vec<*mut u8>,
     arena: *mut u8,
     staging: Block,
-    /// What steps packed of their weights, and the state of the store it was packed from.
+    /// What steps packed of their weights, and by step the stamps of the variables that it was
+    /// packed from.
     kept: Block,
-    kept_of: Option<StoreState>,
-    is_kept: bool,
+    kept_of: Vec<[u64; 2]>,
+    /// By input the stamp of the variable that it is; 0 for all others.
+    stamps: Vec<u64>,
     /// The frames of the bodies of scans, by step.
     children: Vec<Option<Box<Frame>>>,
 }
@@ -194,8 +199,8 @@ impl Frame {
             arena: std::ptr::null_mut(),
             staging: Block::new(layout.staging_bytes),
             kept: Block::new(layout.kept_bytes),
-            kept_of: None,
-            is_kept: false,
+            kept_of: vec![[0; 2]; layout.steps.len()],
+            stamps: vec![0; layout.plan.graph.inputs.len()],
             children: layout.steps.iter().map(child).collect(),
         }
     }
@@ -220,11 +225,9 @@ impl Frame {
         true
     }
 
-    /// Says on which state of the store the next run is, after which that state's weights are
-    /// packed.
-    pub(crate) fn set_store(&mut self, state: StoreState) {
-        self.is_kept = self.kept_of == Some(state);
-        self.kept_of = Some(state);
+    /// Says which value of which variable an input is in the next run.
+    pub(crate) fn set_stamp(&mut self, i: usize, stamp: u64) {
+        self.stamps[i] = stamp;
     }
 
     /// Says where an input lies.
@@ -271,6 +274,12 @@ impl Frame {
     /// As [`Frame::run`]; the steps before it have run.
     pub(crate) unsafe fn step(&mut self, layout: &Layout, s: usize, threads: Option<&Threads>) {
         let step = &layout.steps[s];
+        let mut is_kept = false;
+        if let Some(inputs) = step.kept.as_ref().and_then(|k| k.variables) {
+            let stamps = inputs.map(|i| self.stamps[i]);
+            is_kept = self.kept_of[s] == stamps;
+            self.kept_of[s] = stamps;
+        }
         let call = Call {
             op: &layout.plan.graph.nodes[step.node].op,
             shapes: &layout.shapes,
@@ -282,7 +291,7 @@ impl Frame {
                 .kept
                 .as_ref()
                 .map_or(std::ptr::null_mut(), |k| self.kept.start().wrapping_add(k.at)),
-            is_kept: self.is_kept && step.kept.as_ref().is_some_and(|k| k.is_state),
+            is_kept,
             threads,
         };
         // SAFETY: the plan put every value that is read or made in memory of its own for its life;

@@ -15,6 +15,8 @@ pub mod kernels;
 
 mod memory;
 mod workspace;
+mod lock_set;
+mod variable;
 mod store;
 mod threads;
 
@@ -27,9 +29,14 @@ mod scan;
 
 mod spec;
 mod sums;
+mod addresses;
+mod program_layout;
 mod program;
 
 pub use program::Program;
+pub use program_layout::ProgramLayout;
 pub use spec::{Feed, Fetch, Part, ProgramSpec, Shard, prediction_rows, shard_rows};
-pub use store::{SlotId, Store};
+pub use store::{Reading, SlotId, Store, Writing};
 pub use threads::Threads;
+pub use variable::Variable;
+pub use workspace::Workspace;

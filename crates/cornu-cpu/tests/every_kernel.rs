@@ -1,7 +1,7 @@
 //! Every kernel against the loops that define its operation, on the samples of all primitives and
 //! on shapes that cross the kernels' tiles; in single precision.
 
-use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, Store, Threads};
+use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, Store, Threads, Workspace};
 use cornu_ir::grad::gradient;
 use cornu_ir::op::sample_numbers;
 use cornu_ir::ops::*;
@@ -62,7 +62,7 @@ fn run(graph: &Graph, ins: &[Tensor], n_threads: usize) -> Vec<Tensor> {
         feeds: (0..ins.len()).map(Feed::Whole).collect(),
         fetches: (0..results.len()).map(Fetch::First).collect(),
     };
-    let mut program = Program::new(ProgramSpec {
+    let mut program = Program::from(ProgramSpec {
         shard_graphs: vec![part],
         shards: vec![Shard { part: 0, first_row: 0, rows: 1 }],
         update: None,
@@ -70,7 +70,13 @@ fn run(graph: &Graph, ins: &[Tensor], n_threads: usize) -> Vec<Tensor> {
     let views: Vec<_> = ins.iter().map(Tensor::view).collect();
     for _ in 0..2 {
         let mut outs: Vec<_> = results.iter_mut().map(Tensor::view_mut).collect();
-        program.run(&Threads::new(n_threads), &mut Store::new(), &views, &mut outs);
+        program.run(
+            &Threads::new(n_threads),
+            &mut Workspace::default(),
+            &Store::new(),
+            &views,
+            &mut outs,
+        );
     }
     results
 }
@@ -282,13 +288,14 @@ fn long_chains_do_not_depend_on_threads() {
     };
     let outcome = |n: usize| {
         let mut program =
-            Program::new(ProgramSpec { update: Some(part(&g)), ..ProgramSpec::default() });
+            Program::from(ProgramSpec { update: Some(part(&g)), ..ProgramSpec::default() });
         let mut out =
             [Tensor::zeros(DType::F32, &[700, 301]), Tensor::zeros(DType::F32, &[700, 301])];
         let [a, b] = &mut out;
         program.run(
             &Threads::new(n),
-            &mut Store::new(),
+            &mut Workspace::default(),
+            &Store::new(),
             &ins.each_ref().map(Tensor::view),
             &mut [a.view_mut(), b.view_mut()],
         );

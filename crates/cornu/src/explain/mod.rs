@@ -9,6 +9,7 @@ pub use memory::Memory;
 
 use crate::data::{BATCH_MAKERS, BatchMaker, Cost, Data};
 use crate::summary::Counts;
+use crate::training::ModelRef;
 use crate::{Error, Model, Result};
 use serde::Serialize;
 
@@ -145,7 +146,9 @@ impl Explain {
     ///
     /// # Errors
     /// Data that do not fit the model; a batch size of 0.
-    pub fn of(&self, model: &Model) -> Result<Explanation> {
+    pub fn of<'a>(&self, model: impl Into<ModelRef<'a>>) -> Result<Explanation> {
+        let stage = model.into();
+        let model = stage.model();
         let entries = model.inputs();
         let fixed = entries.iter().find_map(|(_, i)| i.batch_shape.first().copied().flatten());
         let batch = match (fixed, self.batch_size) {
@@ -167,14 +170,14 @@ impl Explain {
             .map(|(n, s)| Entry::output(n, s))
             .collect();
         let data = shapes.is_some().then(|| self.samples(&inputs, batch.size)).transpose()?;
-        let counts = Counts::of(model);
+        let counts = Counts::of(stage);
         Ok(Explanation {
             model: model.layer().shown_name(),
             n_params: counts.trainable + counts.fixed,
             n_trainable: counts.trainable,
             inputs,
             outputs,
-            memory: Memory::of(model, &counts, batch.size, shapes.as_deref(), &self.data)?,
+            memory: Memory::of(stage, &counts, batch.size, shapes.as_deref(), &self.data)?,
             batch,
             data,
         })

@@ -7,18 +7,19 @@ use super::flow::Flow;
 use super::form::Form;
 use super::preprocess::{Decoder, Encoder, Lookup};
 use super::walk::Walk;
-use super::weight_tree::WeightTree;
+use super::weight_tree::{Trainable, WeightTree};
 use super::weights::Weights;
 use super::whole_cell::WholeCell;
 use crate::config::{DTypePolicy, snake_case};
 use crate::data::Data;
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
+use cornu_cpu::Variable;
 use cornu_ir::{Dim, Spec, Var};
 use serde_json::{Map, Value};
 use std::any::Any;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// What becomes of the mask that came with a layer's inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,7 +255,10 @@ pub trait Recurrent {
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
-/// A layer with a name: what is called, shared and saved.
+/// A layer with a name: what is called, shared and saved. Clones are handles of the same layer.
+///
+/// A layer holds its weights: they are made when it is first called, and every model that it stands
+/// in has them, as in Keras.
 #[derive(Clone, Debug)]
 pub struct LayerRef(pub(super) Arc<LayerObject>);
 
@@ -263,60 +267,89 @@ pub(super) struct LayerObject {
     /// Rises with each layer made: the order of creation, after which unnamed layers are named.
     pub(super) id: u64,
     pub(super) name: Option<String>,
-    pub(super) trainable: bool,
+    pub(super) trainable: Trainable,
     /// As read from a file: `trainable` speaks of the layer's own weights, not of the layers
     /// inside.
-    pub(super) from_file: bool,
+    pub(super) from_file: AtomicBool,
     pub(super) dtype: DTypePolicy,
     /// As read from a file: what Keras keeps beside the config (`build_config`, of models also
     /// `compile_config`).
     pub(super) beside: Map<String, Value>,
-    pub(super) rule: Box<dyn Layer>,
+    pub(super) rule: Arc<dyn Layer>,
+    /// Its own weights, without those of the layers inside, in the order of its tree. Empty before
+    /// the first call.
+    pub(super) held: Mutex<Vec<Variable>>,
 }
 
 impl LayerRef {
     /// An unnamed layer.
     pub fn new(rule: impl Layer + 'static) -> Self {
-        Self::with(None, Box::new(rule))
+        Self::with(None, Arc::new(rule))
     }
 
-    pub(super) fn with(name: Option<String>, rule: Box<dyn Layer>) -> Self {
+    pub(super) fn with(name: Option<String>, rule: Arc<dyn Layer>) -> Self {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(LayerObject {
             id,
             name,
-            trainable: true,
-            from_file: false,
+            trainable: Trainable::new(true),
+            from_file: AtomicBool::new(false),
             dtype: DTypePolicy::default(),
             beside: Map::new(),
             rule,
+            held: Mutex::default(),
         }))
     }
 
+    /// This layer, changed, if nothing else holds it; else a copy that is changed, with weights of
+    /// its own.
     pub(super) fn edit(self, f: impl FnOnce(&mut LayerObject)) -> Self {
-        match Arc::try_unwrap(self.0) {
-            Ok(mut object) => {
-                f(&mut object);
-                Self(Arc::new(object))
-            }
-            Err(shared) => Self(shared),
-        }
+        let mut object = Arc::try_unwrap(self.0).unwrap_or_else(|shared| LayerObject {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            name: shared.name.clone(),
+            trainable: Trainable::new(shared.trainable.get()),
+            from_file: AtomicBool::new(shared.from_file.load(Ordering::Relaxed)),
+            dtype: shared.dtype.clone(),
+            beside: shared.beside.clone(),
+            rule: shared.rule.clone(),
+            held: Mutex::default(),
+        });
+        f(&mut object);
+        Self(Arc::new(object))
     }
 
-    /// With a name. Only before the first call: a layer in use keeps its name.
+    /// Returns the layer with a name.
+    ///
+    /// A layer keeps its name once it is called or held by a clone. Then this returns another layer
+    /// of the same settings, with weights of its own.
     pub fn name(self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.edit(|o| o.name = Some(name))
     }
 
-    /// Trainable or frozen. Only before the first call.
-    pub fn trainable(self, trainable: bool) -> Self {
-        self.edit(|o| o.trainable = trainable)
-    }
-
-    /// With a dtype policy. Only before the first call.
+    /// Returns the layer with a dtype policy.
+    ///
+    /// A layer keeps its policy once it is called or held by a clone. Then this returns another
+    /// layer of the same settings, with weights of its own.
     pub fn dtype(self, policy: DTypePolicy) -> Self {
         self.edit(|o| o.dtype = policy)
+    }
+
+    /// Returns the layer trainable or frozen; see [`LayerRef::set_trainable`].
+    pub fn trainable(self, trainable: bool) -> Self {
+        self.set_trainable(trainable);
+        self
+    }
+
+    /// Makes the layer and all layers inside it trainable or frozen, wherever it stands. It takes
+    /// effect when a model with the layer is compiled the next time.
+    ///
+    /// # Source
+    /// `Layer.trainable` of keras/src/layers/layer.py, Keras 3.15.1.
+    pub fn set_trainable(&self, trainable: bool) {
+        self.0.trainable.set(trainable);
+        self.0.from_file.store(false, Ordering::Relaxed);
+        self.rule().contained().iter().for_each(|l| l.set_trainable(trainable));
     }
 
     /// Identity and order of creation.
@@ -341,7 +374,7 @@ impl LayerRef {
 
     /// Whether its weights may be trained.
     pub fn is_trainable(&self) -> bool {
-        self.0.trainable
+        self.0.trainable.get()
     }
 
     /// Its dtype policy.

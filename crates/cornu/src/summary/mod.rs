@@ -10,6 +10,7 @@ mod masks;
 pub use masks::{MaskFlow, MaskReport};
 pub use memory::{Counts, readable_bytes};
 
+use crate::training::{CompiledModel, ModelRef};
 use crate::{Error, Model, Result};
 use rows::Rows;
 
@@ -44,7 +45,7 @@ pub enum Style {
 /// not cut.
 #[derive(Clone, Copy)]
 pub struct Summary<'m> {
-    model: &'m Model,
+    model: ModelRef<'m>,
     line_length: Option<usize>,
     columns: usize,
     style: Style,
@@ -66,9 +67,9 @@ struct Extra {
 
 impl<'m> Summary<'m> {
     /// The table of a model, in the style of Keras 3.
-    pub fn new(model: &'m Model) -> Self {
+    pub fn new(model: impl Into<ModelRef<'m>>) -> Self {
         Self {
-            model,
+            model: model.into(),
             line_length: None,
             columns: 80,
             style: Style::Keras,
@@ -120,7 +121,7 @@ impl<'m> Summary<'m> {
     /// # Errors
     /// The line is too short for its columns.
     pub fn render(&self) -> Result<String> {
-        let rows = Rows::of(self.model, self.style, self.expand_nested);
+        let rows = Rows::of(self.model.model(), self.style, self.expand_nested);
         let mut extras = Vec::new();
         if self.show_trainable {
             let cells =
@@ -133,7 +134,7 @@ impl<'m> Summary<'m> {
                 cells,
             });
         }
-        let report = self.masks.then(|| MaskReport::of(self.model)).transpose()?;
+        let report = self.masks.then(|| MaskReport::of(self.model.model())).transpose()?;
         if let Some(report) = &report {
             let cells = rows
                 .rows
@@ -184,6 +185,14 @@ fn too_short(line_length: usize) -> Error {
 impl Model {
     /// The table of the layers as Keras prints it where there is no terminal. See [`Summary`] for
     /// other lengths and styles.
+    pub fn summary(&self) -> String {
+        Summary::new(self).render().expect("the default length holds the columns")
+    }
+}
+
+impl CompiledModel {
+    /// The table of the layers, with the optimizer's parameters once there are some; see
+    /// [`Model::summary`].
     pub fn summary(&self) -> String {
         Summary::new(self).render().expect("the default length holds the columns")
     }
