@@ -30,8 +30,8 @@ mod preprocessing;
 pub use self::core::lora::Lora;
 pub use crate::lowering::{
     Arg, Call, Cell, Cx, Decoder, Dropped, Encoder, Flow, Form, FromConfig, Gathered, Layer,
-    LayerRef, Lookup, MaskRule, Packing, Recurrent, Registry, RowState, States, Walk, Weight,
-    WeightSpec, WeightTree, Weights, WholeCell, WholeRun, expect_rank, known_dim,
+    LayerRef, Lookup, MaskRule, Masked, Packing, Recurrent, Registry, RowState, States, Walk,
+    Weight, WeightSpec, WeightTree, Weights, WholeCell, WholeRun, expect_rank, known_dim,
 };
 pub(crate) use crate::lowering::{INT8_WEIGHTS, both};
 pub use geometry::{DataFormat, Extent, Padding, Pair};

@@ -13,7 +13,7 @@ pub struct Flow<'g> {
     /// length. No result depends on what stands past an end, whatever Keras makes of a mask.
     pub ends: Option<Var<'g>>,
     /// Whether value, mask and ends stand in the batch's packed rows, with the axes (1, N, …) for
-    /// (B, T, …): see [`Packing`].
+    /// (B, T, …): see [`Packing`](super::Packing).
     pub packed: bool,
 }
 

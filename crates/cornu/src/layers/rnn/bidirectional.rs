@@ -87,6 +87,14 @@ impl Bidirectional {
     }
 
     /// How the outputs become one; `None` leaves two.
+    ///
+    /// ```
+    /// use cornu::{Bidirectional, Input, Lstm, MergeMode};
+    /// let x = Input::new([20, 1]);
+    /// let both = Bidirectional::new(Lstm::new(4))?.merge_mode(Some(MergeMode::Sum));
+    /// assert_eq!(both.call(&x)?.shape_text(), "(None, 4)");
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn merge_mode(mut self, mode: Option<MergeMode>) -> Self {
         self.merge_mode = mode;
         self
