@@ -1,10 +1,10 @@
 //! Matrix product.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::Spec;
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{ShapeError, Spec};
 use crate::tensor::{View, ViewMut};
+use crate::var::Var;
 use crate::with_float;
 
 /// Matrix product over the last two axes of two values with equal leading dims, either side's last
@@ -109,7 +109,7 @@ impl Primitive for MatMul {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         let mut cases = Vec::new();
         for transpose_a in [false, true] {
             for transpose_b in [false, true] {

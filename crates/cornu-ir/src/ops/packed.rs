@@ -6,9 +6,8 @@
 //! of a step are a prefix of the batch. A dense batch is the case in which every entry is `B`. A
 //! buffer may hold more rows than are alive; the rest is left alone.
 
-use crate::op::ShapeError;
 use crate::ops::unary::round_even;
-use crate::spec::{DType, Dim, Spec};
+use crate::spec::{DType, Dim, ShapeError, Spec};
 
 /// The rows of one timestep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
