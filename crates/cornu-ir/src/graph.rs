@@ -167,6 +167,18 @@ macro_rules! primitives {
             pub fn n_outputs(&self) -> usize {
                 match self { $(Op::$Name(op) => op.n_outputs()),* }
             }
+            /// See [`Primitive::flops`].
+            pub fn flops(&self, ins: &[&Spec], outs: &[&Spec]) -> f64 {
+                match self { $(Op::$Name(op) => op.flops(ins, outs)),* }
+            }
+            /// See [`Primitive::product_flops`].
+            pub fn product_flops(&self, ins: &[&Spec], outs: &[&Spec], read: &[bool]) -> f64 {
+                match self { $(Op::$Name(op) => op.product_flops(ins, outs, read)),* }
+            }
+            /// See [`Primitive::step_bytes`].
+            pub fn step_bytes(&self, ins: &[&Spec]) -> usize {
+                match self { $(Op::$Name(op) => op.step_bytes(ins)),* }
+            }
             /// See [`Primitive::eval`].
             pub fn eval(&self, ins: &[View<'_>], outs: &mut [Option<ViewMut<'_>>]) {
                 match self { $(Op::$Name(op) => op.eval(ins, outs)),* }

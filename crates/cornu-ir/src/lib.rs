@@ -15,6 +15,7 @@ pub mod var;
 pub mod op;
 pub mod ops;
 pub mod graph;
+mod cost;
 pub mod builder;
 pub mod verify;
 pub mod interpret;

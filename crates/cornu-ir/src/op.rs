@@ -50,6 +50,27 @@ pub trait Primitive {
     where
         Self: Sized;
 
+    /// Operations of floating point on values of known dims, roughly: products exactly, everything
+    /// else one an element of the outputs. Shards are cut by this number, so the bits of a training
+    /// step depend on it.
+    fn flops(&self, ins: &[&Spec], outs: &[&Spec]) -> f64 {
+        let _ = ins;
+        outs.iter().map(|s| count(s)).sum()
+    }
+
+    /// Operations of floating point of its matrix products; `read` tells which outputs something
+    /// reads. 0 where it takes no product.
+    fn product_flops(&self, ins: &[&Spec], outs: &[&Spec], read: &[bool]) -> f64 {
+        let _ = (ins, outs, read);
+        0.0
+    }
+
+    /// Bytes of weights that each timestep reads anew; 0 where it goes through no timesteps.
+    fn step_bytes(&self, ins: &[&Spec]) -> usize {
+        let _ = ins;
+        0
+    }
+
     /// How many outputs there are, known also when the inputs break the shape rule.
     fn n_outputs(&self) -> usize {
         1
@@ -70,4 +91,9 @@ pub fn sample_numbers(dims: &[usize], seed: u64) -> Tensor {
         next();
     }
     Tensor::new(dims, (0..n).map(|_| next()).collect())
+}
+
+/// Number of elements as a float, for costs; 0 where a dim is unknown.
+pub(crate) fn count(s: &Spec) -> f64 {
+    s.n_elements().unwrap_or(0) as f64
 }

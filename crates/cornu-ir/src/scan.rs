@@ -236,6 +236,15 @@ impl Primitive for Scan {
     fn n_outputs(&self) -> usize {
         self.body.outputs.len()
     }
+
+    fn flops(&self, _: &[&Spec], _: &[&Spec]) -> f64 {
+        self.steps.unwrap_or(0) as f64 * self.body.flops()
+    }
+
+    fn product_flops(&self, _: &[&Spec], _: &[&Spec], _: &[bool]) -> f64 {
+        let of_body = self.body.product_flops().iter().map(|(_, flops)| flops).sum::<f64>();
+        self.steps.unwrap_or(0) as f64 * of_body
+    }
 }
 
 fn row(v: &View<'_>, t: usize) -> Tensor {

@@ -35,6 +35,10 @@ impl Primitive for Constant {
     fn samples() -> Vec<Sample<Self>> {
         vec![Sample::new(Constant { value: Tensor::new(&[2], vec![1.5f64, -2.0]) }, vec![])]
     }
+
+    fn flops(&self, _: &[&Spec], _: &[&Spec]) -> f64 {
+        0.0
+    }
 }
 
 /// The index along one axis at every position.

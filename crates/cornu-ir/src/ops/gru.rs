@@ -13,7 +13,8 @@
 
 use super::packed::{
     add_masked_gradients, add_masked_product, add_outer, add_product, add_product_transposed,
-    expect, steps,
+    expect, flops_of_cell, product_flops_of_cell, product_flops_of_gradient, step_bytes_of_cell,
+    steps,
 };
 use crate::op::{At, Primitive, Sample, sample_numbers};
 use crate::ops::Activation;
@@ -238,6 +239,19 @@ impl Primitive for Gru {
     fn n_outputs(&self) -> usize {
         3
     }
+
+    fn flops(&self, ins: &[&Spec], _: &[&Spec]) -> f64 {
+        flops_of_cell(ins)
+    }
+
+    fn product_flops(&self, ins: &[&Spec], _: &[&Spec], _: &[bool]) -> f64 {
+        let [inputs, states] = product_flops_of_cell(ins);
+        inputs + states
+    }
+
+    fn step_bytes(&self, ins: &[&Spec]) -> usize {
+        step_bytes_of_cell(ins)
+    }
 }
 
 /// The gradient of [`Gru`]. Inputs: those of the cell, then h, the rows kept, then dh (N, U) and
@@ -357,5 +371,13 @@ impl Primitive for GruGrad {
 
     fn n_outputs(&self) -> usize {
         5
+    }
+
+    fn flops(&self, ins: &[&Spec], _: &[&Spec]) -> f64 {
+        2.0 * flops_of_cell(ins)
+    }
+
+    fn product_flops(&self, ins: &[&Spec], _: &[&Spec], read: &[bool]) -> f64 {
+        product_flops_of_gradient(ins, read)
     }
 }

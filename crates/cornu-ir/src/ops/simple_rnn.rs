@@ -6,7 +6,10 @@
 //! Shapes: x (N, F), W (F, U), R (U, U), b (U), h₀ (B, U), m (B, U), batch_sizes (T): see
 //! [`packed`](super::packed). Source: Elman 1990; keras/src/layers/rnn/simple_rnn.py, Keras 3.15.1.
 
-use super::packed::{add_outer, add_product, add_product_transposed, expect, steps};
+use super::packed::{
+    add_outer, add_product, add_product_transposed, expect, flops_of_cell, product_flops_of_cell,
+    product_flops_of_gradient, step_bytes_of_cell, steps,
+};
 use crate::op::{At, Primitive, Sample, sample_numbers};
 use crate::ops::Activation;
 use crate::spec::{DType, Dim, ShapeError, Spec};
@@ -180,6 +183,19 @@ impl Primitive for SimpleRnn {
     fn n_outputs(&self) -> usize {
         2
     }
+
+    fn flops(&self, ins: &[&Spec], _: &[&Spec]) -> f64 {
+        flops_of_cell(ins)
+    }
+
+    fn product_flops(&self, ins: &[&Spec], _: &[&Spec], _: &[bool]) -> f64 {
+        let [inputs, states] = product_flops_of_cell(ins);
+        inputs + states
+    }
+
+    fn step_bytes(&self, ins: &[&Spec]) -> usize {
+        step_bytes_of_cell(ins)
+    }
 }
 
 /// The gradient of [`SimpleRnn`]. Inputs: those of the cell, then h, then dh (N, U) and dh_last (B,
@@ -267,5 +283,13 @@ impl Primitive for SimpleRnnGrad {
 
     fn n_outputs(&self) -> usize {
         5
+    }
+
+    fn flops(&self, ins: &[&Spec], _: &[&Spec]) -> f64 {
+        2.0 * flops_of_cell(ins)
+    }
+
+    fn product_flops(&self, ins: &[&Spec], _: &[&Spec], read: &[bool]) -> f64 {
+        product_flops_of_gradient(ins, read)
     }
 }
