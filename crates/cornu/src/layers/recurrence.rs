@@ -7,8 +7,8 @@ use super::recurrent::{
 };
 use super::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank, known_dim};
 use crate::{Error, Result};
-use cornu_ir::builder::concat;
 use cornu_ir::Scan;
+use cornu_ir::builder::concat;
 use cornu_ir::{DType, Dim, Spec, Var};
 use serde_json::{Map, Value};
 
