@@ -2,7 +2,7 @@
 
 use crate::frame::{Frame, Layout};
 use crate::kernel::Call;
-use cornu_ir::ops::Scan;
+use cornu_ir::Scan;
 use cornu_ir::plan::{ALIGN_BYTES, OutputPlace};
 
 /// The body of a scan laid out.

@@ -6,7 +6,7 @@ use cornu_ir::grad::gradient;
 use cornu_ir::op::sample_numbers;
 use cornu_ir::ops::*;
 use cornu_ir::{
-    Buffer, Builder, DType, Graph, Op, Spec, Tensor, Var, interpret::interpret, passes,
+    Buffer, Builder, DType, Graph, Op, Scan, Spec, Tensor, Var, interpret::interpret, passes,
 };
 use proptest::prelude::*;
 use std::sync::Arc;

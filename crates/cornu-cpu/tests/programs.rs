@@ -5,8 +5,8 @@ use cornu_cpu::{
 };
 use cornu_ir::grad::gradient;
 use cornu_ir::op::sample_numbers;
-use cornu_ir::ops::{CrossSum, Random, RandomKind, Scan};
-use cornu_ir::{Buffer, Builder, DType, Graph, Spec, Tensor, Var, interpret::interpret};
+use cornu_ir::ops::{CrossSum, Random, RandomKind};
+use cornu_ir::{Buffer, Builder, DType, Graph, Scan, Spec, Tensor, Var, interpret::interpret};
 
 fn f32s(t: Tensor) -> Tensor {
     let v = t.to_f64().iter().map(|&x| x as f32).collect();

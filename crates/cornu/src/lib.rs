@@ -5,9 +5,9 @@
 //! numbers, and run by [`cornu_cpu`].
 #![forbid(unsafe_code)]
 
+pub mod saving;
 pub mod error;
 pub mod config;
-pub mod saving;
 pub mod data;
 pub mod initializers;
 pub mod regularizers;

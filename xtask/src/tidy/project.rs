@@ -29,7 +29,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         folder: "crates/cornu-ir/src/ops/",
         implements: "Primitive",
-        file: "crates/cornu-ir/src/op.rs",
+        file: "crates/cornu-ir/src/graph.rs",
         list: "primitives",
     },
     Family {
@@ -79,24 +79,6 @@ const fn allow(from: &'static str, to: &'static str, reason: &'static str) -> Al
 
 /// The exceptions to the reading order.
 pub(super) const ALLOWANCES: &[Allowance] = &[
-    allow("cornu_ir::op", "cornu_ir::ops", "the closed list of operations names its members"),
-    allow(
-        "cornu_ir::op",
-        "cornu_ir::builder",
-        "what an operation says of its gradient is written on Var",
-    ),
-    allow(
-        "cornu_ir::ops",
-        "cornu_ir::builder",
-        "what an operation says of its gradient is written on Var",
-    ),
-    allow("cornu_ir::ops", "cornu_ir::graph", "Scan holds a graph"),
-    allow(
-        "cornu_ir::ops",
-        "cornu_ir::interpret",
-        "the meaning of Scan is that of the graph it holds",
-    ),
-    allow("cornu_ir::ops", "cornu_ir::grad", "the gradient of Scan is that of the graph it holds"),
     allow(
         "cornu_cpu::kernels::*",
         "cornu_cpu::kernels::table",

@@ -59,7 +59,7 @@ impl Compiled {
         let part = |key: &str| outputs::plain(config.get(key).unwrap_or(&Value::Null));
         let (losses, idle) =
             loss_items::resolve(&part("loss"), &part("loss_weights"), outputs, targets)?;
-        let target_of = outputs::targets_of(outputs, targets, &losses);
+        let target_of = loss_items::targets_of(outputs, targets, &losses);
         let mut metrics =
             metric_items::resolve("metrics", &part("metrics"), outputs, targets, &target_of)?;
         metrics.extend(metric_items::resolve(

@@ -5,6 +5,7 @@
 
 mod settings;
 mod mean;
+mod mean_wrapper;
 mod accuracy;
 mod regression;
 mod probabilistic;
@@ -30,7 +31,7 @@ pub use correlation::{ConcordanceCorrelation, PearsonCorrelation};
 pub use counts::{FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives};
 pub use f_score::{Average, F1Score, FBetaScore};
 pub use iou::{BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU};
-pub use mean::MeanMetricWrapper;
+pub use mean_wrapper::MeanMetricWrapper;
 pub use probabilistic::{
     BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge, KLDivergence, Poisson,
     SparseCategoricalCrossentropy, SquaredHinge,

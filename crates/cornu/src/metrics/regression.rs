@@ -2,8 +2,7 @@
 //!
 //! Source: keras/src/metrics/regression_metrics.py, Keras 3.15.1.
 
-use super::mean::{ratio, weighted_mean};
-use super::settings::mean_metrics;
+use super::mean::{mean_metrics, ratio, weighted_mean};
 use super::{MetricFunction, MetricValue, settings};
 use crate::Result;
 use crate::layers::Cx;

@@ -1,8 +1,8 @@
 //! AdamW whose weights are an average, so that no schedule is needed.
 
 use super::VarInfo;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, SlotInitial, Step};
-use super::settings::optimizer;
 
 optimizer! {
     /// With `z` the fast weights (first the weights themselves) and `y` the weights that gradients
@@ -19,7 +19,7 @@ optimizer! {
         /// Added to the root, `ε`.
         epsilon: f64 = 1e-8,
         /// Steps until the learning rate is reached.
-        #[serde(serialize_with = "crate::optimizers::schedules::whole")]
+        #[serde(serialize_with = "crate::config::whole")]
         warmup_steps: f64 = 0.0,
     }
 }

@@ -1,7 +1,7 @@
 //! How long a model's training step and prediction take, on random data.
 
 use super::assembly::Batch;
-use super::compiled_model::CompiledModel;
+use super::compiled_model::{CompiledModel, ModelRef};
 use super::examples::Examples;
 use super::into_data::Unequal;
 use super::step::{ProfileRow, Stepping};
@@ -146,17 +146,10 @@ impl Bench {
         Bench { timesteps: Some(timesteps), ..self }
     }
 
-    /// Times a model's predictions.
-    pub fn run(&self, model: &Model) -> Result<Report> {
-        self.run_stages(model, None)
-    }
-
-    /// Times a model's training and predictions.
-    pub fn run_compiled(&self, model: &mut CompiledModel) -> Result<Report> {
-        self.run_stages(model, Some(model))
-    }
-
-    fn run_stages(&self, model: &Model, compiled: Option<&CompiledModel>) -> Result<Report> {
+    /// Times a model's predictions and, of a compiled model, its training steps.
+    pub fn run<'a>(&self, model: impl Into<ModelRef<'a>>) -> Result<Report> {
+        let model = model.into();
+        let (compiled, model) = (model.compiled(), model.model());
         let x = self.inputs(model)?;
         let n = self.batch_size * self.n_batches();
         let rows: Vec<u32> = (0..n as u32).collect();

@@ -135,6 +135,11 @@ impl CompiledModel {
         Ok(Self { model, settings, optimizer, tree, trainable, vars, store, programs, from_file })
     }
 
+    /// Returns the compiled model under another name.
+    pub fn name(self, name: &str) -> Self {
+        Self { model: self.model.name(name), ..self }
+    }
+
     /// Loss, metrics and their weights as Keras's compile config holds them.
     pub fn settings(&self) -> &Value {
         &self.settings
