@@ -48,7 +48,7 @@ fn a_dict_finds_the_entries_of_an_inner_model() {
     ];
     for inner_inputs in entries {
         let config = k_less_i(inner_inputs, by_name.clone());
-        let mut model = Model::from_json(&config).unwrap();
+        let model = Model::from_json(&config).unwrap();
         let x: Vec<Data> =
             [array![[1f32, 2.0]], array![[5f32, 9.0]]].map(|a| Array::from(a).into()).to_vec();
         assert_eq!(
@@ -77,7 +77,7 @@ fn a_mask_told_to_an_inner_model_reaches_its_layers() {
         "module": "keras", "class_name": "Sequential", "config": {"name": "inner", "layers": [input, average]}, "name": "inner", "inbound_nodes": nodes,
     });
     let layers = vec![entry("x", dims(), "float32"), entry("m", json!([null, 3]), "bool"), inner];
-    let mut model = Model::from_json(&functional(
+    let model = Model::from_json(&functional(
         "outer",
         layers,
         json!([["x", 0, 0], ["m", 0, 0]]),

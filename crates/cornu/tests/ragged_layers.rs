@@ -145,7 +145,7 @@ fn run(
     let tree = layer.weights(&Call::one(x.spec())).unwrap();
     let (mut weights, mut values) = (vec![], vec![]);
     tree.walk("", true, &mut |_, _, _, w| {
-        weights.push(b.input(w.name, Spec::known(DType::F64, &w.shape)));
+        weights.push((weights.len(), b.input(w.name, Spec::known(DType::F64, &w.shape))));
         let numbers = sample_numbers(&w.shape, values.len() as u64 + 1);
         // A variance is not below 0.
         values.push(if w.name.contains("variance") {
@@ -157,7 +157,7 @@ fn run(
             numbers
         });
     });
-    let w = Weights::bind(&tree, &weights, true, &mut 0);
+    let w = Weights::bind(&tree, &weights);
     let ends = lengths.map(|l| {
         Tensor::new(
             &[n, x.dims[1]],
@@ -184,7 +184,7 @@ fn run(
     );
     let weigh = b.constant(weigh);
     let weigh = y.ends.map_or(weigh, |e| e.expand_dims(2).select(weigh, 0.0));
-    let wrt: Vec<Var<'_>> = std::iter::once(input).chain(weights.iter().copied()).collect();
+    let wrt: Vec<Var<'_>> = std::iter::once(input).chain(weights.iter().map(|w| w.1)).collect();
     for (v, d) in wrt.iter().zip(gradient(&[(y.value, weigh)], &wrt)) {
         b.output("d", d.unwrap_or_else(|| v.zeros_like()));
     }
@@ -290,7 +290,7 @@ fn model(v: &Value) -> Model {
 fn forward_bits_are_those_of_each_sequence_alone() {
     let all = series();
     for v in takes() {
-        let mut model = model(&v);
+        let model = model(&v);
         let together = numbers(&model.predict(&ragged(&all), &Predict::default()).unwrap()[0]);
         let alone: Vec<f32> = all
             .iter()
@@ -325,7 +325,7 @@ fn attention_reads_each_sequence_alone() {
         ),
     ];
     for (name, y) in attentions {
-        let mut model = Model::new(&x, &y).unwrap();
+        let model = Model::new(&x, &y).unwrap();
         let together = numbers(&model.predict(&ragged(&all), &Predict::default()).unwrap()[0]);
         let alone: Vec<f32> = all
             .iter()
@@ -345,7 +345,7 @@ fn attention_reads_each_sequence_alone() {
 fn a_layer_that_depends_on_the_number_of_timesteps_refuses() {
     let all = series();
     for v in refuses() {
-        let mut model = model(&v);
+        let model = model(&v);
         let e = model.predict(&ragged(&all), &Predict::default()).unwrap_err().to_string();
         assert!(
             e.contains(v["class_name"].as_str().unwrap()) && e.contains("equal-length"),

@@ -88,7 +88,7 @@ proptest! {
         let longest = lengths.iter().copied().max().unwrap_or(0);
         MODELS.with_borrow_mut(|models| {
             let model = &mut models[which];
-            let mut run = |x: &Data, batch_size, unequal| model.predict(x, &Predict { batch_size, unequal }).unwrap().remove(0);
+            let run = |x: &Data, batch_size, unequal| model.predict(x, &Predict { batch_size, unequal }).unwrap().remove(0);
             let whole = Data::Ragged(ragged(&all));
             let want = bits(&run(&whole, 32, Unequal::Known), &lengths, PadSide::Post);
             // Another batch size.
@@ -111,7 +111,7 @@ proptest! {
 #[test]
 fn empty_sequences_have_their_place() {
     let lengths = [3, 0, 5, 0];
-    for mut model in models() {
+    for model in models() {
         let y = model.predict(&ragged(&series(&lengths)), &Predict::default()).unwrap().remove(0);
         assert_eq!(y.n_samples(), 4);
         assert!(y.values().to_f32().unwrap().iter().all(|v| v.is_finite()));
@@ -131,7 +131,7 @@ fn several_ragged_inputs_must_agree_in_their_lengths() {
         .return_sequences(true)
         .call(&Concatenate::new().call([&a, &b]).unwrap())
         .unwrap();
-    let mut model = Model::new([&a, &b], &y).unwrap();
+    let model = Model::new([&a, &b], &y).unwrap();
     let lengths = [4, 2, 6];
     let wide = |n: &[usize]| {
         Data::Ragged(

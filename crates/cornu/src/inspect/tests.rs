@@ -4,7 +4,7 @@ use super::*;
 use crate::{Compile, Dense, Input, Lstm};
 use serde_json::json;
 
-fn small() -> Model {
+fn small() -> crate::CompiledModel {
     let inputs = Input::new([4, 2]);
     let x = Lstm::new(3).call(&inputs).unwrap();
     Model::new(&inputs, &Dense::new(1).call(&x).unwrap())
