@@ -222,7 +222,7 @@ pub(crate) fn value_texts(array: &Array) -> Vec<String> {
         Array::Str(a) => a.iter().map(|v| json_text(v)).collect(),
         Array::Bool(a) => a.iter().map(bool::to_string).collect(),
         other => {
-            each!(other, a => a.iter().map(|v| { let mut s = String::new(); let _ = write!(s, "{v}"); s }).collect())
+            each!(other, a => a.iter().map(ToString::to_string).collect())
         }
     }
 }

@@ -25,7 +25,8 @@ mean_metrics! {
     };
     /// How often the largest prediction stands where the largest target stands.
     CategoricalAccuracy "categorical_accuracy" {} |this, _cx, t, p| {
-        if t.rank() != p.rank() || p.rank() == 0 || t.dims()[..t.rank() - 1] != p.dims()[..p.rank() - 1] {
+        let (rank, t_dims, p_dims) = (p.rank(), t.dims(), p.dims());
+        if t.rank() != rank || rank == 0 || t_dims[..rank - 1] != p_dims[..rank - 1] {
             return Err(misfit(&this.name, "targets must be one-hot, of the predictions' \
                 shape", t, p));
         }

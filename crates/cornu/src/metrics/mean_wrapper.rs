@@ -117,7 +117,14 @@ mod tests {
 
     #[test]
     fn functions_are_losses_or_metrics_and_take_arguments() {
-        let function = |name: &str| serde_json::json!({"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"});
+        let function = |name: &str| {
+            serde_json::json!({
+                "module": "builtins",
+                "class_name": "function",
+                "config": name,
+                "registered_name": "function",
+            })
+        };
         let close = |config: Value, want: f64| match of_one_sample(config) {
             MetricValue::Number(got) => {
                 assert!((got - want).abs() < 1e-6, "{got}, expected {want}")

@@ -19,7 +19,10 @@ mean_metrics! {
         from_logits: bool = false,
         /// Targets are drawn to 1/2 by this share.
         label_smoothing: f64 = 0.0,
-    } |this, _cx, t, p| binary_crossentropy::binary_crossentropy(t, p, this.from_logits, this.label_smoothing, -1)?;
+    } |this, _cx, t, p| {
+        let (from_logits, smoothing) = (this.from_logits, this.label_smoothing);
+        binary_crossentropy::binary_crossentropy(t, p, from_logits, smoothing, -1)?
+    };
     /// Mean of the cross-entropy of one-hot targets.
     CategoricalCrossentropy "categorical_crossentropy" {
         /// Predictions are logits.
@@ -28,7 +31,10 @@ mean_metrics! {
         label_smoothing: f64 = 0.0,
         /// The axis of the classes.
         axis: isize = -1,
-    } |this, _cx, t, p| categorical_crossentropy::categorical_crossentropy(t, p, this.from_logits, this.label_smoothing, this.axis)?;
+    } |this, _cx, t, p| {
+        let (from_logits, smoothing) = (this.from_logits, this.label_smoothing);
+        categorical_crossentropy::categorical_crossentropy(t, p, from_logits, smoothing, this.axis)?
+    };
     /// Mean of the cross-entropy of class ids.
     SparseCategoricalCrossentropy "sparse_categorical_crossentropy" {
         /// Predictions are logits.
@@ -37,7 +43,10 @@ mean_metrics! {
         ignore_class: Option<i64> = None,
         /// The axis of the classes.
         axis: isize = -1,
-    } |this, _cx, t, p| sparse_categorical_crossentropy::sparse_categorical_crossentropy(t, p, this.from_logits, this.ignore_class, this.axis)?;
+    } |this, _cx, t, p| {
+        use sparse_categorical_crossentropy::sparse_categorical_crossentropy;
+        sparse_categorical_crossentropy(t, p, this.from_logits, this.ignore_class, this.axis)?
+    };
     /// Mean of `max(1 − y·ŷ, 0)`.
     Hinge "hinge" {} |_this, cx, t, p| hinge::hinge(cx, t, p)?;
     /// Mean of `max(1 − y·ŷ, 0)²`.

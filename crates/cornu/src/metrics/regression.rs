@@ -11,13 +11,17 @@ use cornu_ir::Var;
 
 mean_metrics! {
     /// Mean of squared errors.
-    MeanSquaredError "mean_squared_error" {} |_this, _cx, t, p| mean_error::mean_squared_error(t, p)?;
+    MeanSquaredError "mean_squared_error" {}
+        |_this, _cx, t, p| mean_error::mean_squared_error(t, p)?;
     /// Mean of absolute errors.
-    MeanAbsoluteError "mean_absolute_error" {} |_this, _cx, t, p| mean_error::mean_absolute_error(t, p)?;
+    MeanAbsoluteError "mean_absolute_error" {}
+        |_this, _cx, t, p| mean_error::mean_absolute_error(t, p)?;
     /// Mean of absolute errors as percentages of the targets.
-    MeanAbsolutePercentageError "mean_absolute_percentage_error" {} |_this, _cx, t, p| mean_error::mean_absolute_percentage_error(t, p)?;
+    MeanAbsolutePercentageError "mean_absolute_percentage_error" {}
+        |_this, _cx, t, p| mean_error::mean_absolute_percentage_error(t, p)?;
     /// Mean of squared differences of logarithms.
-    MeanSquaredLogarithmicError "mean_squared_logarithmic_error" {} |_this, _cx, t, p| mean_error::mean_squared_logarithmic_error(t, p)?;
+    MeanSquaredLogarithmicError "mean_squared_logarithmic_error" {}
+        |_this, _cx, t, p| mean_error::mean_squared_logarithmic_error(t, p)?;
     /// Mean of `log(cosh(error))`.
     LogCoshError "logcosh" {} |_this, _cx, t, p| huber::log_cosh(t, p)?;
     /// Mean of the cosines of the angles between targets and predictions. Keras does not write
