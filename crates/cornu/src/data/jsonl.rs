@@ -6,7 +6,7 @@ use super::loaded::{Loaded, ReadOptions, Role};
 use super::nested::NestedColumn;
 use super::source::Data;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
-use std::fmt::{self, Write};
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -3,7 +3,7 @@
 //! Source: keras/src/metrics/confusion_metrics.py, Keras 3.15.1.
 
 use super::confusion::Question;
-use super::{MetricFunction, MetricValue, settings};
+use super::{Direction, MetricFunction, MetricValue, settings};
 use crate::layers::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
@@ -76,6 +76,9 @@ macro_rules! at_constraint {
                     if kept >= wanted { best.max($best) } else { best }
                 });
                 MetricValue::Number(best as f64)
+            }
+            fn direction(&self) -> Option<Direction> {
+                Some(Direction::Up)
             }
         }
     )*};

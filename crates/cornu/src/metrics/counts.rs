@@ -4,7 +4,7 @@
 
 use super::confusion::{Counts, NEG_INF, Question, Thresholds, evenly_spaced};
 use super::mean::divide_no_nan;
-use super::{MetricFunction, MetricValue, settings};
+use super::{Direction, MetricFunction, MetricValue, settings};
 use crate::Result;
 use crate::layers::Cx;
 use cornu_ir::Var;
@@ -37,6 +37,9 @@ macro_rules! counts {
             }
             fn result(&self, totals: &[Vec<f64>]) -> MetricValue {
                 MetricValue::list(totals[0].clone())
+            }
+            fn direction(&self) -> Option<Direction> {
+                None
             }
         }
     )*};
@@ -100,6 +103,9 @@ macro_rules! shares {
                 let pairs = totals[0].iter().zip(&totals[1]);
                 let share = |(tp, other): (&f64, &f64)| divide_no_nan(*tp, tp + other);
                 MetricValue::list(pairs.map(share).collect())
+            }
+            fn direction(&self) -> Option<Direction> {
+                Some(Direction::Up)
             }
         }
     )*};

@@ -2,7 +2,7 @@
 //!
 //! Source: keras/src/metrics/iou_metrics.py, Keras 3.15.1.
 
-use super::{MetricFunction, MetricValue, settings};
+use super::{Direction, MetricFunction, MetricValue, settings};
 use crate::layers::Cx;
 use crate::losses::EPSILON;
 use crate::{Error, Result};
@@ -197,6 +197,9 @@ macro_rules! as_iou {
                 let $this = self;
                 let iou: IoU = $iou;
                 iou.mean(&totals[0])
+            }
+            fn direction(&self) -> Option<Direction> {
+                Some(Direction::Up)
             }
         }
     )*};

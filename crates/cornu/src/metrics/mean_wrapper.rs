@@ -3,7 +3,7 @@
 //! Source: keras/src/metrics/reduction_metrics.py, Keras 3.15.1.
 
 use super::mean::{masked_mean, ratio};
-use super::{Metric, MetricFunction, MetricValue, settings};
+use super::{Direction, Metric, MetricFunction, MetricValue, settings};
 use crate::config::snake_case;
 use crate::layers::Cx;
 use crate::losses::Loss;
@@ -39,11 +39,6 @@ impl MeanMetricWrapper {
             Value::String(name) => name,
             v => v.get("config").and_then(Value::as_str).unwrap_or(""),
         }
-    }
-
-    /// Whether it is the mean of a loss.
-    pub(super) fn is_of_loss(&self) -> bool {
-        Loss::CLASSES.iter().any(|c| snake_case(c) == self.function_name())
     }
 
     fn inner(&self) -> Result<Inner> {
@@ -87,6 +82,10 @@ impl MetricFunction for MeanMetricWrapper {
     }
     fn result(&self, totals: &[Vec<f64>]) -> MetricValue {
         ratio(totals)
+    }
+    fn direction(&self) -> Option<Direction> {
+        let is_loss = Loss::CLASSES.iter().any(|c| snake_case(c) == self.function_name());
+        is_loss.then_some(Direction::Down)
     }
 }
 
