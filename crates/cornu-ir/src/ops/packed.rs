@@ -157,8 +157,8 @@ pub(super) fn expect(
     Ok(())
 }
 
-/// Operations of floating point of a cell, whose inputs begin with packed rows: each row times every
-/// matrix that has no row for each of them.
+/// Operations of floating point of a cell, whose inputs begin with packed rows: each row times
+/// every matrix that has no row for each of them.
 pub(super) fn flops_of_cell(ins: &[&Spec]) -> f64 {
     let rows = ins[0].dims[0];
     let is_matrix = |s: &&&Spec| s.rank() == 2 && s.dims[0] != rows;

@@ -106,6 +106,18 @@ fn reach(own: &[Dim], dims: &[Dim]) -> Option<Reach> {
     Some(Reach { hold: size(&dims[last + 1..]), period: size(&dims[first..=last]) })
 }
 
+/// A pointwise operation as one of a chain that reads these registers; `None` for any other.
+fn instr(op: &Op, [a, b, c]: [u16; 3]) -> Option<Instr> {
+    Some(match op {
+        Op::Unary(op) => Instr::Unary(op.f, a),
+        Op::Binary(op) => Instr::Binary(op.f, a, b),
+        Op::Compare(op) => Instr::Compare(op.f, a, b),
+        Op::Select(_) => Instr::Select(a, b, c),
+        Op::Cast(op) => Instr::Cast(op.dtype, a),
+        _ => return None,
+    })
+}
+
 /// The number that a constant is everywhere, if `f64` holds it.
 fn splat(c: &Constant) -> Option<Known> {
     let (dtype, n) = (c.value.dtype(), c.value.n_elements());
@@ -138,11 +150,7 @@ impl Fuser<'_> {
                 self.known[out.0 as usize] = splat(c).expect("seen above")
             }
             Op::Broadcast(_) => self.broadcast(n),
-            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_)
-                if self.n_elements(out) > 0 =>
-            {
-                self.join(n)
-            }
+            op if instr(op, [0; 3]).is_some() && self.n_elements(out) > 0 => self.join(n),
             op => self.copy(n, op.clone()),
         }
     }
@@ -272,14 +280,7 @@ impl Fuser<'_> {
         for (k, v) in n.ins.iter().enumerate() {
             read[k] = self.register(t, *v);
         }
-        let [a, b, c] = read;
-        let instr = match &n.op {
-            Op::Unary(op) => Instr::Unary(op.f, a),
-            Op::Binary(op) => Instr::Binary(op.f, a, b),
-            Op::Compare(op) => Instr::Compare(op.f, a, b),
-            Op::Cast(op) => Instr::Cast(op.dtype, a),
-            _ => Instr::Select(a, b, c),
-        };
+        let instr = instr(&n.op, read).expect("only pointwise operations join");
         let register = self.chains[t].push(instr, Some(n.outs[0]));
         self.known[n.outs[0].0 as usize] = Known::In(t, register);
     }

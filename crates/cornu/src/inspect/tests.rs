@@ -57,8 +57,12 @@ fn weights_alone() {
 #[test]
 fn legacy_settings_are_named() {
     let config = json!({"class_name": "Sequential", "config": {"name": "s", "layers": [
-        {"class_name": "InputLayer", "config": {"batch_input_shape": [null, 4, 2], "name": "input_1", "ragged": false}},
-        {"class_name": "LSTM", "config": {"name": "lstm", "units": 3, "time_major": false, "implementation": 2}},
+        {"class_name": "InputLayer", "config": {
+            "batch_input_shape": [null, 4, 2], "name": "input_1", "ragged": false,
+        }},
+        {"class_name": "LSTM", "config": {
+            "name": "lstm", "units": 3, "time_major": false, "implementation": 2,
+        }},
         {"class_name": "Swirl", "config": {"name": "swirl"}},
     ]}});
     let notes = older::legacy_of_config(&config);

@@ -100,11 +100,11 @@ pub(super) fn divide_no_nan(a: f64, b: f64) -> f64 {
     if b == 0.0 { 0.0 } else { a / b }
 }
 
-/// Makes metrics that are means of a number a sample: `Type "name" {settings} |self, cx, y_true,
-/// y_pred| values`.
+/// Makes metrics that are means of a number a sample: `Type "name" Direction {settings} |self,
+/// cx, y_true, y_pred| values`.
 macro_rules! mean_metrics {
     ($(
-        $(#[$meta:meta])* $Type:ident $name:literal {
+        $(#[$meta:meta])* $Type:ident $name:literal $Direction:ident {
             $($(#[$field_meta:meta])* $field:ident: $T:ty = $default:expr),* $(,)?
         }
         |$this:ident, $cx:ident, $t:ident, $p:ident| $values:expr;
@@ -133,6 +133,9 @@ macro_rules! mean_metrics {
             }
             fn result(&self, totals: &[Vec<f64>]) -> $crate::metrics::MetricValue {
                 $crate::metrics::mean::ratio(totals)
+            }
+            fn direction(&self) -> Option<$crate::metrics::Direction> {
+                Some($crate::metrics::Direction::$Direction)
             }
         }
     )*};

@@ -3,7 +3,7 @@
 //! Source: keras/src/metrics/reduction_metrics.py, Keras 3.15.1.
 
 use super::mean::{masked_mean, ratio};
-use super::{Metric, MetricFunction, MetricValue, settings};
+use super::{Direction, Metric, MetricFunction, MetricValue, settings};
 use crate::config::snake_case;
 use crate::layers::Cx;
 use crate::losses::Loss;
@@ -39,11 +39,6 @@ impl MeanMetricWrapper {
             Value::String(name) => name,
             v => v.get("config").and_then(Value::as_str).unwrap_or(""),
         }
-    }
-
-    /// Whether it is the mean of a loss.
-    pub(super) fn is_of_loss(&self) -> bool {
-        Loss::CLASSES.iter().any(|c| snake_case(c) == self.function_name())
     }
 
     fn inner(&self) -> Result<Inner> {
@@ -88,6 +83,10 @@ impl MetricFunction for MeanMetricWrapper {
     fn result(&self, totals: &[Vec<f64>]) -> MetricValue {
         ratio(totals)
     }
+    fn direction(&self) -> Option<Direction> {
+        let is_loss = Loss::CLASSES.iter().any(|c| snake_case(c) == self.function_name());
+        is_loss.then_some(Direction::Down)
+    }
 }
 
 #[cfg(test)]
@@ -117,7 +116,14 @@ mod tests {
 
     #[test]
     fn functions_are_losses_or_metrics_and_take_arguments() {
-        let function = |name: &str| serde_json::json!({"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"});
+        let function = |name: &str| {
+            serde_json::json!({
+                "module": "builtins",
+                "class_name": "function",
+                "config": name,
+                "registered_name": "function",
+            })
+        };
         let close = |config: Value, want: f64| match of_one_sample(config) {
             MetricValue::Number(got) => {
                 assert!((got - want).abs() < 1e-6, "{got}, expected {want}")

@@ -23,6 +23,15 @@ impl MetricValue {
     }
 }
 
+/// Which way a metric gets better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// More is better.
+    Up,
+    /// Less is better.
+    Down,
+}
+
 /// The formula of a metric. Targets and weights have the type of the predictions.
 pub trait MetricFunction {
     /// Keras's name.
@@ -40,6 +49,9 @@ pub trait MetricFunction {
 
     /// The metric of their totals.
     fn result(&self, totals: &[Vec<f64>]) -> MetricValue;
+
+    /// Which way it gets better, where Keras says so.
+    fn direction(&self) -> Option<Direction>;
 }
 
 /// Makes the struct of a metric: Keras's config keys with their defaults, `name` and `dtype` among

@@ -11,7 +11,9 @@ optimizer! {
     /// grows with `t`.
     ///
     /// Source: keras/src/optimizers/schedule_free_adamw.py, Keras 3.15.1.
-    pub struct ScheduleFreeAdamW("schedule_free_adam_w", learning_rate = 0.0025, weight_decay = None) {
+    pub struct ScheduleFreeAdamW(
+        "schedule_free_adam_w", learning_rate = 0.0025, weight_decay = None
+    ) {
         /// Part of the average in the weights, `β₁`.
         beta_1: f64 = 0.9,
         /// Part of the mean square that stays at each step, `β₂`.
