@@ -18,12 +18,14 @@ mod workspace;
 mod store;
 mod threads;
 
+mod body;
+mod call;
+mod kernel;
 mod dense;
 mod recurrent;
-
-mod kernel;
-mod frame;
 mod scan;
+mod kernel_list;
+mod frame;
 
 mod spec;
 mod sums;
