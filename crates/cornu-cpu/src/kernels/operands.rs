@@ -63,7 +63,7 @@ pub(crate) enum Right {
         /// Elements from a row to the next.
         ld: usize,
     },
-    /// Panels made by [`pack_rows`].
+    /// Panels made by `pack_rows`.
     Panels(*const f32),
 }
 
@@ -84,7 +84,7 @@ pub(crate) struct Matmul {
     pub(crate) from_end: bool,
 }
 
-/// Elements that [`pack_rows`] writes for a (K, N) operand, whatever the tier.
+/// Elements that `pack_rows` writes for a (K, N) operand, whatever the tier.
 pub(crate) fn panels_len(k: usize, n: usize) -> usize {
     k * n.next_multiple_of(WIDEST_PANEL)
 }
