@@ -1,16 +1,18 @@
 //! A graph laid out and its kernels chosen ([`Layout`]), and the memory of one run of it
 //! ([`Frame`]).
 
-use crate::dense::mask_layout;
-use crate::kernel::{Call, Kernel, Shape, eval};
+use crate::body::{Body, BodyRun};
+use crate::call::{Call, Shape};
+use crate::kernel::{Kernel, Packed, Request};
+use crate::kernel_list::choose;
 use crate::memory::{Block, address};
-use crate::recurrent;
 use crate::threads::Threads;
 use cornu_ir::Op;
 use cornu_ir::graph::Graph;
 use cornu_ir::plan::{ALIGN_BYTES, OutputPlace, Place, Plan};
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A graph laid out, its kernels chosen: what all shards of one size share.
 #[derive(Debug)]
@@ -34,7 +36,7 @@ pub(crate) struct Layout {
 #[derive(Debug)]
 pub(crate) struct BoundStep {
     pub(crate) node: usize,
-    pub(crate) kernel: Kernel,
+    kernel: Box<dyn Kernel>,
     ins: Vec<u32>,
     outs: Vec<u32>,
     scratch: usize,
@@ -55,7 +57,7 @@ impl Layout {
     pub(crate) fn new(graph: Graph, outputs: &[OutputPlace]) -> Layout {
         let chosen = RefCell::new(Vec::new());
         let plan = Plan::new(graph, outputs, &|g, n| {
-            let kernel = Kernel::of(g, n);
+            let kernel = choose(&Request { graph: g, node: n, lay_out: lay_out_body });
             let bytes = kernel.scratch_bytes();
             chosen.borrow_mut().push(kernel);
             bytes
@@ -71,30 +73,26 @@ impl Layout {
         let output_values =
             (0..plan.graph.outputs.len()).map(|i| of_place(Place::Output(i))).collect();
         let mut kept_bytes = 0;
-        let mut kept = |n: &cornu_ir::graph::Node| {
-            let ins: Vec<Shape> = n.ins.iter().map(|v| Shape::of(plan.graph.spec(*v))).collect();
-            let (ins, elements) = recurrent::kept(&n.op, &ins)?;
-            kept_bytes += (4 * elements).next_multiple_of(ALIGN_BYTES);
-            Some(Kept {
-                ins,
-                at: kept_bytes - (4 * elements).next_multiple_of(ALIGN_BYTES),
-                variables: None,
-            })
+        let mut keep = |packed: Packed| {
+            let at = kept_bytes;
+            kept_bytes += packed.bytes.next_multiple_of(ALIGN_BYTES);
+            Kept { ins: packed.ins, at, variables: None }
         };
         let steps = plan
             .steps
             .iter()
             .zip(chosen.into_inner())
-            .map(|(s, kernel)| {
+            .map(|(s, mut kernel)| {
                 let n = &plan.graph.nodes[s.node];
+                kernel.place(&plan, n);
                 let ids = |v: &[cornu_ir::ValueId]| v.iter().map(|v| v.0).collect();
                 BoundStep {
                     node: s.node,
-                    kernel: kernel.placed(&plan, n),
+                    kept: kernel.packed().map(&mut keep),
+                    kernel,
                     ins: ids(&n.ins),
                     outs: ids(&n.outs),
                     scratch: s.scratch.0,
-                    kept: kept(n),
                 }
             })
             .collect();
@@ -169,8 +167,8 @@ pub(crate) struct Frame {
     kept_of: Vec<[u64; 2]>,
     /// By input the stamp of the variable that it is; 0 for all others.
     stamps: Vec<u64>,
-    /// The frames of the bodies of scans, by step.
-    children: Vec<Option<Box<Frame>>>,
+    /// The runs of the graphs that kernels run inside their steps, by step.
+    bodies: Vec<Option<Box<dyn BodyRun>>>,
 }
 
 // SAFETY: a frame's addresses lie in the arena it was moved to, in its layout's constants, which
@@ -189,10 +187,6 @@ impl Frame {
             },
             _ => std::ptr::null_mut(),
         };
-        let child = |s: &BoundStep| match &s.kernel {
-            Kernel::Scan(k) => Some(Box::new(Frame::new(k.body()))),
-            _ => None,
-        };
         Frame {
             addresses: layout.plan.places.iter().map(constant).collect(),
             outputs: vec![std::ptr::null_mut(); layout.plan.graph.outputs.len()],
@@ -201,7 +195,7 @@ impl Frame {
             kept: Block::new(layout.kept_bytes),
             kept_of: vec![[0; 2]; layout.steps.len()],
             stamps: vec![0; layout.plan.graph.inputs.len()],
-            children: layout.steps.iter().map(child).collect(),
+            bodies: layout.steps.iter().map(|s| Some(s.kernel.body()?.begin())).collect(),
         }
     }
 
@@ -217,9 +211,9 @@ impl Frame {
                 *address = arena.wrapping_add(at);
             }
         }
-        for (step, child) in layout.steps.iter().zip(&mut self.children) {
-            if let (Kernel::Scan(k), Some(child)) = (&step.kernel, child) {
-                child.move_to(k.body(), arena.wrapping_add(step.scratch));
+        for (step, body) in layout.steps.iter().zip(&mut self.bodies) {
+            if let Some(body) = body {
+                body.move_to(arena.wrapping_add(step.scratch));
             }
         }
         true
@@ -263,7 +257,7 @@ impl Frame {
         threads: Option<&Threads>,
     ) {
         for s in steps {
-            // SAFETY: the caller's promise.
+            // SAFETY: the frame is as this function asks, and the steps run in order.
             unsafe { self.step(layout, s, threads) }
         }
     }
@@ -271,7 +265,8 @@ impl Frame {
     /// Runs one step.
     ///
     /// # Safety
-    /// As [`Frame::run`]; the steps before it have run.
+    /// The frame, its arena, inputs and outputs are as [`Frame::run`] asks; all steps before this
+    /// one have run on them.
     pub(crate) unsafe fn step(&mut self, layout: &Layout, s: usize, threads: Option<&Threads>) {
         let step = &layout.steps[s];
         let mut is_kept = false;
@@ -280,7 +275,7 @@ impl Frame {
             is_kept = self.kept_of[s] == stamps;
             self.kept_of[s] = stamps;
         }
-        let call = Call {
+        let mut call = Call {
             op: &layout.plan.graph.nodes[step.node].op,
             shapes: &layout.shapes,
             addresses: &self.addresses,
@@ -293,31 +288,12 @@ impl Frame {
                 .map_or(std::ptr::null_mut(), |k| self.kept.start().wrapping_add(k.at)),
             is_kept,
             threads,
+            body: self.bodies[s].as_deref_mut(),
         };
-        // SAFETY: the plan put every value that is read or made in memory of its own for its life;
-        // inputs and outputs are the caller's promise.
-        unsafe {
-            match &step.kernel {
-                Kernel::Eval => eval(&call),
-                Kernel::Copy => std::ptr::copy_nonoverlapping(
-                    call.in_address(0),
-                    call.out_address(0),
-                    call.out_shape(0).bytes(),
-                ),
-                Kernel::Strided(k) => k.run(&call),
-                Kernel::Fused(k) => k.run(&call),
-                Kernel::Reduce(k) => k.run(&call),
-                Kernel::MatMul(k) => k.run(&call),
-                Kernel::Recurrent(_) => recurrent::run(&call),
-                Kernel::MaskLayout(_) => match call.op {
-                    Op::MaskLayout(op) => mask_layout::run(&call, op),
-                    _ => unreachable!("chosen for this operation"),
-                },
-                Kernel::Scan(k) => {
-                    k.run(&call, self.children[s].as_mut().expect("made with the frame"))
-                }
-            }
-        }
+        // SAFETY: the plan put every value that is read or made in memory of its own for its life,
+        // and the step's scratch and packed weights, too; inputs and outputs were set as `run`
+        // asks. The body's run was moved to the scratch with the frame.
+        unsafe { step.kernel.run(&mut call) }
     }
 
     /// Addresses of a step's first input and first output.
@@ -329,7 +305,8 @@ impl Frame {
     /// Copies to their buffers the outputs that no step could write there.
     ///
     /// # Safety
-    /// As [`Frame::run`]; all steps have run.
+    /// The frame, its arena, inputs and outputs are as [`Frame::run`] asks; all steps have run on
+    /// them.
     pub(crate) unsafe fn copy_outputs(&self, layout: &Layout) {
         let source =
             |i: usize| self.addresses[layout.plan.graph.outputs[i].value.0 as usize].cast_const();
@@ -353,6 +330,59 @@ impl Frame {
             for &i in &layout.copied {
                 std::ptr::copy_nonoverlapping(source(i), self.outputs[i], layout.output(i).bytes());
             }
+        }
+    }
+}
+
+/// Lays out a graph whose outputs go to memory of their own.
+fn lay_out_body(graph: Graph) -> Box<dyn Body> {
+    let outputs = vec![OutputPlace::Own; graph.outputs.len()];
+    Box::new(Arc::new(Layout::new(graph, &outputs)))
+}
+
+impl Body for Arc<Layout> {
+    fn arena_bytes(&self) -> usize {
+        self.plan.arena_bytes
+    }
+
+    fn input_bytes(&self, i: usize) -> usize {
+        self.input(i).bytes()
+    }
+
+    fn output_bytes(&self, i: usize) -> usize {
+        self.output(i).bytes()
+    }
+
+    fn begin(&self) -> Box<dyn BodyRun> {
+        Box::new(LayoutRun { layout: self.clone(), frame: Frame::new(self) })
+    }
+}
+
+/// A frame with its layout.
+#[derive(Debug)]
+struct LayoutRun {
+    layout: Arc<Layout>,
+    frame: Frame,
+}
+
+impl BodyRun for LayoutRun {
+    fn move_to(&mut self, arena: *mut u8) {
+        self.frame.move_to(&self.layout, arena);
+    }
+
+    fn set_input(&mut self, i: usize, at: *const u8) {
+        self.frame.set_input(&self.layout, i, at);
+    }
+
+    fn set_output(&mut self, i: usize, at: *mut u8) {
+        self.frame.set_output(&self.layout, i, at);
+    }
+
+    unsafe fn run(&mut self) {
+        // SAFETY: `BodyRun::run` asks for what the frame asks.
+        unsafe {
+            self.frame.run(&self.layout, 0..self.layout.steps.len(), None);
+            self.frame.copy_outputs(&self.layout);
         }
     }
 }

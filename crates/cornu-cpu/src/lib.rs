@@ -20,12 +20,14 @@ mod variable;
 mod store;
 mod threads;
 
+mod body;
+mod call;
+mod kernel;
 mod dense;
 mod recurrent;
-
-mod kernel;
-mod frame;
 mod scan;
+mod kernel_list;
+mod frame;
 
 mod spec;
 mod sums;

@@ -374,7 +374,7 @@ fn bind_inputs(
     frame: &mut Frame,
     part: &PartLayout,
     store: &Store,
-    place: impl Fn(Feed, &crate::kernel::Shape) -> *const u8,
+    place: impl Fn(Feed, &crate::call::Shape) -> *const u8,
 ) {
     for (i, feed) in part.feeds.iter().enumerate() {
         let shape = part.layout.input(i);

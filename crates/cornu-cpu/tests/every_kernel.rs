@@ -307,32 +307,46 @@ fn long_chains_do_not_depend_on_threads() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 12,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// A prediction's row is the same bits whatever the batch and its place in it.
     #[test]
     fn rows_of_a_prediction_do_not_depend_on_the_batch(seed in any::<u64>()) {
         let (t, f, u) = (5, 3 + seed as usize % 20, 4 + seed as usize % 37);
+        let shapes = [vec![f, 4 * u], vec![u, 4 * u], vec![4 * u], vec![u, 7], vec![7]];
         let graph = |rows: usize| {
             let b = Builder::new();
             let known = |d: &[usize]| Spec::known(DType::F32, d);
             let x = b.input("x", known(&[rows, t, f]));
-            let weights = [vec![f, 4 * u], vec![u, 4 * u], vec![4 * u], vec![u, 7], vec![7]].map(|d| b.input("w", known(&d)));
+            let weights = shapes.each_ref().map(|d| b.input("w", known(d)));
             let packed = x.transpose(&[1, 0, 2]).reshape(&[Some(t * rows), Some(f)]);
             let zero = b.full(DType::F32, &[Some(rows), Some(u)], 0.0);
             let sizes = b.constant(Tensor::new(&[t], vec![rows as i32; t]));
             let int8 = seed % 3 == 0;
-            let cell = Lstm { units: u, activation: Activation::Tanh, recurrent_activation: Activation::Sigmoid, use_bias: true, recurrent_mask: false, int8 };
-            let h = b.apply(cell, &[packed, weights[0], weights[1], weights[2], zero, zero, sizes])[3];
+            let cell = Lstm {
+                units: u,
+                activation: Activation::Tanh,
+                recurrent_activation: Activation::Sigmoid,
+                use_bias: true,
+                recurrent_mask: false,
+                int8,
+            };
+            let [w, r, bias, ..] = weights;
+            let h = b.apply(cell, &[packed, w, r, bias, zero, zero, sizes])[3];
             let y = h.matmul(weights[3]) + weights[4];
             b.output("y", cornu_ir::composites::softmax(y, &[-1]));
             passes::run(b.finish().unwrap())
         };
-        let weights = [vec![f, 4 * u], vec![u, 4 * u], vec![4 * u], vec![u, 7], vec![7]].map(|d| numbers(&d, seed));
+        let weights = shapes.each_ref().map(|d| numbers(d, seed));
         let data = numbers(&[32, t, f], seed ^ 1);
         let width = t * f;
         let predict = |rows: &[usize]| -> Vec<f32> {
-            let x: Vec<f32> = rows.iter().flat_map(|&r| data.view().get::<f32>()[r * width..(r + 1) * width].to_vec()).collect();
+            let row = |r: &usize| &data.view().get::<f32>()[r * width..(r + 1) * width];
+            let x: Vec<f32> = rows.iter().flat_map(row).copied().collect();
             let mut ins = vec![Tensor::new(&[rows.len(), t, f], x)];
             ins.extend(weights.iter().cloned());
             run(&graph(rows.len()), &ins, 1)[0].view().get::<f32>().to_vec()
