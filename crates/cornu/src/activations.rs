@@ -246,6 +246,23 @@ impl Function {
 }
 
 impl Activation {
+    /// The axes along which an element's value depends on other elements; none for a pointwise
+    /// function.
+    pub(crate) fn axes(&self) -> Vec<isize> {
+        match self {
+            Activation::Softmax
+            | Activation::LogSoftmax
+            | Activation::Sparsemax
+            | Activation::Glu => vec![-1],
+            Activation::Layer(layer) => match &layer.function {
+                Function::Softmax(axes) => axes.list(),
+                Function::Plain(activation) => activation.axes(),
+                _ => vec![],
+            },
+            _ => vec![],
+        }
+    }
+
     /// The same activation inside a recurrent primitive, where its derivative is a function of its
     /// value.
     pub fn gate(&self) -> Option<Gate> {

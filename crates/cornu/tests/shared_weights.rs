@@ -191,8 +191,8 @@ fn predictions_beside_a_training_see_whole_steps() {
     // Both features are alike and start alike, so their weights are equal after every step, and
     // what they give for (1, -1) is 0.
     let x = Input::new([2]);
-    let zeros = LayerRef::new(Dense::new(1).use_bias(false));
-    let model = Model::new(&x, &zeros.call(&x).unwrap()).unwrap();
+    let plain = LayerRef::new(Dense { use_bias: false, ..Dense::new(1) });
+    let model = Model::new(&x, &plain.call(&x).unwrap()).unwrap();
     model.set_weight(0, &cornu_ir::Tensor::new(&[2, 1], vec![0.5f32; 2])).unwrap();
     let mut compiled = model.compile(Compile::new("adam", "mse")).unwrap();
     let (x, y) = (Array2::from_elem((64, 2), 0.3f32), Array2::from_elem((64, 1), 9.0f32));

@@ -50,6 +50,14 @@ impl Member {
         }
     }
 
+    /// Number of ids, for a layer that reads ids.
+    pub fn n_ids(&self) -> Option<usize> {
+        match &self.kind {
+            MemberKind::Input(_) => None,
+            MemberKind::Layer(l) => l.rule().n_ids(),
+        }
+    }
+
     /// Whether Keras counts it among the layers of the model (operations are not).
     pub fn is_layer(&self) -> bool {
         match &self.kind {

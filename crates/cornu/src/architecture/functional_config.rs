@@ -6,7 +6,8 @@ use super::input_layer::{InputLayer, dtype_name, read_input};
 use super::tensor_ref::{Nest, TensorRef, arg_from_json, arg_to_json, legacy_arg};
 use crate::config::short;
 use crate::lowering::{
-    Call, Cx, Flow, Form, FromConfig, Layer, LayerRef, MaskRule, Registry, WeightTree, Weights,
+    Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, RaggedForm, Registry, WeightTree,
+    Weights,
 };
 use crate::{Error, Result};
 use cornu_ir::Spec;
@@ -259,8 +260,8 @@ impl Layer for Functional {
         MaskRule::Own
     }
 
-    fn form(&self) -> Form {
-        Form::Either
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Either
     }
 
     fn tells_ends(&self) -> bool {

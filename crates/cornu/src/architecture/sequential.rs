@@ -4,7 +4,8 @@ use super::functional::{Functional, masked_as_told};
 use super::input_layer::{InputLayer, dtype_name, read_input};
 use super::trace::names_in_order;
 use crate::lowering::{
-    Call, Cx, Flow, Form, FromConfig, Layer, LayerRef, MaskRule, Registry, WeightTree, Weights,
+    Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, RaggedForm, Registry, WeightTree,
+    Weights,
 };
 use crate::{Error, Result};
 use cornu_ir::{Dim, Spec};
@@ -151,8 +152,8 @@ impl Layer for Sequential {
         MaskRule::Own
     }
 
-    fn form(&self) -> Form {
-        Form::Either
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Either
     }
 
     fn tells_ends(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::Model;
 use crate::data::Data;
-use crate::model::{InputLayer, MemberKind, takes_text};
+use crate::model::{InputLayer, takes_text};
 use cornu_ir::spec::dims_text;
 use cornu_ir::{Dim, Spec};
 use serde::Serialize;
@@ -74,16 +74,13 @@ impl Entry {
     }
 }
 
-/// Whether an input goes into an Embedding: its last axis counts ids, not features.
+/// Whether an input goes into a layer that reads ids: its last axis counts ids, not features.
 fn feeds_embedding(model: &Model, name: &str) -> bool {
     let graph = model.graph();
     let reads = |m: &crate::model::Member| {
         m.calls.iter().any(|c| c.inputs().iter().any(|t| graph.members[t.member].name == name))
     };
-    graph
-        .members
-        .iter()
-        .any(|m| matches!(m.kind, MemberKind::Layer(_)) && m.class() == "Embedding" && reads(m))
+    graph.members.iter().any(|m| m.n_ids().is_some() && reads(m))
 }
 
 fn names(rank: usize, ids: bool) -> Vec<&'static str> {

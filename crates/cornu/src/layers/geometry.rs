@@ -1,6 +1,7 @@
 //! Settings of layers that work along time, as Keras reads and writes them: extents, padding, the
 //! order of axes.
 
+use crate::lowering::RaggedForm;
 use crate::{Error, Result};
 use cornu_ir::{Dim, Var};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -140,6 +141,15 @@ impl Padding {
             "same" => Ok(Padding::Same),
             "causal" => Ok(Padding::Causal),
             _ => Err(Error::argument("padding", "must be valid, same or causal", name)),
+        }
+    }
+
+    /// How windows take sequences of unequal length: where those of a sequence lie must not depend
+    /// on its length.
+    pub fn ragged_form(self, stride: usize) -> RaggedForm {
+        match self {
+            Padding::Same if stride > 1 => RaggedForm::Refused,
+            _ => RaggedForm::Padded,
         }
     }
 

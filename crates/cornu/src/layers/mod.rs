@@ -29,9 +29,10 @@ mod preprocessing;
 
 pub use self::core::lora::Lora;
 pub use crate::lowering::{
-    Arg, Call, Cell, Cx, Decoder, Dropped, Encoder, Flow, Form, FromConfig, Gathered, Layer,
-    LayerRef, Lookup, MaskRule, Masked, Packing, Recurrent, Registry, RowState, States, Walk,
-    Weight, WeightSpec, WeightTree, Weights, WholeCell, WholeRun, expect_rank, known_dim,
+    Arg, Call, Cell, Cx, Decoder, Dropped, Encoder, Flow, FromConfig, Gathered, Layer, LayerRef,
+    Lookup, MaskRule, Masked, Packing, RaggedForm, Recurrent, Registry, RowState, Sample,
+    SampleInput, SampleValues, States, Walk, Weight, WeightSpec, WeightTree, Weights, WholeCell,
+    WholeRun, expect_rank, known_dim,
 };
 pub(crate) use crate::lowering::{INT8_WEIGHTS, both};
 pub use geometry::{DataFormat, Extent, Padding, Pair};
@@ -48,6 +49,13 @@ macro_rules! layers {
 
         /// Classes in Keras's words.
         pub const CLASSES: &[&str] = &[$($($class),+),*];
+
+        impl Sample {
+            /// The samples of all layers by class, for the conformance tests.
+            pub fn of_layers() -> Vec<(&'static str, Vec<Sample>)> {
+                vec![$($(($class, <$Type as Layer>::samples())),+),*]
+            }
+        }
 
         /// Adds the layers to a registry.
         pub(crate) fn add_layers(registry: &mut Registry) {

@@ -91,6 +91,11 @@ impl Loss {
         self.function().name()
     }
 
+    /// Whether targets are ids of classes.
+    pub fn takes_class_ids(&self) -> bool {
+        self.function().takes_class_ids()
+    }
+
     /// How the values of a batch become one.
     pub fn reduction(&self) -> Reduction {
         self.function().reduction()

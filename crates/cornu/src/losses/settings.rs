@@ -45,6 +45,11 @@ pub trait LossFunction: Settings {
         let _ = (axis, rank);
         false
     }
+
+    /// Whether targets are ids of classes.
+    fn takes_class_ids(&self) -> bool {
+        false
+    }
 }
 
 /// Makes the struct of a loss: Keras's config keys with their defaults, `name` and `reduction`

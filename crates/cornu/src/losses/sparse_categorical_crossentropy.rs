@@ -75,4 +75,8 @@ impl LossFunction for SparseCategoricalCrossentropy {
             self.axis,
         )
     }
+
+    fn takes_class_ids(&self) -> bool {
+        true
+    }
 }

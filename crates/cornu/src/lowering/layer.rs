@@ -1,11 +1,12 @@
-//! What a layer and a cell say of themselves, and the object that carries a layer's name.
+//! The traits of layers and cells, and the object that carries a layer's name.
 
 use super::call::Call;
 use super::context::Cx;
 use super::dropped::Dropped;
 use super::flow::Flow;
-use super::form::Form;
 use super::preprocess::{Decoder, Encoder, Lookup};
+use super::ragged_form::RaggedForm;
+use super::sample::Sample;
 use super::walk::Walk;
 use super::weight_tree::{Trainable, WeightTree};
 use super::weights::Weights;
@@ -18,7 +19,7 @@ use cornu_cpu::Variable;
 use cornu_ir::{Dim, Spec, Var};
 use serde_json::{Map, Value};
 use std::any::Any;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 /// What becomes of the mask that came with a layer's inputs.
@@ -67,20 +68,34 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         MaskRule::Drop
     }
 
-    /// Whether sequences of unequal length may meet in one batch here: no timestep past a
-    /// sequence's end may enter its result. A layer that hands the mask on works timestep by
-    /// timestep unless it says otherwise.
-    fn takes_ragged(&self) -> bool {
-        self.mask_rule() != MaskRule::Drop
+    /// How the layer takes sequences of unequal length. By default it refuses them: a layer that is
+    /// safe says so itself.
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Refused
     }
 
-    /// In which form sequences of unequal length come. A layer that hands the mask on works on the
-    /// last axes alone unless it says otherwise.
-    fn form(&self) -> Form {
-        match self.mask_rule() {
-            MaskRule::Pass if self.takes_ragged() => Form::ByTimestep(3),
-            _ => Form::Padded,
-        }
+    /// Whether the output at a timestep depends on the timesteps up to it alone, so that the layer
+    /// can run on streams. A layer that works timestep by timestep does, and a recurrent layer that
+    /// runs forward.
+    fn is_causal(&self) -> bool {
+        let runs_forward = self.as_recurrent().is_some_and(|r| !r.walk().go_backwards);
+        runs_forward || matches!(self.ragged_form(), RaggedForm::ByTimestep(_))
+    }
+
+    /// Number of ids, for a layer that reads ids from 0 on.
+    fn n_ids(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether a sample's result in training depends on the other samples of the batch.
+    fn counts_over_batch(&self) -> bool {
+        false
+    }
+
+    /// Whether the layers inside take over the `trainable` that a file holds for this layer, as a
+    /// cell does that its layer makes itself. In Keras the layers inside otherwise keep their own.
+    fn passes_trainable_on(&self) -> bool {
+        false
     }
 
     /// Whether `lower` itself says where sequences of unequal length end in its outputs. Otherwise
@@ -160,6 +175,15 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         vec![]
     }
 
+    /// The cases on which the conformance tests check the layer. A layer whose settings all have
+    /// defaults, called on a sequence, needs none of its own.
+    fn samples() -> Vec<Sample>
+    where
+        Self: Sized,
+    {
+        vec![Sample::new(Value::Object(Map::new()))]
+    }
+
     /// All layers directly inside: what a wrapper wraps, the layers of a model.
     fn contained(&self) -> Vec<&LayerRef> {
         self.inner().into_iter().map(|(_, l)| l).collect()
@@ -234,6 +258,14 @@ pub trait Cell: std::fmt::Debug + Send + Sync {
         vec![]
     }
 
+    /// The cases on which the conformance tests check the cell: one timestep and the states.
+    fn samples() -> Vec<Sample>
+    where
+        Self: Sized,
+    {
+        vec![]
+    }
+
     /// Where Keras keeps the class.
     fn module(&self) -> &'static str {
         "keras.layers"
@@ -253,7 +285,12 @@ pub trait Recurrent {
     fn walking(&self, walk: Walk) -> Box<dyn Layer>;
 }
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+impl dyn Layer {
+    /// Whether sequences of unequal length may stand in one batch here.
+    pub fn takes_ragged(&self) -> bool {
+        self.ragged_form() != RaggedForm::Refused
+    }
+}
 
 /// A layer with a name: what is called, shared and saved. Clones are handles of the same layer.
 ///
@@ -279,128 +316,4 @@ pub(super) struct LayerObject {
     /// Its own weights, without those of the layers inside, in the order of its tree. Empty before
     /// the first call.
     pub(super) held: Mutex<Vec<Variable>>,
-}
-
-impl LayerRef {
-    /// An unnamed layer.
-    pub fn new(rule: impl Layer + 'static) -> Self {
-        Self::with(None, Arc::new(rule))
-    }
-
-    pub(super) fn with(name: Option<String>, rule: Arc<dyn Layer>) -> Self {
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::new(LayerObject {
-            id,
-            name,
-            trainable: Trainable::new(true),
-            from_file: AtomicBool::new(false),
-            dtype: DTypePolicy::default(),
-            beside: Map::new(),
-            rule,
-            held: Mutex::default(),
-        }))
-    }
-
-    /// This layer, changed, if nothing else holds it; else a copy that is changed, with weights of
-    /// its own.
-    pub(super) fn edit(self, f: impl FnOnce(&mut LayerObject)) -> Self {
-        let mut object = Arc::try_unwrap(self.0).unwrap_or_else(|shared| LayerObject {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            name: shared.name.clone(),
-            trainable: Trainable::new(shared.trainable.get()),
-            from_file: AtomicBool::new(shared.from_file.load(Ordering::Relaxed)),
-            dtype: shared.dtype.clone(),
-            beside: shared.beside.clone(),
-            rule: shared.rule.clone(),
-            held: Mutex::default(),
-        });
-        f(&mut object);
-        Self(Arc::new(object))
-    }
-
-    /// Returns the layer with a name.
-    ///
-    /// A layer keeps its name once it is called or held by a clone. Then this returns another layer
-    /// of the same settings, with weights of its own.
-    pub fn name(self, name: impl Into<String>) -> Self {
-        let name = name.into();
-        self.edit(|o| o.name = Some(name))
-    }
-
-    /// Returns the layer with a dtype policy.
-    ///
-    /// A layer keeps its policy once it is called or held by a clone. Then this returns another
-    /// layer of the same settings, with weights of its own.
-    pub fn dtype(self, policy: DTypePolicy) -> Self {
-        self.edit(|o| o.dtype = policy)
-    }
-
-    /// Returns the layer trainable or frozen; see [`LayerRef::set_trainable`].
-    pub fn trainable(self, trainable: bool) -> Self {
-        self.set_trainable(trainable);
-        self
-    }
-
-    /// Makes the layer and all layers inside it trainable or frozen, wherever it stands. It takes
-    /// effect when a model with the layer is compiled the next time.
-    ///
-    /// # Source
-    /// `Layer.trainable` of keras/src/layers/layer.py, Keras 3.15.1.
-    pub fn set_trainable(&self, trainable: bool) {
-        self.0.trainable.set(trainable);
-        self.0.from_file.store(false, Ordering::Relaxed);
-        self.rule().contained().iter().for_each(|l| l.set_trainable(trainable));
-    }
-
-    /// Identity and order of creation.
-    pub fn id(&self) -> u64 {
-        self.0.id
-    }
-
-    /// Class, in Keras's word.
-    pub fn class(&self) -> &'static str {
-        self.0.rule.class()
-    }
-
-    /// The name given, if one was.
-    pub fn given_name(&self) -> Option<&str> {
-        self.0.name.as_deref()
-    }
-
-    /// The name given, or the class's.
-    pub fn shown_name(&self) -> String {
-        self.0.name.clone().unwrap_or_else(|| self.rule().stem())
-    }
-
-    /// Whether its weights may be trained.
-    pub fn is_trainable(&self) -> bool {
-        self.0.trainable.get()
-    }
-
-    /// Its dtype policy.
-    pub fn policy(&self) -> &DTypePolicy {
-        &self.0.dtype
-    }
-
-    /// Its settings.
-    pub fn rule(&self) -> &dyn Layer {
-        &*self.0.rule
-    }
-
-    /// Whether it, or a layer inside it at any depth, fulfils a condition.
-    pub fn any(&self, is: &dyn Fn(&LayerRef) -> bool) -> bool {
-        is(self) || self.rule().contained().iter().any(|l| l.any(is))
-    }
-}
-
-impl PartialEq for LayerRef {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl<L: Layer + 'static> From<L> for LayerRef {
-    fn from(rule: L) -> Self {
-        Self::new(rule)
-    }
 }

@@ -1,6 +1,6 @@
 //! Weights and lowering of a layer under its name, policy and mask rule.
 
-use super::call::Call;
+use super::call::{Arg, Call};
 use super::context::Cx;
 use super::flow::Flow;
 use super::layer::{Layer, LayerRef, MaskRule};
@@ -14,9 +14,6 @@ use serde_json::json;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The recurrent layers that make their cell themselves, which is frozen with them.
-const RECURRENT_WITH_OWN_CELL: [&str; 3] = ["LSTM", "GRU", "SimpleRNN"];
-
 impl LayerRef {
     /// The weights for inputs of these shapes.
     pub fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
@@ -25,11 +22,8 @@ impl LayerRef {
         tree.set_dtype(self.0.dtype.float());
         let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
         tree.hold(&mut held).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
-        let freezes_inside = !self.0.from_file.load(Ordering::Relaxed)
-            || self
-                .rule()
-                .as_recurrent()
-                .is_some_and(|_| RECURRENT_WITH_OWN_CELL.contains(&self.class()));
+        let freezes_inside =
+            !self.0.from_file.load(Ordering::Relaxed) || self.rule().passes_trainable_on();
         Ok(WeightTree {
             trainable: self.0.trainable.clone(),
             freezes_inside,
@@ -84,16 +78,17 @@ impl LayerRef {
     ) -> Result<Vec<Flow<'g>>> {
         let cx = self.place(cx);
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
-        if call.inputs().iter().any(|f| f.ends.is_some()) && !self.rule().takes_ragged() {
-            let rule = "sequences of unequal length cannot meet in one batch here, for what the \
-                layer gives at one timestep depends on how many there are; \
-                        take batches of equal length (batches = \"equal-length\") or batch size 1";
-            return Err(here(Error::shapes(
-                rule,
-                &call.inputs().iter().map(|f| f.spec()).collect::<Vec<_>>(),
-            )));
+        let form = self.rule().ragged_form();
+        let others = call.kwargs.iter().filter(|(name, _)| name != "mask").map(|(_, a)| a);
+        let mut values = call.args.iter().chain(others).flat_map(Arg::flatten);
+        if values.any(|f| f.ends.is_some() && !form.takes_rank(f.value.rank())) {
+            let rule = "sequences of unequal length cannot stand in one batch here, for what the \
+                layer gives at one timestep depends on how many there are; take batches of equal \
+                length (batches = \"equal-length\") or batch size 1";
+            let specs: Vec<Spec> = call.values().iter().map(|f| f.spec()).collect();
+            return Err(here(Error::shapes(rule, &specs)));
         }
-        let call = &cx.in_form(call, self.rule().form());
+        let call = &cx.in_form(call, form);
         let first = call.inputs().into_iter().find(|f| f.ends.is_some()).copied();
         let mut outs = self.rule().lower(&cx, w, call).map_err(here)?;
         cx.builder.check().map_err(|e| here(e.into()))?;

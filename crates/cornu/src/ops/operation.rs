@@ -2,7 +2,7 @@
 
 use super::op_call::{OpCall, Row, Unequal};
 use crate::config::{short, snake_case};
-use crate::lowering::{Call, Cx, Flow, Form, Layer, WeightTree, Weights};
+use crate::lowering::{Call, Cx, Flow, Layer, RaggedForm, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde_json::Value;
@@ -102,38 +102,24 @@ impl Layer for Operation {
         _: &Weights<'g>,
         call: &Call<Flow<'g>>,
     ) -> Result<Vec<Flow<'g>>> {
-        // The last axis is time's where there are but two.
-        if let Some(f) = call
-            .values()
-            .into_iter()
-            .find(|f| f.ends.is_some() && f.value.rank() < 3 && self.row.2 != Unequal::Pointwise)
-        {
-            return Err(Error::shapes(
-                "over the axis of time, sequences of unequal length cannot meet in one batch",
-                &[f.spec()],
-            ));
-        }
         let values = (self.row.3)(&OpCall { cx, class: self.row.0, settings: &self.config, call })?;
         Ok(values.into_iter().map(Flow::new).collect())
     }
 
-    fn takes_ragged(&self) -> bool {
-        let axes: Vec<i64> = match self.config.get("axis") {
-            Some(Value::Array(items)) => items.iter().filter_map(Value::as_i64).collect(),
-            Some(v) => v.as_i64().into_iter().collect(),
+    fn ragged_form(&self) -> RaggedForm {
+        let axes: Vec<isize> = match self.config.get("axis") {
+            Some(Value::Array(items)) => {
+                items.iter().filter_map(Value::as_i64).map(|a| a as isize).collect()
+            }
+            Some(v) => v.as_i64().into_iter().map(|a| a as isize).collect(),
             None => vec![],
         };
-        let features = axes.iter().all(|a| *a == -1 || *a >= 2);
         match self.row.2 {
-            Unequal::Pointwise => true,
-            Unequal::ByFeatures => features,
-            Unequal::OverAxes => features && !axes.is_empty(),
-            Unequal::Refused => false,
+            Unequal::Pointwise => RaggedForm::ByTimestep(2),
+            Unequal::OverAxes if axes.is_empty() => RaggedForm::Refused,
+            Unequal::ByFeatures | Unequal::OverAxes => RaggedForm::along_features(&axes),
+            Unequal::Refused => RaggedForm::Refused,
         }
-    }
-
-    fn form(&self) -> Form {
-        Form::ByTimestep(3)
     }
 
     fn module(&self) -> &'static str {

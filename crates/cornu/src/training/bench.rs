@@ -365,13 +365,15 @@ impl Bench {
             crate::compile::Compiled::resolve(model.settings(), &outputs, &outputs.specs)?;
         let mut all = Vec::new();
         for (i, spec) in outputs.specs.iter().enumerate() {
-            let class =
-                compiled.losses.iter().find(|l| l.output == i).map_or("", |l| l.loss.class());
+            let sparse = compiled
+                .losses
+                .iter()
+                .find(|l| l.output == i)
+                .is_some_and(|l| l.loss.takes_class_ids());
             let mut shape: Vec<usize> = std::iter::once(n)
                 .chain(spec.dims.iter().skip(1).map(|d| d.or(self.timesteps).unwrap_or(1)))
                 .collect();
             let classes = shape.last().copied().unwrap_or(1);
-            let sparse = class.starts_with("Sparse");
             if sparse && shape.len() > 2 {
                 shape.pop();
             } else if sparse && let Some(last) = shape.last_mut() {
@@ -463,15 +465,9 @@ fn product_rate() -> f64 {
     2.0 * (SIZE * SIZE * SIZE) as f64 / best_s / 1e9
 }
 
-/// Rows of the first embedding, when the model has one: ids must be below.
+/// Number of ids of the first layer that reads ids, when the model has one.
 fn embedding_rows(model: &Model) -> Option<usize> {
-    model
-        .graph()
-        .members
-        .iter()
-        .find(|m| m.class() == "Embedding")
-        .and_then(|m| m.tree.vars.first())
-        .map(|v| v.shape[0])
+    model.graph().members.iter().find_map(|m| m.n_ids())
 }
 
 /// The most memory the process had, from the kernel's own account.

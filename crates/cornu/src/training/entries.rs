@@ -2,8 +2,8 @@
 
 use super::feed::Fed;
 use crate::data::Data;
-use crate::layers::LayerRef;
-use crate::model::{MemberKind, takes_text};
+use crate::layers::{Call, LayerRef};
+use crate::model::{MemberKind, TensorRef, takes_text};
 use crate::{Error, Model, Result};
 
 impl Model {
@@ -64,20 +64,18 @@ impl Model {
         calls.filter_map(|(t, l)| entries.iter().position(|e| e == t).map(|i| (i, l))).collect()
     }
 
-    /// Entries that an Embedding reads as ids, with the number of its rows.
+    /// Entries that a layer reads as ids, with the number of ids.
     fn id_limits(&self) -> Vec<(usize, usize)> {
         let g = self.graph();
         let entries = g.inputs.flatten();
-        let embeddings = g.members.iter().filter(|m| m.class() == "Embedding");
-        embeddings
-            .flat_map(|m| {
-                let rows = m.tree.vars.first().map_or(0, |v| v.shape[0]);
-                m.calls
-                    .iter()
-                    .flat_map(|c| c.inputs().into_iter().copied().collect::<Vec<_>>())
-                    .map(move |t| (t, rows))
+        let readers = g.members.iter().filter_map(|m| m.n_ids().map(|n| (m, n)));
+        readers
+            .flat_map(|(m, n)| {
+                let inputs =
+                    |c: &Call<TensorRef>| c.inputs().into_iter().copied().collect::<Vec<_>>();
+                m.calls.iter().flat_map(inputs).map(move |t| (t, n))
             })
-            .filter_map(|(t, rows)| entries.iter().position(|e| *e == t).map(|i| (i, rows)))
+            .filter_map(|(t, n)| entries.iter().position(|e| *e == t).map(|i| (i, n)))
             .collect()
     }
 

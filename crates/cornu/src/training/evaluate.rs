@@ -52,7 +52,7 @@ impl CompiledModel {
         let outputs = self.outputs();
         let targets = examples.target_specs(1);
         let compiled = compile::Compiled::resolve(self.settings(), &outputs, &targets)?;
-        for l in compiled.losses.iter().filter(|l| l.loss.class().starts_with("Sparse")) {
+        for l in compiled.losses.iter().filter(|l| l.loss.takes_class_ids()) {
             let classes = outputs.specs[l.output].dims.last().copied().flatten();
             let ignored = l
                 .loss

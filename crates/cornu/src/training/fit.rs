@@ -65,7 +65,7 @@ impl CompiledModel {
             let ids = Compiled::resolve(self.settings(), &self.outputs(), &[spec])?
                 .losses
                 .iter()
-                .any(|l| l.loss.class().starts_with("Sparse"));
+                .any(|l| l.loss.takes_class_ids());
             let form = if ids { LabelForm::Integer } else { LabelForm::Inferred };
             w = Some(vec![class_weights_to_sample_weights(target, class_weight, form)?]);
         }

@@ -4,7 +4,7 @@ use super::feed::BufferOf;
 use super::shards::ShardWriter;
 use super::task::{Finish, Lowering, Out, ShardBody, Stage, Task};
 use crate::layers::{Cx, Flow, LayerRef, States};
-use crate::model::{Container, MemberKind, takes_text};
+use crate::model::takes_text;
 use crate::runtime::{BatchShape, Mode, random_key};
 use crate::{Error, Model, Result};
 use cornu_cpu::{Fetch, Program, Store, Threads, Workspace};
@@ -354,21 +354,10 @@ impl Lane {
 
 /// Fails on a layer whose output at a timestep takes more than the timesteps up to it.
 fn step_by_step(layer: &LayerRef) -> Result<()> {
-    let rule = layer.rule();
-    let inside: Vec<&LayerRef> = match layer.as_container() {
-        Some(Container::Functional(f)) => f
-            .members
-            .iter()
-            .filter_map(|m| if let MemberKind::Layer(l) = &m.kind { Some(l) } else { None })
-            .collect(),
-        Some(Container::Sequential(s)) => s.layers.iter().map(|(_, l)| l).collect(),
-        None => vec![],
-    };
     if layer.as_container().is_some() {
-        return inside.into_iter().try_for_each(step_by_step);
+        return layer.rule().contained().into_iter().try_for_each(step_by_step);
     }
-    let forward = rule.as_recurrent().is_some_and(|r| !r.walk().go_backwards);
-    if rule.takes_ragged() && (!rule.tells_ends() || forward || layer.class() == "Identity") {
+    if layer.rule().is_causal() {
         return Ok(());
     }
     Err(Error::Unsupported(format!(

@@ -2,10 +2,10 @@
 
 use crate::Result;
 use crate::activations;
-use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights};
+use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightTree, Weights};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// An activation of `keras.activations` as a layer.
 ///
@@ -56,5 +56,17 @@ impl Layer for Activation {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
+    }
+
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::of_activation(&self.activation)
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([
+            json!({"activation": "gelu"}),
+            json!({"activation": "softmax"}),
+            json!({"activation": {"class_name": "Softmax", "config": {"axis": 1}}}),
+        ])
     }
 }

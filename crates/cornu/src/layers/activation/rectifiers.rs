@@ -4,12 +4,13 @@ use crate::activations::{elu, leaky_relu, relu};
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Zeros};
 use crate::lowering::{
-    Call, Cx, Flow, Form, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim,
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightSpec, WeightTree, Weights, known_dim,
 };
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// `x` above a threshold, else `negative_slope · (x − threshold)`, cut at `max_value`.
 ///
@@ -176,6 +177,17 @@ impl Layer for Relu {
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
     }
+
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::ByTimestep(2)
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([
+            json!({}),
+            json!({"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.2}),
+        ])
+    }
 }
 
 impl Layer for LeakyRelu {
@@ -204,6 +216,10 @@ impl Layer for LeakyRelu {
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
     }
+
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::ByTimestep(2)
+    }
 }
 
 impl Layer for Elu {
@@ -224,6 +240,10 @@ impl Layer for Elu {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
+    }
+
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::ByTimestep(2)
     }
 }
 
@@ -267,12 +287,16 @@ impl Layer for Prelu {
         MaskRule::Pass
     }
 
-    fn form(&self) -> Form {
+    fn ragged_form(&self) -> RaggedForm {
         // Weights not shared along time stand for the timesteps of a rectangle.
         if self.shared_axes.iter().flatten().any(|a| *a == 1) {
-            Form::ByTimestep(3)
+            RaggedForm::ByTimestep(2)
         } else {
-            Form::Padded
+            RaggedForm::Padded
         }
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"shared_axes": [1]})])
     }
 }

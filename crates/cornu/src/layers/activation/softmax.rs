@@ -1,12 +1,15 @@
 //! Softmax as a layer, along any axes and under a mask.
 
 use crate::constraints::Axes;
-use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, mask_of};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightTree, Weights, mask_of,
+};
 use crate::{Error, Result};
 use cornu_ir::builder::{axis_of, broadcast_dims};
 use cornu_ir::composites::softmax;
 use cornu_ir::{DType, Spec, Var};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// `exp(x) / Σ exp(x)` along axes; what is masked counts as −10⁹ before and is 0 after.
 ///
@@ -80,8 +83,12 @@ impl Layer for Softmax {
         MaskRule::Pass
     }
 
-    fn takes_ragged(&self) -> bool {
-        // Axes that leave the time axis of (batch, timesteps, features) alone.
-        self.axis.list().iter().all(|a| *a == -1 || *a >= 2)
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::along_features(&self.axis.list())
+    }
+
+    fn samples() -> Vec<Sample> {
+        let scores = Sample::new(json!({})).on([SampleInput::floats([None])]);
+        [Sample::each([json!({}), json!({"axis": 1})]), vec![scores]].concat()
     }
 }

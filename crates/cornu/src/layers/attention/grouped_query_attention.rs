@@ -6,12 +6,15 @@ use crate::activations::Activation;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::core::einsum_dense::EinsumDense;
-use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, known_dim};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightTree, Weights,
+    known_dim,
+};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::{Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Attention of H heads of which groups share the keys and values of one (Ainslie et al. 2023,
 /// arXiv:2305.13245).
@@ -235,11 +238,22 @@ impl Layer for GroupQueryAttention {
         MaskRule::Own
     }
 
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Padded
+    }
+
     fn tells_ends(&self) -> bool {
         true
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         self.activity_regularizer.as_ref()
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(json!({"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}))
+                .on([SampleInput::sequence(), SampleInput::sequence().keyword("value")]),
+        ]
     }
 }

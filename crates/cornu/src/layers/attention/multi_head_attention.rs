@@ -4,13 +4,16 @@ use super::single_head::{AttentionMask, Heads, switch};
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::core::einsum_dense::{EinsumDense, one_or_many};
-use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights, both, known_dim};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightTree, Weights, both,
+    known_dim,
+};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::builder::axis_of;
 use cornu_ir::{Dim, Spec, Var};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Attention of several heads over projections of the inputs (Vaswani et al. 2017,
 /// arXiv:1706.03762).
@@ -385,7 +388,22 @@ impl Layer for MultiHeadAttention {
         MaskRule::Own
     }
 
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Padded
+    }
+
     fn tells_ends(&self) -> bool {
         true
+    }
+
+    fn samples() -> Vec<Sample> {
+        let on = |config| {
+            Sample::new(config)
+                .on([SampleInput::sequence(), SampleInput::sequence().keyword("value")])
+        };
+        vec![
+            on(json!({"num_heads": 2, "key_dim": 3})),
+            on(json!({"num_heads": 2, "key_dim": 3, "value_dim": 2, "output_shape": 5})),
+        ]
     }
 }

@@ -3,14 +3,15 @@
 use crate::initializers::{GlorotUniform, Ones};
 use crate::layers::activation::softmax::masked_softmax;
 use crate::lowering::{
-    Arg, Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, both, known_dim,
+    Arg, Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightSpec, WeightTree,
+    Weights, both, known_dim,
 };
 use crate::{Error, Result};
 use cornu_ir::composites::softmax;
 use cornu_ir::ops::Iota;
 use cornu_ir::{DType, Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Attention by dot products (Luong et al. 2015, arXiv:1508.04025).
 ///
@@ -236,8 +237,20 @@ impl Layer for Attention {
         MaskRule::Own
     }
 
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Padded
+    }
+
     fn tells_ends(&self) -> bool {
         true
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(json!({})).on([SampleInput::sequence(), SampleInput::sequence()]),
+            Sample::new(json!({"use_scale": true}))
+                .on([SampleInput::sequence(), SampleInput::sequence()]),
+        ]
     }
 }
 
@@ -270,8 +283,16 @@ impl Layer for AdditiveAttention {
         MaskRule::Own
     }
 
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Padded
+    }
+
     fn tells_ends(&self) -> bool {
         true
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![Sample::new(json!({})).on([SampleInput::sequence(), SampleInput::sequence()])]
     }
 }
 

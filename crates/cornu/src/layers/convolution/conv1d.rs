@@ -6,11 +6,14 @@ use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::core::lora::{Lora, OF_KERNEL};
 use crate::layers::geometry::{DataFormat, Extent, Padding};
-use crate::lowering::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights, ends_of};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, RaggedForm, Sample, WeightSpec, WeightTree, Weights, ends_of,
+};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// A convolution along time: `y[t] = activation(Σₖ x[t · stride + k · dilation] W[k] + b)`.
 ///
@@ -188,8 +191,8 @@ impl Layer for Conv1d {
         ])
     }
 
-    fn takes_ragged(&self) -> bool {
-        self.frame().takes_ragged()
+    fn ragged_form(&self) -> RaggedForm {
+        self.frame().ragged_form().with_activation(&self.activation)
     }
 
     fn tells_ends(&self) -> bool {
@@ -198,5 +201,16 @@ impl Layer for Conv1d {
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         self.activity_regularizer.as_ref()
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([
+            json!({"filters": 3, "kernel_size": [3]}),
+            json!({"filters": 3, "kernel_size": [2], "strides": [2], "padding": "causal"}),
+            json!({"filters": 3, "kernel_size": [4], "padding": "same", "activation": "relu"}),
+            json!({"filters": 3, "kernel_size": [2], "dilation_rate": [2]}),
+            json!({"filters": 4, "kernel_size": [2], "groups": 2}),
+            json!({"filters": 3, "kernel_size": [3], "strides": [2], "padding": "same"}),
+        ])
     }
 }

@@ -5,12 +5,13 @@ use crate::activations::Activation;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::geometry::{DataFormat, Extent, Padding};
-use crate::lowering::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights};
+use crate::lowering::{Call, Cx, Flow, Layer, Sample, WeightSpec, WeightTree, Weights};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::Spec;
 use cornu_ir::ops::Pad;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// The transpose of a convolution along time: what [`Conv1d`](crate::Conv1d) gathers, it spreads.
 ///
@@ -181,5 +182,12 @@ impl Layer for Conv1dTranspose {
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         self.activity_regularizer.as_ref()
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([
+            json!({"filters": 2, "kernel_size": [2]}),
+            json!({"filters": 2, "kernel_size": [3], "strides": [2], "padding": "same"}),
+        ])
     }
 }

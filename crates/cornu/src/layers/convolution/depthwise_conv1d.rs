@@ -5,11 +5,14 @@ use crate::activations::Activation;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::geometry::{DataFormat, Extent, Padding};
-use crate::lowering::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights, ends_of};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, RaggedForm, Sample, WeightSpec, WeightTree, Weights, ends_of,
+};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// A convolution along time of each channel with M kernels of its own.
 ///
@@ -140,8 +143,8 @@ impl Layer for DepthwiseConv1d {
         ])
     }
 
-    fn takes_ragged(&self) -> bool {
-        self.frame().takes_ragged()
+    fn ragged_form(&self) -> RaggedForm {
+        self.frame().ragged_form().with_activation(&self.activation)
     }
 
     fn tells_ends(&self) -> bool {
@@ -150,5 +153,12 @@ impl Layer for DepthwiseConv1d {
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         self.activity_regularizer.as_ref()
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([
+            json!({"kernel_size": [3], "padding": "same"}),
+            json!({"kernel_size": [2], "depth_multiplier": 2}),
+        ])
     }
 }

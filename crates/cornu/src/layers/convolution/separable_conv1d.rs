@@ -5,11 +5,14 @@ use crate::activations::Activation;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::geometry::{DataFormat, Extent, Padding};
-use crate::lowering::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights, ends_of};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, RaggedForm, Sample, WeightSpec, WeightTree, Weights, ends_of,
+};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// A convolution along time of each channel with M kernels of its own, then a mixing of the C M
 /// channels to U.
@@ -165,8 +168,8 @@ impl Layer for SeparableConv1d {
         ])
     }
 
-    fn takes_ragged(&self) -> bool {
-        self.frame().takes_ragged()
+    fn ragged_form(&self) -> RaggedForm {
+        self.frame().ragged_form().with_activation(&self.activation)
     }
 
     fn tells_ends(&self) -> bool {
@@ -175,5 +178,9 @@ impl Layer for SeparableConv1d {
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         self.activity_regularizer.as_ref()
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"filters": 3, "kernel_size": [2]})])
     }
 }

@@ -1,7 +1,7 @@
 //! What all convolutions along time share: windows, and their product with a kernel.
 
 use crate::layers::geometry::{DataFormat, Padding, ends_of_windows};
-use crate::lowering::{expect_rank, known_dim};
+use crate::lowering::{RaggedForm, expect_rank, known_dim};
 use crate::{Error, Result};
 use cornu_ir::ops::Windows;
 use cornu_ir::spec::product;
@@ -81,9 +81,9 @@ impl Frame {
         Ok(())
     }
 
-    /// Whether the windows of a sequence lie the same whatever its length.
-    pub fn takes_ragged(&self) -> bool {
-        self.padding != Padding::Same || self.stride == 1
+    /// Padded where the windows of a sequence lie the same whatever its length, otherwise refused.
+    pub fn ragged_form(&self) -> RaggedForm {
+        self.padding.ragged_form(self.stride)
     }
 
     /// x (B, T, C) with 0 past the ends of its sequences.

@@ -5,13 +5,14 @@ use crate::activations::Activation;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Ones, Zeros};
 use crate::lowering::{
-    Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, expect_rank, known_dim,
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightSpec, WeightTree, Weights,
+    expect_rank, known_dim,
 };
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// `y = activation(x W + b)` on the last axis.
 ///
@@ -180,7 +181,19 @@ impl Layer for Dense {
         MaskRule::Pass
     }
 
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::ByTimestep(3).with_activation(&self.activation)
+    }
+
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         self.activity_regularizer.as_ref()
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([
+            json!({"units": 3, "activation": "tanh"}),
+            json!({"units": 3, "activation": "softmax"}),
+            json!({"units": 3, "use_bias": false}),
+        ])
     }
 }

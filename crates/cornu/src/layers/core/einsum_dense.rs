@@ -4,13 +4,13 @@ use super::lora::{Lora, OF_KERNEL};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
-use crate::lowering::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights};
+use crate::lowering::{Call, Cx, Flow, Layer, Sample, WeightSpec, WeightTree, Weights};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::composites::einsum;
 use cornu_ir::{Dim, Spec};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// `y = activation(einsum(equation, x, W) + b)`.
 ///
@@ -279,5 +279,11 @@ impl Layer for EinsumDense {
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         self.activity_regularizer.as_ref()
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([
+            json!({"equation": "abc,cd->abd", "output_shape": [null, 5], "bias_axes": "d"}),
+        ])
     }
 }

@@ -3,12 +3,15 @@
 use super::lora::Lora;
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Ones, RandomUniform};
-use crate::lowering::{Call, Cx, Flow, Form, Layer, MaskRule, WeightSpec, WeightTree, Weights};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightSpec, WeightTree,
+    Weights,
+};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::{DType, Spec, Var};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The row of a table for each id.
 ///
@@ -137,11 +140,23 @@ impl Layer for Embedding {
         MaskRule::Own
     }
 
-    fn form(&self) -> Form {
-        Form::ByTimestep(2)
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::ByTimestep(2)
+    }
+
+    fn n_ids(&self) -> Option<usize> {
+        Some(self.input_dim)
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         self.activity_regularizer.as_ref()
+    }
+
+    fn samples() -> Vec<Sample> {
+        let on = |config| Sample::new(config).on([SampleInput::ids([None], 5)]);
+        vec![
+            on(json!({"input_dim": 5, "output_dim": 3})),
+            on(json!({"input_dim": 5, "output_dim": 3, "mask_zero": true})),
+        ]
     }
 }

@@ -1,7 +1,7 @@
 //! The inputs as they are.
 
 use crate::Result;
-use crate::lowering::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights};
+use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, RaggedForm, WeightTree, Weights};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 
@@ -35,8 +35,12 @@ impl Layer for Identity {
         MaskRule::Own
     }
 
-    fn form(&self) -> Form {
-        Form::Either
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Either
+    }
+
+    fn is_causal(&self) -> bool {
+        true
     }
 
     fn tells_ends(&self) -> bool {

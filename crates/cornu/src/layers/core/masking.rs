@@ -1,7 +1,9 @@
 //! A mask made from the data.
 
 use crate::Result;
-use crate::lowering::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights, expect_rank};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightTree, Weights, expect_rank,
+};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -57,7 +59,11 @@ impl Layer for Masking {
         MaskRule::Own
     }
 
-    fn form(&self) -> Form {
-        Form::ByTimestep(3)
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::ByTimestep(3)
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"mask_value": -9.0})])
     }
 }

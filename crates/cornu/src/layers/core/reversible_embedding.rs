@@ -1,11 +1,15 @@
 //! Vectors for ids, and back from vectors to a score for each id.
 
 use super::embedding::Embedding;
-use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightSpec, WeightTree,
+    Weights,
+};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// An [`Embedding`] that also projects back: called with `reverse` it gives `x Eᵀ`, or `x R` with
 /// weights of its own.
@@ -102,7 +106,21 @@ impl Layer for ReversibleEmbedding {
         MaskRule::Own
     }
 
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Padded
+    }
+
+    fn is_causal(&self) -> bool {
+        true
+    }
+
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         self.table.activity_regularizer.as_ref()
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(json!({"input_dim": 5, "output_dim": 3})).on([SampleInput::ids([None], 5)]),
+        ]
     }
 }

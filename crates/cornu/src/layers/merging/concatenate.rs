@@ -1,10 +1,13 @@
 //! Values joined along an axis.
 
-use crate::lowering::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightTree, Weights,
+};
 use crate::{Error, Result};
 use cornu_ir::builder::{axis_of, concat};
 use cornu_ir::{DType, Spec, Var};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// Values joined along an axis.
 ///
@@ -121,13 +124,15 @@ impl Layer for Concatenate {
         MaskRule::Own
     }
 
-    fn form(&self) -> Form {
-        // Only the last axes are joined: see `takes_ragged`.
-        Form::ByTimestep(3)
+    fn ragged_form(&self) -> RaggedForm {
+        // Joined along time, sequences would end in the middle.
+        RaggedForm::along_features(&[self.axis])
     }
 
-    fn takes_ragged(&self) -> bool {
-        // Joined along time, sequences would end in the middle.
-        self.axis == -1 || self.axis >= 2
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(json!({})).on([SampleInput::sequence(), SampleInput::sequence()]),
+            Sample::new(json!({"axis": 1})).on([SampleInput::sequence(), SampleInput::sequence()]),
+        ]
     }
 }

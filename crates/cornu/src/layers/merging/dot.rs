@@ -1,12 +1,13 @@
 //! The product of two values, summed over an axis of each.
 
 use crate::constraints::Axes;
-use crate::lowering::{Call, Cx, Flow, Layer, WeightTree, Weights};
+use crate::lowering::{Call, Cx, Flow, Layer, Sample, SampleInput, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::composites::unit_length_within;
 use cornu_ir::spec::product;
 use cornu_ir::{Spec, Var};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// The product of two values, sample by sample, summed over an axis of each.
 ///
@@ -134,5 +135,13 @@ impl Layer for Dot {
             dims.push(Some(1));
         }
         Ok(vec![z.reshape(&dims).into()])
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(json!({"axes": 1})).on([SampleInput::sequence(), SampleInput::sequence()]),
+            Sample::new(json!({"axes": -1, "normalize": true}))
+                .on([SampleInput::floats([4]), SampleInput::floats([4])]),
+        ]
     }
 }

@@ -1,9 +1,12 @@
 //! Several values made one, element by element.
 
-use crate::lowering::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightTree, Weights,
+};
 use crate::{Error, Result};
 use cornu_ir::{Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 macro_rules! merging_layers {
     ($($Type:ident $class:literal $doc:literal $file:literal;)*) => {$(
@@ -44,6 +47,11 @@ macro_rules! merging_layers {
                 call: &Call<Flow<'g>>,
             ) -> Result<Vec<Flow<'g>>> {
                 let specs: Vec<Spec> = call.inputs().into_iter().map(Flow::spec).collect();
+                let ending = call.inputs().into_iter().filter(|f| f.ends.is_some());
+                if ending.map(|f| f.value.rank()).collect::<HashSet<_>>().len() > 1 {
+                    let rule = "sequences of unequal length must have as many axes as each other";
+                    return Err(Error::shapes(rule, &specs));
+                }
                 let dims = merged_dims(&specs)?;
                 let flows = aligned(cx, call, dims.len());
                 let y = Merge::$Type.of(&flows);
@@ -54,8 +62,13 @@ macro_rules! merging_layers {
                 MaskRule::Own
             }
 
-            fn form(&self) -> Form {
-                Form::ByTimestep(3)
+            fn ragged_form(&self) -> RaggedForm {
+                RaggedForm::ByTimestep(2)
+            }
+
+            fn samples() -> Vec<Sample> {
+                let inputs = [SampleInput::sequence(), SampleInput::sequence()];
+                vec![Sample::new(serde_json::json!({})).on(inputs)]
             }
         }
     )*

@@ -3,8 +3,8 @@
 use crate::constraints::{Axes, Constraint};
 use crate::initializers::{Initializer, Ones, Zeros};
 use crate::lowering::{
-    Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, both, ends_of, known_dim,
-    mask_of,
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, WeightSpec, WeightTree, Weights, both, ends_of,
+    known_dim, mask_of,
 };
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
@@ -289,7 +289,11 @@ impl Layer for BatchNormalization {
         MaskRule::Pass
     }
 
-    fn takes_ragged(&self) -> bool {
-        self.axis.list().iter().all(|a| *a == -1 || *a >= 2)
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::along_features(&self.axis.list())
+    }
+
+    fn counts_over_batch(&self) -> bool {
+        true
     }
 }

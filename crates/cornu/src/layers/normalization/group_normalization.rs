@@ -4,13 +4,14 @@ use super::layer_normalization::moments;
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Ones, Zeros};
 use crate::lowering::{
-    Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim,
+    Call, Cx, Flow, Layer, MaskRule, Sample, WeightSpec, WeightTree, Weights, known_dim,
 };
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::builder::axis_of;
 use cornu_ir::{Dim, Spec};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// The channels of each sample, in groups, brought to mean 0 and variance 1 over all axes but the
 /// batch (Wu and He 2018, arXiv:1803.08494).
@@ -149,8 +150,7 @@ impl Layer for GroupNormalization {
         MaskRule::Pass
     }
 
-    fn takes_ragged(&self) -> bool {
-        // Its statistics run over all timesteps of a sample.
-        false
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"groups": 2})])
     }
 }

@@ -3,7 +3,7 @@
 use crate::constraints::{Axes, Constraint};
 use crate::initializers::{Initializer, Ones, Zeros};
 use crate::lowering::{
-    Call, Cx, Flow, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim,
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightSpec, WeightTree, Weights, known_dim,
 };
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
@@ -11,6 +11,7 @@ use cornu_ir::builder::axis_of;
 use cornu_ir::composites::unit_length_within;
 use cornu_ir::{Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// Each sample brought to mean 0 and variance 1 along axes, then scaled and moved (Ba et al. 2016,
 /// arXiv:1607.06450).
@@ -210,9 +211,8 @@ impl Layer for LayerNormalization {
         MaskRule::Pass
     }
 
-    fn takes_ragged(&self) -> bool {
-        // Axes that leave the time axis of (batch, timesteps, features) alone.
-        self.axis.list().iter().all(|a| *a == -1 || *a >= 2)
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::along_features(&self.axis.list())
     }
 }
 
@@ -240,9 +240,8 @@ impl Layer for RmsNormalization {
         ])
     }
 
-    fn takes_ragged(&self) -> bool {
-        // Axes that leave the time axis of (batch, timesteps, features) alone.
-        self.axis.list().iter().all(|a| *a == -1 || *a >= 2)
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::along_features(&self.axis.list())
     }
 }
 
@@ -270,8 +269,11 @@ impl Layer for UnitNormalization {
         MaskRule::Pass
     }
 
-    fn takes_ragged(&self) -> bool {
-        // Axes that leave the time axis of (batch, timesteps, features) alone.
-        self.axis.list().iter().all(|a| *a == -1 || *a >= 2)
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::along_features(&self.axis.list())
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({}), json!({"axis": [1]})])
     }
 }

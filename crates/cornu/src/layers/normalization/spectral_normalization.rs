@@ -2,8 +2,8 @@
 
 use crate::initializers::TruncatedNormal;
 use crate::lowering::{
-    Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, Registry, WeightSpec, WeightTree,
-    Weights, read_settings,
+    Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, Registry, Sample, WeightSpec,
+    WeightTree, Weights, read_settings,
 };
 use crate::{Error, Result};
 use cornu_ir::composites::unit_length_within;
@@ -139,5 +139,10 @@ impl Layer for SpectralNormalization {
 
     fn inner(&self) -> Vec<(&'static str, &LayerRef)> {
         vec![("layer", &self.layer)]
+    }
+
+    fn samples() -> Vec<Sample> {
+        let dense = json!({"class_name": "Dense", "config": {"units": 3}});
+        Sample::each([json!({"layer": dense})])
     }
 }

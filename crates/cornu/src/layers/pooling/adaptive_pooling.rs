@@ -1,7 +1,9 @@
 //! Pooling to a number of timesteps.
 
 use crate::layers::geometry::{DataFormat, Extent};
-use crate::lowering::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, Sample, SampleInput, WeightTree, Weights, expect_rank,
+};
 use crate::{Error, Result};
 use cornu_ir::builder::stack;
 use cornu_ir::{Spec, Var};
@@ -59,6 +61,11 @@ macro_rules! adaptive_layers {
                 let x = self.data_format.exchange(cx.to_float(call.input()?.value));
                 let y = adapt(x, self.output_size.0, |$part| $pool)?;
                 Ok(vec![self.data_format.exchange(y).into()])
+            }
+
+            fn samples() -> Vec<Sample> {
+                let config = serde_json::json!({"output_size": [2]});
+                vec![Sample::new(config).on([SampleInput::floats([5, 4])])]
             }
         }
     )*};

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::layers::geometry::DataFormat;
 use crate::lowering::{
-    Call, Cx, Flow, Form, Layer, WeightTree, Weights, both, ends_of, expect_rank, mask_of,
+    Call, Cx, Flow, Layer, RaggedForm, WeightTree, Weights, both, ends_of, expect_rank, mask_of,
 };
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
@@ -84,8 +84,8 @@ impl Layer for GlobalMaxPooling1d {
         true
     }
 
-    fn takes_ragged(&self) -> bool {
-        true
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Padded
     }
 }
 
@@ -134,11 +134,7 @@ impl Layer for GlobalAveragePooling1d {
         true
     }
 
-    fn takes_ragged(&self) -> bool {
-        true
-    }
-
-    fn form(&self) -> Form {
-        Form::Either
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Either
     }
 }

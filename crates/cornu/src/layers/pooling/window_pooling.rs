@@ -1,7 +1,9 @@
 //! The largest or the mean of windows along time.
 
 use crate::layers::geometry::{DataFormat, Extent, Padding, ends_of_windows};
-use crate::lowering::{Call, Cx, Flow, Layer, WeightTree, Weights, ends_of, expect_rank};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, RaggedForm, Sample, WeightTree, Weights, ends_of, expect_rank,
+};
 use crate::{Error, Result};
 use cornu_ir::ops::{Iota, Windows};
 use cornu_ir::{DType, Dim, Spec, Var};
@@ -102,13 +104,21 @@ macro_rules! pooling_layers {
                 Ok(vec![Flow::new(self.data_format.exchange(y)).ending(ends)])
             }
 
-            fn takes_ragged(&self) -> bool {
-                // Otherwise where the windows of a sequence lie depends on its length.
-                self.padding != Padding::Same || self.pool().stride == 1
+            fn ragged_form(&self) -> RaggedForm {
+                self.padding.ragged_form(self.pool().stride)
             }
 
             fn tells_ends(&self) -> bool {
                 true
+            }
+
+            fn samples() -> Vec<Sample> {
+                Sample::each([
+                    json!({"pool_size": [2]}),
+                    json!({"pool_size": [3], "strides": [2]}),
+                    json!({"pool_size": [3], "strides": [1], "padding": "same"}),
+                    json!({"pool_size": [2], "padding": "same"}),
+                ])
             }
         }
     )*};

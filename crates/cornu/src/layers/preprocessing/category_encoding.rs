@@ -2,11 +2,12 @@
 
 use super::rescaling::bin;
 use crate::data::Data;
-use crate::lowering::{Call, Cx, Flow, Layer, WeightTree, Weights};
+use crate::lowering::{Call, Cx, Flow, Layer, Sample, SampleInput, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::ops::Iota;
 use cornu_ir::{DType, Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// How categories become numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +171,14 @@ impl Layer for CategoryEncoding {
         }
         Ok(vec![encode(cx, x, self.output_mode, self.num_tokens, weights).into()])
     }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(json!({"num_tokens": 5})).on([SampleInput::ids([3], 5)]),
+            Sample::new(json!({"num_tokens": 5, "output_mode": "one_hot"}))
+                .on([SampleInput::ids([3], 5)]),
+        ]
+    }
 }
 
 impl Layer for Discretization {
@@ -205,5 +214,9 @@ impl Layer for Discretization {
         let edges = self.boundaries()?;
         let bins = bin(cx, cx.to_float(call.input()?.value), edges);
         Ok(vec![encode(cx, bins, self.output_mode, edges.len() + 1, None).into()])
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"bin_boundaries": [-0.5, 0.3, 1.0]})])
     }
 }

@@ -4,11 +4,13 @@ use super::category_encoding::OutputMode;
 use super::fingerprint::{fingerprint_pair, fingerprint64};
 use super::raw_data::{Buckets, dense, in_form_of, texts};
 use crate::data::{Array, Data};
-use crate::lowering::{Call, Cx, Encoder, Flow, Layer, MaskRule, WeightTree, Weights};
+use crate::lowering::{
+    Call, Cx, Encoder, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightTree, Weights,
+};
 use crate::{Error, Result};
 use cornu_ir::{DType, Dim, Spec};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The bin of each word or whole number, by its hash: FarmHash's fingerprint, or SipHash with a
 /// `salt`.
@@ -195,8 +197,23 @@ impl Layer for Hashing {
         MaskRule::Own
     }
 
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Padded
+    }
+
+    fn is_causal(&self) -> bool {
+        true
+    }
+
     fn as_encoder(&self) -> Option<&dyn Encoder> {
         Some(self)
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(json!({"num_bins": 4})).on([SampleInput::words([3])]),
+            Sample::new(json!({"num_bins": 4, "salt": 7})).on([SampleInput::ids([3], 9)]),
+        ]
     }
 }
 
@@ -264,8 +281,23 @@ impl Layer for HashedCrossing {
         MaskRule::Own
     }
 
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Padded
+    }
+
+    fn is_causal(&self) -> bool {
+        true
+    }
+
     fn as_encoder(&self) -> Option<&dyn Encoder> {
         Some(self)
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(json!({"num_bins": 4}))
+                .on([SampleInput::words([1]), SampleInput::ids([1], 5)]),
+        ]
     }
 }
 

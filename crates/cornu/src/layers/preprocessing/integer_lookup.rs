@@ -3,11 +3,11 @@
 use super::category_encoding::{OutputMode, encode};
 use super::vocabulary::{Adopted, LookupMode, Rules};
 use crate::data::{Array, Data};
-use crate::lowering::{Call, Cx, Flow, Layer, Lookup, WeightTree, Weights};
+use crate::lowering::{Call, Cx, Flow, Layer, Lookup, Sample, SampleInput, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::{DType, Spec, Tensor, Var};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
@@ -266,6 +266,14 @@ impl Layer for IntegerLookup {
 
     fn as_lookup(&self) -> Option<&dyn Lookup> {
         Some(self)
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(json!({"vocabulary": [1, 2, 3]})).on([SampleInput::ids([3], 5)]),
+            Sample::new(json!({"vocabulary": [1, 2, 3], "output_mode": "multi_hot"}))
+                .on([SampleInput::ids([3], 5)]),
+        ]
     }
 }
 

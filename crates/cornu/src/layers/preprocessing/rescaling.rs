@@ -5,13 +5,13 @@ use crate::data::Data;
 use crate::initializers::{Ones, Zeros};
 use crate::lowering::literal::literal;
 use crate::lowering::{
-    Call, Cx, Flow, Form, Layer, MaskRule, WeightSpec, WeightTree, Weights, known_dim,
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightSpec, WeightTree, Weights, known_dim,
 };
 use crate::{Error, Result};
 use cornu_ir::builder::{axis_of, broadcast_dims};
 use cornu_ir::{DType, Dim, Spec, Tensor, Var};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// `x · scale + offset`.
 ///
@@ -182,15 +182,22 @@ impl Layer for Rescaling {
         MaskRule::Pass
     }
 
-    fn form(&self) -> Form {
+    fn ragged_form(&self) -> RaggedForm {
         // Numbers with an axis of time stand for the timesteps of a rectangle.
         let along_features =
             |v: &Value| v.as_array().is_none_or(|items| !items.iter().any(Value::is_array));
-        if along_features(&self.scale) && along_features(&self.offset) {
-            Form::ByTimestep(3)
-        } else {
-            Form::Padded
+        let is_number = |v: &Value| !v.is_array();
+        match (is_number(&self.scale), is_number(&self.offset)) {
+            (true, true) => RaggedForm::ByTimestep(2),
+            _ if along_features(&self.scale) && along_features(&self.offset) => {
+                RaggedForm::ByTimestep(3)
+            }
+            _ => RaggedForm::Padded,
         }
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"scale": 0.5, "offset": 1.0}), json!({"scale": [0.5, 1.0, 2.0, 3.0]})])
     }
 }
 
@@ -260,13 +267,17 @@ impl Layer for Normalization {
         MaskRule::Pass
     }
 
-    fn form(&self) -> Form {
+    fn ragged_form(&self) -> RaggedForm {
         // Statistics of each timestep stand for those of a rectangle.
         if self.axis.as_ref().is_none_or(|a| a.list().iter().all(|a| *a == -1 || *a >= 2)) {
-            Form::ByTimestep(3)
+            RaggedForm::ByTimestep(3)
         } else {
-            Form::Padded
+            RaggedForm::Padded
         }
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"mean": [0.1, 0.2, 0.3, 0.4], "variance": [1.0, 2.0, 3.0, 4.0]})])
     }
 }
 

@@ -3,13 +3,15 @@
 use crate::initializers::{Draw, Initialize, Initializer, Stft};
 use crate::layers::convolution::windows::{Frame, convolve};
 use crate::layers::geometry::{DataFormat, Padding};
-use crate::lowering::{Call, Cx, Flow, Layer, WeightSpec, WeightTree, Weights, expect_rank};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, Sample, SampleInput, WeightSpec, WeightTree, Weights, expect_rank,
+};
 use crate::{Error, Result};
 use cornu_ir::builder::concat;
 use cornu_ir::ops::Windows;
 use cornu_ir::{Dim, Spec, Tensor, Var};
 use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value};
+use serde_json::{Number, Value, json};
 
 /// Keras's smallest number that is told from 0.
 const EPSILON: f64 = 1e-7;
@@ -245,6 +247,15 @@ impl Layer for StftSpectrogram {
             .into(),
         ])
     }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(
+                json!({"mode": "magnitude", "frame_length": 8, "frame_step": 3, "fft_length": 16}),
+            )
+            .on([SampleInput::floats([50, 2])]),
+        ]
+    }
 }
 
 impl MelSpectrogram {
@@ -372,6 +383,19 @@ impl Layer for MelSpectrogram {
         Ok(vec![
             if self.power_to_db { self.decibels(mel) } else { mel }.transpose(&[0, 2, 1]).into(),
         ])
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(json!({
+                "fft_length": 64,
+                "sequence_stride": 20,
+                "sampling_rate": 800,
+                "num_mel_bins": 9,
+                "min_freq": 5.0,
+            }))
+            .on([SampleInput::floats([300])]),
+        ]
     }
 }
 

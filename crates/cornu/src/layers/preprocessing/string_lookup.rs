@@ -4,12 +4,13 @@ use super::raw_data::{dense, in_form_of, strings};
 use super::vocabulary::{Adopted, Ids, LookupMode, Rules};
 use crate::data::{Array, Data};
 use crate::lowering::{
-    Call, Cx, Decoder, Encoder, Flow, Layer, Lookup, MaskRule, WeightTree, Weights,
+    Call, Cx, Decoder, Encoder, Flow, Layer, Lookup, MaskRule, RaggedForm, Sample, SampleInput,
+    WeightTree, Weights,
 };
 use crate::{Error, Result};
 use cornu_ir::{DType, Dim, Spec};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::OnceLock;
 
 /// The id of each word in a vocabulary. The words enter the model as strings and are looked up
@@ -201,6 +202,14 @@ impl Layer for StringLookup {
         MaskRule::Own
     }
 
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Padded
+    }
+
+    fn is_causal(&self) -> bool {
+        true
+    }
+
     fn adapt_to(&self, data: &Data) -> Result<Box<dyn Layer>> {
         Ok(Box::new(self.clone().adapt(data.clone())?))
     }
@@ -215,6 +224,14 @@ impl Layer for StringLookup {
 
     fn as_decoder(&self) -> Option<&dyn Decoder> {
         if self.invert { Some(self) } else { None }
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(json!({"vocabulary": ["red", "blue"]})).on([SampleInput::words([3])]),
+            Sample::new(json!({"vocabulary": ["red", "blue"], "output_mode": "count"}))
+                .on([SampleInput::words([3])]),
+        ]
     }
 }
 

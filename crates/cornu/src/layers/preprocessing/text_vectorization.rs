@@ -5,12 +5,13 @@ use super::string_lookup::StringLookup;
 use super::vocabulary::LookupMode;
 use crate::data::Data;
 use crate::lowering::{
-    Call, Cx, Encoder, Flow, Layer, Lookup, MaskRule, WeightTree, Weights, expect_rank,
+    Call, Cx, Encoder, Flow, Layer, Lookup, MaskRule, RaggedForm, Sample, SampleInput, WeightTree,
+    Weights, expect_rank,
 };
 use crate::{Error, Result};
 use cornu_ir::{DType, Spec};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::OnceLock;
 
 /// Words of a text made for measurements, where nothing says how many.
@@ -270,6 +271,10 @@ impl Layer for TextVectorization {
         MaskRule::Own
     }
 
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Padded
+    }
+
     fn adapt_to(&self, data: &Data) -> Result<Box<dyn Layer>> {
         Ok(Box::new(self.clone().adapt(data.clone())?))
     }
@@ -280,6 +285,13 @@ impl Layer for TextVectorization {
 
     fn as_encoder(&self) -> Option<&dyn Encoder> {
         Some(self)
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(json!({"vocabulary": ["red", "blue"], "output_sequence_length": 3}))
+                .on([SampleInput::words([1])]),
+        ]
     }
 }
 

@@ -1,10 +1,11 @@
 //! A penalty on the values that pass.
 
 use crate::Result;
-use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, WeightTree, Weights};
+use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightTree, Weights};
 use crate::regularizers::{L1L2, Regularizer};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// The input as it is, with the penalty `l1 · Σ|x| + l2 · Σx²`, over the samples of the batch.
 ///
@@ -50,5 +51,13 @@ impl Layer for ActivityRegularization {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
+    }
+
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::ByTimestep(2)
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"l2": 0.1})])
     }
 }

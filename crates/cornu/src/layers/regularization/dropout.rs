@@ -1,10 +1,12 @@
 //! Inputs dropped at random in training.
 
-use crate::lowering::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights, expect_rank};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightTree, Weights, expect_rank,
+};
 use crate::{Error, Result};
 use cornu_ir::{Dim, Spec};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// In training each element becomes 0 with probability `rate`, the others are divided by `1 − rate`
 /// (Srivastava et al. 2014).
@@ -112,8 +114,16 @@ impl Layer for Dropout {
         MaskRule::Pass
     }
 
-    fn form(&self) -> Form {
-        if self.noise_shape.is_none() { Form::ByTimestep(3) } else { Form::Padded }
+    fn ragged_form(&self) -> RaggedForm {
+        if self.noise_shape.is_none() { RaggedForm::ByTimestep(2) } else { RaggedForm::Padded }
+    }
+
+    fn is_causal(&self) -> bool {
+        true
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"rate": 0.5})])
     }
 }
 
@@ -152,7 +162,15 @@ impl Layer for SpatialDropout1d {
         MaskRule::Pass
     }
 
-    fn form(&self) -> Form {
-        Form::Either
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Either
+    }
+
+    fn is_causal(&self) -> bool {
+        true
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"rate": 0.5})])
     }
 }

@@ -1,12 +1,12 @@
 //! Noise in training.
 
 use super::dropout::{expect_rate, noise_dims};
-use crate::lowering::{Call, Cx, Flow, Form, Layer, MaskRule, WeightTree, Weights};
+use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::ops::RandomKind;
 use cornu_ir::{Dim, Spec};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// `x + stddev · n` in training, n standard normal.
 ///
@@ -108,6 +108,14 @@ impl Layer for GaussianNoise {
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
     }
+
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::ByTimestep(2)
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"stddev": 0.5})])
+    }
 }
 
 impl Layer for GaussianDropout {
@@ -143,6 +151,14 @@ impl Layer for GaussianDropout {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Pass
+    }
+
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::ByTimestep(2)
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"rate": 0.5})])
     }
 }
 
@@ -185,7 +201,15 @@ impl Layer for AlphaDropout {
         MaskRule::Pass
     }
 
-    fn form(&self) -> Form {
-        if self.noise_shape.is_none() { Form::ByTimestep(3) } else { Form::Padded }
+    fn ragged_form(&self) -> RaggedForm {
+        if self.noise_shape.is_none() { RaggedForm::ByTimestep(2) } else { RaggedForm::Padded }
+    }
+
+    fn is_causal(&self) -> bool {
+        true
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"rate": 0.5})])
     }
 }

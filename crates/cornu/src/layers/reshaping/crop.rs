@@ -1,10 +1,11 @@
 //! Timesteps cut off or put on at either end.
 
 use crate::layers::geometry::{DataFormat, Pair};
-use crate::lowering::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank};
+use crate::lowering::{Call, Cx, Flow, Layer, Sample, WeightTree, Weights, expect_rank};
 use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// Timesteps cut off at either end.
 ///
@@ -88,6 +89,10 @@ impl Layer for Cropping1d {
         }
         Ok(vec![x.slice_step(1, before, x.dim(1).map(|t| t - after), 1).into()])
     }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"cropping": [1, 1]})])
+    }
 }
 
 impl Layer for ZeroPadding1d {
@@ -117,5 +122,9 @@ impl Layer for ZeroPadding1d {
                 .pad(self.data_format.time_axis(), self.padding.0, self.padding.1, 0.0)
                 .into(),
         ])
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"padding": [1, 2]})])
     }
 }

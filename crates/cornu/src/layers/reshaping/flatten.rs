@@ -2,9 +2,12 @@
 
 use crate::Result;
 use crate::layers::geometry::DataFormat;
-use crate::lowering::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, Sample, SampleInput, WeightTree, Weights, expect_rank,
+};
 use cornu_ir::{Spec, spec::product};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// All axes but the batch made one.
 ///
@@ -48,5 +51,9 @@ impl Layer for Flatten {
             x = x.transpose(&order);
         }
         Ok(vec![x.reshape(&[x.dim(0), product(&x.dims()[1..])]).into()])
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![Sample::new(json!({})).on([SampleInput::floats([3, 4])])]
     }
 }

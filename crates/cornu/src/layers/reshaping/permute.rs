@@ -1,9 +1,10 @@
 //! The axes of a sample in another order.
 
-use crate::lowering::{Call, Cx, Flow, Layer, WeightTree, Weights, expect_rank};
+use crate::lowering::{Call, Cx, Flow, Layer, Sample, WeightTree, Weights, expect_rank};
 use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// The axes of a sample in another order, counted from 1.
 ///
@@ -52,5 +53,9 @@ impl Layer for Permute {
     ) -> Result<Vec<Flow<'g>>> {
         let order: Vec<usize> = std::iter::once(0).chain(self.dims.iter().copied()).collect();
         Ok(vec![call.input()?.value.transpose(&order).into()])
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"dims": [2, 1]})])
     }
 }

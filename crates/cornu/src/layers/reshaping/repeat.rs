@@ -1,9 +1,13 @@
 //! Elements said again along time.
 
-use crate::lowering::{Call, Cx, Flow, Layer, WeightTree, Weights, ends_of, expect_rank};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, RaggedForm, Sample, SampleInput, WeightTree, Weights, ends_of,
+    expect_rank,
+};
 use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// A vector repeated as `n` timesteps.
 ///
@@ -73,6 +77,10 @@ impl Layer for RepeatVector {
         let x = call.input()?.value;
         Ok(vec![x.expand_dims(1).broadcast_to(&[x.dim(0), Some(self.n), x.dim(1)]).into()])
     }
+
+    fn samples() -> Vec<Sample> {
+        vec![Sample::new(json!({"n": 3})).on([SampleInput::floats([4])])]
+    }
 }
 
 impl Layer for UpSampling1d {
@@ -102,11 +110,15 @@ impl Layer for UpSampling1d {
         Ok(vec![Flow::new(y.reshape(&[b, t.map(|t| t * self.size), c])).ending(ends)])
     }
 
-    fn takes_ragged(&self) -> bool {
-        true
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Padded
     }
 
     fn tells_ends(&self) -> bool {
         true
+    }
+
+    fn samples() -> Vec<Sample> {
+        Sample::each([json!({"size": 2})])
     }
 }

@@ -1,9 +1,12 @@
 //! The same elements of each sample under other dims.
 
 use crate::Result;
-use crate::lowering::{Call, Cx, Flow, Layer, WeightTree, Weights, resolve_shape};
+use crate::lowering::{
+    Call, Cx, Flow, Layer, Sample, SampleInput, WeightTree, Weights, resolve_shape,
+};
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// The same elements of each sample under other dims.
 ///
@@ -45,5 +48,12 @@ impl Layer for Reshape {
         let mut dims = vec![x.dim(0)];
         dims.extend(resolve_shape(x.dims().get(1..).unwrap_or_default(), &self.target_shape)?);
         Ok(vec![x.reshape(&dims).into()])
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(json!({"target_shape": [2, 6]})).on([SampleInput::floats([3, 4])]),
+            Sample::new(json!({"target_shape": [-1, 2]})).on([SampleInput::sequence()]),
+        ]
     }
 }

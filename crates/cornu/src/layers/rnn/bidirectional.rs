@@ -2,8 +2,9 @@
 
 use super::packed_sequence::{Carried, reversed};
 use crate::lowering::{
-    Arg, Call, Cx, Flow, Form, FromConfig, Layer, LayerRef, MaskRule, Recurrent, Registry, Walk,
-    WeightTree, Weights, ends_of, is_packed, mask_heeded, read_settings, sequence_and_states,
+    Arg, Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, RaggedForm, Recurrent, Registry,
+    Sample, Walk, WeightTree, Weights, ends_of, is_packed, mask_heeded, read_settings,
+    sequence_and_states,
 };
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
@@ -254,8 +255,8 @@ impl Layer for Bidirectional {
         true
     }
 
-    fn form(&self) -> Form {
-        Form::Either
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Either
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {
@@ -264,5 +265,16 @@ impl Layer for Bidirectional {
 
     fn inner(&self) -> Vec<(&'static str, &LayerRef)> {
         vec![("forward_layer", &self.layer), ("backward_layer", &self.backward_layer)]
+    }
+
+    fn samples() -> Vec<Sample> {
+        let layer = |class: &str, sequences: bool| {
+            let config = json!({"units": 3, "return_sequences": sequences});
+            json!({"class_name": class, "config": config})
+        };
+        Sample::each([
+            json!({"layer": layer("LSTM", true)}),
+            json!({"layer": layer("GRU", false), "merge_mode": "sum"}),
+        ])
     }
 }

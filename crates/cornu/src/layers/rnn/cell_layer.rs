@@ -2,7 +2,7 @@
 
 use crate::config::snake_case;
 use crate::lowering::{
-    Arg, Call, Cell, Cx, Dropped, Flow, Layer, LayerRef, MaskRule, WeightTree, Weights,
+    Arg, Call, Cell, Cx, Dropped, Flow, Layer, LayerRef, MaskRule, Sample, WeightTree, Weights,
     expect_rank, known_dim, sequence_and_states,
 };
 use crate::{Error, Result};
@@ -80,6 +80,10 @@ impl<C: Cell + 'static> Layer for C {
 
     fn registered_name(&self) -> Option<&'static str> {
         Cell::registered_name(self)
+    }
+
+    fn samples() -> Vec<Sample> {
+        C::samples()
     }
 
     fn inner(&self) -> Vec<(&'static str, &LayerRef)> {

@@ -4,9 +4,10 @@ use super::conv_lstm_cell::ConvLstmCell;
 use super::settings::{layer_of_cell, walk_settings};
 use crate::activations::Activation;
 use crate::layers::geometry::{DataFormat, Extent, Padding};
-use crate::lowering::Walk;
+use crate::lowering::{Sample, SampleInput, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// A layer of convolutional long short-term memory (Shi et al. 2015, arXiv:1506.04214):
 /// [`ConvLstmCell`] over the timesteps.
@@ -70,4 +71,11 @@ impl ConvLstm1d {
     }
 }
 
-layer_of_cell!(ConvLstm1d, "ConvLSTM1D", omits []);
+layer_of_cell!(
+    ConvLstm1d, "ConvLSTM1D", omits [],
+    trainable_with_layer: false,
+    samples: vec![
+        Sample::new(json!({"filters": 2, "kernel_size": 2, "return_sequences": true}))
+            .on([SampleInput::floats([None, Some(5), Some(3)])]),
+    ]
+);

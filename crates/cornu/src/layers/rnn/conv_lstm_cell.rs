@@ -5,12 +5,14 @@ use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Orthogonal, Zeros};
 use crate::layers::convolution::windows::{Frame, convolve};
 use crate::layers::geometry::{DataFormat, Extent, Padding};
-use crate::lowering::{Cell, Cx, Dropped, WeightSpec, WeightTree, Weights, known_dim};
+use crate::lowering::{
+    Cell, Cx, Dropped, Sample, SampleInput, WeightSpec, WeightTree, Weights, known_dim,
+};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::{Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A cell of long short-term memory on rows of S places (Shi et al. 2015, arXiv:1506.04214):
 /// [`LstmCell`](crate::LstmCell) with convolutions for products.
@@ -226,5 +228,13 @@ impl Cell for ConvLstmCell {
             (self.dropout, &x.dims),
             (self.recurrent_dropout, &state),
         )])
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![Sample::new(json!({"filters": 2, "kernel_size": 2, "padding": "same"})).on([
+            SampleInput::floats([5, 3]),
+            SampleInput::floats([5, 2]),
+            SampleInput::floats([5, 2]),
+        ])]
     }
 }

@@ -2,9 +2,10 @@
 
 use super::gru_cell::GruCell;
 use super::settings::{layer_of_cell, units_settings, walk_settings};
-use crate::lowering::Walk;
+use crate::lowering::{Sample, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// A layer of gated recurrent units (Cho et al. 2014): [`GruCell`] over the timesteps.
 ///
@@ -28,4 +29,13 @@ pub struct Gru {
 }
 
 units_settings!(Gru, GruCell);
-layer_of_cell!(Gru, "GRU", omits []);
+layer_of_cell!(
+    Gru, "GRU", omits [],
+    trainable_with_layer: true,
+    samples: Sample::each([
+        json!({"units": 3}),
+        json!({"units": 3, "return_sequences": true}),
+        json!({"units": 3, "return_sequences": true, "go_backwards": true}),
+        json!({"units": 3, "reset_after": false, "return_sequences": true}),
+    ])
+);

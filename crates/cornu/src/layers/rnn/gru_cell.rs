@@ -6,11 +6,13 @@ use crate::Result;
 use crate::activations::Activation;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Orthogonal, Zeros};
-use crate::lowering::{Cell, Cx, Dropped, WeightSpec, WeightTree, Weights, WholeCell, WholeRun};
+use crate::lowering::{
+    Cell, Cx, Dropped, Sample, SampleInput, WeightSpec, WeightTree, Weights, WholeCell, WholeRun,
+};
 use crate::regularizers::Regularizer;
 use cornu_ir::{Dim, Spec, Var, ops};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A gated recurrent unit (Cho et al. 2014).
 ///
@@ -170,6 +172,13 @@ impl Cell for GruCell {
     fn whole(&self) -> Option<&dyn WholeCell> {
         self.activation.gate().and(self.recurrent_activation.gate())?;
         Some(self)
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            Sample::new(json!({"units": 3}))
+                .on([SampleInput::floats([4]), SampleInput::floats([3])]),
+        ]
     }
 }
 

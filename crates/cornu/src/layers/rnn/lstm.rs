@@ -2,9 +2,10 @@
 
 use super::lstm_cell::LstmCell;
 use super::settings::{layer_of_cell, units_settings, walk_settings};
-use crate::lowering::Walk;
+use crate::lowering::{Sample, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// A layer of long short-term memory (Hochreiter and Schmidhuber 1997): [`LstmCell`] over the
 /// timesteps.
@@ -29,4 +30,13 @@ pub struct Lstm {
 }
 
 units_settings!(Lstm, LstmCell);
-layer_of_cell!(Lstm, "LSTM", omits []);
+layer_of_cell!(
+    Lstm, "LSTM", omits [],
+    trainable_with_layer: true,
+    samples: Sample::each([
+        json!({"units": 3}),
+        json!({"units": 3, "return_sequences": true}),
+        json!({"units": 3, "return_sequences": true, "go_backwards": true}),
+        json!({"units": 3, "activation": "gelu", "return_sequences": true}),
+    ])
+);

@@ -5,13 +5,13 @@ use super::run_cell::run;
 use super::settings::walk_settings;
 use crate::Result;
 use crate::lowering::{
-    Call, Cx, Flow, Form, FromConfig, Layer, LayerRef, MaskRule, Recurrent, Registry, Walk,
-    WeightTree, Weights, read_settings, sequence_and_states,
+    Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, RaggedForm, Recurrent, Registry, Sample,
+    Walk, WeightTree, Weights, read_settings, sequence_and_states,
 };
 use crate::regularizers::Regularizer;
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A [`Cell`](crate::Cell) run over the timesteps.
 ///
@@ -89,8 +89,8 @@ impl Layer for Rnn {
         MaskRule::Own
     }
 
-    fn form(&self) -> Form {
-        Form::Either
+    fn ragged_form(&self) -> RaggedForm {
+        RaggedForm::Either
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {
@@ -103,5 +103,15 @@ impl Layer for Rnn {
 
     fn inner(&self) -> Vec<(&'static str, &LayerRef)> {
         vec![("cell", &self.cell)]
+    }
+
+    fn samples() -> Vec<Sample> {
+        let cell = |class: &str| json!({"class_name": class, "config": {"units": 3}});
+        let cells = json!({"cells": [cell("GRUCell"), cell("LSTMCell")]});
+        let stacked = json!({"class_name": "StackedRNNCells", "config": cells});
+        Sample::each([
+            json!({"cell": cell("GRUCell"), "return_sequences": true}),
+            json!({"cell": stacked}),
+        ])
     }
 }

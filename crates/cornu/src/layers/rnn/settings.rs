@@ -122,9 +122,11 @@ macro_rules! units_settings {
     };
 }
 
-/// The rules of a layer over a cell whose settings it has as its own.
+/// The `impl Layer` of a layer over a cell whose settings it has as its own: class, the settings
+/// that its config omits, and whether Keras makes the cell with the layer's `trainable`.
 macro_rules! layer_of_cell {
-    ($Type:ident, $class:literal, omits $omitted:expr) => {
+    ($Type:ident, $class:literal, omits $omitted:expr, trainable_with_layer: $passes:literal,
+     samples: $samples:expr) => {
         walk_settings!($Type);
 
         impl crate::lowering::Layer for $Type {
@@ -156,8 +158,8 @@ macro_rules! layer_of_cell {
                 crate::lowering::MaskRule::Own
             }
 
-            fn form(&self) -> crate::lowering::Form {
-                crate::lowering::Form::Either
+            fn ragged_form(&self) -> crate::lowering::RaggedForm {
+                crate::lowering::RaggedForm::Either
             }
 
             fn activity_regularizer(&self) -> Option<&crate::regularizers::Regularizer> {
@@ -166,6 +168,14 @@ macro_rules! layer_of_cell {
 
             fn as_recurrent(&self) -> Option<&dyn crate::lowering::Recurrent> {
                 Some(self)
+            }
+
+            fn passes_trainable_on(&self) -> bool {
+                $passes
+            }
+
+            fn samples() -> Vec<crate::lowering::Sample> {
+                $samples
             }
         }
     };

@@ -2,9 +2,10 @@
 
 use super::settings::{layer_of_cell, units_settings, walk_settings};
 use super::simple_rnn_cell::SimpleRnnCell;
-use crate::lowering::Walk;
+use crate::lowering::{Sample, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// A layer of simple recurrent units (Elman 1990): [`SimpleRnnCell`] over the timesteps.
 ///
@@ -29,4 +30,12 @@ pub struct SimpleRnn {
 }
 
 units_settings!(SimpleRnn, SimpleRnnCell);
-layer_of_cell!(SimpleRnn, "SimpleRNN", omits["seed"]);
+layer_of_cell!(
+    SimpleRnn, "SimpleRNN", omits["seed"],
+    trainable_with_layer: true,
+    samples: Sample::each([
+        json!({"units": 3}),
+        json!({"units": 3, "return_sequences": true}),
+        json!({"units": 3, "return_sequences": true, "go_backwards": true}),
+    ])
+);

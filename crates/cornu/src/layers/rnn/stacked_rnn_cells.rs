@@ -3,7 +3,8 @@
 use super::cell_layer::cell_of;
 use crate::config::snake_case;
 use crate::lowering::{
-    Call, Cell, Cx, Dropped, FromConfig, LayerRef, Registry, WeightTree, Weights,
+    Call, Cell, Cx, Dropped, FromConfig, LayerRef, Registry, Sample, SampleInput, WeightTree,
+    Weights,
 };
 use crate::{Error, Result};
 use cornu_ir::{Dim, Spec, Var};
@@ -130,5 +131,15 @@ impl Cell for StackedRnnCells {
 
     fn n_dropped(&self) -> usize {
         self.cells.iter().filter_map(|l| l.rule().as_cell()).map(|c| c.n_dropped()).sum()
+    }
+
+    fn samples() -> Vec<Sample> {
+        let cell =
+            |class: &str, units: usize| json!({"class_name": class, "config": {"units": units}});
+        vec![Sample::new(json!({"cells": [cell("GRUCell", 3), cell("SimpleRNNCell", 2)]})).on([
+            SampleInput::floats([4]),
+            SampleInput::floats([3]),
+            SampleInput::floats([2]),
+        ])]
     }
 }

@@ -1,8 +1,8 @@
 //! A layer applied to every timestep.
 
 use crate::lowering::{
-    Call, Cx, Flow, Form, FromConfig, Layer, LayerRef, MaskRule, Registry, WeightTree, Weights,
-    both, expect_rank, read_settings,
+    Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, RaggedForm, Registry, Sample,
+    WeightTree, Weights, both, expect_rank, read_settings,
 };
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
@@ -85,9 +85,7 @@ impl Layer for TimeDistributed {
         let step = without_time(&x.spec())?;
         let (batch, timesteps) = (x.value.dim(0), x.value.dim(1));
         let w = w.child("layer");
-        if let Some(t) = timesteps
-            .filter(|_| cx.training && self.layer.any(&|l| l.class() == "BatchNormalization"))
-        {
+        if let Some(t) = timesteps.filter(|_| cx.training && self.counts_over_batch()) {
             let mut w = w.clone();
             let mut steps: Vec<Vec<cornu_ir::Var<'g>>> = vec![];
             for i in 0..t {
@@ -112,13 +110,17 @@ impl Layer for TimeDistributed {
         MaskRule::Own
     }
 
-    fn form(&self) -> Form {
+    fn ragged_form(&self) -> RaggedForm {
         // In training BatchNormalization counts over the batch, timestep by timestep.
-        if self.layer.any(&|l| l.class() == "BatchNormalization") {
-            Form::Padded
-        } else {
-            Form::ByTimestep(3)
-        }
+        if self.counts_over_batch() { RaggedForm::Padded } else { RaggedForm::ByTimestep(3) }
+    }
+
+    fn counts_over_batch(&self) -> bool {
+        self.layer.any(&|l| l.rule().counts_over_batch())
+    }
+
+    fn is_causal(&self) -> bool {
+        true
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {
@@ -127,5 +129,11 @@ impl Layer for TimeDistributed {
 
     fn inner(&self) -> Vec<(&'static str, &LayerRef)> {
         vec![("layer", &self.layer)]
+    }
+
+    fn samples() -> Vec<Sample> {
+        let dense = json!({"class_name": "Dense", "config": {"units": 2}});
+        let statistics = json!({"class_name": "BatchNormalization", "config": {}});
+        Sample::each([json!({"layer": dense}), json!({"layer": statistics})])
     }
 }
