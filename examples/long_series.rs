@@ -6,7 +6,10 @@
 
 use cornu::data::{Array, BatchMaker, Cost, Data, PadSide, Ragged};
 use cornu::metrics::MetricValue;
-use cornu::{Compile, Dense, Evaluate, Fit, GlobalAveragePooling1d, Gru, Input, Masking, Model};
+use cornu::{
+    Compile, CompiledModel, Dense, Evaluate, Fit, GlobalAveragePooling1d, Gru, Input, Masking,
+    Model,
+};
 use ndarray::Array2;
 use std::time::Instant;
 
@@ -50,19 +53,19 @@ fn ragged(all: &[Array2<f32>]) -> cornu::Result<Ragged> {
     Ok(Ragged::from_list(all.iter().map(|a| Array::from(a.clone().into_dyn())))?)
 }
 
-fn model() -> cornu::Result<Model> {
+fn model() -> cornu::Result<CompiledModel> {
     let inputs = Input::new([None, Some(1)]);
     let x = Masking::new(0.0).call(&inputs)?;
     let x = Gru::new(16).return_sequences(true).call(&x)?;
     let x = GlobalAveragePooling1d::new().call(&x)?;
     let outputs = Dense::new(3).activation("softmax").call(&x)?;
-    let mut model = Model::new(&inputs, &outputs)?
+    let model = Model::new(&inputs, &outputs)?
         .compile(Compile::new("adam", "sparse_categorical_crossentropy").metrics(["accuracy"]))?;
     model.set_learning_rate(0.01)?;
     Ok(model)
 }
 
-fn accuracy(model: &mut Model, x: &Data, y: &Data) -> cornu::Result<f64> {
+fn accuracy(model: &CompiledModel, x: &Data, y: &Data) -> cornu::Result<f64> {
     let logs = model.evaluate(x, y, &Evaluate::default())?;
     Ok(if let Some(MetricValue::Number(a)) = logs.get("accuracy") { *a } else { f64::NAN })
 }
@@ -87,7 +90,7 @@ fn main() -> cornu::Result<()> {
     let own_s = started.elapsed().as_secs_f64();
     println!(
         "as they are: {:.3} accuracy, {own_s:.2} s",
-        accuracy(&mut as_they_are, &Data::Ragged(x_test.clone()), &y_test)?
+        accuracy(&as_they_are, &Data::Ragged(x_test.clone()), &y_test)?
     );
 
     let longest = x.longest().max(x_test.longest());
@@ -99,7 +102,7 @@ fn main() -> cornu::Result<()> {
     let padded_s = started.elapsed().as_secs_f64();
     println!(
         "padded to {longest}: {:.3} accuracy, {padded_s:.2} s",
-        accuracy(&mut on_padded, &Data::from(padded_test), &y_test)?
+        accuracy(&on_padded, &Data::from(padded_test), &y_test)?
     );
 
     // The shorter half and the longer half: microseconds a timestep.

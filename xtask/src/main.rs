@@ -2,12 +2,10 @@
 //! keras-python`, `cargo xtask symbols`.
 #![forbid(unsafe_code)]
 
+mod tracked;
 mod tidy;
-
 mod keras_python;
-
 mod check;
-
 mod symbols;
 
 use std::path::Path;

@@ -4,6 +4,7 @@
 mod failure;
 mod files;
 mod plot;
+mod logs;
 mod run_file;
 mod commands;
 

@@ -8,7 +8,8 @@
 //!
 //! [model]
 //! name = "speaker"
-//! input = [0, 12]                # 0 stands for None: any number of timesteps; text has input_dtype = "string"
+//! input = [0, 12]                # 0 stands for None: any number of timesteps
+//!                                # text has input_dtype = "string"
 //! layers = [
 //!   { class = "Normalization", adapt = true },   # takes what it needs from the training data
 //!   { class = "Masking", mask_value = 0.0 },
@@ -25,7 +26,8 @@
 //! batch_size = 32
 //! epochs = 40
 //! seed = 1
-//! batches = "bucket"             # or as-they-come, shuffle, equal-length, token-budget(N), batch-size-1
+//! batches = "bucket"             # or as-they-come, shuffle, equal-length, token-budget(N),
+//!                                # batch-size-1
 //! tbptt = 200                    # gradients reach back over at most so many timesteps
 //! epoch_loss = "timesteps"       # exact over real timesteps, or keras
 //!
@@ -35,12 +37,13 @@
 //! plot = "history.svg"
 //! ```
 
-use crate::commands::fit::Args;
 use crate::failure::Failure;
-use crate::{files, plot};
+use crate::{files, logs, plot};
 use cornu::data::{BatchMaker, Data};
 use cornu::training::{EpochLoss, Unequal, callbacks};
-use cornu::{Compile, Evaluate, Fit, Input, LayerRef, Model, Predict, Registry};
+use cornu::{
+    Compile, CompiledModel, Evaluate, Fit, Input, LayerRef, Model, Opened, Predict, Registry,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -126,6 +129,30 @@ struct OutputTable {
     plot: Option<PathBuf>,
 }
 
+/// Settings of the command line that go before those of a run file; `None` where none is given.
+pub struct Overrides {
+    /// Samples of a batch.
+    pub batch_size: Option<usize>,
+    /// Passes over the data.
+    pub epochs: Option<usize>,
+    /// Seed of all that is random.
+    pub seed: Option<u64>,
+    /// Where the history goes.
+    pub history: Option<PathBuf>,
+    /// Where the trained model goes.
+    pub output: Option<PathBuf>,
+    /// Number of threads.
+    pub threads: Option<usize>,
+    /// A batch maker by name.
+    pub batches: Option<String>,
+    /// Timesteps that gradients reach back over at most.
+    pub tbptt: Option<usize>,
+    /// How the losses of batches become an epoch's.
+    pub epoch_loss: Option<String>,
+    /// What fills sequences of unequal length.
+    pub pad: Option<f64>,
+}
+
 impl OneOrMany {
     fn paths(&self, folder: &Path) -> Vec<PathBuf> {
         match self {
@@ -147,40 +174,41 @@ impl RunFile {
         Ok(run)
     }
 
-    /// What the command line says instead.
-    pub fn overridden(mut self, args: &Args) -> Self {
-        let (batch_size, epochs, seed, history, output) = args.overrides();
-        let here = |p: &PathBuf| std::path::absolute(p).unwrap_or_else(|_| p.clone());
-        self.fit.batch_size = batch_size.or(self.fit.batch_size);
-        self.fit.epochs = epochs.or(self.fit.epochs);
-        self.fit.seed = seed.unwrap_or(self.fit.seed);
-        self.output.history = history.map(here).or(self.output.history);
-        self.output.model = output.map(here).or(self.output.model);
-        self.threads = args.threads();
-        let (batches, tbptt, epoch_loss, pad) = args.of_sequences();
-        self.fit.batches = batches.cloned().or(self.fit.batches);
-        self.fit.tbptt = tbptt.or(self.fit.tbptt);
-        self.fit.epoch_loss = epoch_loss.cloned().or(self.fit.epoch_loss);
-        self.data.pad = pad.or(self.data.pad);
+    /// The run with what the command line says instead.
+    pub fn overridden(mut self, by: Overrides) -> Self {
+        let here = |p: PathBuf| std::path::absolute(&p).unwrap_or(p);
+        self.fit.batch_size = by.batch_size.or(self.fit.batch_size);
+        self.fit.epochs = by.epochs.or(self.fit.epochs);
+        self.fit.seed = by.seed.unwrap_or(self.fit.seed);
+        self.output.history = by.history.map(here).or(self.output.history);
+        self.output.model = by.output.map(here).or(self.output.model);
+        self.threads = by.threads;
+        self.fit.batches = by.batches.or(self.fit.batches);
+        self.fit.tbptt = by.tbptt.or(self.fit.tbptt);
+        self.fit.epoch_loss = by.epoch_loss.or(self.fit.epoch_loss);
+        self.data.pad = by.pad.or(self.data.pad);
         self
     }
 
-    fn build(&self) -> Result<Model, Failure> {
-        let mut model = match &self.model.file {
-            Some(f) => Model::load(self.folder.join(f))?,
-            None => self.layered()?,
+    fn build(&self) -> Result<CompiledModel, Failure> {
+        let opened = match &self.model.file {
+            Some(f) => Opened::read(self.folder.join(f))?,
+            None => Opened::Model(self.layered()?),
         };
-        if let Some(name) = &self.model.name {
-            model = model.name(name);
-        }
-        if let Some(c) = &self.compile {
-            let mut compile = Compile::new("rmsprop", Value::Null);
-            for (k, v) in c {
-                compile = compile.set(k, keras_object(v));
+        let model = match &self.compile {
+            None => opened.into_compiled()?,
+            Some(c) => {
+                let mut compile = Compile::new("rmsprop", Value::Null);
+                for (k, v) in c {
+                    compile = compile.set(k, keras_object(v));
+                }
+                opened.compile(compile)?
             }
-            model = model.compile(compile)?;
-        }
-        Ok(model)
+        };
+        Ok(match &self.model.name {
+            Some(name) => model.name(name),
+            None => model,
+        })
     }
 
     /// A model of the layers listed; those with `adapt` are shown the training data as it comes to
@@ -198,7 +226,7 @@ impl RunFile {
             let adapts = table.remove("adapt") == Some(Value::Bool(true));
             let mut next = layer(&table)?;
             if adapts {
-                let mut before = Model::sequential(&input, layers.clone())?.seed(self.fit.seed)?;
+                let before = Model::sequential(&input, layers.clone())?.seed(self.fit.seed)?;
                 let x = files::inputs(&before, &self.data.train.paths(&self.folder))?;
                 let shown = if layers.is_empty() {
                     x
@@ -277,7 +305,7 @@ impl RunFile {
         let [to_model, to_history, to_plot] = targets;
         let history = model.fit(x, y, fit)?;
         if let Some((x, y)) = test {
-            let logs = model.evaluate(
+            let values = model.evaluate(
                 x,
                 y,
                 &Evaluate {
@@ -287,10 +315,7 @@ impl RunFile {
                     epoch_loss,
                 },
             )?;
-            for (k, v) in crate::commands::evaluate::text(&logs, false)
-                .lines()
-                .filter_map(|l| l.split_once(": "))
-            {
+            for (k, v) in logs::text(&values, false).lines().filter_map(|l| l.split_once(": ")) {
                 println!("test {k}: {v}");
             }
         }

@@ -125,7 +125,10 @@ fn files_that_are_no_models_are_refused() {
     std::fs::write(dir.path().join("cut.keras"), &whole[..whole.len() / 2]).unwrap();
     refused(&dir, "cut.keras", "x.npy", "y.npy", &["cut.keras"]);
     refused(&dir, "missing.keras", "x.npy", "y.npy", &["missing.keras"]);
-    let config = r#"{"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "InputLayer", "config": {"batch_shape": [null, 2]}}, {"class_name": "Wonder", "config": {"name": "w"}}]}}"#;
+    let config = r#"{"class_name": "Sequential", "config": {"name": "s", "layers": [
+        {"class_name": "InputLayer", "config": {"batch_shape": [null, 2]}},
+        {"class_name": "Wonder", "config": {"name": "w"}}
+    ]}}"#;
     std::fs::write(dir.path().join("unknown.json"), config).unwrap();
     let out = cornu(dir.path(), &["summary", "unknown.json"]);
     let err = String::from_utf8_lossy(&out.stderr);

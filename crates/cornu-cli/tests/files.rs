@@ -162,8 +162,8 @@ fn files_become_files_of_other_kinds_with_the_same_numbers() {
     // A model of its architecture alone starts anew, with as many weights.
     said(p, &["convert", "m.json", "new.keras"]);
     assert_eq!(
-        Model::load(p.join("new.keras")).unwrap().count_params(),
-        Model::load(p.join("m.keras")).unwrap().count_params()
+        Model::open(p.join("new.keras")).unwrap().count_params(),
+        Model::open(p.join("m.keras")).unwrap().count_params()
     );
     // Legacy files are read, of Keras 2 and of either ending.
     for (name, file) in [("bidi.h5", "old.keras"), ("bidi.keras", "newer.keras")] {

@@ -158,7 +158,7 @@ fn masks_of_models_built_here_flow_the_same_in_keras() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str, end: &str| dir.path().join(format!("{name}{end}"));
     for (name, model, x) in masked_models().unwrap() {
-        let mut model = model.seed(3).unwrap();
+        let model = model.seed(3).unwrap();
         model.save(at(name, "_built.keras")).unwrap();
         let y = model.predict(&x, &Predict::default()).unwrap().remove(0);
         write(at(name, "_x.npy"), &[("x".into(), x)]).unwrap();

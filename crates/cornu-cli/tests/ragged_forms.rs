@@ -201,7 +201,11 @@ fn real_series_learn_as_they_are_what_they_learn_padded() {
             {pad}
             [model]
             input = [0, 12]
-            layers = [{{ class = "Masking" }}, {{ class = "LSTM", units = 20 }}, {{ class = "Dense", units = 9, activation = "softmax" }}]
+            layers = [
+                {{ class = "Masking" }},
+                {{ class = "LSTM", units = 20 }},
+                {{ class = "Dense", units = 9, activation = "softmax" }},
+            ]
             [compile]
             optimizer = {{ class = "Adam", learning_rate = 0.003 }}
             loss = "sparse_categorical_crossentropy"

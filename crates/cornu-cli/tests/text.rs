@@ -100,10 +100,23 @@ fn columns_named_after_inputs_are_those_inputs() {
     let dir = tempfile::tempdir().unwrap();
     let p = dir.path();
     let config = r#"{"class_name": "Functional", "config": {"name": "f", "layers": [
-        {"class_name": "InputLayer", "name": "city", "config": {"batch_shape": [null, 1], "dtype": "string", "name": "city"}, "inbound_nodes": []},
-        {"class_name": "InputLayer", "name": "age", "config": {"batch_shape": [null, 1], "dtype": "float32", "name": "age"}, "inbound_nodes": []},
-        {"class_name": "StringLookup", "name": "s", "config": {"name": "s", "vocabulary": ["Ulm", "Bern"], "output_mode": "one_hot"}, "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__", "config": {"shape": [null, 1], "dtype": "string", "keras_history": ["city", 0, 0]}}], "kwargs": {}}]},
-        {"class_name": "Concatenate", "name": "c", "config": {"name": "c", "axis": -1}, "inbound_nodes": [{"args": [[{"class_name": "__keras_tensor__", "config": {"shape": [null, 3], "dtype": "float32", "keras_history": ["s", 0, 0]}}, {"class_name": "__keras_tensor__", "config": {"shape": [null, 1], "dtype": "float32", "keras_history": ["age", 0, 0]}}]], "kwargs": {}}]}],
+        {"class_name": "InputLayer", "name": "city", "inbound_nodes": [],
+            "config": {"batch_shape": [null, 1], "dtype": "string", "name": "city"}},
+        {"class_name": "InputLayer", "name": "age", "inbound_nodes": [],
+            "config": {"batch_shape": [null, 1], "dtype": "float32", "name": "age"}},
+        {"class_name": "StringLookup", "name": "s",
+            "config": {"name": "s", "vocabulary": ["Ulm", "Bern"], "output_mode": "one_hot"},
+            "inbound_nodes": [{"kwargs": {}, "args": [
+                {"class_name": "__keras_tensor__", "config":
+                    {"shape": [null, 1], "dtype": "string", "keras_history": ["city", 0, 0]}}
+            ]}]},
+        {"class_name": "Concatenate", "name": "c", "config": {"name": "c", "axis": -1},
+            "inbound_nodes": [{"kwargs": {}, "args": [[
+                {"class_name": "__keras_tensor__", "config":
+                    {"shape": [null, 3], "dtype": "float32", "keras_history": ["s", 0, 0]}},
+                {"class_name": "__keras_tensor__", "config":
+                    {"shape": [null, 1], "dtype": "float32", "keras_history": ["age", 0, 0]}}
+            ]]}]}],
         "input_layers": [["city", 0, 0], ["age", 0, 0]], "output_layers": [["c", 0, 0]]}}"#;
     std::fs::write(p.join("m.json"), config).unwrap();
     std::fs::write(p.join("t.csv"), "age,other,city,label\n3,1,Bern,0\n4.5,2,Rome,1\n").unwrap();

@@ -4,7 +4,7 @@
 
 mod two_lstms;
 
-use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Store, Threads};
+use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Store, Threads, Workspace};
 use cornu_ir::{Builder, DType, Graph, Spec, Tensor, passes};
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
@@ -17,7 +17,9 @@ fn main() {
         let mut total: Vec<(&str, usize, f64)> = Vec::new();
         for _ in 0..100 {
             let mut outs: Vec<_> = step.results.iter_mut().map(Tensor::view_mut).collect();
-            for (op, n, s) in step.program.profile(&mut step.store, &views, &mut outs) {
+            for (op, n, s) in
+                step.program.profile(&mut step.workspace, &step.store, &views, &mut outs)
+            {
                 match total.iter_mut().find(|t| t.0 == op) {
                     Some(t) => (t.1, t.2) = (t.1 + n, t.2 + s),
                     None => total.push((op, n, s)),
@@ -42,7 +44,8 @@ fn step(bencher: Bencher<'_, '_>, (name, n_threads): (&str, usize)) {
         let [x, y] = &step.inputs[..] else { unreachable!("two inputs") };
         step.program.run(
             &threads,
-            &mut step.store,
+            &mut step.workspace,
+            &step.store,
             &[x.view(), y.view()],
             &mut [step.results[0].view_mut()],
         );
@@ -70,7 +73,7 @@ fn program(graph: Graph) -> (Program, Store) {
         )];
     }
     let part = Part { feeds: slots.iter().map(|s| Feed::State(*s)).collect(), fetches, graph };
-    (Program::new(ProgramSpec { update: Some(part), ..ProgramSpec::default() }), store)
+    (Program::from(ProgramSpec { update: Some(part), ..ProgramSpec::default() }), store)
 }
 
 const PRODUCTS: [(usize, usize, usize); 6] = [
@@ -87,11 +90,12 @@ fn product(bencher: Bencher<'_, '_>, (m, k, n): (usize, usize, usize)) {
     let b = Builder::new();
     let known = |d: &[usize]| Spec::known(DType::F32, d);
     b.output("y", b.input("a", known(&[m, k])).matmul(b.input("b", known(&[k, n]))));
-    let (mut program, mut store) = program(b.finish().unwrap());
+    let mut workspace = Workspace::default();
+    let (mut program, store) = program(b.finish().unwrap());
     let threads = Threads::new(1);
     bencher
         .counter(ItemsCount::new(2 * m * k * n))
-        .bench_local(|| program.run(&threads, &mut store, &[], &mut []));
+        .bench_local(|| program.run(&threads, &mut workspace, &store, &[], &mut []));
 }
 
 #[divan::bench(args = PRODUCTS)]
@@ -137,11 +141,12 @@ fn adam(bencher: Bencher<'_, '_>, (n, n_threads): (usize, usize)) {
     b.output("w", w - m_next * 1e-3 / (v_next.sqrt() + 1e-7));
     b.output("m", m_next);
     b.output("v", v_next);
-    let (mut program, mut store) = program(passes::run(b.finish().unwrap()));
+    let mut workspace = Workspace::default();
+    let (mut program, store) = program(passes::run(b.finish().unwrap()));
     let threads = Threads::new(n_threads);
     bencher
         .counter(BytesCount::new(7 * 4 * n))
-        .bench_local(|| program.run(&threads, &mut store, &[], &mut []));
+        .bench_local(|| program.run(&threads, &mut workspace, &store, &[], &mut []));
 }
 
 #[divan::bench(args = LENGTHS)]
@@ -149,11 +154,12 @@ fn gelu(bencher: Bencher<'_, '_>, n: usize) {
     let b = Builder::new();
     let x = b.input("x", Spec::known(DType::F32, &[n]));
     b.output("y", x * 0.5 * ((x * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0));
-    let (mut program, mut store) = program(passes::run(b.finish().unwrap()));
+    let mut workspace = Workspace::default();
+    let (mut program, store) = program(passes::run(b.finish().unwrap()));
     let threads = Threads::new(1);
     bencher
         .counter(BytesCount::new(2 * 4 * n))
-        .bench_local(|| program.run(&threads, &mut store, &[], &mut []));
+        .bench_local(|| program.run(&threads, &mut workspace, &store, &[], &mut []));
 }
 
 #[divan::bench(args = LENGTHS)]

@@ -35,7 +35,15 @@ fn lstm_backward_all(bencher: Bencher<'_, '_>, name: &str) {
 }
 
 /// The peak: M, N, K of the products above, with `beta = 1`.
-#[divan::bench(args = ["1024x1024x1024", "32x2048x512", "32x512x2048", "64x512x128", "16x512x128", "512x2048x3200", "3200x2048x512"])]
+#[divan::bench(args = [
+    "1024x1024x1024",
+    "32x2048x512",
+    "32x512x2048",
+    "64x512x128",
+    "16x512x128",
+    "512x2048x3200",
+    "3200x2048x512",
+])]
 fn gemm_alone(bencher: Bencher<'_, '_>, shape: &str) {
     let dims: Vec<usize> = shape.split('x').filter_map(|d| d.parse().ok()).collect();
     let (m, n, k) = (dims[0], dims[1], dims[2]);

@@ -2,7 +2,9 @@
 //! the speed figures and of the allocation test.
 #![allow(missing_docs)]
 
-use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, SlotId, Store, shard_rows};
+use cornu_cpu::{
+    Feed, Fetch, Part, Program, ProgramSpec, Shard, SlotId, Store, Workspace, shard_rows,
+};
 use cornu_ir::grad::gradient;
 use cornu_ir::op::sample_numbers;
 use cornu_ir::ops::{Activation, Lstm};
@@ -101,6 +103,7 @@ impl Sizes {
 /// A program with its state, data and results.
 pub struct Step {
     pub program: Program,
+    pub workspace: Workspace,
     pub store: Store,
     pub inputs: Vec<Tensor>,
     pub results: Vec<Tensor>,
@@ -162,7 +165,8 @@ impl Step {
             fetches: [kept(&w), kept(&v), vec![Fetch::Value(0)], kept(&[count])].concat(),
         });
         Step {
-            program: Program::new(ProgramSpec { shard_graphs, shards, update }),
+            workspace: Workspace::default(),
+            program: Program::from(ProgramSpec { shard_graphs, shards, update }),
             store,
             inputs: vec![
                 numbers(&[sizes.batch, sizes.timesteps, sizes.features], 90),

@@ -1,17 +1,18 @@
 //! A graph laid out and its kernels chosen ([`Layout`]), and the memory of one run of it
 //! ([`Frame`]).
 
-use crate::dense::mask_layout;
-use crate::kernel::{Call, Kernel, Shape, eval};
+use crate::body::{Body, BodyRun};
+use crate::call::{Call, Shape};
+use crate::kernel::{Kernel, Packed, Request};
+use crate::kernel_list::choose;
 use crate::memory::{Block, address};
-use crate::recurrent;
-use crate::store::StoreState;
 use crate::threads::Threads;
 use cornu_ir::Op;
 use cornu_ir::graph::Graph;
 use cornu_ir::plan::{ALIGN_BYTES, OutputPlace, Place, Plan};
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A graph laid out, its kernels chosen: what all shards of one size share.
 #[derive(Debug)]
@@ -35,20 +36,20 @@ pub(crate) struct Layout {
 #[derive(Debug)]
 pub(crate) struct BoundStep {
     pub(crate) node: usize,
-    pub(crate) kernel: Kernel,
+    kernel: Box<dyn Kernel>,
     ins: Vec<u32>,
     outs: Vec<u32>,
     scratch: usize,
     kept: Option<Kept>,
 }
 
-/// Weights that a step packs: its inputs, the place of the packed ones in the frame's block,
-/// whether they are the store's.
+/// Weights that a step packs: its inputs, the place of the packed ones in the frame's block, and
+/// which inputs of the graph they are, where all of them are variables of the store.
 #[derive(Debug)]
 struct Kept {
     ins: [usize; 2],
     at: usize,
-    is_state: bool,
+    variables: Option<[usize; 2]>,
 }
 
 impl Layout {
@@ -56,7 +57,7 @@ impl Layout {
     pub(crate) fn new(graph: Graph, outputs: &[OutputPlace]) -> Layout {
         let chosen = RefCell::new(Vec::new());
         let plan = Plan::new(graph, outputs, &|g, n| {
-            let kernel = Kernel::of(g, n);
+            let kernel = choose(&Request { graph: g, node: n, lay_out: lay_out_body });
             let bytes = kernel.scratch_bytes();
             chosen.borrow_mut().push(kernel);
             bytes
@@ -72,30 +73,26 @@ impl Layout {
         let output_values =
             (0..plan.graph.outputs.len()).map(|i| of_place(Place::Output(i))).collect();
         let mut kept_bytes = 0;
-        let mut kept = |n: &cornu_ir::graph::Node| {
-            let ins: Vec<Shape> = n.ins.iter().map(|v| Shape::of(plan.graph.spec(*v))).collect();
-            let (ins, elements) = recurrent::kept(&n.op, &ins)?;
-            kept_bytes += (4 * elements).next_multiple_of(ALIGN_BYTES);
-            Some(Kept {
-                ins,
-                at: kept_bytes - (4 * elements).next_multiple_of(ALIGN_BYTES),
-                is_state: false,
-            })
+        let mut keep = |packed: Packed| {
+            let at = kept_bytes;
+            kept_bytes += packed.bytes.next_multiple_of(ALIGN_BYTES);
+            Kept { ins: packed.ins, at, variables: None }
         };
         let steps = plan
             .steps
             .iter()
             .zip(chosen.into_inner())
-            .map(|(s, kernel)| {
+            .map(|(s, mut kernel)| {
                 let n = &plan.graph.nodes[s.node];
+                kernel.place(&plan, n);
                 let ids = |v: &[cornu_ir::ValueId]| v.iter().map(|v| v.0).collect();
                 BoundStep {
                     node: s.node,
-                    kernel: kernel.placed(&plan, n),
+                    kept: kernel.packed().map(&mut keep),
+                    kernel,
                     ins: ids(&n.ins),
                     outs: ids(&n.outs),
                     scratch: s.scratch.0,
-                    kept: kept(n),
                 }
             })
             .collect();
@@ -122,12 +119,16 @@ impl Layout {
         layout
     }
 
-    /// Notes which inputs are the store's: what is packed of those alone stays good as long as the
-    /// store does not change.
+    /// Notes which inputs are variables of the store: what is packed of those alone stays good as
+    /// long as they are not written.
     pub(crate) fn mark_states(&mut self, is_state: impl Fn(usize) -> bool) {
         for step in &mut self.steps {
             if let Some(kept) = &mut step.kept {
-                kept.is_state = kept.ins.iter().all(|i| matches!(self.plan.places[step.ins[*i] as usize], Place::Input(k) if is_state(k)));
+                let input = |i: usize| match self.plan.places[step.ins[i] as usize] {
+                    Place::Input(k) => is_state(k).then_some(k),
+                    _ => None,
+                };
+                kept.variables = input(kept.ins[0]).zip(input(kept.ins[1])).map(|(a, b)| [a, b]);
             }
         }
     }
@@ -160,12 +161,14 @@ pub(crate) struct Frame {
     outputs: Vec<*mut u8>,
     arena: *mut u8,
     staging: Block,
-    /// What steps packed of their weights, and the state of the store it was packed from.
+    /// What steps packed of their weights, and by step the stamps of the variables that it was
+    /// packed from.
     kept: Block,
-    kept_of: Option<StoreState>,
-    is_kept: bool,
-    /// The frames of the bodies of scans, by step.
-    children: Vec<Option<Box<Frame>>>,
+    kept_of: Vec<[u64; 2]>,
+    /// By input the stamp of the variable that it is; 0 for all others.
+    stamps: Vec<u64>,
+    /// The runs of the graphs that kernels run inside their steps, by step.
+    bodies: Vec<Option<Box<dyn BodyRun>>>,
 }
 
 // SAFETY: a frame's addresses lie in the arena it was moved to, in its layout's constants, which
@@ -184,19 +187,15 @@ impl Frame {
             },
             _ => std::ptr::null_mut(),
         };
-        let child = |s: &BoundStep| match &s.kernel {
-            Kernel::Scan(k) => Some(Box::new(Frame::new(k.body()))),
-            _ => None,
-        };
         Frame {
             addresses: layout.plan.places.iter().map(constant).collect(),
             outputs: vec![std::ptr::null_mut(); layout.plan.graph.outputs.len()],
             arena: std::ptr::null_mut(),
             staging: Block::new(layout.staging_bytes),
             kept: Block::new(layout.kept_bytes),
-            kept_of: None,
-            is_kept: false,
-            children: layout.steps.iter().map(child).collect(),
+            kept_of: vec![[0; 2]; layout.steps.len()],
+            stamps: vec![0; layout.plan.graph.inputs.len()],
+            bodies: layout.steps.iter().map(|s| Some(s.kernel.body()?.begin())).collect(),
         }
     }
 
@@ -212,19 +211,17 @@ impl Frame {
                 *address = arena.wrapping_add(at);
             }
         }
-        for (step, child) in layout.steps.iter().zip(&mut self.children) {
-            if let (Kernel::Scan(k), Some(child)) = (&step.kernel, child) {
-                child.move_to(k.body(), arena.wrapping_add(step.scratch));
+        for (step, body) in layout.steps.iter().zip(&mut self.bodies) {
+            if let Some(body) = body {
+                body.move_to(arena.wrapping_add(step.scratch));
             }
         }
         true
     }
 
-    /// Says on which state of the store the next run is, after which that state's weights are
-    /// packed.
-    pub(crate) fn set_store(&mut self, state: StoreState) {
-        self.is_kept = self.kept_of == Some(state);
-        self.kept_of = Some(state);
+    /// Says which value of which variable an input is in the next run.
+    pub(crate) fn set_stamp(&mut self, i: usize, stamp: u64) {
+        self.stamps[i] = stamp;
     }
 
     /// Says where an input lies.
@@ -260,7 +257,7 @@ impl Frame {
         threads: Option<&Threads>,
     ) {
         for s in steps {
-            // SAFETY: the caller's promise.
+            // SAFETY: the frame is as this function asks, and the steps run in order.
             unsafe { self.step(layout, s, threads) }
         }
     }
@@ -268,10 +265,17 @@ impl Frame {
     /// Runs one step.
     ///
     /// # Safety
-    /// As [`Frame::run`]; the steps before it have run.
+    /// The frame, its arena, inputs and outputs are as [`Frame::run`] asks; all steps before this
+    /// one have run on them.
     pub(crate) unsafe fn step(&mut self, layout: &Layout, s: usize, threads: Option<&Threads>) {
         let step = &layout.steps[s];
-        let call = Call {
+        let mut is_kept = false;
+        if let Some(inputs) = step.kept.as_ref().and_then(|k| k.variables) {
+            let stamps = inputs.map(|i| self.stamps[i]);
+            is_kept = self.kept_of[s] == stamps;
+            self.kept_of[s] = stamps;
+        }
+        let mut call = Call {
             op: &layout.plan.graph.nodes[step.node].op,
             shapes: &layout.shapes,
             addresses: &self.addresses,
@@ -282,33 +286,14 @@ impl Frame {
                 .kept
                 .as_ref()
                 .map_or(std::ptr::null_mut(), |k| self.kept.start().wrapping_add(k.at)),
-            is_kept: self.is_kept && step.kept.as_ref().is_some_and(|k| k.is_state),
+            is_kept,
             threads,
+            body: self.bodies[s].as_deref_mut(),
         };
-        // SAFETY: the plan put every value that is read or made in memory of its own for its life;
-        // inputs and outputs are the caller's promise.
-        unsafe {
-            match &step.kernel {
-                Kernel::Eval => eval(&call),
-                Kernel::Copy => std::ptr::copy_nonoverlapping(
-                    call.in_address(0),
-                    call.out_address(0),
-                    call.out_shape(0).bytes(),
-                ),
-                Kernel::Strided(k) => k.run(&call),
-                Kernel::Fused(k) => k.run(&call),
-                Kernel::Reduce(k) => k.run(&call),
-                Kernel::MatMul(k) => k.run(&call),
-                Kernel::Recurrent(_) => recurrent::run(&call),
-                Kernel::MaskLayout(_) => match call.op {
-                    Op::MaskLayout(op) => mask_layout::run(&call, op),
-                    _ => unreachable!("chosen for this operation"),
-                },
-                Kernel::Scan(k) => {
-                    k.run(&call, self.children[s].as_mut().expect("made with the frame"))
-                }
-            }
-        }
+        // SAFETY: the plan put every value that is read or made in memory of its own for its life,
+        // and the step's scratch and packed weights, too; inputs and outputs were set as `run`
+        // asks. The body's run was moved to the scratch with the frame.
+        unsafe { step.kernel.run(&mut call) }
     }
 
     /// Addresses of a step's first input and first output.
@@ -320,7 +305,8 @@ impl Frame {
     /// Copies to their buffers the outputs that no step could write there.
     ///
     /// # Safety
-    /// As [`Frame::run`]; all steps have run.
+    /// The frame, its arena, inputs and outputs are as [`Frame::run`] asks; all steps have run on
+    /// them.
     pub(crate) unsafe fn copy_outputs(&self, layout: &Layout) {
         let source =
             |i: usize| self.addresses[layout.plan.graph.outputs[i].value.0 as usize].cast_const();
@@ -344,6 +330,59 @@ impl Frame {
             for &i in &layout.copied {
                 std::ptr::copy_nonoverlapping(source(i), self.outputs[i], layout.output(i).bytes());
             }
+        }
+    }
+}
+
+/// Lays out a graph whose outputs go to memory of their own.
+fn lay_out_body(graph: Graph) -> Box<dyn Body> {
+    let outputs = vec![OutputPlace::Own; graph.outputs.len()];
+    Box::new(Arc::new(Layout::new(graph, &outputs)))
+}
+
+impl Body for Arc<Layout> {
+    fn arena_bytes(&self) -> usize {
+        self.plan.arena_bytes
+    }
+
+    fn input_bytes(&self, i: usize) -> usize {
+        self.input(i).bytes()
+    }
+
+    fn output_bytes(&self, i: usize) -> usize {
+        self.output(i).bytes()
+    }
+
+    fn begin(&self) -> Box<dyn BodyRun> {
+        Box::new(LayoutRun { layout: self.clone(), frame: Frame::new(self) })
+    }
+}
+
+/// A frame with its layout.
+#[derive(Debug)]
+struct LayoutRun {
+    layout: Arc<Layout>,
+    frame: Frame,
+}
+
+impl BodyRun for LayoutRun {
+    fn move_to(&mut self, arena: *mut u8) {
+        self.frame.move_to(&self.layout, arena);
+    }
+
+    fn set_input(&mut self, i: usize, at: *const u8) {
+        self.frame.set_input(&self.layout, i, at);
+    }
+
+    fn set_output(&mut self, i: usize, at: *mut u8) {
+        self.frame.set_output(&self.layout, i, at);
+    }
+
+    unsafe fn run(&mut self) {
+        // SAFETY: `BodyRun::run` asks for what the frame asks.
+        unsafe {
+            self.frame.run(&self.layout, 0..self.layout.steps.len(), None);
+            self.frame.copy_outputs(&self.layout);
         }
     }
 }

@@ -1,195 +1,89 @@
-//! The kernel of a step: chosen once when a graph is laid out, then called with addresses.
+//! `Kernel`: the way in which a step of a plan is run.
+//!
+//! A kernel is chosen for a node when its graph is laid out, states the memory that a call takes,
+//! and is then called with addresses.
 
-use crate::dense::fused::FusedKernel;
-use crate::dense::mask_layout;
-use crate::dense::matmul::MatMulKernel;
-use crate::dense::reduce::ReduceKernel;
-use crate::dense::strided::Strided;
-use crate::memory::{view_at, view_mut_at};
-use crate::recurrent;
-use crate::scan::ScanKernel;
-use crate::threads::Threads;
+use crate::body::Body;
+use crate::call::{Call, Shape};
 use cornu_ir::graph::{Graph, Node};
-use cornu_ir::plan::{Place, Plan};
-use cornu_ir::tensor::Slice;
-use cornu_ir::{DType, Op, Spec, ValueId, View, ViewMut};
+use cornu_ir::plan::Plan;
+use cornu_ir::{DType, Op};
+use std::fmt::Debug;
 
-/// Type and dims of a value, all numbers.
-#[derive(Clone, Debug)]
-pub(crate) struct Shape {
-    pub(crate) dtype: DType,
-    pub(crate) dims: Vec<usize>,
-    pub(crate) n: usize,
+/// A node of a concrete graph that needs a kernel.
+pub(crate) struct Request<'a> {
+    pub(crate) graph: &'a Graph,
+    pub(crate) node: &'a Node,
+    /// Lays out a graph that a kernel runs inside its step.
+    pub(crate) lay_out: fn(Graph) -> Box<dyn Body>,
 }
 
-impl Shape {
-    pub(crate) fn of(spec: &Spec) -> Shape {
-        let dims = spec.numbers().expect("a concrete graph");
-        Shape { dtype: spec.dtype, n: dims.iter().product(), dims }
+impl<'a> Request<'a> {
+    pub(crate) fn op(&self) -> &'a Op {
+        &self.node.op
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.n * self.dtype.size_bytes()
+    /// True if the first input is f32.
+    pub(crate) fn is_f32(&self) -> bool {
+        self.node.ins.first().is_some_and(|v| self.graph.spec(*v).dtype == DType::F32)
+    }
+
+    pub(crate) fn in_shape(&self, i: usize) -> Shape {
+        Shape::of(self.graph.spec(self.node.ins[i]))
+    }
+
+    pub(crate) fn out_shape(&self, i: usize) -> Shape {
+        Shape::of(self.graph.spec(self.node.outs[i]))
     }
 }
 
-/// What a kernel is called with: the values it reads and makes, by their numbers in the graph.
-pub(crate) struct Call<'a> {
-    pub(crate) op: &'a Op,
-    pub(crate) shapes: &'a [Shape],
-    /// Address of each value; null where a value lies nowhere.
-    pub(crate) addresses: &'a [*mut u8],
-    pub(crate) ins: &'a [u32],
-    pub(crate) outs: &'a [u32],
-    /// As many bytes as [`Kernel::scratch_bytes`] said, on a cache line.
-    pub(crate) scratch: *mut u8,
-    /// What the step packs of its weights, on a cache line; null if it packs none.
-    pub(crate) kept: *mut u8,
-    /// Whether a run before packed the same weights there.
-    pub(crate) is_kept: bool,
-    /// Where the step may use threads of its own.
-    pub(crate) threads: Option<&'a Threads>,
-}
+/// The way in which a step is run. What exists stands in the list of
+/// [`kernel_list`](crate::kernel_list).
+pub(crate) trait Kernel: Debug + Send + Sync {
+    /// The kernel for a node, or `None` if this kind does not run it.
+    fn choose(request: &Request<'_>) -> Option<Self>
+    where
+        Self: Sized;
 
-impl<'a> Call<'a> {
-    pub(crate) fn in_shape(&self, i: usize) -> &'a Shape {
-        &self.shapes[self.ins[i] as usize]
+    /// Bytes of scratch memory that a call takes.
+    fn scratch_bytes(&self) -> usize {
+        0
     }
 
-    pub(crate) fn out_shape(&self, i: usize) -> &'a Shape {
-        &self.shapes[self.outs[i] as usize]
+    /// The weights that the kernel packs, to be kept from run to run.
+    fn packed(&self) -> Option<Packed> {
+        None
     }
 
-    pub(crate) fn in_address(&self, i: usize) -> *const u8 {
-        self.addresses[self.ins[i] as usize]
+    /// Learns what the plan decided about the kernel's node: which outputs are wanted, and which
+    /// are written over which inputs.
+    fn place(&mut self, _: &Plan, _: &Node) {}
+
+    /// The graph that the kernel runs inside its step.
+    fn body(&self) -> Option<&dyn Body> {
+        None
     }
 
-    /// Null when nothing reads the output.
-    pub(crate) fn out_address(&self, i: usize) -> *mut u8 {
-        self.addresses[self.outs[i] as usize]
-    }
-
+    /// Runs the step.
+    ///
     /// # Safety
-    /// The call's addresses hold values of their shapes, and no output that is written lies over an
-    /// input.
-    pub(crate) unsafe fn view(&self, i: usize) -> View<'a> {
-        let s = self.in_shape(i);
-        // SAFETY: the caller's promise.
-        unsafe { view_at(s.dtype, &s.dims, s.n, self.in_address(i)) }
-    }
-
-    /// # Safety
-    /// As [`Call::view`]; each output is taken once.
-    pub(crate) unsafe fn view_mut(&self, i: usize) -> Option<ViewMut<'a>> {
-        let (s, at) = (self.out_shape(i), self.out_address(i));
-        // SAFETY: the caller's promise.
-        (!at.is_null()).then(|| unsafe { view_mut_at(s.dtype, &s.dims, s.n, at) })
-    }
+    /// - `call` is of the node that the kernel was chosen for, on a graph of the same shapes.
+    /// - The address of each input holds initialized elements of its shape, and nothing writes
+    ///   them meanwhile but the kernel itself.
+    /// - The address of each output is null or writable for the elements of its shape; nothing else
+    ///   reads or writes them meanwhile. Outputs lie apart from each other and from all inputs but
+    ///   those that [`Kernel::place`] was told of.
+    /// - `scratch` is writable for [`Kernel::scratch_bytes`], and `kept` for the bytes of
+    ///   [`Kernel::packed`], for the call alone.
+    /// - `body` is a run that [`Kernel::body`] began, moved to the start of `scratch`.
+    unsafe fn run(&self, call: &mut Call<'_>);
 }
 
-/// How a step is run.
-#[derive(Debug)]
-pub(crate) enum Kernel {
-    /// By the loops that define the operation.
-    Eval,
-    /// The elements as they are.
-    Copy,
-    /// Elements moved without a look at them.
-    Strided(Strided),
-    /// A chain of pointwise operations.
-    Fused(Box<FusedKernel>),
-    /// A reduction of f32.
-    Reduce(ReduceKernel),
-    /// A matrix product of f32.
-    MatMul(MatMulKernel),
-    /// The packed layout of a mask, with the elements of its scratch.
-    MaskLayout(usize),
-    /// A recurrent operation of f32, with the elements of its scratch.
-    Recurrent(usize),
-    /// By the plan of its body, a timestep at a time.
-    Scan(Box<ScanKernel>),
-}
-
-impl Kernel {
-    /// The kernel of a node of a concrete graph.
-    pub(crate) fn of(graph: &Graph, node: &Node) -> Kernel {
-        let shape = |v: &ValueId| Shape::of(graph.spec(*v));
-        let ins: Vec<Shape> = node.ins.iter().map(shape).collect();
-        let is_f32 = ins.first().is_some_and(|s| s.dtype == DType::F32);
-        match &node.op {
-            Op::Scan(scan) => Kernel::Scan(Box::new(ScanKernel::new(scan))),
-            Op::CrossSum(_) => Kernel::Copy,
-            Op::MatMul(op) if is_f32 => Kernel::MatMul(MatMulKernel::new(op, &ins[0], &ins[1])),
-            Op::Reduce(op) if is_f32 => {
-                ReduceKernel::new(op, &ins[0]).map_or(Kernel::Eval, Kernel::Reduce)
-            }
-            Op::Transpose(_)
-            | Op::Slice(_)
-            | Op::Reverse(_)
-            | Op::Broadcast(_)
-            | Op::Windows(_)
-            | Op::Pad(_) => Strided::new(&node.op, &ins[0], &shape(&node.outs[0]))
-                .map_or(Kernel::Eval, Kernel::Strided),
-            Op::MaskLayout(_) => Kernel::MaskLayout(mask_layout::scratch_elements(&ins[0].dims)),
-            op if is_f32 => {
-                recurrent::scratch_elements(op, &ins).map_or(Kernel::Eval, Kernel::Recurrent)
-            }
-            _ => Kernel::Eval,
-        }
-    }
-
-    /// What the plan decides of a kernel: which outputs are written over which inputs, which are
-    /// wanted.
-    pub(crate) fn placed(self, plan: &Plan, node: &Node) -> Kernel {
-        let Op::Fused(op) = &node.op else { return self };
-        let ins: Vec<Shape> = node.ins.iter().map(|v| Shape::of(plan.graph.spec(*v))).collect();
-        let place = |v: &ValueId| plan.places[v.0 as usize];
-        let over: Vec<Vec<usize>> = (node.outs.iter())
-            .map(|o| (0..ins.len()).filter(|&i| plan.shares(*o, node.ins[i])).collect())
-            .collect();
-        let wanted: Vec<bool> = node.outs.iter().map(|o| place(o) != Place::Nowhere).collect();
-        let kernel = FusedKernel::new(op, &ins.iter().collect::<Vec<_>>(), &over, &wanted);
-        assert!(
-            kernel.is_some() || over.iter().all(Vec::is_empty),
-            "a chain too long for its kernel is written to memory of its own"
-        );
-        kernel.map_or(Kernel::Eval, |k| Kernel::Fused(Box::new(k)))
-    }
-
-    /// Bytes of scratch that a call takes.
-    pub(crate) fn scratch_bytes(&self) -> usize {
-        match self {
-            Kernel::MatMul(k) => k.scratch_bytes(),
-            Kernel::Recurrent(n) | Kernel::MaskLayout(n) => 4 * n,
-            Kernel::Scan(k) => k.scratch_bytes(),
-            _ => 0,
-        }
-    }
-}
-
-/// Values that most operations read or make at most: their views need no heap.
-const N_VIEWS: usize = 16;
-
-/// Runs an operation by the loops that define it.
-///
-/// # Safety
-/// The call's addresses hold values of their shapes, and no output that is written lies over an
-/// input.
-pub(crate) unsafe fn eval(call: &Call<'_>) {
-    let (n_ins, n_outs) = (call.ins.len(), call.outs.len());
-    // SAFETY: the caller's promise.
-    unsafe {
-        if n_ins <= N_VIEWS && n_outs <= N_VIEWS {
-            let mut ins = [View { dims: &[], data: Slice::F32(&[]) }; N_VIEWS];
-            let mut outs: [Option<ViewMut<'_>>; N_VIEWS] = [const { None }; N_VIEWS];
-            (0..n_ins).for_each(|i| ins[i] = call.view(i));
-            (0..n_outs).for_each(|i| outs[i] = call.view_mut(i));
-            call.op.eval(&ins[..n_ins], &mut outs[..n_outs]);
-        } else {
-            let ins: Vec<View<'_>> = (0..n_ins).map(|i| call.view(i)).collect();
-            let mut outs: Vec<Option<ViewMut<'_>>> =
-                (0..n_outs).map(|i| call.view_mut(i)).collect();
-            call.op.eval(&ins, &mut outs);
-        }
-    }
+/// Weights that a kernel packs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packed {
+    /// The inputs that hold the weights.
+    pub(crate) ins: [usize; 2],
+    /// Bytes of the packed weights.
+    pub(crate) bytes: usize,
 }

@@ -15,21 +15,30 @@ pub mod kernels;
 
 mod memory;
 mod workspace;
+mod lock_set;
+mod variable;
 mod store;
 mod threads;
 
+mod body;
+mod call;
+mod kernel;
 mod dense;
 mod recurrent;
-
-mod kernel;
-mod frame;
 mod scan;
+mod kernel_list;
+mod frame;
 
 mod spec;
 mod sums;
+mod addresses;
+mod program_layout;
 mod program;
 
 pub use program::Program;
+pub use program_layout::ProgramLayout;
 pub use spec::{Feed, Fetch, Part, ProgramSpec, Shard, prediction_rows, shard_rows};
-pub use store::{SlotId, Store};
+pub use store::{Reading, SlotId, Store, Writing};
 pub use threads::Threads;
+pub use variable::Variable;
+pub use workspace::Workspace;

@@ -1,46 +1,38 @@
-//! State between runs: weights, optimizer slots, moving statistics, states of stateful layers.
+//! The variables that a program reads and writes, by number.
 
-use crate::memory::{Block, address, view_at, view_mut_at};
-use crate::workspace::Workspace;
-use cornu_ir::spec::{DType, Spec};
+use crate::lock_set::{LockSet, ReadLock, WriteLock};
+use crate::variable::Variable;
+use cornu_ir::spec::Spec;
 use cornu_ir::{Tensor, View, ViewMut};
+use std::sync::Arc;
 
-/// Index of a slot in its store.
+/// Index of a variable in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SlotId(pub usize);
 
-/// Values that outlive a run, each on cache lines of its own, and the memory in which the programs
-/// on them work in turn.
+impl From<usize> for SlotId {
+    fn from(i: usize) -> Self {
+        Self(i)
+    }
+}
+
+/// A list of variables that programs use together. Variables belong to no store: those of a model
+/// stand in the store of every program of the model. A variable that comes into a store joins the
+/// others under one lock.
 ///
 /// ```
 /// use cornu_cpu::Store;
 /// use cornu_ir::Tensor;
 /// let mut store = Store::new();
 /// let w = store.push(&Tensor::new(&[2], vec![1.0f32, 2.0]));
-/// store.view_mut(w).get::<f32>()[1] = 5.0;
-/// assert_eq!(store.view(w).get::<f32>(), [1.0, 5.0]);
+/// store.write().view_mut(w).get::<f32>()[1] = 5.0;
+/// assert_eq!(store.read().view(w).get::<f32>(), [1.0, 5.0]);
 /// ```
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Store {
-    slots: Vec<Slot>,
-    pub(crate) workspace: Workspace,
-    /// How often something was written.
-    n_writes: u64,
-}
-
-/// A store at a time: equal as long as nothing is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StoreState {
-    n_writes: u64,
-    slots: *const Slot,
-}
-
-#[derive(Debug)]
-struct Slot {
-    dtype: DType,
-    dims: Vec<usize>,
-    n: usize,
-    block: Block,
+    variables: Vec<Variable>,
+    /// The set of an empty store, so that it can be locked as any other.
+    set: Arc<LockSet>,
 }
 
 impl Store {
@@ -49,103 +41,108 @@ impl Store {
         Self::default()
     }
 
-    /// A new slot that holds a copy of a value.
-    pub fn push(&mut self, value: &Tensor) -> SlotId {
-        let (dtype, n) = (value.dtype(), value.n_elements());
-        self.slots.push(Slot {
-            dtype,
-            dims: value.dims.clone(),
-            n,
-            block: Block::new(n * dtype.size_bytes()),
-        });
-        let slot = SlotId(self.slots.len() - 1);
-        self.replace(slot, value);
-        slot
+    /// A store of variables, numbered from 0.
+    pub fn of(variables: impl IntoIterator<Item = Variable>) -> Self {
+        let mut store = Self::new();
+        for variable in variables {
+            store.push(variable);
+        }
+        store
     }
 
-    /// Number of slots.
+    /// Adds a variable, or a new one that holds a copy of a tensor.
+    pub fn push(&mut self, variable: impl Into<Variable>) -> SlotId {
+        let variable = variable.into();
+        self.set.join(variable.set_of());
+        self.variables.push(variable);
+        SlotId(self.variables.len() - 1)
+    }
+
+    /// Number of variables.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.variables.len()
     }
 
-    /// Whether there is no slot.
+    /// Whether there is no variable.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.variables.is_empty()
     }
 
-    /// Bytes of the memory that the programs share: the most that one of them has asked for.
-    pub fn workspace_bytes(&self) -> usize {
-        self.workspace.bytes()
+    /// A variable.
+    pub fn variable(&self, slot: SlotId) -> &Variable {
+        &self.variables[slot.0]
     }
 
-    /// Bytes of all values.
-    pub fn bytes(&self) -> usize {
-        self.slots.iter().map(|s| s.block.bytes()).sum()
+    /// The variables, in order.
+    pub fn variables(&self) -> &[Variable] {
+        &self.variables
     }
 
-    /// What a slot holds.
+    /// Waits until nothing writes the variables. They can be read until the guard is dropped, by
+    /// any number of threads.
+    pub fn read(&self) -> Reading<'_> {
+        Reading { variables: &self.variables, _lock: self.lock_for_reading() }
+    }
+
+    /// Waits until nothing reads or writes the variables. They can be changed until the guard is
+    /// dropped.
+    pub fn write(&self) -> Writing<'_> {
+        Writing { variables: &self.variables, _lock: self.lock_for_writing() }
+    }
+
+    pub(crate) fn lock_for_reading(&self) -> ReadLock {
+        self.set.read()
+    }
+
+    pub(crate) fn lock_for_writing(&self) -> WriteLock {
+        self.set.write()
+    }
+}
+
+/// The variables of a store while nothing writes them.
+pub struct Reading<'a> {
+    variables: &'a [Variable],
+    _lock: ReadLock,
+}
+
+impl Reading<'_> {
+    /// What a variable holds.
     pub fn view(&self, slot: SlotId) -> View<'_> {
-        let s = &self.slots[slot.0];
-        // SAFETY: the block holds `n` elements of the type; the store is borrowed as long as the
-        // view.
-        unsafe { view_at(s.dtype, &s.dims, s.n, s.block.start()) }
+        // SAFETY: the set is locked for reading as long as the view lives.
+        unsafe { self.variables[slot.0].view() }
     }
 
-    /// What a slot holds, to be changed.
-    pub fn view_mut(&mut self, slot: SlotId) -> ViewMut<'_> {
-        self.n_writes += 1;
-        let s = &mut self.slots[slot.0];
-        // SAFETY: the block holds `n` elements of the type; the store is borrowed mutably as long
-        // as the view.
-        unsafe { view_mut_at(s.dtype, &s.dims, s.n, s.block.start()) }
-    }
-
-    /// Puts another value of the same type in a slot. Other dims are taken on (a stateful layer
-    /// meets another batch size).
-    pub fn replace(&mut self, slot: SlotId, value: &Tensor) {
-        self.n_writes += 1;
-        let s = &mut self.slots[slot.0];
-        assert_eq!(s.dtype, value.dtype(), "the type of slot {}", slot.0);
-        if s.dims != value.dims {
-            s.dims.clone_from(&value.dims);
-            s.n = value.n_elements();
-            s.block = Block::new(s.n * s.dtype.size_bytes());
-        }
-        // SAFETY: both hold as many bytes of the same type, in memory of their own.
-        unsafe {
-            std::ptr::copy_nonoverlapping(
-                address(&value.view()),
-                s.block.start(),
-                s.n * s.dtype.size_bytes(),
-            )
-        }
-    }
-
-    /// Type and dims of a slot.
+    /// Type and dims of a variable.
     pub fn spec(&self, slot: SlotId) -> Spec {
-        Spec::known(self.slots[slot.0].dtype, &self.slots[slot.0].dims)
+        let v = &self.variables[slot.0];
+        // SAFETY: the set is locked for reading.
+        Spec::known(v.dtype(), unsafe { v.dims() })
+    }
+}
+
+/// The variables of a store while nothing else uses them.
+pub struct Writing<'a> {
+    variables: &'a [Variable],
+    _lock: WriteLock,
+}
+
+impl Writing<'_> {
+    /// What a variable holds.
+    pub fn view(&self, slot: SlotId) -> View<'_> {
+        // SAFETY: only this guard uses the set's variables, and it is borrowed as long as the view.
+        unsafe { self.variables[slot.0].view() }
     }
 
-    /// What tells whether the store was written since.
-    pub(crate) fn state(&self) -> StoreState {
-        StoreState { n_writes: self.n_writes, slots: self.slots.as_ptr() }
+    /// What a variable holds, to be changed.
+    pub fn view_mut(&mut self, slot: SlotId) -> ViewMut<'_> {
+        // SAFETY: only this guard uses the set's variables, and it is borrowed mutably as long as
+        // the view.
+        unsafe { self.variables[slot.0].view_mut() }
     }
 
-    /// Notes that a program wrote to slots.
-    pub(crate) fn note_write(&mut self) {
-        self.n_writes += 1;
-    }
-
-    /// The first byte of a slot, whose type and number of elements are checked.
-    pub(crate) fn address(&self, slot: SlotId, dtype: DType, n: usize) -> *mut u8 {
-        let s = &self.slots[slot.0];
-        assert!(
-            s.dtype == dtype && s.n == n,
-            "slot {}: the program was made for {n} elements of {dtype}. Received: {}{:?}",
-            slot.0,
-            s.dtype,
-            s.dims
-        );
-        s.block.start()
+    /// Puts another value of the same type in a variable. Other dims are taken on.
+    pub fn replace(&mut self, slot: SlotId, value: &Tensor) {
+        // SAFETY: only this guard uses the set's variables, and no view of it lives.
+        unsafe { self.variables[slot.0].replace(value) }
     }
 }

@@ -1,11 +1,12 @@
-//! The memory that programs use in turn: as large as the largest of them asks for.
+//! The memory that programs work in.
 
 use crate::memory::Block;
 
-/// Memory of programs that run one after another. A program keeps nothing in it between runs but
-/// zeros in tables.
+/// Memory of programs that run one after another: as large as the largest of them asks for. A
+/// program keeps nothing in it between runs but zeros in tables. Programs that run at the same time
+/// need one each.
 #[derive(Debug, Default)]
-pub(crate) struct Workspace {
+pub struct Workspace {
     arenas: Vec<Block>,
     tables: Vec<Block>,
 }
@@ -23,7 +24,7 @@ impl Workspace {
     }
 
     /// Bytes of all of it.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.arenas.iter().chain(&self.tables).map(Block::bytes).sum()
     }
 }

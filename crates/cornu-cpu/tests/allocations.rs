@@ -15,7 +15,8 @@ fn allocations_of_steps(sizes: Sizes) -> (u64, f64, f64) {
         let [x, y] = &step.inputs[..] else { unreachable!("two inputs") };
         step.program.run(
             &threads,
-            &mut step.store,
+            &mut step.workspace,
+            &step.store,
             &[x.view(), y.view()],
             &mut [step.results[0].view_mut()],
         );

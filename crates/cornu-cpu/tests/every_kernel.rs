@@ -1,12 +1,12 @@
 //! Every kernel against the loops that define its operation, on the samples of all primitives and
 //! on shapes that cross the kernels' tiles; in single precision.
 
-use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, Store, Threads};
+use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, Store, Threads, Workspace};
 use cornu_ir::grad::gradient;
 use cornu_ir::op::sample_numbers;
 use cornu_ir::ops::*;
 use cornu_ir::{
-    Buffer, Builder, DType, Graph, Op, Spec, Tensor, Var, interpret::interpret, passes,
+    Buffer, Builder, DType, Graph, Op, Scan, Spec, Tensor, Var, interpret::interpret, passes,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ fn run(graph: &Graph, ins: &[Tensor], n_threads: usize) -> Vec<Tensor> {
         feeds: (0..ins.len()).map(Feed::Whole).collect(),
         fetches: (0..results.len()).map(Fetch::First).collect(),
     };
-    let mut program = Program::new(ProgramSpec {
+    let mut program = Program::from(ProgramSpec {
         shard_graphs: vec![part],
         shards: vec![Shard { part: 0, first_row: 0, rows: 1 }],
         update: None,
@@ -70,7 +70,13 @@ fn run(graph: &Graph, ins: &[Tensor], n_threads: usize) -> Vec<Tensor> {
     let views: Vec<_> = ins.iter().map(Tensor::view).collect();
     for _ in 0..2 {
         let mut outs: Vec<_> = results.iter_mut().map(Tensor::view_mut).collect();
-        program.run(&Threads::new(n_threads), &mut Store::new(), &views, &mut outs);
+        program.run(
+            &Threads::new(n_threads),
+            &mut Workspace::default(),
+            &Store::new(),
+            &views,
+            &mut outs,
+        );
     }
     results
 }
@@ -282,13 +288,14 @@ fn long_chains_do_not_depend_on_threads() {
     };
     let outcome = |n: usize| {
         let mut program =
-            Program::new(ProgramSpec { update: Some(part(&g)), ..ProgramSpec::default() });
+            Program::from(ProgramSpec { update: Some(part(&g)), ..ProgramSpec::default() });
         let mut out =
             [Tensor::zeros(DType::F32, &[700, 301]), Tensor::zeros(DType::F32, &[700, 301])];
         let [a, b] = &mut out;
         program.run(
             &Threads::new(n),
-            &mut Store::new(),
+            &mut Workspace::default(),
+            &Store::new(),
             &ins.each_ref().map(Tensor::view),
             &mut [a.view_mut(), b.view_mut()],
         );
@@ -300,32 +307,46 @@ fn long_chains_do_not_depend_on_threads() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 12,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// A prediction's row is the same bits whatever the batch and its place in it.
     #[test]
     fn rows_of_a_prediction_do_not_depend_on_the_batch(seed in any::<u64>()) {
         let (t, f, u) = (5, 3 + seed as usize % 20, 4 + seed as usize % 37);
+        let shapes = [vec![f, 4 * u], vec![u, 4 * u], vec![4 * u], vec![u, 7], vec![7]];
         let graph = |rows: usize| {
             let b = Builder::new();
             let known = |d: &[usize]| Spec::known(DType::F32, d);
             let x = b.input("x", known(&[rows, t, f]));
-            let weights = [vec![f, 4 * u], vec![u, 4 * u], vec![4 * u], vec![u, 7], vec![7]].map(|d| b.input("w", known(&d)));
+            let weights = shapes.each_ref().map(|d| b.input("w", known(d)));
             let packed = x.transpose(&[1, 0, 2]).reshape(&[Some(t * rows), Some(f)]);
             let zero = b.full(DType::F32, &[Some(rows), Some(u)], 0.0);
             let sizes = b.constant(Tensor::new(&[t], vec![rows as i32; t]));
             let int8 = seed % 3 == 0;
-            let cell = Lstm { units: u, activation: Activation::Tanh, recurrent_activation: Activation::Sigmoid, use_bias: true, recurrent_mask: false, int8 };
-            let h = b.apply(cell, &[packed, weights[0], weights[1], weights[2], zero, zero, sizes])[3];
+            let cell = Lstm {
+                units: u,
+                activation: Activation::Tanh,
+                recurrent_activation: Activation::Sigmoid,
+                use_bias: true,
+                recurrent_mask: false,
+                int8,
+            };
+            let [w, r, bias, ..] = weights;
+            let h = b.apply(cell, &[packed, w, r, bias, zero, zero, sizes])[3];
             let y = h.matmul(weights[3]) + weights[4];
             b.output("y", cornu_ir::composites::softmax(y, &[-1]));
             passes::run(b.finish().unwrap())
         };
-        let weights = [vec![f, 4 * u], vec![u, 4 * u], vec![4 * u], vec![u, 7], vec![7]].map(|d| numbers(&d, seed));
+        let weights = shapes.each_ref().map(|d| numbers(d, seed));
         let data = numbers(&[32, t, f], seed ^ 1);
         let width = t * f;
         let predict = |rows: &[usize]| -> Vec<f32> {
-            let x: Vec<f32> = rows.iter().flat_map(|&r| data.view().get::<f32>()[r * width..(r + 1) * width].to_vec()).collect();
+            let row = |r: &usize| &data.view().get::<f32>()[r * width..(r + 1) * width];
+            let x: Vec<f32> = rows.iter().flat_map(row).copied().collect();
             let mut ins = vec![Tensor::new(&[rows.len(), t, f], x)];
             ins.extend(weights.iter().cloned());
             run(&graph(rows.len()), &ins, 1)[0].view().get::<f32>().to_vec()

@@ -1,10 +1,12 @@
 //! Programs of several shards against the interpreter, for any number of threads.
 
-use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, SlotId, Store, Threads};
+use cornu_cpu::{
+    Feed, Fetch, Part, Program, ProgramSpec, Shard, SlotId, Store, Threads, Workspace,
+};
 use cornu_ir::grad::gradient;
 use cornu_ir::op::sample_numbers;
-use cornu_ir::ops::{CrossSum, Random, RandomKind, Scan};
-use cornu_ir::{Buffer, Builder, DType, Graph, Spec, Tensor, Var, interpret::interpret};
+use cornu_ir::ops::{CrossSum, Random, RandomKind};
+use cornu_ir::{Buffer, Builder, DType, Graph, Scan, Spec, Tensor, Var, interpret::interpret};
 
 fn f32s(t: Tensor) -> Tensor {
     let v = t.to_f64().iter().map(|&x| x as f32).collect();
@@ -148,20 +150,21 @@ fn train(batch: usize, cut: &[usize], n_threads: usize, n_runs: usize) -> Outcom
     let mut fetches: Vec<Fetch> = slots[..4].iter().map(|&s| Fetch::State(s)).collect();
     fetches.push(Fetch::Value(1));
     let update = Some(Part { graph: cornu_ir::passes::run(update()), feeds, fetches });
-    let mut program = Program::new(ProgramSpec { shard_graphs: graphs, shards, update });
+    let mut program = Program::from(ProgramSpec { shard_graphs: graphs, shards, update });
     let threads = Threads::new(n_threads);
     let ins = [numbers(&[batch, 6], 8), numbers(&[batch, 2], 9), Tensor::scalar(KEY)];
     let mut results = [Tensor::zeros(DType::F32, &[batch, 2]), Tensor::zeros(DType::F32, &[])];
+    let mut workspace = Workspace::default();
     for _ in 0..n_runs {
         let views: Vec<_> = ins.iter().map(Tensor::view).collect();
         let mut outs: Vec<_> = results.iter_mut().map(Tensor::view_mut).collect();
-        program.run(&threads, &mut store, &views, &mut outs);
+        program.run(&threads, &mut workspace, &store, &views, &mut outs);
     }
     let [p, loss] = results;
     Outcome {
         predictions: p.view().get::<f32>().to_vec(),
         loss: loss.view().get::<f32>()[0],
-        state: slots.iter().map(|&s| store.view(s).get::<f32>().to_vec()).collect(),
+        state: slots.iter().map(|&s| store.read().view(s).get::<f32>().to_vec()).collect(),
     }
 }
 
@@ -239,11 +242,11 @@ fn states_may_change_places() {
         feeds: vec![Feed::State(sx), Feed::State(sy)],
         fetches: vec![Fetch::State(sx), Fetch::State(sy), Fetch::Value(0)],
     };
-    let mut program = Program::new(ProgramSpec { update: Some(part), ..ProgramSpec::default() });
+    let mut program = Program::from(ProgramSpec { update: Some(part), ..ProgramSpec::default() });
     let mut both = Tensor::zeros(DType::F32, &[3]);
-    program.run(&Threads::new(1), &mut store, &[], &mut [both.view_mut()]);
-    assert_eq!(store.view(sx).to_tensor(), numbers(&[3], 2));
-    assert_eq!(store.view(sy).to_tensor(), numbers(&[3], 1));
+    program.run(&Threads::new(1), &mut Workspace::default(), &store, &[], &mut [both.view_mut()]);
+    assert_eq!(store.variable(sx).tensor(), numbers(&[3], 2));
+    assert_eq!(store.variable(sy).tensor(), numbers(&[3], 1));
     assert!(matches!(both.data, Buffer::F32(v) if v.iter().all(|x| *x != 0.0)));
 }
 
@@ -266,14 +269,20 @@ fn a_stateful_graph_keeps_the_rows_of_each_shard() {
     let shards =
         vec![Shard { part: 0, first_row: 0, rows: 3 }, Shard { part: 1, first_row: 3, rows: 2 }];
     let mut program =
-        Program::new(ProgramSpec { shard_graphs: vec![part(3), part(2)], shards, update: None });
+        Program::from(ProgramSpec { shard_graphs: vec![part(3), part(2)], shards, update: None });
     let x = numbers(&[5, 2], 5);
     let mut first = Tensor::zeros(DType::F32, &[]);
     for _ in 0..2 {
-        program.run(&Threads::new(2), &mut store, &[x.view()], &mut [first.view_mut()]);
+        program.run(
+            &Threads::new(2),
+            &mut Workspace::default(),
+            &store,
+            &[x.view()],
+            &mut [first.view_mut()],
+        );
     }
     let want: Vec<f32> = x.view().get::<f32>().iter().map(|x| x * 0.5 + x).collect();
-    assert_eq!(store.view(slot).get::<f32>(), want);
+    assert_eq!(store.read().view(slot).get::<f32>(), want);
     assert_eq!(first.to_f64()[0], x.to_f64()[0] + x.to_f64()[1]);
 }
 
@@ -314,7 +323,7 @@ fn embed(cuts: &[&[usize]], n_threads: usize) -> (Vec<f32>, Vec<usize>, usize) {
             feeds: vec![Feed::State(slot), Feed::Sum(0)],
             fetches: vec![Fetch::State(slot)],
         });
-        Program::new(ProgramSpec {
+        Program::from(ProgramSpec {
             shard_graphs: cut.iter().map(|&n| part(n)).collect(),
             shards,
             update,
@@ -322,20 +331,22 @@ fn embed(cuts: &[&[usize]], n_threads: usize) -> (Vec<f32>, Vec<usize>, usize) {
     };
     let mut programs: Vec<Program> = cuts.iter().map(program).collect();
     let threads = Threads::new(n_threads);
+    let mut workspace = Workspace::default();
     for step in 0..3 {
         // Other rows in each step: what a step added must not be seen by the next.
         let index = (0..batch * t).map(|k| ((k * k + 7 * step) % (v + 20)) as i32 - 10).collect();
         programs[step % cuts.len()].run(
             &threads,
-            &mut store,
+            &mut workspace,
+            &store,
             &[Tensor::new(&[batch, t], index).view(), numbers(&[batch, u], step as u64).view()],
             &mut [],
         );
     }
     (
-        store.view(slot).get::<f32>().to_vec(),
+        store.read().view(slot).get::<f32>().to_vec(),
         programs.iter().map(Program::arena_bytes).collect(),
-        store.workspace_bytes(),
+        workspace.bytes(),
     )
 }
 

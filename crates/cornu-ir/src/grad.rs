@@ -1,7 +1,7 @@
 //! The gradient: a pass that writes the derivatives of values into the graph that holds them.
 
-use crate::builder::Var;
 use crate::op::At;
+use crate::var::Var;
 use std::collections::HashMap;
 
 /// Gradients of `Σ seed·output` for each of `wrt`: `None` where an output does not depend on it.
@@ -16,7 +16,8 @@ use std::collections::HashMap;
 /// let dx = gradient(&[(y, y.ones_like())], &[x])[0].unwrap();
 /// b.output("dx", dx);
 /// let g = b.finish().unwrap();
-/// assert_eq!(interpret(&g, &[Tensor::new(&[2], vec![3.0f64, -1.0])])[0].to_f64(), vec![6.0, -2.0]);
+/// let at = Tensor::new(&[2], vec![3.0f64, -1.0]);
+/// assert_eq!(interpret(&g, &[at])[0].to_f64(), vec![6.0, -2.0]);
 /// ```
 pub fn gradient<'g>(seeds: &[(Var<'g>, Var<'g>)], wrt: &[Var<'g>]) -> Vec<Option<Var<'g>>> {
     let Some((first, _)) = seeds.first() else { return vec![None; wrt.len()] };

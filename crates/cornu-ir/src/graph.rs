@@ -1,12 +1,13 @@
-//! A graph: operations in an order in which every input stands before its use.
+//! A graph: operations in an order in which every input stands before its use; and the closed list
+//! of the operations.
 
-use crate::op::Op;
-use crate::spec::Spec;
+use crate::op::{At, Primitive, Sample};
+use crate::ops::*;
+use crate::spec::{Dim, ShapeError, Spec};
+use crate::tensor::{View, ViewMut};
+use crate::var::{ValueId, Var};
 use std::fmt;
-
-/// Index of a value in its graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ValueId(pub u32);
+use std::sync::Arc;
 
 /// Index of a node in its graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -116,4 +117,96 @@ impl fmt::Display for Graph {
             self.outputs.iter().map(|p| format!("{:?} %{}", p.name, p.value.0)).collect();
         writeln!(f, "return {}", outs.join(", "))
     }
+}
+
+/// A graph repeated over time, as an operation: its body runs once a timestep.
+///
+/// Inputs of the scan and of its body, in order: `n_constants` values that stay, `n_carries` that
+/// go from step to step, and sequences, of which the body gets the row of its step (axis 0 of the
+/// scan's input is time). Outputs, in order: the carries after the last step, then sequences of
+/// what the body gives beyond its carries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scan {
+    /// What a step does.
+    pub body: Arc<Graph>,
+    /// Values that stay.
+    pub n_constants: usize,
+    /// Values that go from step to step.
+    pub n_carries: usize,
+    /// Timesteps.
+    pub steps: Dim,
+    /// From the last step to the first; sequences keep their order.
+    pub reverse: bool,
+}
+
+macro_rules! primitives {
+    ($($Name:ident)*) => {
+        /// Every primitive operation.
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(missing_docs)]
+        pub enum Op { $($Name($Name)),* }
+
+        $(impl From<$Name> for Op {
+            fn from(op: $Name) -> Op { Op::$Name(op) }
+        })*
+
+        impl Op {
+            /// The operation's name, as printed.
+            pub fn name(&self) -> &'static str {
+                match self { $(Op::$Name(_) => stringify!($Name)),* }
+            }
+            /// See [`Primitive::spec`].
+            pub fn spec(&self, ins: &[Spec]) -> Result<Vec<Spec>, ShapeError> {
+                match self { $(Op::$Name(op) => op.spec(ins)),* }
+            }
+            /// See [`Primitive::vjp`].
+            pub fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {
+                match self { $(Op::$Name(op) => op.vjp(at)),* }
+            }
+            /// See [`Primitive::n_outputs`].
+            pub fn n_outputs(&self) -> usize {
+                match self { $(Op::$Name(op) => op.n_outputs()),* }
+            }
+            /// See [`Primitive::flops`].
+            pub fn flops(&self, ins: &[&Spec], outs: &[&Spec]) -> f64 {
+                match self { $(Op::$Name(op) => op.flops(ins, outs)),* }
+            }
+            /// See [`Primitive::product_flops`].
+            pub fn product_flops(&self, ins: &[&Spec], outs: &[&Spec], read: &[bool]) -> f64 {
+                match self { $(Op::$Name(op) => op.product_flops(ins, outs, read)),* }
+            }
+            /// See [`Primitive::step_bytes`].
+            pub fn step_bytes(&self, ins: &[&Spec]) -> usize {
+                match self { $(Op::$Name(op) => op.step_bytes(ins)),* }
+            }
+            /// See [`Primitive::eval`].
+            pub fn eval(&self, ins: &[View<'_>], outs: &mut [Option<ViewMut<'_>>]) {
+                match self { $(Op::$Name(op) => op.eval(ins, outs)),* }
+            }
+            /// The cases of all primitives.
+            pub fn all_samples() -> Vec<Sample<Op>> {
+                let mut all = Vec::new();
+                $(for s in $Name::samples() {
+                    all.push(Sample::new(s.op.into(), s.ins));
+                })*
+                all
+            }
+            /// The names of all primitives.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($Name)),*];
+        }
+    };
+}
+
+// In the order a newcomer should read them: values, pointwise, shapes, sums, products, indices,
+// time, batch, chains.
+primitives! {
+    Constant Iota Random
+    Unary Binary Compare Select Cast Bits Bitcast
+    StopGradient Reshape Broadcast Transpose Slice Reverse Pad Concat
+    Reduce ArgReduce Cumulative Sort
+    MatMul LinearSolve Determinant Cholesky Eigen
+    Gather ScatterAdd ScatterReduce Windows FoldWindows
+    MaskLayout Lstm LstmGrad Gru GruGrad SimpleRnn SimpleRnnGrad Scan
+    CrossSum
+    Fused
 }

@@ -11,19 +11,22 @@
 pub mod spec;
 pub mod tensor;
 pub mod strided;
+pub mod var;
 pub mod op;
 pub mod ops;
 pub mod graph;
+mod cost;
 pub mod builder;
 pub mod verify;
 pub mod interpret;
 pub mod grad;
+pub mod scan;
 pub mod composites;
 pub mod passes;
 pub mod plan;
 
-pub use builder::{Builder, Var};
-pub use graph::{Graph, NodeId, ValueId};
-pub use op::{Op, ShapeError};
-pub use spec::{DType, Dim, Spec};
+pub use builder::Builder;
+pub use graph::{Graph, NodeId, Op, Scan};
+pub use spec::{DType, Dim, ShapeError, Spec};
 pub use tensor::{Buffer, Tensor, View, ViewMut};
+pub use var::{ValueId, Var};

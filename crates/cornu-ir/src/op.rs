@@ -1,29 +1,8 @@
-//! What a primitive operation must say of itself, and the closed list of them.
+//! What a primitive operation must say of itself.
 
-use crate::builder::Var;
-use crate::ops::*;
-use crate::spec::Spec;
+use crate::spec::{ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
-
-/// A rule of shapes or types that was broken: which operation, the rule, what came.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{op}: {rule}. Received: {received}")]
-pub struct ShapeError {
-    /// The operation.
-    pub op: String,
-    /// What must hold.
-    pub rule: String,
-    /// The specs that came.
-    pub received: String,
-}
-
-impl ShapeError {
-    /// An error of `op` that received `ins`.
-    pub fn new(op: &str, rule: impl Into<String>, ins: &[Spec]) -> Self {
-        let received = ins.iter().map(Spec::to_string).collect::<Vec<_>>().join(", ");
-        Self { op: op.into(), rule: rule.into(), received }
-    }
-}
+use crate::var::Var;
 
 /// A node seen by its gradient rule.
 pub struct At<'a, 'g> {
@@ -43,17 +22,17 @@ impl<'g> At<'_, 'g> {
 }
 
 /// One case on which every rule of an operation is checked.
-pub struct Sample {
+pub struct Sample<P> {
     /// The operation with its attributes.
-    pub op: Op,
+    pub op: P,
     /// Inputs in f64 and integers; the f32 case is the same, rounded.
     pub ins: Vec<Tensor>,
 }
 
-impl Sample {
+impl<P> Sample<P> {
     /// A case from an operation and its inputs.
-    pub fn new(op: impl Into<Op>, ins: Vec<Tensor>) -> Self {
-        Self { op: op.into(), ins }
+    pub fn new(op: P, ins: Vec<Tensor>) -> Self {
+        Self { op, ins }
     }
 }
 
@@ -67,61 +46,34 @@ pub trait Primitive {
     /// The meaning, by plain loops. An output that nothing reads is `None`.
     fn eval(&self, ins: &[View<'_>], outs: &mut [Option<ViewMut<'_>>]);
     /// Cases for the conformance tests.
-    fn samples() -> Vec<Sample>;
-}
+    fn samples() -> Vec<Sample<Self>>
+    where
+        Self: Sized;
 
-macro_rules! primitives {
-    ($($Name:ident)*) => {
-        /// Every primitive operation.
-        #[derive(Clone, Debug, PartialEq)]
-        #[allow(missing_docs)]
-        pub enum Op { $($Name($Name)),* }
+    /// Operations of floating point on values of known dims, roughly: products exactly, everything
+    /// else one an element of the outputs. Shards are cut by this number, so the bits of a training
+    /// step depend on it.
+    fn flops(&self, ins: &[&Spec], outs: &[&Spec]) -> f64 {
+        let _ = ins;
+        outs.iter().map(|s| count(s)).sum()
+    }
 
-        $(impl From<$Name> for Op {
-            fn from(op: $Name) -> Op { Op::$Name(op) }
-        })*
+    /// Operations of floating point of its matrix products; `read` tells which outputs something
+    /// reads. 0 where it takes no product.
+    fn product_flops(&self, ins: &[&Spec], outs: &[&Spec], read: &[bool]) -> f64 {
+        let _ = (ins, outs, read);
+        0.0
+    }
 
-        impl Op {
-            /// The operation's name, as printed.
-            pub fn name(&self) -> &'static str {
-                match self { $(Op::$Name(_) => stringify!($Name)),* }
-            }
-            /// See [`Primitive::spec`].
-            pub fn spec(&self, ins: &[Spec]) -> Result<Vec<Spec>, ShapeError> {
-                match self { $(Op::$Name(op) => op.spec(ins)),* }
-            }
-            /// See [`Primitive::vjp`].
-            pub fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {
-                match self { $(Op::$Name(op) => op.vjp(at)),* }
-            }
-            /// See [`Primitive::eval`].
-            pub fn eval(&self, ins: &[View<'_>], outs: &mut [Option<ViewMut<'_>>]) {
-                match self { $(Op::$Name(op) => op.eval(ins, outs)),* }
-            }
-            /// The cases of all primitives.
-            pub fn all_samples() -> Vec<Sample> {
-                let mut all = Vec::new();
-                $(all.extend($Name::samples());)*
-                all
-            }
-            /// The names of all primitives.
-            pub const NAMES: &'static [&'static str] = &[$(stringify!($Name)),*];
-        }
-    };
-}
+    /// Bytes of weights that each timestep reads anew; 0 where it goes through no timesteps.
+    fn step_bytes(&self, ins: &[&Spec]) -> usize {
+        let _ = ins;
+        0
+    }
 
-impl Op {
-    /// How many outputs the operation has.
-    pub fn n_outputs(&self) -> usize {
-        match self {
-            Op::Sort(_) | Op::SimpleRnn(_) | Op::Determinant(_) | Op::Eigen(_) => 2,
-            Op::Gru(_) => 3,
-            Op::MaskLayout(_) | Op::Lstm(_) | Op::GruGrad(_) | Op::SimpleRnnGrad(_) => 5,
-            Op::LstmGrad(_) => 6,
-            Op::Scan(scan) => scan.body.outputs.len(),
-            Op::Fused(chain) => chain.outputs.len(),
-            _ => 1,
-        }
+    /// How many outputs there are, known also when the inputs break the shape rule.
+    fn n_outputs(&self) -> usize {
+        1
     }
 }
 
@@ -141,16 +93,7 @@ pub fn sample_numbers(dims: &[usize], seed: u64) -> Tensor {
     Tensor::new(dims, (0..n).map(|_| next()).collect())
 }
 
-// In the order a newcomer should read them: values, pointwise, shapes, sums, products, indices,
-// time, batch, chains.
-primitives! {
-    Constant Iota Random
-    Unary Binary Compare Select Cast Bits Bitcast
-    StopGradient Reshape Broadcast Transpose Slice Reverse Pad Concat
-    Reduce ArgReduce Cumulative Sort
-    MatMul LinearSolve Determinant Cholesky Eigen
-    Gather ScatterAdd ScatterReduce Windows FoldWindows
-    MaskLayout Lstm LstmGrad Gru GruGrad SimpleRnn SimpleRnnGrad Scan
-    CrossSum
-    Fused
+/// Number of elements as a float, for costs; 0 where a dim is unknown.
+pub(crate) fn count(s: &Spec) -> f64 {
+    s.n_elements().unwrap_or(0) as f64
 }

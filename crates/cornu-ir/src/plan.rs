@@ -4,8 +4,8 @@
 //! arena whose parts are used again as soon as the last reader of a value has run. A reshape is the
 //! value it reshapes.
 
-use crate::graph::{Graph, Node, Source, ValueId};
-use crate::op::Op;
+use crate::graph::{Graph, Node, Op, Source};
+use crate::var::ValueId;
 
 /// Every part of the arena starts at a multiple of this, a cache line and the widest vector.
 pub const ALIGN_BYTES: usize = 64;

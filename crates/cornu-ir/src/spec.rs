@@ -1,5 +1,5 @@
 //! What is known of a value before it exists: its element type and its dims, each a number or
-//! unknown.
+//! unknown; and the error of specs that break a rule.
 
 use std::fmt;
 
@@ -141,5 +141,25 @@ impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.dtype)?;
         write_dims(f, &self.dims)
+    }
+}
+
+/// A rule of shapes or types that was broken: which operation, the rule, what came.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{op}: {rule}. Received: {received}")]
+pub struct ShapeError {
+    /// The operation.
+    pub op: String,
+    /// What must hold.
+    pub rule: String,
+    /// The specs that came.
+    pub received: String,
+}
+
+impl ShapeError {
+    /// An error of `op` that received `ins`.
+    pub fn new(op: &str, rule: impl Into<String>, ins: &[Spec]) -> Self {
+        let received = ins.iter().map(Spec::to_string).collect::<Vec<_>>().join(", ");
+        Self { op: op.into(), rule: rule.into(), received }
     }
 }

@@ -30,7 +30,7 @@ fn weighted(op: &Op, ins: &[Tensor], used: &[usize]) -> f64 {
         .sum()
 }
 
-fn check_gradient(s: &Sample) {
+fn check_gradient(s: &Sample<Op>) {
     if matches!(&s.op, Op::Lstm(cell) if cell.int8) {
         // Rounded numbers have no slope.
         return;

@@ -1,9 +1,10 @@
 //! The recurrent primitives against the same cells written as a scan of small operations: outputs
 //! and gradients.
 
+use cornu_ir::Scan;
 use cornu_ir::builder::concat;
 use cornu_ir::op::sample_numbers;
-use cornu_ir::ops::{Activation, Gru, Lstm, Scan, SimpleRnn};
+use cornu_ir::ops::{Activation, Gru, Lstm, SimpleRnn};
 use cornu_ir::{Builder, DType, Dim, Tensor, Var, grad::gradient, interpret::interpret};
 
 const B: usize = 3;

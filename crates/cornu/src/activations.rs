@@ -23,7 +23,10 @@ macro_rules! activations {
 
             /// Keras's name; a layer's is its class.
             pub fn name(&self) -> &str {
-                match self { $(Activation::$F => $name,)* Activation::Layer(layer) => layer.class() }
+                match self {
+                    $(Activation::$F => $name,)*
+                    Activation::Layer(layer) => layer.class(),
+                }
             }
 
             /// The activation of a name or alias.
@@ -39,11 +42,18 @@ macro_rules! activations {
             /// let b = Builder::new();
             /// let x = b.input("x", Spec::known(DType::F64, &[3]));
             /// b.output("y", Activation::HardSigmoid.of(x));
-            /// let y = interpret(&b.finish().unwrap(), &[Tensor::new(&[3], vec![-4.0f64, 0.0, 1.5])]);
+            /// let x = Tensor::new(&[3], vec![-4.0f64, 0.0, 1.5]);
+            /// let y = interpret(&b.finish().unwrap(), &[x]);
             /// assert_eq!(y[0].to_f64(), vec![0.0, 0.5, 0.75]);
             /// ```
             pub fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
-                match self { $(Activation::$F => { let $x = x; $body })* Activation::Layer(layer) => layer.function.of(x) }
+                match self {
+                    $(Activation::$F => {
+                        let $x = x;
+                        $body
+                    })*
+                    Activation::Layer(layer) => layer.function.of(x),
+                }
             }
         }
     };
@@ -64,7 +74,9 @@ activations! {
     SoftShrink "soft_shrink" |x| x.gt(0.5).select(x - 0.5, x.lt(-0.5).select(x + 0.5, 0.0));
     HardShrink "hard_shrink" |x| x.abs().gt(0.5).select(x, 0.0);
     TanhShrink "tanh_shrink" |x| x - x.tanh();
-    SparsePlus "sparse_plus" |x| x.le(-1.0).select(x.zeros_like(), x.ge(1.0).select(x, (x + 1.0).square() * 0.25));
+    SparsePlus "sparse_plus" |x| {
+        x.le(-1.0).select(x.zeros_like(), x.ge(1.0).select(x, (x + 1.0).square() * 0.25))
+    };
     SparseSigmoid "sparse_sigmoid" |x| ((x + 1.0) * 0.5).clip(0.0, 1.0);
     Silu "silu" | "swish" |x| x * x.sigmoid();
     Gelu "gelu" |x| gelu(x, false);

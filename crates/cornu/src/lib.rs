@@ -5,9 +5,9 @@
 //! numbers, and run by [`cornu_cpu`].
 #![forbid(unsafe_code)]
 
+pub mod saving;
 pub mod error;
 pub mod config;
-pub mod saving;
 pub mod data;
 pub mod initializers;
 pub mod regularizers;
@@ -20,16 +20,19 @@ pub mod ops;
 mod registry;
 pub mod losses;
 pub mod metrics;
+mod runtime;
 pub mod model;
 pub mod compile;
 pub mod optimizers;
 pub mod training;
+pub mod files;
 pub mod summary;
 pub mod explain;
 pub mod inspect;
 
 pub use error::{Error, Result};
+pub use files::Opened;
 pub use layers::*;
 pub use model::{Input, Model, Sequential, Symbol};
 pub use ops::Operation;
-pub use training::{Compile, Evaluate, Fit, History, Predict};
+pub use training::{Compile, CompiledModel, Evaluate, Fit, History, Predict};

@@ -73,7 +73,7 @@ fn adapted_layers_agree_with_keras() {
             dtype: dtype.into(),
             ..InputLayer::default()
         });
-        let mut model = Model::new(&input, &layer.call(&input).unwrap()).unwrap();
+        let model = Model::new(&input, &layer.call(&input).unwrap()).unwrap();
         let y = model.predict(&x, &Predict::default()).unwrap_or_else(|e| panic!("{what}: {e}"));
         let shape: Vec<usize> = case["shape"]
             .as_array()
@@ -113,7 +113,7 @@ fn adapted_layers_agree_with_keras() {
         if after.get("vocabulary").and_then(|v| v.as_array()?.last()?.as_str()) == Some("") {
             continue;
         }
-        let mut again = Model::from_archive(archive).unwrap();
+        let again = Model::from_archive(archive).unwrap();
         assert_eq!(again.predict(&x, &Predict::default()).unwrap(), y, "{what}: saved and opened");
     }
 }
@@ -124,7 +124,7 @@ fn sequences_of_unequal_length_are_adapted_to_as_they_are() {
         Ragged::from_list([array![[1.0f32, 0.0], [3.0, 4.0]], array![[5.0, 2.0]]]).unwrap();
     let layer = Normalization::default().adapt(series).unwrap();
     let x = Input::new([1, 2]);
-    let mut model = Model::new(&x, &layer.call(&x).unwrap()).unwrap();
+    let model = Model::new(&x, &layer.call(&x).unwrap()).unwrap();
     let y = model.predict(&array![[[3.0f32, 2.0]]], &Predict::default()).unwrap();
     assert_eq!(y[0], array![[[0.0f32, 0.0]]].into());
 }

@@ -10,7 +10,7 @@ use cornu::training::callbacks::{
     BackupAndRestore, Callback, Frequency, LambdaCallback, LearningRateScheduler, RemoteMonitor,
     Run, by_class,
 };
-use cornu::{Compile, Dense, Error, Fit, Input, Model, Result};
+use cornu::{Compile, CompiledModel, Dense, Error, Fit, Input, Model, Result};
 use cornu_ir::Tensor;
 use ndarray::{ArrayD, IxDyn};
 use serde_json::{Value, json};
@@ -42,8 +42,8 @@ fn fit(f: &Value, validate: bool) -> Fit {
     if validate { fit.validation_data(&table(&f["vx"]), &table(&f["vy"])) } else { fit }
 }
 
-fn model(name: &str) -> Model {
-    Model::load(folder().join(format!("{name}.keras"))).unwrap()
+fn model(name: &str) -> CompiledModel {
+    CompiledModel::open(folder().join(format!("{name}.keras"))).unwrap()
 }
 
 fn weights(m: &Model) -> Vec<f64> {
@@ -279,7 +279,7 @@ impl Callback for Killer {
 #[test]
 fn a_run_killed_anywhere_goes_on_to_the_same_bits() {
     let f = fixture();
-    let run = |m: &mut Model, dir: &Path, freq: Frequency, killed_at: usize| {
+    let run = |m: &mut CompiledModel, dir: &Path, freq: Frequency, killed_at: usize| {
         let backup = BackupAndRestore::new(dir.join("backup")).save_freq(freq);
         // The order of samples is drawn anew each epoch: the place in it must come back too.
         let fit = fit(&f, false)
@@ -291,7 +291,8 @@ fn a_run_killed_anywhere_goes_on_to_the_same_bits() {
         m.fit(&table(&f["x"]), &table(&f["y"]), fit)
     };
     let averaged = || model("averaged");
-    for (what, model) in [("averaged", &averaged as &dyn Fn() -> Model), ("LoRA", &adapted)] {
+    for (what, model) in [("averaged", &averaged as &dyn Fn() -> CompiledModel), ("LoRA", &adapted)]
+    {
         for freq in [Frequency::Epoch, Frequency::Batches(1), Frequency::Batches(2)] {
             let dir = tempfile::tempdir().unwrap();
             let mut whole = model();
@@ -317,11 +318,11 @@ fn a_run_killed_anywhere_goes_on_to_the_same_bits() {
 }
 
 /// A model whose kernels are not trained, but products beside them.
-fn adapted() -> Model {
+fn adapted() -> CompiledModel {
     let x = Input::new([3]);
     let h = Dense::new(4).lora_rank(2).call(&x).unwrap();
     let y = Dense::new(1).lora_rank(1).call(&h).unwrap();
-    let mut model = Model::new(&x, &y).unwrap().compile(Compile::new("adam", "mse")).unwrap();
+    let model = Model::new(&x, &y).unwrap().compile(Compile::new("adam", "mse")).unwrap();
     let value = |i: usize| ((i * 7 % 11) as f32 - 5.0) / 10.0;
     let values: Vec<Tensor> = model
         .weights()

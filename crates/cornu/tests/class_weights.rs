@@ -1,10 +1,10 @@
 //! Class weights in `fit`: class ids weigh sample by sample, or timestep by timestep.
 
 use cornu::data::{ClassWeights, Data};
-use cornu::{Compile, Dense, Fit, Input, Lstm, Model};
+use cornu::{Compile, CompiledModel, Dense, Fit, Input, Lstm, Model};
 use ndarray::{Array2, Array3};
 
-fn model() -> Model {
+fn model() -> CompiledModel {
     let x = Input::new([4, 3]);
     let h = Lstm::new(3).return_sequences(true).call(&x).unwrap();
     let y = Dense::new(3).activation("softmax").call(&h).unwrap();

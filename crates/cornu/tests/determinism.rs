@@ -3,8 +3,8 @@
 
 use cornu::data::Data;
 use cornu::{
-    BatchNormalization, Bidirectional, Compile, Dense, Dropout, Fit, Gru, Input, LayerRef, Lstm,
-    Model, Predict, Softmax, UnitNormalization,
+    BatchNormalization, Bidirectional, Compile, CompiledModel, Dense, Dropout, Fit, Gru, Input,
+    LayerRef, Lstm, Model, Predict, Softmax, UnitNormalization,
 };
 use ndarray::{Array3, Axis};
 
@@ -17,7 +17,7 @@ fn data(n: usize) -> (Array3<f32>, ndarray::Array2<f32>) {
 }
 
 /// A model heavy enough that a batch is cut into shards, with what couples rows and what is random.
-fn model() -> Model {
+fn model() -> CompiledModel {
     let x = Input::new([9, 4]);
     let h = Bidirectional::new(LayerRef::new(Lstm::new(24).return_sequences(true).dropout(0.2)))
         .unwrap()
@@ -60,7 +60,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 fn prediction_depends_on_no_other_row() {
     let (x, _) = data(40);
     let mut m = model();
-    let run = |m: &mut Model, x: &Array3<f32>, batch_size| -> Vec<u32> {
+    let run = |m: &Model, x: &Array3<f32>, batch_size| -> Vec<u32> {
         let Data::Dense(a) =
             m.predict(x, &Predict { batch_size, ..Predict::default() }).unwrap().remove(0)
         else {
@@ -85,7 +85,7 @@ fn a_batch_whose_rows_meet_is_not_cut() {
         let input = Input::new([9, 4]);
         let h = Lstm::new(64).call(&input).unwrap();
         let y = layer.call(&h).unwrap();
-        let mut m = Model::new(&input, &y).unwrap().seed(5).unwrap();
+        let m = Model::new(&input, &y).unwrap().seed(5).unwrap();
         let Data::Dense(a) =
             m.predict(&x, &Predict { batch_size: 96, ..Predict::default() }).unwrap().remove(0)
         else {

@@ -3,7 +3,7 @@
 //! The fixture is made by `python/make_int8.py`.
 
 use cornu::data::{Array, Data, read};
-use cornu::model::quantize_int8;
+use cornu::files::quantize_int8;
 use cornu::{Compile, Dense, Fit, Input, Lstm, Model, Predict};
 use ndarray::Array3;
 use std::path::{Path, PathBuf};
@@ -22,11 +22,11 @@ fn numbers(data: &[Data]) -> Vec<f32> {
 fn a_file_that_keras_rounded_predicts_what_keras_does_and_is_written_back() {
     let x = read(fixture("x.npy")).unwrap().inputs.remove(0).1;
     let want = numbers(&[read(fixture("y.npy")).unwrap().inputs.remove(0).1]);
-    let mut model = Model::load(fixture("model.keras")).unwrap();
+    let mut model = Model::open(fixture("model.keras")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("again.keras");
     model.save(&path).unwrap();
-    for model in [&mut model, &mut Model::load(&path).unwrap()] {
+    for model in [&mut model, &mut Model::open(&path).unwrap()] {
         let got = numbers(&model.predict(vec![x.clone()], &Predict::default()).unwrap());
         let worst = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         // Products of whole numbers are exact; the rest is rounding of float32.
@@ -58,7 +58,7 @@ fn a_rounded_lstm_stays_near_and_forgets_its_packed_weights_when_they_change() {
     let loss = quantize_int8(&whole, &rounded, |_| Ok(series(33))).unwrap();
     assert_eq!(loss.n_layers, 3);
     assert!(loss.largest > 0.0 && loss.largest < 0.05 * loss.magnitude, "{loss:?}");
-    let mut eight = Model::load(&rounded).unwrap();
+    let eight = Model::open(&rounded).unwrap();
     let together = numbers(
         &eight.predict(series(33), &Predict { batch_size: 33, ..Predict::default() }).unwrap(),
     );
@@ -75,7 +75,7 @@ fn a_rounded_lstm_stays_near_and_forgets_its_packed_weights_when_they_change() {
         &eight.predict(series(33), &Predict { batch_size: 33, ..Predict::default() }).unwrap(),
     );
     let fresh = numbers(
-        &Model::load(&other)
+        &Model::open(&other)
             .unwrap()
             .predict(series(33), &Predict { batch_size: 33, ..Predict::default() })
             .unwrap(),

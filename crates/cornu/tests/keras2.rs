@@ -20,7 +20,7 @@ fn check(name: &str) {
     let (x, want) = (arrays(name, "x"), arrays(name, "y"));
     assert!(!want.is_empty(), "{name} has outputs");
     for ending in ["h5", "keras"] {
-        let mut model = Model::load(folder().join(format!("{name}.{ending}")))
+        let model = Model::open(folder().join(format!("{name}.{ending}")))
             .unwrap_or_else(|e| panic!("{name}.{ending}: {e}"));
         for (got, want) in model.predict(&x[..], &Predict::default()).unwrap().iter().zip(&want) {
             let (got, want) = (got.values().to_f32().unwrap(), want.values().to_f32().unwrap());

@@ -52,7 +52,7 @@ fn layers_agree_with_keras() {
     let mut wrong = Vec::new();
     for (name, case) in cases.as_object().unwrap() {
         let path = folder.join(format!("{name}.keras"));
-        let mut model = Model::load(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let model = Model::open(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
         let x = data(&case["x"], case["dtype"].as_str().unwrap().starts_with("int"));
         let y = model.predict(&x, &Predict::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
         let y = y[0].values().to_f64().unwrap();

@@ -5,7 +5,7 @@
 
 use cornu::data::{Array, Data};
 use cornu::metrics::MetricValue;
-use cornu::{Evaluate, Fit, Model};
+use cornu::{CompiledModel, Evaluate, Fit};
 use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;
 use std::path::Path;
@@ -29,7 +29,7 @@ fn training_goes_on() {
         serde_json::from_str(&std::fs::read_to_string(folder.join("expected.json")).unwrap())
             .unwrap();
     let (x, y) = (array(&expected["x"], &[12, 5, 3]), array(&expected["y"], &[12, 1]));
-    let mut model = Model::load(folder.join("model.h5")).unwrap();
+    let mut model = CompiledModel::open(folder.join("model.h5")).unwrap();
     let logs = model.evaluate(&x, &y, &Evaluate { batch_size: 4, ..Evaluate::default() }).unwrap();
     for (name, want) in expected["evaluate"].as_object().unwrap() {
         let Some(MetricValue::Number(got)) = logs.get(name) else { panic!("{name} is missing") };

@@ -4,7 +4,7 @@
 use cornu::data::{Array, Data};
 use cornu::optimizers::Sgd;
 use cornu::saving::Archive;
-use cornu::{Compile, Dense, Fit, Input, Model, Predict};
+use cornu::{Compile, CompiledModel, Dense, Fit, Input, Model, Predict};
 use cornu_ir::Tensor;
 use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;
@@ -119,7 +119,7 @@ fn trains_and_is_saved(name: &str, arrays: &[(&str, usize)]) {
     }
 
     // What Keras saved opens with matrices of 0, and trains on: such a product learns nothing.
-    let mut model = Model::load(&file).unwrap();
+    let mut model = CompiledModel::open(&file).unwrap();
     close_weights("weight after opening", &model, &told["reopened"]);
     close(
         "prediction after opening",

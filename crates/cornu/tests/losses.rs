@@ -6,7 +6,7 @@ use cornu::compile::{Compiled, Outputs};
 use cornu::layers::{Cx, Flow};
 use cornu::losses::Loss;
 use cornu::metrics::{Metric, MetricValue};
-use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, Store, Threads};
+use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, Store, Threads, Workspace};
 use cornu_ir::grad::gradient;
 use cornu_ir::{Buffer, Builder, DType, Graph, Spec, Tensor, Var, interpret::interpret};
 use serde_json::Value;
@@ -212,11 +212,11 @@ fn in_shards(c: &Case, cut: &[usize]) -> (f64, Vec<f64>) {
         feeds: vec![Feed::Sum(0)],
         fetches: vec![Fetch::Value(1)],
     });
-    let mut program = Program::new(ProgramSpec { shard_graphs: parts, shards, update });
+    let mut program = Program::from(ProgramSpec { shard_graphs: parts, shards, update });
     let views: Vec<_> = c.ins.iter().map(Tensor::view).collect();
     let mut outs = [Tensor::zeros(DType::F32, &c.ins[1].dims), Tensor::zeros(DType::F32, &[])];
     let mut out_views: Vec<_> = outs.iter_mut().map(Tensor::view_mut).collect();
-    program.run(&Threads::new(1), &mut Store::new(), &views, &mut out_views);
+    program.run(&Threads::new(1), &mut Workspace::default(), &Store::new(), &views, &mut out_views);
     (outs[1].to_f64()[0], outs[0].to_f64())
 }
 

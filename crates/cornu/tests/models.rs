@@ -5,7 +5,7 @@ use cornu::data::{ClassWeights, Data, npy};
 use cornu::saving::Archive;
 use cornu::summary::Summary;
 use cornu::training::value_json;
-use cornu::{Evaluate, Fit, Model, Predict};
+use cornu::{Evaluate, Fit, Model, Opened, Predict};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -104,7 +104,7 @@ fn differences(files: &Files) -> Result<Vec<String>, Box<dyn Error>> {
     let mut faults = Vec::new();
     let told: Value = serde_json::from_slice(&files["case.json"])?;
     let open = || {
-        Ok::<_, Box<dyn Error>>(Model::from_archive(Archive::from_bytes(&files["model.keras"])?)?)
+        Ok::<_, Box<dyn Error>>(Opened::from_archive(Archive::from_bytes(&files["model.keras"])?)?)
     };
     let (x, y, w) = (arrays(files, "x"), arrays(files, "y"), arrays(files, "w"));
     let sample_weight = (!w.is_empty()).then_some(w);
@@ -133,7 +133,7 @@ fn differences(files: &Files) -> Result<Vec<String>, Box<dyn Error>> {
         std::fs::write(&path, bytes)?;
         compare(
             "prediction of the legacy file",
-            &Model::load(path)?.predict(&x[..], &predict)?,
+            &Model::open(path)?.predict(&x[..], &predict)?,
             &arrays(files, "predict"),
             EXACT,
             &mut faults,
@@ -141,7 +141,7 @@ fn differences(files: &Files) -> Result<Vec<String>, Box<dyn Error>> {
     }
     let options =
         Evaluate { batch_size, sample_weight: sample_weight.clone(), ..Evaluate::default() };
-    let logs = open()?.evaluate(&x[..], &y[..], &options)?;
+    let logs = open()?.into_compiled()?.evaluate(&x[..], &y[..], &options)?;
     let logs: Value = logs
         .iter()
         .map(|(k, v)| (k.clone(), value_json(v)))
@@ -150,7 +150,7 @@ fn differences(files: &Files) -> Result<Vec<String>, Box<dyn Error>> {
     compare_logs("evaluate", &logs, &told["evaluate"], EXACT, &mut faults);
 
     if told["history"].is_object() {
-        let mut model = open()?;
+        let mut model = open()?.into_compiled()?;
         let mut fit = Fit::new()
             .batch_size(batch_size)
             .epochs(told["epochs"].as_u64().unwrap() as usize)
@@ -171,7 +171,7 @@ fn differences(files: &Files) -> Result<Vec<String>, Box<dyn Error>> {
         let history = model.fit(&x[..], &y[..], fit)?;
         compare_logs("fit", &history.to_json(), &told["history"], TRAINED, &mut faults);
         let bytes = model.to_archive()?.to_bytes()?;
-        let mut saved = Model::from_archive(Archive::from_bytes(&bytes)?)?;
+        let saved = Model::from_archive(Archive::from_bytes(&bytes)?)?;
         let trained = saved.predict(&x[..], &predict)?;
         compare("trained prediction", &trained, &arrays(files, "trained"), TRAINED, &mut faults);
         model.reset_states();

@@ -6,16 +6,28 @@ use ndarray::array;
 use serde_json::{Value, json};
 
 fn entry(name: &str, dims: Value, dtype: &str) -> Value {
-    json!({"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": dims, "dtype": dtype, "name": name}, "name": name, "inbound_nodes": []})
+    json!({
+        "module": "keras.layers", "class_name": "InputLayer", "name": name, "inbound_nodes": [],
+        "config": {"batch_shape": dims, "dtype": dtype, "name": name},
+    })
 }
 
 fn tensor(name: &str, dims: Value) -> Value {
-    json!({"class_name": "__keras_tensor__", "config": {"shape": dims, "dtype": "float32", "keras_history": [name, 0, 0]}})
+    json!({
+        "class_name": "__keras_tensor__",
+        "config": {"shape": dims, "dtype": "float32", "keras_history": [name, 0, 0]},
+    })
 }
 
 fn functional(name: &str, layers: Vec<Value>, inputs: Value, outputs: Value) -> Value {
-    let config = json!({"name": name, "trainable": true, "layers": layers, "input_layers": inputs, "output_layers": outputs});
-    json!({"module": "keras.src.models.functional", "class_name": "Functional", "config": config, "registered_name": "Functional", "name": name})
+    json!({
+        "module": "keras.src.models.functional", "class_name": "Functional", "name": name,
+        "registered_name": "Functional",
+        "config": {
+            "name": name, "trainable": true, "layers": layers,
+            "input_layers": inputs, "output_layers": outputs,
+        },
+    })
 }
 
 /// A model whose inner model takes `v` from `u`, called on i as `v` and k as `u`; what its calls
@@ -23,8 +35,11 @@ fn functional(name: &str, layers: Vec<Value>, inputs: Value, outputs: Value) -> 
 fn k_less_i(inner_inputs: Value, call: Value) -> Value {
     let dims = json!([null, 2]);
     let subtract = json!({
-        "module": "keras.layers", "class_name": "Subtract", "config": {"name": "less"}, "name": "less",
-        "inbound_nodes": [{"args": [[tensor("u", dims.clone()), tensor("v", dims.clone())]], "kwargs": {}}],
+        "module": "keras.layers", "class_name": "Subtract", "name": "less",
+        "config": {"name": "less"},
+        "inbound_nodes": [
+            {"args": [[tensor("u", dims.clone()), tensor("v", dims.clone())]], "kwargs": {}},
+        ],
     });
     let mut inner = functional(
         "inner",
@@ -48,7 +63,7 @@ fn a_dict_finds_the_entries_of_an_inner_model() {
     ];
     for inner_inputs in entries {
         let config = k_less_i(inner_inputs, by_name.clone());
-        let mut model = Model::from_json(&config).unwrap();
+        let model = Model::from_json(&config).unwrap();
         let x: Vec<Data> =
             [array![[1f32, 2.0]], array![[5f32, 9.0]]].map(|a| Array::from(a).into()).to_vec();
         assert_eq!(
@@ -69,15 +84,22 @@ fn a_dict_finds_the_entries_of_an_inner_model() {
 #[test]
 fn a_mask_told_to_an_inner_model_reaches_its_layers() {
     let dims = || json!([null, 3, 1]);
-    let average = json!({"module": "keras.layers", "class_name": "GlobalAveragePooling1D", "config": {"name": "average"}});
-    let input = json!({"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": dims(), "dtype": "float32", "name": "steps"}});
+    let average = json!({
+        "module": "keras.layers", "class_name": "GlobalAveragePooling1D",
+        "config": {"name": "average"},
+    });
+    let input = json!({
+        "module": "keras.layers", "class_name": "InputLayer",
+        "config": {"batch_shape": dims(), "dtype": "float32", "name": "steps"},
+    });
     let nodes =
         json!([{"args": [tensor("x", dims())], "kwargs": {"mask": tensor("m", json!([null, 3]))}}]);
     let inner = json!({
-        "module": "keras", "class_name": "Sequential", "config": {"name": "inner", "layers": [input, average]}, "name": "inner", "inbound_nodes": nodes,
+        "module": "keras", "class_name": "Sequential", "name": "inner", "inbound_nodes": nodes,
+        "config": {"name": "inner", "layers": [input, average]},
     });
     let layers = vec![entry("x", dims(), "float32"), entry("m", json!([null, 3]), "bool"), inner];
-    let mut model = Model::from_json(&functional(
+    let model = Model::from_json(&functional(
         "outer",
         layers,
         json!([["x", 0, 0], ["m", 0, 0]]),

@@ -65,7 +65,7 @@ fn differences(case: &Value, shared: &Value) -> Result<Vec<String>, Box<dyn Erro
     let mut faults = Vec::new();
     let [x, k] = ["x", "k"].map(|n| array(&shared[n]));
     let inputs = [data(&x.0, &x.1, false), data(&k.0, &k.1, true)];
-    let mut model = Model::from_json(&case["config"])?;
+    let model = Model::from_json(&case["config"])?;
     let weights = ["kernel", "bias"]
         .map(|n| array(&shared[n]))
         .map(|(shape, v)| Tensor::new(&shape, v.iter().map(|x| *x as f32).collect()));

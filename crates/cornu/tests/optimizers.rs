@@ -5,7 +5,7 @@ use cornu::optimizers::schedules::Schedule;
 use cornu::optimizers::{
     Adam, LossScaleOptimizer, MultiOptimizer, Optimizer, OptimizerMap, Sgd, VarInfo,
 };
-use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, SlotId, Store, Threads};
+use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, SlotId, Store, Threads, Workspace};
 use cornu_ir::interpret::interpret;
 use cornu_ir::{Builder, DType, Graph, Spec, Tensor, passes};
 use serde_json::Value;
@@ -155,11 +155,11 @@ fn every_step_is_keras_step_as_a_program_in_place() {
         let fetches = moved.iter().map(|&s| Fetch::State(s)).collect();
         let part = Part { graph: passes::run(graph), feeds, fetches };
         let mut program =
-            Program::new(ProgramSpec { update: Some(part), ..ProgramSpec::default() });
+            Program::from(ProgramSpec { update: Some(part), ..ProgramSpec::default() });
         Box::new(move |ins| {
-            slots.iter().zip(ins).for_each(|(&s, t)| store.replace(s, t));
-            program.run(&Threads::new(1), &mut store, &[], &mut []);
-            moved.iter().map(|&s| store.view(s).to_tensor()).collect()
+            slots.iter().zip(ins).for_each(|(&s, t)| store.write().replace(s, t));
+            program.run(&Threads::new(1), &mut Workspace::default(), &store, &[], &mut []);
+            moved.iter().map(|&s| store.variable(s).tensor()).collect()
         })
     });
 }

@@ -3,7 +3,7 @@
 use cornu::data::{Array, Data, Ragged};
 use cornu::training::Unequal;
 use cornu::{
-    Bidirectional, Compile, Conv1d, Dense, Evaluate, Fit, GlobalAveragePooling1d,
+    Bidirectional, Compile, CompiledModel, Conv1d, Dense, Evaluate, Fit, GlobalAveragePooling1d,
     GlobalMaxPooling1d, Gru, Input, LayerRef, Lstm, Model, Padding, Predict, Symbol,
 };
 use ndarray::Array2;
@@ -65,7 +65,7 @@ fn models() -> Vec<(&'static str, Model)> {
 #[test]
 fn a_sequence_gives_in_a_batch_what_it_gives_alone() {
     let all = series(&LENGTHS, 3);
-    for (name, mut model) in models() {
+    for (name, model) in models() {
         let together = model.predict(&ragged(&all), &Predict::default()).unwrap().remove(0);
         let alone: Vec<f32> = all
             .iter()
@@ -86,7 +86,7 @@ fn order_and_batch_size_change_no_bit() {
     let all = series(&LENGTHS, 3);
     let backwards: Vec<_> = all.iter().rev().cloned().collect();
     let (_, mut model) = models().remove(2);
-    let run = |model: &mut Model, data: &Data, batch_size| {
+    let run = |model: &Model, data: &Data, batch_size| {
         numbers(&model.predict(data, &Predict { batch_size, ..Predict::default() }).unwrap()[0])
     };
     let first = run(&mut model, &ragged(&all), 32);
@@ -108,7 +108,7 @@ fn training_counts_real_timesteps_only() {
     let x = Input::new([None, Some(3)]);
     let y = Dense::new(2).call(&Lstm::new(4).return_sequences(true).call(&x).unwrap()).unwrap();
     let mut model = Model::new(&x, &y).unwrap().compile(Compile::new("sgd", "mse")).unwrap();
-    let loss = |model: &mut Model, x: &Data, y: &Data| match &model
+    let loss = |model: &mut CompiledModel, x: &Data, y: &Data| match &model
         .evaluate(x, y, &Evaluate::default())
         .unwrap()["loss"]
     {
@@ -137,7 +137,7 @@ fn what_would_read_past_an_end_is_refused() {
     let y = GlobalMaxPooling1d::default()
         .call(&Conv1d::new(4, 3).strides(2).padding(Padding::Same).call(&x).unwrap())
         .unwrap();
-    let mut model = Model::new(&x, &y).unwrap();
+    let model = Model::new(&x, &y).unwrap();
     let e =
         model.predict(&ragged(&series(&LENGTHS, 3)), &Predict::default()).unwrap_err().to_string();
     assert!(e.contains("Conv1D `conv1d`") && e.contains("equal-length"), "{e}");

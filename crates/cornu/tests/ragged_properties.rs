@@ -75,7 +75,11 @@ fn bits(y: &Data, lengths: &[usize], side: PadSide) -> Vec<Vec<u32>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 40,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
     #[test]
     fn the_same_bits(
         lengths in prop::collection::vec(1usize..24, 1..20),
@@ -88,20 +92,27 @@ proptest! {
         let longest = lengths.iter().copied().max().unwrap_or(0);
         MODELS.with_borrow_mut(|models| {
             let model = &mut models[which];
-            let mut run = |x: &Data, batch_size, unequal| model.predict(x, &Predict { batch_size, unequal }).unwrap().remove(0);
+            let run = |x: &Data, batch_size| {
+                let how = Predict { batch_size, unequal: Unequal::Known };
+                model.predict(x, &how).unwrap().remove(0)
+            };
             let whole = Data::Ragged(ragged(&all));
-            let want = bits(&run(&whole, 32, Unequal::Known), &lengths, PadSide::Post);
+            let want = bits(&run(&whole, 32), &lengths, PadSide::Post);
             // Another batch size.
-            prop_assert_eq!(&bits(&run(&whole, batch_size, Unequal::Known), &lengths, PadSide::Post), &want);
+            let got = bits(&run(&whole, batch_size), &lengths, PadSide::Post);
+            prop_assert_eq!(&got, &want);
             // Another order.
             let k = turn % all.len();
             let turned: Vec<_> = all[k..].iter().chain(&all[..k]).cloned().collect();
-            let got = bits(&run(&Data::Ragged(ragged(&turned)), batch_size, Unequal::Known), &[&lengths[k..], &lengths[..k]].concat(), PadSide::Post);
+            let turned_lengths = [&lengths[k..], &lengths[..k]].concat();
+            let turned = run(&Data::Ragged(ragged(&turned)), batch_size);
+            let got = bits(&turned, &turned_lengths, PadSide::Post);
             prop_assert_eq!(&got, &[&want[k..], &want[..k]].concat());
             // Padded and masked, on either side, by more than is needed.
             for side in [PadSide::Post, PadSide::Pre] {
                 let (padded, _) = ragged(&all).pad(side, 0.0, Some(longest + extra)).unwrap();
-                prop_assert_eq!(&bits(&run(&Data::Dense(padded), batch_size, Unequal::Known), &lengths, side), &want, "{:?}", side);
+                let got = bits(&run(&Data::Dense(padded), batch_size), &lengths, side);
+                prop_assert_eq!(&got, &want, "{:?}", side);
             }
             Ok(())
         })?;
@@ -111,7 +122,7 @@ proptest! {
 #[test]
 fn empty_sequences_have_their_place() {
     let lengths = [3, 0, 5, 0];
-    for mut model in models() {
+    for model in models() {
         let y = model.predict(&ragged(&series(&lengths)), &Predict::default()).unwrap().remove(0);
         assert_eq!(y.n_samples(), 4);
         assert!(y.values().to_f32().unwrap().iter().all(|v| v.is_finite()));
@@ -131,7 +142,7 @@ fn several_ragged_inputs_must_agree_in_their_lengths() {
         .return_sequences(true)
         .call(&Concatenate::new().call([&a, &b]).unwrap())
         .unwrap();
-    let mut model = Model::new([&a, &b], &y).unwrap();
+    let model = Model::new([&a, &b], &y).unwrap();
     let lengths = [4, 2, 6];
     let wide = |n: &[usize]| {
         Data::Ragged(

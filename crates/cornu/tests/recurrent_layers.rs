@@ -47,10 +47,10 @@ fn run_as(
     let tree = layer.weights(&Call::list(vars.iter().map(Var::spec))).unwrap();
     let (mut weights, mut values) = (vec![], vec![]);
     tree.walk("", true, &mut |_, _, _, w| {
-        weights.push(b.input(w.name, Spec::known(DType::F64, &w.shape)));
+        weights.push((weights.len(), b.input(w.name, Spec::known(DType::F64, &w.shape))));
         values.push(sample_numbers(&w.shape, values.len() as u64 + 1));
     });
-    let w = Weights::bind(&tree, &weights, true, &mut 0);
+    let w = Weights::bind(&tree, &weights);
     let m = mask.map(|m| b.input("mask", m.spec()));
     let flows = vars.iter().enumerate().map(|(i, v)| Flow::masked(*v, m.filter(|_| i == 0)));
     let outs: Vec<Var<'_>> =
@@ -60,7 +60,7 @@ fn run_as(
         .enumerate()
         .map(|(k, o)| (*o, b.constant(sample_numbers(&o.spec().numbers().unwrap(), 50 + k as u64))))
         .collect();
-    let wrt: Vec<Var<'_>> = vars.iter().chain(&weights).copied().collect();
+    let wrt: Vec<Var<'_>> = vars.iter().copied().chain(weights.iter().map(|w| w.1)).collect();
     for (v, d) in wrt.iter().zip(gradient(&seeds, &wrt)) {
         b.output("d", d.unwrap_or_else(|| v.zeros_like()));
     }
@@ -215,7 +215,7 @@ fn masked_timesteps_show_what_keras_shows() {
         let s: Vec<Var<'_>> = states.iter().map(|s| b.input("s", s.spec())).collect();
         let one = || b.full(DType::F32, &[Some(1), Some(1)], 1.0);
         let tree = layer.weights(&Call::one(x.spec())).unwrap();
-        let w = Weights::bind(&tree, &[one(), one()], true, &mut 0);
+        let w = Weights::bind(&tree, &[(0, one()), (1, one())]);
         let call = Call::list(
             std::iter::once(Flow::masked(x, Some(m))).chain(s.iter().map(|s| Flow::new(*s))),
         );
@@ -358,10 +358,10 @@ fn step(
     let (mut weights, mut values) = (vec![], vec![]);
     let tree = cell.weights(&x.spec()).unwrap();
     tree.walk("", true, &mut |_, _, _, w| {
-        weights.push(b.input(w.name, Spec::known(DType::F64, &w.shape)));
+        weights.push((weights.len(), b.input(w.name, Spec::known(DType::F64, &w.shape))));
         values.push(change(w.name, sample_numbers(&w.shape, values.len() as u64 + 1)));
     });
-    let w = Weights::bind(&tree, &weights, true, &mut 0);
+    let w = Weights::bind(&tree, &weights);
     let [input, recurrent] = masks.map(|m| Some(b.constant(m.clone())));
     let states: Vec<Var<'_>> = (cell.state_dims(&x.spec()).unwrap().iter().enumerate())
         .map(|(i, d)| {

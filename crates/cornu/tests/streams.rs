@@ -54,7 +54,7 @@ fn bits(v: impl IntoIterator<Item = f32>) -> Vec<u32> {
 #[test]
 fn a_step_gives_what_the_series_gives_there() {
     let all = series();
-    for mut model in models() {
+    for model in models() {
         let whole = model.predict(&ragged(&all), &Predict::default()).unwrap().remove(0);
         let want = bits(whole.values().to_f32().unwrap().iter().copied());
         let mut streams = Streams::new(model, 3).unwrap();
@@ -83,7 +83,7 @@ fn a_step_gives_what_the_series_gives_there() {
 
 #[test]
 fn a_step_allocates_nothing() {
-    for mut model in models() {
+    for model in models() {
         model.set_threads(1);
         let mut streams = Streams::new(model, 4).unwrap();
         let ids = [3, 1, 4, 15, 9, 2, 6];

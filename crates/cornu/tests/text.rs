@@ -69,7 +69,7 @@ fn agrees(model: &mut Model, case: &Value, name: &str) {
 
 fn check(name: &str) {
     let case = &cases()[name];
-    let mut model = Model::load(folder().join(format!("{name}.keras")))
+    let mut model = Model::open(folder().join(format!("{name}.keras")))
         .unwrap_or_else(|e| panic!("{name}: {e}"));
     agrees(&mut model, case, name);
     let again = model.to_archive().unwrap();
@@ -141,7 +141,7 @@ fn a_text_is_read_by_several_layers_and_models_inside() {
 fn numbers_come_back_from_ids() {
     let x = Input::ids([3]);
     let y = IntegerLookup::new([12, -36]).call(&x).unwrap();
-    let mut there = Model::new(&x, &y).unwrap();
+    let there = Model::new(&x, &y).unwrap();
     let ids = there.predict(&array![[12i32, 7, -36]], &Predict::default()).unwrap();
     assert_eq!(ids[0], Array::from(array![[1i64, 0, 2]]).into());
     let mut back = IntegerLookup::new([12, -36]);
@@ -158,17 +158,17 @@ fn words_come_back_from_ids() {
     back.invert = true;
     let ids = array![[3i32, 0, 1, 9], [2, -1, 3, 2]];
     let y = back.clone().call(&x).unwrap();
-    let mut model = Model::new(&x, &y).unwrap();
+    let model = Model::new(&x, &y).unwrap();
     let words = model.predict(&ids, &Predict { batch_size: 1, ..Predict::default() }).unwrap();
     // As `StringLookup(vocabulary=["horn", "hunt"], mask_token="", invert=True)` of Keras 3.15.1
     // gives them on these ids.
     let want = array![["hunt", "", "[UNK]", "[UNK]"], ["horn", "[UNK]", "hunt", "horn"]]
         .map(|w| w.to_string());
     assert_eq!(words[0], Array::from(want.clone()).into());
-    let mut outer = Model::new(&x, &model.layer().call(&x).unwrap()).unwrap();
+    let outer = Model::new(&x, &model.layer().call(&x).unwrap()).unwrap();
     assert_eq!(outer.predict(&ids, &Predict::default()).unwrap()[0], Array::from(want).into());
     let read = Model::new(&x, &StringLookup::new(["a"]).call(&y).unwrap())
-        .and_then(|mut m| m.predict(&ids, &Predict::default()));
+        .and_then(|m| m.predict(&ids, &Predict::default()));
     assert!(matches!(read, Err(Error::Unsupported(_))));
     back.output_mode = cornu::layers::LookupMode::Count;
     assert!(matches!(back.call(&x), Err(Error::Argument { .. })));
@@ -181,7 +181,7 @@ fn what_cannot_be_looked_up_is_an_error() {
     let x = text();
     let mut layer = StringLookup::new(["a"]);
     layer.num_oov_indices = 0;
-    let mut model = Model::new(&x, &layer.call(&x).unwrap()).unwrap();
+    let model = Model::new(&x, &layer.call(&x).unwrap()).unwrap();
     assert_eq!(
         model.predict(&words("a"), &Predict::default()).unwrap()[0],
         Array::from(array![[0i64]]).into()
@@ -193,7 +193,7 @@ fn what_cannot_be_looked_up_is_an_error() {
     let numbers = Input::ids([2]);
     let mut layer = IntegerLookup::new([4, -1]);
     (layer.num_oov_indices, layer.mask_token) = (0, Some(9));
-    let mut model = Model::new(&numbers, &layer.call(&numbers).unwrap()).unwrap();
+    let model = Model::new(&numbers, &layer.call(&numbers).unwrap()).unwrap();
     assert_eq!(
         model.predict(&array![[9i32, -1]], &Predict::default()).unwrap()[0],
         Array::from(array![[0i64, 2]]).into()

@@ -9,8 +9,11 @@ mod names;
 mod unsafety;
 mod modules;
 mod reading_order;
+mod imports;
+mod cycles;
 mod complete;
 
+use crate::tracked;
 use source::{Crate, Source};
 use std::fs;
 use std::path::Path;
@@ -36,11 +39,11 @@ impl Finding {
 
 /// Rules on one file.
 const FILE_RULES: &[fn(&Source) -> Vec<Finding>] =
-    &[opening::check, length::check, names::check, unsafety::check];
+    &[opening::check, length::check, length::check_width, names::check, unsafety::check];
 
 /// Rules on a crate.
 const CRATE_RULES: &[fn(&Crate) -> Vec<Finding>] =
-    &[unsafety::check_crate, reading_order::check, complete::check];
+    &[unsafety::check_crate, reading_order::check, cycles::check, complete::check];
 
 /// Prints what stands against the rules; fails if anything does.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
@@ -49,9 +52,10 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     let mut findings: Vec<Finding> =
         files().flat_map(|s| FILE_RULES.iter().flat_map(move |rule| rule(s))).collect();
     findings.extend(crates.iter().flat_map(|c| CRATE_RULES.iter().flat_map(move |rule| rule(c))));
-    findings.extend(reading_order::unused_allowances(&crates));
-    for note in files().filter_map(length::note) {
-        println!("note: {}: {}", note.place, note.message);
+    let in_crates = |path: &String| files().any(|s| s.path == *path);
+    for path in tracked::rust_files(root)?.iter().filter(|path| !in_crates(path)) {
+        let text = fs::read_to_string(root.join(path)).map_err(|e| format!("{path}: {e}"))?;
+        findings.extend(length::check_width(&Source::new(path, &text)));
     }
     for finding in &findings {
         println!("{}: {}", finding.place, finding.message);

@@ -1,11 +1,10 @@
-//! What the rules hold about this project: limits, names, lists, and the exceptions with their
-//! reasons.
+//! What the rules hold about this project: limits, names, lists.
 
-/// Lines of code a file should have at most.
+/// Lines that a file holds at most, comments counted.
 pub(super) const LINES: usize = 400;
 
-/// Lines of code no file may pass.
-pub(super) const HARD_LINES: usize = 600;
+/// Columns that a line holds at most.
+pub(super) const COLUMNS: usize = 100;
 
 /// File names that say nothing of what a file holds.
 pub(super) const EMPTY_NAMES: &[&str] =
@@ -29,7 +28,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         folder: "crates/cornu-ir/src/ops/",
         implements: "Primitive",
-        file: "crates/cornu-ir/src/op.rs",
+        file: "crates/cornu-ir/src/graph.rs",
         list: "primitives",
     },
     Family {
@@ -62,97 +61,4 @@ pub(super) const FAMILIES: &[Family] = &[
         file: "crates/cornu/src/initializers/mod.rs",
         list: "family",
     },
-];
-
-/// A module that may import one that stands below it: the two hold one another, and neither order
-/// reads better.
-pub(super) struct Allowance {
-    /// A module, or all inside one: `cornu_cpu::kernels::*`.
-    pub(super) from: &'static str,
-    pub(super) to: &'static str,
-    pub(super) reason: &'static str,
-}
-
-const fn allow(from: &'static str, to: &'static str, reason: &'static str) -> Allowance {
-    Allowance { from, to, reason }
-}
-
-/// The exceptions to the reading order.
-pub(super) const ALLOWANCES: &[Allowance] = &[
-    allow("cornu_ir::op", "cornu_ir::ops", "the closed list of operations names its members"),
-    allow(
-        "cornu_ir::op",
-        "cornu_ir::builder",
-        "what an operation says of its gradient is written on Var",
-    ),
-    allow(
-        "cornu_ir::ops",
-        "cornu_ir::builder",
-        "what an operation says of its gradient is written on Var",
-    ),
-    allow("cornu_ir::ops", "cornu_ir::graph", "Scan holds a graph"),
-    allow(
-        "cornu_ir::ops",
-        "cornu_ir::interpret",
-        "the meaning of Scan is that of the graph it holds",
-    ),
-    allow("cornu_ir::ops", "cornu_ir::grad", "the gradient of Scan is that of the graph it holds"),
-    allow(
-        "cornu_cpu::kernels::*",
-        "cornu_cpu::kernels::table",
-        "a kernel asks the table for its tier, the table holds the kernels",
-    ),
-    allow(
-        "cornu_cpu::kernels::simd",
-        "cornu_cpu::kernels::activation",
-        "a register's methods that stay out of line name what they look up",
-    ),
-    allow(
-        "cornu_cpu::kernels::simd",
-        "cornu_cpu::kernels::matmul",
-        "a register's methods that stay out of line name what they look up",
-    ),
-    allow(
-        "cornu_cpu::kernels::lstm::lanes",
-        "cornu_cpu::kernels::lstm::backward",
-        "the cell is written once for both layouts",
-    ),
-    allow(
-        "cornu_cpu::dense",
-        "cornu_cpu::kernel",
-        "a kernel is told its call, and the list of kernels names them",
-    ),
-    allow(
-        "cornu_cpu::recurrent",
-        "cornu_cpu::kernel",
-        "a kernel is told its call, and the list of kernels names them",
-    ),
-    allow(
-        "cornu_cpu::kernel",
-        "cornu_cpu::scan",
-        "the kernel of Scan holds the kernels of its body",
-    ),
-    allow("cornu::error", "cornu::saving", "the crate's error holds those of its parts"),
-    allow("cornu::saving::hdf5_read", "cornu::saving::hdf5_links", "one reader in three files"),
-    allow("cornu::saving::hdf5_text", "cornu::saving::hdf5_read", "one reader in three files"),
-    allow(
-        "cornu::metrics::settings",
-        "cornu::metrics::mean",
-        "a macro names where its expansion finds the mean",
-    ),
-    allow(
-        "cornu::optimizers::settings",
-        "cornu::optimizers::rule",
-        "a macro names where its expansion finds the check",
-    ),
-    allow(
-        "cornu::model",
-        "cornu::training",
-        "a model carries how it was compiled and its programs",
-    ),
-    allow(
-        "cornu_cli::run_file",
-        "cornu_cli::commands",
-        "a run file is read into the arguments of fit",
-    ),
 ];

@@ -2,37 +2,16 @@
 //! above it.
 
 use super::Finding;
-use super::modules::{declared, list_of, path_of, references};
-use super::project::{ALLOWANCES, Allowance};
+use super::modules::{Reference, declared, list_of, path_of, references};
 use super::source::Crate;
 use std::collections::BTreeMap;
 
 pub(super) fn check(krate: &Crate) -> Vec<Finding> {
-    let allowed = |edge: &Edge| ALLOWANCES.iter().any(|a| edge.is(a));
-    let breaches = upward(krate).into_iter().filter(|(edge, _)| !allowed(edge));
-    breaches
+    let rule = "a module imports what stands above it";
+    upward(krate)
+        .into_iter()
         .map(|(edge, place)| {
-            Finding::new(
-                place,
-                format!(
-                    "a module imports what stands above it. Received: {} imports {}",
-                    edge.from, edge.to
-                ),
-            )
-        })
-        .collect()
-}
-
-/// Exceptions that nothing needs any more.
-pub(super) fn unused_allowances(crates: &[Crate]) -> Vec<Finding> {
-    let edges: Vec<Edge> = crates.iter().flat_map(upward).map(|(edge, _)| edge).collect();
-    let unused = ALLOWANCES.iter().filter(|a| !edges.iter().any(|e| e.is(a)));
-    unused
-        .map(|a| {
-            Finding::new(
-                "xtask/src/tidy/project.rs",
-                format!("no module needs the exception {} -> {} ({})", a.from, a.to, a.reason),
-            )
+            Finding::new(place, format!("{rule}. Received: {} imports {}", edge.from, edge.to))
         })
         .collect()
 }
@@ -44,14 +23,6 @@ struct Edge {
     to: String,
 }
 
-impl Edge {
-    fn is(&self, a: &Allowance) -> bool {
-        let inside =
-            |list: &str| self.from.strip_prefix(list).is_some_and(|name| !name.contains("::"));
-        (self.from == a.from || a.from.strip_suffix('*').is_some_and(inside)) && self.to == a.to
-    }
-}
-
 /// The imports of modules that stand below, each with the place of the first.
 fn upward(krate: &Crate) -> BTreeMap<Edge, String> {
     let mut edges = BTreeMap::new();
@@ -60,7 +31,7 @@ fn upward(krate: &Crate) -> BTreeMap<Edge, String> {
         if source.stem() == "tests" {
             continue;
         }
-        for (line, path) in references(source, &module) {
+        for Reference { line, path, .. } in references(source, &module) {
             let depth = module.iter().zip(&path).take_while(|(a, b)| a == b).count();
             let (Some(from), Some(to)) = (module.get(depth), path.get(depth)) else { continue };
             let order = list_of(krate, &module[..depth]).map(declared).unwrap_or_default();
@@ -111,23 +82,6 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].place, "crates/k/src/a.rs:2");
         assert!(found[0].message.contains("k::a imports k::b"), "{}", found[0].message);
-    }
-
-    #[test]
-    fn an_exception_holds_for_its_modules_alone() {
-        let edge = |from: &str, to: &str| Edge { from: from.into(), to: to.into() };
-        let one = Allowance { from: "k::a", to: "k::b", reason: "" };
-        assert!(
-            edge("k::a", "k::b").is(&one)
-                && !edge("k::c", "k::b").is(&one)
-                && !edge("k::a", "k::c").is(&one)
-        );
-        let all = Allowance { from: "k::m::*", to: "k::m::t", reason: "" };
-        assert!(
-            edge("k::m::a", "k::m::t").is(&all)
-                && !edge("k::m::a::b", "k::m::t").is(&all)
-                && !edge("k::n::a", "k::m::t").is(&all)
-        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `cornu bench`: how long a training step and a prediction take.
 
 use crate::failure::Failure;
-use cornu::Model;
+use cornu::Opened;
 use cornu::training::bench::Bench;
 use std::path::PathBuf;
 
@@ -34,7 +34,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<(), Failure> {
-    let mut model = Model::load(&args.model)?;
+    let model = Opened::read(&args.model)?;
     if let Some(n) = args.threads {
         model.set_threads(n);
     }
@@ -49,7 +49,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
         lengths,
         profile: args.profile,
     };
-    let report = bench.run(&mut model)?;
+    let report = bench.run(&model)?;
     match args.json {
         true => println!(
             "{}",

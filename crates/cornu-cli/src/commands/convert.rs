@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::files;
-use cornu::model::{convert, quantize_int8};
+use cornu::files::{convert, quantize_int8};
 use cornu::training::bench::Bench;
 use std::path::PathBuf;
 
@@ -43,7 +43,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let given = if args.inputs.is_empty() {
         None
     } else {
-        Some(files::inputs(&cornu::Model::load(&args.from)?, &args.inputs)?)
+        Some(files::inputs(&cornu::Model::open(&args.from)?, &args.inputs)?)
     };
     let what = if given.is_some() { "the data given" } else { "random numbers" };
     let x = |model: &cornu::Model| {
@@ -53,7 +53,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
         )
     };
     let loss = quantize_int8(&args.from, &args.to, x)?;
-    let cornu::model::QuantizationLoss { largest, mean, magnitude, n_layers } = loss;
+    let cornu::files::QuantizationLoss { largest, mean, magnitude, n_layers } = loss;
     println!("{n_layers} layers with weights of eight bits");
     println!(
         "predictions for {what} differ by {largest:.2e} at most and {mean:.2e} in the mean, of \

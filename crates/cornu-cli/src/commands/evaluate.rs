@@ -1,9 +1,9 @@
 //! `cornu evaluate`: loss and metrics of a model over data.
 
 use crate::failure::Failure;
-use crate::files;
-use cornu::training::{EpochLoss, Logs, Unequal, value_json};
-use cornu::{Evaluate, Model};
+use crate::{files, logs};
+use cornu::training::{EpochLoss, Unequal};
+use cornu::{CompiledModel, Evaluate};
 use std::path::PathBuf;
 
 /// Loss and metrics of a compiled model over data.
@@ -39,7 +39,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<(), Failure> {
-    let mut model = Model::load(&args.model)?;
+    let model = CompiledModel::open(&args.model)?;
     if let Some(w) = &args.weights {
         model.load_weights(w)?;
     }
@@ -51,7 +51,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     };
     let epoch_loss =
         args.epoch_loss.as_deref().map(EpochLoss::parse).transpose()?.unwrap_or_default();
-    let logs = model.evaluate(
+    let values = model.evaluate(
         x,
         y,
         &Evaluate {
@@ -61,16 +61,6 @@ pub fn run(args: Args) -> Result<(), Failure> {
             epoch_loss,
         },
     )?;
-    print!("{}", text(&logs, args.json));
+    print!("{}", logs::text(&values, args.json));
     Ok(())
-}
-
-/// The values as a JSON object, or a line each.
-pub fn text(logs: &Logs, json: bool) -> String {
-    if json {
-        let object: serde_json::Map<_, _> =
-            logs.iter().map(|(k, v)| (k.clone(), value_json(v))).collect();
-        return cornu::saving::json::write(&serde_json::Value::Object(object)) + "\n";
-    }
-    logs.iter().map(|(k, v)| format!("{k}: {}\n", value_json(v))).collect()
 }

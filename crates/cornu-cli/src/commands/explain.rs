@@ -1,7 +1,7 @@
 //! `cornu explain`: axes, samples, steps and memory of a model on data.
 
 use crate::failure::Failure;
-use cornu::Model;
+use cornu::Opened;
 use cornu::explain::Explain;
 use std::io::Write;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<(), Failure> {
-    let model = Model::load(&args.model)?;
+    let model = Opened::read(&args.model)?;
     let mut explain =
         Explain::new().epochs(args.epochs).data(crate::files::inputs(&model, &args.inputs)?);
     if let Some(n) = args.batch_size {

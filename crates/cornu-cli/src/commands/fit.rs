@@ -2,10 +2,10 @@
 
 use crate::failure::Failure;
 use crate::files;
-use crate::run_file::RunFile;
+use crate::run_file::{Overrides, RunFile};
 use cornu::data::{BatchMaker, ClassWeights};
 use cornu::training::{EpochLoss, Unequal};
-use cornu::{Fit, Model};
+use cornu::{CompiledModel, Fit};
 use std::path::PathBuf;
 
 /// Train a model on data.
@@ -70,12 +70,12 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<(), Failure> {
     if args.model.extension().is_some_and(|e| e == "toml") {
-        return RunFile::read(&args.model)?.overridden(&args).run();
+        return RunFile::read(&args.model)?.overridden(args.overrides()).run();
     }
     if args.inputs.is_empty() {
         return Err(Failure::usage("data are needed: --input X [--target Y]"));
     }
-    let mut model = Model::load(&args.model)?;
+    let mut model = CompiledModel::open(&args.model)?;
     if let Some(n) = args.threads {
         model.set_threads(n);
     }
@@ -135,21 +135,19 @@ fn class_weights(text: &str) -> Result<ClassWeights, Failure> {
 }
 
 impl Args {
-    /// What the command line says over a RUN.toml.
-    pub fn overrides(
-        &self,
-    ) -> (Option<usize>, Option<usize>, Option<u64>, Option<&PathBuf>, Option<&PathBuf>) {
-        (self.batch_size, self.epochs, self.seed, self.history.as_ref(), self.output.as_ref())
-    }
-
-    /// What the command line says of sequences: batch maker, truncation, epoch's loss, what fills
-    /// them up.
-    pub fn of_sequences(&self) -> (Option<&String>, Option<usize>, Option<&String>, Option<f64>) {
-        (self.batches.as_ref(), self.tbptt, self.epoch_loss.as_ref(), self.pad)
-    }
-
-    /// Threads asked for.
-    pub fn threads(&self) -> Option<usize> {
-        self.threads
+    /// The settings that go before those of a RUN.toml.
+    fn overrides(self) -> Overrides {
+        Overrides {
+            batch_size: self.batch_size,
+            epochs: self.epochs,
+            seed: self.seed,
+            history: self.history,
+            output: self.output,
+            threads: self.threads,
+            batches: self.batches,
+            tbptt: self.tbptt,
+            epoch_loss: self.epoch_loss,
+            pad: self.pad,
+        }
     }
 }

@@ -26,7 +26,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<(), Failure> {
-    let mut model = Model::load(&args.model)?;
+    let model = Model::open(&args.model)?;
     if let Some(w) = &args.weights {
         model.load_weights(w)?;
     }

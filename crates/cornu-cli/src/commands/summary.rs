@@ -1,7 +1,7 @@
 //! `cornu summary`: the table of a model's layers.
 
 use crate::failure::Failure;
-use cornu::Model;
+use cornu::Opened;
 use cornu::summary::{Style, Summary};
 use std::io::Write;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ enum Look {
 }
 
 pub fn run(args: Args) -> Result<(), Failure> {
-    let model = Model::load(&args.model)?;
+    let model = Opened::read(&args.model)?;
     let style = match args.style {
         Look::Keras => Style::Keras,
         Look::Classic => Style::Classic,

@@ -68,7 +68,7 @@ mod x86 {
     pub const CHAINS: usize = 12;
 
     macro_rules! chains {
-        ($name:ident, $instruction:literal, $register:literal) => {
+        ($name:ident, $op:literal, $r:literal) => {
             /// # Safety
             /// The CPU has the instruction.
             pub unsafe fn $name(rounds: usize) {
@@ -77,23 +77,24 @@ mod x86 {
                     asm!(
                         "vpxor xmm14, xmm14, xmm14",
                         "2:",
-                        concat!($instruction, " ", $register, "0, ", $register, "14, ", $register, "14"),
-                        concat!($instruction, " ", $register, "1, ", $register, "14, ", $register, "14"),
-                        concat!($instruction, " ", $register, "2, ", $register, "14, ", $register, "14"),
-                        concat!($instruction, " ", $register, "3, ", $register, "14, ", $register, "14"),
-                        concat!($instruction, " ", $register, "4, ", $register, "14, ", $register, "14"),
-                        concat!($instruction, " ", $register, "5, ", $register, "14, ", $register, "14"),
-                        concat!($instruction, " ", $register, "6, ", $register, "14, ", $register, "14"),
-                        concat!($instruction, " ", $register, "7, ", $register, "14, ", $register, "14"),
-                        concat!($instruction, " ", $register, "8, ", $register, "14, ", $register, "14"),
-                        concat!($instruction, " ", $register, "9, ", $register, "14, ", $register, "14"),
-                        concat!($instruction, " ", $register, "10, ", $register, "14, ", $register, "14"),
-                        concat!($instruction, " ", $register, "11, ", $register, "14, ", $register, "14"),
+                        concat!($op, " ", $r, "0, ", $r, "14, ", $r, "14"),
+                        concat!($op, " ", $r, "1, ", $r, "14, ", $r, "14"),
+                        concat!($op, " ", $r, "2, ", $r, "14, ", $r, "14"),
+                        concat!($op, " ", $r, "3, ", $r, "14, ", $r, "14"),
+                        concat!($op, " ", $r, "4, ", $r, "14, ", $r, "14"),
+                        concat!($op, " ", $r, "5, ", $r, "14, ", $r, "14"),
+                        concat!($op, " ", $r, "6, ", $r, "14, ", $r, "14"),
+                        concat!($op, " ", $r, "7, ", $r, "14, ", $r, "14"),
+                        concat!($op, " ", $r, "8, ", $r, "14, ", $r, "14"),
+                        concat!($op, " ", $r, "9, ", $r, "14, ", $r, "14"),
+                        concat!($op, " ", $r, "10, ", $r, "14, ", $r, "14"),
+                        concat!($op, " ", $r, "11, ", $r, "14, ", $r, "14"),
                         "dec {n}",
                         "jnz 2b",
                         n = inout(reg) rounds => _,
-                        out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _, out("xmm4") _, out("xmm5") _, out("xmm6") _,
-                        out("xmm7") _, out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _, out("xmm14") _,
+                        out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _, out("xmm4") _,
+                        out("xmm5") _, out("xmm6") _, out("xmm7") _, out("xmm8") _, out("xmm9") _,
+                        out("xmm10") _, out("xmm11") _, out("xmm14") _,
                         options(nomem, nostack),
                     );
                 }

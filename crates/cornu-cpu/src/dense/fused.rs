@@ -1,35 +1,27 @@
 //! Chains of pointwise operations, run over tiles that stay in the first cache: one pass over
 //! memory for the whole chain.
 
-use super::tile::{Numbers, Operands, TileFn, binary_f32, takes_numbers, tile_fn};
-use crate::kernel::{Call, Shape};
+use super::chain_layout::{ALIGN, Lies, assign_slots, numbers_alone, operand_type, tile_of};
+use super::eval::eval;
+use super::scalar::scalar_bytes;
+use super::tile::{Operands, TileFn};
+use super::tile_functions::{Numbers, binary_f32, tile_fn};
+use crate::call::{Call, Shape};
+use crate::kernel::{Kernel, Request};
+use cornu_ir::graph::Node;
 use cornu_ir::ops::{Fused, Instr, Reach};
-use cornu_ir::{DType, Tensor};
+use cornu_ir::plan::{Place, Plan};
+use cornu_ir::{Op, ValueId};
 use std::mem::MaybeUninit;
 
 /// Bytes of all registers of a tile: most of a first cache.
 const TILE_BYTES: usize = 24 * 1024;
 /// Elements of a tile at most.
 const MOST_TILE: usize = 1024;
-/// Registers are cut at multiples of this.
-const ALIGN: usize = 64;
 /// Elements of a chain that are worth a thread.
 const PART: usize = 1 << 15;
 /// Registers of a chain at most: what the pass makes and some more.
 const MOST_REGISTERS: usize = 80;
-
-/// Where a register lies during a tile.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Lies {
-    /// In the memory of this input, tile by tile.
-    Input(usize),
-    /// In the memory of this output, tile by tile.
-    Output(usize),
-    /// In the memory of this input, one number for all tiles.
-    Number(usize),
-    /// In the tile's own memory, from this byte.
-    Slot(usize),
-}
 
 /// What fills a slot before instructions read it.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +36,45 @@ enum Fill {
     EachTile(usize),
 }
 
+/// A chain of pointwise operations, in one pass over memory; by `eval` if its registers are too
+/// many.
+#[derive(Debug)]
+pub(crate) struct FusedKernel {
+    chain: Option<Chain>,
+}
+
+impl Kernel for FusedKernel {
+    fn choose(request: &Request<'_>) -> Option<Self> {
+        matches!(request.op(), Op::Fused(_)).then_some(FusedKernel { chain: None })
+    }
+
+    fn place(&mut self, plan: &Plan, node: &Node) {
+        let Op::Fused(op) = &node.op else { unreachable!("chosen for a chain") };
+        let ins: Vec<Shape> = node.ins.iter().map(|v| Shape::of(plan.graph.spec(*v))).collect();
+        let place = |v: &ValueId| plan.places[v.0 as usize];
+        let over: Vec<Vec<usize>> = (node.outs.iter())
+            .map(|o| (0..ins.len()).filter(|&i| plan.shares(*o, node.ins[i])).collect())
+            .collect();
+        let wanted: Vec<bool> = node.outs.iter().map(|o| place(o) != Place::Nowhere).collect();
+        self.chain = Chain::new(op, &ins.iter().collect::<Vec<_>>(), &over, &wanted);
+        assert!(
+            self.chain.is_some() || over.iter().all(Vec::is_empty),
+            "a chain too long for its kernel is written to memory of its own"
+        );
+    }
+
+    unsafe fn run(&self, call: &mut Call<'_>) {
+        // SAFETY: `Kernel::run` asks that addresses hold values of their shapes and that outputs
+        // lie over no input but those that `place` was told of; without a chain there are none.
+        unsafe {
+            match &self.chain {
+                Some(chain) => chain.run(call),
+                None => eval(call),
+            }
+        }
+    }
+}
+
 /// An instruction with its function and operands.
 #[derive(Clone, Copy, Debug)]
 struct Bound {
@@ -55,7 +86,7 @@ struct Bound {
 
 /// A chain ready to run.
 #[derive(Debug)]
-pub(crate) struct FusedKernel {
+struct Chain {
     n: usize,
     tile: usize,
     reaches: Vec<Reach>,
@@ -69,15 +100,10 @@ pub(crate) struct FusedKernel {
     slot_bytes: usize,
 }
 
-impl FusedKernel {
+impl Chain {
     /// `over[k]` are the inputs that output `k` is written over; `wanted[k]` whether something
     /// reads it. A chain with more registers than fit has no kernel.
-    pub(crate) fn new(
-        op: &Fused,
-        ins: &[&Shape],
-        over: &[Vec<usize>],
-        wanted: &[bool],
-    ) -> Option<FusedKernel> {
+    fn new(op: &Fused, ins: &[&Shape], over: &[Vec<usize>], wanted: &[bool]) -> Option<Chain> {
         let types = op.register_types(&ins.iter().map(|s| s.dtype).collect::<Vec<_>>());
         let n_inputs = ins.len();
         let n_registers = types.len();
@@ -135,9 +161,9 @@ impl FusedKernel {
                 fills.push((
                     r,
                     if alone[r as usize] {
-                        Fill::One(bytes_of(t, x))
+                        Fill::One(scalar_bytes(t, x))
                     } else {
-                        Fill::Number(bytes_of(t, x))
+                        Fill::Number(scalar_bytes(t, x))
                     },
                 ));
                 continue;
@@ -152,7 +178,7 @@ impl FusedKernel {
             code.push(Bound { run, instr: *instr, reads, writes: r });
         }
         let lies = lies.into_iter().map(|l| l.unwrap_or(Lies::Slot(0))).collect();
-        Some(FusedKernel {
+        Some(Chain {
             n: op.n,
             tile,
             reaches: op.inputs.clone(),
@@ -168,22 +194,27 @@ impl FusedKernel {
     /// # Safety
     /// The call is of the chain; its addresses hold values of their shapes; outputs lie over no
     /// input but those said, and over no other output.
-    pub(crate) unsafe fn run(&self, call: &Call<'_>) {
+    unsafe fn run(&self, call: &Call<'_>) {
         match call.threads {
             Some(threads) if self.n >= 2 * PART => {
                 let call = Shared(call);
                 let part = PART / self.tile * self.tile;
                 threads.parts(self.n, part, |start, end| {
-                    // SAFETY: the caller's promise; parts start at whole tiles and don't overlap.
+                    // SAFETY: the call is as this function asks; parts start at whole tiles and
+                    // don't overlap.
                     unsafe { self.range(call.get(), start, end) }
                 });
             }
-            // SAFETY: the caller's promise.
+            // SAFETY: the call is as this function asks; the range is the whole chain.
             _ => unsafe { self.range(call, 0, self.n) },
         }
     }
 
     /// The elements `start..end`; `start` is a multiple of the tile.
+    ///
+    /// # Safety
+    /// The call is as [`Chain::run`] asks; `start` is a multiple of the tile, `start <= end <=
+    /// self.n`, and nothing else writes these elements of the outputs meanwhile.
     unsafe fn range(&self, call: &Call<'_>, start: usize, end: usize) {
         #[repr(align(64))]
         struct Slots(MaybeUninit<[u8; SLOT_ROOM]>);
@@ -252,6 +283,10 @@ impl FusedKernel {
     }
 
     /// Writes what elements `s..s + n` of the chain read of an input.
+    ///
+    /// # Safety
+    /// The input of the call holds the elements of its shape; `to` is writable for `n` elements of
+    /// register `r`'s size, apart from the input.
     unsafe fn fill(&self, call: &Call<'_>, input: usize, r: u16, to: *mut u8, s: usize, n: usize) {
         let from = call.in_address(input);
         // SAFETY: the reach stays in the input; the slot has room for n elements.
@@ -282,113 +317,10 @@ impl<'a, 'b> Shared<'a, 'b> {
     }
 }
 
-/// The type by which the function of an instruction is chosen: that of the first value it computes
-/// with.
-fn operand_type(instr: &Instr, types: &[DType]) -> DType {
-    let first = if let Instr::Select(_, a, _) = instr { Some(*a) } else { instr.reads().next() };
-    types[first.expect("numbers are no functions") as usize]
-}
-
-/// For each register whether it is one f32 that only functions with a form for numbers read: it
-/// needs no tile of its own.
-fn numbers_alone(op: &Fused, types: &[DType]) -> Vec<bool> {
-    let n_inputs = op.inputs.len();
-    let is_number = |r: usize| match r.checked_sub(n_inputs) {
-        Some(i) => matches!(op.code[i], Instr::Number(..)),
-        None => op.inputs[r].period == 1 && op.n > 1,
-    };
-    let mut alone: Vec<bool> =
-        (0..types.len()).map(|r| types[r] == DType::F32 && is_number(r)).collect();
-    for instr in &op.code {
-        let takes = match *instr {
-            Instr::Binary(f, a, b) => {
-                takes_numbers(f) && !(is_number(a as usize) && is_number(b as usize))
-            }
-            _ => false,
-        };
-        if !takes {
-            instr.reads().for_each(|r| alone[r as usize] = false);
-        }
-    }
-    op.outputs.iter().for_each(|(r, _)| alone[*r as usize] = false);
-    alone
-}
-
-/// Gives each register that lies nowhere yet a slot; returns how many there are.
-fn assign_slots(
-    op: &Fused,
-    n_inputs: usize,
-    last_read: &[usize],
-    lies: &mut [Option<Lies>],
-) -> usize {
-    let (mut free, mut n_slots): (Vec<usize>, usize) = (Vec::new(), 0);
-    let mut take = |free: &mut Vec<usize>| {
-        free.pop().unwrap_or_else(|| {
-            n_slots += 1;
-            n_slots - 1
-        })
-    };
-    // What is filled once must keep its slot from tile to tile, so only what instructions make is
-    // used again.
-    for i in 0..n_inputs {
-        lies[i] =
-            Some(if op.reads_in_step(i) { Lies::Input(i) } else { Lies::Slot(take(&mut free)) });
-    }
-    for (i, instr) in op.code.iter().enumerate() {
-        if matches!(instr, Instr::Number(..)) {
-            lies[n_inputs + i] = Some(Lies::Slot(take(&mut Vec::new())));
-        }
-    }
-    for (i, instr) in op.code.iter().enumerate() {
-        let r = n_inputs + i;
-        if lies[r].is_none() {
-            lies[r] = Some(Lies::Slot(take(&mut free)));
-        }
-        let mut done: Vec<usize> =
-            instr.reads().map(usize::from).filter(|&x| last_read[x] == i).collect();
-        done.sort_unstable();
-        done.dedup();
-        for x in done
-            .into_iter()
-            .filter(|&x| x >= n_inputs && !matches!(op.code[x - n_inputs], Instr::Number(..)))
-        {
-            if let Some(Lies::Slot(slot)) = lies[x] {
-                free.push(slot);
-            }
-        }
-    }
-    n_slots
-}
-
-/// The length of a tile: whole periods of a repeated input where that is possible.
-fn tile_of(op: &Fused, most: usize) -> usize {
-    let most = most.min(op.n.next_multiple_of(ALIGN)).max(ALIGN);
-    let cycle = op
-        .inputs
-        .iter()
-        .filter(|r| r.period > 1 && r.period < op.n)
-        .map(|r| r.period * r.hold)
-        .find(|&c| c <= most);
-    match cycle {
-        Some(c) => most / c * c,
-        None => most,
-    }
-}
-
-fn bytes_of(dtype: DType, x: f64) -> [u8; 8] {
-    let value = Tensor::scalar_of(dtype, x);
-    let mut bytes = [0; 8];
-    // SAFETY: one element of the type, at most eight bytes.
-    unsafe {
-        std::ptr::copy_nonoverlapping(
-            crate::memory::address(&value.view()),
-            bytes.as_mut_ptr(),
-            dtype.size_bytes(),
-        )
-    };
-    bytes
-}
-
+/// Writes a number, whose element stands at the start of `x`, `n` times.
+///
+/// # Safety
+/// `to` is aligned and writable for `n` elements of `item` bytes (1, 4 or 8).
 unsafe fn fill_number(to: *mut u8, x: [u8; 8], item: usize, n: usize) {
     // SAFETY: the slot has room for n elements, of which `x` starts with one.
     unsafe {
@@ -402,11 +334,15 @@ unsafe fn fill_number(to: *mut u8, x: [u8; 8], item: usize, n: usize) {
 }
 
 /// `to[i] = from[(s + i) / hold % period]` for `n` elements, in runs.
+///
+/// # Safety
+/// `from` holds `period` elements of T, `to` is writable for `n`, apart from `from`; both are
+/// aligned; hold and period are at least 1.
 unsafe fn spread<T: Copy>(from: *const u8, to: *mut u8, reach: Reach, s: usize, n: usize) {
     let (from, to) = (from.cast::<T>(), to.cast::<T>());
     let Reach { hold, period } = reach;
     let mut i = 0;
-    // SAFETY: the caller's promise.
+    // SAFETY: positions lie below the period, and i + run at most n.
     unsafe {
         if hold == 1 {
             while i < n {

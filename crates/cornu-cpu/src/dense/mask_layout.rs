@@ -1,31 +1,67 @@
 //! The packed layout of a mask, in scratch memory.
 
-use crate::kernel::Call;
+use crate::call::Call;
+use crate::kernel::{Kernel, Request};
+use cornu_ir::Op;
 use cornu_ir::ops::MaskLayout;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
-/// Elements of scratch for a mask (B, T).
-pub(crate) fn scratch_elements(dims: &[usize]) -> usize {
-    3 * dims[0] + 2 * (dims[1] + 2)
+/// The layout of a mask (B, T).
+#[derive(Debug)]
+pub(crate) struct MaskLayoutKernel {
+    op: MaskLayout,
+    batch: usize,
+    timesteps: usize,
 }
 
-/// # Safety
-/// The call is of the operation, its addresses hold values of their shapes, outputs lie over no
-/// input, and it has [`scratch_elements`] of i32.
-pub(crate) unsafe fn run(call: &Call<'_>, op: &MaskLayout) {
-    let [b, t] = call.in_shape(0).dims[..] else { unreachable!("a mask (B, T)") };
-    // SAFETY: the caller's promise.
-    let (mask, scratch) = unsafe {
-        (
-            from_raw_parts(call.in_address(0), b * t),
-            from_raw_parts_mut(call.scratch.cast::<i32>(), 3 * b + 2 * (t + 2)),
-        )
-    };
-    let [rows, sizes_out, order_out, places_out, last] = std::array::from_fn(|i| {
-        let at = call.out_address(i).cast::<i32>();
-        // SAFETY: the caller's promise; each output is taken once.
-        (!at.is_null()).then(|| unsafe { from_raw_parts_mut(at, call.out_shape(i).n) })
-    });
+impl MaskLayoutKernel {
+    fn scratch_elements(&self) -> usize {
+        3 * self.batch + 2 * (self.timesteps + 2)
+    }
+}
+
+impl Kernel for MaskLayoutKernel {
+    fn choose(request: &Request<'_>) -> Option<Self> {
+        let Op::MaskLayout(op) = request.op() else { return None };
+        let [batch, timesteps] = request.in_shape(0).dims[..] else {
+            unreachable!("a mask (B, T)")
+        };
+        Some(MaskLayoutKernel { op: op.clone(), batch, timesteps })
+    }
+
+    fn scratch_bytes(&self) -> usize {
+        4 * self.scratch_elements()
+    }
+
+    unsafe fn run(&self, call: &mut Call<'_>) {
+        // SAFETY: `Kernel::run` asks that the mask's address holds (B, T) bytes and that the
+        // scratch is for the call alone.
+        let (mask, scratch) = unsafe {
+            (
+                from_raw_parts(call.in_address(0), self.batch * self.timesteps),
+                from_raw_parts_mut(call.scratch.cast::<i32>(), self.scratch_elements()),
+            )
+        };
+        let outputs = std::array::from_fn(|i| {
+            let at = call.out_address(i).cast::<i32>();
+            // SAFETY: outputs that are read are i32 and lie apart from each other and from the
+            // mask; each is taken once.
+            (!at.is_null()).then(|| unsafe { from_raw_parts_mut(at, call.out_shape(i).n) })
+        });
+        lay_out(&self.op, self.batch, self.timesteps, mask, scratch, outputs);
+    }
+}
+
+/// Writes the outputs that are read: rows, batch sizes, order, places, last.
+fn lay_out(
+    op: &MaskLayout,
+    b: usize,
+    t: usize,
+    mask: &[u8],
+    scratch: &mut [i32],
+    outputs: [Option<&mut [i32]>; 5],
+) {
+    let [rows, sizes_out, order_out, places_out, last] = outputs;
     scratch.fill(0);
     let (lengths, rest) = scratch.split_at_mut(b);
     let (order, rest) = rest.split_at_mut(b);

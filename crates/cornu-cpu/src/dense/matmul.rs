@@ -1,8 +1,10 @@
 //! Matrix products.
 
-use crate::kernel::{Call, Shape};
+use crate::call::Call;
+use crate::kernel::{Kernel, Request};
 use crate::kernels::product::{Operand, Product, ProductStart, product, product_scratch};
-use cornu_ir::ops::{MatMul, MatMulDims};
+use cornu_ir::Op;
+use cornu_ir::ops::MatMulDims;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 /// A product of two values of one rank, matrix by matrix of their last two axes.
@@ -14,28 +16,29 @@ pub(crate) struct MatMulKernel {
 }
 
 impl MatMulKernel {
-    pub(crate) fn new(op: &MatMul, a: &Shape, b: &Shape) -> MatMulKernel {
-        MatMulKernel {
-            dims: op.dims(&a.dims, &b.dims),
-            transpose_a: op.transpose_a,
-            transpose_b: op.transpose_b,
-        }
-    }
-
     fn scratch_elements(&self) -> usize {
         product_scratch(self.dims.n, self.dims.k)
     }
+}
 
-    pub(crate) fn scratch_bytes(&self) -> usize {
+impl Kernel for MatMulKernel {
+    fn choose(request: &Request<'_>) -> Option<Self> {
+        let Op::MatMul(op) = request.op() else { return None };
+        request.is_f32().then(|| MatMulKernel {
+            dims: op.dims(&request.in_shape(0).dims, &request.in_shape(1).dims),
+            transpose_a: op.transpose_a,
+            transpose_b: op.transpose_b,
+        })
+    }
+
+    fn scratch_bytes(&self) -> usize {
         4 * self.scratch_elements()
     }
 
-    /// # Safety
-    /// The call is of a product of f32, its addresses hold values of their shapes, the output lies
-    /// over no input, and the scratch is as large as said.
-    pub(crate) unsafe fn run(&self, call: &Call<'_>) {
+    unsafe fn run(&self, call: &mut Call<'_>) {
         let MatMulDims { batch, m, n, k } = self.dims;
-        // SAFETY: the caller's promise.
+        // SAFETY: `Kernel::run` asks that addresses hold values of their shapes, which are those of
+        // the product, and that the output and the scratch are for the call alone.
         let (a, b, c, scratch) = unsafe {
             (
                 from_raw_parts(call.in_address(0).cast::<f32>(), batch * m * k),

@@ -1,8 +1,10 @@
 //! Sums, products and extremes of f32 over axes, without memory of their own.
 
-use super::tile::by_tier;
-use crate::kernel::{Call, Shape};
-use cornu_ir::ops::{Reduce, ReduceFn};
+use crate::call::Call;
+use crate::kernel::{Kernel, Request};
+use crate::kernels::tier::by_tier;
+use cornu_ir::Op;
+use cornu_ir::ops::ReduceFn;
 
 /// Partial results side by side in a row: a row's result depends on the row alone.
 const LANES: usize = 16;
@@ -18,8 +20,13 @@ pub(crate) struct ReduceKernel {
     axes: Vec<(usize, bool)>,
 }
 
-impl ReduceKernel {
-    pub(crate) fn new(op: &Reduce, x: &Shape) -> Option<ReduceKernel> {
+impl Kernel for ReduceKernel {
+    fn choose(request: &Request<'_>) -> Option<Self> {
+        let Op::Reduce(op) = request.op() else { return None };
+        if !request.is_f32() {
+            return None;
+        }
+        let x = request.in_shape(0);
         let mut axes: Vec<(usize, bool)> = Vec::new();
         for (i, &n) in x.dims.iter().enumerate().filter(|(_, n)| **n != 1) {
             let gathered = op.axes.contains(&i);
@@ -31,11 +38,9 @@ impl ReduceKernel {
         (axes.len() <= MOST_AXES).then_some(ReduceKernel { f: op.f, axes })
     }
 
-    /// # Safety
-    /// The call is of the reduction, on f32; its addresses hold values of their shapes; the output
-    /// lies over no input.
-    pub(crate) unsafe fn run(&self, call: &Call<'_>) {
-        // SAFETY: the caller's promise.
+    unsafe fn run(&self, call: &mut Call<'_>) {
+        // SAFETY: `Kernel::run` asks that addresses hold values of their shapes, here of f32, and
+        // that the output lies apart from the input.
         let (x, out) = unsafe {
             (
                 std::slice::from_raw_parts(call.in_address(0).cast::<f32>(), call.in_shape(0).n),
@@ -55,10 +60,20 @@ impl ReduceKernel {
 }
 
 by_tier! {
-    fn sum(axes: &[(usize, bool)], x: &[f32], out: &mut [f32]) { reduce(axes, x, out, 0.0, |a, b| a + b) }
-    fn prod(axes: &[(usize, bool)], x: &[f32], out: &mut [f32]) { reduce(axes, x, out, 1.0, |a, b| a * b) }
-    fn max(axes: &[(usize, bool)], x: &[f32], out: &mut [f32]) { reduce(axes, x, out, f32::NEG_INFINITY, |a, b| if b > a || b.is_nan() { b } else { a }) }
-    fn min(axes: &[(usize, bool)], x: &[f32], out: &mut [f32]) { reduce(axes, x, out, f32::INFINITY, |a, b| if b < a || b.is_nan() { b } else { a }) }
+    fn sum(axes: &[(usize, bool)], x: &[f32], out: &mut [f32]) {
+        reduce(axes, x, out, 0.0, |a, b| a + b)
+    }
+    fn prod(axes: &[(usize, bool)], x: &[f32], out: &mut [f32]) {
+        reduce(axes, x, out, 1.0, |a, b| a * b)
+    }
+    fn max(axes: &[(usize, bool)], x: &[f32], out: &mut [f32]) {
+        let larger = |a: f32, b: f32| if b > a || b.is_nan() { b } else { a };
+        reduce(axes, x, out, f32::NEG_INFINITY, larger)
+    }
+    fn min(axes: &[(usize, bool)], x: &[f32], out: &mut [f32]) {
+        let smaller = |a: f32, b: f32| if b < a || b.is_nan() { b } else { a };
+        reduce(axes, x, out, f32::INFINITY, smaller)
+    }
 }
 
 #[inline(always)]

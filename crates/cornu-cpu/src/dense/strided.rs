@@ -1,8 +1,10 @@
 //! What moves elements without looking at them: transpose, slice, reverse, broadcast, windows, pad.
 
-use crate::kernel::{Call, Shape};
+use super::scalar::scalar_bytes;
+use crate::call::{Call, Shape};
+use crate::kernel::{Kernel, Request};
+use cornu_ir::Op;
 use cornu_ir::strided::strides;
-use cornu_ir::{Op, Tensor};
 
 /// Axes that a walk can have after neighbours that move together are joined.
 const MOST_AXES: usize = 8;
@@ -11,7 +13,7 @@ const BLOCK: usize = 16;
 
 /// A walk over one side while the other lies in order, axes joined where they can be.
 #[derive(Clone, Debug)]
-pub(crate) struct Strided {
+pub(crate) struct StridedKernel {
     /// The walked side is written (pad), else read.
     writes: bool,
     dims: Vec<usize>,
@@ -22,12 +24,12 @@ pub(crate) struct Strided {
     fill: Option<[u8; 8]>,
 }
 
-impl Strided {
+impl StridedKernel {
     /// The walk of an operation, if it is one of these and has few enough axes.
-    pub(crate) fn new(op: &Op, x: &Shape, out: &Shape) -> Option<Strided> {
+    fn new(op: &Op, x: &Shape, out: &Shape) -> Option<StridedKernel> {
         let own: Vec<isize> = strides(&x.dims).iter().map(|&s| s as isize).collect();
         let read = |dims: &[usize], steps: Vec<isize>, offset| {
-            Some(Strided::joined(false, dims, steps, offset, x, None))
+            Some(StridedKernel::joined(false, dims, steps, offset, x, None))
         };
         let walk = match op {
             Op::Transpose(t) => read(&out.dims, t.perm.iter().map(|&p| own[p]).collect(), 0),
@@ -58,17 +60,8 @@ impl Strided {
                     strides(&out.dims).iter().map(|&s| s as isize).collect();
                 let offset = steps[p.axis] * p.low as isize;
                 steps[p.axis] *= p.interior as isize + 1;
-                let mut fill = [0; 8];
-                let value = Tensor::scalar_of(x.dtype, p.value);
-                // SAFETY: one element of the type, at most eight bytes.
-                unsafe {
-                    std::ptr::copy_nonoverlapping(
-                        crate::memory::address(&value.view()),
-                        fill.as_mut_ptr(),
-                        x.dtype.size_bytes(),
-                    )
-                };
-                Some(Strided::joined(true, &x.dims, steps, offset, x, Some(fill)))
+                let fill = scalar_bytes(x.dtype, p.value);
+                Some(StridedKernel::joined(true, &x.dims, steps, offset, x, Some(fill)))
             }
             _ => None,
         };
@@ -84,7 +77,7 @@ impl Strided {
         offset: isize,
         x: &Shape,
         fill: Option<[u8; 8]>,
-    ) -> Strided {
+    ) -> StridedKernel {
         let (mut d, mut s): (Vec<usize>, Vec<isize>) = (Vec::new(), Vec::new());
         for (&n, &step) in dims.iter().zip(&steps).filter(|(n, _)| **n != 1) {
             match (d.last_mut(), s.last_mut()) {
@@ -100,25 +93,14 @@ impl Strided {
         if d.is_empty() {
             (d, s) = (vec![1], vec![1]);
         }
-        Strided { writes, dims: d, steps: s, offset, item: x.dtype.size_bytes(), fill }
+        StridedKernel { writes, dims: d, steps: s, offset, item: x.dtype.size_bytes(), fill }
     }
 
+    /// Moves the elements, T having their size.
+    ///
     /// # Safety
-    /// The call is of the operation, its addresses hold values of their shapes, and the output lies
-    /// over no input.
-    pub(crate) unsafe fn run(&self, call: &Call<'_>) {
-        let (x, out) = (call.in_address(0), call.out_address(0));
-        // SAFETY: the walk stays in the values, as the operation's own does; bits are moved as they
-        // are.
-        unsafe {
-            match self.item {
-                1 => self.walk::<u8>(x, out, call.out_shape(0).n),
-                4 => self.walk::<u32>(x, out, call.out_shape(0).n),
-                _ => self.walk::<u64>(x, out, call.out_shape(0).n),
-            }
-        }
-    }
-
+    /// `x` holds the input's elements and `out` is writable for the output's `n_out`, apart from
+    /// each other, both of T's size and aligned for it.
     unsafe fn walk<T: Copy>(&self, x: *const u8, out: *mut u8, n_out: usize) {
         let (x, out) = (x.cast::<T>(), out.cast::<T>());
         if let Some(fill) = self.fill {
@@ -184,8 +166,42 @@ impl Strided {
     }
 }
 
+impl Kernel for StridedKernel {
+    fn choose(request: &Request<'_>) -> Option<Self> {
+        let moves = matches!(
+            request.op(),
+            Op::Transpose(_)
+                | Op::Slice(_)
+                | Op::Reverse(_)
+                | Op::Broadcast(_)
+                | Op::Windows(_)
+                | Op::Pad(_)
+        );
+        let new = || Self::new(request.op(), &request.in_shape(0), &request.out_shape(0));
+        moves.then(new).flatten()
+    }
+
+    unsafe fn run(&self, call: &mut Call<'_>) {
+        let (x, out) = (call.in_address(0), call.out_address(0));
+        // SAFETY: `Kernel::run` asks that addresses hold values of their shapes, apart from each
+        // other; the walk stays in them as the operation's own does, and moves bits as they are.
+        unsafe {
+            match self.item {
+                1 => self.walk::<u8>(x, out, call.out_shape(0).n),
+                4 => self.walk::<u32>(x, out, call.out_shape(0).n),
+                _ => self.walk::<u64>(x, out, call.out_shape(0).n),
+            }
+        }
+    }
+}
+
+/// Reads `n` elements at a step and writes them in order.
+///
+/// # Safety
+/// `x` is readable at each of `n` places `step` elements apart, `out` writable for `n` elements,
+/// apart from them.
 unsafe fn read_row<T: Copy>(x: *const T, out: *mut T, n: usize, step: isize) {
-    // SAFETY: the caller's promise: n elements at this step, n in order.
+    // SAFETY: n elements at this step are readable, n in order writable.
     unsafe {
         match step {
             1 => std::ptr::copy_nonoverlapping(x, out, n),
@@ -195,8 +211,13 @@ unsafe fn read_row<T: Copy>(x: *const T, out: *mut T, n: usize, step: isize) {
     }
 }
 
+/// Reads `n` elements in order and writes them at a step.
+///
+/// # Safety
+/// `x` holds `n` elements, and `out` is writable at each of `n` places `step` elements apart, which
+/// lie apart from `x`.
 unsafe fn write_row<T: Copy>(x: *const T, out: *mut T, n: usize, step: isize) {
-    // SAFETY: the caller's promise: n elements in order, n at this step.
+    // SAFETY: n elements in order are readable, n at this step writable.
     unsafe {
         match step {
             1 => std::ptr::copy_nonoverlapping(x, out, n),
@@ -206,12 +227,16 @@ unsafe fn write_row<T: Copy>(x: *const T, out: *mut T, n: usize, step: isize) {
 }
 
 /// `out (m, n)` from `x` whose element `(i, j)` lies at `i + j * step`.
+///
+/// # Safety
+/// `x` is readable at `i + j * step` for all `i < m` and `j < n`; `out` is writable for `m * n`
+/// elements, apart from `x`.
 unsafe fn transpose<T: Copy>(x: *const T, out: *mut T, m: usize, n: usize, step: usize) {
     for i0 in (0..m).step_by(BLOCK) {
         for j0 in (0..n).step_by(BLOCK) {
             for i in i0..(i0 + BLOCK).min(m) {
                 for j in j0..(j0 + BLOCK).min(n) {
-                    // SAFETY: the caller's promise: (m, n) elements on both sides.
+                    // SAFETY: i < m and j < n.
                     unsafe { *out.add(i * n + j) = *x.add(i + j * step) }
                 }
             }

@@ -1,79 +1,44 @@
-//! Pointwise functions over tiles: the loops that chains are made of, compiled for each tier.
-//!
-//! Additions to roots are rounded as IEEE 754 says, so they give the same bits on every tier; exp
-//! and its kin come from the vector math of the tier.
+//! Loops over tiles of a chain, compiled for each tier of instructions.
 
-use crate::kernels::map::{Map, map};
-use cornu_ir::ops::{BinaryFn, CompareFn, Instr, UnaryFn};
-use cornu_ir::tensor::Element;
-use cornu_ir::{DType, with_type};
-
-/// Compiles functions once for each set of instructions and picks one at run time.
-macro_rules! by_tier {
-    ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $t:ty),* $(,)?) $body:block)*) => {$(
-        $(#[$meta])*
-        #[inline]
-        fn $name($($arg: $t),*) {
-            #[inline(always)]
-            fn plain($($arg: $t),*) $body
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-            fn avx512($($arg: $t),*) { plain($($arg),*) }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma")]
-            fn avx2($($arg: $t),*) { plain($($arg),*) }
-            match $crate::kernels::isa::isa() {
-                // SAFETY: the probe found the tier.
-                #[cfg(target_arch = "x86_64")]
-                $crate::kernels::isa::Isa::Avx512 => unsafe { avx512($($arg),*) },
-                // SAFETY: the probe found the tier.
-                #[cfg(target_arch = "x86_64")]
-                $crate::kernels::isa::Isa::Avx2 => unsafe { avx2($($arg),*) },
-                _ => plain($($arg),*),
-            }
-        }
-    )*};
-}
-pub(crate) use by_tier;
+use cornu_ir::ops::Instr;
 
 /// Operands of a function over a tile: up to three inputs and the output, which overlaps none of
 /// them.
 #[derive(Clone, Copy)]
-pub(crate) struct Operands {
-    pub(crate) a: *const u8,
-    pub(crate) b: *const u8,
-    pub(crate) c: *const u8,
-    pub(crate) out: *mut u8,
-    pub(crate) n: usize,
+pub(super) struct Operands {
+    pub(super) a: *const u8,
+    pub(super) b: *const u8,
+    pub(super) c: *const u8,
+    pub(super) out: *mut u8,
+    pub(super) n: usize,
 }
 
 /// A function over a tile.
 ///
 /// # Safety
-/// The operands that the instruction reads hold `n` elements of its types, and the output has room
-/// for them.
-pub(crate) type TileFn = unsafe fn(&Instr, Operands);
+/// The operands that the instruction reads hold `n` elements of its types (one element where the
+/// function takes a number), and the output is writable for `n` of its own, apart from all of them.
+pub(super) type TileFn = unsafe fn(&Instr, Operands);
 
-/// The function of an instruction whose first value operand has a type.
-pub(crate) fn tile_fn(instr: &Instr, dtype: DType) -> TileFn {
-    match (instr, dtype) {
-        (Instr::Unary(f, _), DType::F32) => unary_f32(*f),
-        (Instr::Unary(..), _) => unary_f64,
-        (Instr::Binary(f, ..), DType::F32) => binary_f32(*f, Numbers::None),
-        (Instr::Binary(..), DType::F64) => binary_f64,
-        (Instr::Binary(..), DType::I32) => binary_int::<i32>,
-        (Instr::Binary(..), DType::I64) => binary_int::<i64>,
-        (Instr::Binary(..), DType::Bool) => binary_bool,
-        (Instr::Compare(f, ..), DType::F32) => compare_f32(*f),
-        (Instr::Compare(..), t) => with_type!(t, T => compare::<T>),
-        (Instr::Select(..), t) => match t.size_bytes() {
-            1 => select::<u8>,
-            4 => select_4,
-            _ => select::<u64>,
-        },
-        (Instr::Cast(to, _), from) => cast_fn(from, *to),
-        (Instr::Number(..), _) => unreachable!("numbers are filled in before the tiles"),
-    }
+/// An operand as a slice.
+///
+/// # Safety
+/// `at` is aligned for T and holds `n` initialized elements, which nothing writes during `'a`.
+#[inline(always)]
+pub(super) unsafe fn slice<'a, T>(at: *const u8, n: usize) -> &'a [T] {
+    // SAFETY: the address holds n elements, unwritten during 'a.
+    unsafe { std::slice::from_raw_parts(at.cast(), n) }
+}
+
+/// An output as a slice.
+///
+/// # Safety
+/// `at` is aligned for T and writable for `n` elements, which nothing else reads or writes during
+/// `'a`; any bytes are an element of T.
+#[inline(always)]
+pub(super) unsafe fn slice_mut<'a, T>(at: *mut u8, n: usize) -> &'a mut [T] {
+    // SAFETY: the address is writable for n elements and for this slice alone.
+    unsafe { std::slice::from_raw_parts_mut(at.cast(), n) }
 }
 
 /// A loop over a tile, written over slices so that the compiler knows that nothing overlaps. An
@@ -86,7 +51,7 @@ macro_rules! each {
                 *o = $e;
             }
         }
-        // SAFETY: the promise of `TileFn`.
+        // SAFETY: `TileFn` asks that the operands hold elements of these types, apart.
         unsafe { go(slice($o.a, $o.n), slice_mut($o.out, $o.n)) }
     }};
     ($o:ident, |$a:ident: $A:ty, $b:ident: $B:ty| -> $R:ty { $e:expr }) => {{
@@ -96,7 +61,7 @@ macro_rules! each {
                 *o = $e;
             }
         }
-        // SAFETY: the promise of `TileFn`.
+        // SAFETY: `TileFn` asks that the operands hold elements of these types, apart.
         unsafe { go(slice($o.a, $o.n), slice($o.b, $o.n), slice_mut($o.out, $o.n)) }
     }};
     ($o:ident, |one $a:ident: $A:ty, $b:ident: $B:ty| -> $R:ty { $e:expr }) => {{
@@ -106,7 +71,7 @@ macro_rules! each {
                 *o = $e;
             }
         }
-        // SAFETY: the promise of `TileFn`.
+        // SAFETY: `TileFn` asks that the operands hold elements of these types, apart.
         unsafe { go(*$o.a.cast::<$A>(), slice($o.b, $o.n), slice_mut($o.out, $o.n)) }
     }};
     ($o:ident, |$a:ident: $A:ty, one $b:ident: $B:ty| -> $R:ty { $e:expr }) => {{
@@ -116,7 +81,7 @@ macro_rules! each {
                 *o = $e;
             }
         }
-        // SAFETY: the promise of `TileFn`.
+        // SAFETY: `TileFn` asks that the operands hold elements of these types, apart.
         unsafe { go(slice($o.a, $o.n), *$o.b.cast::<$B>(), slice_mut($o.out, $o.n)) }
     }};
     ($o:ident, |$a:ident: $A:ty, $b:ident: $B:ty, $c:ident: $C:ty| -> $R:ty { $e:expr }) => {{
@@ -126,42 +91,37 @@ macro_rules! each {
                 *o = $e;
             }
         }
-        // SAFETY: the promise of `TileFn`.
+        // SAFETY: `TileFn` asks that the operands hold elements of these types, apart.
         unsafe {
             go(slice($o.a, $o.n), slice($o.b, $o.n), slice($o.c, $o.n), slice_mut($o.out, $o.n))
         }
     }};
 }
-
-/// # Safety
-/// As [`std::slice::from_raw_parts`].
-#[inline(always)]
-unsafe fn slice<'a, T>(at: *const u8, n: usize) -> &'a [T] {
-    // SAFETY: the caller's promise.
-    unsafe { std::slice::from_raw_parts(at.cast(), n) }
-}
-
-/// # Safety
-/// As [`std::slice::from_raw_parts_mut`].
-#[inline(always)]
-unsafe fn slice_mut<'a, T>(at: *mut u8, n: usize) -> &'a mut [T] {
-    // SAFETY: the caller's promise.
-    unsafe { std::slice::from_raw_parts_mut(at.cast(), n) }
-}
+pub(super) use each;
 
 /// A function over a tile of each tier, the tier's chosen when the chain is laid out.
 macro_rules! choose {
     (|$($v:ident $($w:ident)?: $t:ty),*| -> $R:ty { $e:expr }) => {{
+        /// # Safety
+        /// As [`TileFn`] says, for the types of this function.
         #[inline(always)]
         unsafe fn plain(_: &Instr, o: Operands) { each!(o, |$($v $($w)?: $t),*| -> $R { $e }) }
+        /// # Safety
+        /// As [`TileFn`] says, for the types of this function, on a CPU with these instructions.
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-        // SAFETY: as `plain`.
-        unsafe fn avx512(i: &Instr, o: Operands) { unsafe { plain(i, o) } }
+        unsafe fn avx512(i: &Instr, o: Operands) {
+            // SAFETY: the operands are as `TileFn` says.
+            unsafe { plain(i, o) }
+        }
+        /// # Safety
+        /// As [`TileFn`] says, for the types of this function, on a CPU with these instructions.
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,fma")]
-        // SAFETY: as `plain`.
-        unsafe fn avx2(i: &Instr, o: Operands) { unsafe { plain(i, o) } }
+        unsafe fn avx2(i: &Instr, o: Operands) {
+            // SAFETY: the operands are as `TileFn` says.
+            unsafe { plain(i, o) }
+        }
         match crate::kernels::isa::isa() {
             #[cfg(target_arch = "x86_64")]
             crate::kernels::isa::Isa::Avx512 => avx512 as TileFn,
@@ -171,210 +131,4 @@ macro_rules! choose {
         }
     }};
 }
-
-/// Input and output of a unary function.
-///
-/// # Safety
-/// The promise of [`TileFn`], for a unary function of T.
-unsafe fn unary_slices<T: Element>(o: Operands, f: impl FnOnce(&[T], &mut [T])) {
-    // SAFETY: the caller's promise.
-    unsafe { f(slice(o.a, o.n), slice_mut(o.out, o.n)) }
-}
-
-unsafe fn mapped(which: Map, o: Operands) {
-    // SAFETY: the promise of `TileFn`.
-    unsafe { unary_slices::<f32>(o, |x, y| map(which, x, y)) }
-}
-
-fn unary_f32(f: UnaryFn) -> TileFn {
-    macro_rules! vector {
-        ($M:ident) => {{
-            unsafe fn run(_: &Instr, o: Operands) {
-                // SAFETY: the promise of `TileFn`.
-                unsafe { mapped(Map::$M, o) }
-            }
-            run
-        }};
-    }
-    match f {
-        UnaryFn::Neg => choose!(|x: f32| -> f32 { -x }),
-        UnaryFn::Abs => choose!(|x: f32| -> f32 { x.abs() }),
-        UnaryFn::Sqrt => choose!(|x: f32| -> f32 { x.sqrt() }),
-        UnaryFn::Rsqrt => choose!(|x: f32| -> f32 { 1.0 / x.sqrt() }),
-        UnaryFn::Relu => choose!(|x: f32| -> f32 { if x > 0.0 || x.is_nan() { x } else { 0.0 } }),
-        UnaryFn::Sign => choose!(|x: f32| -> f32 {
-            if x > 0.0 {
-                1.0
-            } else if x < 0.0 {
-                -1.0
-            } else {
-                x
-            }
-        }),
-        UnaryFn::Floor => choose!(|x: f32| -> f32 { x.floor() }),
-        UnaryFn::Ceil => choose!(|x: f32| -> f32 { x.ceil() }),
-        UnaryFn::Round => choose!(|x: f32| -> f32 { x.round_ties_even() }),
-        UnaryFn::IsNan => choose!(|x: f32| -> f32 { if x.is_nan() { 1.0 } else { 0.0 } }),
-        UnaryFn::Exp => vector!(Exp),
-        UnaryFn::Expm1 => vector!(Expm1),
-        UnaryFn::Log => vector!(Log),
-        UnaryFn::Tanh => vector!(Tanh),
-        UnaryFn::Sigmoid => vector!(Sigmoid),
-        UnaryFn::Softplus => vector!(Softplus),
-        UnaryFn::Erf => vector!(Erf),
-        _ => unary_by_table,
-    }
-}
-
-/// Functions that have no vector form.
-unsafe fn unary_by_table(i: &Instr, o: Operands) {
-    let Instr::Unary(f, _) = i else { unreachable!("chosen for a unary function") };
-    // SAFETY: the promise of `TileFn`.
-    unsafe { unary_slices::<f32>(o, |x, y| f.map(x, y)) }
-}
-
-unsafe fn unary_f64(i: &Instr, o: Operands) {
-    let Instr::Unary(f, _) = i else { unreachable!("chosen for a unary function") };
-    // SAFETY: the promise of `TileFn`.
-    unsafe { unary_slices::<f64>(o, |x, y| f.map(x, y)) }
-}
-
-/// A function of two tiles, of a number and a tile, of a tile and a number.
-macro_rules! binary_forms {
-    ($side:ident, |$a:ident, $b:ident| $e:expr) => {
-        match $side {
-            Numbers::None => choose!(|$a: f32, $b: f32| -> f32 { $e }),
-            Numbers::First => choose!(|one $a: f32, $b: f32| -> f32 { $e }),
-            Numbers::Second => choose!(|$a: f32, one $b: f32| -> f32 { $e }),
-        }
-    };
-}
-
-/// Which operand of a function of two f32 is one number for the whole tile.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Numbers {
-    None,
-    First,
-    Second,
-}
-
-/// Whether a function of two f32 has forms that take a number for an operand.
-pub(crate) fn takes_numbers(f: BinaryFn) -> bool {
-    matches!(
-        f,
-        BinaryFn::Add
-            | BinaryFn::Sub
-            | BinaryFn::Mul
-            | BinaryFn::Div
-            | BinaryFn::Max
-            | BinaryFn::Min
-    )
-}
-
-/// The function over tiles of a function of two f32.
-pub(crate) fn binary_f32(f: BinaryFn, numbers: Numbers) -> TileFn {
-    match f {
-        BinaryFn::Add => binary_forms!(numbers, |a, b| a + b),
-        BinaryFn::Sub => binary_forms!(numbers, |a, b| a - b),
-        BinaryFn::Mul => binary_forms!(numbers, |a, b| a * b),
-        BinaryFn::Div => binary_forms!(numbers, |a, b| a / b),
-        BinaryFn::Max => binary_forms!(numbers, |a, b| if a > b || a.is_nan() { a } else { b }),
-        BinaryFn::Min => binary_forms!(numbers, |a, b| if a < b || a.is_nan() { a } else { b }),
-        BinaryFn::Mod => choose!(|a: f32, b: f32| -> f32 { a - b * (a / b).floor() }),
-        BinaryFn::Pow => choose!(|a: f32, b: f32| -> f32 { a.powf(b) }),
-        BinaryFn::Atan2 => choose!(|a: f32, b: f32| -> f32 { a.atan2(b) }),
-    }
-}
-
-unsafe fn binary_f64(i: &Instr, o: Operands) {
-    let Instr::Binary(f, ..) = i else { unreachable!("chosen for a binary function") };
-    // SAFETY: the promise of `TileFn`.
-    unsafe { f.map(slice::<f64>(o.a, o.n), slice(o.b, o.n), slice_mut(o.out, o.n)) }
-}
-
-unsafe fn binary_int<T: Element + Into<i64> + TryFrom<i64>>(i: &Instr, o: Operands) {
-    let Instr::Binary(f, ..) = i else { unreachable!("chosen for a binary function") };
-    // SAFETY: the promise of `TileFn`.
-    let (x, y, out) =
-        unsafe { (slice::<T>(o.a, o.n), slice::<T>(o.b, o.n), slice_mut::<T>(o.out, o.n)) };
-    for ((o, &a), &b) in out.iter_mut().zip(x).zip(y) {
-        *o = wrapped(f.of_i64(a.into(), b.into()));
-    }
-}
-
-/// The low bits of an i64, as `as` takes them.
-fn wrapped<T: Element + TryFrom<i64>>(x: i64) -> T {
-    let x = if size_of::<T>() == 4 { i64::from(x as i32) } else { x };
-    T::try_from(x).unwrap_or_default()
-}
-
-unsafe fn binary_bool(i: &Instr, o: Operands) {
-    let Instr::Binary(f, ..) = i else { unreachable!("chosen for a binary function") };
-    // SAFETY: the promise of `TileFn`.
-    let (x, y, out) =
-        unsafe { (slice::<u8>(o.a, o.n), slice::<u8>(o.b, o.n), slice_mut::<u8>(o.out, o.n)) };
-    for ((o, &a), &b) in out.iter_mut().zip(x).zip(y) {
-        *o = (f.of_i64(a.into(), b.into()) != 0) as u8;
-    }
-}
-
-fn compare_f32(f: CompareFn) -> TileFn {
-    match f {
-        CompareFn::Eq => choose!(|a: f32, b: f32| -> u8 { (a == b) as u8 }),
-        CompareFn::Ne => choose!(|a: f32, b: f32| -> u8 { (a != b) as u8 }),
-        CompareFn::Lt => choose!(|a: f32, b: f32| -> u8 { (a < b) as u8 }),
-        CompareFn::Le => choose!(|a: f32, b: f32| -> u8 { (a <= b) as u8 }),
-        CompareFn::Gt => choose!(|a: f32, b: f32| -> u8 { (a > b) as u8 }),
-        CompareFn::Ge => choose!(|a: f32, b: f32| -> u8 { (a >= b) as u8 }),
-    }
-}
-
-unsafe fn compare<T: Element>(i: &Instr, o: Operands) {
-    let Instr::Compare(f, ..) = i else { unreachable!("chosen for a comparison") };
-    // SAFETY: the promise of `TileFn`.
-    unsafe { f.map(slice::<T>(o.a, o.n), slice(o.b, o.n), slice_mut(o.out, o.n)) }
-}
-
-unsafe fn select<T: Copy>(_: &Instr, o: Operands) {
-    // SAFETY: the promise of `TileFn`.
-    let (c, x, y, out) = unsafe {
-        (
-            slice::<u8>(o.a, o.n),
-            slice::<T>(o.b, o.n),
-            slice::<T>(o.c, o.n),
-            slice_mut::<T>(o.out, o.n),
-        )
-    };
-    for (((o, &c), &a), &b) in out.iter_mut().zip(c).zip(x).zip(y) {
-        *o = if c != 0 { a } else { b };
-    }
-}
-
-/// Selection by four bytes, the width of f32 and i32.
-unsafe fn select_4(i: &Instr, o: Operands) {
-    // SAFETY: as the function chosen.
-    unsafe { (choose!(|c: u8, a: u32, b: u32| -> u32 { if c != 0 { a } else { b } }))(i, o) }
-}
-
-fn cast_fn(from: DType, to: DType) -> TileFn {
-    match (from, to) {
-        (DType::Bool, DType::F32) => choose!(|x: u8| -> f32 { x as f32 }),
-        (DType::I32, DType::F32) => choose!(|x: i32| -> f32 { x as f32 }),
-        (DType::F32, DType::I32) => choose!(|x: f32| -> i32 { x as i32 }),
-        (from, DType::Bool) => with_type!(from, S => cast_bool::<S>),
-        (from, to) => with_type!(from, S => with_type!(to, T => {
-            unsafe fn run(_: &Instr, o: Operands) {
-                each!(o, |x: S| -> T { x as T });
-            }
-            run as TileFn
-        })),
-    }
-}
-
-unsafe fn cast_bool<S: Element>(_: &Instr, o: Operands) {
-    // SAFETY: the promise of `TileFn`.
-    let (x, out) = unsafe { (slice::<S>(o.a, o.n), slice_mut::<u8>(o.out, o.n)) };
-    for (o, &x) in out.iter_mut().zip(x) {
-        *o = (x != S::default()) as u8;
-    }
-}
+pub(super) use choose;

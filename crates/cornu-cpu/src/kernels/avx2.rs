@@ -3,10 +3,11 @@
 use core::arch::x86_64::*;
 
 use super::{
-    activation::{self, Activation},
-    matmul::{self, Matmul},
-    sequence,
-    simd::{Simd, Vector, outlined},
+    activation::Activation,
+    activation_math::{slope, value},
+    outlined::outlined,
+    simd::Simd,
+    vector::Vector,
 };
 
 /// Proof that the CPU has AVX2 and FMA.
@@ -23,7 +24,8 @@ impl Avx2 {
 
 macro_rules! op {
     ($e:expr) => {
-        // SAFETY: a value of `Avx2` proves the instructions; pointers are the caller's promise.
+        // SAFETY: a value of `Avx2` proves the instructions, and `Simd`'s methods ask that pointers
+        // are readable or writable for the lanes they touch.
         unsafe { $e }
     };
 }
@@ -134,7 +136,7 @@ impl Vector for Avx2 {
     fn activate(self, activation: Activation, x: __m256) -> __m256 {
         #[target_feature(enable = "avx2,fma")]
         fn outlined(s: Avx2, activation: Activation, x: __m256) -> __m256 {
-            activation::value(s, activation, x)
+            value(s, activation, x)
         }
         op!(outlined(self, activation, x))
     }
@@ -142,7 +144,7 @@ impl Vector for Avx2 {
     fn activation_slope(self, activation: Activation, y: __m256, g: __m256) -> __m256 {
         #[target_feature(enable = "avx2,fma")]
         fn outlined(s: Avx2, activation: Activation, y: __m256, g: __m256) -> __m256 {
-            activation::slope(s, activation, y, g)
+            slope(s, activation, y, g)
         }
         op!(outlined(self, activation, y, g))
     }
@@ -221,6 +223,9 @@ impl Simd for Avx2 {
 }
 
 /// Transposes the 4x4 block in each half of the four registers.
+///
+/// # Safety
+/// The CPU has AVX2 and FMA.
 #[inline(always)]
 unsafe fn transpose(v: [__m256; 4]) -> [__m256; 4] {
     let lo01 = op!(_mm256_unpacklo_ps(v[0], v[1]));
@@ -234,5 +239,3 @@ unsafe fn transpose(v: [__m256; 4]) -> [__m256; 4] {
         op!(_mm256_shuffle_ps::<0b11_10_11_10>(hi01, hi23)),
     ]
 }
-
-super::table::tier!(Avx2, "avx2,fma");

@@ -3,10 +3,11 @@
 use core::arch::x86_64::*;
 
 use super::{
-    activation::{self, Activation},
-    matmul::{self, Matmul},
-    sequence,
-    simd::{Simd, Vector, outlined},
+    activation::Activation,
+    activation_math::{slope, value},
+    outlined::outlined,
+    simd::Simd,
+    vector::Vector,
 };
 
 /// Proof that the CPU has AVX-512 F, VL, DQ, BW and FMA.
@@ -23,7 +24,8 @@ impl Avx512 {
 
 macro_rules! op {
     ($e:expr) => {
-        // SAFETY: a value of `Avx512` proves the instructions; pointers are the caller's promise.
+        // SAFETY: a value of `Avx512` proves the instructions, and `Simd`'s methods ask that
+        // pointers are readable or writable for the lanes they touch.
         unsafe { $e }
     };
 }
@@ -123,7 +125,7 @@ impl Vector for Avx512 {
     fn activate(self, activation: Activation, x: __m512) -> __m512 {
         #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")]
         fn outlined(s: Avx512, activation: Activation, x: __m512) -> __m512 {
-            activation::value(s, activation, x)
+            value(s, activation, x)
         }
         op!(outlined(self, activation, x))
     }
@@ -131,7 +133,7 @@ impl Vector for Avx512 {
     fn activation_slope(self, activation: Activation, y: __m512, g: __m512) -> __m512 {
         #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")]
         fn outlined(s: Avx512, activation: Activation, y: __m512, g: __m512) -> __m512 {
-            activation::slope(s, activation, y, g)
+            slope(s, activation, y, g)
         }
         op!(outlined(self, activation, y, g))
     }
@@ -222,6 +224,9 @@ impl Simd for Avx512 {
 }
 
 /// Transposes the 4x4 block in each quarter of the four registers.
+///
+/// # Safety
+/// The CPU has AVX-512 F, VL, DQ and BW.
 #[inline(always)]
 unsafe fn transpose(v: [__m512; 4]) -> [__m512; 4] {
     let lo01 = op!(_mm512_unpacklo_ps(v[0], v[1]));
@@ -235,5 +240,3 @@ unsafe fn transpose(v: [__m512; 4]) -> [__m512; 4] {
         op!(_mm512_shuffle_ps::<0b11_10_11_10>(hi01, hi23)),
     ]
 }
-
-super::table::tier!(Avx512, "avx2,fma,avx512f,avx512vl,avx512dq,avx512bw");

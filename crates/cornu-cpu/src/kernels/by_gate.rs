@@ -2,9 +2,10 @@
 //! in its own way.
 
 use super::{
-    matmul::{Matmul, Right, Start, View, panels_len},
-    sequence::{Mask, Reads, right},
+    operands::{Matmul, Right, Start, View, panels_len},
     simd::Simd,
+    state_rows::Mask,
+    weights::{Reads, right},
 };
 
 /// The masks (B, gates U) of a cell, whose weights have as many columns; null where nothing is
@@ -59,8 +60,10 @@ impl GateMasks {
     }
 
     /// The weights (U, gates U) of each gate, or their transposes, packed where that pays.
+    ///
     /// # Safety
-    /// `weights` is readable for its shape, `panels` writable for `gates` times `panels_len(U, U)`.
+    /// `weights` is readable for (U, gates U); `panels` is writable for `gates` times
+    /// `panels_len(U, U)`, apart from the weights.
     pub(crate) unsafe fn pack<S: Simd>(
         self,
         s: S,
@@ -72,7 +75,7 @@ impl GateMasks {
         let u = self.units;
         let mut all = [Right::Panels(panels); 4];
         for gate in 0..self.gates {
-            // SAFETY: the caller's promise.
+            // SAFETY: the columns of a gate below `gates`, and the panels of that gate.
             unsafe {
                 let columns = View::rows(weights.add(gate * u), self.ld());
                 all[gate] = right(
@@ -90,8 +93,12 @@ impl GateMasks {
 
     /// The sums of `gates` in rows of `ld` elements: what `starts` gives each, and the product of
     /// the states it takes.
+    ///
     /// # Safety
-    /// `h` is (rows, U), `sums` writable for the gates' columns.
+    /// There are masks, readable for `by.rows` rows. `h` is readable for (rows, U), the first
+    /// `gates` of `by.weights` for (U, U) and of `starts` for U; `sums` is writable for the gates'
+    /// columns in rows of `ld`, and holds numbers if they are a start; `by.between` is writable for
+    /// (rows, U) and `by.left` for `left_len(U)`. What is written lies apart from all else.
     pub(crate) unsafe fn sums<S: Simd>(
         self,
         s: S,
@@ -104,7 +111,7 @@ impl GateMasks {
     ) {
         let u = self.units;
         for gate in 0..gates {
-            // SAFETY: the caller's promise.
+            // SAFETY: rows and columns of a gate below `gates`.
             unsafe {
                 self.gate(gate).rows(by.rows, u, h, by.between);
                 s.matmul(&Matmul {
@@ -125,8 +132,12 @@ impl GateMasks {
 
     /// Adds to `dh (rows, U)` what the gradients `dz` of the first `gates` sums, rows of `ld`
     /// elements, bring back.
+    ///
     /// # Safety
-    /// As the shapes say; the weights are the transposed ones.
+    /// There are masks, readable for `by.rows` rows. `dz` is readable for the gates' columns in
+    /// rows of `ld`, the first `gates` of `by.weights`, transposed ones, for (U, U); `dh` is
+    /// readable and writable for (rows, U); `by.between` is writable for (rows, U) and `by.left`
+    /// for `left_len(U)`. What is written lies apart from all else.
     pub(crate) unsafe fn back<S: Simd>(
         self,
         s: S,
@@ -138,7 +149,7 @@ impl GateMasks {
     ) {
         let u = self.units;
         for gate in 0..gates {
-            // SAFETY: the caller's promise.
+            // SAFETY: rows and columns of a gate below `gates`.
             unsafe {
                 s.matmul(&Matmul {
                     m: by.rows,

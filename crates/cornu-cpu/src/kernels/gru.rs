@@ -1,104 +1,24 @@
 //! GRU over packed sequences: forward and backward.
 
-mod backward;
+mod args;
 mod forward;
+mod backward;
+
+pub use args::{GruBackward, GruForward, GruGradients, GruOutputs, gru_gates_width};
 
 use super::{
-    activation::Activation,
     by_gate::{recurrent_panels_len, transposed_panels_len},
-    matmul::{left_len, panels_len},
-    sequence::*,
+    isa::isa,
+    operands::{left_len, panels_len},
+    packed_steps::{check_batch_sizes, check_len, chunk_rows, rows_of},
+    scratch::part_len,
     shape::CellShape,
-    table::table,
+    tier::on_each_tier,
+    weights::long_products_scratch,
 };
-pub(crate) use backward::backward;
-pub(crate) use forward::forward;
-
-/// What a GRU reads. Gates stand in Keras's order z, r, h.
-///
-/// ```text
-/// z = recurrent_activation(x W_z + h_z R_z + b_z)      h_z, h_r, h_h = h_{t-1} * mask of each gate
-/// r = recurrent_activation(x W_r + h_r R_r + b_r)
-/// g = activation(x W_h + b_h + r (h_h R_h + b'_h))     reset_after
-/// g = activation(x W_h + b_h + (r h_h) R_h)            otherwise
-/// h_t = z h_{t-1} + (1 - z) g
-/// ```
-///
-/// Rows are packed as [`LstmForward`](super::lstm::LstmForward) states.
-///
-/// Source: `keras/src/layers/rnn/gru.py`, Keras 3.15.1.
-#[derive(Clone, Copy, Debug)]
-pub struct GruForward<'a> {
-    /// F, U, B
-    pub shape: CellShape,
-    /// On the candidate; Keras's default is tanh.
-    pub activation: Activation,
-    /// On the gates; Keras's default is sigmoid.
-    pub recurrent_activation: Activation,
-    /// Whether r multiplies behind the recurrent product (Keras's default) or before it.
-    pub reset_after: bool,
-    /// (N, F)
-    pub x: &'a [f32],
-    /// W: (F, 3U)
-    pub kernel: &'a [f32],
-    /// R: (U, 3U)
-    pub recurrent: &'a [f32],
-    /// b: (2, 3U), of the input and of the recurrent product, with `reset_after`; (3U) without.
-    pub bias: Option<&'a [f32]>,
-    /// (B, U)
-    pub h0: &'a [f32],
-    /// (B, 3U): multiplies `h_{t-1}` in the recurrent product of each gate, at every timestep.
-    pub recurrent_mask: Option<&'a [f32]>,
-    /// Live rows of each timestep: T numbers that never grow.
-    pub batch_sizes: &'a [i32],
-}
-
-/// What a GRU writes.
-#[derive(Debug)]
-pub struct GruOutputs<'a> {
-    /// (N, U); needed by the backward pass.
-    pub h: Option<&'a mut [f32]>,
-    /// (N, G) with G of [`gru_gates_width`]: the activated z, r, g, then `h_h R_h + b'_h` with
-    /// `reset_after`; needed by the backward pass.
-    pub gates: Option<&'a mut [f32]>,
-    /// (B, U): each sequence's last h, its row of `h0` if it has no timestep.
-    pub h_last: &'a mut [f32],
-}
-
-/// What the gradient of a GRU reads.
-#[derive(Clone, Copy, Debug)]
-pub struct GruBackward<'a> {
-    /// The forward pass's inputs.
-    pub forward: GruForward<'a>,
-    /// (N, U), of the forward pass.
-    pub h: &'a [f32],
-    /// (N, G), of the forward pass.
-    pub gates: &'a [f32],
-    /// (N, U): gradient of `h`.
-    pub dh: Option<&'a [f32]>,
-    /// (B, U): gradient of `h_last`.
-    pub dh_last: Option<&'a [f32]>,
-}
-
-/// The gradients of a GRU: written, not added to; what is `None` is not computed.
-#[derive(Debug, Default)]
-pub struct GruGradients<'a> {
-    /// (N, F)
-    pub dx: Option<&'a mut [f32]>,
-    /// (F, 3U)
-    pub dkernel: Option<&'a mut [f32]>,
-    /// (U, 3U)
-    pub drecurrent: Option<&'a mut [f32]>,
-    /// (2, 3U) with `reset_after`, (3U) without.
-    pub dbias: Option<&'a mut [f32]>,
-    /// (B, U)
-    pub dh0: Option<&'a mut [f32]>,
-}
-
-/// G, the columns of a GRU's `gates`.
-pub fn gru_gates_width(units: usize, reset_after: bool) -> usize {
-    if reset_after { 4 * units } else { 3 * units }
-}
+use args::bias_len;
+use backward::backward;
+use forward::forward;
 
 /// Elements of scratch that [`gru_forward`] takes, whatever the lengths of the sequences.
 pub fn gru_forward_scratch(shape: CellShape) -> usize {
@@ -139,8 +59,20 @@ pub fn gru_forward(args: &GruForward<'_>, out: &mut GruOutputs<'_>, scratch: &mu
     check_len("gru", "gates", out.gates.as_ref().map_or(n * width, |g| g.len()), n * width);
     check_len("gru", "h_last", out.h_last.len(), b * u);
     check_len("gru", "scratch", scratch.len(), gru_forward_scratch(args.shape));
-    // SAFETY: the table of a supported tier; every length was checked.
-    unsafe { (table().gru_forward)(args, out, scratch) }
+    // SAFETY: a supported tier; every length was checked.
+    unsafe { forward_on(isa(), args, out, scratch) }
+}
+
+on_each_tier! {
+    /// [`gru_forward`] on a tier.
+    ///
+    /// # Safety
+    /// The CPU supports the tier; the slices have the lengths that [`gru_forward`] checks.
+    fn forward_on(
+        args: &GruForward<'_>,
+        out: &mut GruOutputs<'_>,
+        scratch: &mut [f32],
+    ) = forward;
 }
 
 /// The gradients of [`gru_forward`].
@@ -166,12 +98,20 @@ pub fn gru_backward(args: &GruBackward<'_>, out: &mut GruGradients<'_>, scratch:
         check_len("gru", what, slice.as_ref().map_or(needed, |s| s.len()), needed);
     }
     check_len("gru", "scratch", scratch.len(), gru_backward_scratch(args.forward.shape));
-    // SAFETY: the table of a supported tier; every length was checked.
-    unsafe { (table().gru_backward)(args, out, scratch) }
+    // SAFETY: a supported tier; every length was checked.
+    unsafe { backward_on(isa(), args, out, scratch) }
 }
 
-fn bias_len(args: &GruForward<'_>) -> usize {
-    args.shape.units * if args.reset_after { 6 } else { 3 }
+on_each_tier! {
+    /// [`gru_backward`] on a tier.
+    ///
+    /// # Safety
+    /// The CPU supports the tier; the slices have the lengths that [`gru_backward`] checks.
+    fn backward_on(
+        args: &GruBackward<'_>,
+        out: &mut GruGradients<'_>,
+        scratch: &mut [f32],
+    ) = backward;
 }
 
 fn check_forward(args: &GruForward<'_>) {

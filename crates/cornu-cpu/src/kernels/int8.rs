@@ -172,7 +172,8 @@ mod avx2 {
     use core::arch::x86_64::*;
 
     /// # Safety
-    /// The CPU has AVX2; the slices are as long as `Int8Matrix::add_row` checks.
+    /// The CPU has AVX2; `a` holds K elements, `rounded` as many bytes rounded up to fours, `z` N
+    /// elements.
     #[target_feature(enable = "avx2,fma")]
     pub(super) unsafe fn add_row(w: &Int8Matrix<'_>, a: &[f32], rounded: &mut [u8], z: &mut [f32]) {
         let inverse_a = round_row(a, rounded);
@@ -194,7 +195,8 @@ mod avx2 {
     /// `P` panels from one on. Magnitudes of `a` times weights of its signs: two products of at
     /// most 127 x 127 fit in 16 bits.
     /// # Safety
-    /// As [`add_row`]; the panels are of the matrix.
+    /// The CPU has AVX2; `first + P` panels lie in the matrix, `rounded` holds K bytes rounded up to
+    /// fours, `z` holds N elements.
     #[inline]
     #[target_feature(enable = "avx2,fma")]
     unsafe fn panels<const P: usize>(
@@ -261,8 +263,8 @@ mod vnni {
     use core::arch::x86_64::*;
 
     /// # Safety
-    /// The CPU has AVX-512 F, BW, DQ, VL and VNNI; the slices are as long as `Int8Matrix::add_row`
-    /// checks.
+    /// The CPU has AVX-512 F, BW, DQ, VL and VNNI; `a` holds K elements, `rounded` as many bytes
+    /// rounded up to fours, `z` N elements.
     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     pub(super) unsafe fn add_row(w: &Int8Matrix<'_>, a: &[f32], rounded: &mut [u8], z: &mut [f32]) {
         let inverse_a = round_row(a, rounded);
@@ -287,7 +289,8 @@ mod vnni {
 
     /// `P` panels from one on.
     /// # Safety
-    /// As [`add_row`]; the panels are of the matrix.
+    /// The CPU has AVX-512 F, BW, DQ, VL and VNNI; `first + P` panels lie in the matrix, `rounded`
+    /// holds K bytes rounded up to fours, `z` holds N elements.
     #[inline]
     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     unsafe fn panels<const P: usize>(

@@ -27,8 +27,10 @@ pub(crate) fn fills(live: usize) -> bool {
 }
 
 /// Reads a tile from rows of `ld` elements; lanes from `live` on become 0.
+///
 /// # Safety
-/// `src` is readable for (live, columns), `tile` writable for `columns` registers.
+/// `src` is readable for (live, columns) at rows of `ld`, `tile` writable for `columns` registers,
+/// apart from `src`; `live` is at most a register's lanes, and `ld` is 1 for one column alone.
 #[inline(always)]
 pub(crate) unsafe fn load<S: Simd>(
     s: S,
@@ -39,7 +41,7 @@ pub(crate) unsafe fn load<S: Simd>(
     tile: *mut f32,
 ) {
     let l = S::LANES;
-    // SAFETY: the caller's promise.
+    // SAFETY: columns below `columns` of rows below `live`; registers below `columns`.
     unsafe {
         if columns >= 4 {
             let mut j = 0;
@@ -66,8 +68,10 @@ pub(crate) unsafe fn load<S: Simd>(
 }
 
 /// Writes the first `live` lanes of a tile to rows of `ld` elements.
+///
 /// # Safety
-/// `tile` is readable for `columns` registers, `dst` writable for (live, columns).
+/// `tile` is readable for `columns` registers, `dst` writable for (live, columns) at rows of `ld`,
+/// apart from `tile`; `live` is at most a register's lanes, and `ld` is 1 for one column alone.
 #[inline(always)]
 pub(crate) unsafe fn store<S: Simd>(
     s: S,
@@ -78,7 +82,7 @@ pub(crate) unsafe fn store<S: Simd>(
     ld: usize,
 ) {
     let l = S::LANES;
-    // SAFETY: the caller's promise.
+    // SAFETY: registers below `columns`; columns below `columns` of rows below `live`.
     unsafe {
         if columns >= 4 {
             let mut j = 0;
@@ -104,8 +108,9 @@ pub(crate) unsafe fn store<S: Simd>(
 }
 
 /// Adds the lanes of each of `n` registers (a multiple of four) into `sums (n)`.
+///
 /// # Safety
-/// `tile` is readable for `n` registers, `sums` writable for `n` elements.
+/// `tile` is readable for `n` registers, `sums` writable for `n` elements, apart from `tile`.
 #[inline(always)]
 pub(crate) unsafe fn sums<S: Simd>(s: S, n: usize, tile: *const f32, sums: *mut f32) {
     let mut j = 0;

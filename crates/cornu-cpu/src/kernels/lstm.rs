@@ -1,116 +1,30 @@
 //! LSTM over packed sequences: forward and backward.
 
-mod cells;
 mod int8;
+mod args;
+mod cells;
 mod lanes;
+mod lanes_forward;
+mod lanes_backward;
+mod int8_forward;
 mod forward;
 mod backward;
 
-use super::{
-    activation::Activation,
-    by_gate::{recurrent_panels_len, transposed_panels_len},
-    matmul::{left_len, panels_len},
-    sequence::*,
-    shape::CellShape,
-    table::table,
-};
-pub(crate) use backward::backward;
-pub(crate) use forward::forward;
+pub use args::{LstmBackward, LstmForward, LstmGradients, LstmOutputs};
 pub use int8::LstmInt8;
 
-/// What an LSTM reads. Gates stand in Keras's order i, f, c, o.
-///
-/// ```text
-/// z_g = x W_g + (h_{t-1} * mask_g) R_g + b_g
-/// i, f, o = recurrent_activation(z_i, z_f, z_o)      g = activation(z_c)
-/// c_t = f c_{t-1} + i g                              h_t = o activation(c_t)
-/// ```
-///
-/// Sequences are sorted by length, longest first, and packed time-major: the rows of timestep 0,
-/// then those of timestep 1 for the sequences still live, … `N` is the sum of `batch_sizes`;
-/// buffers of N rows may hold more, which are neither read nor written.
-///
-/// Source: `keras/src/layers/rnn/lstm.py`, Keras 3.15.1.
-#[derive(Clone, Copy, Debug)]
-pub struct LstmForward<'a> {
-    /// F, U, B
-    pub shape: CellShape,
-    /// On the candidate and on the output; Keras's default is tanh.
-    pub activation: Activation,
-    /// On the gates; Keras's default is sigmoid.
-    pub recurrent_activation: Activation,
-    /// (N, F)
-    pub x: &'a [f32],
-    /// W: (F, 4U)
-    pub kernel: &'a [f32],
-    /// R: (U, 4U)
-    pub recurrent: &'a [f32],
-    /// b: (4U)
-    pub bias: Option<&'a [f32]>,
-    /// (B, U)
-    pub h0: &'a [f32],
-    /// (B, U)
-    pub c0: &'a [f32],
-    /// (B, 4U): multiplies `h_{t-1}` in the recurrent product of each gate, at every timestep. Not
-    /// with `int8`.
-    pub recurrent_mask: Option<&'a [f32]>,
-    /// Live rows of each timestep: T numbers that never grow.
-    pub batch_sizes: &'a [i32],
-    /// W and R in eight bits, instead of `kernel` and `recurrent`, where they are to be taken so;
-    /// not for gradients.
-    pub int8: Option<LstmInt8<'a>>,
-}
-
-/// What an LSTM writes.
-#[derive(Debug)]
-pub struct LstmOutputs<'a> {
-    /// (N, U); needed by the backward pass.
-    pub h: Option<&'a mut [f32]>,
-    /// (N, U); needed by the backward pass.
-    pub c: Option<&'a mut [f32]>,
-    /// (N, 4U): the activated i, f, g, o; needed by the backward pass.
-    pub gates: Option<&'a mut [f32]>,
-    /// (B, U): each sequence's last h, its row of `h0` if it has no timestep.
-    pub h_last: &'a mut [f32],
-    /// (B, U): each sequence's last c, its row of `c0` if it has no timestep.
-    pub c_last: &'a mut [f32],
-}
-
-/// What the gradient of an LSTM reads.
-#[derive(Clone, Copy, Debug)]
-pub struct LstmBackward<'a> {
-    /// The forward pass's inputs.
-    pub forward: LstmForward<'a>,
-    /// (N, U), of the forward pass.
-    pub h: &'a [f32],
-    /// (N, U), of the forward pass.
-    pub c: &'a [f32],
-    /// (N, 4U), of the forward pass.
-    pub gates: &'a [f32],
-    /// (N, U): gradient of `h`.
-    pub dh: Option<&'a [f32]>,
-    /// (B, U): gradient of `h_last`.
-    pub dh_last: Option<&'a [f32]>,
-    /// (B, U): gradient of `c_last`.
-    pub dc_last: Option<&'a [f32]>,
-}
-
-/// The gradients of an LSTM: written, not added to; what is `None` is not computed.
-#[derive(Debug, Default)]
-pub struct LstmGradients<'a> {
-    /// (N, F)
-    pub dx: Option<&'a mut [f32]>,
-    /// (F, 4U)
-    pub dkernel: Option<&'a mut [f32]>,
-    /// (U, 4U)
-    pub drecurrent: Option<&'a mut [f32]>,
-    /// (4U)
-    pub dbias: Option<&'a mut [f32]>,
-    /// (B, U)
-    pub dh0: Option<&'a mut [f32]>,
-    /// (B, U)
-    pub dc0: Option<&'a mut [f32]>,
-}
+use super::{
+    by_gate::{recurrent_panels_len, transposed_panels_len},
+    isa::isa,
+    operands::{left_len, panels_len},
+    packed_steps::{check_batch_sizes, check_len, chunk_rows, rows_of},
+    scratch::part_len,
+    shape::CellShape,
+    tier::on_each_tier,
+    weights::long_products_scratch,
+};
+use backward::backward;
+use forward::forward;
 
 /// Elements of scratch that [`lstm_forward`] takes, whatever the lengths of the sequences.
 pub fn lstm_forward_scratch(shape: CellShape) -> usize {
@@ -152,8 +66,20 @@ pub fn lstm_forward(args: &LstmForward<'_>, out: &mut LstmOutputs<'_>, scratch: 
     check_len("lstm", "h_last", out.h_last.len(), b * u);
     check_len("lstm", "c_last", out.c_last.len(), b * u);
     check_len("lstm", "scratch", scratch.len(), lstm_forward_scratch(args.shape));
-    // SAFETY: the table of a supported tier; every length was checked.
-    unsafe { (table().lstm_forward)(args, out, scratch) }
+    // SAFETY: a supported tier; every length was checked.
+    unsafe { forward_on(isa(), args, out, scratch) }
+}
+
+on_each_tier! {
+    /// [`lstm_forward`] on a tier.
+    ///
+    /// # Safety
+    /// The CPU supports the tier; the slices have the lengths that [`lstm_forward`] checks.
+    fn forward_on(
+        args: &LstmForward<'_>,
+        out: &mut LstmOutputs<'_>,
+        scratch: &mut [f32],
+    ) = forward;
 }
 
 /// The gradients of [`lstm_forward`].
@@ -183,8 +109,20 @@ pub fn lstm_backward(args: &LstmBackward<'_>, out: &mut LstmGradients<'_>, scrat
         check_len("lstm", what, slice.as_ref().map_or(needed, |s| s.len()), needed);
     }
     check_len("lstm", "scratch", scratch.len(), lstm_backward_scratch(args.forward.shape));
-    // SAFETY: the table of a supported tier; every length was checked.
-    unsafe { (table().lstm_backward)(args, out, scratch) }
+    // SAFETY: a supported tier; every length was checked.
+    unsafe { backward_on(isa(), args, out, scratch) }
+}
+
+on_each_tier! {
+    /// [`lstm_backward`] on a tier.
+    ///
+    /// # Safety
+    /// The CPU supports the tier; the slices have the lengths that [`lstm_backward`] checks.
+    fn backward_on(
+        args: &LstmBackward<'_>,
+        out: &mut LstmGradients<'_>,
+        scratch: &mut [f32],
+    ) = backward;
 }
 
 fn check_forward(args: &LstmForward<'_>) {

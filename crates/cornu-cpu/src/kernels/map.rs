@@ -1,6 +1,6 @@
 //! Elementwise functions over slices, within 2 ulp.
 
-use super::{activation::Activation, simd::Simd, table::table, vector_math};
+use super::{activation::Activation, isa::isa, simd::Simd, tier::on_each_tier, vector_math};
 
 /// A function of one f32.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,8 +43,16 @@ pub enum Map {
 /// If the lengths differ.
 pub fn map(f: Map, x: &[f32], y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "map: x and y must have equal lengths");
-    // SAFETY: the table of a supported tier; equal lengths.
-    unsafe { (table().map)(f, x, y) }
+    // SAFETY: a supported tier; equal lengths.
+    unsafe { map_on(isa(), f, x, y) }
+}
+
+on_each_tier! {
+    /// [`map`] on a tier.
+    ///
+    /// # Safety
+    /// The CPU supports the tier; `x` and `y` have equal lengths.
+    fn map_on(f: Map, x: &[f32], y: &mut [f32]) = run;
 }
 
 /// `y = e^x`.
@@ -82,8 +90,10 @@ pub fn verf(x: &[f32], y: &mut [f32]) {
     map(Map::Erf, x, y);
 }
 
+/// Writes `f` of each element of `x` to `y`, on a tier.
+///
 /// # Safety
-/// `x` and `y` have equal lengths.
+/// `y` is at least as long as `x`.
 #[inline(always)]
 pub(crate) unsafe fn run<S: Simd>(s: S, f: Map, x: &[f32], y: &mut [f32]) {
     macro_rules! each {
@@ -158,7 +168,7 @@ fn one<S: Simd>(s: S, f: Map, x: S::V) -> S::V {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::{reference::tiers, table::table_of};
+    use crate::kernels::reference::tiers;
 
     /// ln Gamma-free exact functions in f64; erf by its series and its continued fraction.
     fn exact(f: Map, x: f64) -> f64 {
@@ -247,7 +257,7 @@ mod tests {
             for isa in tiers() {
                 let mut y = vec![0.0; x.len()];
                 // SAFETY: a supported tier; equal lengths.
-                unsafe { (table_of(isa).map)(f, &x, &mut y) };
+                unsafe { map_on(isa, f, &x, &mut y) };
                 let (worst, at) = x
                     .iter()
                     .zip(&y)
@@ -278,7 +288,7 @@ mod tests {
             for (f, want) in cases {
                 let mut y = [0.0; 4];
                 // SAFETY: a supported tier; equal lengths.
-                unsafe { (table_of(isa).map)(f, &[-inf, inf, 0.0, f32::NAN], &mut y) };
+                unsafe { map_on(isa, f, &[-inf, inf, 0.0, f32::NAN], &mut y) };
                 for (got, want) in y.iter().zip(want) {
                     assert!(
                         *got == want || (got.is_nan() && want.is_nan()),
@@ -300,11 +310,11 @@ mod tests {
             {
                 let mut whole = vec![0.0; 100];
                 // SAFETY: a supported tier; equal lengths.
-                unsafe { (table_of(isa).map)(f, &x, &mut whole) };
+                unsafe { map_on(isa, f, &x, &mut whole) };
                 for i in 0..100 {
                     let mut one = [0.0];
                     // SAFETY: a supported tier; equal lengths.
-                    unsafe { (table_of(isa).map)(f, &x[i..=i], &mut one) };
+                    unsafe { map_on(isa, f, &x[i..=i], &mut one) };
                     assert_eq!(one[0].to_bits(), whole[i].to_bits(), "{} {f:?}", isa.name());
                 }
             }

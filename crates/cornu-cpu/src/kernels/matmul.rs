@@ -6,189 +6,21 @@
 //! recurrent kernel choose its path by speed and still give each sequence the same bits in every
 //! batch.
 
-use super::simd::Simd;
+use super::{
+    operands::{Matmul, Right, Start, View},
+    packing::{pack_left, tiles},
+    simd::Simd,
+};
 
-/// Columns of the widest panel of any tier; buffers of packed panels are sized by it.
-pub(crate) const WIDEST_PANEL: usize = 32;
-/// Depth of the deepest block of any tier, and rows of the tallest block of packed `a`; buffers of
-/// packed rows are sized by them.
-const DEEPEST: usize = 512;
-const TALLEST: usize = 14 * 24;
 /// Columns from which packing `a` pays.
 const PACK_COLUMNS: usize = 256;
 
-/// What an element starts from.
-#[derive(Clone, Copy)]
-pub(crate) enum Start {
-    /// 0.
-    Zero,
-    /// Its column's element of a row of N.
-    Row(*const f32),
-    /// What `c` holds.
-    Sum,
-}
-
-/// A strided view: element `(i, j)` at `ptr + i * rs + j * cs`.
-#[derive(Clone, Copy)]
-pub(crate) struct View {
-    pub(crate) ptr: *const f32,
-    pub(crate) rs: usize,
-    pub(crate) cs: usize,
-}
-
-impl View {
-    /// Rows of `ld` elements.
-    pub(crate) fn rows(ptr: *const f32, ld: usize) -> Self {
-        View { ptr, rs: ld, cs: 1 }
-    }
-    /// The transpose.
-    pub(crate) fn t(self) -> Self {
-        View { ptr: self.ptr, rs: self.cs, cs: self.rs }
-    }
-}
-
-/// Columns `0..n` of rows of `ld` elements.
-#[derive(Clone, Copy)]
-pub(crate) struct Rows {
-    pub(crate) ptr: *const f32,
-    pub(crate) rows: usize,
-    pub(crate) n: usize,
-    pub(crate) ld: usize,
-}
-
-impl Rows {
-    /// Columns `from..from + n` of them.
-    pub(crate) fn columns(self, from: usize, n: usize) -> Rows {
-        Rows { ptr: self.ptr.wrapping_add(from), n, ..self }
-    }
-}
-
-/// The right operand.
-#[derive(Clone, Copy)]
-pub(crate) enum Right {
-    /// Rows of `ld` elements, used where they are.
-    Rows {
-        /// First element.
-        ptr: *const f32,
-        /// Elements from a row to the next.
-        ld: usize,
-    },
-    /// Panels made by [`pack_rows`].
-    Panels(*const f32),
-}
-
-/// One product.
-pub(crate) struct Matmul {
-    pub(crate) m: usize,
-    pub(crate) n: usize,
-    pub(crate) k: usize,
-    pub(crate) a: View,
-    pub(crate) b: Right,
-    pub(crate) c: *mut f32,
-    pub(crate) ldc: usize,
-    pub(crate) start: Start,
-    /// `left_len(k)` elements.
-    pub(crate) left: *mut f32,
-    /// Take the columns of one or two rows from the far end: what the last such product read last
-    /// is still near.
-    pub(crate) from_end: bool,
-}
-
-/// Elements that [`pack_rows`] writes for a (K, N) operand, whatever the tier.
-pub(crate) fn panels_len(k: usize, n: usize) -> usize {
-    k * n.next_multiple_of(WIDEST_PANEL)
-}
-
-/// Elements of scratch that a product of depth `k` takes for its left operand.
-pub(crate) fn left_len(k: usize) -> usize {
-    (TALLEST + 16) * k.min(DEEPEST) + WIDEST_PANEL
-}
-
-/// Copies `b (K, N)` into panels of two registers of columns, each panel `depth` rows one after
-/// another; `dst` is the place of the first row in the first panel. Columns beyond N are 0.
-/// # Safety
-/// `b` is readable for (K, N), `dst` writable from there on for `panels_len(depth, n)` less the
-/// rows before.
-#[inline(always)]
-pub(crate) unsafe fn pack_rows<S: Simd>(
-    s: S,
-    k: usize,
-    n: usize,
-    b: View,
-    depth: usize,
-    dst: *mut f32,
-) {
-    let width = 2 * S::LANES;
-    let mut j = 0;
-    let mut out = dst;
-    while j < n {
-        let w = width.min(n - j);
-        // SAFETY: columns j..j + w < n of rows below k; panels of depth * width elements follow one
-        // another.
-        unsafe {
-            if b.cs == 1 && w == width {
-                for p in 0..k {
-                    let row = b.ptr.add(p * b.rs + j);
-                    s.store(out.add(p * width), s.load(row));
-                    s.store(out.add(p * width + S::LANES), s.load(row.add(S::LANES)));
-                }
-            } else if b.rs == 1 {
-                pack_transposed(s, k, w, b.ptr.add(j * b.cs), b.cs, out);
-            } else {
-                for p in 0..k {
-                    for q in 0..w {
-                        *out.add(p * width + q) = *b.ptr.add(p * b.rs + (j + q) * b.cs);
-                    }
-                    for q in w..width {
-                        *out.add(p * width + q) = 0.0;
-                    }
-                }
-            }
-            out = out.wrapping_add(depth * width);
-        }
-        j += width;
-    }
-}
-
-/// One panel whose `w` columns lie as rows of `ld` elements: four by `LANES` blocks turned in
-/// registers.
-#[inline(always)]
-unsafe fn pack_transposed<S: Simd>(
-    s: S,
-    k: usize,
-    w: usize,
-    src: *const f32,
-    ld: usize,
-    out: *mut f32,
-) {
-    let width = 2 * S::LANES;
-    for half in 0..2 {
-        let first = half * S::LANES;
-        let live = w.saturating_sub(first).min(S::LANES);
-        let mut p = 0;
-        // SAFETY: columns first..first + live <= w, depths below k.
-        unsafe {
-            while p + 4 <= k {
-                let v = s.load_columns(src.add(first * ld * (live > 0) as usize + p), ld, live);
-                for q in 0..4 {
-                    s.store(out.add((p + q) * width + first), v[q]);
-                }
-                p += 4;
-            }
-            while p < k {
-                for q in 0..S::LANES {
-                    let x = if q < live { *src.add((first + q) * ld + p) } else { 0.0 };
-                    *out.add(p * width + first + q) = x;
-                }
-                p += 1;
-            }
-        }
-    }
-}
-
 /// The product on tier `S`, to be instantiated where the tier's instructions are enabled.
+///
 /// # Safety
-/// The pointers of `job` are valid for the shapes it states and `c` overlaps nothing.
+/// `a` is readable for (M, K), `b` for (K, N) as it stands or in panels, the start's row for N; `c`
+/// is writable for (M, N) at rows of `ldc`, and holds numbers if they are the start; `left` is
+/// writable for `left_len(K)`. What is written lies apart from all that is read.
 #[inline(always)]
 pub(crate) unsafe fn run<S: Simd>(s: S, job: &Matmul) {
     let Matmul { m, n, k, .. } = *job;
@@ -262,61 +94,13 @@ const fn vectors_for<S: Simd>(rows: usize) -> usize {
     }
 }
 
-/// Heights of the tiles that cut `rows` evenly: `(count of tall ones, tall, count in all)`.
-#[inline(always)]
-fn tiles(rows: usize, most: usize) -> (usize, usize, usize) {
-    let count = rows.div_ceil(most);
-    let low = rows / count;
-    (rows - low * count, low + 1, count)
-}
-
-/// Copies the rows of `a` into tiles, each depth after depth.
-#[inline(always)]
-unsafe fn pack_left<S: Simd>(s: S, rows: usize, k: usize, a: View, dst: *mut f32) -> View {
-    const { assert!(S::TILE_ROWS <= S::LANES, "a depth of a tile is stored as one register") };
-    let (tall, high, count) = tiles(rows, S::TILE_ROWS);
-    let mut row = 0;
-    let mut out = dst;
-    for t in 0..count {
-        let h = if t < tall { high } else { high - 1 };
-        // SAFETY: rows row..row + h of depths below k; tiles of h * k elements follow one another
-        // in `left_len`.
-        unsafe {
-            let src = a.ptr.add(row * a.rs);
-            // Whole registers: what stands beyond the rows of a depth is written again by the next,
-            // and beyond the last is slack.
-            if a.rs == 1 {
-                let mask = s.mask(h);
-                for p in 0..k {
-                    s.store(out.add(p * h), s.load_masked(src.add(p * a.cs), mask));
-                }
-            } else {
-                let mut p = 0;
-                if a.cs == 1 {
-                    while p + 4 <= k {
-                        let v = s.load_columns(src.add(p), a.rs, h);
-                        for q in 0..4 {
-                            s.store(out.add((p + q) * h), v[q]);
-                        }
-                        p += 4;
-                    }
-                }
-                while p < k {
-                    for r in 0..h {
-                        *out.add(p * h + r) = *src.add(r * a.rs + p * a.cs);
-                    }
-                    p += 1;
-                }
-            }
-            out = out.add(h * k);
-        }
-        row += h;
-    }
-    View::rows(dst, 0)
-}
-
 /// All columns of a block of rows, panel after panel. `PACKED`: `a.ptr` holds the tiles of
 /// [`pack_left`].
+///
+/// # Safety
+/// The operands of `block` are readable for `rows` rows (in tiles of [`pack_left`] with `PACKED`),
+/// `n` columns and its depth, its start as it says, and its `c` is writable for these rows and
+/// columns, apart from the rest.
 #[inline(always)]
 unsafe fn panels<S: Simd, const PACKED: bool>(
     s: S,
@@ -350,6 +134,11 @@ unsafe fn panels<S: Simd, const PACKED: bool>(
 }
 
 /// Columns `j..j + w` of all rows of a block.
+///
+/// # Safety
+/// The operands of `block` are readable for `rows` rows (in tiles of [`pack_left`] with `PACKED`),
+/// the columns `j..j + w` and its depth, its start as it says, and its `c` is writable for these
+/// rows and columns, apart from the rest. `w` is `vectors` registers, or less where that is one.
 #[inline(always)]
 unsafe fn column_block<S: Simd, const PACKED: bool>(
     s: S,
@@ -423,19 +212,24 @@ struct Tile {
     ahead_step: usize,
 }
 
+/// The loop of a tile's height and width.
+///
+/// # Safety
+/// The operands of `tile` are readable for `rows` rows, `vectors` registers of columns (the last
+/// masked to `tile.width` where it is one) and `tile.k` depths; its `c` is writable for these rows
+/// and columns, apart from the rest.
 #[inline(always)]
 unsafe fn tile_of<S: Simd, const PACKED: bool>(s: S, rows: usize, vectors: usize, tile: Tile) {
     macro_rules! dispatch {
-        ($($h:literal)*) => {
-            // SAFETY: the caller's promise.
+        (few: $($few:literal x $wide:literal)*; any: $($h:literal)*) => {
+            // SAFETY: the tile has these rows and registers, and lies inside its operands.
             unsafe {
                 match (rows, vectors) {
-                    (1, 8) if 8 <= vectors_for::<S>(1) && !PACKED => registers::<S, 1, 8, false, false>(s, tile),
-                    (2, 8) if 8 <= vectors_for::<S>(2) && !PACKED => registers::<S, 2, 8, false, false>(s, tile),
-                    (1, 4) if 4 <= vectors_for::<S>(1) && !PACKED => registers::<S, 1, 4, false, false>(s, tile),
-                    (2, 4) if 4 <= vectors_for::<S>(2) && !PACKED => registers::<S, 2, 4, false, false>(s, tile),
-                    (3, 4) if 4 <= vectors_for::<S>(3) && !PACKED => registers::<S, 3, 4, false, false>(s, tile),
-                    (4, 4) if 4 <= vectors_for::<S>(4) && !PACKED => registers::<S, 4, 4, false, false>(s, tile),
+                    $(
+                    ($few, $wide) if $wide <= vectors_for::<S>($few) && !PACKED => {
+                        registers::<S, $few, $wide, false, false>(s, tile)
+                    }
+                    )*
                     $(
                     ($h, 2) if $h <= S::TILE_ROWS => registers::<S, $h, 2, PACKED, false>(s, tile),
                     ($h, 1) if $h <= S::TILE_ROWS => registers::<S, $h, 1, false, true>(s, tile),
@@ -445,11 +239,16 @@ unsafe fn tile_of<S: Simd, const PACKED: bool>(s: S, rows: usize, vectors: usize
             }
         };
     }
-    dispatch!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    dispatch!(few: 1 x 8 2 x 8 1 x 4 2 x 4 3 x 4 4 x 4; any: 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
 }
 
 /// The innermost loop: `MR` rows by `NV` registers of columns held in registers over the whole
 /// depth.
+///
+/// # Safety
+/// The operands of `t` are readable for `MR` rows, `NV` registers of columns (`t.width` columns
+/// with `TAIL`) and `t.k` depths, at `a` packed depth after depth with `PACKED`; its start is
+/// readable as it says, and its `c` is writable for these rows and columns, apart from the rest.
 #[inline(always)]
 unsafe fn registers<
     S: Simd,

@@ -1,10 +1,11 @@
 //! The tier that every CPU runs: arrays of four f32 and plain loops.
 
 use super::{
-    activation::{self, Activation},
-    matmul::{self, Matmul},
-    sequence,
-    simd::{Simd, Vector, outlined},
+    activation::Activation,
+    activation_math::{slope, value},
+    outlined::outlined,
+    simd::Simd,
+    vector::Vector,
 };
 
 /// Proof of nothing: plain Rust.
@@ -123,11 +124,11 @@ impl Vector for Portable {
     }
     #[inline(never)]
     fn activate(self, activation: Activation, x: V4) -> V4 {
-        activation::value(self, activation, x)
+        value(self, activation, x)
     }
     #[inline(never)]
     fn activation_slope(self, activation: Activation, y: V4, g: V4) -> V4 {
-        activation::slope(self, activation, y, g)
+        slope(self, activation, y, g)
     }
 }
 
@@ -140,12 +141,12 @@ impl Simd for Portable {
     type M = usize;
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> V4 {
-        // SAFETY: the caller's promise; the array has no alignment beyond f32's.
+        // SAFETY: `p` is readable for four lanes, and the array is aligned as f32 is.
         unsafe { *p.cast::<V4>() }
     }
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: V4) {
-        // SAFETY: the caller's promise; the array has no alignment beyond f32's.
+        // SAFETY: `p` is writable for four lanes, and the array is aligned as f32 is.
         unsafe { *p.cast::<V4>() = v }
     }
     #[inline(always)]
@@ -174,7 +175,7 @@ impl Simd for Portable {
     unsafe fn store_columns(self, dst: *mut f32, ld: usize, live: usize, v: [V4; 4]) {
         for r in 0..live {
             for (j, column) in v.iter().enumerate() {
-                // SAFETY: rows below `live`, four columns: the caller's promise.
+                // SAFETY: `dst` is writable for `live` rows of four columns.
                 unsafe { *dst.add(r * ld + j) = column[r] }
             }
         }
@@ -184,7 +185,7 @@ impl Simd for Portable {
         let mut v = [[0.0; 4]; 4];
         for r in 0..live {
             for (j, column) in v.iter_mut().enumerate() {
-                // SAFETY: rows below `live`, four columns: the caller's promise.
+                // SAFETY: `src` is readable for `live` rows of four columns.
                 column[r] = unsafe { *src.add(r * ld + j) };
             }
         }
@@ -192,5 +193,3 @@ impl Simd for Portable {
     }
     outlined!(Portable);
 }
-
-super::table::tier!(Portable);

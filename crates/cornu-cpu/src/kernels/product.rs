@@ -1,9 +1,11 @@
 //! The matrix product for everything else than cells: strided operands, one thread.
 
 use super::{
-    matmul::{Matmul, Right, Start, View, left_len, panels_len},
+    isa::isa,
+    operands::{Matmul, Right, Start, View, left_len, panels_len},
+    scratch::Scratch,
     simd::Simd,
-    table::table,
+    tier::on_each_tier,
 };
 
 /// Depth and columns of the right operand that are packed at a time.
@@ -129,16 +131,27 @@ pub fn product(job: &Product<'_>, c: &mut [f32], scratch: &mut [f32]) {
         "product: scratch must hold {needed}. Received: {} elements",
         scratch.len()
     );
-    // SAFETY: the table of a supported tier; every length was checked.
-    unsafe { (table().product)(job, c, scratch) }
+    // SAFETY: a supported tier; every length was checked.
+    unsafe { product_on(isa(), job, c, scratch) }
 }
 
+on_each_tier! {
+    /// [`product`] on a tier.
+    ///
+    /// # Safety
+    /// The CPU supports the tier; the slices have the lengths that [`product`] checks.
+    fn product_on(job: &Product<'_>, c: &mut [f32], scratch: &mut [f32]) = run;
+}
+
+/// The product on a tier.
+///
 /// # Safety
-/// The lengths that [`product`] checks.
+/// The operands reach no further than their slices, the start's row holds N, `c` holds (M, N), and
+/// `scratch` holds [`product_scratch`].
 #[inline(always)]
 pub(crate) unsafe fn run<S: Simd>(s: S, job: &Product<'_>, c: &mut [f32], scratch: &mut [f32]) {
     let &Product { m, n, k, a, b, start } = job;
-    let mut parts = super::sequence::Scratch::new(scratch);
+    let mut parts = Scratch::new(scratch);
     let left = parts.take(left_len(k));
     let panels = parts.take(panels_len(k.min(BLOCK.0), n.min(BLOCK.1)));
     let c = c.as_mut_ptr();
@@ -191,10 +204,7 @@ pub(crate) unsafe fn run<S: Simd>(s: S, job: &Product<'_>, c: &mut [f32], scratc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::{
-        reference::{Rng, close, tiers},
-        table::table_of,
-    };
+    use crate::kernels::reference::{Rng, close, tiers};
 
     #[test]
     fn every_shape_and_stride_is_the_f64_loops_and_rows_stand_alone() {
@@ -254,11 +264,7 @@ mod tests {
                         let mut scratch = vec![f32::NAN; product_scratch(n, k)];
                         // SAFETY: a supported tier; lengths by construction.
                         unsafe {
-                            (table_of(isa).product)(
-                                &Product { m, n, k, a, b, start },
-                                &mut c,
-                                &mut scratch,
-                            )
+                            product_on(isa, &Product { m, n, k, a, b, start }, &mut c, &mut scratch)
                         };
                         assert_eq!(c[m * n], 0.5);
                         c

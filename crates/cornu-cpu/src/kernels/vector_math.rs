@@ -1,6 +1,6 @@
 //! exp, tanh, sigmoid, log, erf and their kin on registers, within 2 ulp of the exact value.
 
-use super::simd::Vector;
+use super::vector::Vector;
 
 const LOG2_E: f32 = core::f32::consts::LOG2_E;
 /// ln 2 in two parts; the high one has few enough bits that `n * LN2_HIGH` is exact.

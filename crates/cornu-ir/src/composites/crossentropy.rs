@@ -1,9 +1,9 @@
 //! Cross-entropies: what it costs to call something by probabilities, or by logits.
 
 use super::softmax::{log_softmax, logsumexp};
-use crate::builder::Var;
 use crate::ops::Iota;
 use crate::spec::{DType, Dim, product};
+use crate::var::Var;
 
 /// Probabilities are kept this far from 0 and 1.
 const EPSILON: f64 = 1e-7;
@@ -11,11 +11,15 @@ const EPSILON: f64 = 1e-7;
 /// `−t log p − (1−t) log(1−p)`, an element for each.
 ///
 /// ```
-/// use cornu_ir::{Builder, DType, Spec, Tensor, composites::binary_crossentropy, interpret::interpret};
+/// use cornu_ir::composites::binary_crossentropy;
+/// use cornu_ir::{Builder, DType, Spec, Tensor, interpret::interpret};
 /// let b = Builder::new();
-/// let (t, p) = (b.input("t", Spec::known(DType::F64, &[2])), b.input("p", Spec::known(DType::F64, &[2])));
+/// let pair = Spec::known(DType::F64, &[2]);
+/// let (t, p) = (b.input("t", pair.clone()), b.input("p", pair));
 /// b.output("y", binary_crossentropy(t, p, false));
-/// let y = interpret(&b.finish().unwrap(), &[Tensor::new(&[2], vec![1.0f64, 0.0]), Tensor::new(&[2], vec![0.25f64, 0.5])]);
+/// let labels = Tensor::new(&[2], vec![1.0f64, 0.0]);
+/// let probabilities = Tensor::new(&[2], vec![0.25f64, 0.5]);
+/// let y = interpret(&b.finish().unwrap(), &[labels, probabilities]);
 /// assert!((y[0].to_f64()[0] - 4f64.ln()).abs() < 1e-12);
 /// ```
 pub fn binary_crossentropy<'g>(t: Var<'g>, p: Var<'g>, from_logits: bool) -> Var<'g> {

@@ -2,9 +2,11 @@
 //! unknown.
 
 use super::softmax::log_softmax;
-use crate::builder::{Var, concat};
-use crate::ops::{Iota, Scan};
+use crate::builder::concat;
+use crate::graph::Scan;
+use crate::ops::Iota;
 use crate::spec::DType;
+use crate::var::Var;
 
 /// Probability 0, as a logarithm that stays finite.
 const LOG_ZERO: f64 = -1e5;

@@ -1,8 +1,8 @@
 //! Sums of products written as letters for axes.
 
-use crate::builder::Var;
-use crate::op::ShapeError;
+use crate::spec::ShapeError;
 use crate::spec::{Dim, product};
+use crate::var::Var;
 
 /// A sum of products by Einstein's rule: `ab,bc->ac` is a matrix product. One or two values; a
 /// letter stands once in each. `...` stands for the axes that the letters leave. A broken rule is
@@ -14,7 +14,8 @@ use crate::spec::{Dim, product};
 /// let x = b.input("x", Spec::known(DType::F64, &[2, 3]));
 /// let w = b.input("w", Spec::known(DType::F64, &[3]));
 /// b.output("y", einsum("ab,b->a", &[x, w]));
-/// let ins = [Tensor::new(&[2, 3], vec![0.0f64, 1.0, 2.0, 3.0, 4.0, 5.0]), Tensor::new(&[3], vec![1.0f64, 0.0, 2.0])];
+/// let rows = Tensor::new(&[2, 3], vec![0.0f64, 1.0, 2.0, 3.0, 4.0, 5.0]);
+/// let ins = [rows, Tensor::new(&[3], vec![1.0f64, 0.0, 2.0])];
 /// assert_eq!(interpret(&b.finish().unwrap(), &ins)[0].to_f64(), vec![4.0, 13.0]);
 /// ```
 pub fn einsum<'g>(equation: &str, values: &[Var<'g>]) -> Var<'g> {

@@ -1,6 +1,6 @@
 //! Softmax and its kin, shifted by the largest element so that nothing overflows.
 
-use crate::builder::Var;
+use crate::var::Var;
 
 /// `exp(x) / Σ exp(x)` along axes.
 ///

@@ -1,10 +1,10 @@
 //! Where along an axis the largest or smallest stands.
 
 use super::{expect_axis, expect_inputs};
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::{DType, Spec};
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{DType, ShapeError, Spec};
 use crate::tensor::{View, ViewMut};
+use crate::var::Var;
 use crate::with_type;
 
 /// Index (i32) of the largest or smallest along an axis, the first of equals; a NaN counts as the
@@ -39,13 +39,15 @@ impl Primitive for ArgReduce {
             let x = ins[0].get::<T>();
             for (k, o) in out.get::<i32>().iter_mut().enumerate() {
                 let at = |i: usize| x[(k / inner * n + i) * inner + k % inner];
-                let better = |a: T, b: T| (if self.max { a > b } else { a < b }) || (a != a && b == b);
-                *o = (1..n).fold(0, |best, i| if better(at(i), at(best)) { i } else { best }) as i32;
+                let better =
+                    |a: T, b: T| (if self.max { a > b } else { a < b }) || (a != a && b == b);
+                *o =
+                    (1..n).fold(0, |best, i| if better(at(i), at(best)) { i } else { best }) as i32;
             }
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![
             Sample::new(ArgReduce { max: true, axis: 1 }, vec![sample_numbers(&[3, 4, 2], 141)]),
             Sample::new(ArgReduce { max: false, axis: 0 }, vec![sample_numbers(&[5], 142)]),

@@ -2,41 +2,89 @@
 //! derivatives in each row.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
+use crate::op::{At, Primitive, Sample, sample_numbers};
 use crate::ops::unary::Real;
-use crate::spec::{DType, Spec};
+use crate::spec::{DType, ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
+use crate::var::{Operand, Var};
 
 macro_rules! binary_table {
-    ($($F:ident $name:literal float |$a:ident, $b:ident| $f:expr, int |$m:ident, $n:ident| $i:expr, grad |$x:ident, $y:ident, $o:ident, $d:ident| $gx:expr, $gy:expr;)*) => {
+    ($(
+        #[doc = $doc:literal]
+        $F:ident $name:ident
+        float |$a:ident, $b:ident| $f:expr,
+        int |$m:ident, $n:ident| $i:expr,
+        grad |$x:ident, $y:ident, $o:ident, $d:ident| $gx:expr, $gy:expr;
+    )*) => {
         /// The pointwise functions of two values.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[allow(missing_docs)]
-        pub enum BinaryFn { $($F),* }
+        pub enum BinaryFn {
+            $(#[doc = $doc] $F),*
+        }
 
         impl BinaryFn {
             /// All of them.
             pub const ALL: &'static [BinaryFn] = &[$(BinaryFn::$F),*];
+
             /// Name, as printed.
             pub const fn name(self) -> &'static str {
-                match self { $(BinaryFn::$F => $name),* }
+                match self {
+                    $(BinaryFn::$F => stringify!($name)),*
+                }
             }
+
             /// The function over slices of floats, the choice made once.
             pub fn map<T: Real>(self, x: &[T], y: &[T], out: &mut [T]) {
-                match self { $(BinaryFn::$F => for ((o, &$a), &$b) in out.iter_mut().zip(x).zip(y) { *o = $f; },)* }
+                match self {
+                    $(BinaryFn::$F => {
+                        for ((o, &$a), &$b) in out.iter_mut().zip(x).zip(y) {
+                            *o = $f;
+                        }
+                    })*
+                }
             }
+
             /// The function of two floats.
             pub fn of<T: Real>(self, x: T, y: T) -> T {
-                match self { $(BinaryFn::$F => { let ($a, $b) = (x, y); $f })* }
+                match self {
+                    $(BinaryFn::$F => {
+                        let ($a, $b) = (x, y);
+                        $f
+                    })*
+                }
             }
+
             /// The function of two integers.
             pub fn of_i64(self, x: i64, y: i64) -> i64 {
-                match self { $(BinaryFn::$F => { let ($m, $n) = (x, y); $i })* }
+                match self {
+                    $(BinaryFn::$F => {
+                        let ($m, $n) = (x, y);
+                        $i
+                    })*
+                }
             }
-            fn derivatives<'g>(self, x: Var<'g>, y: Var<'g>, o: Var<'g>, d: Var<'g>) -> [Option<Var<'g>>; 2] {
-                match self { $(BinaryFn::$F => { let ($x, $y, $o, $d) = (x, y, o, d); [$gx, $gy] })* }
+
+            fn derivatives<'g>(
+                self,
+                x: Var<'g>,
+                y: Var<'g>,
+                o: Var<'g>,
+                d: Var<'g>,
+            ) -> [Option<Var<'g>>; 2] {
+                match self {
+                    $(BinaryFn::$F => {
+                        let ($x, $y, $o, $d) = (x, y, o, d);
+                        [$gx, $gy]
+                    })*
+                }
             }
+        }
+
+        impl<'g> Var<'g> {
+            $(#[doc = $doc]
+            pub fn $name(self, other: impl Operand<'g>) -> Var<'g> {
+                self.binary(BinaryFn::$F, other)
+            })*
         }
     };
 }
@@ -47,18 +95,66 @@ fn share<'g>(x: Var<'g>, y: Var<'g>, take: Var<'g>, d: Var<'g>) -> Var<'g> {
     d * (take.cast(d.dtype()) + tie)
 }
 
+/// Remainder with the divisor's sign, 0 for the divisor 0.
+fn floor_mod(m: i64, n: i64) -> i64 {
+    match n {
+        0 => 0,
+        n => m.rem_euclid(n) + if n < 0 && m.rem_euclid(n) != 0 { n } else { 0 },
+    }
+}
+
+// A row: the function of floats and of integers; its derivatives by `x` and by `y`, times the
+// gradient `d` of the result `o`.
 binary_table! {
-    Add "add" float |a, b| a + b, int |m, n| m.wrapping_add(n), grad |_x, _y, _o, d| Some(d), Some(d);
-    Sub "sub" float |a, b| a - b, int |m, n| m.wrapping_sub(n), grad |_x, _y, _o, d| Some(d), Some(-d);
-    Mul "mul" float |a, b| a * b, int |m, n| m.wrapping_mul(n), grad |x, y, _o, d| Some(d * y), Some(d * x);
-    Div "div" float |a, b| a / b, int |m, n| if n == 0 { 0 } else { m.div_euclid(n) }, grad |_x, y, o, d| Some(d / y), Some(-(d * o / y));
-    Max "maximum" float |a, b| if a > b || a.is_nan() { a } else { b }, int |m, n| m.max(n), grad |x, y, _o, d| Some(share(x, y, x.gt(y), d)), Some(share(x, y, y.gt(x), d));
-    Min "minimum" float |a, b| if a < b || a.is_nan() { a } else { b }, int |m, n| m.min(n), grad |x, y, _o, d| Some(share(x, y, x.lt(y), d)), Some(share(x, y, y.lt(x), d));
-    Pow "pow" float |a, b| a.powf(b), int |m, n| m.wrapping_pow(n.clamp(0, u32::MAX as i64) as u32),
-        grad |x, y, o, d| Some(d * y * x.pow(y - 1.0)), Some(d * o * x.gt(0.0).select(x, 1.0).log());
-    Mod "mod" float |a, b| a - b * (a / b).floor(), int |m, n| if n == 0 { 0 } else { m.rem_euclid(n) + if n < 0 && m.rem_euclid(n) != 0 { n } else { 0 } },
+    /// The sum.
+    Add add
+        float |a, b| a + b,
+        int |m, n| m.wrapping_add(n),
+        grad |_x, _y, _o, d| Some(d), Some(d);
+    /// The difference.
+    Sub sub
+        float |a, b| a - b,
+        int |m, n| m.wrapping_sub(n),
+        grad |_x, _y, _o, d| Some(d), Some(-d);
+    /// The product.
+    Mul mul
+        float |a, b| a * b,
+        int |m, n| m.wrapping_mul(n),
+        grad |x, y, _o, d| Some(d * y), Some(d * x);
+    /// The quotient; of integers rounded so that the remainder is not negative, 0 for divisor 0.
+    Div div
+        float |a, b| a / b,
+        int |m, n| if n == 0 { 0 } else { m.div_euclid(n) },
+        grad |_x, y, o, d| Some(d / y), Some(-(d * o / y));
+    /// The larger.
+    Max maximum
+        float |a, b| if a > b || a.is_nan() { a } else { b },
+        int |m, n| m.max(n),
+        grad |x, y, _o, d| Some(share(x, y, x.gt(y), d)), Some(share(x, y, y.gt(x), d));
+    /// The smaller.
+    Min minimum
+        float |a, b| if a < b || a.is_nan() { a } else { b },
+        int |m, n| m.min(n),
+        grad |x, y, _o, d| Some(share(x, y, x.lt(y), d)), Some(share(x, y, y.lt(x), d));
+    /// To the power.
+    Pow pow
+        float |a, b| a.powf(b),
+        int |m, n| m.wrapping_pow(n.clamp(0, u32::MAX as i64) as u32),
+        grad |x, y, o, d|
+            Some(d * y * x.pow(y - 1.0)),
+            Some(d * o * x.gt(0.0).select(x, 1.0).log());
+    /// Remainder with the divisor's sign.
+    Mod floor_mod
+        float |a, b| a - b * (a / b).floor(),
+        int |m, n| floor_mod(m, n),
         grad |x, y, _o, d| Some(d), Some(-(d * (x / y).floor()));
-    Atan2 "atan2" float |a, b| a.atan2(b), int |_m, _n| 0, grad |x, y, _o, d| Some(d * y / (x * x + y * y)), Some(-(d * x / (x * x + y * y)));
+    /// Angle of the point (other, self).
+    Atan2 atan2
+        float |a, b| a.atan2(b),
+        int |_m, _n| 0,
+        grad |x, y, _o, d|
+            Some(d * y / (x * x + y * y)),
+            Some(-(d * x / (x * x + y * y)));
 }
 
 /// A pointwise function of two values of equal spec; on bool, `Min` is "and", `Max` is "or".
@@ -115,7 +211,7 @@ impl Primitive for Binary {
         }
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         let floats = BinaryFn::ALL.iter().map(|&f| {
             let (mut a, b) = (sample_numbers(&[3, 4], 21), sample_numbers(&[3, 4], 22));
             if let (BinaryFn::Pow, crate::tensor::Buffer::F64(v)) = (f, &mut a.data) {

@@ -1,10 +1,10 @@
 //! Whole numbers bit by bit, and the bits of floats as whole numbers.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::{DType, Spec};
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{DType, ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
+use crate::var::Var;
 
 /// Functions of two whole numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,7 +91,7 @@ impl Primitive for Bits {
         }
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         let numbers = || {
             vec![Tensor::new(&[4], vec![7i32, -7, 12, 0]), Tensor::new(&[4], vec![2i32, 1, 18, 40])]
         };
@@ -153,7 +153,7 @@ impl Primitive for Bitcast {
         }
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![
             Sample::new(Bitcast, vec![sample_numbers(&[5], 301)]),
             Sample::new(Bitcast, vec![Tensor::new(&[2], vec![1_065_353_216i32, 0])]),

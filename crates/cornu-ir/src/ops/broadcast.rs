@@ -1,11 +1,11 @@
 //! A value repeated along axes of 1 and new leading axes.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::{Dim, Spec, dims_text};
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{Dim, ShapeError, Spec, dims_text};
 use crate::strided::{Walk, strides};
 use crate::tensor::{View, ViewMut};
+use crate::var::Var;
 use crate::with_type;
 
 /// A value stretched to dims, by numpy's rule.
@@ -72,7 +72,7 @@ impl Primitive for Broadcast {
         with_type!(ins[0].dtype(), T => walk.read(ins[0].get::<T>(), out.get::<T>()));
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![
             Sample::new(
                 Broadcast { dims: vec![Some(2), Some(3), Some(4)] },

@@ -1,10 +1,10 @@
 //! The same numbers in another type.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::{DType, Spec};
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{DType, ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
+use crate::var::Var;
 use crate::with_type;
 
 /// A cast. Floats to integers truncate and saturate; anything to bool is "not 0".
@@ -41,7 +41,7 @@ impl Primitive for Cast {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![
             Sample::new(Cast { dtype: DType::I32 }, vec![sample_numbers(&[6], 51)]),
             Sample::new(Cast { dtype: DType::F64 }, vec![Tensor::new(&[3], vec![1i32, -2, 0])]),

@@ -1,57 +1,65 @@
 //! Comparisons of two values of equal spec, giving bool.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::{DType, Spec};
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{DType, ShapeError, Spec};
 use crate::tensor::{Element, Tensor, View, ViewMut};
+use crate::var::{Operand, Var};
 use crate::with_type;
 
-/// The comparisons.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum CompareFn {
-    Eq,
-    Ne,
-    Lt,
-    Le,
-    Gt,
-    Ge,
-}
-
-impl CompareFn {
-    /// All of them.
-    pub const ALL: &'static [CompareFn] =
-        &[CompareFn::Eq, CompareFn::Ne, CompareFn::Lt, CompareFn::Le, CompareFn::Gt, CompareFn::Ge];
-
-    /// Name, as printed.
-    pub const fn name(self) -> &'static str {
-        match self {
-            CompareFn::Eq => "eq",
-            CompareFn::Ne => "ne",
-            CompareFn::Lt => "lt",
-            CompareFn::Le => "le",
-            CompareFn::Gt => "gt",
-            CompareFn::Ge => "ge",
+macro_rules! compare_table {
+    ($(#[doc = $doc:literal] $F:ident $name:ident |$a:ident, $b:ident| $f:expr;)*) => {
+        /// The comparisons.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum CompareFn {
+            $(#[doc = $doc] $F),*
         }
-    }
 
-    /// The comparison over slices, the choice made once.
-    pub fn map<T: Element>(self, a: &[T], b: &[T], out: &mut [u8]) {
-        fn each<T: Copy>(a: &[T], b: &[T], out: &mut [u8], f: impl Fn(T, T) -> bool) {
-            for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
-                *o = f(a, b) as u8;
+        impl CompareFn {
+            /// All of them.
+            pub const ALL: &'static [CompareFn] = &[$(CompareFn::$F),*];
+
+            /// Name, as printed.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(CompareFn::$F => stringify!($name)),*
+                }
+            }
+
+            /// The comparison over slices, the choice made once.
+            pub fn map<T: Element>(self, x: &[T], y: &[T], out: &mut [u8]) {
+                match self {
+                    $(CompareFn::$F => {
+                        for ((o, &$a), &$b) in out.iter_mut().zip(x).zip(y) {
+                            *o = ($f) as u8;
+                        }
+                    })*
+                }
             }
         }
-        match self {
-            CompareFn::Eq => each(a, b, out, |a, b| a == b),
-            CompareFn::Ne => each(a, b, out, |a, b| a != b),
-            CompareFn::Lt => each(a, b, out, |a, b| a < b),
-            CompareFn::Le => each(a, b, out, |a, b| a <= b),
-            CompareFn::Gt => each(a, b, out, |a, b| a > b),
-            CompareFn::Ge => each(a, b, out, |a, b| a >= b),
+
+        impl<'g> Var<'g> {
+            $(#[doc = $doc]
+            pub fn $name(self, other: impl Operand<'g>) -> Var<'g> {
+                self.compare(CompareFn::$F, other)
+            })*
         }
-    }
+    };
+}
+
+compare_table! {
+    /// Equal.
+    Eq eq |a, b| a == b;
+    /// Not equal.
+    Ne ne |a, b| a != b;
+    /// Below.
+    Lt lt |a, b| a < b;
+    /// Not above.
+    Le le |a, b| a <= b;
+    /// Above.
+    Gt gt |a, b| a > b;
+    /// Not below.
+    Ge ge |a, b| a >= b;
 }
 
 /// A comparison of two values of equal spec.
@@ -81,10 +89,12 @@ impl Primitive for Compare {
 
     fn eval(&self, ins: &[View<'_>], outs: &mut [Option<ViewMut<'_>>]) {
         let Some(out) = &mut outs[0] else { return };
-        with_type!(ins[0].dtype(), T => self.f.map(ins[0].get::<T>(), ins[1].get::<T>(), out.get::<u8>()));
+        with_type!(ins[0].dtype(), T => {
+            self.f.map(ins[0].get::<T>(), ins[1].get::<T>(), out.get::<u8>())
+        });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         let floats = CompareFn::ALL.iter().map(|&f| {
             Sample::new(Compare { f }, vec![sample_numbers(&[5], 31), sample_numbers(&[5], 32)])
         });

@@ -1,10 +1,10 @@
 //! Values joined along an axis.
 
 use super::expect_axis;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::Spec;
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{ShapeError, Spec};
 use crate::tensor::{View, ViewMut};
+use crate::var::Var;
 use crate::with_type;
 
 /// Values joined along an axis; all other dims equal.
@@ -73,7 +73,7 @@ impl Primitive for Concat {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         let (a, b) = (sample_numbers(&[2, 3, 2], 121), sample_numbers(&[2, 1, 2], 122));
         vec![Sample::new(Concat { axis: 1 }, vec![a, b])]
     }

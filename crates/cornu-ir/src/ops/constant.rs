@@ -1,10 +1,10 @@
 //! Values known when the graph is written: a tensor, or 0, 1, 2, … along an axis.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError};
-use crate::spec::{DType, Dim, Spec};
+use crate::op::{At, Primitive, Sample};
+use crate::spec::{DType, Dim, ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
+use crate::var::Var;
 use crate::{tensor::Element, with_type};
 
 /// A tensor that is part of the graph.
@@ -26,12 +26,18 @@ impl Primitive for Constant {
 
     fn eval(&self, _: &[View<'_>], outs: &mut [Option<ViewMut<'_>>]) {
         if let Some(out) = &mut outs[0] {
-            with_type!(self.value.dtype(), T => out.get::<T>().copy_from_slice(self.value.view().get::<T>()));
+            with_type!(self.value.dtype(), T => {
+                out.get::<T>().copy_from_slice(self.value.view().get::<T>())
+            });
         }
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![Sample::new(Constant { value: Tensor::new(&[2], vec![1.5f64, -2.0]) }, vec![])]
+    }
+
+    fn flops(&self, _: &[&Spec], _: &[&Spec]) -> f64 {
+        0.0
     }
 }
 
@@ -73,7 +79,7 @@ impl Primitive for Iota {
         }
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![Sample::new(
             Iota { dtype: DType::I32, dims: vec![Some(2), Some(3), Some(2)], axis: 1 },
             vec![],

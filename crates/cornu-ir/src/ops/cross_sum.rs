@@ -1,10 +1,10 @@
 //! The sum over all shards of a batch.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::Spec;
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{ShapeError, Spec};
 use crate::tensor::{View, ViewMut};
+use crate::var::Var;
 use crate::with_float;
 
 /// The sum of a value over all shards of the batch, the same on each: what couples rows (a mean
@@ -33,7 +33,7 @@ impl Primitive for CrossSum {
         with_float!(ins[0].dtype(), T => out.get::<T>().copy_from_slice(ins[0].get::<T>()));
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![Sample::new(CrossSum, vec![sample_numbers(&[3], 201)])]
     }
 }

@@ -1,11 +1,11 @@
 //! Running sums, products and extremes along an axis.
 
 use super::{expect_axis, expect_inputs};
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
+use crate::op::{At, Primitive, Sample, sample_numbers};
 use crate::ops::ReduceFn;
-use crate::spec::Spec;
+use crate::spec::{ShapeError, Spec};
 use crate::tensor::{View, ViewMut};
+use crate::var::Var;
 use crate::with_type;
 
 /// A running reduction along an axis, element included. Only the sum has a gradient.
@@ -60,7 +60,7 @@ impl Primitive for Cumulative {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         [false, true]
             .map(|reverse| {
                 Sample::new(

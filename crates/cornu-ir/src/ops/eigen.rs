@@ -3,12 +3,12 @@
 
 use super::expect_inputs;
 use super::solve::{expect_square, far_from_singular, identity, wide};
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError};
+use crate::op::{At, Primitive, Sample};
 use crate::ops::unary::Real;
 use crate::ops::{Iota, LinearSolve};
-use crate::spec::{DType, Spec};
+use crate::spec::{DType, ShapeError, Spec};
 use crate::tensor::{View, ViewMut};
+use crate::var::Var;
 use crate::with_float;
 
 /// The lower triangle L with L Lᵀ = a, of symmetric positive definite (…, N, N); its mean with its
@@ -60,7 +60,9 @@ impl Primitive for Cholesky {
             return;
         }
         with_float!(ins[0].dtype(), T => {
-            for (a, o) in ins[0].get::<T>().chunks_exact(n * n).zip(out.get::<T>().chunks_exact_mut(n * n)) {
+            for (a, o) in
+                ins[0].get::<T>().chunks_exact(n * n).zip(out.get::<T>().chunks_exact_mut(n * n))
+            {
                 let a = wide(a);
                 let mut l = vec![0.0; n * n];
                 for i in 0..n {
@@ -75,7 +77,7 @@ impl Primitive for Cholesky {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![Sample::new(Cholesky, vec![far_from_singular(&[2, 3, 3], 331)])]
     }
 }
@@ -110,17 +112,27 @@ impl Primitive for Eigen {
             for (p, a) in ins[0].get::<T>().chunks_exact(n * n).enumerate() {
                 let (w, v) = jacobi(&wide(a), n);
                 if let Some(o) = &mut values[0] {
-                    o.get::<T>()[p * n..(p + 1) * n].iter_mut().zip(&w).for_each(|(o, &x)| *o = T::lit(x));
+                    o.get::<T>()[p * n..(p + 1) * n]
+                        .iter_mut()
+                        .zip(&w)
+                        .for_each(|(o, &x)| *o = T::lit(x));
                 }
                 if let Some(o) = &mut vectors[0] {
-                    o.get::<T>()[p * n * n..(p + 1) * n * n].iter_mut().zip(&v).for_each(|(o, &x)| *o = T::lit(x));
+                    o.get::<T>()[p * n * n..(p + 1) * n * n]
+                        .iter_mut()
+                        .zip(&v)
+                        .for_each(|(o, &x)| *o = T::lit(x));
                 }
             }
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![Sample::new(Eigen, vec![far_from_singular(&[2, 3, 3], 332)])]
+    }
+
+    fn n_outputs(&self) -> usize {
+        2
     }
 }
 

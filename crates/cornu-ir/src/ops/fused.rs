@@ -1,12 +1,11 @@
 //! A chain of pointwise operations run as one: what the pass [`fuse`](crate::passes::fuse) makes,
 //! and no one writes.
 
-use crate::builder::Var;
-use crate::grad::gradient;
-use crate::op::{At, Op, Primitive, Sample, ShapeError, sample_numbers};
+use crate::op::{At, Primitive, Sample, sample_numbers};
 use crate::ops::{Binary, BinaryFn, Cast, Compare, CompareFn, Select, Unary, UnaryFn};
-use crate::spec::{DType, Spec};
+use crate::spec::{DType, Dim, ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
+use crate::var::Var;
 use crate::with_type;
 
 /// How an input of `period` elements is read: element `i` of the chain reads its element `(i /
@@ -50,14 +49,14 @@ impl Instr {
     }
 
     /// The operation that this is, for values of its own; a number has none.
-    fn op(&self) -> Option<Op> {
+    fn primitive(&self) -> Option<Box<dyn Primitive>> {
         match *self {
             Instr::Number(..) => None,
-            Instr::Unary(f, _) => Some(Unary { f }.into()),
-            Instr::Binary(f, ..) => Some(Binary { f }.into()),
-            Instr::Compare(f, ..) => Some(Compare { f }.into()),
-            Instr::Select(..) => Some(Select.into()),
-            Instr::Cast(dtype, _) => Some(Cast { dtype }.into()),
+            Instr::Unary(f, _) => Some(Box::new(Unary { f })),
+            Instr::Binary(f, ..) => Some(Box::new(Binary { f })),
+            Instr::Compare(f, ..) => Some(Box::new(Compare { f })),
+            Instr::Select(..) => Some(Box::new(Select)),
+            Instr::Cast(dtype, _) => Some(Box::new(Cast { dtype })),
         }
     }
 }
@@ -91,6 +90,23 @@ impl Fused {
         types
     }
 
+    /// An input as each element of the chain reads it.
+    fn stretch<'g>(&self, v: Var<'g>, r: &Reach) -> Var<'g> {
+        let laid = v.reshape(&[Some(1), Some(r.period), Some(1)]);
+        laid.broadcast_to(&self.laid(r)).reshape(&[Some(self.n)])
+    }
+
+    /// The gradient of an input, for that of what each element of the chain reads of it.
+    fn gather<'g>(&self, d: Var<'g>, r: &Reach) -> Var<'g> {
+        d.reshape(&self.laid(r)).sum(&[0, 2], false)
+    }
+
+    /// Dims of the chain's elements in which axis 1 counts those of an input.
+    fn laid(&self, r: &Reach) -> [Dim; 3] {
+        let repeats = self.n / (r.hold * r.period).max(1);
+        [Some(repeats), Some(r.period), Some(r.hold)]
+    }
+
     /// Whether an input is as large as the chain, so that an output may be written over it.
     pub fn reads_in_step(&self, input: usize) -> bool {
         self.inputs[input] == Reach { hold: 1, period: self.n }
@@ -117,33 +133,41 @@ impl Primitive for Fused {
     fn vjp<'g>(&self, at: &At<'_, 'g>) -> Vec<Option<Var<'g>>> {
         let Some(d) = at.grads.iter().flatten().next() else { return vec![None; at.ins.len()] };
         let g = d.builder();
-        let stretch = |v: &Var<'g>, r: &Reach| {
-            let laid = v.reshape(&[Some(1), Some(r.period), Some(1)]);
-            laid.broadcast_to(&[
-                Some(self.n / (r.hold * r.period).max(1)),
-                Some(r.period),
-                Some(r.hold),
-            ])
-            .reshape(&[Some(self.n)])
-        };
         let mut registers: Vec<Var<'g>> =
-            at.ins.iter().zip(&self.inputs).map(|(v, r)| stretch(v, r)).collect();
+            at.ins.iter().zip(&self.inputs).map(|(v, r)| self.stretch(*v, r)).collect();
         for i in &self.code {
-            let ins: Vec<Var<'g>> = i.reads().map(|r| registers[r as usize]).collect();
-            registers.push(match (i, i.op()) {
-                (_, Some(op)) => g.apply1(op, &ins),
-                (Instr::Number(t, x), _) => g.full(*t, &[Some(self.n)], *x),
-                _ => unreachable!("only a number is no operation"),
-            });
+            let at = |r: u16| registers[r as usize];
+            let made = match *i {
+                Instr::Number(t, x) => g.full(t, &[Some(self.n)], x),
+                Instr::Unary(f, a) => at(a).unary(f),
+                Instr::Binary(f, a, b) => at(a).binary(f, at(b)),
+                Instr::Compare(f, a, b) => at(a).compare(f, at(b)),
+                Instr::Select(c, a, b) => at(c).select(at(a), at(b)),
+                Instr::Cast(t, a) => at(a).cast(t),
+            };
+            registers.push(made);
         }
-        let flat = |d: &Var<'g>| d.reshape(&[Some(self.n)]);
-        let seeds: Vec<_> = self
-            .outputs
-            .iter()
-            .zip(at.grads)
-            .filter_map(|((r, _), d)| d.as_ref().map(|d| (registers[*r as usize], flat(d))))
-            .collect();
-        gradient(&seeds, at.ins)
+        // The chain backwards: each operation's own gradient rule, from the last to the first.
+        let mut grads: Vec<Option<Var<'g>>> = vec![None; registers.len()];
+        let add = |sum: &mut Option<Var<'g>>, d: Var<'g>| *sum = Some(sum.map_or(d, |s| s + d));
+        for ((r, _), d) in self.outputs.iter().zip(at.grads) {
+            if let Some(d) = d {
+                add(&mut grads[*r as usize], d.reshape(&[Some(self.n)]));
+            }
+        }
+        for (k, i) in self.code.iter().enumerate().rev() {
+            let out = at.ins.len() + k;
+            let (Some(op), Some(d)) = (i.primitive(), grads[out]) else { continue };
+            let ins: Vec<Var<'g>> = i.reads().map(|r| registers[r as usize]).collect();
+            let d_ins = op.vjp(&At { ins: &ins, outs: &[registers[out]], grads: &[Some(d)] });
+            for (r, d) in i.reads().zip(d_ins) {
+                if let Some(d) = d.filter(|_| registers[r as usize].dtype().is_float()) {
+                    add(&mut grads[r as usize], d);
+                }
+            }
+        }
+        let inputs = at.ins.iter().zip(&self.inputs).zip(grads);
+        inputs.map(|((v, r), d)| d.map(|d| self.gather(d, r).reshape(&v.dims()))).collect()
     }
 
     fn eval(&self, ins: &[View<'_>], outs: &mut [Option<ViewMut<'_>>]) {
@@ -153,14 +177,17 @@ impl Primitive for Fused {
             .map(|(v, r)| {
                 with_type!(v.dtype(), T => {
                     let x = v.get::<T>();
-                    Tensor::new(&[self.n], (0..self.n).map(|i| x[i / r.hold % r.period]).collect::<Vec<T>>())
+                    Tensor::new(
+                        &[self.n],
+                        (0..self.n).map(|i| x[i / r.hold % r.period]).collect::<Vec<T>>(),
+                    )
                 })
             })
             .collect();
         for i in &self.code {
             let types = self.register_types(&ins.iter().map(View::dtype).collect::<Vec<_>>());
             let mut made = Tensor::zeros(types[registers.len()], &[self.n]);
-            match (i, i.op()) {
+            match (i, i.primitive()) {
                 (_, Some(op)) => {
                     let ins: Vec<View<'_>> =
                         i.reads().map(|r| registers[r as usize].view()).collect();
@@ -182,7 +209,7 @@ impl Primitive for Fused {
         }
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         let full = Reach { hold: 1, period: 12 };
         let bias = Fused {
             n: 12,
@@ -218,5 +245,9 @@ impl Primitive for Fused {
             ),
             Sample::new(chosen, vec![sample_numbers(&[2, 6], 234), sample_numbers(&[], 235)]),
         ]
+    }
+
+    fn n_outputs(&self) -> usize {
+        self.outputs.len()
     }
 }

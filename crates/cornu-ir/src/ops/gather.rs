@@ -1,10 +1,10 @@
 //! Rows picked by index, and rows added to where an index says.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::{DType, Dim, Spec};
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{DType, Dim, ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
+use crate::var::Var;
 use crate::{with_float, with_type};
 
 /// Rows of axis 0 picked by an i32 value; an index outside the rows picks zeros. Inputs: rows (R,
@@ -44,7 +44,7 @@ impl Primitive for Gather {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![
             Sample::new(
                 Gather,
@@ -104,7 +104,7 @@ impl Primitive for ScatterAdd {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![Sample::new(
             ScatterAdd { rows: Some(4) },
             vec![sample_numbers(&[2, 2, 3], 183), Tensor::new(&[2, 2], vec![3i32, 0, -1, 3])],

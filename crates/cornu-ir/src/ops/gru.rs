@@ -13,13 +13,14 @@
 
 use super::packed::{
     add_masked_gradients, add_masked_product, add_outer, add_product, add_product_transposed,
-    expect, steps,
+    expect, flops_of_cell, product_flops_of_cell, product_flops_of_gradient, step_bytes_of_cell,
+    steps,
 };
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
+use crate::op::{At, Primitive, Sample, sample_numbers};
 use crate::ops::Activation;
-use crate::spec::{DType, Dim, Spec};
+use crate::spec::{DType, Dim, ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
+use crate::var::Var;
 use crate::with_float;
 
 /// The cell over all timesteps. Inputs: x, W, R, b (with `use_bias`), h₀, m (with
@@ -156,7 +157,8 @@ impl Primitive for Gru {
                     add_product(&mut a, &x[row * f..(row + 1) * f], w, f, 3 * u);
                     let state = &h_last[k * u..(k + 1) * u];
                     let ones = vec![1.0; 3 * u];
-                    let mask = i.mask.map_or(&ones[..], |m| &m.get::<T>()[k * 3 * u..(k + 1) * 3 * u]);
+                    let mask =
+                        i.mask.map_or(&ones[..], |m| &m.get::<T>()[k * 3 * u..(k + 1) * 3 * u]);
                     let mut q = match i.bias {
                         Some(b) if self.reset_after => b.get::<T>()[3 * u..].to_vec(),
                         _ => vec![0.0; 3 * u],
@@ -164,7 +166,8 @@ impl Primitive for Gru {
                     add_masked_product(&mut q, state, mask, r);
                     (0..2 * u).for_each(|j| a[j] = gate.of(a[j] + q[j]));
                     if !self.reset_after {
-                        let reset: Vec<T> = (0..u).map(|j| a[u + j] * state[j] * mask[2 * u + j]).collect();
+                        let reset: Vec<T> =
+                            (0..u).map(|j| a[u + j] * state[j] * mask[2 * u + j]).collect();
                         q.fill(0.0);
                         add_product(&mut q, &reset, r, u, 3 * u);
                     }
@@ -178,7 +181,8 @@ impl Primitive for Gru {
                     }
                     for (out, part) in outs.iter_mut().zip([&h_last[k * u..(k + 1) * u], &a]) {
                         if let Some(o) = out {
-                            o.get::<T>()[row * part.len()..(row + 1) * part.len()].copy_from_slice(part);
+                            o.get::<T>()[row * part.len()..(row + 1) * part.len()]
+                                .copy_from_slice(part);
                         }
                     }
                 }
@@ -189,7 +193,7 @@ impl Primitive for Gru {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         let (tanh, sigmoid) = (Activation::Tanh, Activation::Sigmoid);
         let cell = |reset_after, use_bias, recurrent_mask| Gru {
             units: 3,
@@ -231,6 +235,23 @@ impl Primitive for Gru {
         .map(|op| Sample::new(op.clone(), inputs(&op)))
         .into()
     }
+
+    fn n_outputs(&self) -> usize {
+        3
+    }
+
+    fn flops(&self, ins: &[&Spec], _: &[&Spec]) -> f64 {
+        flops_of_cell(ins)
+    }
+
+    fn product_flops(&self, ins: &[&Spec], _: &[&Spec], _: &[bool]) -> f64 {
+        let [inputs, states] = product_flops_of_cell(ins);
+        inputs + states
+    }
+
+    fn step_bytes(&self, ins: &[&Spec]) -> usize {
+        step_bytes_of_cell(ins)
+    }
 }
 
 /// The gradient of [`Gru`]. Inputs: those of the cell, then h, the rows kept, then dh (N, U) and
@@ -269,10 +290,12 @@ impl Primitive for GruGrad {
             let (x, w, r) = (i.x.get::<T>(), i.kernel.get::<T>(), i.recurrent.get::<T>());
             let (h, kept) = (saved[0].get::<T>(), saved[1].get::<T>());
             let mut flagged = saved[2..].iter();
-            let mut take = |flag: bool| flag.then(|| flagged.next().expect("checked by spec").get::<T>());
+            let mut take =
+                |flag: bool| flag.then(|| flagged.next().expect("checked by spec").get::<T>());
             let (dh_rows, dh_last) = (take(self.dh), take(self.dh_last));
             let mut dh = dh_last.map_or(vec![0.0; i.h0.dims[0] * u], <[T]>::to_vec);
-            let (mut dx, mut dw, mut dr): (Vec<T>, Vec<T>, Vec<T>) = (vec![0.0; x.len()], vec![0.0; w.len()], vec![0.0; r.len()]);
+            let (mut dx, mut dw, mut dr): (Vec<T>, Vec<T>, Vec<T>) =
+                (vec![0.0; x.len()], vec![0.0; w.len()], vec![0.0; r.len()]);
             let (mut db, mut db_recurrent): (Vec<T>, Vec<T>) = (vec![0.0; 3 * u], vec![0.0; 3 * u]);
             let (act, gate) = (self.cell.activation, self.cell.recurrent_activation);
             let walk: Vec<_> = steps(i.batch_sizes.get::<i32>()).collect();
@@ -284,7 +307,8 @@ impl Primitive for GruGrad {
                         None => &i.h0.get::<T>()[k * u..][..u],
                     };
                     let ones = vec![1.0; 3 * u];
-                    let mask = i.mask.map_or(&ones[..], |m| &m.get::<T>()[k * 3 * u..(k + 1) * 3 * u]);
+                    let mask =
+                        i.mask.map_or(&ones[..], |m| &m.get::<T>()[k * 3 * u..(k + 1) * 3 * u]);
                     let g = |part: usize, j: usize| kept[row * width + part * u + j];
                     // Gradients of the sums before the activations, of x W + b and of h' R + b'.
                     let (mut da, mut dq): (Vec<T>, Vec<T>) = (vec![0.0; 3 * u], vec![0.0; 3 * u]);
@@ -297,20 +321,32 @@ impl Primitive for GruGrad {
                     if self.cell.reset_after {
                         for j in 0..u {
                             da[u + j] = da[2 * u + j] * g(3, j) * gate.slope(g(1, j));
-                            (dq[j], dq[u + j], dq[2 * u + j]) = (da[j], da[u + j], da[2 * u + j] * g(1, j));
+                            (dq[j], dq[u + j], dq[2 * u + j]) =
+                                (da[j], da[u + j], da[2 * u + j] * g(1, j));
                         }
                     } else {
-                        let reset: Vec<T> = (0..u).map(|j| g(1, j) * before[j] * mask[2 * u + j]).collect();
+                        let reset: Vec<T> =
+                            (0..u).map(|j| g(1, j) * before[j] * mask[2 * u + j]).collect();
                         let mut dreset: Vec<T> = vec![0.0; u];
                         dq[2 * u..].copy_from_slice(&da[2 * u..]);
                         add_product_transposed(&mut dreset, &dq, r, u, 3 * u);
                         add_outer(&mut dr, &reset, &dq, u, 3 * u);
-                        (0..u).for_each(|j| da[u + j] = dreset[j] * before[j] * mask[2 * u + j] * gate.slope(g(1, j)));
+                        (0..u).for_each(|j| {
+                            da[u + j] =
+                                dreset[j] * before[j] * mask[2 * u + j] * gate.slope(g(1, j))
+                        });
                         dq[..2 * u].copy_from_slice(&da[..2 * u]);
                         dq[2 * u..].fill(0.0);
                         (0..u).for_each(|j| dh[k * u + j] += dreset[j] * g(1, j) * mask[2 * u + j]);
                     }
-                    add_masked_gradients(&mut dh[k * u..(k + 1) * u], &mut dr, before, &dq, mask, r);
+                    add_masked_gradients(
+                        &mut dh[k * u..(k + 1) * u],
+                        &mut dr,
+                        before,
+                        &dq,
+                        mask,
+                        r,
+                    );
                     add_product_transposed(&mut dx[row * f..(row + 1) * f], &da, w, f, 3 * u);
                     add_outer(&mut dw, &x[row * f..(row + 1) * f], &da, f, 3 * u);
                     db.iter_mut().zip(&da).for_each(|(b, d)| *b += d);
@@ -328,8 +364,20 @@ impl Primitive for GruGrad {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         // Its forward cases are the gradient cases of `Gru`, whose outputs it needs.
         vec![]
+    }
+
+    fn n_outputs(&self) -> usize {
+        5
+    }
+
+    fn flops(&self, ins: &[&Spec], _: &[&Spec]) -> f64 {
+        2.0 * flops_of_cell(ins)
+    }
+
+    fn product_flops(&self, ins: &[&Spec], _: &[&Spec], read: &[bool]) -> f64 {
+        product_flops_of_gradient(ins, read)
     }
 }

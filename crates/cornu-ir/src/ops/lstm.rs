@@ -15,13 +15,14 @@
 
 use super::packed::{
     add_masked_gradients, add_masked_product, add_outer, add_product, add_product_int8,
-    add_product_transposed, expect, steps,
+    add_product_transposed, expect, flops_of_cell, product_flops_of_cell,
+    product_flops_of_gradient, step_bytes_of_cell, steps,
 };
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
+use crate::op::{At, Primitive, Sample, sample_numbers};
 use crate::ops::Activation;
-use crate::spec::{DType, Dim, Spec};
+use crate::spec::{DType, Dim, ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
+use crate::var::Var;
 use crate::with_float;
 
 /// The cell over all timesteps. Inputs: x, W, R, b (with `use_bias`), h₀, c₀, m (with
@@ -174,17 +175,31 @@ impl Primitive for Lstm {
                     add_product(&mut z, &x[row * f..(row + 1) * f], w, f, 4 * u);
                     let state = &h_last[k * u..(k + 1) * u];
                     match i.mask {
-                        Some(m) => add_masked_product(&mut z, state, &m.get::<T>()[k * 4 * u..(k + 1) * 4 * u], r),
+                        Some(m) => add_masked_product(
+                            &mut z,
+                            state,
+                            &m.get::<T>()[k * 4 * u..(k + 1) * 4 * u],
+                            r,
+                        ),
                         None => add_product(&mut z, state, r, u, 4 * u),
                     }
                     for j in 0..u {
-                        let (zi, zf, zc, zo) = (gate.of(z[j]), gate.of(z[u + j]), act.of(z[2 * u + j]), gate.of(z[3 * u + j]));
+                        let (zi, zf, zc, zo) = (
+                            gate.of(z[j]),
+                            gate.of(z[u + j]),
+                            act.of(z[2 * u + j]),
+                            gate.of(z[3 * u + j]),
+                        );
                         let c = zf * c_last[k * u + j] + zi * zc;
                         c_last[k * u + j] = c;
                         h_last[k * u + j] = zo * act.of(c);
                         (z[j], z[u + j], z[2 * u + j], z[3 * u + j]) = (zi, zf, zc, zo);
                     }
-                    let parts = [(&h_last[k * u..(k + 1) * u], u), (&c_last[k * u..(k + 1) * u], u), (&z[..], 4 * u)];
+                    let parts = [
+                        (&h_last[k * u..(k + 1) * u], u),
+                        (&c_last[k * u..(k + 1) * u], u),
+                        (&z[..], 4 * u),
+                    ];
                     for (out, (part, n)) in outs.iter_mut().zip(parts) {
                         if let Some(o) = out {
                             o.get::<T>()[row * n..(row + 1) * n].copy_from_slice(part);
@@ -200,7 +215,7 @@ impl Primitive for Lstm {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         let cell = |use_bias, recurrent_mask, activation, recurrent_activation| Lstm {
             units: 3,
             activation,
@@ -236,6 +251,23 @@ impl Primitive for Lstm {
         ]
         .map(|op| Sample::new(op.clone(), inputs(&op)))
         .into()
+    }
+
+    fn n_outputs(&self) -> usize {
+        5
+    }
+
+    fn flops(&self, ins: &[&Spec], _: &[&Spec]) -> f64 {
+        flops_of_cell(ins)
+    }
+
+    fn product_flops(&self, ins: &[&Spec], _: &[&Spec], _: &[bool]) -> f64 {
+        let [inputs, states] = product_flops_of_cell(ins);
+        inputs + states
+    }
+
+    fn step_bytes(&self, ins: &[&Spec]) -> usize {
+        step_bytes_of_cell(ins)
     }
 }
 
@@ -277,21 +309,31 @@ impl Primitive for LstmGrad {
             let (x, w, r) = (i.x.get::<T>(), i.kernel.get::<T>(), i.recurrent.get::<T>());
             let (h, c, gates) = (saved[0].get::<T>(), saved[1].get::<T>(), saved[2].get::<T>());
             let mut flagged = saved[3..].iter();
-            let mut take = |flag: bool| flag.then(|| flagged.next().expect("checked by spec").get::<T>());
-            let (dh_rows, dh_last, dc_last) = (take(self.dh), take(self.dh_last), take(self.dc_last));
+            let mut take =
+                |flag: bool| flag.then(|| flagged.next().expect("checked by spec").get::<T>());
+            let (dh_rows, dh_last, dc_last) =
+                (take(self.dh), take(self.dh_last), take(self.dc_last));
             let n_states = i.h0.dims[0] * u;
-            let (mut dh, mut dc) = (dh_last.map_or(vec![0.0; n_states], <[T]>::to_vec), dc_last.map_or(vec![0.0; n_states], <[T]>::to_vec));
-            let (mut dx, mut dw, mut dr, mut db): (Vec<T>, Vec<T>, Vec<T>, Vec<T>) = (vec![0.0; x.len()], vec![0.0; w.len()], vec![0.0; r.len()], vec![0.0; 4 * u]);
+            let (mut dh, mut dc) = (
+                dh_last.map_or(vec![0.0; n_states], <[T]>::to_vec),
+                dc_last.map_or(vec![0.0; n_states], <[T]>::to_vec),
+            );
+            let (mut dx, mut dw, mut dr, mut db): (Vec<T>, Vec<T>, Vec<T>, Vec<T>) =
+                (vec![0.0; x.len()], vec![0.0; w.len()], vec![0.0; r.len()], vec![0.0; 4 * u]);
             let (act, gate) = (self.cell.activation, self.cell.recurrent_activation);
             let walk: Vec<_> = steps(i.batch_sizes.get::<i32>()).collect();
             for (t, s) in walk.iter().enumerate().rev() {
                 for k in 0..s.live {
                     let row = s.start + k;
                     let before = |rows: &[T], first: &[T]| match t.checked_sub(1) {
-                        Some(t) => { let p = walk[t].start + k; rows[p * u..(p + 1) * u].to_vec() }
+                        Some(t) => {
+                            let p = walk[t].start + k;
+                            rows[p * u..(p + 1) * u].to_vec()
+                        }
                         None => first[k * u..(k + 1) * u].to_vec(),
                     };
-                    let (h_before, c_before) = (before(h, i.h0.get::<T>()), before(c, i.c0.get::<T>()));
+                    let (h_before, c_before) =
+                        (before(h, i.h0.get::<T>()), before(c, i.c0.get::<T>()));
                     let mut dz: Vec<T> = vec![0.0; 4 * u];
                     for j in 0..u {
                         let g = |q: usize| gates[row * 4 * u + q * u + j];
@@ -310,7 +352,14 @@ impl Primitive for LstmGrad {
                     db.iter_mut().zip(&dz).for_each(|(b, z)| *b += z);
                     let mut dstate: Vec<T> = vec![0.0; u];
                     match i.mask {
-                        Some(m) => add_masked_gradients(&mut dstate, &mut dr, &h_before, &dz, &m.get::<T>()[k * 4 * u..(k + 1) * 4 * u], r),
+                        Some(m) => add_masked_gradients(
+                            &mut dstate,
+                            &mut dr,
+                            &h_before,
+                            &dz,
+                            &m.get::<T>()[k * 4 * u..(k + 1) * 4 * u],
+                            r,
+                        ),
                         None => {
                             add_product_transposed(&mut dstate, &dz, r, u, 4 * u);
                             add_outer(&mut dr, &h_before, &dz, u, 4 * u);
@@ -327,8 +376,20 @@ impl Primitive for LstmGrad {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         // Its forward cases are the gradient cases of `Lstm`, whose outputs it needs.
         vec![]
+    }
+
+    fn n_outputs(&self) -> usize {
+        6
+    }
+
+    fn flops(&self, ins: &[&Spec], _: &[&Spec]) -> f64 {
+        2.0 * flops_of_cell(ins)
+    }
+
+    fn product_flops(&self, ins: &[&Spec], _: &[&Spec], read: &[bool]) -> f64 {
+        product_flops_of_gradient(ins, read)
     }
 }

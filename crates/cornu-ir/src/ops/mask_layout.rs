@@ -2,10 +2,10 @@
 //! goes back.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError};
-use crate::spec::{DType, Spec, product};
+use crate::op::{At, Primitive, Sample};
+use crate::spec::{DType, ShapeError, Spec, product};
 use crate::tensor::{Tensor, View, ViewMut};
+use crate::var::Var;
 
 /// The packed layout of a masked batch. Input: mask, bool (B, T), any pattern: masked steps are
 /// left out, so the state passes over them as Keras's recurrent layers let it.
@@ -90,12 +90,16 @@ impl Primitive for MaskLayout {
         }
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         let mask = Tensor::new(&[3, 4], vec![1u8, 1, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0]);
         [(false, false), (true, false), (false, true)]
             .map(|(reverse, zero_masked)| {
                 Sample::new(MaskLayout { reverse, zero_masked }, vec![mask.clone()])
             })
             .into()
+    }
+
+    fn n_outputs(&self) -> usize {
+        5
     }
 }

@@ -1,10 +1,10 @@
 //! Matrix product.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::Spec;
+use crate::op::{At, Primitive, Sample, count, sample_numbers};
+use crate::spec::{ShapeError, Spec};
 use crate::tensor::{View, ViewMut};
+use crate::var::Var;
 use crate::with_float;
 
 /// Matrix product over the last two axes of two values with equal leading dims, either side's last
@@ -109,7 +109,7 @@ impl Primitive for MatMul {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         let mut cases = Vec::new();
         for transpose_a in [false, true] {
             for transpose_b in [false, true] {
@@ -126,5 +126,15 @@ impl Primitive for MatMul {
             vec![sample_numbers(&[1, 17], 173), sample_numbers(&[17, 9], 174)],
         ));
         cases
+    }
+
+    fn flops(&self, ins: &[&Spec], outs: &[&Spec]) -> f64 {
+        let rank = ins[0].rank();
+        let k = ins[0].dims[if self.transpose_a { rank - 2 } else { rank - 1 }];
+        2.0 * count(outs[0]) * k.unwrap_or(0) as f64
+    }
+
+    fn product_flops(&self, ins: &[&Spec], outs: &[&Spec], _: &[bool]) -> f64 {
+        self.flops(ins, outs)
     }
 }

@@ -25,7 +25,6 @@ mod random;
 mod reduce;
 mod reshape;
 mod reverse;
-mod scan;
 mod scatter;
 mod select;
 mod simple_rnn;
@@ -59,7 +58,6 @@ pub use random::{Random, RandomKind};
 pub use reduce::{Reduce, ReduceFn};
 pub use reshape::{Reshape, StopGradient};
 pub use reverse::Reverse;
-pub use scan::Scan;
 pub use scatter::ScatterReduce;
 pub use select::Select;
 pub use simple_rnn::{SimpleRnn, SimpleRnnGrad};
@@ -70,11 +68,10 @@ pub use transpose::Transpose;
 pub use unary::{Unary, UnaryFn};
 pub use windows::{FoldWindows, Windows};
 
-use crate::op::ShapeError;
-use crate::spec::Spec;
+use crate::spec::{ShapeError, Spec};
 
 /// Fails unless exactly `n` inputs came.
-fn expect_inputs(op: &str, ins: &[Spec], n: usize) -> Result<(), ShapeError> {
+pub(crate) fn expect_inputs(op: &str, ins: &[Spec], n: usize) -> Result<(), ShapeError> {
     if ins.len() == n {
         Ok(())
     } else {

@@ -6,9 +6,9 @@
 //! of a step are a prefix of the batch. A dense batch is the case in which every entry is `B`. A
 //! buffer may hold more rows than are alive; the rest is left alone.
 
-use crate::op::ShapeError;
+use crate::op::count;
 use crate::ops::unary::round_even;
-use crate::spec::{DType, Dim, Spec};
+use crate::spec::{DType, Dim, ShapeError, Spec};
 
 /// The rows of one timestep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,4 +155,33 @@ pub(super) fn expect(
         }
     }
     Ok(())
+}
+
+/// Operations of floating point of a cell, whose inputs begin with packed rows: each row times
+/// every matrix that has no row for each of them.
+pub(super) fn flops_of_cell(ins: &[&Spec]) -> f64 {
+    let rows = ins[0].dims[0];
+    let is_matrix = |s: &&&Spec| s.rank() == 2 && s.dims[0] != rows;
+    2.0 * rows.unwrap_or(0) as f64
+        * ins[1..].iter().filter(is_matrix).map(|s| count(s)).sum::<f64>()
+}
+
+/// Operations of floating point of a cell's two products: rows (N, F) by the kernel, and states by
+/// the recurrent kernel.
+pub(super) fn product_flops_of_cell(ins: &[&Spec]) -> [f64; 2] {
+    let rows = ins[0].dims[0].unwrap_or(0) as f64;
+    [2.0 * rows * count(ins[1]), 2.0 * rows * count(ins[2])]
+}
+
+/// Operations of floating point of the products of a cell's gradient. The gradient of the rows, the
+/// first output, is taken only where something reads it.
+pub(super) fn product_flops_of_gradient(ins: &[&Spec], read: &[bool]) -> f64 {
+    let [inputs, states] = product_flops_of_cell(ins);
+    let n_of_inputs = if read[0] { 2.0 } else { 1.0 };
+    n_of_inputs * inputs + 2.0 * states
+}
+
+/// Bytes of a cell's recurrent kernel: what a timestep reads.
+pub(super) fn step_bytes_of_cell(ins: &[&Spec]) -> usize {
+    ins[2].n_elements().unwrap_or(0) * ins[2].dtype.size_bytes()
 }

@@ -1,11 +1,11 @@
 //! Elements of one value put before, after and between those of an axis.
 
 use super::{expect_axis, expect_inputs};
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::Spec;
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{ShapeError, Spec};
 use crate::strided::{Walk, strides};
 use crate::tensor::{Tensor, View, ViewMut};
+use crate::var::Var;
 use crate::with_type;
 
 /// `low` elements before, `high` after and `interior` between the elements of an axis.
@@ -53,7 +53,7 @@ impl Primitive for Pad {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![
             Sample::new(
                 Pad { axis: 1, low: 2, high: 1, interior: 0, value: 0.5 },

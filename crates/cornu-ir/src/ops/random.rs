@@ -6,10 +6,10 @@
 //! bit.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError};
-use crate::spec::{DType, Dim, Spec};
+use crate::op::{At, Primitive, Sample};
+use crate::spec::{DType, Dim, ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
+use crate::var::Var;
 use crate::with_float;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -73,7 +73,7 @@ impl Primitive for Random {
         with_float!(self.dtype, T => out.get::<T>().iter_mut().for_each(|o| *o = draw() as T));
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         [RandomKind::Uniform, RandomKind::Normal]
             .map(|kind| {
                 let op = Random { kind, dtype: DType::F64, dims: vec![Some(3), Some(5)], salt: 7 };

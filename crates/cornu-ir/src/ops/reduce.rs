@@ -1,11 +1,11 @@
 //! Sum, product, largest and smallest over axes.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::{DType, Dim, Spec};
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{DType, Dim, ShapeError, Spec};
 use crate::strided::{Walk, strides};
 use crate::tensor::{Element, Tensor, View, ViewMut};
+use crate::var::Var;
 
 /// What is gathered from the elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -169,7 +169,7 @@ impl Primitive for Reduce {
         }
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         let all = [ReduceFn::Sum, ReduceFn::Prod, ReduceFn::Max, ReduceFn::Min];
         let cases = [vec![0], vec![2], vec![1, 2], vec![0, 1, 2]];
         all.iter()

@@ -2,10 +2,10 @@
 //! anything.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::{Dim, Spec, dims_text};
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{Dim, ShapeError, Spec, dims_text};
 use crate::tensor::{View, ViewMut};
+use crate::var::Var;
 use crate::with_type;
 
 /// The same elements under other dims.
@@ -37,11 +37,15 @@ impl Primitive for Reshape {
         copy(ins, outs);
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![Sample::new(
             Reshape { dims: vec![Some(3), Some(4)] },
             vec![sample_numbers(&[2, 6], 61)],
         )]
+    }
+
+    fn flops(&self, _: &[&Spec], _: &[&Spec]) -> f64 {
+        0.0
     }
 }
 
@@ -63,7 +67,7 @@ impl Primitive for StopGradient {
         copy(ins, outs);
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         // Its gradient is zero by definition and not that of its values: no case for the finite
         // differences.
         vec![]

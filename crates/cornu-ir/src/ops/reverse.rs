@@ -1,11 +1,11 @@
 //! One axis backwards.
 
 use super::{expect_axis, expect_inputs};
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::Spec;
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{ShapeError, Spec};
 use crate::strided::{Walk, strides};
 use crate::tensor::{View, ViewMut};
+use crate::var::Var;
 use crate::with_type;
 
 /// One axis backwards.
@@ -35,7 +35,7 @@ impl Primitive for Reverse {
         with_type!(ins[0].dtype(), T => walk.read(ins[0].get::<T>(), out.get::<T>()));
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![Sample::new(Reverse { axis: 1 }, vec![sample_numbers(&[2, 3, 2], 101)])]
     }
 }

@@ -1,11 +1,11 @@
 //! Rows that share an index, multiplied or held against each other.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
+use crate::op::{At, Primitive, Sample, sample_numbers};
 use crate::ops::{ReduceFn, ScatterAdd};
-use crate::spec::{DType, Dim, Spec};
+use crate::spec::{DType, Dim, ShapeError, Spec};
 use crate::tensor::{Element, Tensor, View, ViewMut};
+use crate::var::Var;
 
 /// The product or the extreme of rows that share an index; a row that none names holds 1 or the
 /// type's lowest or highest number. Inputs: values (index dims, …), index (i32); an index outside
@@ -101,7 +101,7 @@ impl Primitive for ScatterReduce {
         }
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         let index = || Tensor::new(&[5], vec![2i32, 0, -1, 2, 1]);
         [ReduceFn::Prod, ReduceFn::Max, ReduceFn::Min]
             .iter()

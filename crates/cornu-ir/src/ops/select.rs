@@ -1,10 +1,10 @@
 //! A choice between two values by a bool.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::{DType, Spec};
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{DType, ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
+use crate::var::Var;
 use crate::with_type;
 
 /// `condition ? a : b`, all of equal dims. Inputs: condition (bool), a, b.
@@ -44,7 +44,7 @@ impl Primitive for Select {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![Sample::new(
             Select,
             vec![

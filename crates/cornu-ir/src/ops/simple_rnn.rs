@@ -6,12 +6,15 @@
 //! Shapes: x (N, F), W (F, U), R (U, U), b (U), h₀ (B, U), m (B, U), batch_sizes (T): see
 //! [`packed`](super::packed). Source: Elman 1990; keras/src/layers/rnn/simple_rnn.py, Keras 3.15.1.
 
-use super::packed::{add_outer, add_product, add_product_transposed, expect, steps};
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
+use super::packed::{
+    add_outer, add_product, add_product_transposed, expect, flops_of_cell, product_flops_of_cell,
+    product_flops_of_gradient, step_bytes_of_cell, steps,
+};
+use crate::op::{At, Primitive, Sample, sample_numbers};
 use crate::ops::Activation;
-use crate::spec::{DType, Dim, Spec};
+use crate::spec::{DType, Dim, ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
+use crate::var::Var;
 use crate::with_float;
 
 /// The cell over all timesteps. Inputs: x, W, R, b (with `use_bias`), h₀, m (with
@@ -145,7 +148,7 @@ impl Primitive for SimpleRnn {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         let cell = |activation, use_bias, recurrent_mask| SimpleRnn {
             units: 3,
             activation,
@@ -175,6 +178,23 @@ impl Primitive for SimpleRnn {
         ]
         .map(|op| Sample::new(op.clone(), inputs(&op)))
         .into()
+    }
+
+    fn n_outputs(&self) -> usize {
+        2
+    }
+
+    fn flops(&self, ins: &[&Spec], _: &[&Spec]) -> f64 {
+        flops_of_cell(ins)
+    }
+
+    fn product_flops(&self, ins: &[&Spec], _: &[&Spec], _: &[bool]) -> f64 {
+        let [inputs, states] = product_flops_of_cell(ins);
+        inputs + states
+    }
+
+    fn step_bytes(&self, ins: &[&Spec]) -> usize {
+        step_bytes_of_cell(ins)
     }
 }
 
@@ -211,12 +231,15 @@ impl Primitive for SimpleRnnGrad {
         let (u, f) = (self.cell.units, i.x.dims[1]);
         let saved = &ins[self.cell.n_inputs()..];
         with_float!(i.x.dtype(), T => {
-            let (x, w, r, h) = (i.x.get::<T>(), i.kernel.get::<T>(), i.recurrent.get::<T>(), saved[0].get::<T>());
+            let (x, w, r, h) =
+                (i.x.get::<T>(), i.kernel.get::<T>(), i.recurrent.get::<T>(), saved[0].get::<T>());
             let mut flagged = saved[1..].iter();
-            let mut take = |flag: bool| flag.then(|| flagged.next().expect("checked by spec").get::<T>());
+            let mut take =
+                |flag: bool| flag.then(|| flagged.next().expect("checked by spec").get::<T>());
             let (dh_rows, dh_last) = (take(self.dh), take(self.dh_last));
             let mut dh = dh_last.map_or(vec![0.0; i.h0.dims[0] * u], <[T]>::to_vec);
-            let (mut dx, mut dw, mut dr, mut db): (Vec<T>, Vec<T>, Vec<T>, Vec<T>) = (vec![0.0; x.len()], vec![0.0; w.len()], vec![0.0; r.len()], vec![0.0; u]);
+            let (mut dx, mut dw, mut dr, mut db): (Vec<T>, Vec<T>, Vec<T>, Vec<T>) =
+                (vec![0.0; x.len()], vec![0.0; w.len()], vec![0.0; r.len()], vec![0.0; u]);
             let walk: Vec<_> = steps(i.batch_sizes.get::<i32>()).collect();
             for (t, s) in walk.iter().enumerate().rev() {
                 for k in 0..s.live {
@@ -226,7 +249,10 @@ impl Primitive for SimpleRnnGrad {
                         None => i.h0.get::<T>()[k * u..][..u].to_vec(),
                     };
                     let dz: Vec<T> = (0..u)
-                        .map(|j| (dh[k * u + j] + dh_rows.map_or(0.0, |d| d[row * u + j])) * self.cell.activation.slope(h[row * u + j]))
+                        .map(|j| {
+                            (dh[k * u + j] + dh_rows.map_or(0.0, |d| d[row * u + j]))
+                                * self.cell.activation.slope(h[row * u + j])
+                        })
                         .collect();
                     add_product_transposed(&mut dx[row * f..(row + 1) * f], &dz, w, f, u);
                     add_outer(&mut dw, &x[row * f..(row + 1) * f], &dz, f, u);
@@ -250,8 +276,20 @@ impl Primitive for SimpleRnnGrad {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         // Its forward cases are the gradient cases of `SimpleRnn`, whose outputs it needs.
         vec![]
+    }
+
+    fn n_outputs(&self) -> usize {
+        5
+    }
+
+    fn flops(&self, ins: &[&Spec], _: &[&Spec]) -> f64 {
+        2.0 * flops_of_cell(ins)
+    }
+
+    fn product_flops(&self, ins: &[&Spec], _: &[&Spec], read: &[bool]) -> f64 {
+        product_flops_of_gradient(ins, read)
     }
 }

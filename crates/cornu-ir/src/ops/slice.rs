@@ -1,12 +1,12 @@
 //! A part of one axis.
 
 use super::{expect_axis, expect_inputs};
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
+use crate::op::{At, Primitive, Sample, sample_numbers};
 use crate::ops::Pad;
-use crate::spec::{Dim, Spec};
+use crate::spec::{Dim, ShapeError, Spec};
 use crate::strided::{Walk, strides};
 use crate::tensor::{View, ViewMut};
+use crate::var::Var;
 use crate::with_type;
 
 /// Elements `start..end` of one axis, every `step`-th; an `end` of `None` is the axis's own.
@@ -69,7 +69,7 @@ impl Primitive for Slice {
         with_type!(ins[0].dtype(), T => walk.read(ins[0].get::<T>(), out.get::<T>()));
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![
             Sample::new(
                 Slice { axis: 1, start: 1, end: Some(4), step: 1 },

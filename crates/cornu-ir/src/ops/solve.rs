@@ -2,12 +2,12 @@
 //! column.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
+use crate::op::{At, Primitive, Sample, sample_numbers};
 use crate::ops::Iota;
 use crate::ops::unary::Real;
-use crate::spec::{DType, Spec};
+use crate::spec::{DType, ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
+use crate::var::Var;
 use crate::with_float;
 
 /// The solution of `a x = b`. Inputs: a (…, N, N), b (…, N, K).
@@ -101,7 +101,12 @@ impl Primitive for LinearSolve {
             return;
         }
         with_float!(ins[0].dtype(), T => {
-            for ((a, b), x) in ins[0].get::<T>().chunks_exact(n * n).zip(ins[1].get::<T>().chunks_exact(n * k)).zip(out.get::<T>().chunks_exact_mut(n * k)) {
+            for ((a, b), x) in ins[0]
+                .get::<T>()
+                .chunks_exact(n * n)
+                .zip(ins[1].get::<T>().chunks_exact(n * k))
+                .zip(out.get::<T>().chunks_exact_mut(n * k))
+            {
                 let (mut a, mut b) = (wide(a), wide(b));
                 eliminate(&mut a, &mut b, n, k);
                 for r in (0..n).rev() {
@@ -115,7 +120,7 @@ impl Primitive for LinearSolve {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![Sample::new(
             LinearSolve,
             vec![far_from_singular(&[2, 3, 3], 321), sample_numbers(&[2, 3, 2], 322)],
@@ -163,8 +168,12 @@ impl Primitive for Determinant {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![Sample::new(Determinant, vec![far_from_singular(&[2, 3, 3], 323)])]
+    }
+
+    fn n_outputs(&self) -> usize {
+        2
     }
 }
 

@@ -1,10 +1,10 @@
 //! Sorting along the last axis.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::{DType, Dim, Spec, product};
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{DType, Dim, ShapeError, Spec, product};
 use crate::tensor::{View, ViewMut};
+use crate::var::Var;
 use crate::with_type;
 use std::cmp::Ordering;
 
@@ -67,15 +67,22 @@ impl Primitive for Sort {
                     v.get::<T>()[r * n..].iter_mut().zip(&order).for_each(|(o, &i)| *o = x[i]);
                 }
                 if let Some(v) = &mut index[0] {
-                    v.get::<i32>()[r * n..].iter_mut().zip(&order).for_each(|(o, &i)| *o = i as i32);
+                    v.get::<i32>()[r * n..]
+                        .iter_mut()
+                        .zip(&order)
+                        .for_each(|(o, &i)| *o = i as i32);
                 }
             }
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         [false, true]
             .map(|descending| Sample::new(Sort { descending }, vec![sample_numbers(&[3, 5], 161)]))
             .into()
+    }
+
+    fn n_outputs(&self) -> usize {
+        2
     }
 }

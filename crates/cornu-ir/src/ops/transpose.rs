@@ -1,11 +1,11 @@
 //! Axes in another order.
 
 use super::expect_inputs;
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::Spec;
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{ShapeError, Spec};
 use crate::strided::{Walk, strides};
 use crate::tensor::{View, ViewMut};
+use crate::var::Var;
 use crate::with_type;
 
 /// Axes in another order: axis `i` of the result is axis `perm[i]` of the value.
@@ -52,7 +52,7 @@ impl Primitive for Transpose {
         with_type!(ins[0].dtype(), T => walk.read(ins[0].get::<T>(), out.get::<T>()));
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![Sample::new(Transpose { perm: vec![2, 0, 1] }, vec![sample_numbers(&[2, 3, 4], 81)])]
     }
 }

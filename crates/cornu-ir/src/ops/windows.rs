@@ -1,11 +1,11 @@
 //! Windows along an axis, and their overlapping sum: what convolution and pooling are made of.
 
 use super::{expect_axis, expect_inputs};
-use crate::builder::Var;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::{Dim, Spec};
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{Dim, ShapeError, Spec};
 use crate::strided::{Walk, strides};
 use crate::tensor::{View, ViewMut};
+use crate::var::Var;
 use crate::{with_float, with_type};
 
 /// Windows of `length` elements, `dilation` apart, starting every `stride` elements of an axis: (…,
@@ -68,10 +68,12 @@ impl Primitive for Windows {
 
     fn eval(&self, ins: &[View<'_>], outs: &mut [Option<ViewMut<'_>>]) {
         let Some(out) = &mut outs[0] else { return };
-        with_type!(ins[0].dtype(), T => self.walk(ins[0].dims).read(ins[0].get::<T>(), out.get::<T>()));
+        with_type!(ins[0].dtype(), T => {
+            self.walk(ins[0].dims).read(ins[0].get::<T>(), out.get::<T>())
+        });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         vec![
             Sample::new(
                 Windows { axis: 1, length: 3, stride: 1, dilation: 1 },
@@ -137,7 +139,7 @@ impl Primitive for FoldWindows {
         });
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         let windows = Windows { axis: 1, length: 3, stride: 2, dilation: 1 };
         vec![Sample::new(
             FoldWindows { windows, n: Some(7) },

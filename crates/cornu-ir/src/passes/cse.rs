@@ -1,8 +1,8 @@
 //! Common subexpressions: a node like an earlier one is that one.
 
-use crate::graph::{Graph, ValueId};
-use crate::op::Op;
-use crate::passes::Rewriter;
+use super::rewrite::Rewriter;
+use crate::graph::{Graph, Op};
+use crate::var::ValueId;
 use std::collections::HashMap;
 use std::mem::discriminant;
 

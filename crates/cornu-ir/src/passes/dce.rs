@@ -1,7 +1,7 @@
 //! Dead code: nodes that no output needs are left out.
 
+use super::rewrite::Rewriter;
 use crate::graph::Graph;
-use crate::passes::Rewriter;
 
 /// Leaves out what no output needs; inputs stay.
 pub fn dce(graph: &Graph) -> Graph {

@@ -4,26 +4,20 @@
 //! it closes the chain, which is written out at that point; so open chains never depend on each
 //! other and may be joined freely.
 
-use crate::graph::{Graph, Node, ValueId};
-use crate::op::Op;
-use crate::ops::{Constant, Fused, Instr, Reach, Reshape, Scan};
-use crate::passes::Rewriter;
+use super::chain::Chain;
+use super::rewrite::Rewriter;
+use crate::graph::{Graph, Node, Op};
+use crate::ops::{Broadcast, Constant, Instr, Reach, Reshape};
 use crate::spec::{DType, Dim, Spec};
 use crate::tensor::Tensor;
+use crate::var::ValueId;
 use crate::with_type;
-use std::sync::Arc;
-
-/// Operations of a chain at most.
-const MOST_CODE: usize = 48;
-/// Inputs of a chain at most.
-const MOST_INPUTS: usize = 24;
 
 /// Elements up to which a repeated number is kept as a tensor instead of being written in every
 /// run.
 const MOST_CONSTANT: usize = 1 << 14;
 
-/// Fuses chains of pointwise operations, and the bodies of scans in themselves. A graph with
-/// unknown dims stays as it is.
+/// Fuses chains of pointwise operations. A graph with unknown dims stays as it is.
 pub fn fuse(graph: &Graph) -> Graph {
     if !graph.is_concrete() {
         return graph.clone();
@@ -62,23 +56,6 @@ enum Known {
     /// It reads an old value so.
     Repeats(ValueId, Reach),
 }
-
-/// A chain being collected.
-struct Chain {
-    n: usize,
-    inputs: Vec<(ValueId, Reach)>,
-    /// Operations whose registers are numbered apart from the inputs until the chain is closed.
-    code: Vec<Instr>,
-    /// For each operation: the old value it makes (`None` for a number) and how often the chain
-    /// reads it.
-    made: Vec<(Option<ValueId>, u32)>,
-    open: bool,
-    /// The chain that took this one in, and how far its registers moved.
-    joined: Option<(usize, u16)>,
-}
-
-/// Registers at and above this number are operations, below it inputs.
-const FIRST_CODE: u16 = 1 << 15;
 
 struct Fuser<'a> {
     old: &'a Graph,
@@ -129,6 +106,18 @@ fn reach(own: &[Dim], dims: &[Dim]) -> Option<Reach> {
     Some(Reach { hold: size(&dims[last + 1..]), period: size(&dims[first..=last]) })
 }
 
+/// A pointwise operation as one of a chain that reads these registers; `None` for any other.
+fn instr(op: &Op, [a, b, c]: [u16; 3]) -> Option<Instr> {
+    Some(match op {
+        Op::Unary(op) => Instr::Unary(op.f, a),
+        Op::Binary(op) => Instr::Binary(op.f, a, b),
+        Op::Compare(op) => Instr::Compare(op.f, a, b),
+        Op::Select(_) => Instr::Select(a, b, c),
+        Op::Cast(op) => Instr::Cast(op.dtype, a),
+        _ => return None,
+    })
+}
+
 /// The number that a constant is everywhere, if `f64` holds it.
 fn splat(c: &Constant) -> Option<Known> {
     let (dtype, n) = (c.value.dtype(), c.value.n_elements());
@@ -146,7 +135,7 @@ impl Fuser<'_> {
     fn get(&mut self, v: ValueId) -> Known {
         let mut k = self.known[v.0 as usize];
         while let Known::In(c, register) = k {
-            let Some((into, shift)) = self.chains[c].joined else { break };
+            let Some((into, shift)) = self.chains[c].joined() else { break };
             k = Known::In(into, register + shift);
         }
         self.known[v.0 as usize] = k;
@@ -161,15 +150,7 @@ impl Fuser<'_> {
                 self.known[out.0 as usize] = splat(c).expect("seen above")
             }
             Op::Broadcast(_) => self.broadcast(n),
-            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_)
-                if self.n_elements(out) > 0 =>
-            {
-                self.join(n)
-            }
-            Op::Scan(scan) => {
-                let body = Arc::new(super::run((*scan.body).clone()));
-                self.copy(n, Scan { body, ..scan.clone() }.into());
-            }
+            op if instr(op, [0; 3]).is_some() && self.n_elements(out) > 0 => self.join(n),
             op => self.copy(n, op.clone()),
         }
     }
@@ -213,7 +194,9 @@ impl Fuser<'_> {
             Known::Number(dtype, x) if spec.n_elements().is_some_and(|n| n <= MOST_CONSTANT) => {
                 let mut value = Tensor::zeros(dtype, &numbers(&spec));
                 let number = Tensor::scalar_of(dtype, x);
-                with_type!(dtype, T => value.view_mut().get::<T>().fill(number.view().get::<T>()[0]));
+                with_type!(dtype, T => {
+                    value.view_mut().get::<T>().fill(number.view().get::<T>()[0])
+                });
                 self.r.push(Constant { value }.into(), vec![], [spec.clone()])[0]
             }
             Known::Number(dtype, x) => {
@@ -250,11 +233,7 @@ impl Fuser<'_> {
         if self.r.graph.spec(v).dims == spec.dims {
             return v;
         }
-        self.r.push(
-            crate::ops::Broadcast { dims: spec.dims.clone() }.into(),
-            vec![v],
-            [spec.clone()],
-        )[0]
+        self.r.push(Broadcast { dims: spec.dims.clone() }.into(), vec![v], [spec.clone()])[0]
     }
 
     /// Adds a pointwise node to the chain of its inputs, or to a new one.
@@ -278,9 +257,7 @@ impl Fuser<'_> {
             let Known::In(c, _) = self.get(*v) else { continue };
             target = match target {
                 Some(t) if t == c => Some(t),
-                Some(t)
-                    if self.fits(t, self.chains[c].code.len() + 4, self.chains[c].inputs.len()) =>
-                {
+                Some(t) if self.chains[t].fits_chain(&self.chains[c]) => {
                     self.merge(c, t);
                     Some(t)
                 }
@@ -291,169 +268,67 @@ impl Fuser<'_> {
                 None => Some(c),
             };
         }
-        if let Some(t) = target.filter(|&t| !self.fits(t, 4, 3)) {
+        if let Some(t) = target.filter(|&t| !self.chains[t].fits(4, 3)) {
             self.close(t);
             target = None;
         }
         let t = target.unwrap_or_else(|| {
-            self.chains.push(Chain {
-                n: size,
-                inputs: vec![],
-                code: vec![],
-                made: vec![],
-                open: true,
-                joined: None,
-            });
+            self.chains.push(Chain::new(size));
             self.chains.len() - 1
         });
         let mut read = [0u16; 3];
         for (k, v) in n.ins.iter().enumerate() {
             read[k] = self.register(t, *v);
         }
-        let [a, b, c] = read;
-        let instr = match &n.op {
-            Op::Unary(op) => Instr::Unary(op.f, a),
-            Op::Binary(op) => Instr::Binary(op.f, a, b),
-            Op::Compare(op) => Instr::Compare(op.f, a, b),
-            Op::Cast(op) => Instr::Cast(op.dtype, a),
-            _ => Instr::Select(a, b, c),
-        };
+        let instr = instr(&n.op, read).expect("only pointwise operations join");
         let register = self.chains[t].push(instr, Some(n.outs[0]));
         self.known[n.outs[0].0 as usize] = Known::In(t, register);
-    }
-
-    /// Whether a chain can take in so many operations and inputs more.
-    fn fits(&self, t: usize, n_code: usize, n_inputs: usize) -> bool {
-        self.chains[t].code.len() + n_code <= MOST_CODE
-            && self.chains[t].inputs.len() + n_inputs <= MOST_INPUTS
     }
 
     /// The register of chain `t` that holds an old value.
     fn register(&mut self, t: usize, v: ValueId) -> u16 {
         let (new, reach) = match self.get(v) {
             Known::In(c, register) if c == t => {
-                let at = (register - FIRST_CODE) as usize;
-                self.chains[t].made[at].1 += 1;
+                self.chains[t].read(register);
                 return register;
             }
-            Known::Number(dtype, x) => {
-                let same = |i: &Instr| matches!(i, Instr::Number(d, y) if *d == dtype && y.to_bits() == x.to_bits());
-                let chain = &mut self.chains[t];
-                return match chain.code.iter().position(same) {
-                    Some(i) => FIRST_CODE + i as u16,
-                    None => chain.push(Instr::Number(dtype, x), None),
-                };
-            }
+            Known::Number(dtype, x) => return self.chains[t].number(dtype, x),
             Known::Repeats(x, reach) => (self.materialize(x), reach),
             Known::At(id) => (id, Reach { hold: 1, period: self.chains[t].n }),
             Known::In(..) | Known::Unseen => {
                 (self.materialize(v), Reach { hold: 1, period: self.chains[t].n })
             }
         };
-        let chain = &mut self.chains[t];
-        let at = chain.inputs.iter().position(|i| *i == (new, reach)).unwrap_or_else(|| {
-            chain.inputs.push((new, reach));
-            chain.inputs.len() - 1
-        });
-        at as u16
+        self.chains[t].input(new, reach)
     }
 
     /// Puts open chain `from` behind open chain `into`.
     fn merge(&mut self, from: usize, into: usize) {
-        let (inputs, code, made) = {
-            let c = &mut self.chains[from];
-            c.open = false;
-            (
-                std::mem::take(&mut c.inputs),
-                std::mem::take(&mut c.code),
-                std::mem::take(&mut c.made),
-            )
-        };
-        let chain = &mut self.chains[into];
-        let shift = chain.code.len() as u16;
-        let places: Vec<u16> = inputs
-            .into_iter()
-            .map(|i| {
-                chain.inputs.iter().position(|have| *have == i).unwrap_or_else(|| {
-                    chain.inputs.push(i);
-                    chain.inputs.len() - 1
-                }) as u16
-            })
-            .collect();
-        let place = |r: u16| if r >= FIRST_CODE { r + shift } else { places[r as usize] };
-        chain.code.extend(code.iter().map(|i| renumbered(i, place)));
-        chain.made.extend(made);
-        self.chains[from].joined = Some((into, shift));
+        let chain = std::mem::take(&mut self.chains[from]);
+        let n = chain.n;
+        let shift = self.chains[into].take_in(chain);
+        self.chains[from] = Chain::gone(n, into, shift);
     }
 
     /// Writes a chain out.
     fn close(&mut self, c: usize) {
-        let chain = &mut self.chains[c];
-        if !chain.open {
+        if !self.chains[c].is_open {
             return;
         }
-        chain.open = false;
-        let (inputs, code, made) = (
-            std::mem::take(&mut chain.inputs),
-            std::mem::take(&mut chain.code),
-            std::mem::take(&mut chain.made),
-        );
-        let n_inputs = inputs.len() as u16;
-        let place = |r: u16| if r >= FIRST_CODE { r - FIRST_CODE + n_inputs } else { r };
-        let mut outputs = Vec::new();
-        let mut given = Vec::new();
-        for (i, (value, inside)) in made.iter().enumerate() {
-            if let Some(v) = value.filter(|v| self.uses[v.0 as usize] > *inside) {
-                outputs.push((i as u16 + n_inputs, numbers(self.old.spec(v))));
-                given.push(v);
-            }
-        }
-        let op = Fused {
-            n: self.chains[c].n,
-            inputs: inputs.iter().map(|i| i.1).collect(),
-            code: code.iter().map(|i| renumbered(i, place)).collect(),
-            outputs,
-        };
-        let specs: Vec<Spec> = given.iter().map(|v| self.old.spec(*v).clone()).collect();
-        let outs = self.r.push(op.into(), inputs.into_iter().map(|i| i.0).collect(), specs);
+        let chain = std::mem::take(&mut self.chains[c]);
+        self.chains[c].n = chain.n;
+        let (op, inputs, given) = chain.close(&self.uses, |v| numbers(self.old.spec(v)));
+        let specs: Vec<Spec> = given.values.iter().map(|v| self.old.spec(*v).clone()).collect();
+        let outs = self.r.push(op.into(), inputs, specs);
         // Every old value that was a register of this chain, reshapes of it included, is now a
         // value.
-        let of_register: Vec<Option<ValueId>> = {
-            let mut new = given.iter().zip(&outs);
-            made.iter()
-                .map(|(value, inside)| {
-                    value
-                        .filter(|v| self.uses[v.0 as usize] > *inside)
-                        .and_then(|_| new.next().map(|(_, n)| *n))
-                })
-                .collect()
-        };
         for v in 0..self.known.len() {
             if let Known::In(at, register) = self.get(ValueId(v as u32))
                 && at == c
-                && let Some(new) = of_register[(register - FIRST_CODE) as usize]
+                && let Some(output) = given.output_of(register)
             {
-                self.known[v] = Known::At(new);
+                self.known[v] = Known::At(outs[output]);
             }
         }
-    }
-}
-
-impl Chain {
-    fn push(&mut self, instr: Instr, value: Option<ValueId>) -> u16 {
-        self.code.push(instr);
-        self.made.push((value, 0));
-        FIRST_CODE + (self.code.len() - 1) as u16
-    }
-}
-
-fn renumbered(i: &Instr, place: impl Fn(u16) -> u16) -> Instr {
-    match *i {
-        Instr::Number(..) => *i,
-        Instr::Unary(f, a) => Instr::Unary(f, place(a)),
-        Instr::Binary(f, a, b) => Instr::Binary(f, place(a), place(b)),
-        Instr::Compare(f, a, b) => Instr::Compare(f, place(a), place(b)),
-        Instr::Select(c, a, b) => Instr::Select(place(c), place(a), place(b)),
-        Instr::Cast(t, a) => Instr::Cast(t, place(a)),
     }
 }

@@ -1,10 +1,11 @@
 //! Passes from graph to graph, in the order in which they run.
 
-mod cse;
-mod dce;
-mod fuse;
 mod rewrite;
 mod simplify;
+mod cse;
+mod dce;
+mod chain;
+mod fuse;
 
 pub use cse::cse;
 pub use dce::dce;
@@ -12,7 +13,8 @@ pub use fuse::fuse;
 pub use rewrite::Rewriter;
 pub use simplify::simplify;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Op};
+use std::sync::Arc;
 
 /// A pass: the same values computed otherwise.
 pub type Pass = fn(&Graph) -> Graph;
@@ -21,9 +23,10 @@ pub type Pass = fn(&Graph) -> Graph;
 pub const PASSES: &[(&str, Pass)] =
     &[("simplify", simplify), ("cse", cse), ("dce", dce), ("fuse", fuse)];
 
-/// Runs all passes. Debug builds verify the graph after each.
+/// Runs all passes, then all of them on the bodies of scans. Debug builds verify the graph after
+/// each.
 pub fn run(graph: Graph) -> Graph {
-    PASSES.iter().fold(graph, |graph, (name, pass)| {
+    let mut done = PASSES.iter().fold(graph, |graph, (name, pass)| {
         let next = pass(&graph);
         if cfg!(debug_assertions)
             && let Err(e) = crate::verify::verify(&next)
@@ -31,5 +34,13 @@ pub fn run(graph: Graph) -> Graph {
             panic!("pass {name} broke the graph: {e}\n{next}");
         }
         next
-    })
+    });
+    if done.is_concrete() {
+        for n in &mut done.nodes {
+            if let Op::Scan(scan) = &mut n.op {
+                scan.body = Arc::new(run((*scan.body).clone()));
+            }
+        }
+    }
+    done
 }

@@ -1,8 +1,8 @@
 //! Copying a graph node by node while some nodes are replaced.
 
-use crate::graph::{Graph, Node, NodeId, Port, Source, Value, ValueId};
-use crate::op::Op;
+use crate::graph::{Graph, Node, NodeId, Op, Port, Source, Value};
 use crate::spec::Spec;
+use crate::var::ValueId;
 
 /// A graph being copied: `map` tells where each old value went.
 pub struct Rewriter {

@@ -1,11 +1,11 @@
 //! Local rules: what undoes itself, moves nothing or does nothing is left out.
 
-use crate::graph::{Graph, Node, ValueId};
-use crate::op::Op;
+use super::rewrite::Rewriter;
+use crate::graph::{Graph, Node, Op};
 use crate::ops::{BinaryFn, Reshape, Transpose};
-use crate::passes::Rewriter;
 use crate::spec::{DType, Spec};
 use crate::tensor::Tensor;
+use crate::var::ValueId;
 
 /// Applies the local rules once, front to back.
 pub fn simplify(graph: &Graph) -> Graph {

@@ -202,9 +202,9 @@ pub(super) fn infer_with(
     let cx = Cx::new(&b, false, None);
     let mut values = Vec::new();
     tree.walk("", true, &mut |_, _, _, w| {
-        values.push(b.input(w.name, Spec::known(w.dtype(), &w.shape)))
+        values.push((values.len(), b.input(w.name, Spec::known(w.dtype(), &w.shape))))
     });
-    let weights = Weights::bind(tree, &values, true, &mut 0);
+    let weights = Weights::bind(tree, &values);
     let masked = masked.values();
     let mut next = 0;
     let call = specs.map(|s| {

@@ -1,7 +1,6 @@
 //! Which loss stands on which output, with which weight, under which key.
 
-use super::Outputs;
-use super::outputs::{Task, function_name, is_object, leaves, pair_targets, wrong};
+use super::outputs::{Outputs, Task, function_name, is_object, leaves, pair_targets, wrong};
 use crate::Result;
 use crate::losses::Loss;
 use cornu_ir::Spec;
@@ -20,6 +19,18 @@ pub struct OutputLoss {
     pub weight: Option<f64>,
     /// Its own key in logs, where there are several losses.
     pub key: Option<String>,
+}
+
+/// The target of each output, where there is one.
+pub(super) fn targets_of(
+    outputs: &Outputs,
+    targets: &[Spec],
+    losses: &[OutputLoss],
+) -> Vec<Option<usize>> {
+    if targets.len() == outputs.len() {
+        return (0..outputs.len()).map(Some).collect();
+    }
+    (0..outputs.len()).map(|i| losses.iter().find(|l| l.output == i).map(|l| l.target)).collect()
 }
 
 /// A leaf of `loss`: on which output, what, and its weight.

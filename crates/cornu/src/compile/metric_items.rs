@@ -1,7 +1,6 @@
 //! Which metrics stand on which output, and under which keys.
 
-use super::Outputs;
-use super::outputs::{Task, function_name, is_object, leaves, wrong};
+use super::outputs::{Outputs, Task, function_name, is_object, leaves, wrong};
 use crate::Result;
 use crate::config::snake_case;
 use crate::metrics::{MeanMetricWrapper, Metric};

@@ -48,9 +48,13 @@ impl Compiled {
     /// ```
     /// use cornu::compile::{Compiled, Outputs};
     /// use cornu_ir::{DType, Spec};
-    /// let outputs = Outputs::list([("a", Spec::new(DType::F32, [None, Some(1)])), ("b", Spec::new(DType::F32, [None, Some(4)]))]);
-    /// let targets = [Spec::new(DType::F32, [None, Some(1)]), Spec::new(DType::I32, [None])];
-    /// let config = serde_json::json!({"loss": {"a": "mse", "b": "crossentropy"}, "metrics": {"b": ["accuracy"]}});
+    /// let column = |n| Spec::new(DType::F32, [None, Some(n)]);
+    /// let outputs = Outputs::list([("a", column(1)), ("b", column(4))]);
+    /// let targets = [column(1), Spec::new(DType::I32, [None])];
+    /// let config = serde_json::json!({
+    ///     "loss": {"a": "mse", "b": "crossentropy"},
+    ///     "metrics": {"b": ["accuracy"]},
+    /// });
     /// let compiled = Compiled::resolve(&config, &outputs, &targets)?;
     /// assert_eq!(compiled.keys(), ["a_loss", "b_accuracy", "b_loss", "loss"]);
     /// # Ok::<(), cornu::Error>(())
@@ -59,7 +63,7 @@ impl Compiled {
         let part = |key: &str| outputs::plain(config.get(key).unwrap_or(&Value::Null));
         let (losses, idle) =
             loss_items::resolve(&part("loss"), &part("loss_weights"), outputs, targets)?;
-        let target_of = outputs::targets_of(outputs, targets, &losses);
+        let target_of = loss_items::targets_of(outputs, targets, &losses);
         let mut metrics =
             metric_items::resolve("metrics", &part("metrics"), outputs, targets, &target_of)?;
         metrics.extend(metric_items::resolve(

@@ -1,6 +1,5 @@
 //! The outputs that losses and metrics are assigned to.
 
-use super::OutputLoss;
 use crate::config::short;
 use crate::{Error, Result};
 use cornu_ir::Spec;
@@ -133,18 +132,6 @@ impl Task {
             _ => Task::Categorical,
         }
     }
-}
-
-/// The target of each output, where there is one.
-pub(super) fn targets_of(
-    outputs: &Outputs,
-    targets: &[Spec],
-    losses: &[OutputLoss],
-) -> Vec<Option<usize>> {
-    if targets.len() == outputs.len() {
-        return (0..outputs.len()).map(Some).collect();
-    }
-    (0..outputs.len()).map(|i| losses.iter().find(|l| l.output == i).map(|l| l.target)).collect()
 }
 
 /// Targets for the outputs that have losses (rising): one each, or one for every output.

@@ -8,7 +8,9 @@
 /// name or an alias as a string, which stands for the defaults.
 #[macro_export]
 macro_rules! family {
-    ($(#[$meta:meta])* pub enum $Enum:ident = $what:literal, $module:literal { $($class:literal $(| $alias:literal)* => $Type:ident),* $(,)? }) => {
+    ($(#[$meta:meta])* pub enum $Enum:ident = $what:literal, $module:literal {
+        $($class:literal $(| $alias:literal)* => $Type:ident),* $(,)?
+    }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
         pub enum $Enum { $(#[allow(missing_docs)] $Type($Type)),* }
@@ -20,8 +22,16 @@ macro_rules! family {
             /// The member of a class with a config.
             pub fn from_class(class: &str, config: serde_json::Value) -> $crate::Result<Self> {
                 match class {
-                    $($class $(| $alias)* => serde_json::from_value::<$Type>(config).map(Self::$Type).map_err(|e| $crate::Error::Config(format!("{} {}: {e}", $what, $class))),)*
-                    _ => Err($crate::Error::Unsupported(format!("{} `{class}`; there are {}", $what, Self::CLASSES.join(", ")))),
+                    $($class $(| $alias)* => {
+                        serde_json::from_value::<$Type>(config).map(Self::$Type).map_err(|e| {
+                            $crate::Error::Config(format!("{} {}: {e}", $what, $class))
+                        })
+                    })*
+                    _ => {
+                        let known = Self::CLASSES.join(", ");
+                        let what = format!("{} `{class}`; there are {known}", $what);
+                        Err($crate::Error::Unsupported(what))
+                    }
                 }
             }
 
@@ -29,7 +39,9 @@ macro_rules! family {
             pub fn from_json(v: &serde_json::Value) -> $crate::Result<Self> {
                 match v {
                     serde_json::Value::String(name) => {
-                        let found = Self::CLASSES.iter().find(|c| **c == name || $crate::config::snake_case(c) == *name);
+                        let found = Self::CLASSES
+                            .iter()
+                            .find(|c| **c == name || $crate::config::snake_case(c) == *name);
                         Self::from_class(found.copied().unwrap_or(name), serde_json::json!({}))
                     }
                     _ => {
@@ -47,7 +59,8 @@ macro_rules! family {
             /// As Keras serializes it.
             pub fn to_json(&self) -> serde_json::Value {
                 let config = match self { $(Self::$Type(x) => serde_json::to_value(x)),* };
-                $crate::config::object($module, self.class(), config.expect("plain settings serialize"))
+                let config = config.expect("plain settings serialize");
+                $crate::config::object($module, self.class(), config)
             }
         }
 

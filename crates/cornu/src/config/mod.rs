@@ -1,8 +1,10 @@
 //! How Keras writes objects: `{"module": …, "class_name": …, "config": {…}, "registered_name": …}`.
 
 mod family;
+mod numbers;
 mod policy;
 
+pub(crate) use numbers::whole;
 pub use policy::DTypePolicy;
 
 use crate::{Error, Result};

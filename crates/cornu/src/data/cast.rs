@@ -50,7 +50,8 @@ impl Array {
     /// let e = Array::from(ndarray::array![[0.0f32, f32::NAN]]).to_i32().unwrap_err();
     /// assert_eq!(
     ///     e.to_string(),
-    ///     "cast to int32: ids and labels must be numbers of that range. Received: NaN at sample 0, feature 1."
+    ///     "cast to int32: ids and labels must be numbers of that range. \
+    ///      Received: NaN at sample 0, feature 1."
     /// );
     /// # Ok::<(), cornu::data::DataError>(())
     /// ```

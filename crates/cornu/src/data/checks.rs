@@ -50,8 +50,8 @@ pub fn check_finite(who: &str, data: &Data) -> Result<()> {
 /// let y = Data::from([0i64, 9]);
 /// assert_eq!(
 ///     check_labels("y.npy", &y, 9, None).unwrap_err().to_string(),
-///     "y.npy: labels must lie in 0..8, for the model's last axis has 9 classes; renumber the labels or widen the \
-///      last layer. Received: 9 at sample 1."
+///     "y.npy: labels must lie in 0..8, for the model's last axis has 9 classes; renumber the \
+///      labels or widen the last layer. Received: 9 at sample 1."
 /// );
 /// # Ok::<(), cornu::data::DataError>(())
 /// ```

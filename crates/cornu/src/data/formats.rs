@@ -67,7 +67,8 @@ fn format_of(path: &Path) -> Result<&'static Format> {
 /// use cornu::data::{Data, Ragged, read, write};
 /// let dir = tempfile::tempdir().unwrap();
 /// let path = dir.path().join("a.jsonl");
-/// std::fs::write(&path, "{\"x\": [[0.5], [1.5]], \"label\": 1}\n{\"x\": [[2.5]], \"label\": 0}\n").unwrap();
+/// let lines = [r#"{"x": [[0.5], [1.5]], "label": 1}"#, r#"{"x": [[2.5]], "label": 0}"#];
+/// std::fs::write(&path, lines.join("\n")).unwrap();
 /// let loaded = read(&path)?;
 /// assert_eq!(loaded.inputs[0].1.shape_text(), "(2, 1..2, 1)");
 /// assert_eq!(loaded.targets[0].1, Data::from([1i64, 0]));

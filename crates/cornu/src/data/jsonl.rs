@@ -6,7 +6,7 @@ use super::loaded::{Loaded, ReadOptions, Role};
 use super::nested::NestedColumn;
 use super::source::Data;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
-use std::fmt::{self, Write};
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -222,7 +222,7 @@ pub(crate) fn value_texts(array: &Array) -> Vec<String> {
         Array::Str(a) => a.iter().map(|v| json_text(v)).collect(),
         Array::Bool(a) => a.iter().map(bool::to_string).collect(),
         other => {
-            each!(other, a => a.iter().map(|v| { let mut s = String::new(); let _ = write!(s, "{v}"); s }).collect())
+            each!(other, a => a.iter().map(ToString::to_string).collect())
         }
     }
 }

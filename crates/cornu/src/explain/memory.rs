@@ -4,6 +4,7 @@ use crate::data::Data;
 use crate::layers::Cx;
 use crate::model::{lower_model, takes_text};
 use crate::summary::Counts;
+use crate::training::ModelRef;
 use crate::{Model, Result};
 use cornu_ir::plan::value_bytes;
 use cornu_ir::{Builder, Op, Spec};
@@ -33,12 +34,14 @@ impl Memory {
     /// For batches of these shapes, or of the model's own where it leaves nothing open but the
     /// batch.
     pub(super) fn of(
-        model: &Model,
+        model: ModelRef<'_>,
         counts: &Counts,
         batch_size: usize,
         shapes: Option<&[Vec<usize>]>,
         data: &[Data],
     ) -> Result<Self> {
+        let compiled = model.compiled();
+        let model = model.model();
         let own = || {
             let with_batch = |s: &Spec| {
                 std::iter::once(Some(batch_size))
@@ -52,12 +55,9 @@ impl Memory {
         let run = specs.map(|s| forward_bytes(model, &s)).transpose()?;
         let weights_bytes = (counts.trainable_bytes + counts.fixed_bytes) as usize;
         let gradients_bytes = counts.trainable_bytes as usize;
-        let specs = model
-            .compiled
-            .as_ref()
-            .map(|c| c.state.iter().map(|s| model.store.spec(*s)).collect::<Vec<_>>());
-        let optimizer_bytes = specs.map(|all| {
-            all.iter().map(|s| s.n_elements().unwrap_or(0) * s.dtype.size_bytes()).sum()
+        let optimizer_bytes = compiled.map(|c| {
+            let bytes = |s: Spec| s.n_elements().unwrap_or(0) * s.dtype.size_bytes();
+            c.state().iter().map(|v| bytes(v.spec())).sum()
         });
         let (batch_bytes, activations_bytes) = run.unzip();
         let known = [
@@ -104,7 +104,7 @@ fn fed_specs(model: &Model, shapes: &[Vec<usize>], data: &[Data]) -> Result<Opti
 fn forward_bytes(model: &Model, specs: &[Spec]) -> Result<(usize, usize)> {
     let b = Builder::new();
     let cx = Cx::new(&b, true, specs.first().and_then(|s| s.dims[0]));
-    let lowered = lower_model(&cx, model.layer(), &model.tree, specs, None)?;
+    let lowered = lower_model(&cx, model.layer(), model.tree(), specs, None)?;
     lowered.outputs.iter().for_each(|o| b.output("output", o.value));
     drop(lowered);
     drop(cx);

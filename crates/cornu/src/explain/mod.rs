@@ -9,6 +9,7 @@ pub use memory::Memory;
 
 use crate::data::{BATCH_MAKERS, BatchMaker, Cost, Data};
 use crate::summary::Counts;
+use crate::training::ModelRef;
 use crate::{Error, Model, Result};
 use serde::Serialize;
 
@@ -21,7 +22,8 @@ use serde::Serialize;
 /// let x = Lstm::new(5).return_sequences(true).call(&inputs)?;
 /// let x = Lstm::new(4).call(&x)?;
 /// let model = Model::new(&inputs, &Dense::new(1).activation("sigmoid").call(&x)?)?;
-/// let text = Explain::new().batch_size(10).data([ndarray::Array3::<f32>::zeros((100, 20, 1))]).of(&model)?.to_string();
+/// let x = ndarray::Array3::<f32>::zeros((100, 20, 1));
+/// let text = Explain::new().batch_size(10).data([x]).of(&model)?.to_string();
 /// assert!(text.contains("100 samples of 20 timesteps of 1 feature"));
 /// assert!(text.contains("batch size 10 makes 10 steps an epoch"));
 /// assert!(text.contains("the model itself fixes no batch size"));
@@ -145,7 +147,9 @@ impl Explain {
     ///
     /// # Errors
     /// Data that do not fit the model; a batch size of 0.
-    pub fn of(&self, model: &Model) -> Result<Explanation> {
+    pub fn of<'a>(&self, model: impl Into<ModelRef<'a>>) -> Result<Explanation> {
+        let stage = model.into();
+        let model = stage.model();
         let entries = model.inputs();
         let fixed = entries.iter().find_map(|(_, i)| i.batch_shape.first().copied().flatten());
         let batch = match (fixed, self.batch_size) {
@@ -167,14 +171,14 @@ impl Explain {
             .map(|(n, s)| Entry::output(n, s))
             .collect();
         let data = shapes.is_some().then(|| self.samples(&inputs, batch.size)).transpose()?;
-        let counts = Counts::of(model);
+        let counts = Counts::of(stage);
         Ok(Explanation {
             model: model.layer().shown_name(),
             n_params: counts.trainable + counts.fixed,
             n_trainable: counts.trainable,
             inputs,
             outputs,
-            memory: Memory::of(model, &counts, batch.size, shapes.as_deref(), &self.data)?,
+            memory: Memory::of(stage, &counts, batch.size, shapes.as_deref(), &self.data)?,
             batch,
             data,
         })

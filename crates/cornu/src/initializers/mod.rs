@@ -95,7 +95,9 @@ impl Initializer {
                 }
             };
         }
-        let (i, o) = fill!(GlorotUniform GlorotNormal HeNormal HeUniform LecunNormal LecunUniform VarianceScaling);
+        let (i, o) = fill!(
+            GlorotUniform GlorotNormal HeNormal HeUniform LecunNormal LecunUniform VarianceScaling
+        );
         if i.is_none() || o.is_none() {
             (*i, *o) = (Some(inputs.to_vec()), Some(outputs.to_vec()));
         }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{Compile, Dense, Input, Lstm};
 use serde_json::json;
 
-fn small() -> Model {
+fn small() -> crate::CompiledModel {
     let inputs = Input::new([4, 2]);
     let x = Lstm::new(3).call(&inputs).unwrap();
     Model::new(&inputs, &Dense::new(1).call(&x).unwrap())
@@ -57,8 +57,12 @@ fn weights_alone() {
 #[test]
 fn legacy_settings_are_named() {
     let config = json!({"class_name": "Sequential", "config": {"name": "s", "layers": [
-        {"class_name": "InputLayer", "config": {"batch_input_shape": [null, 4, 2], "name": "input_1", "ragged": false}},
-        {"class_name": "LSTM", "config": {"name": "lstm", "units": 3, "time_major": false, "implementation": 2}},
+        {"class_name": "InputLayer", "config": {
+            "batch_input_shape": [null, 4, 2], "name": "input_1", "ragged": false,
+        }},
+        {"class_name": "LSTM", "config": {
+            "name": "lstm", "units": 3, "time_major": false, "implementation": 2,
+        }},
         {"class_name": "Swirl", "config": {"name": "swirl"}},
     ]}});
     let notes = older::legacy_of_config(&config);

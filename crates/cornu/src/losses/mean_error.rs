@@ -6,7 +6,10 @@ use crate::layers::Cx;
 use cornu_ir::Var;
 
 macro_rules! mean_errors {
-    ($($(#[$meta:meta])* $Type:ident $name:ident $text:literal |$t:ident, $p:ident| $formula:expr;)*) => {$(
+    ($(
+        $(#[$meta:meta])* $Type:ident $name:ident $text:literal
+        |$t:ident, $p:ident| $formula:expr;
+    )*) => {$(
         settings! { $(#[$meta])* $Type $text {} }
 
         $(#[$meta])*
@@ -16,7 +19,12 @@ macro_rules! mean_errors {
         }
 
         impl LossFunction for $Type {
-            fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
+            fn values<'g>(
+                &self,
+                _: &Cx<'g>,
+                y_true: Var<'g>,
+                y_pred: Var<'g>,
+            ) -> Result<Values<'g>> {
                 Ok($name(y_true, y_pred)?.into())
             }
         }
@@ -25,13 +33,17 @@ macro_rules! mean_errors {
 
 mean_errors! {
     /// `mean((y − ŷ)²)` over the last axis.
-    MeanSquaredError mean_squared_error "mean_squared_error" |t, p| (t - p).square().mean(&[-1], false);
+    MeanSquaredError mean_squared_error "mean_squared_error"
+        |t, p| (t - p).square().mean(&[-1], false);
     /// `mean(|y − ŷ|)` over the last axis.
-    MeanAbsoluteError mean_absolute_error "mean_absolute_error" |t, p| (t - p).abs().mean(&[-1], false);
+    MeanAbsoluteError mean_absolute_error "mean_absolute_error"
+        |t, p| (t - p).abs().mean(&[-1], false);
     /// `100 · mean(|y − ŷ| / max(|y|, ε))` over the last axis.
     MeanAbsolutePercentageError mean_absolute_percentage_error "mean_absolute_percentage_error"
         |t, p| ((t - p) / t.abs().maximum(EPSILON)).abs().mean(&[-1], false) * 100.0;
     /// `mean((log(1 + max(ŷ, ε)) − log(1 + max(y, ε)))²)` over the last axis.
     MeanSquaredLogarithmicError mean_squared_logarithmic_error "mean_squared_logarithmic_error"
-        |t, p| ((p.maximum(EPSILON) + 1.0).log() - (t.maximum(EPSILON) + 1.0).log()).square().mean(&[-1], false);
+        |t, p| ((p.maximum(EPSILON) + 1.0).log() - (t.maximum(EPSILON) + 1.0).log())
+            .square()
+            .mean(&[-1], false);
 }

@@ -6,8 +6,9 @@
 //! timestep axis without a word, an error is raised.
 
 mod ranks;
-mod settings;
 mod reduction;
+mod settings;
+mod weighting;
 pub mod mean_error;
 pub mod huber;
 pub mod cosine_similarity;
@@ -36,16 +37,13 @@ pub use mean_error::{
 pub use overlap::{Dice, Tversky};
 pub(crate) use ranks::{expect_equal_shapes, fit_targets, squeeze_or_expand};
 pub use reduction::Reduction;
-pub(crate) use settings::settings;
+pub(crate) use settings::{EPSILON, settings};
 pub use settings::{LossFunction, Settings, Values};
 pub use sparse_categorical_crossentropy::SparseCategoricalCrossentropy;
 
 use crate::Result;
 use crate::layers::Cx;
 use cornu_ir::Var;
-
-/// Keras's `epsilon()`.
-pub(crate) const EPSILON: f64 = 1e-7;
 
 macro_rules! losses {
     ($($class:literal $(| $alias:literal)* => $Type:ident),* $(,)?) => {
@@ -146,7 +144,7 @@ impl Loss {
         mask: Option<Var<'g>>,
         sample_weight: Option<Var<'g>>,
     ) -> Result<Var<'g>> {
-        let batch = reduction::Batch::of(cx, y_pred);
+        let batch = weighting::Batch::of(cx, y_pred);
         if batch.is_shard() && self.couples_rows(y_pred.rank()) {
             return Err(crate::Error::argument(
                 self.name(),
@@ -156,7 +154,7 @@ impl Loss {
         }
         let values = self.values(cx, y_true, y_pred)?;
         let part =
-            reduction::part(cx, self.name(), self.reduction(), batch, values, mask, sample_weight)?;
+            weighting::part(cx, self.name(), self.reduction(), batch, values, mask, sample_weight)?;
         cx.builder.check()?;
         Ok(part)
     }

@@ -1,9 +1,12 @@
 //! What every loss has: a name, a reduction, and a function of targets and predictions.
 
-use super::Reduction;
+use super::reduction::Reduction;
 use crate::Result;
 use crate::layers::Cx;
 use cornu_ir::Var;
+
+/// Keras's `epsilon()`.
+pub(crate) const EPSILON: f64 = 1e-7;
 
 /// Values before the reduction.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +55,9 @@ pub trait LossFunction: Settings {
 /// Makes the struct of a loss: Keras's config keys with their defaults, `name` and `reduction`
 /// among them.
 macro_rules! settings {
-    ($(#[$meta:meta])* $Type:ident $name:literal { $($(#[$field_meta:meta])* $field:ident: $T:ty = $default:expr),* $(,)? }) => {
+    ($(#[$meta:meta])* $Type:ident $name:literal {
+        $($(#[$field_meta:meta])* $field:ident: $T:ty = $default:expr),* $(,)?
+    }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(default)]

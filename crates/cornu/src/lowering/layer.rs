@@ -8,17 +8,19 @@ use super::preprocess::{Decoder, Encoder, Lookup};
 use super::ragged_form::RaggedForm;
 use super::sample::Sample;
 use super::walk::Walk;
-use super::weight_tree::WeightTree;
+use super::weight_tree::{Trainable, WeightTree};
 use super::weights::Weights;
 use super::whole_cell::WholeCell;
 use crate::config::{DTypePolicy, snake_case};
 use crate::data::Data;
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
+use cornu_cpu::Variable;
 use cornu_ir::{Dim, Spec, Var};
 use serde_json::{Map, Value};
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 /// What a layer does with the mask of its inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -300,7 +302,10 @@ impl dyn Layer {
     }
 }
 
-/// A layer with a name: what is called, shared and saved.
+/// A layer with a name: what is called, shared and saved. Clones are handles of the same layer.
+///
+/// A layer holds its weights: they are made when it is first called, and every model that it stands
+/// in has them, as in Keras.
 #[derive(Clone, Debug)]
 pub struct LayerRef(pub(super) Arc<LayerObject>);
 
@@ -309,13 +314,16 @@ pub(super) struct LayerObject {
     /// Rises with each layer made: the order of creation, after which unnamed layers are named.
     pub(super) id: u64,
     pub(super) name: Option<String>,
-    pub(super) trainable: bool,
+    pub(super) trainable: Trainable,
     /// As read from a file: `trainable` speaks of the layer's own weights, not of the layers
     /// inside.
-    pub(super) from_file: bool,
+    pub(super) from_file: AtomicBool,
     pub(super) dtype: DTypePolicy,
     /// As read from a file: what Keras keeps beside the config (`build_config`, of models also
     /// `compile_config`).
     pub(super) beside: Map<String, Value>,
-    pub(super) rule: Box<dyn Layer>,
+    pub(super) rule: Arc<dyn Layer>,
+    /// Its own weights, without those of the layers inside, in the order of its tree. Empty before
+    /// the first call.
+    pub(super) held: Mutex<Vec<Variable>>,
 }

@@ -1,12 +1,14 @@
 //! Layers from and to Keras's configs: the registry of classes, reading and writing.
 
 use super::layer::{Layer, LayerRef};
+use super::weight_tree::Trainable;
 use crate::config::{DTypePolicy, object, parts, short, snake_case};
 use crate::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A layer that is made from Keras's config. Every layer whose settings serde reads is one; a layer
 /// that holds other layers reads them with the registry.
@@ -155,7 +157,7 @@ impl LayerRef {
                 match *key {
                     "dtype_name" => json!(self.0.dtype.variable_name()),
                     "name" => json!(name),
-                    "trainable" => json!(self.0.trainable),
+                    "trainable" => json!(self.is_trainable()),
                     _ => self.0.dtype.to_json(),
                 },
             );
@@ -167,7 +169,7 @@ impl LayerRef {
             config.extend(own);
         }
         let mut config = Value::Object(config);
-        if !self.0.trainable && !self.0.from_file {
+        if !self.is_trainable() && !self.0.from_file.load(Ordering::Relaxed) {
             freeze_inside(&mut config);
         }
         let mut v = object(rule.module(), self.class(), config);
@@ -213,14 +215,14 @@ impl LayerRef {
         let trainable = rule.ignores_trainable_of_file()
             || parts.config.get("trainable").and_then(Value::as_bool).unwrap_or(true);
         warn_unknown_keys(parts.class, &shown, &parts.config, &read, rule.common_keys());
-        let layer = Self::with(name, rule);
+        let layer = Self::with(name, rule.into());
         let beside = ["build_config", "compile_config", INT8_WEIGHTS]
             .into_iter()
             .filter_map(|k| Some((k.to_string(), v.get(k)?.clone())))
             .collect();
         Ok(layer.edit(|o| {
-            o.trainable = trainable;
-            o.from_file = true;
+            o.trainable = Trainable::new(trainable);
+            o.from_file = AtomicBool::new(true);
             o.dtype = dtype;
             o.beside = beside;
         }))

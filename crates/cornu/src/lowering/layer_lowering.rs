@@ -5,12 +5,14 @@ use super::context::Cx;
 use super::flow::Flow;
 use super::layer::{Layer, LayerRef, MaskRule};
 use super::layer_config::INT8_WEIGHTS;
-use super::weight_tree::WeightTree;
+use super::weight_tree::{Trainable, WeightTree};
 use super::weights::Weights;
 use crate::data::Data;
 use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde_json::json;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 impl LayerRef {
     /// The weights for inputs of these shapes.
@@ -18,9 +20,12 @@ impl LayerRef {
         let mut tree =
             self.rule().weights(call).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
         tree.set_dtype(self.0.dtype.float());
-        let freezes_inside = !self.0.from_file || self.rule().passes_trainable_on();
+        let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
+        tree.hold(&mut held).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
+        let freezes_inside =
+            !self.0.from_file.load(Ordering::Relaxed) || self.rule().passes_trainable_on();
         Ok(WeightTree {
-            trainable: self.0.trainable,
+            trainable: self.0.trainable.clone(),
             freezes_inside,
             label: self.shown_name(),
             ..tree
@@ -30,16 +35,18 @@ impl LayerRef {
     /// The same layer with other settings and maybe another name, not yet in use.
     pub(crate) fn remade(&self, name: Option<String>, rule: Box<dyn Layer>) -> Self {
         let from = &self.0;
-        let made = Self::with(name.or_else(|| from.name.clone()), rule);
+        let made = Self::with(name.or_else(|| from.name.clone()), rule.into());
         made.edit(|o| {
-            (o.trainable, o.from_file, o.dtype, o.beside) =
-                (from.trainable, from.from_file, from.dtype.clone(), from.beside.clone())
+            o.trainable = Trainable::new(from.trainable.get());
+            o.from_file = AtomicBool::new(from.from_file.load(Ordering::Relaxed));
+            (o.dtype, o.beside) = (from.dtype.clone(), from.beside.clone());
         })
     }
 
     /// The layer as a whole model: frozen, it freezes all inside.
     pub(crate) fn into_model(self) -> Self {
-        self.edit(|o| o.from_file = o.from_file && o.trainable)
+        self.0.from_file.fetch_and(self.is_trainable(), Ordering::Relaxed);
+        self
     }
 
     /// The place of a lowering as this layer's policies have it.
@@ -118,12 +125,10 @@ impl LayerRef {
     pub fn adapt(&self, data: &Data) -> Result<Self> {
         let rule =
             self.rule().adapt_to(data).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
-        let (trainable, dtype, beside) =
-            (self.0.trainable, self.0.dtype.clone(), self.0.beside.clone());
-        Ok(Self::with(self.0.name.clone(), rule).edit(|o| {
-            o.trainable = trainable;
-            o.dtype = dtype;
-            o.beside = beside;
+        let from = &self.0;
+        Ok(Self::with(from.name.clone(), rule.into()).edit(|o| {
+            o.trainable = Trainable::new(from.trainable.get());
+            (o.dtype, o.beside) = (from.dtype.clone(), from.beside.clone());
         }))
     }
 }

@@ -1,56 +1,83 @@
 //! A layer under its name: how it is made, named, frozen and asked.
 
 use super::layer::{Layer, LayerObject, LayerRef};
+use super::weight_tree::Trainable;
 use crate::config::DTypePolicy;
 use serde_json::Map;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 impl LayerRef {
     /// An unnamed layer.
     pub fn new(rule: impl Layer + 'static) -> Self {
-        Self::with(None, Box::new(rule))
+        Self::with(None, Arc::new(rule))
     }
 
-    pub(super) fn with(name: Option<String>, rule: Box<dyn Layer>) -> Self {
+    pub(super) fn with(name: Option<String>, rule: Arc<dyn Layer>) -> Self {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(LayerObject {
             id,
             name,
-            trainable: true,
-            from_file: false,
+            trainable: Trainable::new(true),
+            from_file: AtomicBool::new(false),
             dtype: DTypePolicy::default(),
             beside: Map::new(),
             rule,
+            held: Mutex::default(),
         }))
     }
 
+    /// This layer, changed, if nothing else holds it; else a copy that is changed, with weights of
+    /// its own.
     pub(super) fn edit(self, f: impl FnOnce(&mut LayerObject)) -> Self {
-        match Arc::try_unwrap(self.0) {
-            Ok(mut object) => {
-                f(&mut object);
-                Self(Arc::new(object))
-            }
-            Err(shared) => Self(shared),
-        }
+        let mut object = Arc::try_unwrap(self.0).unwrap_or_else(|shared| LayerObject {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            name: shared.name.clone(),
+            trainable: Trainable::new(shared.trainable.get()),
+            from_file: AtomicBool::new(shared.from_file.load(Ordering::Relaxed)),
+            dtype: shared.dtype.clone(),
+            beside: shared.beside.clone(),
+            rule: shared.rule.clone(),
+            held: Mutex::default(),
+        });
+        f(&mut object);
+        Self(Arc::new(object))
     }
 
-    /// With a name. Only before the first call: a layer in use keeps its name.
+    /// Returns the layer with a name.
+    ///
+    /// A layer keeps its name once it is called or held by a clone. Then this returns another layer
+    /// of the same settings, with weights of its own.
     pub fn name(self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.edit(|o| o.name = Some(name))
     }
 
-    /// Trainable or frozen. Only before the first call.
-    pub fn trainable(self, trainable: bool) -> Self {
-        self.edit(|o| o.trainable = trainable)
-    }
-
-    /// With a dtype policy. Only before the first call.
+    /// Returns the layer with a dtype policy.
+    ///
+    /// A layer keeps its policy once it is called or held by a clone. Then this returns another
+    /// layer of the same settings, with weights of its own.
     pub fn dtype(self, policy: DTypePolicy) -> Self {
         self.edit(|o| o.dtype = policy)
+    }
+
+    /// Returns the layer trainable or frozen; see [`LayerRef::set_trainable`].
+    pub fn trainable(self, trainable: bool) -> Self {
+        self.set_trainable(trainable);
+        self
+    }
+
+    /// Makes the layer and all layers inside it trainable or frozen, wherever it stands. It takes
+    /// effect when a model with the layer is compiled the next time.
+    ///
+    /// # Source
+    /// `Layer.trainable` of keras/src/layers/layer.py, Keras 3.15.1.
+    pub fn set_trainable(&self, trainable: bool) {
+        self.0.trainable.set(trainable);
+        self.0.from_file.store(false, Ordering::Relaxed);
+        self.rule().contained().iter().for_each(|l| l.set_trainable(trainable));
     }
 
     /// Identity and order of creation.
@@ -75,7 +102,7 @@ impl LayerRef {
 
     /// Whether its weights may be trained.
     pub fn is_trainable(&self) -> bool {
-        self.0.trainable
+        self.0.trainable.get()
     }
 
     /// Its dtype policy.

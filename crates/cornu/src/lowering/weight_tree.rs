@@ -4,7 +4,13 @@
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::regularizers::Regularizer;
-use cornu_ir::DType;
+use crate::{Error, Result};
+use cornu_cpu::Variable;
+use cornu_ir::spec::dims_text;
+use cornu_ir::{DType, Spec};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One weight.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +33,8 @@ pub struct WeightSpec {
     pub start: Option<Vec<f64>>,
     /// The type it is kept in; set from the layer's policy.
     pub dtype: Option<DType>,
+    /// What holds its value; set when the layer is called.
+    pub variable: Option<Variable>,
     /// Whether its numbers are whole, from -127 to 127, and stand in files in eight bits.
     pub int8: bool,
     /// Of a matrix of LoRA, what the product is multiplied by before it joins the kernel. Files
@@ -47,6 +55,7 @@ impl WeightSpec {
             ones: None,
             start: None,
             dtype: None,
+            variable: None,
             int8: false,
             lora: None,
         }
@@ -97,6 +106,32 @@ impl WeightSpec {
     }
 }
 
+/// Whether a layer is trainable: one setting for all handles of the layer.
+#[derive(Clone, Debug)]
+pub struct Trainable(Arc<AtomicBool>);
+
+impl Trainable {
+    /// A setting of its own.
+    pub fn new(trainable: bool) -> Self {
+        Self(Arc::new(AtomicBool::new(trainable)))
+    }
+
+    /// True if the layer is trainable now.
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set(&self, trainable: bool) {
+        self.0.store(trainable, Ordering::Relaxed);
+    }
+}
+
+impl PartialEq for Trainable {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
 /// The weights of a layer and of the layers inside it, in Keras's order of creation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeightTree {
@@ -105,7 +140,7 @@ pub struct WeightTree {
     /// The layers inside, under the attribute by which Keras's files name them.
     pub children: Vec<(String, WeightTree)>,
     /// Whether the layer is trainable.
-    pub trainable: bool,
+    pub trainable: Trainable,
     /// Whether the layers inside are frozen with it. In Keras setting `trainable` goes down to
     /// them, making or reading a layer with `trainable=False` does not.
     pub freezes_inside: bool,
@@ -121,7 +156,7 @@ impl Default for WeightTree {
         Self {
             vars: vec![],
             children: vec![],
-            trainable: true,
+            trainable: Trainable::new(true),
             freezes_inside: true,
             held_twice: None,
             label: String::new(),
@@ -157,10 +192,9 @@ impl WeightTree {
         f: &mut impl FnMut(&str, usize, bool, &'a WeightSpec),
     ) {
         let first = usize::from(self.held_twice.is_some());
-        self.vars
-            .iter()
-            .enumerate()
-            .for_each(|(i, w)| f(path, first + i, trainable && self.trainable && w.trainable, w));
+        self.vars.iter().enumerate().for_each(|(i, w)| {
+            f(path, first + i, trainable && self.trainable.get() && w.trainable, w)
+        });
         for (name, child) in &self.children {
             let at = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
             child.walk(&at, self.trains_inside(trainable), f);
@@ -169,13 +203,71 @@ impl WeightTree {
 
     /// Whether the layers inside may be trained, given what is above.
     pub fn trains_inside(&self, above: bool) -> bool {
-        above && (self.trainable || !self.freezes_inside)
+        above && (self.trainable.get() || !self.freezes_inside)
     }
 
     /// Gives a type to the weights that have none yet.
     pub(super) fn set_dtype(&mut self, dtype: DType) {
         self.vars.iter_mut().for_each(|w| w.dtype = w.dtype.or(Some(dtype)));
         self.children.iter_mut().for_each(|(_, c)| c.set_dtype(dtype));
+    }
+
+    /// The tree with what is trainable as it is now: later changes do not reach it.
+    pub(crate) fn with_trainable_settled(&self) -> Self {
+        let children =
+            self.children.iter().map(|(n, c)| (n.clone(), c.with_trainable_settled())).collect();
+        Self { trainable: Trainable::new(self.trainable.get()), children, ..self.clone() }
+    }
+
+    /// The number of each weight, in the tree's order, among those that differ: a layer that stands
+    /// in the tree twice has the same weights there.
+    pub fn numbers(&self) -> Vec<usize> {
+        let mut numbers = Vec::new();
+        let mut seen: HashMap<usize, usize> = HashMap::new();
+        let mut n = 0;
+        self.walk("", true, &mut |_, _, _, w| {
+            let number = match &w.variable {
+                Some(v) => *seen.entry(v.id()).or_insert(n),
+                None => n,
+            };
+            n += usize::from(number == n);
+            numbers.push(number);
+        });
+        numbers
+    }
+
+    /// Gives each weight that has none yet the variable that holds its value.
+    ///
+    /// # Errors
+    /// A variable was made for a weight of another shape.
+    pub(super) fn hold(&mut self, variables: &mut Vec<Variable>) -> Result<()> {
+        let mut next = 0;
+        self.hold_from(variables, &mut next)
+    }
+
+    fn hold_from(&mut self, variables: &mut Vec<Variable>, next: &mut usize) -> Result<()> {
+        for w in self.vars.iter_mut().filter(|w| w.variable.is_none()) {
+            if *next == variables.len() {
+                variables.push(Variable::unset(w.dtype(), &w.shape));
+            }
+            let variable = &variables[*next];
+            *next += 1;
+            let made_for = variable.spec();
+            if made_for != Spec::known(w.dtype(), &w.shape) {
+                return Err(Error::shapes(
+                    format!(
+                        "the layer has been called before, which made weight `{}` of shape {}; \
+                         these inputs need one of shape {:?}",
+                        w.name,
+                        dims_text(&made_for.dims),
+                        w.shape
+                    ),
+                    &[],
+                ));
+            }
+            w.variable = Some(variable.clone());
+        }
+        self.children.iter_mut().try_for_each(|(_, c)| c.hold_from(variables, next))
     }
 
     /// Number of weights.

@@ -2,6 +2,7 @@
 
 use super::weight_tree::WeightTree;
 use cornu_ir::Var;
+use std::iter::Peekable;
 
 /// A weight in a graph.
 #[derive(Clone, Debug)]
@@ -28,24 +29,33 @@ pub struct Weights<'g> {
 }
 
 impl<'g> Weights<'g> {
-    /// Binds a tree to values, taken in the tree's order.
-    pub fn bind(tree: &WeightTree, values: &[Var<'g>], trainable: bool, next: &mut usize) -> Self {
-        let first = *next;
+    /// Binds a tree to its values with their numbers, taken in the tree's order. A weight that
+    /// stands in the tree twice has one number.
+    pub fn bind(tree: &WeightTree, values: &[(usize, Var<'g>)]) -> Self {
+        Self::bind_from(tree, &mut values.iter().copied().peekable(), true)
+    }
+
+    fn bind_from(
+        tree: &WeightTree,
+        values: &mut Peekable<impl Iterator<Item = (usize, Var<'g>)>>,
+        trainable: bool,
+    ) -> Self {
+        let first = values.peek().map_or(usize::MAX, |(number, _)| *number);
         let vars = tree
             .vars
             .iter()
             .map(|s| {
-                *next += 1;
-                Weight { name: s.name, value: values[*next - 1], number: *next - 1 }
+                let (number, value) = values.next().expect("a value for each weight");
+                Weight { name: s.name, value, number }
             })
             .collect();
         let inside = tree.trains_inside(trainable);
         let children = tree
             .children
             .iter()
-            .map(|(n, t)| (n.clone(), Weights::bind(t, values, inside, next)))
+            .map(|(n, t)| (n.clone(), Weights::bind_from(t, values, inside)))
             .collect();
-        Self { vars, children, trainable: trainable && tree.trainable, first }
+        Self { vars, children, trainable: trainable && tree.trainable.get(), first }
     }
 
     /// The weight of a name, which the layer's `weights` declared.

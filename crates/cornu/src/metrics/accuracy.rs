@@ -2,7 +2,7 @@
 //!
 //! Source: keras/src/metrics/accuracy_metrics.py, Keras 3.15.1.
 
-use super::settings::mean_metrics;
+use super::mean::mean_metrics;
 use crate::losses::fit_targets;
 use crate::{Error, Result};
 use cornu_ir::ops::Iota;
@@ -11,12 +11,12 @@ use cornu_ir::{DType, Var};
 
 mean_metrics! {
     /// How often targets and predictions are equal.
-    Accuracy "accuracy" {} |this, _cx, t, p| {
+    Accuracy "accuracy" Up {} |this, _cx, t, p| {
         let (t, p) = fit_targets(&this.name, t, p)?;
         t.eq(p).cast(p.dtype())
     };
     /// How often predictions lie on the target's side of a threshold.
-    BinaryAccuracy "binary_accuracy" {
+    BinaryAccuracy "binary_accuracy" Up {
         /// Above it a prediction is 1.
         threshold: f64 = 0.5,
     } |this, _cx, t, p| {
@@ -24,21 +24,22 @@ mean_metrics! {
         p.gt(this.threshold).cast(p.dtype()).eq(t).cast(p.dtype())
     };
     /// How often the largest prediction stands where the largest target stands.
-    CategoricalAccuracy "categorical_accuracy" {} |this, _cx, t, p| {
-        if t.rank() != p.rank() || p.rank() == 0 || t.dims()[..t.rank() - 1] != p.dims()[..p.rank() - 1] {
+    CategoricalAccuracy "categorical_accuracy" Up {} |this, _cx, t, p| {
+        let (rank, t_dims, p_dims) = (p.rank(), t.dims(), p.dims());
+        if t.rank() != rank || rank == 0 || t_dims[..rank - 1] != p_dims[..rank - 1] {
             return Err(misfit(&this.name, "targets must be one-hot, of the predictions' \
                 shape", t, p));
         }
         t.argmax(-1).eq(p.argmax(-1)).cast(p.dtype())
     };
     /// How often the largest prediction is that of the target's class id.
-    SparseCategoricalAccuracy "sparse_categorical_accuracy" {} |this, _cx, t, p| {
+    SparseCategoricalAccuracy "sparse_categorical_accuracy" Up {} |this, _cx, t, p| {
         let class = class_ids(&this.name, t, p)?;
         let hit = p.argmax(-1).cast(p.dtype()).eq(class).cast(p.dtype());
         if hit.rank() > 1 && hit.dim(-1) == Some(1) { hit.squeeze(-1) } else { hit }
     };
     /// How often the class of a one-hot target is among the `k` largest predictions.
-    TopKCategoricalAccuracy "top_k_categorical_accuracy" {
+    TopKCategoricalAccuracy "top_k_categorical_accuracy" Up {
         /// How many count.
         k: usize = 5,
     } |this, _cx, t, p| {
@@ -50,7 +51,7 @@ mean_metrics! {
         in_top_k(class_ids(&this.name, class.cast(p.dtype()), p)?, p, this.k).cast(p.dtype())
     };
     /// How often the class id of a target is among the `k` largest predictions.
-    SparseTopKCategoricalAccuracy "sparse_top_k_categorical_accuracy" {
+    SparseTopKCategoricalAccuracy "sparse_top_k_categorical_accuracy" Up {
         /// How many count.
         k: usize = 5,
         /// Predictions are class ids, the likeliest first.

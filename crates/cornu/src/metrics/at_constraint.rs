@@ -3,7 +3,7 @@
 //! Source: keras/src/metrics/confusion_metrics.py, Keras 3.15.1.
 
 use super::confusion::Question;
-use super::{MetricFunction, MetricValue, settings};
+use super::{Direction, MetricFunction, MetricValue, settings};
 use crate::layers::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
@@ -19,7 +19,10 @@ fn rate(hits: f64, misses: f64) -> f32 {
 }
 
 macro_rules! at_constraint {
-    ($($(#[$meta:meta])* $Type:ident $name:literal $field:ident: kept |$k:ident| $kept:expr, best |$b:ident| $best:expr;)*) => {$(
+    ($(
+        $(#[$meta:meta])* $Type:ident $name:literal $field:ident:
+        kept |$k:ident| $kept:expr, best |$b:ident| $best:expr;
+    )*) => {$(
         settings! {
             $(#[$meta])*
             $Type $name "float32" {
@@ -36,27 +39,46 @@ macro_rules! at_constraint {
             fn name(&self) -> &str {
                 &self.name
             }
-            fn partials<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, _: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+            fn partials<'g>(
+                &self,
+                _: &Cx<'g>,
+                y_true: Var<'g>,
+                y_pred: Var<'g>,
+                _: Option<Var<'g>>,
+                weight: Option<Var<'g>>,
+            ) -> Result<Vec<Var<'g>>> {
                 if self.num_thresholds == 0 || !(0.0..=1.0).contains(&self.$field) {
                     let rule = concat!("`", stringify!($field), "` must lie within 0 and 1 and \
                         `num_thresholds` be above 0");
-                    return Err(Error::argument(&self.name, rule, format!("{}, {}", self.$field, self.num_thresholds)));
+                    let received = format!("{}, {}", self.$field, self.num_thresholds);
+                    return Err(Error::argument(&self.name, rule, received));
                 }
                 let n = self.num_thresholds;
-                let question =
-                    Question { who: &self.name, thresholds: thresholds(n), even: n > 1, top_k: None, class_id: self.class_id, multi_label: false, label_weights: None };
+                let question = Question {
+                    who: &self.name,
+                    thresholds: thresholds(n),
+                    even: n > 1,
+                    top_k: None,
+                    class_id: self.class_id,
+                    multi_label: false,
+                    label_weights: None,
+                };
                 let c = question.count(y_true, y_pred, weight)?;
                 Ok(vec![c.true_positives, c.true_negatives, c.false_positives, c.false_negatives])
             }
             fn result(&self, totals: &[Vec<f64>]) -> MetricValue {
                 let wanted = self.$field as f32;
-                let best = (0..totals[0].len()).map(|i| [totals[0][i], totals[1][i], totals[2][i], totals[3][i]]).fold(0.0f32, |best, c| {
+                let at = |i| [totals[0][i], totals[1][i], totals[2][i], totals[3][i]];
+                let best = (0..totals[0].len()).map(at).fold(0.0f32, |best, c| {
                     let $k = c;
                     let kept = $kept;
                     let $b = c;
                     if kept >= wanted { best.max($best) } else { best }
                 });
                 MetricValue::Number(best as f64)
+            }
+            fn direction(&self) -> Option<Direction> {
+                Some(Direction::Up)
             }
         }
     )*};
@@ -65,11 +87,15 @@ macro_rules! at_constraint {
 // Each rate of [true positives, true negatives, false positives, false negatives].
 at_constraint! {
     /// The highest sensitivity at a specificity not below the one given.
-    SensitivityAtSpecificity "sensitivity_at_specificity" specificity: kept |c| rate(c[1], c[2]), best |c| rate(c[0], c[3]);
+    SensitivityAtSpecificity "sensitivity_at_specificity" specificity:
+        kept |c| rate(c[1], c[2]), best |c| rate(c[0], c[3]);
     /// The highest specificity at a sensitivity not below the one given.
-    SpecificityAtSensitivity "specificity_at_sensitivity" sensitivity: kept |c| rate(c[0], c[3]), best |c| rate(c[1], c[2]);
+    SpecificityAtSensitivity "specificity_at_sensitivity" sensitivity:
+        kept |c| rate(c[0], c[3]), best |c| rate(c[1], c[2]);
     /// The highest precision at a recall not below the one given.
-    PrecisionAtRecall "precision_at_recall" recall: kept |c| rate(c[0], c[3]), best |c| rate(c[0], c[2]);
+    PrecisionAtRecall "precision_at_recall" recall:
+        kept |c| rate(c[0], c[3]), best |c| rate(c[0], c[2]);
     /// The highest recall at a precision not below the one given.
-    RecallAtPrecision "recall_at_precision" precision: kept |c| rate(c[0], c[2]), best |c| rate(c[0], c[3]);
+    RecallAtPrecision "recall_at_precision" precision:
+        kept |c| rate(c[0], c[2]), best |c| rate(c[0], c[3]);
 }

@@ -4,7 +4,7 @@
 
 use super::confusion::{Question, evenly_spaced};
 use super::mean::divide_no_nan;
-use super::{MetricFunction, MetricValue, settings};
+use super::{Direction, MetricFunction, MetricValue, settings};
 use crate::layers::Cx;
 use crate::losses::EPSILON;
 use crate::{Error, Result};
@@ -191,5 +191,8 @@ impl MetricFunction for AUC {
             None => areas.iter().sum::<f64>() / n_labels as f64,
             Some(w) => divide_no_nan(areas.iter().zip(w).map(|(a, w)| a * w).sum(), w.iter().sum()),
         })
+    }
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Up)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: keras/src/metrics/correlation_metrics.py, Keras 3.15.1.
 
-use super::settings::mean_metrics;
+use super::mean::mean_metrics;
 use crate::losses::{EPSILON, fit_targets};
 use crate::{Error, Result};
 use cornu_ir::Var;
@@ -10,7 +10,7 @@ use cornu_ir::builder::axis_of;
 
 mean_metrics! {
     /// Mean of Pearson's correlation along an axis.
-    PearsonCorrelation "pearson_correlation" {
+    PearsonCorrelation "pearson_correlation" Up {
         /// The axis.
         axis: isize = -1,
     } |this, cx, t, p| {
@@ -21,7 +21,7 @@ mean_metrics! {
     };
     /// Mean of Lin's concordance correlation along an axis, with the covariance as Keras takes it:
     /// both centred by the predictions' mean.
-    ConcordanceCorrelation "concordance_correlation" {
+    ConcordanceCorrelation "concordance_correlation" Up {
         /// The axis.
         axis: isize = -1,
     } |this, cx, t, p| {

@@ -4,7 +4,7 @@
 
 use super::confusion::{Counts, NEG_INF, Question, Thresholds, evenly_spaced};
 use super::mean::divide_no_nan;
-use super::{MetricFunction, MetricValue, settings};
+use super::{Direction, MetricFunction, MetricValue, settings};
 use crate::Result;
 use crate::layers::Cx;
 use cornu_ir::Var;
@@ -23,12 +23,23 @@ macro_rules! counts {
             fn name(&self) -> &str {
                 &self.name
             }
-            fn partials<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, _: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+            fn partials<'g>(
+                &self,
+                _: &Cx<'g>,
+                y_true: Var<'g>,
+                y_pred: Var<'g>,
+                _: Option<Var<'g>>,
+                weight: Option<Var<'g>>,
+            ) -> Result<Vec<Var<'g>>> {
                 let thresholds = Thresholds::list(&self.name, &self.thresholds, 0.5)?;
-                Ok(vec![at(&self.name, thresholds, None, None).count(y_true, y_pred, weight)?.$field])
+                let question = at(&self.name, thresholds, None, None);
+                Ok(vec![question.count(y_true, y_pred, weight)?.$field])
             }
             fn result(&self, totals: &[Vec<f64>]) -> MetricValue {
                 MetricValue::list(totals[0].clone())
+            }
+            fn direction(&self) -> Option<Direction> {
+                None
             }
         }
     )*};
@@ -73,14 +84,28 @@ macro_rules! shares {
             fn name(&self) -> &str {
                 &self.name
             }
-            fn partials<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, _: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+            fn partials<'g>(
+                &self,
+                _: &Cx<'g>,
+                y_true: Var<'g>,
+                y_pred: Var<'g>,
+                _: Option<Var<'g>>,
+                weight: Option<Var<'g>>,
+            ) -> Result<Vec<Var<'g>>> {
                 let default = if self.top_k.is_some() { NEG_INF } else { 0.5 };
                 let thresholds = Thresholds::list(&self.name, &self.thresholds, default)?;
-                let Counts { true_positives, $other, .. } = at(&self.name, thresholds, self.top_k, self.class_id).count(y_true, y_pred, weight)?;
+                let question = at(&self.name, thresholds, self.top_k, self.class_id);
+                let Counts { true_positives, $other, .. } =
+                    question.count(y_true, y_pred, weight)?;
                 Ok(vec![true_positives, $other])
             }
             fn result(&self, totals: &[Vec<f64>]) -> MetricValue {
-                MetricValue::list(totals[0].iter().zip(&totals[1]).map(|(tp, other)| divide_no_nan(*tp, tp + other)).collect())
+                let pairs = totals[0].iter().zip(&totals[1]);
+                let share = |(tp, other): (&f64, &f64)| divide_no_nan(*tp, tp + other);
+                MetricValue::list(pairs.map(share).collect())
+            }
+            fn direction(&self) -> Option<Direction> {
+                Some(Direction::Up)
             }
         }
     )*};

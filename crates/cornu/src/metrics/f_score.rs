@@ -2,7 +2,7 @@
 //!
 //! Source: keras/src/metrics/f_score_metrics.py, Keras 3.15.1.
 
-use super::{MetricFunction, MetricValue, settings};
+use super::{Direction, MetricFunction, MetricValue, settings};
 use crate::layers::Cx;
 use crate::losses::EPSILON;
 use crate::{Error, Result};
@@ -139,6 +139,9 @@ impl MetricFunction for FBetaScore {
     fn result(&self, totals: &[Vec<f64>]) -> MetricValue {
         self.score(totals)
     }
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Up)
+    }
 }
 
 impl MetricFunction for F1Score {
@@ -157,5 +160,8 @@ impl MetricFunction for F1Score {
     }
     fn result(&self, totals: &[Vec<f64>]) -> MetricValue {
         self.fbeta().score(totals)
+    }
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Up)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: keras/src/metrics/iou_metrics.py, Keras 3.15.1.
 
-use super::{MetricFunction, MetricValue, settings};
+use super::{Direction, MetricFunction, MetricValue, settings};
 use crate::layers::Cx;
 use crate::losses::EPSILON;
 use crate::{Error, Result};
@@ -180,7 +180,14 @@ macro_rules! as_iou {
             fn name(&self) -> &str {
                 &self.name
             }
-            fn partials<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>, _: Option<Var<'g>>, weight: Option<Var<'g>>) -> Result<Vec<Var<'g>>> {
+            fn partials<'g>(
+                &self,
+                _: &Cx<'g>,
+                y_true: Var<'g>,
+                y_pred: Var<'g>,
+                _: Option<Var<'g>>,
+                weight: Option<Var<'g>>,
+            ) -> Result<Vec<Var<'g>>> {
                 let ($this, $p) = (self, y_pred);
                 let y_pred = $pred;
                 let iou: IoU = $iou;
@@ -191,23 +198,49 @@ macro_rules! as_iou {
                 let iou: IoU = $iou;
                 iou.mean(&totals[0])
             }
+            fn direction(&self) -> Option<Direction> {
+                Some(Direction::Up)
+            }
         }
     )*};
 }
 
 as_iou! {
     IoU |this, p| this.clone(), p;
-    BinaryIoU |this, p| IoU { name: this.name.clone(), dtype: this.dtype.clone(), target_class_ids: this.target_class_ids.clone(), ..IoU::default() }, p.ge(this.threshold).cast(p.dtype());
+    BinaryIoU |this, p| IoU {
+        name: this.name.clone(),
+        dtype: this.dtype.clone(),
+        target_class_ids: this.target_class_ids.clone(),
+        ..IoU::default()
+    }, p.ge(this.threshold).cast(p.dtype());
     MeanIoU |this, p| IoU {
-        name: this.name.clone(), dtype: this.dtype.clone(), num_classes: this.num_classes, target_class_ids: (0..this.num_classes).collect(),
-        ignore_class: this.ignore_class, sparse_y_true: this.sparse_y_true, sparse_y_pred: this.sparse_y_pred, axis: this.axis,
+        name: this.name.clone(),
+        dtype: this.dtype.clone(),
+        num_classes: this.num_classes,
+        target_class_ids: (0..this.num_classes).collect(),
+        ignore_class: this.ignore_class,
+        sparse_y_true: this.sparse_y_true,
+        sparse_y_pred: this.sparse_y_pred,
+        axis: this.axis,
     }, p;
     OneHotIoU |this, p| IoU {
-        name: this.name.clone(), dtype: this.dtype.clone(), num_classes: this.num_classes, target_class_ids: this.target_class_ids.clone(),
-        ignore_class: this.ignore_class, sparse_y_true: false, sparse_y_pred: this.sparse_y_pred, axis: this.axis,
+        name: this.name.clone(),
+        dtype: this.dtype.clone(),
+        num_classes: this.num_classes,
+        target_class_ids: this.target_class_ids.clone(),
+        ignore_class: this.ignore_class,
+        sparse_y_true: false,
+        sparse_y_pred: this.sparse_y_pred,
+        axis: this.axis,
     }, p;
     OneHotMeanIoU |this, p| IoU {
-        name: this.name.clone(), dtype: this.dtype.clone(), num_classes: this.num_classes, target_class_ids: (0..this.num_classes).collect(),
-        ignore_class: this.ignore_class, sparse_y_true: false, sparse_y_pred: this.sparse_y_pred, axis: this.axis,
+        name: this.name.clone(),
+        dtype: this.dtype.clone(),
+        num_classes: this.num_classes,
+        target_class_ids: (0..this.num_classes).collect(),
+        ignore_class: this.ignore_class,
+        sparse_y_true: false,
+        sparse_y_pred: this.sparse_y_pred,
+        axis: this.axis,
     }, p;
 }

@@ -5,6 +5,7 @@
 
 mod settings;
 mod mean;
+mod mean_wrapper;
 mod accuracy;
 mod regression;
 mod probabilistic;
@@ -30,7 +31,7 @@ pub use correlation::{ConcordanceCorrelation, PearsonCorrelation};
 pub use counts::{FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives};
 pub use f_score::{Average, F1Score, FBetaScore};
 pub use iou::{BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU};
-pub use mean::MeanMetricWrapper;
+pub use mean_wrapper::MeanMetricWrapper;
 pub use probabilistic::{
     BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge, KLDivergence, Poisson,
     SparseCategoricalCrossentropy, SquaredHinge,
@@ -41,7 +42,7 @@ pub use regression::{
     MeanSquaredError, MeanSquaredLogarithmicError, RootMeanSquaredError,
 };
 pub(crate) use settings::settings;
-pub use settings::{MetricFunction, MetricValue};
+pub use settings::{Direction, MetricFunction, MetricValue};
 
 use crate::Result;
 use crate::layers::Cx;
@@ -145,28 +146,7 @@ impl Metric {
 
     /// Whether more of it is better, where Keras says so.
     pub fn more_is_better(&self) -> Option<bool> {
-        match self {
-            Self::TruePositives(_)
-            | Self::TrueNegatives(_)
-            | Self::FalsePositives(_)
-            | Self::FalseNegatives(_) => None,
-            Self::MeanMetricWrapper(m) => m.is_of_loss().then_some(false),
-            Self::MeanSquaredError(_)
-            | Self::MeanAbsoluteError(_)
-            | Self::MeanAbsolutePercentageError(_)
-            | Self::MeanSquaredLogarithmicError(_)
-            | Self::RootMeanSquaredError(_)
-            | Self::LogCoshError(_)
-            | Self::KLDivergence(_)
-            | Self::Poisson(_)
-            | Self::BinaryCrossentropy(_)
-            | Self::CategoricalCrossentropy(_)
-            | Self::SparseCategoricalCrossentropy(_)
-            | Self::Hinge(_)
-            | Self::SquaredHinge(_)
-            | Self::CategoricalHinge(_) => Some(false),
-            _ => Some(true),
-        }
+        self.function().direction().map(|d| d == Direction::Up)
     }
 
     /// The metric of totals, one vector for each of [`Metric::partials`].

@@ -2,7 +2,7 @@
 //!
 //! Source: keras/src/metrics/regression_metrics.py, Keras 3.15.1.
 
-use super::{MetricFunction, MetricValue, settings};
+use super::{Direction, MetricFunction, MetricValue, settings};
 use crate::layers::Cx;
 use crate::losses::squeeze_or_expand;
 use crate::{Error, Result};
@@ -114,5 +114,8 @@ impl MetricFunction for R2Score {
             None => MetricValue::List(scores),
             Some(_) => MetricValue::list(scores),
         }
+    }
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Up)
     }
 }

@@ -2,9 +2,8 @@
 //!
 //! Source: keras/src/metrics/regression_metrics.py, Keras 3.15.1.
 
-use super::mean::{ratio, weighted_mean};
-use super::settings::mean_metrics;
-use super::{MetricFunction, MetricValue, settings};
+use super::mean::{mean_metrics, ratio, weighted_mean};
+use super::{Direction, MetricFunction, MetricValue, settings};
 use crate::Result;
 use crate::layers::Cx;
 use crate::losses::{cosine_similarity, fit_targets, huber, mean_error};
@@ -12,18 +11,22 @@ use cornu_ir::Var;
 
 mean_metrics! {
     /// Mean of squared errors.
-    MeanSquaredError "mean_squared_error" {} |_this, _cx, t, p| mean_error::mean_squared_error(t, p)?;
+    MeanSquaredError "mean_squared_error" Down {}
+        |_this, _cx, t, p| mean_error::mean_squared_error(t, p)?;
     /// Mean of absolute errors.
-    MeanAbsoluteError "mean_absolute_error" {} |_this, _cx, t, p| mean_error::mean_absolute_error(t, p)?;
+    MeanAbsoluteError "mean_absolute_error" Down {}
+        |_this, _cx, t, p| mean_error::mean_absolute_error(t, p)?;
     /// Mean of absolute errors as percentages of the targets.
-    MeanAbsolutePercentageError "mean_absolute_percentage_error" {} |_this, _cx, t, p| mean_error::mean_absolute_percentage_error(t, p)?;
+    MeanAbsolutePercentageError "mean_absolute_percentage_error" Down {}
+        |_this, _cx, t, p| mean_error::mean_absolute_percentage_error(t, p)?;
     /// Mean of squared differences of logarithms.
-    MeanSquaredLogarithmicError "mean_squared_logarithmic_error" {} |_this, _cx, t, p| mean_error::mean_squared_logarithmic_error(t, p)?;
+    MeanSquaredLogarithmicError "mean_squared_logarithmic_error" Down {}
+        |_this, _cx, t, p| mean_error::mean_squared_logarithmic_error(t, p)?;
     /// Mean of `log(cosh(error))`.
-    LogCoshError "logcosh" {} |_this, _cx, t, p| huber::log_cosh(t, p)?;
+    LogCoshError "logcosh" Down {} |_this, _cx, t, p| huber::log_cosh(t, p)?;
     /// Mean of the cosines of the angles between targets and predictions. Keras does not write
     /// `axis` to files.
-    CosineSimilarity "cosine_similarity" {
+    CosineSimilarity "cosine_similarity" Up {
         /// The axis of the vectors.
         #[serde(skip_serializing)]
         axis: isize = -1,
@@ -58,5 +61,8 @@ impl MetricFunction for RootMeanSquaredError {
             MetricValue::Number(mean) => MetricValue::Number(mean.sqrt()),
             list => list,
         }
+    }
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Down)
     }
 }

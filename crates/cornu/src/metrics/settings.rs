@@ -23,6 +23,15 @@ impl MetricValue {
     }
 }
 
+/// Which way a metric gets better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// More is better.
+    Up,
+    /// Less is better.
+    Down,
+}
+
 /// The formula of a metric. Targets and weights have the type of the predictions.
 pub trait MetricFunction {
     /// Keras's name.
@@ -40,12 +49,17 @@ pub trait MetricFunction {
 
     /// The metric of their totals.
     fn result(&self, totals: &[Vec<f64>]) -> MetricValue;
+
+    /// Which way it gets better, where Keras says so.
+    fn direction(&self) -> Option<Direction>;
 }
 
 /// Makes the struct of a metric: Keras's config keys with their defaults, `name` and `dtype` among
 /// them.
 macro_rules! settings {
-    ($(#[$meta:meta])* $Type:ident $name:literal $dtype:literal { $($(#[$field_meta:meta])* $field:ident: $T:ty = $default:expr),* $(,)? }) => {
+    ($(#[$meta:meta])* $Type:ident $name:literal $dtype:literal {
+        $($(#[$field_meta:meta])* $field:ident: $T:ty = $default:expr),* $(,)?
+    }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(default)]
@@ -65,34 +79,3 @@ macro_rules! settings {
     };
 }
 pub(crate) use settings;
-
-/// Makes metrics that are means of a number a sample: `Type "name" {settings} |self, cx, y_true,
-/// y_pred| values`.
-macro_rules! mean_metrics {
-    ($($(#[$meta:meta])* $Type:ident $name:literal { $($(#[$field_meta:meta])* $field:ident: $T:ty = $default:expr),* $(,)? }
-        |$this:ident, $cx:ident, $t:ident, $p:ident| $values:expr;)*) => {$(
-        $crate::metrics::settings! { $(#[$meta])* $Type $name "float32" { $($(#[$field_meta])* $field: $T = $default),* } }
-
-        impl $crate::metrics::MetricFunction for $Type {
-            fn name(&self) -> &str {
-                &self.name
-            }
-            fn partials<'g>(
-                &self,
-                $cx: &$crate::layers::Cx<'g>,
-                $t: cornu_ir::Var<'g>,
-                $p: cornu_ir::Var<'g>,
-                mask: Option<cornu_ir::Var<'g>>,
-                weight: Option<cornu_ir::Var<'g>>,
-            ) -> $crate::Result<Vec<cornu_ir::Var<'g>>> {
-                let $this = self;
-                let values: $crate::losses::Values<'g> = $values.into();
-                $crate::metrics::mean::masked_mean(&self.name, values, mask, weight)
-            }
-            fn result(&self, totals: &[Vec<f64>]) -> $crate::metrics::MetricValue {
-                $crate::metrics::mean::ratio(totals)
-            }
-        }
-    )*};
-}
-pub(crate) use mean_metrics;

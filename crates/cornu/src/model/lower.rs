@@ -57,11 +57,16 @@ pub fn lower_model<'g>(
         Packing::new(b.input("own", Spec::known(DType::Bool, &p.batch_and_timesteps)), p.rows)
     });
     let cx = &packing.map_or_else(|| cx.clone(), |p| cx.with_packing(p));
-    let mut weights = Vec::new();
+    let numbers = tree.numbers();
+    let (mut weights, mut values) = (Vec::new(), Vec::with_capacity(numbers.len()));
     tree.walk("", true, &mut |group, _, _, w| {
-        weights.push(b.input(format!("{group}/{}", w.name), Spec::known(w.dtype(), &w.shape)))
+        let number = numbers[values.len()];
+        if number == weights.len() {
+            weights.push(b.input(format!("{group}/{}", w.name), Spec::known(w.dtype(), &w.shape)));
+        }
+        values.push((number, weights[number]));
     });
-    let bound = Weights::bind(tree, &weights, true, &mut 0);
+    let bound = Weights::bind(tree, &values);
     let in_rows = |i: usize| packed.is_some_and(|p| p.entries[i]);
     let mut flows = data
         .iter()

@@ -7,19 +7,14 @@ mod model;
 mod encoding;
 mod weights_file;
 mod vocabularies;
-mod open;
-mod convert;
-mod quantize;
 
 pub(crate) use crate::architecture::dtype_name;
 pub use crate::architecture::{
     Container, Functional, Input, InputLayer, IntoCall, Member, MemberKind, Nest, Sequential,
     Symbol, TensorRef,
 };
-pub use convert::convert;
 pub(crate) use lower::takes_text;
 pub use lower::{LoweredModel, PackedEntries, lower_model};
 pub use model::{IntoSymbols, Model};
-pub use quantize::{QuantizationLoss, quantize_int8};
 pub use variables::Variable;
-pub(crate) use weights_file::{to_file_array, to_tensor};
+pub(crate) use weights_file::{int8_array, to_file_array, to_tensor};

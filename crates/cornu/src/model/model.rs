@@ -6,13 +6,18 @@ use crate::architecture::{
     trace,
 };
 use crate::layers::{Call, LayerRef, Registry, WeightTree};
-use crate::training::{Compiled, Runtime};
+use crate::runtime::Runtime;
 use crate::{Error, Result};
 use cornu_cpu::{SlotId, Store};
 use cornu_ir::{Spec, Tensor, spec::dims_text};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// A model: a graph of layers with its weights.
+///
+/// A model is a cheap handle: clones share everything, and any number of threads may use it at the
+/// same time. Its weights belong to its layers: models over the same layers have the same weights,
+/// and training one moves the other. [`Model::compile`] gives the stage that can be trained.
 ///
 /// ```
 /// use cornu::{Dense, Input, Lstm, Model};
@@ -24,17 +29,19 @@ use serde_json::Value;
 /// assert_eq!(model.count_params(), 305);
 /// # Ok::<(), cornu::Error>(())
 /// ```
-pub struct Model {
-    pub(crate) layer: LayerRef,
-    pub(crate) tree: WeightTree,
-    pub(crate) variables: Vec<Variable>,
-    /// Where the value of each variable lies in the store.
-    pub(crate) slots: Vec<SlotId>,
-    pub(crate) store: Store,
-    pub(crate) runtime: Runtime,
-    pub(crate) compiled: Option<Compiled>,
+#[derive(Clone)]
+pub struct Model(Arc<Parts>);
+
+/// What the handles of a model share.
+struct Parts {
+    layer: LayerRef,
+    tree: WeightTree,
+    variables: Vec<Variable>,
+    /// The values of `variables`, in their order.
+    store: Store,
+    runtime: Runtime,
     /// What a file brought along for layers: vocabularies.
-    pub(crate) assets: Vec<(String, Vec<u8>)>,
+    assets: Vec<(String, Vec<u8>)>,
 }
 
 /// One symbol or several.
@@ -85,39 +92,32 @@ impl Model {
         Self::of(LayerRef::new(rule).name("sequential"), 0)
     }
 
-    /// The model of a layer that is one, with first weights.
+    /// The model of a layer that is one. Weights that have no value yet get their first, drawn from
+    /// the seed.
     pub(crate) fn of(layer: LayerRef, seed: u64) -> Result<Self> {
-        Self::with_values(layer, |i, v| v.first_value(seed, i))
+        let model = Self::blank(layer, vec![])?;
+        for (i, v) in model.variables().iter().enumerate().filter(|(_, v)| !v.value.is_set()) {
+            v.value.set(&v.first_value(seed, i)?);
+        }
+        model.runtime().set_seed(seed);
+        Ok(model)
     }
 
-    /// The model of a layer that is one, its weights to be filled in.
-    pub(crate) fn blank(layer: LayerRef) -> Result<Self> {
-        Self::with_values(layer, |_, v| Ok(Tensor::zeros(v.spec.dtype(), &v.spec.shape)))
-    }
-
-    fn with_values(
-        layer: LayerRef,
-        value: impl Fn(usize, &Variable) -> Result<Tensor>,
-    ) -> Result<Self> {
+    /// The model of a layer that is one, its weights to be filled in, with what a file brought
+    /// along for layers.
+    pub(crate) fn blank(layer: LayerRef, assets: Vec<(String, Vec<u8>)>) -> Result<Self> {
         let layer = layer.into_model();
         let tree = Self::tree_of(&layer)?;
         let variables = variables::variables(&tree)?;
-        let mut store = Store::new();
-        let slots = variables
-            .iter()
-            .enumerate()
-            .map(|(i, v)| value(i, v).map(|t| store.push(&t)))
-            .collect::<Result<_>>()?;
-        Ok(Self {
-            layer,
-            tree,
-            variables,
-            slots,
-            store,
-            runtime: Runtime::default(),
-            compiled: None,
-            assets: vec![],
-        })
+        let store = Store::of(variables.iter().map(|v| v.value.clone()));
+        let runtime = Runtime::default();
+        Ok(Self(Arc::new(Parts { layer, tree, variables, store, runtime, assets })))
+    }
+
+    /// The weights of the model as a tree has them, which is the model's own but for what is
+    /// trainable.
+    pub(crate) fn variables_of(&self, tree: &WeightTree) -> Result<Vec<Variable>> {
+        variables::variables(tree)
     }
 
     fn tree_of(layer: &LayerRef) -> Result<WeightTree> {
@@ -154,101 +154,119 @@ impl Model {
         Self::of(LayerRef::from_json(v, &Registry::builtin())?, 0)
     }
 
-    /// The same model with first weights from a seed, which also draws what is random in training.
-    pub fn seed(mut self, seed: u64) -> Result<Self> {
-        for (i, (v, slot)) in self.variables.iter().zip(&self.slots).enumerate() {
-            self.store.replace(*slot, &v.first_value(seed, i)?);
+    /// Returns the model with first weights from a seed, which also draws what is random in
+    /// training. Other models over its layers get these weights, too.
+    pub fn seed(self, seed: u64) -> Result<Self> {
+        for (i, v) in self.variables().iter().enumerate() {
+            v.value.set(&v.first_value(seed, i)?);
         }
-        self.runtime.seed = seed;
+        self.set_seed(seed);
         Ok(self)
     }
 
-    /// The seed of what is random in training: dropout, noise.
-    pub fn set_seed(&mut self, seed: u64) {
-        self.runtime.seed = seed;
+    /// Sets the seed of what is random in training: dropout, noise.
+    pub fn set_seed(&self, seed: u64) {
+        self.runtime().set_seed(seed);
     }
 
-    /// How many threads run; all cores unless set. Results do not depend on it.
-    pub fn set_threads(&mut self, n: usize) {
-        self.runtime.set_threads(n);
+    /// Sets how many threads run; all cores unless set. Results do not depend on it.
+    pub fn set_threads(&self, n: usize) {
+        self.runtime().set_threads(n);
+    }
+
+    /// Makes all layers trainable or frozen. It takes effect when the model is compiled the next
+    /// time, as in Keras.
+    pub fn set_trainable(&self, trainable: bool) {
+        self.layer().set_trainable(trainable);
     }
 
     /// Sets the states of stateful layers to 0.
-    pub fn reset_states(&mut self) {
-        self.runtime.reset_states(&mut self.store);
+    pub fn reset_states(&self) {
+        self.runtime().reset_states();
+    }
+
+    /// What the model keeps between runs.
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.0.runtime
+    }
+
+    /// The values of the weights.
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// What a file brought along for layers.
+    pub(crate) fn brought_assets(&self) -> &[(String, Vec<u8>)] {
+        &self.0.assets
     }
 
     /// Whether a layer, at any depth, keeps its state from batch to batch.
     pub fn is_stateful(&self) -> bool {
-        self.layer.any(&|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful))
+        self.layer().any(&|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful))
     }
 
-    /// With a name.
+    /// Returns a model of the same layers, and so the same weights, with a name.
     pub fn name(self, name: &str) -> Self {
-        let layer = match self.layer.as_container() {
-            Some(Container::Functional(f)) => LayerRef::new(f.clone()),
-            Some(Container::Sequential(s)) => LayerRef::new(s.clone()),
-            None => self.layer.clone(),
-        };
-        Self { layer: layer.name(name), ..self }
+        let runtime = Runtime::default();
+        runtime.set_seed(self.runtime().seed());
+        let layer = self.layer().clone().name(name);
+        let Parts { tree, variables, store, assets, .. } = &*self.0;
+        let (tree, variables) =
+            (WeightTree { label: name.into(), ..tree.clone() }, variables.clone());
+        let (store, assets) = (store.clone(), assets.clone());
+        Self(Arc::new(Parts { layer, tree, variables, store, runtime, assets }))
     }
 
     /// The model's own architecture as Keras's config.
     pub fn to_json(&self) -> Value {
-        self.layer.to_json()
+        self.layer().to_json()
     }
 
     /// The graph of layers.
     pub fn graph(&self) -> &Functional {
-        Self::graph_of(&self.layer).expect("a model has a graph: it was made from one")
+        Self::graph_of(self.layer()).expect("a model has a graph: it was made from one")
     }
 
-    /// The model as a layer: what is called inside another model. Its weights start anew there.
+    /// The model as a layer, to be called inside another model, with the same weights.
     pub fn layer(&self) -> &LayerRef {
-        &self.layer
+        &self.0.layer
     }
 
     /// The weights as a tree, as files group them.
     pub fn tree(&self) -> &WeightTree {
-        &self.tree
+        &self.0.tree
     }
 
     /// The weights, in Keras's order.
     pub fn variables(&self) -> &[Variable] {
-        &self.variables
+        &self.0.variables
     }
 
     /// The value of the `i`-th weight.
     pub fn weight(&self, i: usize) -> Tensor {
-        self.store.view(self.slots[i]).to_tensor()
+        self.variables()[i].value.tensor()
     }
 
     /// Gives the `i`-th weight a value.
     ///
     /// # Errors
     /// The shape is not the weight's.
-    pub fn set_weight(&mut self, i: usize, value: &Tensor) -> Result<()> {
-        let v = &self.variables[i];
+    pub fn set_weight(&self, i: usize, value: &Tensor) -> Result<()> {
+        let v = &self.variables()[i];
         if value.dims != v.spec.shape || value.dtype() != v.spec.dtype() {
-            let rule = format!(
-                "weight `{}` has shape {:?} and type {}",
-                v.file_path(),
-                v.spec.shape,
-                v.spec.dtype()
-            );
-            return Err(Error::argument(
-                "set_weight",
-                rule,
-                format!("{:?} of type {}", value.dims, value.dtype()),
-            ));
+            let (shape, dtype) = (&v.spec.shape, v.spec.dtype());
+            let rule = format!("weight `{}` has shape {shape:?} and type {dtype}", v.file_path());
+            let received = format!("{:?} of type {}", value.dims, value.dtype());
+            return Err(Error::argument("set_weight", rule, received));
         }
-        self.store.replace(self.slots[i], value);
+        v.value.set(value);
         Ok(())
     }
 
-    /// The values of all weights, in Keras's order.
+    /// The values of all weights, in Keras's order, as one step left them.
     pub fn weights(&self) -> Vec<Tensor> {
-        (0..self.slots.len()).map(|i| self.weight(i)).collect()
+        let store = self.store().read();
+        (0..self.variables().len()).map(|i| store.view(SlotId(i)).to_tensor()).collect()
     }
 
     /// Gives all weights their values, in Keras's order.
@@ -256,20 +274,24 @@ impl Model {
     /// # Errors
     /// Another number of weights, or a shape that is not the weight's; those before it are set
     /// then.
-    pub fn set_weights(&mut self, values: &[Tensor]) -> Result<()> {
-        if values.len() != self.slots.len() {
-            return Err(Error::argument(
-                "set_weights",
-                format!("the model has {} weights", self.slots.len()),
-                values.len(),
-            ));
+    pub fn set_weights(&self, values: &[Tensor]) -> Result<()> {
+        let n = self.variables().len();
+        if values.len() != n {
+            let rule = format!("the model has {n} weights");
+            return Err(Error::argument("set_weights", rule, values.len()));
         }
         values.iter().enumerate().try_for_each(|(i, value)| self.set_weight(i, value))
     }
 
+    /// Gives all weights their values at once, which were checked to be of the right shapes.
+    pub(crate) fn replace_weights(&self, values: &[Tensor]) {
+        let mut store = self.store().write();
+        values.iter().enumerate().for_each(|(i, value)| store.replace(SlotId(i), value));
+    }
+
     /// Number of parameters.
     pub fn count_params(&self) -> usize {
-        self.tree.n_params()
+        self.variables().iter().map(|v| v.spec.n_elements()).sum()
     }
 
     /// The entries with their names, in the order of `model.inputs`.
@@ -313,7 +335,7 @@ impl Model {
             return Err(Error::Data(format!(
                 "model `{}` has {} inputs ({names}). Received: {} arrays; give one for each, in \
                     this order",
-                self.layer.shown_name(),
+                self.layer().shown_name(),
                 entries.len(),
                 shapes.len()
             )));

@@ -5,13 +5,17 @@ use crate::layers::{WeightSpec, WeightTree};
 use crate::{Error, Result};
 use cornu_ir::{DType, Tensor};
 
-/// One weight of a model. Its value lies in the model's store.
+/// One weight of a model.
 #[derive(Clone, Debug)]
 pub struct Variable {
     /// Group in a weights file: `layers/lstm/cell`.
     pub group: String,
     /// Number in the group.
     pub index: usize,
+    /// Group and number of each other place where it stands: in a layer that the model holds twice.
+    pub(crate) again: Vec<(String, usize)>,
+    /// What holds its value; the layer's, so that every model with the layer has it.
+    pub(crate) value: cornu_cpu::Variable,
     /// The path by which optimizers know it: `lstm/lstm_cell/kernel`.
     pub path: String,
     /// Its spec.
@@ -24,6 +28,12 @@ impl Variable {
     /// Where its array stands in a weights file: `layers/lstm/cell/vars/0`.
     pub fn file_path(&self) -> String {
         format!("{}/vars/{}", self.group, self.index)
+    }
+
+    /// All places where its array stands in a weights file.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&str, usize)> {
+        let again = self.again.iter().map(|(group, index)| (&group[..], *index));
+        std::iter::once((&self.group[..], self.index)).chain(again)
     }
 
     /// Its value at the start, for a model with this seed.
@@ -50,20 +60,33 @@ const MAX_PARAMS: usize = 1 << 34;
 
 /// The weights of a tree, in Keras's order.
 pub(super) fn variables(tree: &WeightTree) -> Result<Vec<Variable>> {
-    let mut all = Vec::new();
+    let mut all: Vec<Variable> = Vec::new();
     let mut total = Some(0usize);
     let mut paths = Vec::new();
     tree.children
         .iter()
         .for_each(|(name, child)| name_paths(child, &label(child, name), &mut paths));
     let mut paths = tree.vars.iter().map(|w| w.name.to_string()).chain(paths);
+    let numbers = tree.numbers();
+    let mut position = 0;
     tree.walk("", true, &mut |group, index, trainable, spec| {
+        let (number, path) = (numbers[position], paths.next().unwrap_or_default());
+        position += 1;
+        if let Some(first) = all.get_mut(number) {
+            let Variable { again, trainable: also, .. } = first;
+            again.push((group.into(), index));
+            *also &= trainable;
+            return;
+        }
         let n = spec.shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
         total = total.zip(n).and_then(|(a, b)| a.checked_add(b));
+        let unheld = || cornu_cpu::Variable::unset(spec.dtype(), &spec.shape);
         all.push(Variable {
             group: group.into(),
             index,
-            path: paths.next().unwrap_or_default(),
+            again: vec![],
+            value: spec.variable.clone().unwrap_or_else(unheld),
+            path,
             spec: spec.clone(),
             trainable,
         });

@@ -59,7 +59,7 @@ impl Model {
             let here = |e: Error| e.of_layer(layer.class(), &layer.shown_name());
             let file = format!("{path}/vocabulary.txt");
             let text = self
-                .assets
+                .brought_assets()
                 .iter()
                 .find(|(p, _)| *p == file)
                 .map(|(_, bytes)| std::str::from_utf8(bytes));
@@ -78,7 +78,7 @@ impl Model {
     /// The files that layers keep beside the config: those that came with the model, and
     /// vocabularies adapted since.
     pub(crate) fn assets(&self) -> Result<Vec<(String, Vec<u8>)>> {
-        let mut all = self.assets.clone();
+        let mut all = self.brought_assets().to_vec();
         for (path, layer, lookup) in self.lookups() {
             let lines =
                 lookup.lines().map_err(|e| e.of_layer(layer.class(), &layer.shown_name()))?;

@@ -49,16 +49,19 @@ impl Model {
     ///
     /// # Errors
     /// A weight is missing or of another shape; the model keeps all its weights then.
-    pub(crate) fn read_weights(&mut self, root: &Group) -> Result<()> {
-        let mut values = Vec::with_capacity(self.variables.len());
-        for v in &self.variables {
+    pub(crate) fn read_weights(&self, root: &Group) -> Result<()> {
+        let mut values = Vec::with_capacity(self.variables().len());
+        for v in self.variables() {
             if v.spec.lora.is_some() {
                 // Files hold what LoRA learned within the kernel.
                 values.push(Tensor::zeros(v.spec.dtype(), &v.spec.shape));
                 continue;
             }
             let path = v.file_path();
-            let array = root.get(&path).or_else(|| root.get(&older_path(&path)));
+            let array = v.places().find_map(|(group, index)| {
+                let path = format!("{group}/vars/{index}");
+                root.get(&path).or_else(|| root.get(&older_path(&path)))
+            });
             let array = array.ok_or_else(|| {
                 Error::Config(format!(
                     "weights: `{path}` is missing; the file belongs to another model"
@@ -66,9 +69,7 @@ impl Model {
             })?;
             values.push(self.checked(v, &path, array)?);
         }
-        for (slot, t) in self.slots.iter().zip(&values) {
-            self.store.replace(*slot, t);
-        }
+        self.replace_weights(&values);
         Ok(())
     }
 
@@ -87,40 +88,42 @@ impl Model {
     /// weights.
     pub(crate) fn write_weights(&self) -> Result<Group> {
         let mut root = Group::default();
-        write_groups(&self.tree, "", &mut root);
+        write_groups(self.tree(), "", &mut root);
         let float =
-            ArrayType::from_name(self.layer.policy().variable_name()).unwrap_or(ArrayType::F32);
-        for (i, v) in self.variables.iter().enumerate().filter(|(_, v)| v.spec.lora.is_none()) {
+            ArrayType::from_name(self.layer().policy().variable_name()).unwrap_or(ArrayType::F32);
+        for (i, v) in self.variables().iter().enumerate().filter(|(_, v)| v.spec.lora.is_none()) {
             let value = self.merged(i);
             let array =
                 if v.spec.int8 { int8_array(&value)? } else { to_file_array(&value, float)? };
-            root.insert(&v.file_path(), array)?;
+            for (group, index) in v.places() {
+                root.insert(&format!("{group}/vars/{index}"), array.clone())?;
+            }
         }
-        write_again(&self.tree, "", &mut root)?;
+        write_again(self.tree(), "", &mut root)?;
         self.write_idf_weights(&mut root)?;
         Ok(root)
     }
 
     /// Where A and B of LoRA stand, if this weight is the kernel beside which they learn.
     fn factors(&self, i: usize) -> Option<[usize; 2]> {
-        let own = |k: &usize| self.variables[*k].group == self.variables[i].group;
-        let factors: Vec<usize> = (i + 1..self.variables.len())
+        let own = |k: &usize| self.variables()[*k].group == self.variables()[i].group;
+        let factors: Vec<usize> = (i + 1..self.variables().len())
             .take_while(own)
-            .filter(|k| self.variables[*k].spec.lora.is_some())
+            .filter(|k| self.variables()[*k].spec.lora.is_some())
             .collect();
         // The kernel is the first of its layer.
-        factors.try_into().ok().filter(|_| self.variables[i].index == 0)
+        factors.try_into().ok().filter(|_| self.variables()[i].index == 0)
     }
 
     /// Writes apart what files hold as one sum: each kernel with LoRA, and its matrices.
     pub(crate) fn write_apart(&self, group: &mut Group) -> Result<()> {
         for (kernel, [a, b]) in
-            (0..self.variables.len()).filter_map(|i| Some((i, self.factors(i)?)))
+            (0..self.variables().len()).filter_map(|i| Some((i, self.factors(i)?)))
         {
             for i in [kernel, a, b] {
                 group.insert(
                     &format!("lora/{i}"),
-                    to_file_array(&self.store.view(self.slots[i]).to_tensor(), ArrayType::F32)?,
+                    to_file_array(&self.weight(i), ArrayType::F32)?,
                 )?;
             }
         }
@@ -128,26 +131,26 @@ impl Model {
     }
 
     /// Takes what [`Model::write_apart`] wrote.
-    pub(crate) fn read_apart(&mut self, group: &Group) -> Result<()> {
+    pub(crate) fn read_apart(&self, group: &Group) -> Result<()> {
         for (name, array) in group.group("lora").iter().flat_map(|g| &g.arrays) {
-            let i = name.parse().ok().filter(|i| *i < self.variables.len());
+            let i = name.parse().ok().filter(|i| *i < self.variables().len());
             let i: usize = i.ok_or_else(|| {
                 Error::Config(format!(
                     "weights: no weight has the number `{name}`; the file belongs to another model"
                 ))
             })?;
-            let value = self.checked(&self.variables[i], name, array)?;
-            self.store.replace(self.slots[i], &value);
+            let value = self.checked(&self.variables()[i], name, array)?;
+            self.variables()[i].value.set(&value);
         }
         Ok(())
     }
 
     /// A weight with what LoRA learned beside it.
     fn merged(&self, i: usize) -> Tensor {
-        let value = self.store.view(self.slots[i]).to_tensor();
+        let value = self.weight(i);
         let Some([a, b]) = self.factors(i) else { return value };
-        let scale = self.variables[a].spec.lora.unwrap_or(1.0);
-        let [a, b] = [a, b].map(|k| self.store.view(self.slots[k]).to_tensor());
+        let scale = self.variables()[a].spec.lora.unwrap_or(1.0);
+        let [a, b] = [a, b].map(|k| self.weight(k));
         let (rank, columns) = (b.dims[0], b.dims[1]);
         let (a, b, mut sum) = (a.to_f64(), b.to_f64(), value.to_f64());
         for (row, a) in sum.chunks_mut(columns.max(1)).zip(a.chunks(rank.max(1))) {
@@ -166,16 +169,17 @@ impl Model {
     pub(crate) fn legacy_order(&self) -> Vec<(usize, Vec<usize>)> {
         let own = |(member, group): (usize, String)| {
             let prefix = format!("layers/{group}");
+            let within = format!("{prefix}/");
             let is_own = |i: &usize| {
-                let g = &self.variables[*i].group;
-                g == &prefix || g.starts_with(&format!("{prefix}/"))
+                let mut places = self.variables()[*i].places();
+                places.any(|(group, _)| group == prefix || group.starts_with(&within))
             };
-            let mut own: Vec<usize> = (0..self.variables.len()).filter(is_own).collect();
+            let mut own: Vec<usize> = (0..self.variables().len()).filter(is_own).collect();
             if let MemberKind::Layer(l) = &self.graph().members[member].kind
                 && l.is_trainable()
             {
                 // The trainable weights stand before the others.
-                own.sort_by_key(|i| !self.variables[*i].trainable);
+                own.sort_by_key(|i| !self.variables()[*i].trainable);
             }
             (member, own)
         };
@@ -183,8 +187,8 @@ impl Model {
     }
 
     /// Takes the weights of a legacy file: by layer name, in Keras's legacy order.
-    pub(crate) fn read_legacy_weights(&mut self, layers: &[(String, NamedArrays)]) -> Result<()> {
-        let mut values: Vec<Option<Tensor>> = vec![None; self.variables.len()];
+    pub(crate) fn read_legacy_weights(&self, layers: &[(String, NamedArrays)]) -> Result<()> {
+        let mut values: Vec<Option<Tensor>> = vec![None; self.variables().len()];
         for (member, own) in self.legacy_order() {
             let m = &self.graph().members[member];
             let arrays = layers.iter().find(|(n, _)| *n == m.name).map(|(_, a)| a);
@@ -200,15 +204,16 @@ impl Model {
                 )));
             }
             for (i, (name, a)) in own.iter().zip(arrays) {
-                values[*i] = Some(self.checked(&self.variables[*i], name, a)?);
+                values[*i] = Some(self.checked(&self.variables()[*i], name, a)?);
             }
         }
-        for (i, t) in values.into_iter().enumerate() {
-            let t = t.ok_or_else(|| {
-                Error::Config(format!("weights: `{}` is missing", self.variables[i].file_path()))
-            })?;
-            self.store.replace(self.slots[i], &t);
-        }
+        let values = values.into_iter().enumerate().map(|(i, t)| {
+            t.ok_or_else(|| {
+                let path = self.variables()[i].file_path();
+                Error::Config(format!("weights: `{path}` is missing"))
+            })
+        });
+        self.replace_weights(&values.collect::<Result<Vec<_>>>()?);
         Ok(())
     }
 }

@@ -131,7 +131,7 @@ impl<'g> OpCall<'_, 'g> {
         let x = self.as_float(self.value(0)?);
         let made = layer.lower(
             self.cx,
-            &Weights::bind(&WeightTree::none(), &[], true, &mut 0),
+            &Weights::bind(&WeightTree::none(), &[]),
             &Call::one(Flow::new(x)),
         )?;
         Ok(made.into_iter().map(|f| f.value).collect())

@@ -1,8 +1,8 @@
 //! Adadelta: steps in the ratio of the mean squares of movements and gradients.
 
 use super::VarInfo;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, Step};
-use super::settings::optimizer;
 
 optimizer! {
     /// `a ← ρ·a + (1-ρ)·g²`, `δ = -√(d + ε)·g / √(a + ε)`, `d ← ρ·d + (1-ρ)·δ²`, `w ← w + lr·δ`.

@@ -1,8 +1,8 @@
 //! Adafactor: mean squares kept as a product of row and column means.
 
 use super::VarInfo;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, Step};
-use super::settings::optimizer;
 use cornu_ir::{DType, Var};
 
 optimizer! {

@@ -1,8 +1,8 @@
 //! Adagrad: steps divided by the root of the sum of all squared gradients.
 
 use super::VarInfo;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, SlotInitial, Step};
-use super::settings::optimizer;
 
 optimizer! {
     /// `a ← a + g²`, `w ← w - lr·g / √(a + ε)`.

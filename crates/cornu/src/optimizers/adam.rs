@@ -1,8 +1,8 @@
 //! Adam: means of gradients and of their squares, corrected for their start at 0.
 
 use super::VarInfo;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, Step};
-use super::settings::optimizer;
 use cornu_ir::Var;
 
 optimizer! {

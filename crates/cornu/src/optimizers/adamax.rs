@@ -1,8 +1,8 @@
 //! Adamax: Adam with the largest recent gradient in place of the mean square.
 
 use super::VarInfo;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, Step};
-use super::settings::optimizer;
 
 optimizer! {
     /// `m ← m + (1-β₁)·(g - m)`, `u ← max(β₂·u, |g|)`, `w ← w - lr·m / ((1-β₁ᵗ)·(u + ε))`.

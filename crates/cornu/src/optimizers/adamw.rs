@@ -2,8 +2,8 @@
 
 use super::VarInfo;
 use super::adam::Moments;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, Step};
-use super::settings::optimizer;
 use crate::{Error, Result};
 
 optimizer! {

@@ -5,10 +5,11 @@
 //! 3.15.1.
 
 use super::clipping::clip;
+use super::learning_rate::LearningRate;
 use super::rule::{Rule, Step};
 use super::settings::{Settings, patterns};
 use super::state::{ITERATION, Layout, Place, layout};
-use super::{LearningRate, Scope, Update};
+use super::weights::{Scope, Update};
 use cornu_ir::{DType, ShapeError, Var};
 
 /// The learning rate of this step, f32.

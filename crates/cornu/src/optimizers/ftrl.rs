@@ -1,8 +1,8 @@
 //! FTRL: follow the regularized leader, for sparse weights.
 
 use super::VarInfo;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, SlotInitial, Step};
-use super::settings::optimizer;
 use crate::{Error, Result};
 
 optimizer! {

@@ -2,8 +2,8 @@
 
 use super::VarInfo;
 use super::adam::Moments;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, Step};
-use super::settings::optimizer;
 
 optimizer! {
     /// Means as in Adam, `u = m/(1-β₁ᵗ) / (√(v/(1-β₂ᵗ)) + ε)`, `w ← w - lr·u·‖w‖/‖u‖` (the ratio is

@@ -1,8 +1,8 @@
 //! Lion: steps of one size, in the direction of the momentum's sign.
 
 use super::VarInfo;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, Step};
-use super::settings::optimizer;
 use crate::{Error, Result};
 
 optimizer! {

@@ -5,8 +5,10 @@
 
 pub mod schedules;
 mod learning_rate;
+mod weights;
 mod settings;
 mod rule;
+mod define;
 mod state;
 mod clipping;
 mod apply;
@@ -48,72 +50,14 @@ pub use rule::Initial;
 pub use schedule_free_adamw::ScheduleFreeAdamW;
 pub use sgd::Sgd;
 pub use state::StateSpec;
+pub use weights::{Update, VarInfo};
 
 use crate::Result;
-use crate::constraints::Constraint;
-use crate::model::Variable;
-use cornu_ir::{DType, Var};
+use cornu_ir::Var;
 use rule::Rule;
 use settings::Changeable;
-use state::Attributes;
 use std::ops::Range;
-
-/// A trainable weight, as optimizers see it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct VarInfo {
-    /// Path: `dense/kernel`.
-    pub path: String,
-    /// Name: `kernel`.
-    pub name: String,
-    /// Dims.
-    pub shape: Vec<usize>,
-    /// Type.
-    pub dtype: DType,
-    /// The projection after each update.
-    pub constraint: Option<Constraint>,
-}
-
-impl From<&Variable> for VarInfo {
-    fn from(v: &Variable) -> Self {
-        Self {
-            path: v.path.clone(),
-            name: v.spec.name.into(),
-            shape: v.spec.shape.clone(),
-            dtype: v.spec.dtype(),
-            constraint: v.spec.constraint.clone(),
-        }
-    }
-}
-
-/// The weights and the optimizer's variables after a step, in the order they came.
-#[derive(Clone, Debug)]
-pub struct Update<'g> {
-    /// Trainable weights.
-    pub params: Vec<Var<'g>>,
-    /// The optimizer's variables.
-    pub state: Vec<Var<'g>>,
-}
-
-/// The weights that an optimizer moves, and how its variables are kept.
-#[derive(Clone, Copy)]
-struct Scope<'a> {
-    vars: &'a [VarInfo],
-    attributes: Attributes,
-}
-
-impl<'a> Scope<'a> {
-    fn new(vars: &'a [VarInfo]) -> Self {
-        Self { vars, attributes: Attributes::Kept }
-    }
-
-    fn of(self, vars: &[VarInfo]) -> Scope<'_> {
-        Scope { vars, attributes: self.attributes }
-    }
-
-    fn without_attributes(self) -> Self {
-        Self { attributes: Attributes::Lost, ..self }
-    }
-}
+use weights::Scope;
 
 /// What an optimizer is: a rule for each weight, or one around others.
 enum Kind<'a> {
@@ -155,7 +99,10 @@ macro_rules! optimizers {
 
             fn changeable(&mut self) -> Option<Changeable<'_>> {
                 match self {
-                    $(Self::$Type(x) => Some(Changeable { learning_rate: &mut x.learning_rate, loss_scale_factor: &mut x.loss_scale_factor }),)*
+                    $(Self::$Type(x) => Some(Changeable {
+                        learning_rate: &mut x.learning_rate,
+                        loss_scale_factor: &mut x.loss_scale_factor,
+                    }),)*
                     Self::LossScaleOptimizer(_) | Self::MultiOptimizer(_) => None,
                 }
             }

@@ -86,7 +86,8 @@ impl OptimizerMap {
 /// use cornu::optimizers::{Adam, MultiOptimizer, Optimizer, OptimizerMap, Sgd};
 /// let map = OptimizerMap::new(Sgd::default().momentum(0.9)).with("encoder/.*", Adam::default());
 /// let both = Optimizer::from(MultiOptimizer::new(map));
-/// assert_eq!(both.to_json()["config"]["optimizer_map"]["config"]["optimizer_map"]["encoder/.*"]["class_name"], "Adam");
+/// let map = &both.to_json()["config"]["optimizer_map"]["config"]["optimizer_map"];
+/// assert_eq!(map["encoder/.*"]["class_name"], "Adam");
 /// // Its own count and rate, then those of Adam and of SGD, which have no weights here.
 /// assert_eq!(both.state(&[]).len(), 6);
 /// ```
@@ -309,7 +310,12 @@ impl Serialize for MultiOptimizer {
         let map =
             json!({"default_optimizer": map.default_optimizer.to_json(), "optimizer_map": entries});
         let map = object("keras.optimizers", "OptimizerMap", map);
-        json!({"optimizer_map": map, "loss_scale_factor": self.loss_scale_factor, "name": self.name}).serialize(s)
+        let config = json!({
+            "optimizer_map": map,
+            "loss_scale_factor": self.loss_scale_factor,
+            "name": self.name,
+        });
+        config.serialize(s)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::VarInfo;
 use super::adam::Moments;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, Step};
-use super::settings::{Settings, optimizer, patterns};
+use super::settings::{Settings, patterns};
 use crate::Result;
 use cornu_ir::Var;
 
@@ -29,7 +30,7 @@ optimizer! {
         /// `c` of the iteration.
         muon_c: f64 = 2.0315,
         /// AdamW's learning rate in parts of Muon's.
-        #[serde(serialize_with = "crate::optimizers::schedules::whole")]
+        #[serde(serialize_with = "crate::config::whole")]
         adam_lr_ratio: f64 = 1.0,
         /// Part of the momentum that stays at each step, `μ`.
         momentum: f64 = 0.95,

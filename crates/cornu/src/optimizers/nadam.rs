@@ -1,8 +1,8 @@
 //! Nadam: Adam with Nesterov's look ahead.
 
 use super::VarInfo;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, Step};
-use super::settings::optimizer;
 use cornu_ir::{DType, Var};
 
 optimizer! {

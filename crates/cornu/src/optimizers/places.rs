@@ -1,7 +1,8 @@
 //! Where learning rates, counts of steps and moving averages stand among the variables of an
 //! optimizer.
 
-use super::state::{self, Attributes};
+use super::state;
+use super::weights::Attributes;
 use super::{Kind, Optimizer, Scope, VarInfo, apply, loss_scale, multi};
 use cornu_ir::Var;
 use std::ops::Range;

@@ -1,8 +1,8 @@
 //! RMSprop: steps divided by the root of the mean square of recent gradients.
 
 use super::VarInfo;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, Step};
-use super::settings::optimizer;
 
 optimizer! {
     /// `v ← ρ·v + (1-ρ)·g²`, `w ← w - lr·g / √(v + ε)`; centered: `v - a²` for `v`, with `a` the

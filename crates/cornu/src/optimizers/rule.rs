@@ -1,7 +1,7 @@
 //! What an optimizer must say of itself: what it remembers of each weight, and how it moves one.
 
-use super::VarInfo;
 use super::settings::{HasSettings, Settings};
+use super::weights::VarInfo;
 use crate::Result;
 use cornu_ir::{DType, Var};
 
@@ -24,7 +24,7 @@ pub(super) struct Slot {
     pub dtype: DType,
     pub initial: SlotInitial,
     /// Whether Keras keeps it only because it is an attribute; see
-    /// [`Attributes`](super::state::Attributes). Then it is a scalar.
+    /// [`Attributes`](super::weights::Attributes). Then it is a scalar.
     pub is_attribute: bool,
 }
 

@@ -1,8 +1,8 @@
 //! AdamW whose weights are an average, so that no schedule is needed.
 
 use super::VarInfo;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, SlotInitial, Step};
-use super::settings::optimizer;
 
 optimizer! {
     /// With `z` the fast weights (first the weights themselves) and `y` the weights that gradients
@@ -11,7 +11,9 @@ optimizer! {
     /// grows with `t`.
     ///
     /// Source: keras/src/optimizers/schedule_free_adamw.py, Keras 3.15.1.
-    pub struct ScheduleFreeAdamW("schedule_free_adam_w", learning_rate = 0.0025, weight_decay = None) {
+    pub struct ScheduleFreeAdamW(
+        "schedule_free_adam_w", learning_rate = 0.0025, weight_decay = None
+    ) {
         /// Part of the average in the weights, `β₁`.
         beta_1: f64 = 0.9,
         /// Part of the mean square that stays at each step, `β₂`.
@@ -19,7 +21,7 @@ optimizer! {
         /// Added to the root, `ε`.
         epsilon: f64 = 1e-8,
         /// Steps until the learning rate is reached.
-        #[serde(serialize_with = "crate::optimizers::schedules::whole")]
+        #[serde(serialize_with = "crate::config::whole")]
         warmup_steps: f64 = 0.0,
     }
 }

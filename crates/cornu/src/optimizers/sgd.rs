@@ -1,8 +1,8 @@
 //! Stochastic gradient descent, with momentum.
 
 use super::VarInfo;
+use super::define::optimizer;
 use super::rule::{Moved, Rule, Slot, Step};
-use super::settings::optimizer;
 use crate::{Error, Result};
 
 optimizer! {

@@ -1,7 +1,8 @@
 //! What an optimizer remembers, in the order in which Keras saves it.
 
+use super::learning_rate::LearningRate;
 use super::rule::{Initial, Rule, Slot, SlotInitial};
-use super::{LearningRate, VarInfo};
+use super::weights::{Attributes, VarInfo};
 use cornu_ir::{Builder, DType, Tensor, Var};
 
 /// One variable of an optimizer.
@@ -41,15 +42,6 @@ impl StateSpec {
             }
         }
     }
-}
-
-/// Whether Keras keeps variables that an optimizer holds only as attributes. A LossScaleOptimizer
-/// makes its inner optimizer's variables with that switched off: they start anew at each step, and
-/// no file holds them.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Attributes {
-    Kept,
-    Lost,
 }
 
 /// Where a remembered thing stands.

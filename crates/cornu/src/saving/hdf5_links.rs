@@ -18,7 +18,7 @@ use hdf5_reader::symbol_table::SymbolTableNode;
 
 use super::FileError;
 use super::budget::Budget;
-use super::hdf5_read::{OFFSET_BYTES, UNDEFINED_ADDRESS, broken, reader_error};
+use super::hdf5_format::{OFFSET_BYTES, UNDEFINED_ADDRESS, broken, reader_error};
 
 /// `cache_type` of a symbol table entry that is a soft link.
 const SOFT_LINK: u32 = 2;

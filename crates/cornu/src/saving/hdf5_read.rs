@@ -6,7 +6,6 @@
 //! unfold to more than eight times the file (8 MiB at least).
 
 use std::collections::HashSet;
-use std::fmt::Display;
 use std::sync::Arc;
 
 use hdf5_reader::messages::HdfMessage;
@@ -17,17 +16,12 @@ use hdf5_reader::{ByteOrder, Dataset, Datatype, Hdf5File, OpenOptions};
 
 use super::budget::Budget;
 use super::error::guarded;
+use super::hdf5_format::{OFFSET_BYTES, UNDEFINED_ADDRESS, broken, reader_error};
 use super::hdf5_links::members;
 use super::hdf5_text::Heaps;
 use super::{Array, ArrayType, Attribute, FileError, Group};
 
-/// Width of addresses and lengths: eight bytes in every file of `h5py`.
-pub(crate) const OFFSET_BYTES: u8 = 8;
-pub(crate) const UNDEFINED_ADDRESS: u64 = u64::MAX;
-
 const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
-/// The layout class of virtual data sets.
-const VIRTUAL_LAYOUT: u8 = 3;
 const MAX_DEPTH: usize = 64;
 const MAX_OBJECT_HEADER_BYTES: usize = 4 << 20;
 
@@ -71,35 +65,6 @@ pub(crate) fn read_charged(bytes: Vec<u8>, budget: &mut Budget) -> Result<Group,
         let header = reader.header(root.address())?;
         reader.group(&root, &header, 0)
     })
-}
-
-/// What the HDF5 reader says of the file: broken, or beyond the reader.
-pub(crate) fn reader_error(error: hdf5_reader::error::Error) -> FileError {
-    use hdf5_reader::error::Error;
-    let mut cause = &error;
-    while let Error::Context { source, .. } = cause {
-        cause = source;
-    }
-    match cause {
-        Error::UnsupportedFilter(_) | Error::UnsupportedEncoding(_) => {
-            FileError::unsupported(cause.to_string(), "Save it again without compression.")
-        }
-        Error::UnsupportedLayoutClass(VIRTUAL_LAYOUT) => FileError::refused(
-            "weights are kept in the file itself",
-            "a virtual data set, whose values are in other files",
-            "Save the weights again with Keras or cornu; never load such a file.",
-        ),
-        _ => broken(cause),
-    }
-}
-
-/// A rule of HDF5 itself that the file breaks.
-pub(crate) fn broken(received: impl Display) -> FileError {
-    FileError::refused(
-        "the file must be sound HDF5",
-        received.to_string(),
-        "Save it again, or copy it whole from its source.",
-    )
 }
 
 fn check_superblock(file: &Hdf5File, file_bytes: usize) -> Result<(), FileError> {

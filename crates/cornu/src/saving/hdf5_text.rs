@@ -12,7 +12,7 @@ use hdf5_reader::storage::Storage;
 use hdf5_reader::{Datatype, StringPadding, StringSize, VarLenKind};
 
 use super::budget::Budget;
-use super::hdf5_read::{UNDEFINED_ADDRESS, broken, reader_error};
+use super::hdf5_format::{UNDEFINED_ADDRESS, broken, reader_error};
 use super::{Attribute, FileError};
 
 /// Bytes of a reference: length u32, heap address u64, index u32.

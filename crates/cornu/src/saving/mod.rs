@@ -8,13 +8,14 @@
 pub mod atomic;
 mod budget;
 pub mod error;
+pub mod group;
+mod hdf5_format;
 mod hdf5_text;
+mod hdf5_links;
 pub mod hdf5_read;
 pub mod hdf5_write;
 pub mod json;
 pub mod archive;
-pub mod group;
-mod hdf5_links;
 pub mod legacy;
 pub mod safetensors;
 pub mod sharded;

@@ -1,9 +1,10 @@
 //! The table of Keras 3: boxes with heavy heads.
 
 use super::memory::with_commas;
+use super::memory::{Counts, readable_bytes};
 use super::rows::{Row, Rows};
+use super::style::{Extra, column_ends, too_short};
 use super::wrap::{Align, cell_lines, text_lines};
-use super::{Counts, Extra, column_ends, readable_bytes, too_short};
 use crate::Result;
 use cornu_ir::Dim;
 

@@ -1,7 +1,8 @@
 //! The table of Keras 2: rules of underscores and equals signs.
 
+use super::memory::{Counts, readable_bytes};
 use super::rows::{Row, Rows};
-use super::{Counts, Extra, column_ends, readable_bytes, too_short};
+use super::style::{Extra, column_ends, too_short};
 use crate::Result;
 use cornu_ir::spec::dims_text;
 

@@ -1,9 +1,10 @@
 //! How many parameters a model has, and how many bytes they take in Keras's types.
 
-use crate::Model;
 use crate::layers::{LayerRef, WeightSpec, WeightTree};
 use crate::model::{Container, Functional, MemberKind};
+use crate::training::{CompiledModel, ModelRef};
 use cornu_ir::DType;
+use std::collections::HashSet;
 
 /// Numbers of parameters with their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -23,9 +24,15 @@ pub struct Counts {
 impl Counts {
     /// The counts of a model. The optimizer's variables count once they exist: after loading, or
     /// from the first step.
-    pub fn of(model: &Model) -> Self {
-        let mut c = Self::default();
-        walk(model.layer(), &model.tree, true, &mut |trainable, bits, w| {
+    pub fn of<'a>(model: impl Into<ModelRef<'a>>) -> Self {
+        let (model, mut c) = (model.into(), Self::default());
+        let (layer, tree) = (model.model().layer(), model.model().tree());
+        let mut seen = HashSet::new();
+        walk(layer, tree, true, &mut |trainable, bits, w| {
+            // A layer that the model holds twice has its weights once.
+            if w.variable.as_ref().is_some_and(|v| !seen.insert(v.id())) {
+                return;
+            }
             let (n, bytes) = if trainable {
                 (&mut c.trainable, &mut c.trainable_bytes)
             } else {
@@ -34,7 +41,7 @@ impl Counts {
             *n += w.n_elements();
             *bytes += (w.n_elements() * bits) as f64 / 8.0;
         });
-        c.optimizer = model.optimizer_specs().map(|specs| {
+        c.optimizer = model.compiled().and_then(CompiledModel::optimizer_specs).map(|specs| {
             let n = |s: &cornu_ir::Spec| s.n_elements().unwrap_or(0);
             (
                 specs.iter().map(n).sum(),
@@ -100,9 +107,9 @@ fn walk(
     trainable: bool,
     f: &mut impl FnMut(bool, usize, &WeightSpec),
 ) {
-    tree.vars
-        .iter()
-        .for_each(|w| f(trainable && tree.trainable && w.trainable, weight_bits(w, layer), w));
+    tree.vars.iter().for_each(|w| {
+        f(trainable && tree.trainable.get() && w.trainable, weight_bits(w, layer), w)
+    });
     let trainable = tree.trains_inside(trainable);
     let graph: Option<&Functional> = match layer.as_container() {
         Some(Container::Functional(g)) => Some(g),

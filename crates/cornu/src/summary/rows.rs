@@ -1,6 +1,6 @@
 //! What a summary says of each layer, and whether the model is a plain chain.
 
-use super::Style;
+use super::style::Style;
 use crate::Model;
 use crate::layers::{Call, LayerRef};
 use crate::model::{Container, Functional, Member, MemberKind, TensorRef};

@@ -1,12 +1,15 @@
 //! How long a model's training step and prediction take, on random data.
 
-use super::feed::{Batch, Unequal};
-use super::runtime::Mode;
-use super::step::{Examples, ProfileRow};
+use super::assembly::Batch;
+use super::compiled_model::{CompiledModel, ModelRef};
+use super::examples::Examples;
+use super::into_data::Unequal;
+use super::step::{ProfileRow, Stepping};
 use crate::data::{Array, BatchMaker, Cost, Data, Ragged};
 use crate::initializers::Draw;
 use crate::layers::Encoder;
 use crate::model::{InputLayer, takes_text};
+use crate::runtime::Mode;
 use crate::{Error, Model, Result};
 use cornu_cpu::kernels::product::{Operand, Product, ProductStart, product, product_scratch};
 use cornu_ir::DType;
@@ -143,15 +146,17 @@ impl Bench {
         Bench { timesteps: Some(timesteps), ..self }
     }
 
-    /// Times a model.
-    pub fn run(&self, model: &mut Model) -> Result<Report> {
+    /// Times a model's predictions and, of a compiled model, its training steps.
+    pub fn run<'a>(&self, model: impl Into<ModelRef<'a>>) -> Result<Report> {
+        let model = model.into();
+        let (compiled, model) = (model.compiled(), model.model());
         let x = self.inputs(model)?;
         let n = self.batch_size * self.n_batches();
         let rows: Vec<u32> = (0..n as u32).collect();
         let mut train_ms = None;
         let mut plan_us = 0.0;
         let (mut profile, mut epochs) = (vec![], vec![]);
-        if model.compiled.is_some() {
+        if let Some(model) = compiled {
             let mut epoch = Epoch::new(
                 model,
                 &x,
@@ -167,10 +172,9 @@ impl Bench {
                 }
             }
             train_ms = Some(median(times));
-            plan_us = model.runtime.last_plan_s * 1e6;
+            plan_us = model.programs.last_plan_s() * 1e6;
             if self.profile {
-                profile =
-                    model.profile_batch(&epoch.compiled, &epoch.examples.layout(), &epoch.batch)?;
+                profile = epoch.profile(model)?;
             }
             if x.iter().any(|d| d.lengths().is_some()) {
                 epochs = self.epochs(model, &x, n)?;
@@ -182,17 +186,16 @@ impl Bench {
         for round in 0..1 + self.steps.div_ceil(self.n_batches()) {
             for chunk in rows.chunks(self.batch_size) {
                 let t = Instant::now();
-                model.assemble_inputs(&fed, chunk, &mut batch, Unequal::Known)?;
-                model.predict_batch(&batch)?;
+                model.predict_batch(&fed, chunk, &mut batch, Unequal::Known)?;
                 if round > 0 {
                     times.push(t.elapsed().as_secs_f64() * 1e3);
                 }
             }
         }
         if train_ms.is_none() {
-            plan_us = model.runtime.last_plan_s * 1e6;
+            plan_us = model.runtime().programs.last_plan_s() * 1e6;
         }
-        let threads = model.runtime.threads().n();
+        let threads = model.runtime().threads().n();
         let isa = cornu_cpu::kernels::isa::isa().name().to_string();
         let product_gflops = self.profile.then(product_rate);
         Ok(Report {
@@ -210,7 +213,7 @@ impl Bench {
 
     /// Times epochs of the lengths as they come and by length, in turn with epochs of their mean
     /// length.
-    fn epochs(&self, model: &mut Model, x: &[Data], n: usize) -> Result<Vec<RaggedEpoch>> {
+    fn epochs(&self, model: &CompiledModel, x: &[Data], n: usize) -> Result<Vec<RaggedEpoch>> {
         let lengths: Vec<usize> = x.iter().find_map(Data::lengths).unwrap_or_default();
         let timesteps: usize = lengths.iter().sum();
         let mean = ((timesteps as f64 / n as f64).round() as usize).max(1);
@@ -352,17 +355,14 @@ impl Bench {
         )))
     }
 
-    fn targets(&self, model: &Model, x: &[Data], n: usize) -> Result<Vec<Data>> {
+    fn targets(&self, model: &CompiledModel, x: &[Data], n: usize) -> Result<Vec<Data>> {
         let unequal = x
             .iter()
             .find_map(|d| if let Data::Ragged(r) = d { Some(r.offsets().to_vec()) } else { None });
         let mut draw = Draw::new(2, 0);
         let outputs = model.outputs();
-        let compiled = crate::compile::Compiled::resolve(
-            model.need_compiled()?.settings(),
-            &outputs,
-            &outputs.specs,
-        )?;
+        let compiled =
+            crate::compile::Compiled::resolve(model.settings(), &outputs, &outputs.specs)?;
         let mut all = Vec::new();
         for (i, spec) in outputs.specs.iter().enumerate() {
             let sparse = compiled
@@ -417,30 +417,28 @@ struct Epoch {
 }
 
 impl Epoch {
-    fn new(model: &Model, x: &[Data], y: &[Data], plan: Vec<Vec<u32>>) -> Result<Self> {
+    fn new(model: &CompiledModel, x: &[Data], y: &[Data], plan: Vec<Vec<u32>>) -> Result<Self> {
         let examples = Examples::new(model, x, y, None)?;
         let compiled = model.resolve_for(&examples)?;
         Ok(Self { batch: Batch::default(), compiled, plan, examples })
     }
 
     /// Milliseconds of each step.
-    fn run(&mut self, model: &mut Model) -> Result<Vec<f64>> {
-        let layout = self.examples.layout();
+    fn run(&mut self, model: &CompiledModel) -> Result<Vec<f64>> {
+        let mut task = Stepping::new(Mode::Train, model, &self.compiled, &self.examples, None);
         let mut times = Vec::with_capacity(self.plan.len());
         for rows in &self.plan {
             let t = Instant::now();
-            model.assemble(
-                Mode::Train,
-                &self.compiled,
-                &self.examples,
-                rows,
-                &mut self.batch,
-                Unequal::Known,
-            )?;
-            model.run_batch(Mode::Train, &self.compiled, &layout, &self.batch)?;
+            task.run(&self.examples, rows, &mut self.batch, Unequal::Known)?;
             times.push(t.elapsed().as_secs_f64() * 1e3);
         }
         Ok(times)
+    }
+
+    /// Where the time of the last batch's step goes.
+    fn profile(&mut self, model: &CompiledModel) -> Result<Vec<ProfileRow>> {
+        let mut task = Stepping::new(Mode::Train, model, &self.compiled, &self.examples, None);
+        task.profile(&mut self.batch)
     }
 }
 

@@ -1,13 +1,16 @@
 //! Evaluation.
 
-use super::feed::{Batch, EpochLoss, IntoData, Unequal};
+use super::assembly::Batch;
+use super::compiled_model::CompiledModel;
+use super::examples::Examples;
 use super::history::{Logs, Running};
+use super::into_data::{EpochLoss, IntoData, Unequal};
 use super::listeners::Listeners;
-use super::runtime::Mode;
-use super::step::Examples;
+use super::step::Stepping;
+use crate::Result;
 use crate::compile;
 use crate::data::Data;
-use crate::{Model, Result};
+use crate::runtime::Mode;
 
 /// How `evaluate` runs, in Keras's words.
 #[derive(Clone, Debug)]
@@ -33,33 +36,22 @@ impl Default for Evaluate {
     }
 }
 
-impl Model {
-    /// Loss and metrics over data.
-    pub fn evaluate(
-        &mut self,
-        x: impl IntoData,
-        y: impl IntoData,
-        options: &Evaluate,
-    ) -> Result<Logs> {
+impl CompiledModel {
+    /// Returns loss and metrics over data.
+    ///
+    /// # Errors
+    /// Data that do not fit the model, or targets that do not fit its losses.
+    pub fn evaluate(&self, x: impl IntoData, y: impl IntoData, options: &Evaluate) -> Result<Logs> {
         let examples = Examples::new(self, x, y, options.sample_weight.clone())?;
         let compiled = self.resolve_for(&examples)?;
-        self.evaluate_examples(
-            &examples,
-            &compiled,
-            options.batch_size,
-            (options.unequal, options.epoch_loss),
-            &mut Listeners::none(),
-        )
+        self.evaluate_examples(&examples, &compiled, options, &mut Listeners::none())
     }
 
     /// Losses and metrics resolved for the targets of examples.
     pub(crate) fn resolve_for(&self, examples: &Examples) -> Result<compile::Compiled> {
         let outputs = self.outputs();
-        let compiled = compile::Compiled::resolve(
-            self.need_compiled()?.settings(),
-            &outputs,
-            &examples.target_specs(1),
-        )?;
+        let targets = examples.target_specs(1);
+        let compiled = compile::Compiled::resolve(self.settings(), &outputs, &targets)?;
         for l in compiled.losses.iter().filter(|l| l.loss.takes_class_ids()) {
             let classes = outputs.specs[l.output].dims.last().copied().flatten();
             let ignored = l
@@ -68,36 +60,31 @@ impl Model {
                 .pointer("/config/ignore_class")
                 .and_then(serde_json::Value::as_i64);
             if let (Some(n), Some(target)) = (classes, examples.targets.get(l.target)) {
-                target.check_range(
-                    &format!("target of output `{}`", outputs.called(l.output)),
-                    "labels",
-                    n,
-                    ignored,
-                )?;
+                let who = format!("target of output `{}`", outputs.called(l.output));
+                target.check_range(&who, "labels", n, ignored)?;
             }
         }
         Ok(compiled)
     }
 
-    pub(crate) fn evaluate_examples(
-        &mut self,
+    pub(super) fn evaluate_examples(
+        &self,
         examples: &Examples,
         compiled: &compile::Compiled,
-        batch_size: usize,
-        (unequal, epoch_loss): (Unequal, EpochLoss),
+        options: &Evaluate,
         listeners: &mut Listeners,
     ) -> Result<Logs> {
-        let batch_size = self.batch_size_for(batch_size)?;
-        let rows: Vec<u32> = (0..examples.n_samples() as u32).collect();
+        let batch_size = self.batch_size_for(options.batch_size)?;
+        let samples: Vec<u32> = (0..examples.n_samples() as u32).collect();
+        let mut task = Stepping::new(Mode::Evaluate, self, compiled, examples, None);
         let mut batch = Batch::default();
-        let layout = examples.layout();
         let mut running = Running::default();
         listeners.tell(self, |c, run| c.on_test_begin(run))?;
-        for (step, chunk) in rows.chunks(batch_size).enumerate() {
+        for (step, samples) in samples.chunks(batch_size).enumerate() {
             listeners.tell(self, |c, run| c.on_test_batch_begin(run, step))?;
-            self.assemble(Mode::Evaluate, compiled, examples, chunk, &mut batch, unequal)?;
-            let r = self.run_batch(Mode::Evaluate, compiled, &layout, &batch)?;
-            running.add(&r, chunk.len(), &examples.loss_counts(chunk, compiled, epoch_loss));
+            let result = task.run(examples, samples, &mut batch, options.unequal)?;
+            let counts = examples.loss_counts(samples, compiled, options.epoch_loss);
+            running.add(&result, samples.len(), &counts);
             if listeners.reads_batches() {
                 let so_far = running.logs(compiled);
                 listeners.tell(self, |c, run| c.on_test_batch_end(run, step, &so_far))?;

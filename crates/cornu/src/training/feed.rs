@@ -1,218 +1,9 @@
-//! Data on their way into a run: cast once to the types of the model's entries, then cut into
-//! batches.
+//! Data sets cast once to the types in which a graph takes them, and copied into batches.
 
-use super::packed_rows::PackedRows;
-use crate::data::{Array, Data, Ragged};
+use crate::data::Data;
+use crate::runtime::PackedRows;
 use crate::{Error, Result};
-use cornu_ir::{DType, Spec, Tensor, View};
-
-/// Data as `fit`, `evaluate` and `predict` take them: arrays, one or several.
-pub trait IntoData {
-    /// As one data set for each entry.
-    fn into_data(self) -> Vec<Data>;
-}
-
-impl IntoData for &Data {
-    fn into_data(self) -> Vec<Data> {
-        vec![self.clone()]
-    }
-}
-
-impl IntoData for Vec<Data> {
-    fn into_data(self) -> Vec<Data> {
-        self
-    }
-}
-
-impl IntoData for &[Data] {
-    fn into_data(self) -> Vec<Data> {
-        self.to_vec()
-    }
-}
-
-impl IntoData for &Array {
-    fn into_data(self) -> Vec<Data> {
-        vec![Data::Dense(self.clone())]
-    }
-}
-
-impl IntoData for &Ragged {
-    fn into_data(self) -> Vec<Data> {
-        vec![Data::Ragged(self.clone())]
-    }
-}
-
-impl<T, D> IntoData for &ndarray::Array<T, D>
-where
-    T: Clone,
-    D: ndarray::Dimension,
-    Array: From<ndarray::ArrayD<T>>,
-{
-    fn into_data(self) -> Vec<Data> {
-        vec![Data::Dense(Array::from(self.clone().into_dyn()))]
-    }
-}
-
-/// What becomes of sequences of unequal length in one batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Unequal {
-    /// The model knows the lengths: layers, losses and metrics leave out what is past the end of a
-    /// sequence, and recurrent layers do not compute it. A layer that cannot is an error.
-    #[default]
-    Known,
-    /// They are filled up with a value, which a Masking layer (or an Embedding with `mask_zero`)
-    /// then leaves out, as in Keras.
-    Pad(f64),
-    /// An error that names the ways out.
-    Refuse,
-}
-
-impl Unequal {
-    /// What stands past the end of a sequence.
-    pub(crate) fn filler(self) -> f64 {
-        if let Unequal::Pad(v) = self { v } else { 0.0 }
-    }
-}
-
-/// How the losses of batches become that of an epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EpochLoss {
-    /// Exact: a loss by timestep counts every timestep of sequences of unequal length alike,
-    /// whatever batch it came in. Any other loss counts every sample alike.
-    #[default]
-    Timesteps,
-    /// Keras's: every batch counts by its samples, so that a timestep in a batch of short sequences
-    /// weighs more.
-    Keras,
-}
-
-impl EpochLoss {
-    /// `timesteps` or `keras`.
-    pub fn parse(name: &str) -> Result<Self> {
-        match name {
-            "timesteps" => Ok(Self::Timesteps),
-            "keras" => Ok(Self::Keras),
-            other => Err(Error::argument("epoch_loss", "must be timesteps or keras", other)),
-        }
-    }
-}
-
-/// A batch on its way into a program.
-#[derive(Default)]
-pub(crate) struct Batch {
-    /// Its arrays, which keep their memory from batch to batch: inputs, targets and weights, then
-    /// bool (B, T), which timesteps are a sequence's own, where the sequences are of unequal
-    /// length.
-    pub(crate) arrays: Vec<Tensor>,
-    /// How sequences of unequal length stand in packed rows.
-    pub(crate) packed: Option<PackedRows>,
-    /// Which of the arrays stand in them, (N of all shards, …); the others are (B, …).
-    pub(crate) in_rows: Vec<bool>,
-    /// The samples, in the order in which they are computed.
-    pub(crate) samples: Vec<u32>,
-}
-
-/// Timesteps of each sample of a batch. Inputs of sequences must agree in them; none where no input
-/// is one.
-fn common_lengths(inputs: &[Fed], samples: &[u32]) -> Result<Option<Vec<usize>>> {
-    let mut first: Option<Vec<usize>> = None;
-    for f in inputs {
-        let Some(lengths) = f.lengths_of(samples) else { continue };
-        if first.as_ref().is_some_and(|l| *l != lengths) {
-            return Err(Error::Data(
-                "several inputs of sequences must agree in the timesteps of each sample".into(),
-            ));
-        }
-        first = Some(lengths);
-    }
-    Ok(first)
-}
-
-/// Why sequences of unequal length make no rectangle, and the ways out.
-fn ragged_error(lengths: &[usize]) -> Error {
-    let (low, high) =
-        (lengths.iter().min().copied().unwrap_or(0), lengths.iter().max().copied().unwrap_or(0));
-    Error::Data(format!(
-        "a batch is a rectangle (batch, timesteps, features): all its sequences must have the same \
-            number of timesteps. Received: sequences of {low} to {high} timesteps. \
-         Three ways out: batch size 1; batches of equal length (batches = \"equal-length\" \
-            or \"bucket\"); sequences as they are (Unequal::Known), whose lengths the model knows \
-            as by a mask"
-    ))
-}
-
-impl Batch {
-    /// Specs of the arrays.
-    pub(crate) fn specs(&self) -> Vec<Spec> {
-        self.arrays.iter().map(Tensor::spec).collect()
-    }
-
-    /// Copies samples of inputs and of what belongs to them into the batch. Sequences of unequal
-    /// length that the model is to know are packed, in as many shards as `count_shards` says for
-    /// the specs of such a batch; with `in_order` samples keep their places.
-    pub(crate) fn gather(
-        &mut self,
-        inputs: &[Fed],
-        further: &[&Fed],
-        samples: &[u32],
-        unequal: Unequal,
-        in_order: bool,
-        count_shards: impl FnOnce(&[Spec], &[bool], &PackedRows) -> Result<usize>,
-    ) -> Result<()> {
-        let sets = || inputs.iter().chain(further.iter().copied());
-        let given = common_lengths(inputs, samples)?.unwrap_or_default();
-        let longest = given.iter().copied().max().unwrap_or(0);
-        let is_even = given.iter().all(|l| *l == longest) && (longest > 0 || given.is_empty());
-        if unequal == Unequal::Refuse && !is_even {
-            return Err(ragged_error(&given));
-        }
-        self.samples.clear();
-        self.samples.extend(samples);
-        let n_sets = sets().count();
-        self.arrays.truncate(n_sets);
-        self.arrays.extend(sets().skip(self.arrays.len()).map(Fed::empty_batch));
-        let is_packed = !is_even && unequal == Unequal::Known;
-        self.in_rows =
-            sets().map(|f| is_packed && f.lengths_of(samples).as_ref() == Some(&given)).collect();
-        self.packed = None;
-        if is_packed {
-            let whole = PackedRows::whole(&given);
-            let mut specs: Vec<Spec> = sets()
-                .zip(&self.in_rows)
-                .map(|(f, in_rows)| f.batch_spec(samples, &whole, *in_rows))
-                .collect();
-            specs.push(Spec::known(DType::Bool, &[samples.len(), whole.timesteps]));
-            let n_shards = count_shards(&specs, &self.in_rows, &whole)?;
-            let (packed, order) = PackedRows::dealt(&given, n_shards, in_order);
-            self.samples.clear();
-            self.samples.extend(order.iter().map(|&i| samples[i]));
-            self.packed = Some(packed);
-        }
-        for (i, (f, array)) in sets().zip(&mut self.arrays).enumerate() {
-            match &self.packed {
-                Some(packed) if self.in_rows[i] => f.pack(&self.samples, array, packed),
-                Some(packed) => f.gather(&self.samples, array, packed.timesteps, 0.0),
-                // Targets and weights by timestep are filled up with 0: the mask leaves them out.
-                None => f.gather(
-                    &self.samples,
-                    array,
-                    longest,
-                    if i < inputs.len() { unequal.filler() } else { 0.0 },
-                ),
-            }
-        }
-        if let Some(packed) = &self.packed {
-            let lengths =
-                inputs.iter().find_map(|f| f.lengths_of(&self.samples)).unwrap_or_default();
-            let own = lengths
-                .iter()
-                .flat_map(|l| (0..packed.timesteps).map(move |t| (t < *l) as u8))
-                .collect();
-            self.arrays.push(Tensor::new(&[self.samples.len(), packed.timesteps], own));
-        }
-        Ok(())
-    }
-}
+use cornu_ir::{DType, Spec, Tensor};
 
 /// A data set cast to the type in which a graph takes it.
 pub(crate) struct Fed {
@@ -301,8 +92,8 @@ impl Fed {
         Some(rows.iter().map(|&r| o[r as usize + 1] - o[r as usize]).collect())
     }
 
-    /// What [`Batch::gather`] makes of samples.
-    fn batch_spec(&self, samples: &[u32], packed: &PackedRows, in_rows: bool) -> Spec {
+    /// Dims of a batch of samples, in packed rows or not.
+    pub(crate) fn batch_spec(&self, samples: &[u32], packed: &PackedRows, in_rows: bool) -> Spec {
         let mut spec = self.spec(samples.len());
         match self.lengths_of(samples) {
             Some(_) if in_rows => {
@@ -316,7 +107,7 @@ impl Fed {
     }
 
     /// Copies sequences into packed rows. Rows that are no sequence's own are 0.
-    fn pack(&self, samples: &[u32], batch: &mut Tensor, packed: &PackedRows) {
+    pub(crate) fn pack(&self, samples: &[u32], batch: &mut Tensor, packed: &PackedRows) {
         let n = self.row_len;
         batch.dims.clear();
         batch.dims.push(packed.all_rows());
@@ -425,8 +216,3 @@ macro_rules! buffer_of {
     )*};
 }
 buffer_of! { f32, F32; f64, F64; i32, I32; i64, I64; u8, Bool }
-
-/// Views of batch buffers.
-pub(crate) fn views(batches: &[Tensor]) -> Vec<View<'_>> {
-    batches.iter().map(Tensor::view).collect()
-}

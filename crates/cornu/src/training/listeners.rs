@@ -1,10 +1,11 @@
 //! The callbacks of a run, told in turn.
 
 use super::callbacks::{Callback, Run};
+use super::compiled_model::CompiledModel;
 use super::position::Position;
 use super::progress::Progress;
+use crate::Result;
 use crate::compile::OutputMetric;
-use crate::{Model, Result};
 
 /// The callbacks of a run with what they may look at and change.
 pub(crate) struct Listeners {
@@ -51,7 +52,7 @@ impl Listeners {
     /// Calls a hook of each callback, in their order, up to the first error.
     pub(crate) fn tell(
         &mut self,
-        model: &mut Model,
+        model: &CompiledModel,
         mut hook: impl FnMut(&mut dyn Callback, &mut Run<'_>) -> Result<()>,
     ) -> Result<()> {
         let Self { callbacks, progress, stop_training, position, epochs, metrics } = self;

@@ -1,13 +1,21 @@
-//! From a model and data to runs: batches, programs cached by shape, training steps, epochs.
+//! From a model and data to runs: batches, programs by shape, training steps, epochs.
 
-mod packed_rows;
+mod into_data;
 mod feed;
 mod work;
-mod runtime;
+mod task;
 mod shards;
+mod assembly;
+mod engine;
+mod entries;
+mod outputs;
 mod predict;
-mod compiled;
-mod training_config;
+mod compile;
+mod compiled_model;
+mod learning_rates;
+mod optimizer_state;
+mod update;
+mod examples;
 mod step;
 mod history;
 mod position;
@@ -15,18 +23,20 @@ mod progress;
 pub mod callbacks;
 mod listeners;
 mod evaluate;
+mod fit_options;
 mod fit;
 mod on_batch;
 mod streams;
 pub mod bench;
 
-pub use compiled::{Compile, Compiled};
+pub use compile::Compile;
+pub use compiled_model::{CompiledModel, ModelRef};
 pub use evaluate::Evaluate;
-pub use feed::{EpochLoss, IntoData, Unequal};
-pub use fit::Fit;
+pub use examples::Examples;
+pub use fit_options::Fit;
 pub use history::{History, Logs, value_json};
+pub use into_data::{EpochLoss, IntoData, Unequal};
 pub use position::Position;
 pub use predict::Predict;
-pub use runtime::Runtime;
-pub use step::{Examples, ProfileRow};
+pub use step::ProfileRow;
 pub use streams::Streams;

@@ -1,9 +1,10 @@
 //! Where a run stands.
 
+use super::compiled_model::CompiledModel;
 use super::history::Running;
 use crate::model::{to_file_array, to_tensor};
 use crate::saving::{Array, ArrayType, Group};
-use crate::{Error, Model, Result};
+use crate::{Error, Result};
 use cornu_ir::DType;
 
 /// Where a run stands: the step that comes next, and what its epoch has measured so far.
@@ -59,25 +60,23 @@ impl Position {
     }
 }
 
-impl Model {
+impl CompiledModel {
     /// Writes what a run carries besides the weights of a file and the optimizer: its place in the
     /// random numbers, the states of stateful layers, and kernels apart from what LoRA learns
     /// beside them.
     pub(crate) fn write_runtime(&self, group: &mut Group) -> Result<()> {
-        group.insert("seed", Array::i64_scalar(self.runtime.seed as i64))?;
-        group.insert("n_steps", Array::i64_scalar(self.runtime.n_steps as i64))?;
-        for ((layer, state, rows), slot) in self.runtime.states() {
-            let value = self.store.view(slot).to_tensor();
-            group.insert(
-                &format!("states/{layer}_{state}_{rows}"),
-                to_file_array(&value, ArrayType::F32)?,
-            )?;
+        let runtime = self.runtime();
+        group.insert("seed", Array::i64_scalar(runtime.seed() as i64))?;
+        group.insert("n_steps", Array::i64_scalar(runtime.n_steps() as i64))?;
+        for ((layer, state, rows), variable) in runtime.states() {
+            let array = to_file_array(&variable.tensor(), ArrayType::F32)?;
+            group.insert(&format!("states/{layer}_{state}_{rows}"), array)?;
         }
         self.write_apart(group)
     }
 
-    /// Takes what [`Model::write_runtime`] wrote.
-    pub(crate) fn read_runtime(&mut self, group: &Group) -> Result<()> {
+    /// Takes what [`CompiledModel::write_runtime`] wrote.
+    pub(crate) fn read_runtime(&self, group: &Group) -> Result<()> {
         let broken = || {
             Error::Config(
                 "backup: the state of the run (seed, n_steps, states) cannot be read; \
@@ -86,8 +85,8 @@ impl Model {
             )
         };
         let one = |name: &str| -> Result<u64> {
-            Ok(group.get(name).ok_or_else(broken)?.to_i64()?.first().copied().ok_or_else(broken)?
-                as u64)
+            let values = group.get(name).ok_or_else(broken)?.to_i64()?;
+            Ok(values.first().copied().ok_or_else(broken)? as u64)
         };
         let (seed, n_steps) = (one("seed")?, one("n_steps")?);
         let mut states = Vec::new();
@@ -98,8 +97,10 @@ impl Model {
             states.push(((layer, state, rows), to_tensor(array, dtype)?));
         }
         self.read_apart(group)?;
-        (self.runtime.seed, self.runtime.n_steps) = (seed, n_steps);
-        states.iter().for_each(|(key, value)| self.runtime.set_state(&mut self.store, *key, value));
+        let runtime = self.runtime();
+        runtime.set_seed(seed);
+        runtime.set_n_steps(n_steps);
+        states.iter().for_each(|(key, value)| runtime.set_state(*key, value));
         Ok(())
     }
 }

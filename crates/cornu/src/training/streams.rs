@@ -1,15 +1,17 @@
 //! A service over many series, each at its own time.
 
 use super::feed::BufferOf;
-use super::runtime::{Runtime, random_key};
-use super::shards::{Out, Seams, shard_program};
-use crate::layers::{LayerRef, States};
+use super::shards::ShardWriter;
+use super::task::{Finish, Lowering, Out, ShardBody, Stage, Task};
+use crate::layers::{Cx, Flow, LayerRef, States};
 use crate::model::takes_text;
+use crate::runtime::{BatchShape, Mode, random_key};
 use crate::{Error, Model, Result};
-use cornu_cpu::{Fetch, Program, SlotId, Store};
+use cornu_cpu::{Fetch, Program, Store, Threads, Workspace};
 use cornu_ir::{DType, Spec, Tensor, View, ViewMut, with_type};
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Many streams through one model: each brings its timesteps one at a time, and its states are kept
 /// under its number. Streams that come together run as one batch.
@@ -35,6 +37,8 @@ use std::ops::Range;
 /// ```
 pub struct Streams {
     model: Model,
+    threads: Arc<Threads>,
+    workspace: Workspace,
     /// Programs for 1, 2, 4, … streams at once.
     lanes: Vec<Lane>,
     /// Where each stream's states lie.
@@ -44,7 +48,6 @@ pub struct Streams {
     /// The call in which each place was last used.
     turns: Vec<u64>,
     turn: u64,
-    key: Tensor,
     n_in: usize,
     n_out: usize,
 }
@@ -53,9 +56,69 @@ pub struct Streams {
 struct Lane {
     rows: usize,
     program: Program,
-    states: Vec<SlotId>,
-    x: Tensor,
-    y: Tensor,
+    store: Store,
+    /// The timesteps, the key of random numbers, the states.
+    inputs: Vec<Tensor>,
+    /// The outputs, then the states.
+    results: Vec<Tensor>,
+    /// Memory for views of both, empty between runs.
+    views: (Vec<View<'static>>, Vec<ViewMut<'static>>),
+}
+
+/// The memory of an empty vector, for elements of another lifetime: collecting a vector's own
+/// iterator takes its place.
+macro_rules! recycled {
+    ($vec:expr) => {{
+        let mut vec = std::mem::take(&mut $vec);
+        vec.clear();
+        vec.into_iter().map(|_| unreachable!("it is empty")).collect::<Vec<_>>()
+    }};
+}
+
+impl Lane {
+    /// Runs the program.
+    fn run(&mut self, threads: &Threads, workspace: &mut Workspace) {
+        let mut views: Vec<View<'_>> = recycled!(self.views.0);
+        views.extend(self.inputs.iter().map(Tensor::view));
+        let mut results: Vec<ViewMut<'_>> = recycled!(self.views.1);
+        results.extend(self.results.iter_mut().map(Tensor::view_mut));
+        self.program.run(threads, workspace, &self.store, &views, &mut results);
+        self.views = (recycled!(views), recycled!(results));
+    }
+}
+
+/// The outputs of one timestep.
+struct Timestep {
+    output: Option<Spec>,
+}
+
+impl Task for Timestep {
+    fn lowering(&self) -> Lowering {
+        Lowering {
+            mode: Mode::Predict,
+            n_entries: 1,
+            whole: false,
+            states: States { stretch: None, kept: true },
+            threads: None,
+        }
+    }
+
+    fn outputs<'g>(
+        &mut self,
+        _: &Cx<'g>,
+        body: ShardBody<'g>,
+        _: &[Flow<'g>],
+    ) -> Result<Vec<Out<'g>>> {
+        let value = body.lowered.outputs[0].value;
+        self.output = Some(value.spec());
+        Ok(vec![Out { name: "output".into(), value, fetch: Fetch::Rows(0) }])
+    }
+
+    fn finish(&self, samples: usize) -> Result<Finish> {
+        let mut output = self.output.clone().unwrap_or_else(|| Spec::known(DType::F32, &[0]));
+        output.dims[0] = Some(samples);
+        Ok(Finish { update: None, results: vec![output], partial_counts: vec![], ended: vec![] })
+    }
 }
 
 impl Streams {
@@ -64,8 +127,8 @@ impl Streams {
     /// # Errors
     /// A model whose output at a timestep takes more than the timesteps up to it (a layer that
     /// walks backwards, pools or convolves over time, attends); several entries or outputs.
-    pub fn new(mut model: Model, most: usize) -> Result<Self> {
-        step_by_step(&model.layer)?;
+    pub fn new(model: Model, most: usize) -> Result<Self> {
+        step_by_step(model.layer())?;
         let inputs = model.inputs();
         let ([(name, entry)], [_]) = (&inputs[..], model.output_specs()) else {
             return Err(Error::Unsupported(
@@ -93,36 +156,26 @@ impl Streams {
         let mut lanes = Vec::with_capacity(n_lanes);
         for rows in (0..n_lanes).map(|i| 1 << i) {
             step.dims[0] = Some(rows);
-            lanes.push(Lane::new(&mut model, &step)?);
+            lanes.push(Lane::new(&model, &step)?);
         }
-        let width = |slot: &SlotId| {
-            model.store.spec(*slot).numbers().unwrap_or_default()[1..].iter().product()
-        };
-        let kept = lanes[0]
-            .states
+        let kept = lanes[0].results[1..]
             .iter()
-            .map(|s| Tensor::zeros(model.store.spec(*s).dtype, &[0, width(s)]))
+            .map(|s| Tensor::zeros(s.dtype(), &[0, s.dims[1..].iter().product()]))
             .collect();
-        let (n_in, n_out) = (lanes[0].x.n_elements(), lanes[0].y.n_elements());
-        let key = random_key(0, 0);
+        let (n_in, n_out) = (lanes[0].inputs[0].n_elements(), lanes[0].results[0].n_elements());
+        let (threads, mut workspace) = (model.runtime().threads(), model.runtime().workspace());
         // The first run of a program takes the memory that it keeps.
-        for l in &mut lanes {
-            l.program.run(
-                model.runtime.threads(),
-                &mut model.store,
-                &[l.x.view(), key.view()],
-                &mut [l.y.view_mut()],
-            );
-        }
+        lanes.iter_mut().for_each(|l| l.run(&threads, &mut workspace));
         Ok(Self {
             model,
+            threads,
+            workspace,
             lanes,
             places: HashMap::new(),
             free: vec![],
             kept,
             turns: vec![],
             turn: 0,
-            key,
             n_in,
             n_out,
         })
@@ -238,34 +291,28 @@ impl Streams {
     // The element type is a parameter of the macro's branches: for one of them the cast is idle.
     #[allow(clippy::unnecessary_cast)]
     fn run(&mut self, lane: usize, streams: &[u64], x: &[f32], y: &mut [f32]) {
-        let Self { model, lanes, places, kept, key, n_in, n_out, .. } = self;
-        let Lane { program, states, x: batch, y: result, .. } = &mut lanes[lane];
+        let Self { threads, workspace, lanes, places, kept, n_in, n_out, .. } = self;
+        let lane = &mut lanes[lane];
         let n = streams.len();
+        let batch = &mut lane.inputs[0];
         with_type!(batch.dtype(), T => {
             let rows: &mut Vec<T> = BufferOf::vec(&mut batch.data);
             rows.iter_mut().zip(&x[..n * *n_in]).for_each(|(to, from)| *to = *from as T);
         });
-        for (slot, kept) in states.iter().zip(kept.iter()) {
-            let (from, to) = (kept.view(), model.store.view_mut(*slot));
-            copy_rows(from, to, streams.iter().enumerate().map(|(row, s)| (places[s], row)));
+        for (state, kept) in lane.inputs[2..].iter_mut().zip(kept.iter()) {
+            let places = streams.iter().enumerate().map(|(row, s)| (places[s], row));
+            copy_rows(kept.view(), state.view_mut(), places);
         }
-        let Model { runtime, store, .. } = model;
-        program.run(
-            runtime.threads(),
-            store,
-            &[batch.view(), key.view()],
-            &mut [result.view_mut()],
-        );
-        for (slot, kept) in states.iter().zip(kept.iter_mut()) {
-            copy_rows(
-                store.view(*slot),
-                kept.view_mut(),
-                streams.iter().enumerate().map(|(row, s)| (row, places[s])),
-            );
+        lane.run(threads, workspace);
+        for (state, kept) in lane.results[1..].iter().zip(kept.iter_mut()) {
+            let places = streams.iter().enumerate().map(|(row, s)| (row, places[s]));
+            copy_rows(state.view(), kept.view_mut(), places);
         }
+        let result = &lane.results[0];
         with_type!(result.dtype(), T => {
             let view = result.view();
-            y[..n * *n_out].iter_mut().zip(view.get::<T>()).for_each(|(to, from)| *to = *from as f32);
+            let values = view.get::<T>();
+            y[..n * *n_out].iter_mut().zip(values).for_each(|(to, from)| *to = *from as f32);
         });
     }
 }
@@ -281,40 +328,26 @@ fn copy_rows(from: View<'_>, mut to: ViewMut<'_>, rows: impl Iterator<Item = (us
 }
 
 impl Lane {
-    fn new(model: &mut Model, step: &Spec) -> Result<Self> {
+    fn new(model: &Model, step: &Spec) -> Result<Self> {
         let rows = step.dims[0].unwrap_or(1);
-        let (layer, tree, slots) = (&model.layer, &model.tree, &model.slots);
-        let states = States { stretch: None, kept: true };
-        let specs = [step.clone()];
-        let seams = Seams {
-            layer,
-            tree,
-            slots,
-            specs: &specs,
-            n_entries: 1,
-            training: false,
-            packed: None,
-            whole: false,
-            states,
-            threads: None,
-        };
-        let mut own = Runtime::default();
-        let mut result = None;
-        let store: &mut Store = &mut model.store;
-        let program = shard_program(&mut own, store, &seams, &mut |_, body, _| {
-            let y = body.lowered.outputs[0].value;
-            result = Some(y.spec());
-            Ok(vec![Out { name: "output".into(), value: y, fetch: Fetch::Rows(0) }])
-        })?;
-        let mut result = result.unwrap_or_else(|| Spec::known(DType::F32, &[rows]));
-        result.dims[0] = Some(rows);
+        let stage = Stage { model, tree: model.tree(), store: model.store() };
+        let mut task = Timestep { output: None };
+        let shape = BatchShape::of(vec![step.clone()]);
+        let shards = ShardWriter::new(stage, &shape, &mut task)?.write()?;
         let zeros = |s: &Spec| Tensor::zeros(s.dtype, &s.numbers().unwrap_or_default());
+        let states = shards.kept.into_iter().map(|s| {
+            let dims = std::iter::once(Some(rows)).chain(s.dims.into_iter().skip(1));
+            zeros(&Spec::new(s.dtype, dims.collect::<Vec<_>>()))
+        });
+        let states: Vec<Tensor> = states.collect();
+        let output = task.finish(rows)?.results.iter().map(zeros).collect::<Vec<_>>();
         Ok(Self {
             rows,
-            program: Program::new(program),
-            states: own.states().into_values().collect(),
-            x: zeros(step),
-            y: zeros(&result),
+            program: Program::from(shards.spec),
+            store: shards.store,
+            inputs: [vec![zeros(step), random_key(0, 0)], states.clone()].concat(),
+            results: [output, states].concat(),
+            views: (vec![], vec![]),
         })
     }
 }

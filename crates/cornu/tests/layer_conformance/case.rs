@@ -180,6 +180,6 @@ pub fn numbers(all: &[Data]) -> Vec<f64> {
     all.iter().flat_map(|d| d.values().to_f64().unwrap().into_iter()).collect()
 }
 
-pub fn predict(model: &mut Model, x: &[Data], batch_size: usize) -> Result<Vec<Data>> {
+pub fn predict(model: &Model, x: &[Data], batch_size: usize) -> Result<Vec<Data>> {
     model.predict(x.to_vec(), &Predict { batch_size, ..Predict::default() })
 }

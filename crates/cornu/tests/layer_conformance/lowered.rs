@@ -59,7 +59,8 @@ impl Case {
             weights.push(b.input(w.name, Spec::known(w.dtype(), &w.shape)));
             ins.push(cast(&Tensor::new(&w.shape, values), w.dtype()));
         });
-        let w = Weights::bind(&tree, &weights, true, &mut 0);
+        let numbered: Vec<_> = weights.iter().copied().enumerate().collect();
+        let w = Weights::bind(&tree, &numbered);
         let cx = Cx::new(&b, false, Some(n));
         let rectangle = || Spec::known(DType::Bool, &[n, T]);
         let mask = matches!(given, Given::Masked).then(|| b.input("mask", rectangle()));

@@ -75,11 +75,10 @@ fn unequal_lengths_give_what_each_sequence_gives_alone_in_f64() {
 fn unequal_lengths_predict_the_bits_of_each_sequence_alone() {
     let all: Vec<usize> = (0..B).collect();
     for case in by_unequal_lengths().0 {
-        let mut model = case.model();
-        let together = numbers_of_each(&predict(&mut model, &case.ragged(&all), 32).unwrap());
-        let alone: Vec<Vec<f64>> = (0..B)
-            .map(|s| numbers(&predict(&mut model, &case.ragged(&[s]), 32).unwrap()))
-            .collect();
+        let model = case.model();
+        let together = numbers_of_each(&predict(&model, &case.ragged(&all), 32).unwrap());
+        let alone: Vec<Vec<f64>> =
+            (0..B).map(|s| numbers(&predict(&model, &case.ragged(&[s]), 32).unwrap())).collect();
         for (s, alone) in alone.iter().enumerate() {
             let same = together[s].len() == alone.len()
                 && together[s].iter().zip(alone).all(|(a, b)| a == b);
@@ -103,11 +102,11 @@ fn numbers_of_each(all: &[Data]) -> Vec<Vec<f64>> {
 fn a_layer_that_refuses_unequal_lengths_says_so_by_name() {
     let all: Vec<usize> = (0..B).collect();
     for case in by_unequal_lengths().1 {
-        let mut model = case.model();
-        let e = predict(&mut model, &case.ragged(&all), 32).unwrap_err().to_string();
+        let model = case.model();
+        let e = predict(&model, &case.ragged(&all), 32).unwrap_err().to_string();
         assert!(e.contains(case.class) && e.contains("equal-length"), "{}: {e}", case.name());
         // One at a time they need no ends.
-        assert!(predict(&mut model, &case.ragged(&all[1..2]), 32).is_ok(), "{}", case.name());
+        assert!(predict(&model, &case.ragged(&all[1..2]), 32).is_ok(), "{}", case.name());
     }
 }
 
@@ -153,8 +152,8 @@ fn two_sequences() -> Data {
 #[test]
 fn a_layer_that_says_nothing_of_unequal_lengths_refuses_them() {
     let x = Input::new([None, Some(4)]);
-    let mut model = Model::new(&x, &LayerRef::new(Centered).call(&x).unwrap()).unwrap();
-    let e = predict(&mut model, &[two_sequences()], 32).unwrap_err().to_string();
+    let model = Model::new(&x, &LayerRef::new(Centered).call(&x).unwrap()).unwrap();
+    let e = predict(&model, &[two_sequences()], 32).unwrap_err().to_string();
     assert!(e.contains("Centered") && e.contains("equal-length"), "{e}");
 }
 
@@ -165,8 +164,8 @@ fn unequal_lengths_in_a_later_argument_are_refused_too() {
     let arg = |s: &Symbol| Arg::Value(s.clone());
     let call = Call { args: vec![arg(&first), arg(&x)], kwargs: vec![] };
     let y = LayerRef::new(append).call(call).unwrap();
-    let mut model = Model::new([&first, &x], &y).unwrap();
+    let model = Model::new([&first, &x], &y).unwrap();
     let rows = Data::Dense(Array::from(ArrayD::<f32>::zeros(IxDyn(&[2, 2, 4]))));
-    let e = predict(&mut model, &[rows, two_sequences()], 32).unwrap_err().to_string();
+    let e = predict(&model, &[rows, two_sequences()], 32).unwrap_err().to_string();
     assert!(e.contains("Append") && e.contains("equal-length"), "{e}");
 }

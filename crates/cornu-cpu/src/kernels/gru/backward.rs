@@ -1,17 +1,26 @@
 //! The backward pass of a GRU: gate gradients step by step, weight gradients chunk by chunk.
 
-use super::{GruBackward, GruGradients, bias_len, gru_gates_width};
+use super::args::{GruBackward, GruGradients, bias_len, gru_gates_width};
 use crate::kernels::{
-    activation::{Activation, AnyPair, Pair, TanhSigmoid},
+    activation::Activation,
+    activation_math::{AnyPair, Pair, TanhSigmoid},
     by_gate::{GateMasks, GateProducts, transposed_panels_len},
-    matmul::{Matmul, Right, Rows, Start, View, panels_len},
-    sequence::*,
+    operands::{Matmul, Right, Rows, Start, View, panels_len},
+    packed_steps::{chunk_rows, chunk_until, live, rows_of},
+    scratch::{Scratch, or_null, or_null_mut},
     shape::CellShape,
-    simd::{Side, Simd, Vector},
+    simd::Simd,
+    state_rows::previous_rows,
+    strip::{Strip, registers},
+    vector::{Side, Vector},
+    weights::{LongProducts, WeightGradient, at_once, per_step, right, zero},
 };
 
+/// The backward pass on a tier.
+///
 /// # Safety
-/// The lengths that `gru_backward` checks.
+/// `batch_sizes` never grow and none exceeds B; every slice of `args` and `out` holds the elements
+/// of its shape, and `scratch` those of `gru_backward_scratch`.
 #[inline(always)]
 pub(crate) unsafe fn backward<S: Simd>(
     s: S,
@@ -20,7 +29,7 @@ pub(crate) unsafe fn backward<S: Simd>(
     scratch: &mut [f32],
 ) {
     let (main, gate) = (args.forward.activation, args.forward.recurrent_activation);
-    // SAFETY: the caller's promise.
+    // SAFETY: both ask for the same lengths.
     unsafe {
         if (main, gate) == (Activation::Tanh, Activation::Sigmoid) {
             backward_with(s, TanhSigmoid, args, out, scratch);
@@ -30,6 +39,11 @@ pub(crate) unsafe fn backward<S: Simd>(
     }
 }
 
+/// The pass with its activations known to the compiler, or looked up.
+///
+/// # Safety
+/// `batch_sizes` never grow and none exceeds B; every slice of `args` and `out` holds the elements
+/// of its shape, and `scratch` those of `gru_backward_scratch`.
 #[inline(always)]
 unsafe fn backward_with<S: Simd, P: Pair>(
     s: S,
@@ -60,8 +74,8 @@ unsafe fn backward_with<S: Simd, P: Pair>(
     let (dx, dbias) = (or_null_mut(&mut out.dx), or_null_mut(&mut out.dbias));
     let dh_out = or_null(args.dh);
     let masks = GateMasks::new(forward.recurrent_mask, 3, u);
-    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows
-    // inside the batch.
+    // SAFETY: slices hold the elements of their shapes, and parts of the scratch what they were
+    // taken for; chunks and steps stay inside N rows, live rows inside the batch.
     unsafe {
         // A row's gradient waits here, untouched, until the step at which its sequence ends.
         match args.dh_last {
@@ -245,6 +259,11 @@ struct Step {
 
 /// Gradients of z and of the candidate's pre-activation, where gate values and states are given;
 /// `dh` becomes the part of `dh_{t-1}` that z let through.
+///
+/// # Safety
+/// `row` is below `step.rows` and the lanes from `j` on end at U. In `step` `gates` is readable for
+/// (rows, width), `h_before` for (rows, U), `dh_out`, unless null, for (rows, U), `dh` is readable
+/// and writable for (rows, U); what is written lies apart from all else.
 #[inline(always)]
 unsafe fn mixed<S: Simd, P: Pair, const N: usize>(
     s: Side<S, N>,
@@ -270,6 +289,12 @@ unsafe fn mixed<S: Simd, P: Pair, const N: usize>(
     }
 }
 
+/// The gradients of a timestep's cells whose r multiplies behind the recurrent product.
+///
+/// # Safety
+/// In `step` `gates` is readable for (rows, width), `h_before` for (rows, U), `dh_out`, unless
+/// null, for (rows, U), `dh` is readable and writable for (rows, U), `dx` and `dq` are writable for
+/// (rows, 3U); what is written lies apart from all else.
 #[inline(always)]
 unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
     let u = step.units;
@@ -292,6 +317,11 @@ unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
 }
 
 /// Gradients of z and the candidate; r's follows behind the product.
+///
+/// # Safety
+/// In `step` `gates` is readable for (rows, width), `h_before` for (rows, U), `dh_out`, unless
+/// null, for (rows, U), `dh` is readable and writable for (rows, U), `dx` is writable for (rows,
+/// 3U); what is written lies apart from all else.
 #[inline(always)]
 unsafe fn cells_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
     let u = step.units;
@@ -310,6 +340,11 @@ unsafe fn cells_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
 
 /// From `dreset`, the gradient of `r h'`: r's own, and what goes `through` to h'; `r h'` itself to
 /// `reset`.
+///
+/// # Safety
+/// `step.gates` is readable for (rows, width), `before` and `dreset` for (rows, U); `step.dx` is
+/// writable for (rows, 3U), `reset` and `through` for (rows, U), and with `add` `through` holds
+/// numbers; what is written lies apart from all else.
 #[inline(always)]
 unsafe fn gates_reset_before<S: Simd, P: Pair>(
     s: S,
@@ -330,7 +365,8 @@ unsafe fn gates_reset_before<S: Simd, P: Pair>(
                 let r = lanes.load(s, step.gates.add(row * step.width + j + u));
                 let h = lanes.load(s, before.add(at));
                 let d = lanes.load(s, dreset.add(at));
-                lanes.store(s, step.dx.add(row * 3 * u + j + u), pair.gate_slope(s, r, s.mul(d, h)));
+                let dr = pair.gate_slope(s, r, s.mul(d, h));
+                lanes.store(s, step.dx.add(row * 3 * u + j + u), dr);
                 lanes.store(s, reset.add(at), s.mul(r, h));
                 let base = if add { lanes.load(s, through.add(at)) } else { s.splat(0.0) };
                 lanes.store(s, through.add(at), s.fma(d, r, base));

@@ -1,18 +1,27 @@
 //! The forward pass of a GRU: projection in chunks, then a product or two and the gates at each
 //! step.
 
-use super::{GruForward, GruOutputs, gru_gates_width};
+use super::args::{GruForward, GruOutputs, gru_gates_width};
 use crate::kernels::{
-    activation::{Activation, AnyPair, Pair, TanhSigmoid},
+    activation::Activation,
+    activation_math::{AnyPair, Pair, TanhSigmoid},
     by_gate::{GateMasks, GateProducts, recurrent_panels_len},
-    matmul::{Matmul, Right, Start, View, left_len, panels_len},
-    sequence::*,
+    operands::{Matmul, Right, Start, View, left_len, panels_len},
+    packed_steps::{chunk_from, chunk_rows, live, rows_of},
+    scratch::{Scratch, or_null_mut},
     shape::CellShape,
-    simd::{Side, Simd, Vector},
+    simd::Simd,
+    state_rows::product,
+    strip::{Strip, activate_gates, registers},
+    vector::{Side, Vector},
+    weights::{at_once, per_step, right},
 };
 
+/// The forward pass on a tier.
+///
 /// # Safety
-/// The lengths that `gru_forward` checks.
+/// `batch_sizes` never grow and none exceeds B; every slice of `args` and `out` holds the elements
+/// of its shape, and `scratch` those of `gru_forward_scratch`.
 #[inline(always)]
 pub(crate) unsafe fn forward<S: Simd>(
     s: S,
@@ -21,7 +30,7 @@ pub(crate) unsafe fn forward<S: Simd>(
     scratch: &mut [f32],
 ) {
     let (main, gate) = (args.activation, args.recurrent_activation);
-    // SAFETY: the caller's promise.
+    // SAFETY: both ask for the same lengths.
     unsafe {
         if (main, gate) == (Activation::Tanh, Activation::Sigmoid) {
             forward_with(s, TanhSigmoid, args, out, scratch);
@@ -31,6 +40,11 @@ pub(crate) unsafe fn forward<S: Simd>(
     }
 }
 
+/// The pass with its activations known to the compiler, or looked up.
+///
+/// # Safety
+/// `batch_sizes` never grow and none exceeds B; every slice of `args` and `out` holds the elements
+/// of its shape, and `scratch` those of `gru_forward_scratch`.
 #[inline(always)]
 unsafe fn forward_with<S: Simd, P: Pair>(
     s: S,
@@ -59,8 +73,8 @@ unsafe fn forward_with<S: Simd, P: Pair>(
     let masks = GateMasks::new(args.recurrent_mask, 3, u);
     let h = out.h_last.as_mut_ptr();
     let start = args.bias.map_or(Start::Zero, |b| Start::Row(b.as_ptr()));
-    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows
-    // inside the batch.
+    // SAFETY: slices hold the elements of their shapes, and parts of the scratch what they were
+    // taken for; chunks and steps stay inside N rows, live rows inside the batch.
     unsafe {
         let r = args.recurrent.as_ptr();
         // All columns at once, or those of z and r apart from those of the candidate.
@@ -182,6 +196,11 @@ fn mix<S: Vector>(s: S, z: S::V, h: S::V, g: S::V) -> S::V {
     s.fma(z, s.sub(h, g), g)
 }
 
+/// The cells of a timestep whose r multiplies behind the recurrent product.
+///
+/// # Safety
+/// In `step` `z` is readable and writable for (rows, width), `h` for (rows, U), `q` for (rows, 3U),
+/// `h_out` is null or writable for (rows, U); all lie apart.
 #[inline(always)]
 unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
     let u = step.units;
@@ -190,7 +209,8 @@ unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
         let (x, q) = unsafe { (step.z.add(row * step.width), step.q.add(row * 3 * u)) };
         // SAFETY: the sums of z and r.
         registers!(s: S, 2 * u, |s, lanes, j| unsafe {
-            lanes.store(s, x.add(j), pair.gate(s, s.add(lanes.load(s, x.add(j)), lanes.load(s, q.add(j)))));
+            let sum = s.add(lanes.load(s, x.add(j)), lanes.load(s, q.add(j)));
+            lanes.store(s, x.add(j), pair.gate(s, sum));
         });
         // SAFETY: registers below U of each gate and of the state.
         registers!(s: S, u, |s, lanes, j| unsafe {
@@ -198,12 +218,19 @@ unsafe fn cells_reset_after<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
             if step.keep {
                 lanes.store(s, x.add(3 * u + j), inner);
             }
-            mix_candidates(s, pair, step, row, lanes, j, s.fma(lanes.load(s, x.add(u + j)), inner, lanes.load(s, x.add(2 * u + j))));
+            let r = lanes.load(s, x.add(u + j));
+            let sum = s.fma(r, inner, lanes.load(s, x.add(2 * u + j)));
+            mix_candidates(s, pair, step, row, lanes, j, sum);
         });
     }
 }
 
 /// z and r activated in place, `r h'` to `q`.
+///
+/// # Safety
+/// In `step` `z` is readable and writable for (rows, width), `h` for (rows, U), `q` for (rows, U),
+/// `h_out` is null or writable for (rows, U); all lie apart. `before` is readable for (rows, U),
+/// apart from `z` and `q`.
 #[inline(always)]
 unsafe fn gates_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step, before: *const f32) {
     let u = step.units;
@@ -218,18 +245,28 @@ unsafe fn gates_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step, befor
 }
 
 /// The candidates of all rows, whose sums stand in `z`.
+///
+/// # Safety
+/// In `step` `z` is readable and writable for (rows, width), `h` for (rows, U), `q` for (rows, U),
+/// `h_out` is null or writable for (rows, U); all lie apart.
 #[inline(always)]
 unsafe fn cells_reset_before<S: Simd, P: Pair>(s: S, pair: P, step: &Step) {
     let u = step.units;
     for row in 0..step.rows {
         // SAFETY: registers below U of row below `rows`.
         registers!(s: S, u, |s, lanes, j| unsafe {
-            mix_candidates(s, pair, step, row, lanes, j, lanes.load(s, step.z.add(row * step.width + 2 * u + j)));
+            let sum = lanes.load(s, step.z.add(row * step.width + 2 * u + j));
+            mix_candidates(s, pair, step, row, lanes, j, sum);
         });
     }
 }
 
 /// Candidates activated from their sums, and the states mixed of both.
+///
+/// # Safety
+/// `row` is below `step.rows` and the lanes from `j` on end at U; in `step` `z` is readable and
+/// writable for (rows, width), `h` for (rows, U), and `h_out` is null or writable for (rows, U);
+/// all lie apart.
 #[inline(always)]
 unsafe fn mix_candidates<S: Simd, P: Pair, const N: usize>(
     s: Side<S, N>,
@@ -241,7 +278,7 @@ unsafe fn mix_candidates<S: Simd, P: Pair, const N: usize>(
     sums: [S::V; N],
 ) {
     let u = step.units;
-    // SAFETY: the caller's promise: lanes j.. below U of row below `rows`.
+    // SAFETY: lanes from j on, below U, of a row below `rows`.
     unsafe {
         let x = step.z.add(row * step.width + j);
         let g = pair.main(s, sums);

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::kernels::{
+    activation::Activation,
     isa::Isa,
     reference::{Cell64, Rng, Run64, close, dot, tiers, wide},
-    table::table_of,
 };
 
 struct Case {
@@ -88,7 +88,7 @@ fn run(isa: Isa, case: &Case, training: bool) -> Run {
     let [h, gates, h_last] = &mut run;
     let mut out = GruOutputs { h: Some(h), gates: training.then_some(gates), h_last };
     // SAFETY: a supported tier; lengths by construction.
-    unsafe { (table_of(isa).gru_forward)(&case.forward(), &mut out, &mut scratch) };
+    unsafe { forward_on(isa, &case.forward(), &mut out, &mut scratch) };
     run
 }
 
@@ -189,7 +189,7 @@ fn check_gradients(isa: Isa, case: &Case, forward: &Run, rng: &mut Rng, samples:
             dh0: wanted[4].then_some(dh0),
         };
         // SAFETY: a supported tier; lengths by construction.
-        unsafe { (table_of(isa).gru_backward)(&args, &mut out, &mut scratch) };
+        unsafe { backward_on(isa, &args, &mut out, &mut scratch) };
     }
     let given = given.map(|g| wide(&g));
     let loss = |cell: &Cell64| {

@@ -1,17 +1,31 @@
 //! The backward pass of an LSTM: gate gradients step by step, weight gradients chunk by chunk.
 
-use super::{LstmBackward, LstmGradients, lanes};
+use super::{
+    args::{LstmBackward, LstmGradients},
+    cells::{CellState, cell_backward},
+    lanes,
+    lanes_backward::lanes_backward,
+};
 use crate::kernels::{
-    activation::{Activation, AnyPair, Pair, TanhSigmoid},
+    activation::Activation,
+    activation_math::{AnyPair, Pair, TanhSigmoid},
     by_gate::{GateMasks, GateProducts, transposed_panels_len},
-    matmul::{Matmul, Right, Rows, Start, View, panels_len},
-    sequence::*,
+    operands::{Matmul, Right, Rows, Start, View, panels_len},
+    packed_steps::{chunk_rows, chunk_until, live, rows_of},
+    scratch::{Scratch, or_null, or_null_mut},
     shape::CellShape,
-    simd::{Side, Simd, Vector},
+    simd::Simd,
+    state_rows::previous_rows,
+    strip::registers,
+    vector::{Side, Vector},
+    weights::{LongProducts, WeightGradient, at_once, per_step, right, zero},
 };
 
+/// The backward pass on a tier.
+///
 /// # Safety
-/// The lengths that `lstm_backward` checks.
+/// `batch_sizes` never grow and none exceeds B; every slice of `args` and `out` holds the elements
+/// of its shape, and `scratch` those of `lstm_backward_scratch`.
 #[inline(always)]
 pub(crate) unsafe fn backward<S: Simd>(
     s: S,
@@ -20,7 +34,7 @@ pub(crate) unsafe fn backward<S: Simd>(
     scratch: &mut [f32],
 ) {
     let (main, gate) = (args.forward.activation, args.forward.recurrent_activation);
-    // SAFETY: the caller's promise.
+    // SAFETY: both ask for the same lengths.
     unsafe {
         if (main, gate) == (Activation::Tanh, Activation::Sigmoid) {
             backward_with(s, TanhSigmoid, args, out, scratch);
@@ -30,37 +44,11 @@ pub(crate) unsafe fn backward<S: Simd>(
     }
 }
 
-/// What a cell's backward step reads in one register.
-#[derive(Clone, Copy)]
-pub(crate) struct CellState<S: Vector> {
-    pub(crate) gates: [S::V; 4],
-    pub(crate) c: S::V,
-    pub(crate) c_before: S::V,
-}
-
-/// `(dz of i f g o, dc_{t-1})` from the gradients of `h_t` and `c_t`.
-#[inline(always)]
-pub(crate) fn cell_backward<S: Vector, P: Pair>(
-    s: S,
-    pair: P,
-    at: CellState<S>,
-    dh: S::V,
-    dc: S::V,
-) -> ([S::V; 4], S::V) {
-    let [i, f, g, o] = at.gates;
-    let y = pair.main(s, at.c);
-    let dc = s.add(dc, pair.main_slope(s, y, s.mul(dh, o)));
-    (
-        [
-            pair.gate_slope(s, i, s.mul(dc, g)),
-            pair.gate_slope(s, f, s.mul(dc, at.c_before)),
-            pair.main_slope(s, g, s.mul(dc, i)),
-            pair.gate_slope(s, o, s.mul(dh, y)),
-        ],
-        s.mul(dc, f),
-    )
-}
-
+/// The pass with its activations known to the compiler, or looked up.
+///
+/// # Safety
+/// `batch_sizes` never grow and none exceeds B; every slice of `args` and `out` holds the elements
+/// of its shape, and `scratch` those of `lstm_backward_scratch`.
 #[inline(always)]
 unsafe fn backward_with<S: Simd, P: Pair>(
     s: S,
@@ -75,8 +63,8 @@ unsafe fn backward_with<S: Simd, P: Pair>(
     let width = 4 * u;
     let n = rows_of(sizes);
     if n > 0 && lanes::serves(forward.shape, sizes) {
-        // SAFETY: the caller's promise.
-        return unsafe { lanes::backward(s, pair, args, out, scratch) };
+        // SAFETY: `lanes_backward` asks for the same lengths, and the sizes fit its tiles.
+        return unsafe { lanes_backward(s, pair, args, out, scratch) };
     }
     let mut parts = Scratch::new(scratch);
     let recurrent_panels = parts.take(transposed_panels_len(4, u));
@@ -93,8 +81,8 @@ unsafe fn backward_with<S: Simd, P: Pair>(
     let dx = or_null_mut(&mut out.dx);
     let dh_out = or_null(args.dh);
     let masks = GateMasks::new(forward.recurrent_mask, 4, u);
-    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows
-    // inside the batch.
+    // SAFETY: slices hold the elements of their shapes, and parts of the scratch what they were
+    // taken for; chunks and steps stay inside N rows, live rows inside the batch.
     unsafe {
         // A row's gradient waits here, untouched, until the step at which its sequence ends.
         for (state, last) in [(dh, args.dh_last), (dc, args.dc_last)] {
@@ -230,6 +218,12 @@ struct StepBackward {
     dz: *mut f32,
 }
 
+/// The gradients of a timestep's cells.
+///
+/// # Safety
+/// `gates` is readable for (rows, 4U), `c`, `c_before` and `dh` for (rows, U), `dh_out`, unless
+/// null, for (rows, U), `dc` is readable and writable for (rows, U), `dz` writable for (rows, 4U);
+/// what is written lies apart from all else.
 #[inline(always)]
 unsafe fn cells_backward<S: Simd, P: Pair>(s: S, pair: P, step: StepBackward) {
     let u = step.units;
@@ -240,7 +234,12 @@ unsafe fn cells_backward<S: Simd, P: Pair>(s: S, pair: P, step: StepBackward) {
             unsafe {
                 let gates = step.gates.add(r * 4 * u + j);
                 let state = CellState::<Side<S, _>> {
-                    gates: [lanes.load(s, gates), lanes.load(s, gates.add(u)), lanes.load(s, gates.add(2 * u)), lanes.load(s, gates.add(3 * u))],
+                    gates: [
+                        lanes.load(s, gates),
+                        lanes.load(s, gates.add(u)),
+                        lanes.load(s, gates.add(2 * u)),
+                        lanes.load(s, gates.add(3 * u)),
+                    ],
                     c: lanes.load(s, step.c.add(at)),
                     c_before: lanes.load(s, step.c_before.add(at)),
                 };

@@ -1,9 +1,10 @@
-//! The cells of one timestep: gates from their sums, then the states.
+//! The cells of one timestep, forward and backward.
 
 use crate::kernels::{
-    activation::Pair,
-    sequence::*,
-    simd::{Side, Simd, Vector},
+    activation_math::Pair,
+    simd::Simd,
+    strip::{activate_candidates, activate_gates, registers},
+    vector::Vector,
 };
 
 /// One timestep's cells: `z` to gates in place, the states forward.
@@ -19,6 +20,11 @@ pub(super) struct Step {
     pub(super) c_out: *mut f32,
 }
 
+/// The cells of a timestep: gates activated in place, then the states.
+///
+/// # Safety
+/// `z` is readable and writable for (rows, 4U), `c` for (rows, U), `h` is writable for (rows, U) at
+/// rows of `ld_h`, `h_out` and `c_out` are null or writable for (rows, U); all lie apart.
 #[inline(always)]
 pub(super) unsafe fn cells<S: Simd, P: Pair>(s: S, pair: P, step: Step) {
     let u = step.units;
@@ -60,4 +66,35 @@ pub(super) fn next_c<S: Vector>(s: S, i: S::V, f: S::V, g: S::V, c: S::V) -> S::
 #[inline(always)]
 pub(super) fn next_h<S: Vector, P: Pair>(s: S, pair: P, o: S::V, c: S::V) -> S::V {
     s.mul(o, pair.main(s, c))
+}
+
+/// What a cell's backward step reads in one register.
+#[derive(Clone, Copy)]
+pub(super) struct CellState<S: Vector> {
+    pub(super) gates: [S::V; 4],
+    pub(super) c: S::V,
+    pub(super) c_before: S::V,
+}
+
+/// `(dz of i f g o, dc_{t-1})` from the gradients of `h_t` and `c_t`.
+#[inline(always)]
+pub(super) fn cell_backward<S: Vector, P: Pair>(
+    s: S,
+    pair: P,
+    at: CellState<S>,
+    dh: S::V,
+    dc: S::V,
+) -> ([S::V; 4], S::V) {
+    let [i, f, g, o] = at.gates;
+    let y = pair.main(s, at.c);
+    let dc = s.add(dc, pair.main_slope(s, y, s.mul(dh, o)));
+    (
+        [
+            pair.gate_slope(s, i, s.mul(dc, g)),
+            pair.gate_slope(s, f, s.mul(dc, at.c_before)),
+            pair.main_slope(s, g, s.mul(dc, i)),
+            pair.gate_slope(s, o, s.mul(dh, y)),
+        ],
+        s.mul(dc, f),
+    )
 }

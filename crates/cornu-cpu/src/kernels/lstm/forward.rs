@@ -2,21 +2,30 @@
 //! each step.
 
 use super::{
-    LstmForward, LstmOutputs,
+    args::{LstmForward, LstmOutputs},
     cells::{Step, cells},
-    int8, lanes,
+    int8_forward::{Int8Work, int8_forward},
+    lanes,
+    lanes_forward::lanes_forward,
 };
 use crate::kernels::{
-    activation::{Activation, AnyPair, Pair, TanhSigmoid},
+    activation::Activation,
+    activation_math::{AnyPair, Pair, TanhSigmoid},
     by_gate::{GateMasks, GateProducts, recurrent_panels_len},
-    matmul::{Matmul, Right, Start, View, left_len, panels_len},
-    sequence::*,
+    operands::{Matmul, Right, Start, View, left_len, panels_len},
+    packed_steps::{chunk_from, chunk_rows, live, rows_of},
+    scratch::{Scratch, or_null_mut},
     shape::CellShape,
     simd::Simd,
+    state_rows::copy_rows,
+    weights::{at_once, per_step, right},
 };
 
+/// The forward pass on a tier.
+///
 /// # Safety
-/// The lengths that `lstm_forward` checks.
+/// `batch_sizes` never grow and none exceeds B; every slice of `args` and `out` holds the elements
+/// of its shape, and `scratch` those of `lstm_forward_scratch`.
 #[inline(always)]
 pub(crate) unsafe fn forward<S: Simd>(
     s: S,
@@ -25,7 +34,7 @@ pub(crate) unsafe fn forward<S: Simd>(
     scratch: &mut [f32],
 ) {
     let (main, gate) = (args.activation, args.recurrent_activation);
-    // SAFETY: the caller's promise.
+    // SAFETY: both ask for the same lengths.
     unsafe {
         if (main, gate) == (Activation::Tanh, Activation::Sigmoid) {
             forward_with(s, TanhSigmoid, args, out, scratch);
@@ -44,6 +53,11 @@ pub(super) fn most_depth(shape: CellShape) -> usize {
     shape.units + if shape.features <= SHALLOW { shape.features } else { 0 }
 }
 
+/// The pass with its activations known to the compiler, or looked up.
+///
+/// # Safety
+/// `batch_sizes` never grow and none exceeds B; every slice of `args` and `out` holds the elements
+/// of its shape, and `scratch` those of `lstm_forward_scratch`.
 #[inline(always)]
 unsafe fn forward_with<S: Simd, P: Pair>(
     s: S,
@@ -62,8 +76,8 @@ unsafe fn forward_with<S: Simd, P: Pair>(
         return;
     }
     if args.int8.is_none() && lanes::serves(args.shape, sizes) {
-        // SAFETY: the caller's promise.
-        return unsafe { lanes::forward(s, pair, args, out, scratch) };
+        // SAFETY: `lanes_forward` asks for the same lengths, and the sizes fit its tiles.
+        return unsafe { lanes_forward(s, pair, args, out, scratch) };
     }
     let mut parts = Scratch::new(scratch);
     let recurrent_panels = parts.take(recurrent_panels_len(most_depth(args.shape), 4, u));
@@ -72,16 +86,10 @@ unsafe fn forward_with<S: Simd, P: Pair>(
     let states = parts.take(batch * most_depth(args.shape));
     let z_chunk = parts.take(chunk_rows(batch) * width);
     if let Some(w) = args.int8 {
-        // SAFETY: the caller's promise; the parts hold what the work states.
+        // SAFETY: the lengths are as it asks, the states are set, the parts hold what the work
+        // states.
         return unsafe {
-            int8::forward_int8(
-                s,
-                pair,
-                args,
-                out,
-                w,
-                int8::Work { z: z_chunk, rounded: left.cast() },
-            )
+            int8_forward(s, pair, args, out, w, Int8Work { z: z_chunk, rounded: left.cast() })
         };
     }
     let h_out = or_null_mut(&mut out.h);
@@ -93,8 +101,8 @@ unsafe fn forward_with<S: Simd, P: Pair>(
     let beside =
         f <= SHALLOW && !masks.is_some() && live(sizes, 0) > 2 && per_step(sizes).repay_packing();
     let (depth, h) = if beside { (f + u, states.wrapping_add(f)) } else { (u, h_last) };
-    // SAFETY: the caller's promise on lengths; chunks and steps stay inside N rows, live rows
-    // inside the batch.
+    // SAFETY: slices hold the elements of their shapes, and parts of the scratch what they were
+    // taken for; chunks and steps stay inside N rows, live rows inside the batch.
     unsafe {
         let (kernel, recurrent) =
             (View::rows(args.kernel.as_ptr(), width), View::rows(args.recurrent.as_ptr(), width));

@@ -1,10 +1,10 @@
 //! LSTM on every tier against f64 loops and their finite differences.
 
 use super::*;
-use crate::kernels::isa::Isa;
 use crate::kernels::{
+    activation::Activation,
+    isa::Isa,
     reference::{Cell64, Rng, close, dot, tiers, wide},
-    table::table_of,
 };
 
 struct Case {
@@ -86,7 +86,7 @@ fn run(isa: Isa, case: &Case, training: bool) -> Run {
         out.gates = Some(gates);
     }
     // SAFETY: a supported tier; lengths by construction.
-    unsafe { (table_of(isa).lstm_forward)(&case.forward(), &mut out, &mut scratch) };
+    unsafe { forward_on(isa, &case.forward(), &mut out, &mut scratch) };
     run
 }
 
@@ -205,7 +205,7 @@ fn check_gradients(isa: Isa, case: &Case, forward: &Run, rng: &mut Rng, samples:
             dc0: wanted[5].then_some(dc0),
         };
         // SAFETY: a supported tier; lengths by construction.
-        unsafe { (table_of(isa).lstm_backward)(&args, &mut out, &mut scratch) };
+        unsafe { backward_on(isa, &args, &mut out, &mut scratch) };
     }
     let given = given.map(|g| wide(&g));
     let loss = |cell: &Cell64| {

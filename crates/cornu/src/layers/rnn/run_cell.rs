@@ -7,8 +7,8 @@ use crate::lowering::{
     mask_heeded, sequence_and_states,
 };
 use crate::{Error, Result};
+use cornu_ir::Scan;
 use cornu_ir::builder::concat;
-use cornu_ir::ops::Scan;
 use cornu_ir::{DType, Dim, Spec, Var};
 
 /// Runs a cell over the sequences of a call and gives the output, then the last states when the

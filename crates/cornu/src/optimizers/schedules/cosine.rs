@@ -1,6 +1,7 @@
 //! Half a cosine down to a part of the learning rate, with a warm-up before.
 
-use super::{scalar, steps, whole};
+use super::numbers::{scalar, steps};
+use crate::config::whole;
 use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;

@@ -1,6 +1,7 @@
 //! Exponential decay.
 
-use super::{scalar, steps, whole};
+use super::numbers::{scalar, steps};
+use crate::config::whole;
 use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 

@@ -3,6 +3,7 @@
 //! Source: keras/src/optimizers/schedules/learning_rate_schedule.py, Keras 3.15.1. Values are f32,
 //! as Keras computes them.
 
+mod numbers;
 mod exponential;
 mod piecewise;
 mod polynomial;
@@ -17,7 +18,6 @@ pub use inverse_time::InverseTimeDecay;
 pub use piecewise::PiecewiseConstantDecay;
 pub use polynomial::PolynomialDecay;
 
-use crate::{Error, Result};
 use cornu_ir::interpret::interpret;
 use cornu_ir::{Builder, DType, Spec, Tensor, Var};
 
@@ -25,7 +25,9 @@ macro_rules! schedules {
     ($($class:literal => $Type:ident),* $(,)?) => {
         crate::family! {
             /// A schedule by its Keras class.
-            pub enum Schedule = "learning rate schedule", "keras.optimizers.schedules" { $($class => $Type),* }
+            pub enum Schedule = "learning rate schedule", "keras.optimizers.schedules" {
+                $($class => $Type),*
+            }
         }
 
         impl Schedule {
@@ -61,32 +63,4 @@ impl Schedule {
         let graph = b.finish().expect("formulas of scalars have no shapes to get wrong");
         interpret(&graph, &[Tensor::scalar(steps)])[0].to_f64()[0] as f32
     }
-}
-
-/// Writes a number as an integer where it is whole: Keras keeps counts of steps as they were given.
-pub(in crate::optimizers) fn whole<S: serde::Serializer>(x: &f64, s: S) -> Result<S::Ok, S::Error> {
-    if x.fract() == 0.0 && x.abs() < 9e15 {
-        s.serialize_i64(*x as i64)
-    } else {
-        s.serialize_f64(*x)
-    }
-}
-
-/// Reads a number of steps, which must be above 0.
-fn steps<'de, D: serde::Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
-    let x: f64 = serde::Deserialize::deserialize(d)?;
-    if x > 0.0 {
-        Ok(x)
-    } else {
-        Err(serde::de::Error::custom(Error::argument(
-            "decay steps",
-            "there must be more than 0",
-            x,
-        )))
-    }
-}
-
-/// A number, f32.
-fn scalar(like: Var<'_>, x: f64) -> Var<'_> {
-    like.builder().scalar(DType::F32, x)
 }

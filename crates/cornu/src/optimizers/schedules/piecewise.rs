@@ -1,6 +1,7 @@
 //! Constant between boundaries.
 
-use super::scalar;
+use super::numbers::scalar;
+use crate::config::whole;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,7 @@ fn all_whole<S: serde::Serializer>(x: &[f64], s: S) -> Result<S::Ok, S::Error> {
     struct Whole(f64);
     impl Serialize for Whole {
         fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-            super::whole(&self.0, s)
+            whole(&self.0, s)
         }
     }
     s.collect_seq(x.iter().map(|x| Whole(*x)))

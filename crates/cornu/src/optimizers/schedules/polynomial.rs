@@ -1,6 +1,8 @@
 //! Polynomial decay between two learning rates.
 
-use super::{steps, whole};
+use super::numbers;
+use super::numbers::steps;
+use crate::config::whole;
 use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +74,7 @@ impl PolynomialDecay {
     }
 
     pub(super) fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
-        let scalar = |x| super::scalar(step, x);
+        let scalar = |x| numbers::scalar(step, x);
         let part = if self.cycle {
             let cycles = step.eq(0.0).select(scalar(1.0), (step / self.decay_steps).ceil());
             step / (scalar(self.decay_steps) * cycles)

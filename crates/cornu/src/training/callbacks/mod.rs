@@ -31,16 +31,17 @@ pub use swap_ema_weights::SwapEMAWeights;
 pub use tensorboard::TensorBoard;
 pub use terminate_on_nan::TerminateOnNaN;
 
+use super::compiled_model::CompiledModel;
 use super::history::Logs;
 use super::position::Position;
 use crate::compile::OutputMetric;
-use crate::{Error, Model, Result};
+use crate::{Error, Result};
 use serde_json::Value;
 
 /// What a hook may look at and change.
 pub struct Run<'a> {
     /// The model trained.
-    pub model: &'a mut Model,
+    pub model: &'a CompiledModel,
     /// Set to end training after this epoch (or batch).
     pub stop_training: &'a mut bool,
     /// Epochs asked for.

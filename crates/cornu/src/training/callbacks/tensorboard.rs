@@ -111,7 +111,7 @@ impl Callback for TensorBoard {
     }
 
     fn on_epoch_begin(&mut self, run: &mut Run<'_>, _: usize) -> Result<()> {
-        self.state.epoch_began = Some((Instant::now(), run.model.iterations()?));
+        self.state.epoch_began = Some((Instant::now(), run.model.iterations()));
         Ok(())
     }
 
@@ -135,7 +135,7 @@ impl Callback for TensorBoard {
     }
 
     fn on_test_end(&mut self, run: &mut Run<'_>, logs: &Logs) -> Result<()> {
-        let step = run.model.iterations()?;
+        let step = run.model.iterations();
         let file = self.validation()?;
         logs.iter()
             .try_for_each(|(k, v)| write(file, &format!("evaluation_{k}_vs_iterations"), v, step))
@@ -155,7 +155,7 @@ impl Callback for TensorBoard {
             .iter()
             .try_for_each(|(key, rate)| file.scalar(&format!("epoch_{key}"), *rate, step))?;
         if let Some((began, iterations)) = began {
-            let steps = run.model.iterations()?.saturating_sub(iterations);
+            let steps = run.model.iterations().saturating_sub(iterations);
             file.scalar(
                 "epoch_steps_per_second",
                 steps as f64 / began.elapsed().as_secs_f64(),

@@ -1,30 +1,16 @@
-//! A graph repeated over time: what every recurrence without a primitive of its own is made of.
+//! The rules of [`Scan`], a graph repeated over time: what every recurrence without a primitive of
+//! its own is made of.
 
-use crate::builder::{Builder, Var};
-use crate::graph::Graph;
-use crate::op::{At, Primitive, Sample, ShapeError, sample_numbers};
-use crate::spec::{DType, Dim, Spec};
+use crate::builder::Builder;
+use crate::grad::gradient;
+use crate::graph::Scan;
+use crate::interpret::interpret;
+use crate::op::{At, Primitive, Sample, sample_numbers};
+use crate::spec::{DType, Dim, ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
-use crate::{grad::gradient, interpret::interpret, with_type};
+use crate::var::Var;
+use crate::with_type;
 use std::sync::Arc;
-
-/// A body run once a timestep. Inputs of the scan and of its body, in order: `n_constants` values
-/// that stay, `n_carries` that go from step to step, and sequences, of which the body gets the row
-/// of its step (axis 0 of the scan's input is time). Outputs, in order: the carries after the last
-/// step, then sequences of what the body gives beyond its carries.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scan {
-    /// What a step does.
-    pub body: Arc<Graph>,
-    /// Values that stay.
-    pub n_constants: usize,
-    /// Values that go from step to step.
-    pub n_carries: usize,
-    /// Timesteps.
-    pub steps: Dim,
-    /// From the last step to the first; sequences keep their order.
-    pub reverse: bool,
-}
 
 impl Scan {
     fn sequence_spec(&self, row: &Spec) -> Spec {
@@ -83,7 +69,7 @@ impl Scan {
 impl Primitive for Scan {
     fn spec(&self, ins: &[Spec]) -> Result<Vec<Spec>, ShapeError> {
         let first_sequence = self.n_constants + self.n_carries;
-        super::expect_inputs("scan", ins, self.body.inputs.len())?;
+        crate::ops::expect_inputs("scan", ins, self.body.inputs.len())?;
         for (i, (p, s)) in self.body.inputs.iter().zip(ins).enumerate() {
             let want = self.body.spec(p.value);
             let want = if i < first_sequence { want.clone() } else { self.sequence_spec(want) };
@@ -205,7 +191,9 @@ impl Primitive for Scan {
             for (out, r) in outs[n_s..].iter_mut().zip(results.drain(n_s..)) {
                 if let Some(o) = out {
                     let n = r.n_elements();
-                    with_type!(r.dtype(), T => o.get::<T>()[t * n..(t + 1) * n].copy_from_slice(r.view().get::<T>()));
+                    with_type!(r.dtype(), T => {
+                        o.get::<T>()[t * n..(t + 1) * n].copy_from_slice(r.view().get::<T>())
+                    });
                 }
             }
             state.truncate(n_c);
@@ -218,7 +206,7 @@ impl Primitive for Scan {
         }
     }
 
-    fn samples() -> Vec<Sample> {
+    fn samples() -> Vec<Sample<Self>> {
         [false, true]
             .map(|reverse| {
                 let b = Builder::new();
@@ -243,6 +231,19 @@ impl Primitive for Scan {
                 )
             })
             .into()
+    }
+
+    fn n_outputs(&self) -> usize {
+        self.body.outputs.len()
+    }
+
+    fn flops(&self, _: &[&Spec], _: &[&Spec]) -> f64 {
+        self.steps.unwrap_or(0) as f64 * self.body.flops()
+    }
+
+    fn product_flops(&self, _: &[&Spec], _: &[&Spec], _: &[bool]) -> f64 {
+        let of_body = self.body.product_flops().iter().map(|(_, flops)| flops).sum::<f64>();
+        self.steps.unwrap_or(0) as f64 * of_body
     }
 }
 

@@ -7,7 +7,9 @@
 
 use crate::losses::Loss;
 use crate::metrics::Metric;
+use crate::model::to_tensor;
 use crate::saving::{Legacy, NamedArrays};
+use crate::training::CompiledModel;
 use crate::{Model, Result};
 use cornu_ir::Tensor;
 use serde_json::{Value, json};
@@ -82,50 +84,50 @@ fn of_today(v: &Value) -> Value {
     }
 }
 
-impl Model {
-    /// Compiles with the settings of a legacy file, if it has some, and takes its optimizer's state
-    /// where it fits.
-    pub(crate) fn compile_from_legacy(&mut self, legacy: &Legacy) {
-        let Some(training) = legacy
+impl CompiledModel {
+    /// Compiles a model with the settings of a legacy file, if it has some that can be read, and
+    /// takes its optimizer's state where it fits.
+    pub(super) fn from_legacy(model: &Model, legacy: &Legacy) -> Option<Self> {
+        let training = legacy
             .training_config
             .as_ref()
-            .filter(|t| t.get("optimizer_config").is_some_and(|o| !o.is_null()))
-        else {
-            return;
+            .filter(|t| t.get("optimizer_config").is_some_and(|o| !o.is_null()))?;
+        let compiled =
+            compile_config(training).and_then(|c| CompiledModel::new(model.clone(), c, true));
+        let compiled = match compiled {
+            Ok(compiled) => compiled,
+            Err(e) => {
+                eprintln!(
+                    "warning: the file's training config is not taken, so the model must be \
+                     compiled anew: {e}"
+                );
+                return None;
+            }
         };
-        let compiled = compile_config(training)
-            .and_then(|c| self.compile_from_json(&json!({ "compile_config": c })));
-        if let Err(e) = compiled {
-            return eprintln!(
-                "warning: the file's training config is not taken, so the model must be compiled \
-                    anew: {e}"
-            );
-        }
         if let Some(arrays) = &legacy.optimizer_weights
-            && !self.read_legacy_optimizer(arrays).unwrap_or(false)
+            && !compiled.read_legacy_optimizer(arrays).unwrap_or(false)
         {
             eprintln!(
                 "warning: the state of the optimizer is not taken from the file, for it is of \
-                    another form: the optimizer starts anew"
+                 another form: the optimizer starts anew"
             );
         }
+        Some(compiled)
     }
 
-    /// Whether the arrays are the optimizer's variables, one for one; then they are taken.
-    fn read_legacy_optimizer(&mut self, arrays: &NamedArrays) -> Result<bool> {
-        let Some(c) = &self.compiled else { return Ok(false) };
+    /// Takes the arrays if they are the optimizer's variables, one for one. True if they were.
+    fn read_legacy_optimizer(&self, arrays: &NamedArrays) -> Result<bool> {
         let mut values: Vec<Tensor> = Vec::new();
-        for (slot, (_, array)) in c.state.iter().zip(arrays) {
-            let spec = self.store.spec(*slot);
+        for (variable, (_, array)) in self.state().iter().zip(arrays) {
+            let spec = variable.spec();
             if array.shape() != spec.numbers().unwrap_or_default() {
                 return Ok(false);
             }
-            values.push(crate::model::to_tensor(array, spec.dtype)?);
+            values.push(to_tensor(array, spec.dtype)?);
         }
-        let fits =
-            arrays.len() == c.state.len() && c.optimizer.groups(&self.trainable_vars()).len() == 1;
+        let fits = arrays.len() == self.state().len() && self.n_state_groups() == 1;
         if fits {
-            c.state.iter().zip(&values).for_each(|(slot, t)| self.store.replace(*slot, t));
+            self.state().iter().zip(&values).for_each(|(variable, t)| variable.set(t));
         }
         Ok(fits)
     }

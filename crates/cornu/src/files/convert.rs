@@ -1,47 +1,11 @@
 //! From one kind of model file to another.
 
-use super::model::Model;
-use super::weights_file::{to_file_array, to_tensor};
-use crate::saving::{
-    Archive, ArrayType, Group, H5File, NamedArrays, atomic, hdf5_write, json, safetensors, sharded,
-};
+use super::kind::Kind;
+use super::open::Opened;
+use super::weights::metadata;
+use crate::saving::{Group, H5File, NamedArrays, atomic, hdf5_write, json, safetensors, sharded};
 use crate::{Error, Result};
-use cornu_ir::Tensor;
 use std::path::Path;
-
-/// What a file is by its ending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Keras,
-    Weights,
-    Shards,
-    Safetensors,
-    H5,
-    Json,
-}
-
-impl Kind {
-    fn of(path: &Path) -> Result<Self> {
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("").to_lowercase();
-        let endings = [
-            (".keras", Self::Keras),
-            (".weights.h5", Self::Weights),
-            (".weights.json", Self::Shards),
-            (".safetensors", Self::Safetensors),
-            (".h5", Self::H5),
-            (".hdf5", Self::H5),
-            (".json", Self::Json),
-        ];
-        let found = endings.into_iter().find(|(e, _)| name.ends_with(e)).map(|(_, k)| k);
-        found.ok_or_else(|| {
-            Error::argument(
-                "convert",
-                "a file ends in .keras, .weights.h5, .weights.json, .safetensors, .h5 or .json",
-                path.display(),
-            )
-        })
-    }
-}
 
 /// Writes a model file of one kind as another, by the endings.
 ///
@@ -65,11 +29,11 @@ pub fn convert(from: &Path, to: &Path, model: Option<&Path>) -> Result<()> {
         _ => false,
     };
     let whole = match (holds_weights_alone, model) {
-        (false, _) => Model::load(from)?,
+        (false, _) => Opened::read(from)?,
         (true, Some(path)) => {
-            let mut m = Model::load(path)?;
-            m.load_weights(from)?;
-            m
+            let opened = Opened::read(path)?;
+            opened.load_weights(from)?;
+            opened
         }
         (true, None) if matches!(wanted, Kind::Weights | Kind::Safetensors) => {
             return convert_weights(from, kind, to, wanted);
@@ -127,86 +91,11 @@ fn convert_weights(from: &Path, kind: Kind, to: &Path, wanted: Kind) -> Result<(
     }
 }
 
-fn metadata() -> Vec<(String, String)> {
-    vec![("format".into(), "keras".into())]
-}
-
-impl Model {
-    /// Takes the weights of a `.weights.h5`, `.weights.json` (shards), `.safetensors`, `.keras` or
-    /// legacy `.h5` file of the same architecture. In `.safetensors` a weight goes by its path in a
-    /// weights file (`layers/lstm/cell/vars/0`) or by its name (`lstm/lstm_cell/kernel`).
-    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        match Kind::of(path)? {
-            Kind::Keras => self.read_weights(&Archive::read(path)?.weights),
-            Kind::Safetensors => self.read_named_weights(&safetensors::read(path)?),
-            Kind::Shards => self.read_weights(&sharded::read(path)?),
-            Kind::Weights | Kind::H5 => match H5File::read(path)? {
-                H5File::Weights(g) => self.read_weights(&g),
-                H5File::Legacy(l) => self.read_legacy_weights(&l.layers),
-            },
-            Kind::Json => Err(Error::argument(
-                "load_weights",
-                "an architecture holds no weights",
-                path.display(),
-            )),
-        }
-    }
-
-    /// Saves the weights alone, as `.weights.h5` or `.safetensors`.
-    pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        match Kind::of(path)? {
-            Kind::Weights => Ok(hdf5_write::save(path, &self.write_weights()?)?),
-            Kind::Safetensors => Ok(safetensors::write(path, &self.named_weights()?, &metadata())?),
-            _ => Err(Error::argument(
-                "save_weights",
-                "weights are saved as .weights.h5 or .safetensors",
-                path.display(),
-            )),
-        }
-    }
-
-    /// The weights under their paths in a weights file.
-    fn named_weights(&self) -> Result<NamedArrays> {
-        let float =
-            ArrayType::from_name(self.layer.policy().variable_name()).unwrap_or(ArrayType::F32);
-        (0..self.variables.len())
-            .map(|i| Ok((self.variables[i].file_path(), to_file_array(&self.weight(i), float)?)))
-            .collect()
-    }
-
-    fn read_named_weights(&mut self, arrays: &NamedArrays) -> Result<()> {
-        let mut values: Vec<Tensor> = Vec::with_capacity(self.variables.len());
-        for v in &self.variables {
-            let path = v.file_path();
-            let found = arrays.iter().find(|(n, _)| *n == path || *n == v.path);
-            let (_, array) = found.ok_or_else(|| {
-                Error::Config(format!(
-                    "weights: `{path}` (or `{}`) is missing; the file belongs to another model",
-                    v.path
-                ))
-            })?;
-            if array.shape() != v.spec.shape {
-                return Err(Error::Config(format!(
-                    "weights: `{path}` must have shape {:?}. Received: {:?}",
-                    v.spec.shape,
-                    array.shape()
-                )));
-            }
-            values.push(to_tensor(array, v.spec.dtype())?);
-        }
-        for (slot, t) in self.slots.iter().zip(&values) {
-            self.store.replace(*slot, t);
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Dense, Input, Lstm};
+    use crate::{Dense, Input, Lstm, Model};
+    use cornu_ir::Tensor;
 
     fn small(seed: u64) -> Model {
         let inputs = Input::new([4, 2]);
@@ -235,9 +124,9 @@ mod tests {
             convert(&at(from), &at(to), None).unwrap();
         }
         convert(&at("d.safetensors"), &at("g.keras"), Some(&at("e.json"))).unwrap();
-        assert_eq!(weights(&Model::load(at("g.keras")).unwrap()), weights(&model));
+        assert_eq!(weights(&Model::open(at("g.keras")).unwrap()), weights(&model));
         for name in ["b.safetensors", "c.weights.h5", "f.keras"] {
-            let mut other = small(2);
+            let other = small(2);
             assert_ne!(weights(&other), weights(&model));
             other.load_weights(at(name)).unwrap();
             assert_eq!(weights(&other), weights(&model), "{name}");

@@ -1,12 +1,11 @@
 //! Weights of eight bits for prediction.
 
-use super::model::Model;
-use super::weights_file::int8_array;
 use crate::config::object;
 use crate::data::{self, Data};
 use crate::layers::{INT8_WEIGHTS, WeightTree};
+use crate::model::int8_array;
 use crate::saving::{Archive, Array};
-use crate::{Error, Predict, Result};
+use crate::{Error, Model, Predict, Result};
 use cornu_ir::Tensor;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -51,16 +50,12 @@ pub fn quantize_int8(
             to.display(),
         ));
     }
-    let mut before = Model::load(from)?;
+    let before = Model::open(from)?;
     let mut archive = before.to_archive()?;
-    archive.weights.take_group("optimizer");
-    if let Some(config) = archive.config.as_object_mut() {
-        config.shift_remove("compile_config");
-    }
     let mut names = Names::default();
     mark(&mut archive.config, &mut names);
     let mut rounded = Vec::new();
-    round_tree(&before.tree, "", &names, &archive, &mut rounded)?;
+    round_tree(before.tree(), "", &names, &archive, &mut rounded)?;
     if rounded.is_empty() {
         return Err(Error::argument(
             "quantize",
@@ -73,8 +68,7 @@ pub fn quantize_int8(
         archive.weights.take(&path);
         archive.weights.insert(&path, array)?;
     }
-    let mut after =
-        Model::from_archive(Archive { config: archive.config.clone(), ..archive.clone() })?;
+    let after = Model::from_archive(archive.clone())?;
     let x = x(&before)?;
     let options = Predict::default();
     let pairs = before.predict(x.clone(), &options)?.into_iter().zip(after.predict(x, &options)?);

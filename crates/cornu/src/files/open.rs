@@ -1,0 +1,235 @@
+//! Models from files and into files.
+
+use crate::layers::{LayerRef, Registry};
+use crate::saving::{Archive, H5File, Legacy, atomic};
+use crate::training::{CompiledModel, ModelRef};
+use crate::{Error, Model, Result};
+use serde_json::Value;
+use std::ops::Deref;
+use std::path::Path;
+
+/// A model from a file, compiled if the file holds compile settings. It derefs to the model.
+pub enum Opened {
+    /// The file holds no compile settings, or none that can be read.
+    Model(Model),
+    /// The file holds compile settings.
+    Compiled(CompiledModel),
+}
+
+impl Deref for Opened {
+    type Target = Model;
+
+    fn deref(&self) -> &Model {
+        match self {
+            Opened::Model(model) => model,
+            Opened::Compiled(compiled) => compiled,
+        }
+    }
+}
+
+impl<'a> From<&'a Opened> for ModelRef<'a> {
+    fn from(opened: &'a Opened) -> Self {
+        match opened {
+            Opened::Model(model) => model.into(),
+            Opened::Compiled(compiled) => compiled.into(),
+        }
+    }
+}
+
+impl Opened {
+    /// Opens a `.keras` file, a legacy `.h5` or a `config.json`; the last has first weights from
+    /// seed 0.
+    ///
+    /// # Errors
+    /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
+    /// which.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let here = |e: Error| match e {
+            Error::Config(m) => Error::Config(format!("{}: {m}", path.display())),
+            Error::Unsupported(m) => Error::Unsupported(format!("{}: {m}", path.display())),
+            other => other,
+        };
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("keras") => Self::from_archive(Archive::read(path)?).map_err(here),
+            Some("h5" | "hdf5") => match H5File::read(path)? {
+                H5File::Legacy(l) => Self::from_legacy(&l).map_err(here),
+                H5File::Weights(_) => Err(Error::Config(format!(
+                    "{}: the file holds weights alone; give the model too (--weights)",
+                    path.display()
+                ))),
+            },
+            Some("json") => {
+                let bytes = atomic::read(path)?;
+                let v: Value = serde_json::from_slice(&bytes)
+                    .map_err(|e| Error::Config(format!("{}: {e}", path.display())))?;
+                let compiled = || Self::compiled(Model::from_json(&v)?, &v);
+                compiled().map_err(here)
+            }
+            other => Err(Error::Config(format!(
+                "{}: a model is a .keras file, a legacy .h5 or a config.json. Received: {}",
+                path.display(),
+                other.unwrap_or("no ending")
+            ))),
+        }
+    }
+
+    /// The model of an archive: architecture, weights, compile settings, state of the optimizer.
+    ///
+    /// # Errors
+    /// As [`Opened::read`].
+    pub fn from_archive(archive: Archive) -> Result<Self> {
+        let state = archive.weights.group("optimizer").cloned();
+        let config = archive.config.clone();
+        let opened = Self::compiled(Model::from_archive(archive)?, &config)?;
+        if let (Opened::Compiled(compiled), Some(state)) = (&opened, state) {
+            compiled.read_optimizer_state(&state)?;
+        }
+        Ok(opened)
+    }
+
+    pub(crate) fn from_legacy(legacy: &Legacy) -> Result<Self> {
+        let model = Model::from_legacy(legacy)?;
+        Ok(match CompiledModel::from_legacy(&model, legacy) {
+            Some(compiled) => Opened::Compiled(compiled),
+            None => Opened::Model(model),
+        })
+    }
+
+    /// The model compiled with the settings beside its config, if there are some.
+    fn compiled(model: Model, config: &Value) -> Result<Self> {
+        let settings = config
+            .get("compile_config")
+            .filter(|c| c.get("optimizer").is_some_and(|o| !o.is_null()));
+        Ok(match settings {
+            Some(c) => Opened::Compiled(CompiledModel::new(model, c.clone(), true)?),
+            None => Opened::Model(model),
+        })
+    }
+
+    /// The model as an archive, as Keras writes it; see [`CompiledModel::to_archive`].
+    ///
+    /// # Errors
+    /// Weights that no file can hold.
+    pub fn to_archive(&self) -> Result<Archive> {
+        match self {
+            Opened::Model(model) => model.to_archive(),
+            Opened::Compiled(compiled) => compiled.to_archive(),
+        }
+    }
+
+    /// Saves the model as a `.keras` file; see [`Model::save`].
+    ///
+    /// # Errors
+    /// As [`Model::save`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        save(path.as_ref(), || self.to_archive())
+    }
+
+    /// The compiled model.
+    ///
+    /// # Errors
+    /// The file held no compile settings.
+    pub fn into_compiled(self) -> Result<CompiledModel> {
+        match self {
+            Opened::Compiled(compiled) => Ok(compiled),
+            Opened::Model(model) => Err(Error::argument(
+                format!("model `{}`", model.layer().shown_name()),
+                "it must be compiled (optimizer, loss) before it is trained or evaluated",
+                "a model that is not compiled",
+            )),
+        }
+    }
+}
+
+impl Model {
+    /// Opens the model of a `.keras` file, a legacy `.h5` or a `config.json`, without its compile
+    /// settings; see [`CompiledModel::open`] for those.
+    ///
+    /// # Errors
+    /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
+    /// which.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(Opened::read(path)?.clone())
+    }
+
+    /// The model of an archive: architecture and weights.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn from_archive(archive: Archive) -> Result<Self> {
+        let layer = LayerRef::from_json(&archive.config, &Registry::builtin())?;
+        let model = Self::blank(layer, archive.assets)?;
+        model.adopt_vocabularies(&archive.weights)?;
+        model.read_weights(&archive.weights)?;
+        Ok(model)
+    }
+
+    pub(crate) fn from_legacy(legacy: &Legacy) -> Result<Self> {
+        let config = legacy.model_config.as_ref().ok_or_else(|| {
+            Error::Config("the file holds weights alone; give the model too (--weights)".into())
+        })?;
+        let model = Self::blank(LayerRef::from_json(config, &Registry::builtin())?, vec![])?;
+        model.read_legacy_weights(&legacy.layers)?;
+        Ok(model)
+    }
+
+    /// The model as an archive, as Keras writes it.
+    ///
+    /// # Errors
+    /// Weights that no file can hold.
+    pub fn to_archive(&self) -> Result<Archive> {
+        let mut archive = Archive::new(self.to_json(), self.write_weights()?);
+        archive.assets = self.assets()?;
+        Ok(archive)
+    }
+
+    /// Saves the model as a `.keras` file, written beside and renamed: an old file stays whole
+    /// until the new one is.
+    ///
+    /// # Errors
+    /// Another ending than `.keras`; a file that cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        save(path.as_ref(), || self.to_archive())
+    }
+}
+
+impl CompiledModel {
+    /// Opens the model of a `.keras` file, a legacy `.h5` or a `config.json` as it was compiled,
+    /// with the state of its optimizer.
+    ///
+    /// # Errors
+    /// As [`Model::open`], and where the file holds no compile settings.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Opened::read(path)?.into_compiled()
+    }
+
+    /// The model as an archive, with compile settings and the state of the optimizer, as Keras
+    /// writes it.
+    ///
+    /// # Errors
+    /// Weights that no file can hold.
+    pub fn to_archive(&self) -> Result<Archive> {
+        let mut archive = self.model().to_archive()?;
+        archive.config["compile_config"] = self.compile_config();
+        self.write_optimizer_state(&mut archive.weights)?;
+        Ok(archive)
+    }
+
+    /// Saves the model as a `.keras` file with compile settings and the state of the optimizer; see
+    /// [`Model::save`].
+    ///
+    /// # Errors
+    /// As [`Model::save`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        save(path.as_ref(), || self.to_archive())
+    }
+}
+
+fn save(path: &Path, archive: impl FnOnce() -> Result<Archive>) -> Result<()> {
+    if path.extension().is_none_or(|e| e != "keras") {
+        let rule = "a model is saved as a .keras file";
+        return Err(Error::argument("save", rule, path.display()));
+    }
+    Ok(archive()?.write(path)?)
+}

@@ -1,0 +1,82 @@
+//! Weights alone: `.weights.h5`, shards, `.safetensors`.
+
+use super::kind::Kind;
+use crate::model::{to_file_array, to_tensor};
+use crate::saving::{Archive, ArrayType, H5File, NamedArrays, hdf5_write, safetensors, sharded};
+use crate::{Error, Model, Result};
+use cornu_ir::Tensor;
+use std::path::Path;
+
+pub(super) fn metadata() -> Vec<(String, String)> {
+    vec![("format".into(), "keras".into())]
+}
+
+impl Model {
+    /// Takes the weights of a `.weights.h5`, `.weights.json` (shards), `.safetensors`, `.keras` or
+    /// legacy `.h5` file of the same architecture. In `.safetensors` a weight goes by its path in a
+    /// weights file (`layers/lstm/cell/vars/0`) or by its name (`lstm/lstm_cell/kernel`).
+    pub fn load_weights(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        match Kind::of(path)? {
+            Kind::Keras => self.read_weights(&Archive::read(path)?.weights),
+            Kind::Safetensors => self.read_named_weights(&safetensors::read(path)?),
+            Kind::Shards => self.read_weights(&sharded::read(path)?),
+            Kind::Weights | Kind::H5 => match H5File::read(path)? {
+                H5File::Weights(g) => self.read_weights(&g),
+                H5File::Legacy(l) => self.read_legacy_weights(&l.layers),
+            },
+            Kind::Json => Err(Error::argument(
+                "load_weights",
+                "an architecture holds no weights",
+                path.display(),
+            )),
+        }
+    }
+
+    /// Saves the weights alone, as `.weights.h5` or `.safetensors`.
+    pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        match Kind::of(path)? {
+            Kind::Weights => Ok(hdf5_write::save(path, &self.write_weights()?)?),
+            Kind::Safetensors => Ok(safetensors::write(path, &self.named_weights()?, &metadata())?),
+            _ => Err(Error::argument(
+                "save_weights",
+                "weights are saved as .weights.h5 or .safetensors",
+                path.display(),
+            )),
+        }
+    }
+
+    /// The weights under their paths in a weights file.
+    fn named_weights(&self) -> Result<NamedArrays> {
+        let float =
+            ArrayType::from_name(self.layer().policy().variable_name()).unwrap_or(ArrayType::F32);
+        (0..self.variables().len())
+            .map(|i| Ok((self.variables()[i].file_path(), to_file_array(&self.weight(i), float)?)))
+            .collect()
+    }
+
+    fn read_named_weights(&self, arrays: &NamedArrays) -> Result<()> {
+        let mut values: Vec<Tensor> = Vec::with_capacity(self.variables().len());
+        for v in self.variables() {
+            let path = v.file_path();
+            let found = arrays.iter().find(|(n, _)| *n == path || *n == v.path);
+            let (_, array) = found.ok_or_else(|| {
+                Error::Config(format!(
+                    "weights: `{path}` (or `{}`) is missing; the file belongs to another model",
+                    v.path
+                ))
+            })?;
+            if array.shape() != v.spec.shape {
+                return Err(Error::Config(format!(
+                    "weights: `{path}` must have shape {:?}. Received: {:?}",
+                    v.spec.shape,
+                    array.shape()
+                )));
+            }
+            values.push(to_tensor(array, v.spec.dtype())?);
+        }
+        self.replace_weights(&values);
+        Ok(())
+    }
+}

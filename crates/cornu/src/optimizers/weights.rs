@@ -1,0 +1,71 @@
+//! The weights that an optimizer moves, and a step of them.
+
+use crate::constraints::Constraint;
+use crate::model::Variable;
+use cornu_ir::{DType, Var};
+
+/// Whether Keras keeps variables that an optimizer holds only as attributes. A LossScaleOptimizer
+/// makes its inner optimizer's variables with that switched off: they start anew at each step, and
+/// no file holds them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Attributes {
+    Kept,
+    Lost,
+}
+
+/// A trainable weight, as optimizers see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VarInfo {
+    /// Path: `dense/kernel`.
+    pub path: String,
+    /// Name: `kernel`.
+    pub name: String,
+    /// Dims.
+    pub shape: Vec<usize>,
+    /// Type.
+    pub dtype: DType,
+    /// The projection after each update.
+    pub constraint: Option<Constraint>,
+}
+
+impl From<&Variable> for VarInfo {
+    fn from(v: &Variable) -> Self {
+        Self {
+            path: v.path.clone(),
+            name: v.spec.name.into(),
+            shape: v.spec.shape.clone(),
+            dtype: v.spec.dtype(),
+            constraint: v.spec.constraint.clone(),
+        }
+    }
+}
+
+/// The weights and the optimizer's variables after a step, in the order they came.
+#[derive(Clone, Debug)]
+pub struct Update<'g> {
+    /// Trainable weights.
+    pub params: Vec<Var<'g>>,
+    /// The optimizer's variables.
+    pub state: Vec<Var<'g>>,
+}
+
+/// The weights that an optimizer moves, and how its variables are kept.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) vars: &'a [VarInfo],
+    pub(super) attributes: Attributes,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn new(vars: &'a [VarInfo]) -> Self {
+        Self { vars, attributes: Attributes::Kept }
+    }
+
+    pub(super) fn of(self, vars: &[VarInfo]) -> Scope<'_> {
+        Scope { vars, attributes: self.attributes }
+    }
+
+    pub(super) fn without_attributes(self) -> Self {
+        Self { attributes: Attributes::Lost, ..self }
+    }
+}

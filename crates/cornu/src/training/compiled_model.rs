@@ -1,0 +1,208 @@
+//! A model with loss, metrics and optimizer: the stage that is trained and evaluated.
+
+use super::compile::Compile;
+use super::engine::Engine;
+use super::task::Stage;
+use crate::compile::Outputs;
+use crate::layers::WeightTree;
+use crate::model::Nest;
+use crate::optimizers::{Optimizer, VarInfo};
+use crate::runtime::Programs;
+use crate::{Model, Result};
+use cornu_cpu::{SlotId, Store, Variable};
+use cornu_ir::{Spec, Tensor};
+use serde_json::Value;
+use std::ops::Deref;
+
+/// A compiled model: a [`Model`] with loss, metrics, an optimizer and its state.
+///
+/// It derefs to its model, with which it shares the weights: whatever a model can do (`predict`,
+/// `summary`, `weights`), it can do, too. Saved, it keeps settings and state of the optimizer.
+///
+/// What is not compiled cannot be trained:
+///
+/// ```compile_fail
+/// use cornu::{Dense, Fit, Input, Model};
+/// let x = Input::new([2]);
+/// let model = Model::new(&x, &Dense::new(1).call(&x)?)?;
+/// model.fit(&ndarray::arr2(&[[1.0f32, 0.0]]), &ndarray::arr2(&[[1.0f32]]), Fit::new())?;
+/// # Ok::<(), cornu::Error>(())
+/// ```
+///
+/// Training moves the weights that the model, and every other model over its layers, predicts with:
+///
+/// ```
+/// use cornu::{Compile, Dense, Input, Model, Predict};
+/// let x = Input::new([2]);
+/// let model = Model::new(&x, &Dense::new(1).call(&x)?)?;
+/// let mut compiled = model.compile(Compile::new("sgd", "mse"))?;
+/// let (x, y) = (ndarray::arr2(&[[1.0f32, 0.0]]), ndarray::arr2(&[[9.0f32]]));
+/// let before = model.predict(&x, &Predict::default())?;
+/// compiled.train_on_batch(&x, &y)?;
+/// assert_ne!(model.predict(&x, &Predict::default())?, before);
+/// # Ok::<(), cornu::Error>(())
+/// ```
+pub struct CompiledModel {
+    model: Model,
+    settings: Value,
+    pub(super) optimizer: Optimizer,
+    /// The weights, with what was trainable when the model was compiled.
+    tree: WeightTree,
+    /// Numbers of the weights that the optimizer moves.
+    pub(super) trainable: Vec<usize>,
+    /// The same as the optimizer sees them.
+    pub(super) vars: Vec<VarInfo>,
+    /// The weights, then the optimizer's variables in the order in which Keras saves them.
+    store: Store,
+    pub(super) programs: Programs,
+    /// Whether the settings came with a file: Keras makes the optimizer's variables on loading,
+    /// else at the first step.
+    from_file: bool,
+}
+
+/// A model in either stage: what reports on both is asked for.
+#[derive(Clone, Copy)]
+pub struct ModelRef<'a> {
+    model: &'a Model,
+    compiled: Option<&'a CompiledModel>,
+}
+
+impl<'a> ModelRef<'a> {
+    /// The model.
+    pub fn model(self) -> &'a Model {
+        self.model
+    }
+
+    /// The compiled model, where it is one.
+    pub fn compiled(self) -> Option<&'a CompiledModel> {
+        self.compiled
+    }
+}
+
+impl<'a> From<&'a Model> for ModelRef<'a> {
+    fn from(model: &'a Model) -> Self {
+        Self { model, compiled: None }
+    }
+}
+
+impl<'a> From<&'a CompiledModel> for ModelRef<'a> {
+    fn from(compiled: &'a CompiledModel) -> Self {
+        Self { model: compiled, compiled: Some(compiled) }
+    }
+}
+
+impl Deref for CompiledModel {
+    type Target = Model;
+
+    fn deref(&self) -> &Model {
+        &self.model
+    }
+}
+
+impl Model {
+    /// Returns the model compiled with losses, metrics and an optimizer, whose state starts anew.
+    ///
+    /// The model stays as it is and shares its weights with the compiled one. Which weights are
+    /// trained is settled here: [`Model::set_trainable`] takes effect when the model is compiled
+    /// the next time, as in Keras.
+    ///
+    /// # Errors
+    /// Settings that cannot be: no such optimizer, a value out of its range.
+    ///
+    /// # Source
+    /// `compile` of keras/src/trainers/trainer.py, Keras 3.15.1.
+    pub fn compile(&self, settings: Compile) -> Result<CompiledModel> {
+        CompiledModel::new(self.clone(), settings.into_json(), false)
+    }
+}
+
+impl CompiledModel {
+    pub(crate) fn new(model: Model, mut settings: Value, from_file: bool) -> Result<Self> {
+        let optimizer = Optimizer::from_json(&settings["optimizer"])?;
+        let tree = model.tree().with_trainable_settled();
+        let variables = model.variables_of(&tree)?;
+        let trainable: Vec<usize> =
+            (0..variables.len()).filter(|i| variables[*i].trainable).collect();
+        let vars: Vec<VarInfo> = trainable.iter().map(|i| VarInfo::from(&variables[*i])).collect();
+        optimizer.check(&vars)?;
+        settings["optimizer"] = optimizer.to_json();
+        let weights: Vec<Tensor> = trainable.iter().map(|i| model.weight(*i)).collect();
+        let mut store = model.store().clone();
+        for spec in optimizer.state(&vars) {
+            store.push(&spec.first_value(&weights));
+        }
+        let programs = Programs::default();
+        Ok(Self { model, settings, optimizer, tree, trainable, vars, store, programs, from_file })
+    }
+
+    /// Returns the compiled model under another name.
+    pub fn name(self, name: &str) -> Self {
+        Self { model: self.model.name(name), ..self }
+    }
+
+    /// Loss, metrics and their weights as Keras's compile config holds them.
+    pub fn settings(&self) -> &Value {
+        &self.settings
+    }
+
+    /// The optimizer.
+    pub fn optimizer(&self) -> &Optimizer {
+        &self.optimizer
+    }
+
+    /// The model, without what it was compiled with.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The weights and the optimizer's variables.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Slots of the optimizer's variables, in the order in which Keras saves them.
+    pub(super) fn state_slots(&self) -> impl ExactSizeIterator<Item = SlotId> + use<> {
+        let n_weights = self.model.variables().len();
+        (0..self.store.len() - n_weights).map(move |i| SlotId(n_weights + i))
+    }
+
+    /// The optimizer's variables, in the order in which Keras saves them.
+    pub(crate) fn state(&self) -> &[Variable] {
+        &self.store.variables()[self.model.variables().len()..]
+    }
+
+    /// Specs of the optimizer's variables, once Keras would have made them.
+    pub(crate) fn optimizer_specs(&self) -> Option<Vec<Spec>> {
+        let made = self.from_file || self.model.runtime().n_steps() > 0;
+        made.then(|| self.state().iter().map(Variable::spec).collect())
+    }
+
+    /// What runs evaluation and training.
+    pub(super) fn engine(&self) -> Engine<'_> {
+        let stage = Stage { model: &self.model, tree: &self.tree, store: &self.store };
+        Engine { stage, programs: &self.programs }
+    }
+
+    /// The compile config as Keras writes it, the learning rate as it stands.
+    pub(crate) fn compile_config(&self) -> Value {
+        let mut json = self.settings.clone();
+        let at = |i: usize| self.state()[i].tensor().to_f64()[0];
+        json["optimizer"] = self.optimizer.clone().with_learning_rates(&self.vars, &at).to_json();
+        json
+    }
+}
+
+impl Model {
+    /// The outputs as losses and metrics are assigned to them.
+    pub(crate) fn outputs(&self) -> Outputs {
+        let nest = self.output_nest();
+        let keys = nest.keys().map(|k| k.into_iter().map(str::to_string).collect());
+        debug_assert!(matches!(nest, Nest::One(_) | Nest::List(_) | Nest::Dict(_)));
+        Outputs {
+            names: self.output_names(),
+            keys,
+            specs: self.output_specs().to_vec(),
+            within: nest.places(),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Learning rates and moving averages of the optimizer of a compiled model.
+
+use super::compiled_model::CompiledModel;
+use crate::optimizers::Paced;
+use crate::{Error, Result};
+use cornu_cpu::Variable;
+use cornu_ir::interpret::interpret;
+use cornu_ir::{Builder, Tensor, Var};
+
+impl CompiledModel {
+    /// The learning rate that stands in the optimizer's variables; with a schedule there is none.
+    pub fn learning_rate(&self) -> Option<f64> {
+        self.optimizer.learning_rate_index().map(|i| self.state()[i].tensor().to_f64()[0])
+    }
+
+    /// The learning rate of the coming step, a schedule's too.
+    ///
+    /// # Errors
+    /// A MultiOptimizer, which has none of its own.
+    pub fn current_learning_rate(&self) -> Result<f64> {
+        let rates = self.learning_rates()?;
+        if let [(_, rate)] = rates[..] { Ok(rate) } else { Err(several_rates("reading it")) }
+    }
+
+    /// The learning rates of the coming step, each with its key in logs: one `learning_rate`, or a
+    /// `learning_rate_NAME` of each optimizer within a MultiOptimizer.
+    ///
+    /// # Errors
+    /// A MultiOptimizer within a MultiOptimizer.
+    pub fn learning_rates(&self) -> Result<Vec<(String, f64)>> {
+        let rate = |paced: Paced<'_>| {
+            let values: Vec<Tensor> =
+                self.state()[paced.rate_places()].iter().map(Variable::tensor).collect();
+            let b = Builder::new();
+            let state: Vec<Var<'_>> = values.iter().map(|t| b.input("state", t.spec())).collect();
+            let rate = paced
+                .optimizer
+                .current_learning_rate(&state)
+                .ok_or_else(|| several_rates("reading it"))?;
+            b.output("learning_rate", rate);
+            Ok((paced.key, interpret(&b.finish()?, &values)[0].to_f64()[0]))
+        };
+        self.optimizer.paced(&self.vars).into_iter().map(rate).collect()
+    }
+
+    /// Updates that the optimizer has made.
+    pub fn iterations(&self) -> u64 {
+        self.state()[self.optimizer.iteration_index()].tensor().to_f64()[0] as u64
+    }
+
+    /// Sets the learning rate for the coming steps.
+    ///
+    /// # Errors
+    /// A MultiOptimizer, which has none of its own; an optimizer that follows a schedule.
+    pub fn set_learning_rate(&self, rate: f64) -> Result<()> {
+        let several = self.optimizer.paced(&self.vars).len() != 1;
+        if several { Err(several_rates(rate)) } else { self.set_learning_rate_at(0, rate) }
+    }
+
+    /// Sets one of the [`CompiledModel::learning_rates`].
+    ///
+    /// # Errors
+    /// No such number; an optimizer that follows a schedule.
+    pub fn set_learning_rate_at(&self, i: usize, rate: f64) -> Result<()> {
+        let paced = self.optimizer.paced(&self.vars);
+        let paced = paced.get(i).ok_or_else(|| {
+            Error::argument("learning_rate", "its number must be one of the optimizer's", i)
+        })?;
+        let i = paced.rate_index().ok_or_else(|| {
+            Error::argument(
+                "learning_rate",
+                "the optimizer follows a schedule, which sets it",
+                rate,
+            )
+        })?;
+        let variable = &self.state()[i];
+        variable.set(&Tensor::scalar_of(variable.dtype(), rate));
+        Ok(())
+    }
+
+    /// Each trainable weight of which the optimizer keeps a moving average, with it.
+    fn averages(&self) -> Result<Vec<(&Variable, &Variable)>> {
+        let averages = self.optimizer.averages(&self.vars);
+        if averages.is_empty() && !self.trainable.is_empty() {
+            return Err(Error::argument(
+                "SwapEMAWeights",
+                "the optimizer, or one within it, must be made with use_ema",
+                "use_ema false",
+            ));
+        }
+        let weight = |i: usize| &self.variables()[self.trainable[i]].value;
+        Ok(averages.into_iter().map(|(w, at)| (weight(w), &self.state()[at])).collect())
+    }
+
+    /// Exchanges the trainable weights with the optimizer's moving averages of them.
+    pub(crate) fn swap_averages(&self) -> Result<()> {
+        for (weight, average) in self.averages()? {
+            let (w, a) = (weight.tensor(), average.tensor());
+            weight.set(&a);
+            average.set(&w);
+        }
+        Ok(())
+    }
+
+    /// Sets the optimizer's moving averages to the trainable weights.
+    pub(crate) fn averages_from_weights(&self) -> Result<()> {
+        for (weight, average) in self.averages()? {
+            average.set(&weight.tensor());
+        }
+        Ok(())
+    }
+}
+
+fn several_rates(received: impl std::fmt::Display) -> Error {
+    Error::argument(
+        "learning_rate",
+        "a MultiOptimizer has none of its own: set it in the optimizers within",
+        received,
+    )
+}
