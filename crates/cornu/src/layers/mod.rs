@@ -145,8 +145,8 @@ layers! {
     preprocessing::string_lookup: "StringLookup" => StringLookup;
     preprocessing::integer_lookup: "IntegerLookup" => IntegerLookup;
     preprocessing::text_vectorization: "TextVectorization" => TextVectorization;
-    preprocessing::spectrogram:
-        "STFTSpectrogram" => StftSpectrogram, "MelSpectrogram" => MelSpectrogram;
+    preprocessing::stft_spectrogram: "STFTSpectrogram" => StftSpectrogram;
+    preprocessing::mel_spectrogram: "MelSpectrogram" => MelSpectrogram;
 }
 
 /// Other names of classes that Keras exports, with the name that its files hold.

@@ -1,6 +1,6 @@
 //! Attention of heads that share keys and values in groups.
 
-use super::multi_head_attention::{Inputs, mask_parts, project};
+use super::projection::{Inputs, mask_parts, project};
 use super::single_head::{Heads, switch};
 use crate::activations::Activation;
 use crate::constraints::Constraint;

@@ -9,5 +9,6 @@ pub(crate) mod hashing;
 pub(crate) mod string_lookup;
 pub(crate) mod integer_lookup;
 pub(crate) mod text_vectorization;
-pub(crate) mod spectrogram;
+pub(crate) mod stft_spectrogram;
+pub(crate) mod mel_spectrogram;
 pub(crate) mod adapt;
