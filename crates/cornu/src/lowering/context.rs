@@ -167,7 +167,7 @@ impl<'g> Cx<'g> {
         };
         let vars = w.vars.iter().map(|v| Weight { value: now(v), ..v.clone() }).collect();
         let children = w.children.iter().map(|(n, c)| (n.clone(), self.updated(c))).collect();
-        Weights { vars, children, ..*w }
+        Weights { vars, children, states: w.states.clone(), ..*w }
     }
 
     /// Says that rows of the batch meet: the batch must not be cut.
@@ -233,8 +233,8 @@ impl<'g> Cx<'g> {
         keep / (1.0 - rate)
     }
 
-    /// A state kept from batch to batch, before this batch. `after` must be given with
-    /// [`Cx::set_state`].
+    /// A state kept from batch to batch, before this batch. `w` are the weights that the layer is
+    /// lowered with. What comes after the batch must be given with [`Cx::set_state`].
     pub fn state(&self, w: &Weights<'g>, index: usize, dims: &[Dim]) -> Var<'g> {
         let before =
             self.builder.input(format!("state_{}_{index}", w.first), Spec::new(self.float, dims));
@@ -242,6 +242,7 @@ impl<'g> Cx<'g> {
             key: (w.first, index),
             before,
             after: before,
+            held: w.states.clone().unwrap_or_default(),
         });
         before
     }

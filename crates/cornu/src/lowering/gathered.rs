@@ -1,5 +1,6 @@
 //! What lowering gathers besides the outputs, and how it treats the states of recurrent layers.
 
+use super::layer_states::LayerStates;
 use cornu_ir::Var;
 
 /// A state that a layer keeps from batch to batch, a row a sample.
@@ -10,6 +11,8 @@ pub struct RowState<'g> {
     pub before: Var<'g>,
     /// After the batch.
     pub after: Var<'g>,
+    /// What holds the states of the layer.
+    pub(crate) held: LayerStates,
 }
 
 /// What lowering gathers besides the outputs.
