@@ -260,7 +260,7 @@ fn differences() -> HashMap<String, String> {
                 writeln!(doc, "{}", said.trim()).unwrap();
             } else if let Some(rest) = trimmed.strip_prefix("pub struct ") {
                 let name = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-                let paragraph = doc.split("Differs: ").nth(1).and_then(|d| d.split("\n\n").next());
+                let paragraph = doc.split("Differs:").nth(1).and_then(|d| d.split("\n\n").next());
                 if let Some(p) = paragraph {
                     docs.insert(
                         (place.clone(), name.into()),
