@@ -62,7 +62,7 @@ impl Member {
     pub fn is_layer(&self) -> bool {
         match &self.kind {
             MemberKind::Input(_) => true,
-            MemberKind::Layer(l) => !l.rule().module().starts_with("keras.src.ops"),
+            MemberKind::Layer(l) => !l.rule().is_operation(),
         }
     }
 }

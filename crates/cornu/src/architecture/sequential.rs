@@ -152,6 +152,10 @@ impl Layer for Sequential {
         MaskRule::Own
     }
 
+    fn ignores_trainable_of_file(&self) -> bool {
+        true
+    }
+
     fn ragged_form(&self) -> RaggedForm {
         RaggedForm::Either
     }

@@ -13,37 +13,37 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// What a layer finds when it is lowered.
+/// The lowering context: the graph that a layer writes into, the mode, and what the layers gather.
 #[derive(Clone)]
 pub struct Cx<'g> {
-    /// The graph written.
+    /// The graph that the layers write.
     pub builder: &'g Builder,
-    /// Whether layers behave as in training.
+    /// True in training mode.
     pub training: bool,
-    /// Samples of the whole batch, of which this graph may hold a shard.
+    /// Number of samples of the whole batch, of which this graph may hold a shard.
     pub batch: Dim,
     /// How recurrent layers treat their states.
     pub states: States,
     /// The packed rows of sequences of unequal length.
     pub packing: Option<Packing<'g>>,
-    /// Whether the layer's recurrent weights have eight bits.
+    /// True if the layer's recurrent weights have eight bits.
     pub int8: bool,
-    /// Whether a layer is lowered as a part of another, which declares its own shape.
+    /// True if the layer is lowered as a part of another layer, which declares its own shape.
     inside: bool,
     float: DType,
-    /// How many rows of the values that layers see belong to one sample: the timesteps that a
-    /// wrapper put in the batch.
+    /// Rows of axis 0 that belong to one sample: 1, or the timesteps that a wrapper moved into the
+    /// batch axis.
     rows_per_sample: Dim,
-    /// Samples of this graph, where the values at hand do not tell by their axis 0.
+    /// Number of samples of this graph, set where axis 0 of the values does not tell it.
     samples: Dim,
     gathered: Rc<RefCell<Gathered<'g>>>,
-    /// What was encoded before the graph runs, in the order in which the layers that encode are
-    /// lowered.
+    /// Values that preprocessing layers encoded before the graph runs, in the order in which these
+    /// layers are lowered.
     encoded: Rc<RefCell<VecDeque<Flow<'g>>>>,
 }
 
 impl<'g> Cx<'g> {
-    /// A new lowering into a graph.
+    /// Creates the context for lowering a model into a graph.
     pub fn new(builder: &'g Builder, training: bool, batch: Dim) -> Self {
         Self {
             builder,
@@ -61,58 +61,58 @@ impl<'g> Cx<'g> {
         }
     }
 
-    /// The same place for a layer with this policy.
+    /// Copy of this context with another dtype policy.
     pub fn with_policy(&self, policy: &DTypePolicy) -> Self {
         Self { float: policy.float(), ..self.clone() }
     }
 
-    /// The same place for a layer whose recurrent weights have eight bits, or not.
+    /// Copy of this context for a layer whose recurrent weights have eight bits, or not.
     pub fn with_int8(&self, int8: bool) -> Self {
         Self { int8, ..self.clone() }
     }
 
-    /// The same place with states treated so.
+    /// Copy of this context with other rules for the states of recurrent layers.
     pub fn with_states(&self, states: States) -> Self {
         Self { states, ..self.clone() }
     }
 
-    /// The same place with sequences of unequal length in packed rows.
+    /// Copy of this context for a batch whose sequences of unequal length stand in packed rows.
     pub fn with_packing(&self, packing: Packing<'g>) -> Self {
         Self { packing: Some(packing), ..self.clone() }
     }
 
-    /// The same place for layers that are parts of the one lowered.
+    /// Copy of this context for layers inside the layer that is lowered.
     pub fn inside(&self) -> Self {
         Self { inside: true, ..self.clone() }
     }
 
-    /// The same place in inference mode.
+    /// Copy of this context in inference mode.
     pub fn inference(&self) -> Self {
         Self { training: false, ..self.clone() }
     }
 
-    /// The same place for a layer that sees all timesteps of all samples as rows, sample after
-    /// sample.
+    /// Copy of this context for a layer that sees each timestep of each sample as a row of the
+    /// batch, sample after sample.
     pub fn with_timesteps(&self, timesteps: Dim) -> Self {
         Self { rows_per_sample: product(&[self.rows_per_sample, timesteps]), ..self.clone() }
     }
 
-    /// The same place for values in packed rows, of so many samples.
+    /// Copy of this context for values in packed rows, with the number of samples.
     pub fn with_samples(&self, samples: Dim) -> Self {
         Self { samples, ..self.clone() }
     }
 
-    /// Samples of this graph, by a value of it.
+    /// Returns the number of samples of this graph; `v` is one of its values.
     pub fn samples_of(&self, v: Var<'g>) -> usize {
         self.samples.or(v.dims().first().copied().flatten()).unwrap_or(1)
     }
 
-    /// The same place with what layers encoded before the graph runs.
+    /// Copy of this context with the values that preprocessing layers encoded.
     pub fn with_encoded(&self, encoded: impl IntoIterator<Item = Flow<'g>>) -> Self {
         Self { encoded: Rc::new(RefCell::new(encoded.into_iter().collect())), ..self.clone() }
     }
 
-    /// What the layer that is lowered now has encoded.
+    /// Returns the value that the layer being lowered encoded before the graph runs.
     pub fn encoded(&self) -> Result<Flow<'g>> {
         let next = self.encoded.borrow_mut().pop_front();
         next.ok_or_else(|| {
@@ -122,29 +122,30 @@ impl<'g> Cx<'g> {
         })
     }
 
-    /// The float type of the layer.
+    /// Returns the float type of the layer.
     pub fn float(&self) -> DType {
         self.float
     }
 
-    /// A value in the layer's float type; ints and bools are cast.
+    /// Casts a value to the layer's float type.
     pub fn to_float(&self, v: Var<'g>) -> Var<'g> {
         v.cast(self.float)
     }
 
-    /// Adds a penalty: this shard's part, so that the sum over shards is the penalty.
+    /// Adds a penalty to the loss: this shard's part, so that the sum over the shards is the
+    /// penalty.
     pub fn add_loss(&self, loss: Var<'g>) {
         self.gathered.borrow_mut().losses.push(loss);
     }
 
-    /// Says what a weight is after the batch. The value must be the same on every shard.
+    /// Sets the value of a weight after the batch. The value must be the same on every shard.
     pub fn update(&self, weight: &Weight<'g>, value: Var<'g>) {
         let updates = &mut self.gathered.borrow_mut().updates;
         updates.retain(|(number, _)| *number != weight.number);
         updates.push((weight.number, value));
     }
 
-    /// What a weight is here: as the layers before have left it.
+    /// Returns the value of a weight, as the layers lowered so far have updated it.
     pub fn current(&self, weight: &Weight<'g>) -> Var<'g> {
         self.gathered
             .borrow()
@@ -154,8 +155,8 @@ impl<'g> Cx<'g> {
             .map_or(weight.value, |(_, v)| *v)
     }
 
-    /// Weights with the values that [`Cx::update`] gave them so far: for a layer that is called
-    /// again in the same batch.
+    /// Returns weights with the values that [`Cx::update`] gave them so far: for a layer that is
+    /// called again in the same batch.
     pub fn updated(&self, w: &Weights<'g>) -> Weights<'g> {
         let g = self.gathered.borrow();
         let now = |v: &Weight<'g>| {
@@ -170,20 +171,20 @@ impl<'g> Cx<'g> {
         Weights { vars, children, states: w.states.clone(), ..*w }
     }
 
-    /// Says that rows of the batch meet: the batch must not be cut.
+    /// Marks the batch as one that must not be cut in shards, for its rows depend on each other.
     pub fn keep_whole(&self) {
         self.gathered.borrow_mut().whole = true;
     }
 
-    /// The same where one of these axes of a value of this rank is the batch's.
+    /// Marks the batch so if one of these axes of a value of this rank is the batch axis.
     pub(crate) fn keep_whole_along(&self, axes: &[isize], rank: usize) {
         if axes.iter().any(|a| cornu_ir::builder::axis_of(*a, rank) == 0) {
             self.keep_whole();
         }
     }
 
-    /// Before there are data, a value of the dims that Keras declares for a layer where they are
-    /// not those of its result.
+    /// Before there are data, returns a value of the dims that Keras declares for the layer, where
+    /// they differ from those of its result.
     pub fn declared(&self, v: Var<'g>, dims: &[Dim]) -> Var<'g> {
         if self.batch.is_none() && !self.inside {
             self.builder.full(v.dtype(), dims, 0.0)
@@ -192,12 +193,12 @@ impl<'g> Cx<'g> {
         }
     }
 
-    /// The sum over all shards of the batch.
+    /// Returns the sum of a value over all shards of the batch.
     pub fn cross_sum(&self, v: Var<'g>) -> Var<'g> {
         self.builder.apply1(cornu_ir::ops::CrossSum, &[v])
     }
 
-    /// Random numbers whose axis 0 is the batch.
+    /// Draws random numbers; axis 0 is the batch.
     pub fn random(&self, kind: RandomKind, dims: &[Dim]) -> Var<'g> {
         // Numbers are drawn by sample, so that they do not depend on how the batch is cut.
         if let (Some(k @ 2..), Some(Some(rows))) = (self.rows_per_sample, dims.first())
@@ -224,7 +225,7 @@ impl<'g> Cx<'g> {
             .apply1(Random { kind, dtype: self.float, dims: dims.to_vec(), salt }, &[key, row])
     }
 
-    /// 1 / (1 − rate) where kept, 0 where dropped: what dropout multiplies by.
+    /// Draws the factors of dropout: 1 / (1 − rate) where a value is kept, 0 where it is dropped.
     pub fn dropout_mask(&self, rate: f64, dims: &[Dim]) -> Var<'g> {
         if rate >= 1.0 {
             return self.builder.full(self.float, dims, 0.0);
@@ -233,8 +234,8 @@ impl<'g> Cx<'g> {
         keep / (1.0 - rate)
     }
 
-    /// A state kept from batch to batch, before this batch. `w` are the weights that the layer is
-    /// lowered with. What comes after the batch must be given with [`Cx::set_state`].
+    /// Returns a state kept from batch to batch, as it is before this batch. `w` are the weights
+    /// that the layer is lowered with. The state's next value must be set with [`Cx::set_state`].
     pub fn state(&self, w: &Weights<'g>, index: usize, dims: &[Dim]) -> Var<'g> {
         let before =
             self.builder.input(format!("state_{}_{index}", w.first), Spec::new(self.float, dims));
@@ -247,7 +248,7 @@ impl<'g> Cx<'g> {
         before
     }
 
-    /// What a state is after the batch.
+    /// Sets the value of a state after the batch.
     pub fn set_state(&self, w: &Weights<'g>, index: usize, after: Var<'g>) {
         let mut g = self.gathered.borrow_mut();
         if let Some(s) = g.states.iter_mut().find(|s| s.key == (w.first, index)) {
@@ -255,7 +256,7 @@ impl<'g> Cx<'g> {
         }
     }
 
-    /// Takes what was gathered.
+    /// Takes the losses, updates and states gathered so far.
     pub fn take_gathered(&self) -> Gathered<'g> {
         self.gathered.take()
     }

@@ -4,25 +4,25 @@ use super::context::Cx;
 use cornu_ir::builder::concat;
 use cornu_ir::{Dim, Var};
 
-/// What dropout multiplies by in one cell: one mask for all gates, (B, …) as what it drops, or one
-/// for each of G gates, (B, G, …).
+/// Factors of dropout in one cell: one mask for all gates, (B, …) as the dropped value, or one for
+/// each of G gates, (B, G, …).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Dropped<'g> {
-    /// The step's input.
+    /// Factors of the step's input.
     pub input: Option<Var<'g>>,
-    /// The state before the recurrent products.
+    /// Factors of the state before the recurrent products.
     pub recurrent: Option<Var<'g>>,
 }
 
 impl<'g> Dropped<'g> {
-    /// Masks for an input and a state at rates in 0..1; at 0 and 1 nothing is dropped.
+    /// Draws masks for an input and a state at rates in 0..1; at 0 and 1 nothing is dropped.
     pub fn draw(cx: &Cx<'g>, input: (f64, &[Dim]), recurrent: (f64, &[Dim])) -> Self {
         let [input, recurrent] = [input, recurrent]
             .map(|(rate, dims)| (rate > 0.0 && rate < 1.0).then(|| cx.dropout_mask(rate, dims)));
         Self { input, recurrent }
     }
 
-    /// The same with masks for each of `n_gates` gates.
+    /// Draws masks for each of `n_gates` gates.
     pub fn draw_by_gate(
         cx: &Cx<'g>,
         n_gates: usize,
@@ -33,17 +33,17 @@ impl<'g> Dropped<'g> {
         Self::draw(cx, (input.0, &by_gate(input.1)), (recurrent.0, &by_gate(recurrent.1)))
     }
 
-    /// The input, dropped alike for all gates.
+    /// Applies dropout to the input, with one mask for all gates.
     pub fn input(&self, x: Var<'g>) -> Var<'g> {
         self.input.map_or(x, |m| x * m)
     }
 
-    /// The state, dropped alike for all gates.
+    /// Applies dropout to the state, with one mask for all gates.
     pub fn state(&self, h: Var<'g>) -> Var<'g> {
         self.recurrent.map_or(h, |m| h * m)
     }
 
-    /// The state, dropped for gate k.
+    /// Applies dropout to the state, with the mask of gate k.
     pub fn state_of_gate(&self, h: Var<'g>, k: usize) -> Var<'g> {
         dropped_for(self.recurrent, h, k)
     }
@@ -71,13 +71,12 @@ impl<'g> Dropped<'g> {
     }
 }
 
-/// A value dropped for gate k.
+/// Applies the mask of gate k to a value.
 fn dropped_for<'g>(mask: Option<Var<'g>>, v: Var<'g>, k: usize) -> Var<'g> {
     mask.map_or(v, |m| v * if m.rank() == v.rank() { m } else { m.index(1, k) })
 }
 
-/// One product where a mask does not tell the gates apart, else one for each gate that `w` has
-/// columns of.
+/// One product if all gates share the mask, otherwise one for each gate that `w` has columns of.
 fn by_gates<'g>(
     mask: Option<Var<'g>>,
     v: Var<'g>,

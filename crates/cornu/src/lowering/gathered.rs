@@ -1,21 +1,22 @@
-//! What lowering gathers besides the outputs, and how it treats the states of recurrent layers.
+//! Losses, updates and states that lowering gathers, and the rules for the states of recurrent
+//! layers.
 
 use super::layer_states::LayerStates;
 use cornu_ir::Var;
 
-/// A state that a layer keeps from batch to batch, a row a sample.
+/// A state that a layer keeps from batch to batch, one row for each sample.
 pub struct RowState<'g> {
-    /// Identity: the layer's first weight, and which of its states.
+    /// Number of the layer's first weight, and index of the state.
     pub key: (usize, usize),
-    /// Before the batch.
+    /// Value before the batch.
     pub before: Var<'g>,
-    /// After the batch.
+    /// Value after the batch.
     pub after: Var<'g>,
     /// What holds the states of the layer.
     pub(crate) held: LayerStates,
 }
 
-/// What lowering gathers besides the outputs.
+/// Losses, updates and states that layers hand to the lowering context.
 #[derive(Default)]
 pub struct Gathered<'g> {
     /// Penalties that depend on the batch: each shard's part of the sum.
@@ -24,19 +25,20 @@ pub struct Gathered<'g> {
     pub updates: Vec<(usize, Var<'g>)>,
     /// States kept from batch to batch.
     pub states: Vec<RowState<'g>>,
-    /// The key of the random numbers and the number of the shard's first row, once something draws.
+    /// Key of the random numbers and number of the shard's first row; present once a layer draws.
     pub random: Option<(Var<'g>, Var<'g>)>,
-    /// Rows of the batch meet in a way that no sum over shards can say: the batch must not be cut.
+    /// True if the batch must not be cut in shards: rows depend on each other beyond sums over the
+    /// shards.
     pub whole: bool,
     pub(super) n_random: u64,
 }
 
-/// How recurrent layers treat their states, besides their own settings.
+/// Rules for the states of recurrent layers, besides the layers' own settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct States {
-    /// In training, no gradient passes back over the borders between stretches of so many
-    /// timesteps, counted from the end walked to. The states do pass.
+    /// Truncated backpropagation: in training, gradients pass back over at most this many
+    /// timesteps, counted from the last one processed. The states do pass.
     pub stretch: Option<usize>,
-    /// Every layer goes on from call to call with the state of the same row.
+    /// True if every layer continues from call to call with the state of the same row.
     pub kept: bool,
 }

@@ -23,14 +23,14 @@ use std::any::Any;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-/// What becomes of the mask that came with a layer's inputs.
+/// What a layer does with the mask of its inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaskRule {
     /// The outputs carry the mask of the (first) input.
     Pass,
-    /// The mask ends here.
+    /// The outputs carry no mask.
     Drop,
-    /// `lower` itself says what mask its outputs carry.
+    /// `lower` itself sets the masks of its outputs.
     Own,
 }
 
@@ -55,8 +55,8 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
     /// The weights for inputs of these shapes.
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree>;
 
-    /// The meaning: writes the layer's operations for a call. Also run on unknown dims, which gives
-    /// the output shapes.
+    /// Writes the layer's operations for a call into the graph. Also run on unknown dims, which
+    /// gives the output shapes.
     fn lower<'g>(
         &self,
         cx: &Cx<'g>,
@@ -64,7 +64,7 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         call: &Call<Flow<'g>>,
     ) -> Result<Vec<Flow<'g>>>;
 
-    /// What becomes of a mask.
+    /// What the layer does with the mask of its inputs.
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Drop
     }
@@ -99,13 +99,13 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         false
     }
 
-    /// Whether `lower` itself says where sequences of unequal length end in its outputs. Otherwise
-    /// outputs that keep the axis of time end where the first input does.
+    /// True if `lower` itself sets the ends of sequences of unequal length on its outputs.
+    /// Otherwise outputs that keep the axis of time get the ends of the first input.
     fn tells_ends(&self) -> bool {
         self.as_recurrent().is_some()
     }
 
-    /// The penalty on what the layer gives out.
+    /// The penalty on the layer's outputs.
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         None
     }
@@ -115,19 +115,29 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         "keras.layers"
     }
 
+    /// True for an operation of `keras.ops`, which Keras does not count among a model's layers.
+    fn is_operation(&self) -> bool {
+        false
+    }
+
+    /// True if the layer is trainable whatever `trainable` a file holds for it.
+    fn ignores_trainable_of_file(&self) -> bool {
+        false
+    }
+
     /// Keras's registered name, for classes outside `keras.layers`.
     fn registered_name(&self) -> Option<&'static str> {
         None
     }
 
-    /// Whether the call takes the masks off its inputs, so that the calls that Keras runs later
-    /// find none on them.
+    /// True if a call removes the masks of its inputs, so that calls that Keras runs later find
+    /// none.
     fn takes_masks_off(&self) -> bool {
         false
     }
 
-    /// Which of name, trainable and dtype stand in the config; `dtype_name` is a dtype written as
-    /// its name alone.
+    /// The keys among name, trainable and dtype that the config holds; `dtype_name` is a dtype
+    /// written as its name alone.
     fn common_keys(&self) -> &'static [&'static str] {
         &["name", "trainable", "dtype"]
     }
@@ -137,32 +147,32 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         None
     }
 
-    /// The walk, for layers that run along sequences.
+    /// The recurrent layer, for layers that run along sequences.
     fn as_recurrent(&self) -> Option<&dyn Recurrent> {
         None
     }
 
-    /// The vocabulary, for layers that look tokens up.
+    /// The lookup, for layers with a vocabulary.
     fn as_lookup(&self) -> Option<&dyn Lookup> {
         None
     }
 
-    /// What encodes entries before the graph runs, for layers that read text.
+    /// The encoder, for layers that read raw inputs before the graph runs.
     fn as_encoder(&self) -> Option<&dyn Encoder> {
         None
     }
 
-    /// What writes words from ids after the graph has run, for layers that give text.
+    /// The decoder, for layers whose outputs are words.
     fn as_decoder(&self) -> Option<&dyn Decoder> {
         None
     }
 
-    /// Refuses data of an entry that it reads as they come.
+    /// Checks the data of a model input that the layer reads directly.
     fn check_entry(&self, _data: &Data) -> Result<()> {
         Ok(())
     }
 
-    /// The layer with what it takes from data before training: a vocabulary, statistics,
+    /// Returns the layer adapted to data before training: with a vocabulary, statistics or
     /// boundaries.
     ///
     /// # Errors
@@ -171,7 +181,7 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         Err(Error::Unsupported(format!("{} has nothing to adapt to data", self.class())))
     }
 
-    /// The layers inside, for wrappers: attribute and layer.
+    /// The layers inside a wrapper: attribute and layer.
     fn inner(&self) -> Vec<(&'static str, &LayerRef)> {
         vec![]
     }
@@ -185,7 +195,7 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         vec![Sample::new(Value::Object(Map::new()))]
     }
 
-    /// All layers directly inside: what a wrapper wraps, the layers of a model.
+    /// All layers directly inside: those of a wrapper, or the layers of a model.
     fn contained(&self) -> Vec<&LayerRef> {
         self.inner().into_iter().map(|(_, l)| l).collect()
     }
@@ -244,7 +254,7 @@ pub trait Cell: std::fmt::Debug + Send + Sync {
         Ok(vec![Dropped::default(); self.n_dropped()])
     }
 
-    /// How many cells with dropout of their own it is made of.
+    /// Number of cells with dropout of their own that it is made of.
     fn n_dropped(&self) -> usize {
         1
     }
@@ -278,11 +288,11 @@ pub trait Cell: std::fmt::Debug + Send + Sync {
     }
 }
 
-/// A layer that walks along sequences: what [`Bidirectional`](crate::Bidirectional) wraps.
+/// Recurrent layer: what [`Bidirectional`](crate::Bidirectional) wraps.
 pub trait Recurrent {
-    /// How it walks and what it gives.
+    /// Its direction, state and outputs.
     fn walk(&self) -> Walk;
-    /// The same layer walking otherwise.
+    /// Copy of the layer with another direction, state and outputs.
     fn walking(&self, walk: Walk) -> Box<dyn Layer>;
 }
 

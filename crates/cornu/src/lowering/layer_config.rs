@@ -212,7 +212,7 @@ impl LayerRef {
         let dtype = DTypePolicy::from_json(policy.unwrap_or(&Value::Null)).map_err(here)?;
         // A Sequential read by Keras is trainable whatever its config says; its layers say for
         // themselves.
-        let trainable = parts.class == "Sequential"
+        let trainable = rule.ignores_trainable_of_file()
             || parts.config.get("trainable").and_then(Value::as_bool).unwrap_or(true);
         warn_unknown_keys(parts.class, &shown, &parts.config, &read, rule.common_keys());
         let layer = Self::with(name, rule.into());

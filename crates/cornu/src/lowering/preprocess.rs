@@ -4,20 +4,18 @@
 use crate::Result;
 use crate::data::Data;
 
-/// A layer whose meaning is no arithmetic: it reads entries of the model, and the graph takes what
-/// it makes of them.
+/// Preprocessing layer: runs on the raw inputs of the model, before the graph.
 pub trait Encoder {
-    /// What the graph takes, for the data of each input of the call.
+    /// Encodes the data of each input of the call for the graph.
     fn encode(&self, inputs: &[&Data]) -> Result<Data>;
 
-    /// Whether its sequences of unequal length are filled up with 0 to the longest of a batch, and
-    /// nobody is told where they end.
+    /// True if it pads sequences of unequal length to the longest of the batch and emits no mask.
     fn fills_up(&self) -> bool {
         false
     }
 
-    /// A text of words that the layer knows, for measurements on made data; `draw` gives a whole
-    /// number below its argument.
+    /// Returns a text of words that the layer knows, for measurements on random data. `draw`
+    /// returns a whole number below its argument.
     fn example(
         &self,
         draw: &mut dyn FnMut(usize) -> usize,
@@ -27,30 +25,30 @@ pub trait Encoder {
     }
 }
 
-/// A layer whose outputs are words: the graph gives their ids, and what leaves the model is written
-/// from them.
+/// Layer whose outputs are words: the graph computes ids, which are decoded when they leave the
+/// model.
 pub trait Decoder {
-    /// The words of ids.
+    /// Returns the words of ids.
     fn decode(&self, ids: &Data) -> Result<Data>;
 }
 
-/// A layer that keeps a vocabulary, which a file may hold beside the config.
+/// Layer that keeps a vocabulary, which a file may hold beside the config.
 pub trait Lookup {
-    /// Takes what a file holds: the lines of `vocabulary.txt`, the weights of `tf_idf`.
+    /// Takes over what a file holds: the lines of `vocabulary.txt`, the weights of `tf_idf`.
     ///
     /// # Errors
     /// Lines that are no tokens of the layer's kind.
     fn adopt(&self, lines: Option<Vec<String>>, idf_weights: Option<Vec<f32>>) -> Result<()>;
 
-    /// Groups below the layer's own that hold the same vocabulary again.
+    /// Returns the groups below the layer's own that hold the same vocabulary again.
     fn inner_groups(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// The lines of `vocabulary.txt`: all tokens by id, unless the config holds them or there are
-    /// none.
+    /// Returns the lines of `vocabulary.txt`: all tokens by id, unless the config holds them or
+    /// there are none.
     fn lines(&self) -> Result<Option<Vec<String>>>;
 
-    /// The weights of `tf_idf` by id, which a file keeps.
+    /// Returns the weights of `tf_idf` by id, which a file keeps.
     fn idf_weights(&self) -> Result<Option<Vec<f32>>>;
 }

@@ -5,13 +5,13 @@ use super::flow::{Flow, both};
 use crate::{Error, Result};
 use cornu_ir::Var;
 
-/// The mask that a call's outputs carry on: the keyword argument, or what the input carries.
+/// Returns the mask that a call's outputs carry on: the keyword argument, or the input's mask.
 pub fn mask_of<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
     call.kwarg_value("mask").map(|m| m.value).or_else(|| call.inputs().first().and_then(|x| x.mask))
 }
 
-/// The mask that a call heeds. As in Keras, a layer called with tensors besides its input does not
-/// look for the mask that the input carries: beside `initial_state` it must be given. The ends of
+/// Returns the mask that a recurrent layer applies. As in Keras, a layer called with
+/// `initial_state` ignores the input's own mask; the mask must be an argument. The ends of
 /// sequences of unequal length always count; packed rows hold nothing past them.
 pub fn mask_heeded<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
     let alone = call.arg(1, "initial_state").is_none_or(|a| a.flatten().is_empty());
@@ -19,18 +19,18 @@ pub fn mask_heeded<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
     if is_packed(call) { mask } else { both(mask, ends_of(call)) }
 }
 
-/// Whether the sequence of a call comes in packed rows.
+/// True if the sequence of a call is in packed rows.
 pub fn is_packed(call: &Call<Flow<'_>>) -> bool {
     call.inputs().first().is_some_and(|x| x.packed)
 }
 
-/// Where the sequences of a call end, when their lengths are unequal.
+/// Returns the mask of sequence ends of a call, if the lengths are unequal.
 pub fn ends_of<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
     call.inputs().first().and_then(|x| x.ends)
 }
 
-/// The sequence and the initial states of a call: `initial_state=`, the second argument, or further
-/// inputs in the first.
+/// Returns the sequence and the initial states of a call: `initial_state=`, the second argument, or
+/// further inputs in the first.
 pub fn sequence_and_states<V: Clone>(call: &Call<V>) -> Result<(V, Vec<V>)> {
     let inputs = call.inputs();
     let Some(x) = inputs.first() else {

@@ -2,34 +2,34 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How a recurrent layer walks and what it gives, in Keras's words.
+/// Direction, state and outputs of a recurrent layer, under Keras's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Walk {
-    /// Every timestep's output, not only the last.
+    /// Return the output of every timestep, not only the last.
     pub return_sequences: bool,
-    /// The states beside the output.
+    /// Return the last states beside the output.
     pub return_state: bool,
-    /// From the last timestep to the first.
+    /// Process the sequence from the last timestep to the first.
     pub go_backwards: bool,
-    /// The state of each row goes on to the next batch.
+    /// Keep the state of each row for the next batch.
     pub stateful: bool,
-    /// Accepted; it changes nothing but what stands at masked timesteps: [`Walk::zeroes`],
+    /// Keras's `unroll`: changes only the outputs at masked timesteps, see [`Walk::zeroes`] and
     /// [`Walk::holds_state`].
     pub unroll: bool,
-    /// 0 at masked timesteps, instead of the output before.
+    /// Output 0 at masked timesteps, instead of the output before.
     pub zero_output_for_mask: bool,
 }
 
 impl Walk {
-    /// Whether 0 stands at masked timesteps. Keras's unrolled loop on JAX leaves the setting aside.
+    /// True if masked timesteps output 0. Keras's unrolled loop on JAX ignores the setting.
     pub fn zeroes(self) -> bool {
         self.zero_output_for_mask && (!self.unroll || self.stateful)
     }
 
-    /// Whether the first state stands at masked timesteps before the first that counts; otherwise 0
-    /// does, as in Keras's unrolled loop and in its loop on TensorFlow, the back end on which
-    /// layers keep their state.
+    /// True if masked timesteps before the first that counts output the initial state. Otherwise
+    /// they output 0, as in Keras's unrolled loop and in its loop on TensorFlow, the back end on
+    /// which layers keep their state.
     pub fn holds_state(self) -> bool {
         !self.unroll && !self.stateful
     }

@@ -6,29 +6,29 @@ use cornu_ir::builder::concat;
 
 /// A cell with a primitive for all timesteps of packed rows.
 pub trait WholeCell {
-    /// The outputs (N, U) and the last states (B, U).
+    /// Returns the outputs (N, U) and the last states (B, U).
     fn run<'g>(&self, w: &Weights<'g>, run: &WholeRun<'g>) -> (Var<'g>, Vec<Var<'g>>);
 }
 
-/// The sequences of a batch, in packed order.
+/// Inputs of a [`WholeCell`]: the sequences of a batch in packed rows.
 pub struct WholeRun<'g> {
     /// (N, F), or (N, G F) where each of G gates has the input dropped in its own way.
     pub rows: Var<'g>,
-    /// Whether the rows are such.
+    /// True if `rows` holds one input per gate.
     pub input_by_gate: bool,
-    /// (T), i32.
+    /// i32 (T): live sequences at each timestep.
     pub batch_sizes: Var<'g>,
-    /// The first states (B, U).
+    /// Initial states (B, U).
     pub first: Vec<Var<'g>>,
     /// (B, U), or (B, G U) of G gates: multiplies the state before the recurrent product of each.
     pub recurrent_mask: Option<Var<'g>>,
-    /// Whether weights have eight bits, for cells that take them so.
+    /// True if weights have eight bits, for cells that can compute with them.
     pub int8: bool,
 }
 
 impl<'g> WholeRun<'g> {
-    /// The kernel (F, G U) of G gates as the rows take it: where each gate has its own input, its
-    /// columns meet that alone.
+    /// Returns the kernel (F, G U) of G gates for these rows. If each gate has its own input, the
+    /// columns of a gate are 0 for the inputs of the others.
     pub fn kernel(&self, kernel: Var<'g>, n_gates: usize) -> Var<'g> {
         if !self.input_by_gate {
             return kernel;

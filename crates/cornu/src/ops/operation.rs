@@ -126,6 +126,10 @@ impl Layer for Operation {
         self.row.1
     }
 
+    fn is_operation(&self) -> bool {
+        true
+    }
+
     fn registered_name(&self) -> Option<&'static str> {
         Some(self.row.0)
     }

@@ -34,7 +34,7 @@ macro_rules! merging_layers {
             fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
                 let specs: Vec<Spec> = call.inputs().into_iter().cloned().collect();
                 merged_dims(&specs)?;
-                if $class == "Subtract" && specs.len() != 2 {
+                if Merge::$Type == Merge::Subtract && specs.len() != 2 {
                     return Err(Error::shapes("expected exactly two inputs", &specs));
                 }
                 Ok(WeightTree::none())
