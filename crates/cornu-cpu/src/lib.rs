@@ -16,6 +16,7 @@ pub mod kernels;
 mod memory;
 mod workspace;
 mod store;
+mod fork_join;
 mod threads;
 
 mod body;
