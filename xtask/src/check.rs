@@ -1,6 +1,6 @@
 //! `cargo xtask check`: what a change must pass, the cheapest first, up to the first failure.
 
-use crate::{keras_python, tidy, tracked};
+use crate::{keras_python, sanitize, tidy, tracked};
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     }),
     ("python", |root| keras_python::ensure(root).map(drop)),
     ("tests", tests),
+    ("sanitize", sanitize::run),
 ];
 
 /// Public pages may name private items: the pages are built with them.

@@ -1,10 +1,11 @@
-//! The developers' own commands: `cargo xtask check`, `cargo xtask tidy`, `cargo xtask
-//! keras-python`, `cargo xtask symbols`.
+//! The developers' own commands: `cargo xtask check`, `cargo xtask tidy`, `cargo xtask sanitize`,
+//! `cargo xtask keras-python`, `cargo xtask symbols`.
 #![forbid(unsafe_code)]
 
 mod tracked;
 mod tidy;
 mod keras_python;
+mod sanitize;
 mod check;
 mod symbols;
 
@@ -15,6 +16,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
 
   check          everything a change must pass: format, tidy, clippy, docs, tests
   tidy           the project's own rules about its files
+  sanitize       the tests of the crate with `unsafe` under AddressSanitizer and valgrind
   symbols        writes docs/KERAS.md anew: each public symbol of Keras and its state here
   keras-python   makes the Python environment of the tests that talk to Keras, prints its \
     interpreter";
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     let done = match args.as_slice() {
         ["check"] => check::run(root),
         ["tidy"] => tidy::run(root),
+        ["sanitize"] => sanitize::run(root),
         ["symbols"] => symbols::write(root),
         ["keras-python"] => {
             keras_python::ensure(root).map(|python| println!("{}", python.display()))

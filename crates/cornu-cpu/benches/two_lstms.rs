@@ -114,7 +114,15 @@ pub fn numbers(dims: &[usize], seed: u64) -> Tensor {
 }
 
 impl Step {
+    /// The step, its batch cut as the lowering does.
     pub fn new(sizes: Sizes) -> Step {
+        let [f, u, g] = [sizes.features, sizes.units[0], sizes.units[1]].map(|n| n as f64);
+        let flops = 3.0 * 2.0 * sizes.timesteps as f64 * 4.0 * (u * (f + u) + g * (u + g));
+        Step::with_shards(sizes, shard_rows(sizes.batch, flops, 0))
+    }
+
+    /// The step, its batch cut in shards of so many rows.
+    pub fn with_shards(sizes: Sizes, rows: usize) -> Step {
         let n = sizes.weights().len();
         let mut store = Store::new();
         let w: Vec<SlotId> = sizes
@@ -127,9 +135,6 @@ impl Step {
             sizes.weights().iter().map(|d| store.push(&Tensor::zeros(DType::F32, d))).collect();
         let rate = store.push(&Tensor::scalar(1e-3f32));
         let count = store.push(&Tensor::scalar(0i64));
-        let [f, u, g] = [sizes.features, sizes.units[0], sizes.units[1]].map(|n| n as f64);
-        let flops = 3.0 * 2.0 * sizes.timesteps as f64 * 4.0 * (u * (f + u) + g * (u + g));
-        let rows = shard_rows(sizes.batch, flops, 0);
         let mut shards: Vec<Shard> = Vec::new();
         let mut lengths = Vec::new();
         for first_row in (0..sizes.batch).step_by(rows) {

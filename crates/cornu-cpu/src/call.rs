@@ -45,19 +45,23 @@ pub(crate) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
+    #[inline]
     pub(crate) fn in_shape(&self, i: usize) -> &'a Shape {
         &self.shapes[self.ins[i] as usize]
     }
 
+    #[inline]
     pub(crate) fn out_shape(&self, i: usize) -> &'a Shape {
         &self.shapes[self.outs[i] as usize]
     }
 
+    #[inline]
     pub(crate) fn in_address(&self, i: usize) -> *const u8 {
         self.addresses[self.ins[i] as usize]
     }
 
     /// Null when nothing reads the output.
+    #[inline]
     pub(crate) fn out_address(&self, i: usize) -> *mut u8 {
         self.addresses[self.outs[i] as usize]
     }

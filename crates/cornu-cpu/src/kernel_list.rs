@@ -1,37 +1,27 @@
 //! The one list of kernels.
 
-use crate::dense::cross_sum::CrossSumKernel;
-use crate::dense::eval::EvalKernel;
-use crate::dense::fused::FusedKernel;
-use crate::dense::mask_layout::MaskLayoutKernel;
-use crate::dense::matmul::MatMulKernel;
-use crate::dense::reduce::ReduceKernel;
-use crate::dense::strided::StridedKernel;
 use crate::kernel::{Kernel, Request};
-use crate::recurrent::gru::{GruGradKernel, GruKernel};
-use crate::recurrent::lstm::{LstmGradKernel, LstmKernel};
-use crate::recurrent::simple_rnn::{SimpleRnnGradKernel, SimpleRnnKernel};
-use crate::scan::ScanKernel;
+use crate::{dense, recurrent, scan};
 
 /// A kind of kernel: makes one for a node that it runs.
 type Choose = fn(&Request<'_>) -> Option<Box<dyn Kernel>>;
 
 /// The kinds of kernels in the order in which they are asked. The last one runs every node.
 const KERNELS: &[Choose] = &[
-    kind::<FusedKernel>,
-    kind::<MatMulKernel>,
-    kind::<ReduceKernel>,
-    kind::<StridedKernel>,
-    kind::<LstmKernel>,
-    kind::<LstmGradKernel>,
-    kind::<GruKernel>,
-    kind::<GruGradKernel>,
-    kind::<SimpleRnnKernel>,
-    kind::<SimpleRnnGradKernel>,
-    kind::<MaskLayoutKernel>,
-    kind::<ScanKernel>,
-    kind::<CrossSumKernel>,
-    kind::<EvalKernel>,
+    kind::<dense::fused::FusedKernel>,
+    kind::<dense::matmul::MatMulKernel>,
+    kind::<dense::reduce::ReduceKernel>,
+    kind::<dense::strided::StridedKernel>,
+    kind::<recurrent::lstm::LstmKernel>,
+    kind::<recurrent::lstm::LstmGradKernel>,
+    kind::<recurrent::gru::GruKernel>,
+    kind::<recurrent::gru::GruGradKernel>,
+    kind::<recurrent::simple_rnn::SimpleRnnKernel>,
+    kind::<recurrent::simple_rnn::SimpleRnnGradKernel>,
+    kind::<dense::mask_layout::MaskLayoutKernel>,
+    kind::<scan::ScanKernel>,
+    kind::<dense::cross_sum::CrossSumKernel>,
+    kind::<dense::eval::EvalKernel>,
 ];
 
 fn kind<K: Kernel + 'static>(request: &Request<'_>) -> Option<Box<dyn Kernel>> {

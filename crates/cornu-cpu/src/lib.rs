@@ -18,6 +18,7 @@ mod workspace;
 mod lock_set;
 mod variable;
 mod store;
+mod fork_join;
 mod threads;
 
 mod body;

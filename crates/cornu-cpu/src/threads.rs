@@ -1,6 +1,11 @@
 //! The threads of a run.
 
+use crate::fork_join::{ForkJoin, start_thread};
 use rayon::prelude::*;
+
+/// Bytes of a thread's stack. A kernel compiled without optimization takes more than the 2 MB that
+/// threads have by default.
+const STACK_BYTES: usize = 8 << 20;
 
 /// How many threads a run may use. One thread is the caller's own and needs no pool.
 ///
@@ -19,6 +24,8 @@ impl Threads {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(n)
                 .thread_name(|i| format!("cornu-{i}"))
+                .stack_size(STACK_BYTES)
+                .start_handler(|_| start_thread())
                 .build()
                 .ok()
         };
@@ -40,7 +47,11 @@ impl Threads {
     pub(crate) fn each<T: Send>(&self, items: &mut [T], f: impl Fn(&mut T) + Sync + Send) {
         match &self.pool {
             Some(pool) if items.len() > 1 => {
-                pool.install(|| items.par_iter_mut().with_max_len(1).for_each(f))
+                let fork = ForkJoin::fork();
+                pool.install(|| {
+                    items.par_iter_mut().with_max_len(1).for_each(|item| fork.task(|| f(item)))
+                });
+                fork.join();
             }
             _ => items.iter_mut().for_each(f),
         }
@@ -49,12 +60,16 @@ impl Threads {
     /// Calls `f` with parts `start, end` of `0..n`, each but the last `part` long.
     pub(crate) fn parts(&self, n: usize, part: usize, f: impl Fn(usize, usize) + Sync + Send) {
         match &self.pool {
-            Some(pool) if n > part => pool.install(|| {
-                (0..n.div_ceil(part))
-                    .into_par_iter()
-                    .with_max_len(1)
-                    .for_each(|i| f(i * part, ((i + 1) * part).min(n)))
-            }),
+            Some(pool) if n > part => {
+                let fork = ForkJoin::fork();
+                pool.install(|| {
+                    (0..n.div_ceil(part))
+                        .into_par_iter()
+                        .with_max_len(1)
+                        .for_each(|i| fork.task(|| f(i * part, ((i + 1) * part).min(n))))
+                });
+                fork.join();
+            }
             _ => f(0, n),
         }
     }

@@ -1,6 +1,7 @@
 //! Every kernel against the loops that define its operation, on the samples of all primitives and
 //! on shapes that cross the kernels' tiles; in single precision.
 
+use cornu_cpu::kernels::isa::Isa;
 use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, Store, Threads, Workspace};
 use cornu_ir::grad::gradient;
 use cornu_ir::op::sample_numbers;
@@ -131,6 +132,19 @@ fn check_op(op: &Op, ins: &[Tensor]) {
             gradient(&seeds, &vars).into_iter().flatten().for_each(|g| b.output("d", g));
         }
         check(&what, &b.finish().unwrap(), ins);
+    }
+}
+
+/// This file's tests on each tier of instructions that the CPU has.
+#[test]
+fn every_tier() {
+    if std::env::var_os("CORNU_ISA").is_some() {
+        return;
+    }
+    for tier in Isa::ALL.into_iter().filter(|isa| isa.is_supported()) {
+        let this = std::env::current_exe().unwrap();
+        let run = std::process::Command::new(this).env("CORNU_ISA", tier.name()).output().unwrap();
+        assert!(run.status.success(), "{}: {run:?}", tier.name());
     }
 }
 

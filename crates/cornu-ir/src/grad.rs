@@ -2,7 +2,6 @@
 
 use crate::op::At;
 use crate::var::Var;
-use std::collections::HashMap;
 
 /// Gradients of `Σ seed·output` for each of `wrt`: `None` where an output does not depend on it.
 ///
@@ -37,9 +36,10 @@ pub fn gradient<'g>(seeds: &[(Var<'g>, Var<'g>)], wrt: &[Var<'g>]) -> Vec<Option
         }
         (needed, g.nodes.len())
     };
-    let mut grads: HashMap<u32, Var<'g>> = HashMap::new();
-    let add = |grads: &mut HashMap<u32, Var<'g>>, v: Var<'g>, d: Var<'g>| {
-        grads.entry(v.id().0).and_modify(|sum| *sum = *sum + d).or_insert(d);
+    let mut grads: Vec<Option<Var<'g>>> = vec![None; needed.len()];
+    let add = |grads: &mut [Option<Var<'g>>], v: Var<'g>, d: Var<'g>| {
+        let sum = &mut grads[v.id().0 as usize];
+        *sum = Some(sum.map_or(d, |sum| sum + d));
     };
     for (v, seed) in seeds {
         if needed[v.id().0 as usize] {
@@ -47,12 +47,15 @@ pub fn gradient<'g>(seeds: &[(Var<'g>, Var<'g>)], wrt: &[Var<'g>]) -> Vec<Option
         }
     }
     for n in (0..n_nodes).rev() {
-        let node = b.graph().nodes[n].clone();
-        let reached: Vec<Option<Var<'g>>> =
-            node.outs.iter().map(|v| grads.get(&v.0).copied()).collect();
-        if reached.iter().all(Option::is_none) || !node.ins.iter().any(|v| needed[v.0 as usize]) {
-            continue;
-        }
+        let node = {
+            let node = &b.graph().nodes[n];
+            let is_reached = node.outs.iter().any(|v| grads[v.0 as usize].is_some());
+            if !is_reached || !node.ins.iter().any(|v| needed[v.0 as usize]) {
+                continue;
+            }
+            node.clone()
+        };
+        let reached: Vec<Option<Var<'g>>> = node.outs.iter().map(|v| grads[v.0 as usize]).collect();
         let ins: Vec<Var<'g>> = node.ins.iter().map(|v| b.var(*v)).collect();
         let outs: Vec<Var<'g>> = node.outs.iter().map(|v| b.var(*v)).collect();
         let d_ins = node.op.vjp(&At { ins: &ins, outs: &outs, grads: &reached });
@@ -63,5 +66,5 @@ pub fn gradient<'g>(seeds: &[(Var<'g>, Var<'g>)], wrt: &[Var<'g>]) -> Vec<Option
             }
         }
     }
-    wrt.iter().map(|v| grads.get(&v.id().0).copied()).collect()
+    wrt.iter().map(|v| grads[v.id().0 as usize]).collect()
 }

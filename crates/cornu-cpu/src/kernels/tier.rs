@@ -26,6 +26,13 @@ macro_rules! on_each_tier {
                 // SAFETY: the CPU has the instructions, and the arguments are as the kernel asks.
                 unsafe { $body($crate::kernels::avx2::Avx2::new_unchecked(), $($arg),*) }
             }
+            /// # Safety
+            /// The arguments are as the kernel asks.
+            #[inline(never)]
+            unsafe fn portable($($arg: $t),*) {
+                // SAFETY: the arguments are as the kernel asks.
+                unsafe { $body($crate::kernels::portable::Portable::new_unchecked(), $($arg),*) }
+            }
             debug_assert!(isa.is_supported(), "a tier that this CPU runs");
             // SAFETY: the tier is supported, and the arguments are as the kernel asks.
             unsafe {
@@ -34,7 +41,7 @@ macro_rules! on_each_tier {
                     $crate::kernels::isa::Isa::Avx512 => avx512($($arg),*),
                     #[cfg(target_arch = "x86_64")]
                     $crate::kernels::isa::Isa::Avx2 => avx2($($arg),*),
-                    _ => $body($crate::kernels::portable::Portable::new_unchecked(), $($arg),*),
+                    _ => portable($($arg),*),
                 }
             }
         }

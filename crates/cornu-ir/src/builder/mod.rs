@@ -31,6 +31,7 @@ use crate::tensor::Tensor;
 use crate::var::{Recorder, ValueId, Var};
 use std::any::Any;
 use std::cell::{Ref, RefCell};
+use std::ops::Range;
 
 /// A graph being written.
 #[derive(Default)]
@@ -85,7 +86,16 @@ impl Builder {
 
     /// Appends an operation. After an error the outputs are placeholders that nothing will run.
     pub fn apply(&self, op: impl Into<Op>, ins: &[Var<'_>]) -> Vec<Var<'_>> {
-        let op = op.into();
+        self.append(op.into(), ins).map(|id| Var::new(self, ValueId(id))).collect()
+    }
+
+    /// Appends an operation with one output.
+    pub fn apply1(&self, op: impl Into<Op>, ins: &[Var<'_>]) -> Var<'_> {
+        Var::new(self, ValueId(self.append(op.into(), ins).start))
+    }
+
+    /// Appends an operation; returns the ids of its outputs.
+    fn append(&self, op: Op, ins: &[Var<'_>]) -> Range<u32> {
         let specs: Vec<Spec> = ins.iter().map(Var::spec).collect();
         let outs =
             if self.error.borrow().is_some() { Err(None) } else { op.spec(&specs).map_err(Some) };
@@ -102,15 +112,10 @@ impl Builder {
         for (i, spec) in outs.into_iter().enumerate() {
             g.values.push(Value { spec, source: Source::Node(node, i) });
         }
-        let outs: Vec<ValueId> = (first..g.values.len() as u32).map(ValueId).collect();
-        g.nodes.push(Node { op, ins: ins.iter().map(|v| v.id()).collect(), outs: outs.clone() });
-        drop(g);
-        outs.into_iter().map(|id| Var::new(self, id)).collect()
-    }
-
-    /// Appends an operation with one output.
-    pub fn apply1(&self, op: impl Into<Op>, ins: &[Var<'_>]) -> Var<'_> {
-        self.apply(op, ins)[0]
+        let made = first..g.values.len() as u32;
+        let outs = made.clone().map(ValueId).collect();
+        g.nodes.push(Node { op, ins: ins.iter().map(|v| v.id()).collect(), outs });
+        made
     }
 
     /// The value of an id of this graph.

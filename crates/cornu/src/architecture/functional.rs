@@ -279,7 +279,7 @@ impl Functional {
             values[t.member][t.call] = vec![*v];
         }
         let groups: HashMap<usize, String> = self.groups().into_iter().collect();
-        let none = Weights { vars: vec![], children: vec![], trainable: true, first: 0 };
+        let none = Weights::bind(&WeightTree::none(), &[]);
         for (m, c) in &self.order {
             let MemberKind::Layer(layer) = &self.members[*m].kind else { continue };
             let call = self.members[*m].calls[*c].map(|t| values[t.member][t.call][t.output]);

@@ -112,6 +112,11 @@ impl Ragged {
         &self.values
     }
 
+    /// The numbers of all timesteps, without where the sequences begin.
+    pub(crate) fn into_values(self) -> Array {
+        self.values
+    }
+
     /// Where each series begins, and the total: B + 1 entries.
     pub fn offsets(&self) -> &[usize] {
         &self.offsets

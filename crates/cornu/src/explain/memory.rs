@@ -9,6 +9,7 @@ use crate::{Model, Result};
 use cornu_ir::plan::value_bytes;
 use cornu_ir::{Builder, Op, Spec};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// Bytes that a training step keeps, estimated.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -96,7 +97,13 @@ fn fed_specs(model: &Model, shapes: &[Vec<usize>], data: &[Data]) -> Result<Opti
     Ok(if data.is_empty() {
         None
     } else {
-        Some(model.feed_inputs(data)?.iter().map(|f| f.spec(batch)).collect())
+        Some(
+            model
+                .feed_inputs(data.iter().map(Cow::Borrowed).collect())?
+                .iter()
+                .map(|f| f.spec(batch))
+                .collect(),
+        )
     })
 }
 

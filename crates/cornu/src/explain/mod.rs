@@ -12,6 +12,7 @@ use crate::summary::Counts;
 use crate::training::ModelRef;
 use crate::{Error, Model, Result};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// What is asked.
 ///
@@ -190,7 +191,7 @@ impl Explain {
         let n = self.data.first().map_or(0, Data::n_samples);
         let longest = |d: &Data| d.lengths().and_then(|l| l.into_iter().max()).unwrap_or(0);
         let whole: Vec<Vec<usize>> = model
-            .shaped(&self.data)?
+            .shaped(self.data.iter().map(Cow::Borrowed).collect())?
             .iter()
             .map(|d| {
                 std::iter::once(d.n_samples())

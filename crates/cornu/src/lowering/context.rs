@@ -168,7 +168,7 @@ impl<'g> Cx<'g> {
         };
         let vars = w.vars.iter().map(|v| Weight { value: now(v), ..v.clone() }).collect();
         let children = w.children.iter().map(|(n, c)| (n.clone(), self.updated(c))).collect();
-        Weights { vars, children, ..*w }
+        Weights { vars, children, states: w.states.clone(), ..*w }
     }
 
     /// Marks the batch as one that must not be cut in shards, for its rows depend on each other.
@@ -234,8 +234,8 @@ impl<'g> Cx<'g> {
         keep / (1.0 - rate)
     }
 
-    /// Returns a state kept from batch to batch, as it is before this batch. Its next value must be
-    /// set with [`Cx::set_state`].
+    /// Returns a state kept from batch to batch, as it is before this batch. `w` are the weights
+    /// that the layer is lowered with. The state's next value must be set with [`Cx::set_state`].
     pub fn state(&self, w: &Weights<'g>, index: usize, dims: &[Dim]) -> Var<'g> {
         let before =
             self.builder.input(format!("state_{}_{index}", w.first), Spec::new(self.float, dims));
@@ -243,6 +243,7 @@ impl<'g> Cx<'g> {
             key: (w.first, index),
             before,
             after: before,
+            held: w.states.clone().unwrap_or_default(),
         });
         before
     }

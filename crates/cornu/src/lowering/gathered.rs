@@ -1,6 +1,7 @@
 //! Losses, updates and states that lowering gathers, and the rules for the states of recurrent
 //! layers.
 
+use super::layer_states::LayerStates;
 use cornu_ir::Var;
 
 /// A state that a layer keeps from batch to batch, one row for each sample.
@@ -11,6 +12,8 @@ pub struct RowState<'g> {
     pub before: Var<'g>,
     /// Value after the batch.
     pub after: Var<'g>,
+    /// What holds the states of the layer.
+    pub(crate) held: LayerStates,
 }
 
 /// Losses, updates and states that layers hand to the lowering context.

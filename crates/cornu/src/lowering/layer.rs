@@ -4,6 +4,7 @@ use super::call::Call;
 use super::context::Cx;
 use super::dropped::Dropped;
 use super::flow::Flow;
+use super::layer_states::LayerStates;
 use super::preprocess::{Decoder, Encoder, Lookup};
 use super::ragged_form::RaggedForm;
 use super::sample::Sample;
@@ -326,4 +327,6 @@ pub(super) struct LayerObject {
     /// Its own weights, without those of the layers inside, in the order of its tree. Empty before
     /// the first call.
     pub(super) held: Mutex<Vec<Variable>>,
+    /// What it keeps from batch to batch, where it is a stateful recurrent layer.
+    pub(super) states: LayerStates,
 }

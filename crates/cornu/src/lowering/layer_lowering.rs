@@ -28,6 +28,7 @@ impl LayerRef {
             trainable: self.0.trainable.clone(),
             freezes_inside,
             label: self.shown_name(),
+            states: Some(self.0.states.clone()),
             ..tree
         })
     }

@@ -1,6 +1,7 @@
 //! A layer under its name: how it is made, named, frozen and asked.
 
 use super::layer::{Layer, LayerObject, LayerRef};
+use super::layer_states::LayerStates;
 use super::weight_tree::Trainable;
 use crate::config::DTypePolicy;
 use serde_json::Map;
@@ -26,6 +27,7 @@ impl LayerRef {
             beside: Map::new(),
             rule,
             held: Mutex::default(),
+            states: LayerStates::default(),
         }))
     }
 
@@ -41,6 +43,7 @@ impl LayerRef {
             beside: shared.beside.clone(),
             rule: shared.rule.clone(),
             held: Mutex::default(),
+            states: LayerStates::default(),
         });
         f(&mut object);
         Self(Arc::new(object))

@@ -5,6 +5,7 @@
 //! its name; a [`Registry`] reads layers from Keras's configs.
 
 mod call;
+mod layer_states;
 mod weight_tree;
 mod weights;
 mod flow;

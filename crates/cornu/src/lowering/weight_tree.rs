@@ -1,6 +1,7 @@
 //! The weights of a layer: names, shapes and how they start, in the tree under which Keras saves
 //! them.
 
+use super::layer_states::LayerStates;
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::regularizers::Regularizer;
@@ -149,6 +150,8 @@ pub struct WeightTree {
     pub held_twice: Option<(String, usize)>,
     /// The layer's name, which files note beside its weights.
     pub label: String,
+    /// What holds the states that a recurrent layer keeps from batch to batch.
+    pub(crate) states: Option<LayerStates>,
 }
 
 impl Default for WeightTree {
@@ -160,6 +163,7 @@ impl Default for WeightTree {
             freezes_inside: true,
             held_twice: None,
             label: String::new(),
+            states: None,
         }
     }
 }
@@ -234,6 +238,25 @@ impl WeightTree {
             numbers.push(number);
         });
         numbers
+    }
+
+    /// The states of the layers in the tree, each with the number of the layer's first weight.
+    pub(crate) fn states(&self) -> Vec<(usize, LayerStates)> {
+        let (numbers, mut found) = (self.numbers(), Vec::new());
+        self.find_states(&numbers, &mut 0, &mut found);
+        found
+    }
+
+    fn find_states(
+        &self,
+        numbers: &[usize],
+        next: &mut usize,
+        found: &mut Vec<(usize, LayerStates)>,
+    ) {
+        let first = numbers.get(*next).copied().unwrap_or(usize::MAX);
+        found.extend(self.states.iter().map(|s| (first, s.clone())));
+        *next += self.vars.len();
+        self.children.iter().for_each(|(_, c)| c.find_states(numbers, next, found));
     }
 
     /// Gives each weight that has none yet the variable that holds its value.

@@ -1,5 +1,6 @@
 //! The weights of a layer as values of a graph.
 
+use super::layer_states::LayerStates;
 use super::weight_tree::WeightTree;
 use cornu_ir::Var;
 use std::iter::Peekable;
@@ -26,6 +27,8 @@ pub struct Weights<'g> {
     pub trainable: bool,
     /// Number of the layer's first weight.
     pub first: usize,
+    /// What holds the states that the layer keeps from batch to batch.
+    pub(crate) states: Option<LayerStates>,
 }
 
 impl<'g> Weights<'g> {
@@ -55,7 +58,8 @@ impl<'g> Weights<'g> {
             .iter()
             .map(|(n, t)| (n.clone(), Weights::bind_from(t, values, inside)))
             .collect();
-        Self { vars, children, trainable: trainable && tree.trainable.get(), first }
+        let (trainable, states) = (trainable && tree.trainable.get(), tree.states.clone());
+        Self { vars, children, trainable, first, states }
     }
 
     /// The weight of a name, which the layer's `weights` declared.
@@ -97,7 +101,8 @@ impl<'g> Weights<'g> {
             .map(|w| Weight { name: w.name, value: next(), number: w.number })
             .collect();
         let children = self.children.iter().map(|(n, c)| (n.clone(), c.rebound(values))).collect();
-        Weights { vars, children, trainable: self.trainable, first: self.first }
+        let states = self.states.clone();
+        Weights { vars, children, trainable: self.trainable, first: self.first, states }
     }
 
     /// The weights of a layer inside.

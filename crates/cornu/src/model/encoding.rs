@@ -108,22 +108,24 @@ impl Model {
     }
 
     /// Data for the entries, text in the entry's shape: a single column is as good as an axis of 1.
-    pub(crate) fn shaped<'d>(&self, x: &'d [Data]) -> Result<Vec<Cow<'d, Data>>> {
+    pub(crate) fn shaped<'d>(&self, x: Vec<Cow<'d, Data>>) -> Result<Vec<Cow<'d, Data>>> {
         let entries = self.inputs();
-        let shaped = |(i, data): (usize, &'d Data)| match entries.get(i) {
+        let shaped = |(i, data): (usize, Cow<'d, Data>)| match entries.get(i) {
             Some((name, entry)) if takes_text(entry) => {
-                shaped_text(name, entry.batch_shape.len(), data)
+                let anew = shaped_text(name, entry.batch_shape.len(), &data)?;
+                Ok(anew.map_or(data, Cow::Owned))
             }
-            _ => Ok(Cow::Borrowed(data)),
+            _ => Ok(data),
         };
-        x.iter().enumerate().map(shaped).collect()
+        x.into_iter().enumerate().map(shaped).collect()
     }
 }
 
-fn shaped_text<'d>(name: &str, rank: usize, data: &'d Data) -> Result<Cow<'d, Data>> {
+/// Text in another shape, where the entry's is another.
+fn shaped_text(name: &str, rank: usize, data: &Data) -> Result<Option<Data>> {
     let array = match data {
         Data::Dense(array @ Array::Str(_)) => array,
-        Data::Ragged(r) if matches!(r.values(), Array::Str(_)) => return Ok(Cow::Borrowed(data)),
+        Data::Ragged(r) if matches!(r.values(), Array::Str(_)) => return Ok(None),
         _ => {
             return Err(Error::Data(format!(
                 "input `{name}`: expected strings. Received: {} {}",
@@ -132,10 +134,9 @@ fn shaped_text<'d>(name: &str, rank: usize, data: &'d Data) -> Result<Cow<'d, Da
             )));
         }
     };
-    let shape = array.shape();
-    match (rank, shape) {
-        (2, [n]) => Ok(Cow::Owned(Data::Dense(array.clone().reshape(&[*n, 1])?))),
-        (1, [n, 1]) => Ok(Cow::Owned(Data::Dense(array.clone().reshape(&[*n])?))),
-        _ => Ok(Cow::Borrowed(data)),
-    }
+    Ok(match (rank, array.shape()) {
+        (2, [n]) => Some(Data::Dense(array.clone().reshape(&[*n, 1])?)),
+        (1, [n, 1]) => Some(Data::Dense(array.clone().reshape(&[*n])?)),
+        _ => None,
+    })
 }

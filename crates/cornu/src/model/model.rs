@@ -182,7 +182,7 @@ impl Model {
 
     /// Sets the states of stateful layers to 0.
     pub fn reset_states(&self) {
-        self.runtime().reset_states();
+        self.tree().states().iter().for_each(|(_, states)| states.reset());
     }
 
     /// What the model keeps between runs.

@@ -1,4 +1,4 @@
-//! What a model keeps between runs: threads, memory, programs by the shapes of batches, states.
+//! What a model keeps between runs: threads, memory, programs by the shapes of batches.
 
 mod packed_rows;
 mod batch_shape;

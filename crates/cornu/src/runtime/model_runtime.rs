@@ -1,17 +1,12 @@
-//! What a model keeps between runs: threads, memory to work in, programs of predictions, states of
-//! stateful layers, the place in the random numbers.
+//! What a model keeps between runs: threads, memory to work in, programs of predictions,
+//! the place in the random numbers.
 
 use super::locked;
 use super::programs::Programs;
-use crate::{Error, Result};
-use cornu_cpu::{Threads, Variable, Workspace};
-use cornu_ir::{Spec, Tensor};
-use std::collections::BTreeMap;
+use cornu_cpu::{Threads, Workspace};
+use cornu_ir::Tensor;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-
-/// A state of a stateful layer: number of the layer's first weight, number of the state, rows.
-pub(crate) type StateKey = (usize, usize, usize);
 
 /// What a model keeps between runs, shared by all handles of the model and by its compiled stages.
 #[derive(Default)]
@@ -25,7 +20,6 @@ pub(crate) struct Runtime {
     workspaces: Mutex<Vec<Workspace>>,
     /// Programs of predictions.
     pub(crate) programs: Programs,
-    states: Mutex<BTreeMap<StateKey, Variable>>,
 }
 
 impl Runtime {
@@ -79,48 +73,6 @@ impl Runtime {
     /// Keeps memory for the next run.
     pub(crate) fn give_back(&self, workspace: Workspace) {
         locked(&self.workspaces).push(workspace);
-    }
-
-    /// Sets the states of stateful layers to 0.
-    pub(crate) fn reset_states(&self) {
-        for state in locked(&self.states).values() {
-            let zero = state.spec();
-            state.set(&Tensor::zeros(zero.dtype, &zero.numbers().unwrap_or_default()));
-        }
-    }
-
-    /// The states of stateful layers.
-    pub(crate) fn states(&self) -> BTreeMap<StateKey, Variable> {
-        locked(&self.states).clone()
-    }
-
-    /// Gives a state of a stateful layer a value.
-    pub(crate) fn set_state(&self, key: StateKey, value: &Tensor) {
-        match locked(&self.states).entry(key) {
-            std::collections::btree_map::Entry::Occupied(e) => e.get().set(value),
-            std::collections::btree_map::Entry::Vacant(e) => {
-                e.insert(Variable::new(value));
-            }
-        }
-    }
-
-    /// A state of a stateful layer, (rows, …), which is 0 when it is new.
-    ///
-    /// # Errors
-    /// The spec has unknown dims beside the batch.
-    pub(crate) fn state(&self, key: StateKey, spec: &Spec) -> Result<Variable> {
-        let unknown = || Error::Config("a stateful layer needs states of known size".into());
-        let mut dims = spec.numbers().ok_or_else(unknown)?;
-        dims[0] = key.2;
-        let mut states = locked(&self.states);
-        match states.get(&key) {
-            Some(state) if state.spec() == Spec::known(spec.dtype, &dims) => Ok(state.clone()),
-            _ => {
-                let state = Variable::new(&Tensor::zeros(spec.dtype, &dims));
-                states.insert(key, state.clone());
-                Ok(state)
-            }
-        }
     }
 }
 

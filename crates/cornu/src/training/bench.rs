@@ -1,9 +1,11 @@
 //! How long a model's training step and prediction take, on random data.
 
 use super::assembly::Batch;
+pub use super::bench_report::{RaggedEpoch, Report};
 use super::compiled_model::{CompiledModel, ModelRef};
 use super::examples::Examples;
 use super::into_data::Unequal;
+use super::machine::{peak_rss_mb, product_rate};
 use super::step::{ProfileRow, Stepping};
 use crate::data::{Array, BatchMaker, Cost, Data, Ragged};
 use crate::initializers::Draw;
@@ -11,10 +13,9 @@ use crate::layers::Encoder;
 use crate::model::{InputLayer, takes_text};
 use crate::runtime::Mode;
 use crate::{Error, Model, Result};
-use cornu_cpu::kernels::product::{Operand, Product, ProductStart, product, product_scratch};
 use cornu_ir::DType;
 use ndarray::{ArrayD, IxDyn};
-use serde::Serialize;
+use std::borrow::Cow;
 use std::time::Instant;
 
 /// What is timed.
@@ -29,102 +30,6 @@ pub struct Bench {
     pub lengths: Option<Vec<usize>>,
     /// Also the time of each operation.
     pub profile: bool,
-}
-
-/// What was measured.
-#[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    /// Median milliseconds of a training step; none for a model that is not compiled.
-    pub train_ms: Option<f64>,
-    /// Median milliseconds of a prediction of a batch.
-    pub predict_ms: f64,
-    /// Microseconds to plan the training step (or the prediction).
-    pub plan_us: f64,
-    /// Most memory of the process, MB.
-    pub peak_rss_mb: f64,
-    /// Threads.
-    pub threads: usize,
-    /// Instruction set of the kernels.
-    pub isa: String,
-    /// Epochs of sequences of unequal length, one for each way to make batches timed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub epochs: Vec<RaggedEpoch>,
-    /// Where a training step on one thread spends its time, largest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub profile: Vec<ProfileRow>,
-    /// GFLOP/s that one large matrix product reaches on one thread in the same run, with the
-    /// profile.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub product_gflops: Option<f64>,
-}
-
-/// An epoch of sequences of unequal length against one of as many sequences of one length, of as
-/// many timesteps.
-#[derive(Clone, Debug, Serialize)]
-pub struct RaggedEpoch {
-    /// How batches are made.
-    pub batches: String,
-    /// Batches.
-    pub steps: usize,
-    /// Timesteps of all sequences.
-    pub timesteps: usize,
-    /// Share of the padded epoch that is padding.
-    pub padding_share: f64,
-    /// Median milliseconds of the epoch.
-    pub epoch_ms: f64,
-    /// Real timesteps a second.
-    pub timesteps_per_s: f64,
-    /// Median milliseconds of the epoch of equal lengths.
-    pub equal_epoch_ms: f64,
-    /// Time a timestep, over that of equal lengths.
-    pub ratio: f64,
-}
-
-impl std::fmt::Display for Report {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(t) = self.train_ms {
-            writeln!(f, "training step   {t:.4} ms (median)")?;
-        }
-        writeln!(f, "prediction      {:.4} ms a batch (median)", self.predict_ms)?;
-        writeln!(f, "planning        {:.0} us", self.plan_us)?;
-        writeln!(f, "peak memory     {:.1} MB", self.peak_rss_mb)?;
-        writeln!(f, "threads         {}, kernels {}", self.threads, self.isa)?;
-        for e in &self.epochs {
-            writeln!(
-                f,
-                "epoch           {:.3} ms by {}, {:.2}x that of equal lengths ({:.3} ms); {:.0} \
-                    timesteps/s, {:.1} % padding",
-                e.epoch_ms,
-                e.batches,
-                e.ratio,
-                e.equal_epoch_ms,
-                e.timesteps_per_s,
-                100.0 * e.padding_share
-            )?;
-        }
-        let total: f64 = self.profile.iter().map(|r| r.ms).sum();
-        for ProfileRow { name, calls, ms, product_gflop } in &self.profile {
-            write!(f, "  {name:20} {calls:5} calls {ms:10.4} ms {:5.1} %", 100.0 * ms / total)?;
-            match *product_gflop > 0.0 {
-                true => writeln!(
-                    f,
-                    "   products {product_gflop:.4} GFLOP, {:.1} GFLOP/s",
-                    product_gflop / ms * 1e3
-                )?,
-                false => writeln!(f)?,
-            }
-        }
-        if let Some(rate) = self.product_gflops {
-            let gflop: f64 = self.profile.iter().map(|r| r.product_gflop).sum();
-            let share = 100.0 * gflop / rate * 1e3 / total;
-            writeln!(
-                f,
-                "  matrix products    {gflop:.4} GFLOP a step: {share:.1} % of it at the {rate:.1} \
-                    GFLOP/s that one large product reaches here"
-            )?;
-        }
-        Ok(())
-    }
 }
 
 fn median(mut v: Vec<f64>) -> f64 {
@@ -180,7 +85,7 @@ impl Bench {
                 epochs = self.epochs(model, &x, n)?;
             }
         }
-        let fed = model.feed_inputs(&x)?;
+        let fed = model.feed_inputs(x.iter().map(Cow::Borrowed).collect())?;
         let mut batch = Batch::default();
         let mut times = Vec::new();
         for round in 0..1 + self.steps.div_ceil(self.n_batches()) {
@@ -442,39 +347,7 @@ impl Epoch {
     }
 }
 
-/// GFLOP/s that the best of some large matrix products reaches on one thread.
-fn product_rate() -> f64 {
-    const SIZE: usize = 512;
-    let (a, b, mut c) =
-        (vec![0.5f32; SIZE * SIZE], vec![0.25f32; SIZE * SIZE], vec![0.0f32; SIZE * SIZE]);
-    let mut scratch = vec![0.0f32; product_scratch(SIZE, SIZE)];
-    let job = Product {
-        m: SIZE,
-        n: SIZE,
-        k: SIZE,
-        a: Operand::rows(&a, SIZE),
-        b: Operand::rows(&b, SIZE),
-        start: ProductStart::Zero,
-    };
-    let once = |_| {
-        let start = Instant::now();
-        product(&job, &mut c, &mut scratch);
-        start.elapsed().as_secs_f64()
-    };
-    let best_s = (0..20).map(once).fold(f64::INFINITY, f64::min);
-    2.0 * (SIZE * SIZE * SIZE) as f64 / best_s / 1e9
-}
-
 /// Number of ids of the first layer that reads ids, when the model has one.
 fn embedding_rows(model: &Model) -> Option<usize> {
     model.graph().members.iter().find_map(|m| m.n_ids())
-}
-
-/// The most memory the process had, from the kernel's own account.
-fn peak_rss_mb() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-    line.and_then(|l| l.split_whitespace().next())
-        .and_then(|n| n.parse::<f64>().ok())
-        .map_or(f64::NAN, |kb| kb / 1024.0)
 }

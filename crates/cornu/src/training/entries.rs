@@ -5,49 +5,47 @@ use crate::data::Data;
 use crate::layers::{Call, LayerRef};
 use crate::model::{MemberKind, TensorRef, takes_text};
 use crate::{Error, Model, Result};
+use std::borrow::Cow;
 
 impl Model {
     /// Checks data against the entries and casts them.
-    pub(crate) fn feed_inputs(&self, x: &[Data]) -> Result<Vec<Fed>> {
+    pub(crate) fn feed_inputs(&self, x: Vec<Cow<'_, Data>>) -> Result<Vec<Fed>> {
         let entries = self.inputs();
         let reads = self.reads()?;
         let x = self.shaped(x)?;
         // A ragged data set stands for the shape of its longest sequence.
+        let longest = |d: &Data| d.lengths().and_then(|l| l.into_iter().max()).unwrap_or(0);
         let shape = |d: &Data| {
-            d.sample_shape()
-                .into_iter()
-                .map(|n| n.or_else(|| d.lengths()?.into_iter().max()).unwrap_or(0))
-                .collect::<Vec<_>>()
+            let dims = d.sample_shape().into_iter().map(|n| n.unwrap_or_else(|| longest(d)));
+            std::iter::once(d.n_samples()).chain(dims).collect::<Vec<usize>>()
         };
-        let shapes: Vec<Vec<usize>> =
-            x.iter().map(|d| std::iter::once(d.n_samples()).chain(shape(d)).collect()).collect();
-        let specs = self.check_inputs(&shapes)?;
+        let specs = self.check_inputs(&x.iter().map(|d| shape(d)).collect::<Vec<_>>())?;
         let who = |i: usize| format!("input `{}`", entries[i].0);
+        for (i, layer) in self.readers() {
+            let check = layer.rule().check_entry(&x[i]);
+            check.map_err(|e| e.of_layer(layer.class(), &layer.shown_name()))?;
+        }
+        let mut encoded = Vec::new();
+        for r in reads {
+            let data: Vec<&Data> = r.entries.iter().map(|i| &*x[*i]).collect();
+            let Some(encoder) = r.layer.rule().as_encoder() else { continue };
+            let here = |e: Error| e.of_layer(r.layer.class(), &r.layer.shown_name());
+            let of_layer = encoder.encode(&data).map_err(here)?;
+            encoded.push(Fed::encoded(&who(r.entries[0]), of_layer, encoder.fills_up())?);
+        }
         let limits = self.id_limits();
-        let mut fed = Vec::with_capacity(x.len());
-        for (i, (d, s)) in
-            x.iter().zip(&specs).enumerate().filter(|(i, _)| !takes_text(&entries[*i].1))
-        {
+        let mut fed = Vec::with_capacity(x.len() + encoded.len());
+        for (i, (d, s)) in x.into_iter().zip(&specs).enumerate() {
+            if takes_text(&entries[i].1) {
+                continue;
+            }
             let f = Fed::new(&who(i), d, s.dtype)?;
             for (_, n) in limits.iter().filter(|(entry, _)| *entry == i) {
                 f.check_range(&who(i), "ids of the Embedding", *n, None)?;
             }
-            for (_, layer) in self.readers().into_iter().filter(|(entry, _)| *entry == i) {
-                layer
-                    .rule()
-                    .check_entry(d)
-                    .map_err(|e| e.of_layer(layer.class(), &layer.shown_name()))?;
-            }
             fed.push(f);
         }
-        for r in reads {
-            let data: Vec<&Data> = r.entries.iter().map(|i| &*x[*i]).collect();
-            let Some(encoder) = r.layer.rule().as_encoder() else { continue };
-            let encoded = encoder
-                .encode(&data)
-                .map_err(|e| e.of_layer(r.layer.class(), &r.layer.shown_name()))?;
-            fed.push(Fed::encoded(&who(r.entries[0]), &encoded, encoder.fills_up())?);
-        }
+        fed.extend(encoded);
         Ok(fed)
     }
 

@@ -41,8 +41,13 @@ impl CompiledModel {
     ///
     /// # Errors
     /// Data that do not fit the model, or targets that do not fit its losses.
-    pub fn evaluate(&self, x: impl IntoData, y: impl IntoData, options: &Evaluate) -> Result<Logs> {
-        let examples = Examples::new(self, x, y, options.sample_weight.clone())?;
+    pub fn evaluate<'a>(
+        &self,
+        x: impl IntoData<'a>,
+        y: impl IntoData<'a>,
+        options: &Evaluate,
+    ) -> Result<Logs> {
+        let examples = Examples::new(self, x, y, options.sample_weight.as_deref())?;
         let compiled = self.resolve_for(&examples)?;
         self.evaluate_examples(&examples, &compiled, options, &mut Listeners::none())
     }

@@ -7,6 +7,7 @@ use crate::compile;
 use crate::data::Data;
 use crate::{Error, Model, Result};
 use cornu_ir::{DType, Spec};
+use std::borrow::Cow;
 
 /// Examples of a model: inputs, targets and, where given, weights of the samples.
 pub struct Examples {
@@ -21,19 +22,19 @@ pub struct Examples {
 
 impl Examples {
     /// Checks and casts data for a model. Weights are for one output, or one set for each.
-    pub(crate) fn new(
+    pub(crate) fn new<'a>(
         model: &Model,
-        x: impl IntoData,
-        y: impl IntoData,
-        w: Option<Vec<Data>>,
+        x: impl IntoData<'a>,
+        y: impl IntoData<'a>,
+        w: Option<&[Data]>,
     ) -> Result<Self> {
-        let inputs = model.feed_inputs(&x.into_data())?;
+        let inputs = model.feed_inputs(x.into_data())?;
         let n = inputs.first().map_or(0, Fed::n_samples);
         let y = y.into_data();
         let n_outputs = model.output_specs().len();
         let names = model.output_names();
         let targets: Vec<Fed> = y
-            .iter()
+            .into_iter()
             .enumerate()
             .map(|(i, d)| {
                 let dtype = match d.dtype() {
@@ -53,14 +54,15 @@ impl Examples {
             })
             .collect::<Result<_>>()?;
         let mut weights: Vec<Option<Fed>> = Vec::new();
-        for (i, d) in w.iter().flatten().enumerate() {
-            weights.push(Some(Fed::new(&format!("sample weights {i}"), d, DType::F32)?));
+        let w = w.unwrap_or_default();
+        for (i, d) in w.iter().enumerate() {
+            let who = format!("sample weights {i}");
+            weights.push(Some(Fed::new(&who, Cow::Borrowed(d), DType::F32)?));
         }
         // One set of weights serves all outputs, as in Keras.
-        if weights.len() == 1 && n_outputs > 1 {
-            let one = w.iter().flatten().next().expect("counted above");
+        if let [one] = w {
             for _ in 1..n_outputs {
-                weights.push(Some(Fed::new("sample weights", one, DType::F32)?));
+                weights.push(Some(Fed::new("sample weights", Cow::Borrowed(one), DType::F32)?));
             }
         }
         weights.resize_with(n_outputs, || None);

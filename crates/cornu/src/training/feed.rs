@@ -1,9 +1,11 @@
 //! Data sets cast once to the types in which a graph takes them, and copied into batches.
 
-use crate::data::Data;
+use crate::data::{Array, Data};
 use crate::runtime::PackedRows;
 use crate::{Error, Result};
+use cornu_ir::tensor::Element;
 use cornu_ir::{DType, Spec, Tensor};
+use std::borrow::Cow;
 
 /// A data set cast to the type in which a graph takes it.
 pub(crate) struct Fed {
@@ -18,49 +20,33 @@ pub(crate) struct Fed {
 }
 
 impl Fed {
-    /// Casts data. Ids and labels must be numbers of their range; `who` names the data in errors.
-    pub(crate) fn new(who: &str, data: &Data, dtype: DType) -> Result<Self> {
-        let array = data.values();
-        let here = |e: crate::data::DataError| Error::from(e.within(who));
-        let dims = array.shape().to_vec();
-        let tensor = match dtype {
-            DType::F32 => Tensor::new(
-                &dims,
-                array.to_f32().map_err(here)?.iter().copied().collect::<Vec<_>>(),
-            ),
-            DType::F64 => Tensor::new(
-                &dims,
-                array.to_f64().map_err(here)?.iter().copied().collect::<Vec<_>>(),
-            ),
-            DType::I32 => Tensor::new(
-                &dims,
-                array.to_i32().map_err(here)?.iter().copied().collect::<Vec<_>>(),
-            ),
-            DType::I64 => Tensor::new(
-                &dims,
-                array.to_i64().map_err(here)?.iter().copied().collect::<Vec<_>>(),
-            ),
-            DType::Bool => Tensor::new(
-                &dims,
-                array.to_bool().map_err(here)?.iter().map(|b| *b as u8).collect::<Vec<_>>(),
-            ),
+    /// Casts data; what is owned and of the right type is moved. Ids and labels must be numbers of
+    /// their range; `who` names the data in errors.
+    pub(crate) fn new(who: &str, data: Cow<'_, Data>, dtype: DType) -> Result<Self> {
+        let dims = data.values().shape().to_vec();
+        let (tensor, offsets) = match data {
+            Cow::Owned(Data::Dense(array)) => (moved(who, array, dtype)?, None),
+            Cow::Owned(Data::Ragged(r)) => {
+                let offsets = r.offsets().to_vec();
+                (moved(who, r.into_values(), dtype)?, Some(offsets))
+            }
+            Cow::Borrowed(Data::Dense(array)) => (cast(who, array, dtype)?, None),
+            Cow::Borrowed(Data::Ragged(r)) => {
+                (cast(who, r.values(), dtype)?, Some(r.offsets().to_vec()))
+            }
         };
         if dims.is_empty() {
             return Err(Error::Data(format!(
                 "{who}: expected samples along axis 0. Received: a single number"
             )));
         }
-        let offsets = match data {
-            Data::Dense(_) => None,
-            Data::Ragged(r) => Some(r.offsets().to_vec()),
-        };
         Ok(Self { tensor, row_len: dims[1..].iter().product(), offsets, filled_up: false })
     }
 
     /// What a layer encoded, in the type it has.
-    pub(crate) fn encoded(who: &str, data: &Data, filled_up: bool) -> Result<Self> {
+    pub(crate) fn encoded(who: &str, data: Data, filled_up: bool) -> Result<Self> {
         let dtype = if data.dtype() == "int64" { DType::I64 } else { DType::F32 };
-        Ok(Self { filled_up, ..Self::new(who, data, dtype)? })
+        Ok(Self { filled_up, ..Self::new(who, Cow::Owned(data), dtype)? })
     }
 
     /// Samples.
@@ -189,6 +175,47 @@ impl Fed {
     /// A batch buffer of its type.
     pub(crate) fn empty_batch(&self) -> Tensor {
         Tensor::zeros(self.tensor.dtype(), &[0])
+    }
+}
+
+/// A tensor of an array's numbers.
+fn cast(who: &str, array: &Array, dtype: DType) -> Result<Tensor> {
+    let here = |e: crate::data::DataError| Error::from(e.within(who));
+    let dims = array.shape();
+    Ok(match dtype {
+        DType::F32 => of_values(dims, array.to_f32().map_err(here)?.iter().copied()),
+        DType::F64 => of_values(dims, array.to_f64().map_err(here)?.iter().copied()),
+        DType::I32 => of_values(dims, array.to_i32().map_err(here)?.iter().copied()),
+        DType::I64 => of_values(dims, array.to_i64().map_err(here)?.iter().copied()),
+        DType::Bool => of_values(dims, array.to_bool().map_err(here)?.iter().map(|b| *b as u8)),
+    })
+}
+
+fn of_values<T: Element>(dims: &[usize], values: impl Iterator<Item = T>) -> Tensor {
+    Tensor::new(dims, values.collect::<Vec<T>>())
+}
+
+/// A tensor of an array's numbers, with the array's own memory where the type is right.
+fn moved(who: &str, array: Array, dtype: DType) -> Result<Tensor> {
+    let dims = array.shape().to_vec();
+    Ok(match (array, dtype) {
+        (Array::F32(a), DType::F32) => Tensor::new(&dims, in_order(a)),
+        (Array::F64(a), DType::F64) => Tensor::new(&dims, in_order(a)),
+        (Array::I64(a), DType::I64) => Tensor::new(&dims, in_order(a)),
+        (array, dtype) => cast(who, &array, dtype)?,
+    })
+}
+
+/// The elements of an array in its logical order.
+fn in_order<T: Clone>(array: ndarray::ArrayD<T>) -> Vec<T> {
+    let n = array.len();
+    if array.is_standard_layout() {
+        match array.into_raw_vec_and_offset() {
+            (values, None | Some(0)) if values.len() == n => values,
+            (values, at) => values[at.unwrap_or(0)..][..n].to_vec(),
+        }
+    } else {
+        array.iter().cloned().collect()
     }
 }
 

@@ -23,24 +23,25 @@ impl CompiledModel {
     /// # Errors
     /// Data that do not fit the model, or a failing callback; the weights stay as the last step
     /// left them.
-    pub fn fit(&mut self, x: impl IntoData, y: impl IntoData, mut options: Fit) -> Result<History> {
+    pub fn fit<'a>(
+        &mut self,
+        x: impl IntoData<'a>,
+        y: impl IntoData<'a>,
+        mut options: Fit,
+    ) -> Result<History> {
         let (mut x, mut y) = (x.into_data(), y.into_data());
         let mut w = options.sample_weight.take();
         let mut validation = options.validation_data.take();
         if options.validation_split > 0.0 && validation.is_none() {
-            let cut = |all: Vec<Data>| -> Result<(Vec<Data>, Vec<Data>)> {
-                Ok(all
-                    .iter()
-                    .map(|d| split_last(d, options.validation_split))
-                    .collect::<Result<Vec<_>, _>>()?
-                    .into_iter()
-                    .unzip())
+            let cut = |all: &[&Data]| -> Result<(Vec<Data>, Vec<Data>)> {
+                let halves = all.iter().map(|d| split_last(d, options.validation_split));
+                Ok(halves.collect::<Result<Vec<_>, _>>()?.into_iter().unzip())
             };
-            let (x_train, x_val) = cut(x)?;
-            let (y_train, y_val) = cut(y)?;
-            let (w_train, w_val) =
-                w.map(cut).transpose()?.map_or((None, None), |(a, b)| (Some(a), Some(b)));
-            (x, y, w) = (x_train, y_train, w_train);
+            let (x_train, x_val) = cut(&x.iter().map(|d| &**d).collect::<Vec<_>>())?;
+            let (y_train, y_val) = cut(&y.iter().map(|d| &**d).collect::<Vec<_>>())?;
+            let of_weights = w.map(|w| cut(&w.iter().collect::<Vec<_>>())).transpose()?;
+            let (w_train, w_val) = of_weights.unzip();
+            (x, y, w) = (x_train.into_data(), y_train.into_data(), w_train);
             validation = Some((x_val, y_val, w_val));
         }
         if let Some(class_weight) = &options.class_weight {
@@ -69,8 +70,9 @@ impl CompiledModel {
             let form = if ids { LabelForm::Integer } else { LabelForm::Inferred };
             w = Some(vec![class_weights_to_sample_weights(target, class_weight, form)?]);
         }
-        let examples = Examples::new(self, x, y, w)?;
-        let validation = validation.map(|(x, y, w)| Examples::new(self, x, y, w)).transpose()?;
+        let examples = Examples::new(self, x, y, w.as_deref())?;
+        let validation =
+            validation.map(|(x, y, w)| Examples::new(self, x, y, w.as_deref())).transpose()?;
         self.fit_examples(&examples, validation.as_ref(), options)
     }
 

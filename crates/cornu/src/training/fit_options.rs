@@ -3,6 +3,7 @@
 use super::callbacks::Callback;
 use super::into_data::{EpochLoss, IntoData, Unequal};
 use crate::data::{BatchMaker, ClassWeights, Data};
+use std::borrow::Cow;
 
 /// How `fit` runs, in Keras's words and with Keras's defaults.
 pub struct Fit {
@@ -123,19 +124,19 @@ impl Fit {
     }
 
     /// Data that validate.
-    pub fn validation_data(mut self, x: impl IntoData, y: impl IntoData) -> Self {
-        self.validation_data = Some((x.into_data(), y.into_data(), None));
+    pub fn validation_data<'a>(mut self, x: impl IntoData<'a>, y: impl IntoData<'a>) -> Self {
+        self.validation_data = Some((owned(x), owned(y), None));
         self
     }
 
     /// Data that validate, with weights.
-    pub fn validation_data_weighted(
+    pub fn validation_data_weighted<'a>(
         mut self,
-        x: impl IntoData,
-        y: impl IntoData,
-        w: impl IntoData,
+        x: impl IntoData<'a>,
+        y: impl IntoData<'a>,
+        w: impl IntoData<'a>,
     ) -> Self {
-        self.validation_data = Some((x.into_data(), y.into_data(), Some(w.into_data())));
+        self.validation_data = Some((owned(x), owned(y), Some(owned(w))));
         self
     }
 
@@ -152,8 +153,8 @@ impl Fit {
     }
 
     /// Weights of the samples: one set, or one for each output.
-    pub fn sample_weight(mut self, w: impl IntoData) -> Self {
-        self.sample_weight = Some(w.into_data());
+    pub fn sample_weight<'a>(mut self, w: impl IntoData<'a>) -> Self {
+        self.sample_weight = Some(owned(w));
         self
     }
 
@@ -174,4 +175,8 @@ impl Fit {
         self.callbacks.push(c);
         self
     }
+}
+
+fn owned<'a>(data: impl IntoData<'a>) -> Vec<Data> {
+    data.into_data().into_iter().map(Cow::into_owned).collect()
 }

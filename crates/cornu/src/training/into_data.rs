@@ -3,51 +3,59 @@
 
 use crate::data::{Array, Data, Ragged};
 use crate::{Error, Result};
+use std::borrow::Cow;
 
-/// Data as `fit`, `evaluate` and `predict` take them: arrays, one or several.
-pub trait IntoData {
+/// Data as `fit`, `evaluate` and `predict` take them: arrays, one or several. What is borrowed as
+/// [`Data`] is not copied; what is owned is moved.
+pub trait IntoData<'a> {
     /// As one data set for each entry.
-    fn into_data(self) -> Vec<Data>;
+    fn into_data(self) -> Vec<Cow<'a, Data>>;
 }
 
-impl IntoData for &Data {
-    fn into_data(self) -> Vec<Data> {
-        vec![self.clone()]
+impl<'a> IntoData<'a> for &'a Data {
+    fn into_data(self) -> Vec<Cow<'a, Data>> {
+        vec![Cow::Borrowed(self)]
     }
 }
 
-impl IntoData for Vec<Data> {
-    fn into_data(self) -> Vec<Data> {
+impl<'a> IntoData<'a> for Vec<Data> {
+    fn into_data(self) -> Vec<Cow<'a, Data>> {
+        self.into_iter().map(Cow::Owned).collect()
+    }
+}
+
+impl<'a> IntoData<'a> for &'a [Data] {
+    fn into_data(self) -> Vec<Cow<'a, Data>> {
+        self.iter().map(Cow::Borrowed).collect()
+    }
+}
+
+impl<'a> IntoData<'a> for Vec<Cow<'a, Data>> {
+    fn into_data(self) -> Vec<Cow<'a, Data>> {
         self
     }
 }
 
-impl IntoData for &[Data] {
-    fn into_data(self) -> Vec<Data> {
-        self.to_vec()
+impl<'a> IntoData<'a> for &Array {
+    fn into_data(self) -> Vec<Cow<'a, Data>> {
+        vec![Cow::Owned(Data::Dense(self.clone()))]
     }
 }
 
-impl IntoData for &Array {
-    fn into_data(self) -> Vec<Data> {
-        vec![Data::Dense(self.clone())]
+impl<'a> IntoData<'a> for &Ragged {
+    fn into_data(self) -> Vec<Cow<'a, Data>> {
+        vec![Cow::Owned(Data::Ragged(self.clone()))]
     }
 }
 
-impl IntoData for &Ragged {
-    fn into_data(self) -> Vec<Data> {
-        vec![Data::Ragged(self.clone())]
-    }
-}
-
-impl<T, D> IntoData for &ndarray::Array<T, D>
+impl<'a, T, D> IntoData<'a> for &ndarray::Array<T, D>
 where
     T: Clone,
     D: ndarray::Dimension,
     Array: From<ndarray::ArrayD<T>>,
 {
-    fn into_data(self) -> Vec<Data> {
-        vec![Data::Dense(Array::from(self.clone().into_dyn()))]
+    fn into_data(self) -> Vec<Cow<'a, Data>> {
+        vec![Cow::Owned(Data::Dense(Array::from(self.clone().into_dyn())))]
     }
 }
 

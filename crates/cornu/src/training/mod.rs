@@ -27,6 +27,8 @@ mod fit_options;
 mod fit;
 mod on_batch;
 mod streams;
+mod bench_report;
+mod machine;
 pub mod bench;
 
 pub use compile::Compile;

@@ -2,7 +2,6 @@
 
 use super::assembly::Batch;
 use super::compiled_model::CompiledModel;
-use super::evaluate::Evaluate;
 use super::examples::Examples;
 use super::history::{Logs, Running};
 use super::into_data::{IntoData, Unequal};
@@ -29,7 +28,11 @@ impl CompiledModel {
     ///
     /// # Errors
     /// Data that do not fit the model, or targets that do not fit its losses.
-    pub fn train_on_batch(&mut self, x: impl IntoData, y: impl IntoData) -> Result<Logs> {
+    pub fn train_on_batch<'a>(
+        &mut self,
+        x: impl IntoData<'a>,
+        y: impl IntoData<'a>,
+    ) -> Result<Logs> {
         self.on_batch(Mode::Train, x, y)
     }
 
@@ -37,12 +40,12 @@ impl CompiledModel {
     ///
     /// # Errors
     /// As [`CompiledModel::train_on_batch`].
-    pub fn test_on_batch(&self, x: impl IntoData, y: impl IntoData) -> Result<Logs> {
+    pub fn test_on_batch<'a>(&self, x: impl IntoData<'a>, y: impl IntoData<'a>) -> Result<Logs> {
         self.on_batch(Mode::Evaluate, x, y)
     }
 
-    fn on_batch(&self, mode: Mode, x: impl IntoData, y: impl IntoData) -> Result<Logs> {
-        let examples = Examples::new(self, x, y, Evaluate::default().sample_weight)?;
+    fn on_batch<'a>(&self, mode: Mode, x: impl IntoData<'a>, y: impl IntoData<'a>) -> Result<Logs> {
+        let examples = Examples::new(self, x, y, None)?;
         let compiled = self.resolve_for(&examples)?;
         let samples: Vec<u32> = (0..examples.n_samples() as u32).collect();
         let mut task = Stepping::new(mode, self, &compiled, &examples, None);
@@ -58,9 +61,9 @@ impl Model {
     ///
     /// # Errors
     /// As [`Model::predict`].
-    pub fn predict_on_batch(&self, x: impl IntoData) -> Result<Vec<Data>> {
+    pub fn predict_on_batch<'a>(&self, x: impl IntoData<'a>) -> Result<Vec<Data>> {
         let x = x.into_data();
-        let batch_size = x.first().map_or(1, Data::n_samples).max(1);
+        let batch_size = x.first().map_or(1, |d| d.n_samples()).max(1);
         self.predict(x, &Predict { batch_size, ..Predict::default() })
     }
 }

@@ -68,9 +68,11 @@ impl CompiledModel {
         let runtime = self.runtime();
         group.insert("seed", Array::i64_scalar(runtime.seed() as i64))?;
         group.insert("n_steps", Array::i64_scalar(runtime.n_steps() as i64))?;
-        for ((layer, state, rows), variable) in runtime.states() {
-            let array = to_file_array(&variable.tensor(), ArrayType::F32)?;
-            group.insert(&format!("states/{layer}_{state}_{rows}"), array)?;
+        for (layer, states) in self.tree().states() {
+            for (state, rows, variable) in states.all() {
+                let array = to_file_array(&variable.tensor(), ArrayType::F32)?;
+                group.insert(&format!("states/{layer}_{state}_{rows}"), array)?;
+            }
         }
         self.write_apart(group)
     }
@@ -94,13 +96,16 @@ impl CompiledModel {
             let key: Vec<usize> = name.split('_').filter_map(|n| n.parse().ok()).collect();
             let [layer, state, rows] = key[..] else { return Err(broken()) };
             let dtype = if array.dtype() == ArrayType::F64 { DType::F64 } else { DType::F32 };
-            states.push(((layer, state, rows), to_tensor(array, dtype)?));
+            states.push((layer, state, rows, to_tensor(array, dtype)?));
         }
         self.read_apart(group)?;
         let runtime = self.runtime();
         runtime.set_seed(seed);
         runtime.set_n_steps(n_steps);
-        states.iter().for_each(|(key, value)| runtime.set_state(*key, value));
+        for (layer, held) in self.tree().states() {
+            let own = states.iter().filter(|(first, ..)| *first == layer);
+            own.for_each(|(_, state, rows, value)| held.set(*state, *rows, value));
+        }
         Ok(())
     }
 }

@@ -96,8 +96,8 @@ impl Model {
     ///
     /// # Errors
     /// Data that do not fit the model's inputs.
-    pub fn predict(&self, x: impl IntoData, options: &Predict) -> Result<Vec<Data>> {
-        let fed = self.feed_inputs(&x.into_data())?;
+    pub fn predict<'a>(&self, x: impl IntoData<'a>, options: &Predict) -> Result<Vec<Data>> {
+        let fed = self.feed_inputs(x.into_data())?;
         let n = fed.first().map_or(0, Fed::n_samples);
         let batch_size = self.batch_size_for(options.batch_size)?;
         let mut parts: Vec<Vec<Data>> = vec![vec![]; self.output_specs().len()];

@@ -202,9 +202,7 @@ impl<'a> ShardWriter<'a> {
         if let Some(slot) = self.states.get(&state.key) {
             return Ok(*slot);
         }
-        let (layer, index) = state.key;
-        let runtime = self.stage.model.runtime();
-        let variable = runtime.state((layer, index, self.batch), &state.before.spec())?;
+        let variable = state.held.state(state.key.1, self.batch, &state.before.spec())?;
         let slot = self.store.push(variable);
         self.states.insert(state.key, slot);
         Ok(slot)

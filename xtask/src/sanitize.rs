@@ -1,0 +1,99 @@
+//! `cargo xtask sanitize`: the crate with `unsafe` under the checkers of memory and of threads.
+//!
+//! AddressSanitizer runs its test suite on the fastest tier of the CPU. Valgrind's memcheck runs the
+//! AVX2 tier against the loops that define the operations (it knows no AVX-512, and hides it from
+//! programs), and its drd runs a program of several threads.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The crate with `unsafe`.
+const CRATE: &str = "cornu-cpu";
+/// The target that the sanitizers' runtimes come for.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// Races that are none, each with its reason.
+const SUPPRESSIONS: &str = "xtask/valgrind.supp";
+
+/// Runs every checker; does nothing on another platform than theirs.
+pub(crate) fn run(root: &Path) -> Result<(), String> {
+    if !cfg!(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")) {
+        println!("    the sanitizers run on {TARGET} alone: skipped");
+        return Ok(());
+    }
+    address(root)?;
+    ensure_valgrind()?;
+    memory(root)?;
+    threads(root)
+}
+
+/// The test suite with AddressSanitizer, by the stable toolchain's own runtime.
+fn address(root: &Path) -> Result<(), String> {
+    let args = ["test", "-p", CRATE, "--lib", "--tests", "--target", TARGET];
+    // What the crate depends on is compiled quickly instead of well.
+    let quick = ["--config", "profile.dev.package.\"*\".opt-level=0"];
+    let mut command = cargo(root, &target_folder(root).join("sanitize"));
+    command.args(args).args(quick).env("RUSTC_BOOTSTRAP", "1");
+    command.env("RUSTFLAGS", "-Zsanitizer=address");
+    succeed(&mut command)
+}
+
+/// The AVX2 tier under memcheck, against the loops that define the operations.
+fn memory(root: &Path) -> Result<(), String> {
+    let memcheck = "valgrind --quiet --error-exitcode=1 --leak-check=no";
+    let mut command = cargo(root, &target_folder(root));
+    command.args(["test", "-p", CRATE, "--test", "every_kernel"]);
+    succeed(command.env(runner(), memcheck).env("CORNU_ISA", "avx2"))
+}
+
+/// A program of several threads under drd, which the feature tells what the thread pool orders.
+fn threads(root: &Path) -> Result<(), String> {
+    let suppressions = root.join(SUPPRESSIONS);
+    let drd = format!(
+        "valgrind --quiet --tool=drd --error-exitcode=1 --suppressions={}",
+        suppressions.to_str().ok_or("the workspace's path is not Unicode")?
+    );
+    let mut command = cargo(root, &target_folder(root));
+    command.args(["run", "-p", CRATE, "--example", "threads", "--features", "valgrind"]);
+    // The program is small: compiling it takes longer than running it.
+    command.args(["--config", "profile.dev.package.cornu-cpu.opt-level=0"]);
+    succeed(command.env(runner(), drd).env("CORNU_ISA", "avx2"))
+}
+
+/// The variable by which cargo is told what runs the programs that it built.
+fn runner() -> String {
+    format!("CARGO_TARGET_{}_RUNNER", TARGET.to_uppercase().replace('-', "_"))
+}
+
+/// Installs valgrind where it is missing and this user may.
+fn ensure_valgrind() -> Result<(), String> {
+    if Command::new("valgrind").arg("--version").output().is_ok_and(|o| o.status.success()) {
+        return Ok(());
+    }
+    let user = Command::new("id").arg("-u").output().map(|o| o.stdout).unwrap_or_default();
+    if user.trim_ascii() != b"0" {
+        return Err("valgrind is missing: install it with your system's packages".into());
+    }
+    succeed(Command::new("apt-get").arg("update"))?;
+    succeed(Command::new("apt-get").args(["install", "-y", "--no-install-recommends", "valgrind"]))
+}
+
+/// Where cargo puts what it builds.
+fn target_folder(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+fn cargo(root: &Path, target_folder: &Path) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.current_dir(root).env("CARGO_TARGET_DIR", target_folder);
+    command
+}
+
+fn succeed(command: &mut Command) -> Result<(), String> {
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{command:?} ended with {status}")),
+        Err(e) => Err(format!("{command:?} does not start: {e}")),
+    }
+}
