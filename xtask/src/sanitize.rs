@@ -1,8 +1,8 @@
 //! `cargo xtask sanitize`: the crate with `unsafe` under the checkers of memory and of threads.
 //!
-//! AddressSanitizer runs its test suite on the fastest tier of the CPU. Valgrind's memcheck runs the
-//! AVX2 tier against the loops that define the operations (it knows no AVX-512, and hides it from
-//! programs), and its drd runs a program of several threads.
+//! AddressSanitizer runs its test suite on the fastest tier of the CPU. Valgrind's memcheck runs
+//! the AVX2 tier against the loops that define the operations (it knows no AVX-512, and hides it
+//! from programs), and its drd runs a program of several threads.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

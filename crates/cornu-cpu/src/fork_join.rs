@@ -39,7 +39,8 @@ mod untold {
 
 #[cfg(all(feature = "valgrind", target_arch = "x86_64"))]
 mod told {
-    /// Requests of valgrind's drd: `'H' << 24 | 'G' << 16` or `'D' << 24 | 'R' << 16`, and a number.
+    /// Requests of valgrind's drd: `'H' << 24 | 'G' << 16` or `'D' << 24 | 'R' << 16`, and a
+    /// number.
     const HAPPENS_BEFORE: u64 = 0x4847_0000 + 256 + 33;
     const HAPPENS_AFTER: u64 = 0x4847_0000 + 256 + 34;
     const RECORD_LOADS: u64 = 0x4452_0000 + 6;

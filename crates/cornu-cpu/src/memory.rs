@@ -69,7 +69,7 @@ pub(crate) unsafe fn view_at<'a>(
     n: usize,
     at: *const u8,
 ) -> View<'a> {
-    // SAFETY: the caller's promise, for each type.
+    // SAFETY: `at` is aligned and readable for `n` elements of the type, as this function asks.
     let data = unsafe {
         match dtype {
             DType::F32 => Slice::F32(from_raw_parts(at.cast(), n)),
@@ -85,14 +85,16 @@ pub(crate) unsafe fn view_at<'a>(
 /// A mutable view of `n` elements at an address.
 ///
 /// # Safety
-/// As [`view_at`], writable, and nothing else reads or writes the elements during `'a`.
+/// `at` is aligned for the type and writable for `n` initialized elements, which nothing else reads
+/// or writes during `'a`.
 pub(crate) unsafe fn view_mut_at<'a>(
     dtype: DType,
     dims: &'a [usize],
     n: usize,
     at: *mut u8,
 ) -> ViewMut<'a> {
-    // SAFETY: the caller's promise, for each type.
+    // SAFETY: `at` is aligned and writable for `n` elements of the type, which nothing else uses,
+    // as this function asks.
     let data = unsafe {
         match dtype {
             DType::F32 => SliceMut::F32(from_raw_parts_mut(at.cast(), n)),

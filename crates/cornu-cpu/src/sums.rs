@@ -45,7 +45,7 @@ impl Table {
     /// # Safety
     /// The row lies in the table and nothing else uses it meanwhile.
     unsafe fn row<'a>(&self, row: usize, width: usize) -> &'a mut [f32] {
-        // SAFETY: the caller's promise.
+        // SAFETY: the row lies in the table, and nothing else uses it.
         unsafe { std::slice::from_raw_parts_mut(self.0.add(row * width), width) }
     }
 }
@@ -59,7 +59,7 @@ impl RowTerm {
         &self,
         within: Range<usize>,
     ) -> impl Iterator<Item = (usize, usize)> + use<'a> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the index is readable.
         let index = unsafe { std::slice::from_raw_parts(self.index, self.n) };
         index.iter().enumerate().filter_map(move |(k, &row)| {
             usize::try_from(row).ok().filter(|row| within.contains(row)).map(|row| (k, row))
@@ -128,7 +128,8 @@ impl Sum {
             Sum::Dense { dtype, n, terms } => {
                 let terms = Terms(terms);
                 threads.parts(*n, PART, |start, end| {
-                    // SAFETY: the caller's promise; parts don't overlap.
+                    // SAFETY: the terms hold `n` elements, which nothing else uses; parts don't
+                    // overlap.
                     unsafe { add_tree(*dtype, start..end, terms.n(), &|i| terms.at(i)) }
                 });
             }
@@ -139,7 +140,8 @@ impl Sum {
                 let part = if small { *rows } else { rows.div_ceil(TABLE_PARTS) };
                 threads.parts(*rows, part.max(1), |start, end| {
                     for t in terms.all() {
-                        // SAFETY: the caller's promise; parts have rows of their own.
+                        // SAFETY: the terms hold what their shapes say, which nothing else uses;
+                        // parts have rows of their own.
                         unsafe {
                             for (k, row) in t.rows(start..end) {
                                 let value =
@@ -159,12 +161,12 @@ impl Sum {
     /// Makes a table zero again, row by row that was added to.
     ///
     /// # Safety
-    /// As [`Sum::add`], before the terms change.
+    /// The terms hold what [`Sum::add`] read, and nothing else reads or writes them or the table.
     pub(crate) unsafe fn clear(&self) {
         if let Sum::Rows { table, rows, width, terms } = self {
             let out = Table(table.cast());
             for t in terms {
-                // SAFETY: the caller's promise.
+                // SAFETY: the index is readable, and nothing else uses the table.
                 unsafe { t.rows(0..*rows).for_each(|(_, row)| out.row(row, *width).fill(0.0)) }
             }
         }
@@ -219,7 +221,7 @@ pub(crate) unsafe fn add_tree(
         let mut stride = 1;
         while stride < n_terms {
             for i in (0..n_terms - stride).step_by(2 * stride) {
-                // SAFETY: the caller's promise; two terms are two arrays.
+                // SAFETY: each address holds the elements of the range; two terms are two arrays.
                 unsafe {
                     match dtype {
                         DType::F32 => add::<f32>(
@@ -246,7 +248,7 @@ pub(crate) unsafe fn add_tree(
 /// # Safety
 /// Both hold `n` elements, apart from each other.
 unsafe fn add<T: Copy + std::ops::Add<Output = T>>(a: *mut T, b: *const T, n: usize) {
-    // SAFETY: the caller's promise.
+    // SAFETY: both hold `n` elements, apart from each other.
     let (a, b) =
         unsafe { (std::slice::from_raw_parts_mut(a, n), std::slice::from_raw_parts(b, n)) };
     for (a, b) in a.iter_mut().zip(b) {

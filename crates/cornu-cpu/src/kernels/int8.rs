@@ -194,9 +194,10 @@ mod avx2 {
 
     /// `P` panels from one on. Magnitudes of `a` times weights of its signs: two products of at
     /// most 127 x 127 fit in 16 bits.
+    ///
     /// # Safety
-    /// The CPU has AVX2; `first + P` panels lie in the matrix, `rounded` holds K bytes rounded up to
-    /// fours, `z` holds N elements.
+    /// The CPU has AVX2; `first + P` panels lie in the matrix, `rounded` holds K bytes rounded up
+    /// to fours, `z` holds N elements.
     #[inline]
     #[target_feature(enable = "avx2,fma")]
     unsafe fn panels<const P: usize>(

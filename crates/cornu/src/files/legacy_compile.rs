@@ -19,10 +19,16 @@ use serde_json::{Value, json};
 fn compile_config(training: &Value) -> Result<Value> {
     let part = |key: &str| training.get(key).map(of_today).unwrap_or(Value::Null);
     let metrics = |key: &str| objects(&part(key), &metric);
+    let loss = objects(&part("loss"), &|v| Ok(Loss::from_json(v)?.to_json()))?;
     Ok(json!({
-        "optimizer": part("optimizer_config"), "loss": objects(&part("loss"), &|v| Ok(Loss::from_json(v)?.to_json()))?,
-        "loss_weights": part("loss_weights"), "metrics": metrics("metrics")?, "weighted_metrics": metrics("weighted_metrics")?,
-        "run_eagerly": false, "steps_per_execution": 1, "jit_compile": false,
+        "optimizer": part("optimizer_config"),
+        "loss": loss,
+        "loss_weights": part("loss_weights"),
+        "metrics": metrics("metrics")?,
+        "weighted_metrics": metrics("weighted_metrics")?,
+        "run_eagerly": false,
+        "steps_per_execution": 1,
+        "jit_compile": false,
     }))
 }
 
@@ -139,9 +145,11 @@ mod tests {
 
     #[test]
     fn words_of_keras_2_are_read() {
-        let loss = json!({"class_name": "BinaryCrossentropy", "config": {"reduction": "auto", "fn": "binary_crossentropy", "from_logits": true}});
+        let config = json!({"reduction": "auto", "fn": "binary_crossentropy", "from_logits": true});
+        let loss = json!({"class_name": "BinaryCrossentropy", "config": config});
         let optimizer = json!({"class_name": "Custom>Adam", "config": {"learning_rate": 0.5}});
-        let metric = json!([[{"class_name": "MeanMetricWrapper", "config": {"name": "acc", "fn": "binary_accuracy"}}]]);
+        let config = json!({"name": "acc", "fn": "binary_accuracy"});
+        let metric = json!([[{"class_name": "MeanMetricWrapper", "config": config}]]);
         let c = compile_config(
             &json!({"optimizer_config": optimizer, "loss": loss, "metrics": metric}),
         )
@@ -156,6 +164,8 @@ mod tests {
             (&c["metrics"][0][0]["class_name"], &c["metrics"][0][0]["config"]["name"]),
             (&json!("BinaryAccuracy"), &json!("acc"))
         );
-        assert!(compile_config(&json!({"optimizer_config": optimizer, "loss": {"class_name": "Mine", "config": {}}})).is_err());
+        let loss = json!({"class_name": "Mine", "config": {}});
+        let unknown = json!({"optimizer_config": optimizer, "loss": loss});
+        assert!(compile_config(&unknown).is_err());
     }
 }

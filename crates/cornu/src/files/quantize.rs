@@ -110,8 +110,11 @@ fn mark(v: &mut Value, names: &mut Names) {
                 "QuantizedDTypePolicy",
                 json!({"mode": "int8", "source_name": "float32"}),
             );
-            let quantizer = json!({"value_range": [-127, 127], "epsilon": EPSILON as f64, "output_dtype": "int8"});
-            let settings = json!({"weight_quantizer": null, "activation_quantizer": object("keras.quantizers", "AbsMaxQuantizer", quantizer)});
+            let quantizer = json!({
+                "value_range": [-127, 127], "epsilon": EPSILON as f64, "output_dtype": "int8",
+            });
+            let quantizer = object("keras.quantizers", "AbsMaxQuantizer", quantizer);
+            let settings = json!({"weight_quantizer": null, "activation_quantizer": quantizer});
             v["config"]["quantization_config"] =
                 object("keras.quantizers", "Int8QuantizationConfig", settings);
             if class == "Dense" { &mut names.dense } else { &mut names.embedding }.push(name);

@@ -160,7 +160,9 @@ impl Fed {
     ) -> Result<()> {
         let wrong = |x: f64| x.is_nan() || x < 0.0 || x >= n as f64;
         let found = cornu_ir::with_type!(self.tensor.dtype(), T => {
-            self.tensor.view().get::<T>().iter().map(|x| *x as f64).enumerate().find(|(_, x)| wrong(*x) && ignored != Some(*x as i64))
+            let values = self.tensor.view();
+            let mut values = values.get::<T>().iter().map(|x| *x as f64).enumerate();
+            values.find(|(_, x)| wrong(*x) && ignored != Some(*x as i64))
         });
         let Some((at, x)) = found else { return Ok(()) };
         let row = at / self.row_len.max(1);

@@ -133,7 +133,9 @@ fn encoded_dims(x: &[Dim], mode: OutputMode, depth: usize) -> Vec<Dim> {
     match mode {
         OutputMode::Int => return dims,
         OutputMode::OneHot if dims.len() < 2 || dims.last() != Some(&Some(1)) => {}
-        _ => drop(dims.pop()),
+        _ => {
+            dims.pop();
+        }
     }
     dims.push(Some(depth));
     dims

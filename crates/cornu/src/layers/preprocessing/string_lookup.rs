@@ -155,7 +155,9 @@ impl StringLookup {
                     std::slice::from_ref(x),
                 ));
             }
-            _ => drop(dims.pop()),
+            _ => {
+                dims.pop();
+            }
         }
         dims.push(Some(self.depth()?));
         Ok(dims)

@@ -4,7 +4,9 @@
 /// Makes the struct of a callback: `Type(State) { argument: Type [type of the setter's argument] =
 /// default, … }`.
 macro_rules! arguments {
-    ($(#[$meta:meta])* $Type:ident($State:ty) { $($(#[$doc:meta])* $field:ident: $T:ty [$Arg:ty] = $default:expr),* $(,)? }) => {
+    ($(#[$meta:meta])* $Type:ident($State:ty) {
+        $($(#[$doc:meta])* $field:ident: $T:ty [$Arg:ty] = $default:expr),* $(,)?
+    }) => {
         $(#[$meta])*
         #[derive(serde::Deserialize)]
         #[serde(default, deny_unknown_fields)]

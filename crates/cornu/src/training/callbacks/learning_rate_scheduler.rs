@@ -15,7 +15,8 @@ use crate::training::Logs;
 /// ```
 /// use cornu::Fit;
 /// use cornu::training::callbacks::LearningRateScheduler;
-/// let halving = LearningRateScheduler::new(|epoch, rate| if epoch < 10 { rate } else { rate / 2.0 });
+/// let halved = |epoch, rate| if epoch < 10 { rate } else { rate / 2.0 };
+/// let halving = LearningRateScheduler::new(halved);
 /// let fit = Fit::new().epochs(20).callback(halving.verbose(1));
 /// ```
 pub struct LearningRateScheduler {

@@ -131,7 +131,10 @@ macro_rules! callbacks {
         /// No such class, an argument it does not have, or one without a meaning.
         pub fn by_class(class: &str, config: Value) -> Result<Box<dyn Callback>> {
             let callback: Box<dyn Callback> = match class {
-                $($class => Box::new(serde_json::from_value::<$Type>(config).map_err(|e| Error::Config(format!("callback {class}: {e}")))?),)*
+                $($class => Box::new(
+                    serde_json::from_value::<$Type>(config)
+                        .map_err(|e| Error::Config(format!("callback {class}: {e}")))?,
+                ),)*
                 "LearningRateScheduler" | "LambdaCallback" => {
                     return Err(Error::Unsupported(format!("callback `{class}` by name: it takes a \
                         function; a schedule can stand in the optimizer's learning_rate")));

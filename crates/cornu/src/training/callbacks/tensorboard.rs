@@ -66,7 +66,8 @@ impl TensorBoard {
 
     /// Whether this training step is one of those written.
     fn writes_step(&self) -> bool {
-        matches!(self.update_freq, Frequency::Batches(n) if self.state.steps.is_multiple_of(n as u64))
+        let steps = self.state.steps;
+        matches!(self.update_freq, Frequency::Batches(n) if steps.is_multiple_of(n as u64))
     }
 }
 
