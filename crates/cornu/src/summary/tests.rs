@@ -19,7 +19,7 @@ fn same(summary: Summary<'_>, name: &str) {
 #[test]
 fn as_keras_prints_them() {
     for name in ["two_lstm", "two_lstm_any", "encoder_decoder", "shared", "sequential"] {
-        let model = Model::open(fixture(&format!("{name}.json"))).unwrap();
+        let model = crate::Opened::read(fixture(&format!("{name}.json"))).unwrap();
         let of = || Summary::new(&model);
         same(of(), &format!("{name}.txt"));
         same(of().style(Style::Classic), &format!("{name}_classic.txt"));
