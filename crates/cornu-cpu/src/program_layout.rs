@@ -164,6 +164,11 @@ impl ProgramLayout {
             let places: Vec<OutputPlace> = p.fetches.iter().map(place).collect();
             PartLayout::new(p, vec![], &places, |_| false)
         });
+        for p in parts.iter().chain(&update) {
+            let mut written: Vec<usize> = p.fetches.iter().filter_map(written_slot).collect();
+            written.sort_unstable();
+            assert!(written.windows(2).all(|w| w[0] != w[1]), "a slot is written once");
+        }
         let writes_store = parts.iter().chain(&update).any(PartLayout::writes_store);
         Self { parts, shards: spec.shards, n_segments, sums, update, writes_store }
     }
@@ -176,6 +181,14 @@ impl ProgramLayout {
     /// The layouts of the shard graphs and the update graph as text.
     pub fn plans(&self) -> Vec<String> {
         self.parts.iter().chain(&self.update).map(|p| p.layout.plan.to_string()).collect()
+    }
+}
+
+/// The slot that an output is written to.
+fn written_slot(fetch: &Fetch) -> Option<usize> {
+    match fetch {
+        Fetch::State(slot) | Fetch::StateRows(slot) => Some(slot.0),
+        _ => None,
     }
 }
 

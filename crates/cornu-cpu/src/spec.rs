@@ -110,7 +110,7 @@ pub fn shard_rows(batch: usize, flops_per_row: f64, step_bytes: usize) -> usize 
 /// Rows of a shard of a prediction at most: more share no more of what they read.
 const MOST_PREDICTED_ROWS: usize = 128;
 
-/// Rows of a shard of a prediction on so many threads. Its rows meet nowhere, so no bit depends on
+/// Rows of a shard of a prediction on so many threads. Rows are independent, so no bit depends on
 /// how they are cut, and they are cut so that every thread gets as many: the fewer shards, the
 /// fewer times weights are packed and read.
 ///

@@ -51,8 +51,12 @@ impl Store {
     }
 
     /// Adds a variable, or a new one that holds a copy of a tensor.
+    ///
+    /// # Panics
+    /// The store holds the variable already: two slots must not be one value.
     pub fn push(&mut self, variable: impl Into<Variable>) -> SlotId {
         let variable = variable.into();
+        assert!(!self.variables.contains(&variable), "a store holds a variable once");
         self.set.join(variable.set_of());
         self.variables.push(variable);
         SlotId(self.variables.len() - 1)
@@ -114,9 +118,7 @@ impl Reading<'_> {
 
     /// Type and dims of a variable.
     pub fn spec(&self, slot: SlotId) -> Spec {
-        let v = &self.variables[slot.0];
-        // SAFETY: the set is locked for reading.
-        Spec::known(v.dtype(), unsafe { v.dims() })
+        self.variables[slot.0].spec()
     }
 }
 
@@ -140,7 +142,10 @@ impl Writing<'_> {
         unsafe { self.variables[slot.0].view_mut() }
     }
 
-    /// Puts another value of the same type in a variable. Other dims are taken on.
+    /// Puts another value in a variable.
+    ///
+    /// # Panics
+    /// The value is of another type or other dims.
     pub fn replace(&mut self, slot: SlotId, value: &Tensor) {
         // SAFETY: only this guard uses the set's variables, and no view of it lives.
         unsafe { self.variables[slot.0].replace(value) }

@@ -43,9 +43,15 @@ impl Threads {
         self.n
     }
 
+    /// The pool, but on a thread of a rayon pool of the caller's: such a thread would run other jobs
+    /// while it waits, and one that asks for a lock that this run holds would wait for itself.
+    fn pool(&self) -> Option<&rayon::ThreadPool> {
+        self.pool.as_ref().filter(|_| rayon::current_thread_index().is_none())
+    }
+
     /// Calls `f` with each item.
     pub(crate) fn each<T: Send>(&self, items: &mut [T], f: impl Fn(&mut T) + Sync + Send) {
-        match &self.pool {
+        match self.pool() {
             Some(pool) if items.len() > 1 => {
                 let fork = ForkJoin::fork();
                 pool.install(|| {
@@ -59,7 +65,7 @@ impl Threads {
 
     /// Calls `f` with parts `start, end` of `0..n`, each but the last `part` long.
     pub(crate) fn parts(&self, n: usize, part: usize, f: impl Fn(usize, usize) + Sync + Send) {
-        match &self.pool {
+        match self.pool() {
             Some(pool) if n > part => {
                 let fork = ForkJoin::fork();
                 pool.install(|| {

@@ -29,17 +29,13 @@ pub struct Variable(Arc<Inner>);
 
 struct Inner {
     dtype: DType,
+    dims: Vec<usize>,
+    n: usize,
     set: Arc<LockSet>,
     /// Another number after each write, which no other variable ever has; 0 before the first.
     stamp: AtomicU64,
-    value: UnsafeCell<Value>,
-}
-
-/// Dims and elements; without a block the variable has no value yet.
-struct Value {
-    dims: Vec<usize>,
-    n: usize,
-    block: Option<Block>,
+    /// The elements; none before the first write.
+    value: UnsafeCell<Option<Block>>,
 }
 
 // SAFETY: the value is read under the read lock of its set and written under the write lock, by the
@@ -61,12 +57,13 @@ impl Variable {
 
     /// A variable that has no value yet and takes no memory for one.
     pub fn unset(dtype: DType, dims: &[usize]) -> Self {
-        let value = Value { dims: dims.to_vec(), n: dims.iter().product(), block: None };
         Self(Arc::new(Inner {
             dtype,
+            dims: dims.to_vec(),
+            n: dims.iter().product(),
             set: Arc::default(),
             stamp: AtomicU64::new(0),
-            value: UnsafeCell::new(value),
+            value: UnsafeCell::new(None),
         }))
     }
 
@@ -80,21 +77,30 @@ impl Variable {
         self.0.dtype
     }
 
+    /// Dims, which never change.
+    pub fn dims(&self) -> &[usize] {
+        &self.0.dims
+    }
+
+    /// Type and dims.
+    pub fn spec(&self) -> Spec {
+        Spec::known(self.dtype(), self.dims())
+    }
+
     /// A copy of the value.
+    ///
+    /// # Panics
+    /// It has none yet.
     pub fn tensor(&self) -> Tensor {
         let _lock = self.set_of().read();
         // SAFETY: the set is locked for reading while the view lives.
         unsafe { self.view() }.to_tensor()
     }
 
-    /// Type and dims.
-    pub fn spec(&self) -> Spec {
-        let _lock = self.set_of().read();
-        // SAFETY: the set is locked for reading.
-        Spec::known(self.dtype(), &unsafe { self.value() }.dims)
-    }
-
-    /// Gives it a value of the same type. Other dims are taken on.
+    /// Gives it a value.
+    ///
+    /// # Panics
+    /// The value is of another type or other dims.
     pub fn set(&self, value: &Tensor) {
         let _lock = self.set_of().write();
         // SAFETY: the set is locked for writing.
@@ -128,11 +134,17 @@ impl Variable {
         &self.0.set
     }
 
+    /// The first byte.
+    ///
+    /// # Panics
+    /// It has no value yet.
+    ///
     /// # Safety
-    /// The variable's set is locked, and nothing writes the value while the reference lives.
-    unsafe fn value(&self) -> &Value {
-        // SAFETY: writers hold the write lock.
-        unsafe { &*self.0.value.get() }
+    /// The variable's set is locked.
+    unsafe fn start(&self) -> *mut u8 {
+        // SAFETY: writers of the block hold the write lock; this thread holds one of both.
+        let block = unsafe { &*self.0.value.get() };
+        block.as_ref().expect("a variable that has a value").start()
     }
 
     /// The first byte, where type and number of elements are these.
@@ -143,26 +155,14 @@ impl Variable {
     /// # Safety
     /// The variable's set is locked.
     pub(crate) unsafe fn address(&self, dtype: DType, n: usize) -> *mut u8 {
+        assert!(
+            self.dtype() == dtype && self.0.n == n,
+            "the program was made for {n} elements of {dtype}. Received: {}{:?}",
+            self.dtype(),
+            self.dims()
+        );
         // SAFETY: the set is locked.
-        let value = unsafe { self.value() };
-        let block = value.block.as_ref().filter(|_| self.dtype() == dtype && value.n == n);
-        let Some(block) = block else {
-            panic!(
-                "the program was made for {n} elements of {dtype}. Received: {}{:?}",
-                self.dtype(),
-                value.dims
-            )
-        };
-        block.start()
-    }
-
-    /// Dims of the value.
-    ///
-    /// # Safety
-    /// The variable's set is locked while the reference lives.
-    pub(crate) unsafe fn dims(&self) -> &[usize] {
-        // SAFETY: the set is locked.
-        unsafe { &self.value().dims }
+        unsafe { self.start() }
     }
 
     /// The value.
@@ -174,11 +174,7 @@ impl Variable {
     /// The variable's set is locked, and nothing writes the value while the view lives.
     pub(crate) unsafe fn view(&self) -> View<'_> {
         // SAFETY: the set is locked; the block holds `n` elements of the type.
-        unsafe {
-            let value = self.value();
-            let block = value.block.as_ref().expect("a variable that has a value");
-            view_at(self.dtype(), &value.dims, value.n, block.start())
-        }
+        unsafe { view_at(self.dtype(), self.dims(), self.0.n, self.start()) }
     }
 
     /// The value, to be changed.
@@ -192,28 +188,28 @@ impl Variable {
     pub(crate) unsafe fn view_mut(&self) -> ViewMut<'_> {
         self.note_write();
         // SAFETY: nothing else uses the value; the block holds `n` elements of the type.
-        unsafe {
-            let value = self.value();
-            let block = value.block.as_ref().expect("a variable that has a value");
-            view_mut_at(self.dtype(), &value.dims, value.n, block.start())
-        }
+        unsafe { view_mut_at(self.dtype(), self.dims(), self.0.n, self.start()) }
     }
 
-    /// Takes on a value of the same type, and its dims.
+    /// Takes on a value of the same type and dims.
+    ///
+    /// # Panics
+    /// The value is of another type or other dims.
     ///
     /// # Safety
     /// The variable's set is locked for writing by this thread, and no view of the value lives.
     pub(crate) unsafe fn replace(&self, from: &Tensor) {
-        assert_eq!(self.dtype(), from.dtype(), "a variable keeps its type");
+        assert!(
+            self.dtype() == from.dtype() && self.dims() == from.dims,
+            "a variable of {}{:?} takes no {}{:?}",
+            self.dtype(),
+            self.dims(),
+            from.dtype(),
+            from.dims
+        );
+        let bytes = self.0.n * self.dtype().size_bytes();
         // SAFETY: nothing else uses the value.
-        let value = unsafe { &mut *self.0.value.get() };
-        let bytes = from.n_elements() * self.dtype().size_bytes();
-        if value.dims != from.dims || value.block.is_none() {
-            value.dims.clone_from(&from.dims);
-            value.n = from.n_elements();
-            value.block = Some(Block::new(bytes));
-        }
-        let block = value.block.as_ref().expect("made above");
+        let block = unsafe { &mut *self.0.value.get() }.get_or_insert_with(|| Block::new(bytes));
         // SAFETY: both hold as many bytes of the same type, in memory of their own.
         unsafe { std::ptr::copy_nonoverlapping(address(&from.view()), block.start(), bytes) }
         self.note_write();

@@ -10,7 +10,9 @@ use cornu::training::callbacks::{
     BackupAndRestore, Callback, Frequency, LambdaCallback, LearningRateScheduler, RemoteMonitor,
     Run, by_class,
 };
-use cornu::{Compile, CompiledModel, Dense, Error, Fit, Input, Model, Result};
+use cornu::{
+    Compile, CompiledModel, Dense, Dropout, Error, Fit, Gru, Input, Lstm, Model, Reshape, Result,
+};
 use cornu_ir::Tensor;
 use ndarray::{ArrayD, IxDyn};
 use serde_json::{Value, json};
@@ -291,8 +293,9 @@ fn a_run_killed_anywhere_goes_on_to_the_same_bits() {
         m.fit(&table(&f["x"]), &table(&f["y"]), fit)
     };
     let averaged = || model("averaged");
-    for (what, model) in [("averaged", &averaged as &dyn Fn() -> CompiledModel), ("LoRA", &adapted)]
-    {
+    let models: [(&str, &dyn Fn() -> CompiledModel); 3] =
+        [("averaged", &averaged), ("LoRA", &adapted), ("stateful", &stateful)];
+    for (what, model) in models {
         for freq in [Frequency::Epoch, Frequency::Batches(1), Frequency::Batches(2)] {
             let dir = tempfile::tempdir().unwrap();
             let mut whole = model();
@@ -315,6 +318,15 @@ fn a_run_killed_anywhere_goes_on_to_the_same_bits() {
             }
         }
     }
+}
+
+/// A model of two layers that go on with their states from batch to batch, behind a dropout.
+fn stateful() -> CompiledModel {
+    let x = Input::new([3]);
+    let h = Dropout::new(0.2).call(&Reshape::new([3, 1]).call(&x).unwrap()).unwrap();
+    let h = Gru::new(3).return_sequences(true).stateful(true).call(&h).unwrap();
+    let y = Dense::new(1).call(&Lstm::new(4).stateful(true).call(&h).unwrap()).unwrap();
+    Model::new(&x, &y).unwrap().compile(Compile::new("adam", "mse")).unwrap()
 }
 
 /// A model whose kernels are not trained, but products beside them.

@@ -7,6 +7,7 @@ use cornu::{
     BatchNormalization, Compile, CompiledModel, Dense, Fit, Input, LayerRef, Lstm, Model, Predict,
 };
 use ndarray::{Array2, Array3, array};
+use rayon::prelude::*;
 use std::sync::Arc;
 
 fn series(n: usize) -> Array3<f32> {
@@ -235,4 +236,87 @@ fn streams_of_one_model_run_beside_each_other() {
             });
         }
     });
+}
+
+/// A model whose two weights are alike and stay alike in training.
+fn twins() -> Model {
+    let x = Input::new([2]);
+    let plain = LayerRef::new(Dense { use_bias: false, ..Dense::new(1) });
+    let model = Model::new(&x, &plain.call(&x).unwrap()).unwrap();
+    model.set_weight(0, &cornu_ir::Tensor::new(&[2, 1], vec![0.5f32; 2])).unwrap();
+    model
+}
+
+#[test]
+fn predictions_on_a_thread_pool_of_the_callers_end_beside_a_training() {
+    let model = twins();
+    let mut compiled = model.compile(Compile::new("adam", "mse")).unwrap();
+    let (x, y) = (Array2::from_elem((256, 2), 0.3f32), Array2::from_elem((256, 1), 9.0f32));
+    let many = Array2::from_elem((4096, 2), 0.1f32);
+    std::thread::scope(|s| {
+        let training = s.spawn(move || {
+            compiled.fit(&x, &y, Fit::new().epochs(20).batch_size(8).verbose(0)).unwrap();
+        });
+        let options = Predict { batch_size: 4096, ..Predict::default() };
+        (0..200).into_par_iter().for_each(|_| {
+            model.predict(&many, &options).unwrap();
+        });
+        training.join().unwrap();
+    });
+}
+
+#[test]
+fn files_saved_beside_a_training_hold_whole_steps() {
+    let x = Input::new([2]);
+    let [a, b] = [(); 2].map(|()| Dense { use_bias: false, ..Dense::new(1) });
+    let (a, b) = (a.call(&x).unwrap(), b.call(&x).unwrap());
+    let model = Model::new(&x, &cornu::Add::default().call([&a, &b]).unwrap()).unwrap();
+    for i in 0..2 {
+        model.set_weight(i, &cornu_ir::Tensor::new(&[2, 1], vec![0.5f32; 2])).unwrap();
+    }
+    let mut compiled = model.compile(Compile::new("sgd", "mse")).unwrap();
+    let (x, y) = (Array2::from_elem((64, 2), 0.03f32), Array2::from_elem((64, 1), 9.0f32));
+    let folder = tempfile::tempdir().unwrap();
+    std::thread::scope(|s| {
+        let training = s.spawn(move || {
+            compiled.fit(&x, &y, Fit::new().epochs(60).batch_size(8).verbose(0)).unwrap();
+        });
+        while !training.is_finished() {
+            model.save(folder.path().join("m.keras")).unwrap();
+            let saved = Model::open(folder.path().join("m.keras")).unwrap();
+            assert_eq!(saved.weight(0), saved.weight(1));
+        }
+    });
+}
+
+#[test]
+fn a_model_under_another_name_is_trained_as_it_says() {
+    let model = twins();
+    model.set_trainable(false);
+    let other = model.clone().name("other");
+    other.set_trainable(true);
+    let mut compiled = other.compile(Compile::new("sgd", "mse")).unwrap();
+    compiled.train_on_batch(&array![[1.0f32, 1.0]], &array![[5.0f32]]).unwrap();
+    assert_ne!(model.weight(0).to_f64(), [0.5, 0.5]);
+}
+
+#[test]
+fn a_stateful_layer_called_twice_goes_on_with_its_state() {
+    // y = x + h, with a state that adds up: the second call begins where the first ended.
+    let sums = cornu::SimpleRnn::new(1).activation("linear").stateful(true);
+    let x = Input::new([1, 1]);
+    let layer = LayerRef::new(sums);
+    let (first, second) = (layer.call(&x).unwrap(), layer.call(&x).unwrap());
+    let model = Model::new(&x, [&first, &second]).unwrap();
+    let ones = cornu_ir::Tensor::new(&[1, 1], vec![1.0f32]);
+    let zero = cornu_ir::Tensor::new(&[1], vec![0.0f32]);
+    model.set_weights(&[ones.clone(), ones, zero]).unwrap();
+    let x = Array3::from_elem((1, 1, 1), 1.0f32);
+    let of = || -> Vec<f32> {
+        let y = model.predict(&x, &Predict::default()).unwrap();
+        y.iter().map(|d| d.values().to_f32().unwrap()[[0, 0]]).collect()
+    };
+    assert_eq!((of(), of()), (vec![1.0, 2.0], vec![3.0, 4.0]));
+    model.reset_states();
+    assert_eq!(of(), [1.0, 2.0]);
 }

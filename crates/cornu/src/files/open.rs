@@ -13,7 +13,46 @@ pub enum Opened {
     /// The file holds no compile settings, or none that can be read.
     Model(Model),
     /// The file holds compile settings.
-    Compiled(CompiledModel),
+    Compiled(Box<CompiledModel>),
+}
+
+/// What a model file holds.
+enum Content {
+    Archive(Archive),
+    Legacy(Legacy),
+    Config(Value),
+}
+
+/// Reads a model file and makes a model of what it holds. Errors name the file.
+fn read<M>(path: &Path, make: impl FnOnce(Content) -> Result<M>) -> Result<M> {
+    let content = match path.extension().and_then(|e| e.to_str()) {
+        Some("keras") => Content::Archive(Archive::read(path)?),
+        Some("h5" | "hdf5") => match H5File::read(path)? {
+            H5File::Legacy(l) => Content::Legacy(l),
+            H5File::Weights(_) => {
+                return Err(Error::Config(format!(
+                    "{}: the file holds weights alone; give the model too (--weights)",
+                    path.display()
+                )));
+            }
+        },
+        Some("json") => {
+            let config = serde_json::from_slice(&atomic::read(path)?);
+            Content::Config(config.map_err(|e| Error::Config(format!("{}: {e}", path.display())))?)
+        }
+        other => {
+            return Err(Error::Config(format!(
+                "{}: a model is a .keras file, a legacy .h5 or a config.json. Received: {}",
+                path.display(),
+                other.unwrap_or("no ending")
+            )));
+        }
+    };
+    make(content).map_err(|e| match e {
+        Error::Config(m) => Error::Config(format!("{}: {m}", path.display())),
+        Error::Unsupported(m) => Error::Unsupported(format!("{}: {m}", path.display())),
+        other => other,
+    })
 }
 
 impl Deref for Opened {
@@ -31,7 +70,7 @@ impl<'a> From<&'a Opened> for ModelRef<'a> {
     fn from(opened: &'a Opened) -> Self {
         match opened {
             Opened::Model(model) => model.into(),
-            Opened::Compiled(compiled) => compiled.into(),
+            Opened::Compiled(compiled) => (&**compiled).into(),
         }
     }
 }
@@ -44,34 +83,11 @@ impl Opened {
     /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
     /// which.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let here = |e: Error| match e {
-            Error::Config(m) => Error::Config(format!("{}: {m}", path.display())),
-            Error::Unsupported(m) => Error::Unsupported(format!("{}: {m}", path.display())),
-            other => other,
-        };
-        match path.extension().and_then(|e| e.to_str()) {
-            Some("keras") => Self::from_archive(Archive::read(path)?).map_err(here),
-            Some("h5" | "hdf5") => match H5File::read(path)? {
-                H5File::Legacy(l) => Self::from_legacy(&l).map_err(here),
-                H5File::Weights(_) => Err(Error::Config(format!(
-                    "{}: the file holds weights alone; give the model too (--weights)",
-                    path.display()
-                ))),
-            },
-            Some("json") => {
-                let bytes = atomic::read(path)?;
-                let v: Value = serde_json::from_slice(&bytes)
-                    .map_err(|e| Error::Config(format!("{}: {e}", path.display())))?;
-                let compiled = || Self::compiled(Model::from_json(&v)?, &v);
-                compiled().map_err(here)
-            }
-            other => Err(Error::Config(format!(
-                "{}: a model is a .keras file, a legacy .h5 or a config.json. Received: {}",
-                path.display(),
-                other.unwrap_or("no ending")
-            ))),
-        }
+        read(path.as_ref(), |content| match content {
+            Content::Archive(archive) => Self::from_archive(archive),
+            Content::Legacy(legacy) => Self::from_legacy(&legacy),
+            Content::Config(config) => Self::compiled(Model::from_json(&config)?, &config),
+        })
     }
 
     /// The model of an archive: architecture, weights, compile settings, state of the optimizer.
@@ -91,7 +107,7 @@ impl Opened {
     pub(crate) fn from_legacy(legacy: &Legacy) -> Result<Self> {
         let model = Model::from_legacy(legacy)?;
         Ok(match CompiledModel::from_legacy(&model, legacy) {
-            Some(compiled) => Opened::Compiled(compiled),
+            Some(compiled) => Opened::Compiled(Box::new(compiled)),
             None => Opened::Model(model),
         })
     }
@@ -102,7 +118,7 @@ impl Opened {
             .get("compile_config")
             .filter(|c| c.get("optimizer").is_some_and(|o| !o.is_null()));
         Ok(match settings {
-            Some(c) => Opened::Compiled(CompiledModel::new(model, c.clone(), true)?),
+            Some(c) => Opened::Compiled(Box::new(CompiledModel::new(model, c.clone(), true)?)),
             None => Opened::Model(model),
         })
     }
@@ -132,7 +148,7 @@ impl Opened {
     /// The file held no compile settings.
     pub fn into_compiled(self) -> Result<CompiledModel> {
         match self {
-            Opened::Compiled(compiled) => Ok(compiled),
+            Opened::Compiled(compiled) => Ok(*compiled),
             Opened::Model(model) => Err(Error::argument(
                 format!("model `{}`", model.layer().shown_name()),
                 "it must be compiled (optimizer, loss) before it is trained or evaluated",
@@ -150,7 +166,11 @@ impl Model {
     /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
     /// which.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(Opened::read(path)?.clone())
+        read(path.as_ref(), |content| match content {
+            Content::Archive(archive) => Self::from_archive(archive),
+            Content::Legacy(legacy) => Self::from_legacy(&legacy),
+            Content::Config(config) => Self::from_json(&config),
+        })
     }
 
     /// The model of an archive: architecture and weights.
@@ -210,9 +230,11 @@ impl CompiledModel {
     /// # Errors
     /// Weights that no file can hold.
     pub fn to_archive(&self) -> Result<Archive> {
-        let mut archive = self.model().to_archive()?;
-        archive.config["compile_config"] = self.compile_config();
-        self.write_optimizer_state(&mut archive.weights)?;
+        let (weights, state) = self.values();
+        let mut archive = Archive::new(self.to_json(), self.write_values(&weights)?);
+        archive.assets = self.assets()?;
+        archive.config["compile_config"] = self.compile_config(&state);
+        self.write_optimizer_state(&state, &mut archive.weights)?;
         Ok(archive)
     }
 

@@ -51,8 +51,10 @@ impl Model {
     fn named_weights(&self) -> Result<NamedArrays> {
         let float =
             ArrayType::from_name(self.layer().policy().variable_name()).unwrap_or(ArrayType::F32);
-        (0..self.variables().len())
-            .map(|i| Ok((self.variables()[i].file_path(), to_file_array(&self.weight(i), float)?)))
+        self.variables()
+            .iter()
+            .zip(&self.weights())
+            .map(|(v, value)| Ok((v.file_path(), to_file_array(value, float)?)))
             .collect()
     }
 

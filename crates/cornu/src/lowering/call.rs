@@ -27,6 +27,44 @@ pub struct Call<V> {
 }
 
 impl<V> Arg<V> {
+    /// The same argument with the constants in it, which Keras writes as `__tensor__` or
+    /// `__numpy__`, as values that `make` gives.
+    ///
+    /// # Errors
+    /// As `make`.
+    fn with_constants<E>(self, make: &mut impl FnMut(&Value) -> Result<V, E>) -> Result<Self, E> {
+        Ok(match self {
+            Arg::Json(v) if is_constant(&v) => Arg::Value(make(&v)?),
+            Arg::Json(Value::Array(items)) if items.iter().any(holds_constant) => {
+                let items = items.into_iter().map(|v| Arg::Json(v).with_constants(make));
+                Arg::List(items.collect::<Result<_, E>>()?)
+            }
+            Arg::Json(Value::Object(items)) if items.values().any(holds_constant) => {
+                let items =
+                    items.into_iter().map(|(k, v)| Ok((k, Arg::Json(v).with_constants(make)?)));
+                Arg::Dict(items.collect::<Result<_, E>>()?)
+            }
+            Arg::List(items) => {
+                let items = items.into_iter().map(|a| a.with_constants(make));
+                Arg::List(items.collect::<Result<_, E>>()?)
+            }
+            Arg::Dict(items) => {
+                let items = items.into_iter().map(|(k, a)| Ok((k, a.with_constants(make)?)));
+                Arg::Dict(items.collect::<Result<_, E>>()?)
+            }
+            other => other,
+        })
+    }
+
+    fn holds_constant(&self) -> bool {
+        match self {
+            Arg::Value(_) => false,
+            Arg::List(items) => items.iter().any(Arg::holds_constant),
+            Arg::Dict(items) => items.iter().any(|(_, a)| a.holds_constant()),
+            Arg::Json(v) => holds_constant(v),
+        }
+    }
+
     /// All values in it, in order; those by name in the order of their names, as Keras counts them.
     pub fn flatten(&self) -> Vec<&V> {
         self.flatten_all().into_iter().flatten().collect()
@@ -64,7 +102,47 @@ impl<V> Arg<V> {
     }
 }
 
+/// True for an array as Keras writes a constant of a call.
+fn is_constant(v: &Value) -> bool {
+    matches!(v.get("class_name").and_then(Value::as_str), Some("__tensor__" | "__numpy__"))
+}
+
+/// True if a constant stands somewhere in it. An object of another class is that object's config.
+fn holds_constant(v: &Value) -> bool {
+    match v {
+        _ if is_constant(v) => true,
+        Value::Array(items) => items.iter().any(holds_constant),
+        Value::Object(items) if !items.contains_key("class_name") => {
+            items.values().any(holds_constant)
+        }
+        _ => false,
+    }
+}
+
 impl<V> Call<V> {
+    /// True if an argument is, or holds, a constant.
+    pub(crate) fn holds_constant(&self) -> bool {
+        let kwargs = self.kwargs.iter().map(|(_, a)| a);
+        self.args.iter().chain(kwargs).any(Arg::holds_constant)
+    }
+
+    /// The same call with its constants as values. `make` is told the name of a keyword argument.
+    ///
+    /// # Errors
+    /// As `make`.
+    pub(crate) fn with_constants<E>(
+        self,
+        mut make: impl FnMut(Option<&str>, &Value) -> Result<V, E>,
+    ) -> Result<Self, E> {
+        let args = self.args.into_iter().map(|a| a.with_constants(&mut |v| make(None, v)));
+        let args = args.collect::<Result<_, E>>()?;
+        let kwargs = self.kwargs.into_iter().map(|(name, a)| {
+            let a = a.with_constants(&mut |v| make(Some(&name), v))?;
+            Ok((name, a))
+        });
+        Ok(Self { args, kwargs: kwargs.collect::<Result<_, E>>()? })
+    }
+
     /// A call on one value.
     pub fn one(v: V) -> Self {
         Self { args: vec![Arg::Value(v)], kwargs: vec![] }

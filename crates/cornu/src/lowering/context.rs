@@ -236,11 +236,20 @@ impl<'g> Cx<'g> {
 
     /// Returns a state kept from batch to batch, as it is before this batch. `w` are the weights
     /// that the layer is lowered with. The state's next value must be set with [`Cx::set_state`].
+    ///
+    /// A layer that is called again in the same batch goes on with the state that its call before
+    /// left; where states are kept for each stream, each call has its own.
     pub fn state(&self, w: &Weights<'g>, index: usize, dims: &[Dim]) -> Var<'g> {
+        let key = (w.first, index);
+        let before_this_call =
+            self.gathered.borrow().states.iter().find(|s| s.key == key).map(|s| s.after);
+        if let Some(after) = before_this_call.filter(|_| !self.states.kept) {
+            return after;
+        }
         let before =
             self.builder.input(format!("state_{}_{index}", w.first), Spec::new(self.float, dims));
         self.gathered.borrow_mut().states.push(RowState {
-            key: (w.first, index),
+            key,
             before,
             after: before,
             held: w.states.clone().unwrap_or_default(),
@@ -251,7 +260,7 @@ impl<'g> Cx<'g> {
     /// Sets the value of a state after the batch.
     pub fn set_state(&self, w: &Weights<'g>, index: usize, after: Var<'g>) {
         let mut g = self.gathered.borrow_mut();
-        if let Some(s) = g.states.iter_mut().find(|s| s.key == (w.first, index)) {
+        if let Some(s) = g.states.iter_mut().rev().find(|s| s.key == (w.first, index)) {
             s.after = after;
         }
     }

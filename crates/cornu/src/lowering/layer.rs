@@ -34,7 +34,8 @@ pub enum MaskRule {
     Own,
 }
 
-/// A layer: its settings alone. Weights belong to the model, shapes to the call.
+/// The settings of a layer and what they mean. Its weights are held by the [`LayerRef`] around it,
+/// shapes come with each call.
 pub trait Layer: Any + std::fmt::Debug + Send + Sync {
     /// Class, in Keras's word: `LSTM`.
     fn class(&self) -> &'static str;
@@ -179,6 +180,12 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
     /// A layer that takes nothing from data; data of another kind.
     fn adapt_to(&self, _data: &Data) -> Result<Box<dyn Layer>> {
         Err(Error::Unsupported(format!("{} has nothing to adapt to data", self.class())))
+    }
+
+    /// Whether it reads numbers and arrays in a call as Keras wrote them. For every other layer
+    /// arrays are values of the graph.
+    fn reads_literals(&self) -> bool {
+        false
     }
 
     /// The layers inside a wrapper: attribute and layer.

@@ -5,20 +5,34 @@ use super::context::Cx;
 use super::flow::Flow;
 use super::layer::{Layer, LayerRef, MaskRule};
 use super::layer_config::INT8_WEIGHTS;
+use super::literal::{literal, with_dtype};
 use super::weight_tree::{Trainable, WeightTree};
 use super::weights::Weights;
 use crate::data::Data;
 use crate::{Error, Result};
-use cornu_ir::Spec;
-use serde_json::json;
+use cornu_ir::{DType, Spec, Tensor};
+use serde_json::{Value, json};
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A constant of a call, as an argument takes it: masks are truth values.
+fn constant(name: Option<&str>, v: &Value) -> Result<Tensor> {
+    let tensor = literal(v)?.tensor;
+    let is_mask = name == Some("mask");
+    Ok(if is_mask { with_dtype(&tensor, DType::Bool) } else { tensor })
+}
 
 impl LayerRef {
     /// The weights for inputs of these shapes.
     pub fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
-        let mut tree =
-            self.rule().weights(call).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
+        let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
+        let constant = |name: Option<&str>, v: &Value| Ok(constant(name, v)?.spec());
+        let call = if self.takes_constants(call) {
+            &call.clone().with_constants(constant).map_err(here)?
+        } else {
+            call
+        };
+        let mut tree = self.rule().weights(call).map_err(here)?;
         tree.set_dtype(self.0.dtype.float());
         let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
         tree.hold(&mut held).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
@@ -28,7 +42,7 @@ impl LayerRef {
             trainable: self.0.trainable.clone(),
             freezes_inside,
             label: self.shown_name(),
-            states: Some(self.0.states.clone()),
+            states: self.rule().as_recurrent().map(|_| self.0.states.clone()),
             ..tree
         })
     }
@@ -50,10 +64,39 @@ impl LayerRef {
         self
     }
 
-    /// The place of a lowering as this layer's policies have it.
-    fn place<'g>(&self, cx: &Cx<'g>) -> Cx<'g> {
+    /// Copy of a context with this layer's dtype policy and weights of eight bits.
+    fn context<'g>(&self, cx: &Cx<'g>) -> Cx<'g> {
         cx.with_policy(&self.0.dtype)
             .with_int8(self.0.beside.get(INT8_WEIGHTS) == Some(&json!(true)))
+    }
+
+    /// True if arrays in a call are to be made values.
+    fn takes_constants<V>(&self, call: &Call<V>) -> bool {
+        !self.rule().reads_literals() && call.holds_constant()
+    }
+
+    /// The call with its constants as values of the graph.
+    ///
+    /// # Errors
+    /// A constant beside sequences of unequal length, whose timesteps it cannot follow.
+    fn with_constants<'g>(&self, cx: &Cx<'g>, call: &Call<Flow<'g>>) -> Result<Call<Flow<'g>>> {
+        let ragged = call.values().iter().any(|f| f.ends.is_some());
+        call.clone().with_constants(|name, v| {
+            let tensor = constant(name, v)?;
+            if ragged && tensor.dims.len() > 1 {
+                return Err(Error::shapes(
+                    "a constant among the arguments has timesteps of its own, so sequences of \
+                     unequal length cannot stand in one batch here; take batches of equal length \
+                     (batches = \"equal-length\") or batch size 1",
+                    &[tensor.spec()],
+                ));
+            }
+            // Rows of its own: a shard of the batch would not find them.
+            if tensor.dims.first().is_some_and(|n| *n > 1 && Some(*n) == cx.batch) {
+                cx.keep_whole();
+            }
+            Ok(Flow::new(cx.builder.constant(tensor)))
+        })
     }
 
     /// Lowers what Keras's `layer.call` does, without mask and penalty: how wrappers call the layer
@@ -65,7 +108,7 @@ impl LayerRef {
         call: &Call<Flow<'g>>,
     ) -> Result<Vec<Flow<'g>>> {
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
-        let outs = self.rule().lower(&self.place(cx), w, call).map_err(here)?;
+        let outs = self.rule().lower(&self.context(cx), w, call).map_err(here)?;
         cx.builder.check().map_err(|e| here(e.into()))?;
         Ok(outs)
     }
@@ -77,8 +120,15 @@ impl LayerRef {
         w: &Weights<'g>,
         call: &Call<Flow<'g>>,
     ) -> Result<Vec<Flow<'g>>> {
-        let cx = self.place(cx);
+        let cx = self.context(cx);
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
+        let with_constants;
+        let call = if self.takes_constants(call) {
+            with_constants = self.with_constants(&cx, call).map_err(here)?;
+            &with_constants
+        } else {
+            call
+        };
         let form = self.rule().ragged_form();
         let others = call.kwargs.iter().filter(|(name, _)| name != "mask").map(|(_, a)| a);
         let mut values = call.args.iter().chain(others).flat_map(Arg::flatten);

@@ -39,7 +39,7 @@ impl LayerStates {
     /// Gives a state a value.
     pub(crate) fn set(&self, index: usize, rows: usize, value: &Tensor) {
         let mut states = self.locked();
-        match states.get(&(index, rows)).filter(|v| v.dtype() == value.dtype()) {
+        match states.get(&(index, rows)).filter(|v| v.spec() == value.spec()) {
             Some(state) => state.set(value),
             None => drop(states.insert((index, rows), Variable::new(value))),
         }

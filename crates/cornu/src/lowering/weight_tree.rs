@@ -218,9 +218,16 @@ impl WeightTree {
 
     /// The tree with what is trainable as it is now: later changes do not reach it.
     pub(crate) fn with_trainable_settled(&self) -> Self {
-        let children =
-            self.children.iter().map(|(n, c)| (n.clone(), c.with_trainable_settled())).collect();
-        Self { trainable: Trainable::new(self.trainable.get()), children, ..self.clone() }
+        let children = self.children.iter().map(|(n, c)| (n.clone(), c.with_trainable_settled()));
+        Self {
+            vars: self.vars.clone(),
+            children: children.collect(),
+            trainable: Trainable::new(self.trainable.get()),
+            freezes_inside: self.freezes_inside,
+            held_twice: self.held_twice.clone(),
+            label: self.label.clone(),
+            states: self.states.clone(),
+        }
     }
 
     /// The number of each weight, in the tree's order, among those that differ: a layer that stands
@@ -244,6 +251,13 @@ impl WeightTree {
     pub(crate) fn states(&self) -> Vec<(usize, LayerStates)> {
         let (numbers, mut found) = (self.numbers(), Vec::new());
         self.find_states(&numbers, &mut 0, &mut found);
+        // A layer that stands in the tree twice has its states once.
+        let mut seen: Vec<LayerStates> = Vec::new();
+        found.retain(|(_, states)| {
+            let is_new = !seen.contains(states);
+            seen.extend(is_new.then(|| states.clone()));
+            is_new
+        });
         found
     }
 

@@ -17,4 +17,5 @@ pub(crate) use lower::takes_text;
 pub use lower::{LoweredModel, PackedEntries, lower_model};
 pub use model::{IntoSymbols, Model};
 pub use variables::Variable;
+pub(crate) use variables::variables;
 pub(crate) use weights_file::{int8_array, to_file_array, to_tensor};

@@ -69,7 +69,11 @@ impl IntoSymbols for &[Symbol] {
 }
 
 impl Model {
-    /// The model between symbols, with first weights from seed 0; see [`Model::seed`].
+    /// The model between symbols. Weights that have no value yet get their first, drawn from seed 0
+    /// by their number in this model; see [`Model::seed`].
+    ///
+    /// A model over layers of several models that were made before has their weights. Call
+    /// [`Model::seed`] to draw them anew, each by its number there.
     pub fn new(inputs: impl IntoSymbols, outputs: impl IntoSymbols) -> Result<Self> {
         let ((inputs, one_in), (outputs, one_out)) =
             (inputs.into_symbols(), outputs.into_symbols());
@@ -114,12 +118,6 @@ impl Model {
         Ok(Self(Arc::new(Parts { layer, tree, variables, store, runtime, assets })))
     }
 
-    /// The weights of the model as a tree has them, which is the model's own but for what is
-    /// trainable.
-    pub(crate) fn variables_of(&self, tree: &WeightTree) -> Result<Vec<Variable>> {
-        variables::variables(tree)
-    }
-
     fn tree_of(layer: &LayerRef) -> Result<WeightTree> {
         let graph = Self::graph_of(layer)?;
         let specs = graph
@@ -157,9 +155,9 @@ impl Model {
     /// Returns the model with first weights from a seed, which also draws what is random in
     /// training. Other models over its layers get these weights, too.
     pub fn seed(self, seed: u64) -> Result<Self> {
-        for (i, v) in self.variables().iter().enumerate() {
-            v.value.set(&v.first_value(seed, i)?);
-        }
+        let first = |(i, v): (usize, &Variable)| v.first_value(seed, i);
+        let values = self.variables().iter().enumerate().map(first).collect::<Result<Vec<_>>>()?;
+        self.replace_weights(&values);
         self.set_seed(seed);
         Ok(self)
     }
@@ -207,12 +205,11 @@ impl Model {
 
     /// Returns a model of the same layers, and so the same weights, with a name.
     pub fn name(self, name: &str) -> Self {
-        let runtime = Runtime::default();
-        runtime.set_seed(self.runtime().seed());
+        let runtime = self.runtime().renewed();
         let layer = self.layer().clone().name(name);
-        let Parts { tree, variables, store, assets, .. } = &*self.0;
-        let (tree, variables) =
-            (WeightTree { label: name.into(), ..tree.clone() }, variables.clone());
+        let tree = Self::tree_of(&layer).expect("a model's layer, under another name");
+        let Parts { variables, store, assets, .. } = &*self.0;
+        let variables = variables.clone();
         let (store, assets) = (store.clone(), assets.clone());
         Self(Arc::new(Parts { layer, tree, variables, store, runtime, assets }))
     }
@@ -252,6 +249,13 @@ impl Model {
     /// # Errors
     /// The shape is not the weight's.
     pub fn set_weight(&self, i: usize, value: &Tensor) -> Result<()> {
+        self.check_weight(i, value)?;
+        self.variables()[i].value.set(value);
+        Ok(())
+    }
+
+    /// Fails unless a value has the shape and type of the `i`-th weight.
+    fn check_weight(&self, i: usize, value: &Tensor) -> Result<()> {
         let v = &self.variables()[i];
         if value.dims != v.spec.shape || value.dtype() != v.spec.dtype() {
             let (shape, dtype) = (&v.spec.shape, v.spec.dtype());
@@ -259,7 +263,6 @@ impl Model {
             let received = format!("{:?} of type {}", value.dims, value.dtype());
             return Err(Error::argument("set_weight", rule, received));
         }
-        v.value.set(value);
         Ok(())
     }
 
@@ -272,15 +275,16 @@ impl Model {
     /// Gives all weights their values, in Keras's order.
     ///
     /// # Errors
-    /// Another number of weights, or a shape that is not the weight's; those before it are set
-    /// then.
+    /// Another number of weights, or a shape that is not the weight's; none is set then.
     pub fn set_weights(&self, values: &[Tensor]) -> Result<()> {
         let n = self.variables().len();
         if values.len() != n {
             let rule = format!("the model has {n} weights");
             return Err(Error::argument("set_weights", rule, values.len()));
         }
-        values.iter().enumerate().try_for_each(|(i, value)| self.set_weight(i, value))
+        values.iter().enumerate().try_for_each(|(i, value)| self.check_weight(i, value))?;
+        self.replace_weights(values);
+        Ok(())
     }
 
     /// Gives all weights their values at once, which were checked to be of the right shapes.

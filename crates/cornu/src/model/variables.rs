@@ -59,7 +59,7 @@ impl Variable {
 const MAX_PARAMS: usize = 1 << 34;
 
 /// The weights of a tree, in Keras's order.
-pub(super) fn variables(tree: &WeightTree) -> Result<Vec<Variable>> {
+pub(crate) fn variables(tree: &WeightTree) -> Result<Vec<Variable>> {
     let mut all: Vec<Variable> = Vec::new();
     let mut total = Some(0usize);
     let mut paths = Vec::new();

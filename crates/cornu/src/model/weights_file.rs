@@ -5,6 +5,7 @@ use crate::architecture::MemberKind;
 use crate::layers::WeightTree;
 use crate::saving::{Array, ArrayType, Group, NamedArrays};
 use crate::{Error, Result};
+use cornu_cpu::SlotId;
 use cornu_ir::{DType, Tensor};
 
 /// A tensor for an array of a file.
@@ -87,12 +88,17 @@ impl Model {
     /// The weights as the groups of a weights file: a group for each layer, also for those without
     /// weights.
     pub(crate) fn write_weights(&self) -> Result<Group> {
+        self.write_values(&self.weights())
+    }
+
+    /// As [`Model::write_weights`], of values that the weights had at one time.
+    pub(crate) fn write_values(&self, values: &[Tensor]) -> Result<Group> {
         let mut root = Group::default();
         write_groups(self.tree(), "", &mut root);
         let float =
             ArrayType::from_name(self.layer().policy().variable_name()).unwrap_or(ArrayType::F32);
         for (i, v) in self.variables().iter().enumerate().filter(|(_, v)| v.spec.lora.is_none()) {
-            let value = self.merged(i);
+            let value = self.merged(i, values);
             let array =
                 if v.spec.int8 { int8_array(&value)? } else { to_file_array(&value, float)? };
             for (group, index) in v.places() {
@@ -116,15 +122,13 @@ impl Model {
     }
 
     /// Writes apart what files hold as one sum: each kernel with LoRA, and its matrices.
-    pub(crate) fn write_apart(&self, group: &mut Group) -> Result<()> {
+    pub(crate) fn write_apart(&self, values: &[Tensor], group: &mut Group) -> Result<()> {
         for (kernel, [a, b]) in
             (0..self.variables().len()).filter_map(|i| Some((i, self.factors(i)?)))
         {
             for i in [kernel, a, b] {
-                group.insert(
-                    &format!("lora/{i}"),
-                    to_file_array(&self.weight(i), ArrayType::F32)?,
-                )?;
+                let array = to_file_array(&values[i], ArrayType::F32)?;
+                group.insert(&format!("lora/{i}"), array)?;
             }
         }
         Ok(())
@@ -132,6 +136,7 @@ impl Model {
 
     /// Takes what [`Model::write_apart`] wrote.
     pub(crate) fn read_apart(&self, group: &Group) -> Result<()> {
+        let mut values = Vec::new();
         for (name, array) in group.group("lora").iter().flat_map(|g| &g.arrays) {
             let i = name.parse().ok().filter(|i| *i < self.variables().len());
             let i: usize = i.ok_or_else(|| {
@@ -139,18 +144,19 @@ impl Model {
                     "weights: no weight has the number `{name}`; the file belongs to another model"
                 ))
             })?;
-            let value = self.checked(&self.variables()[i], name, array)?;
-            self.variables()[i].value.set(&value);
+            values.push((SlotId(i), self.checked(&self.variables()[i], name, array)?));
         }
+        let mut store = self.store().write();
+        values.iter().for_each(|(slot, value)| store.replace(*slot, value));
         Ok(())
     }
 
     /// A weight with what LoRA learned beside it.
-    fn merged(&self, i: usize) -> Tensor {
-        let value = self.weight(i);
+    fn merged(&self, i: usize, values: &[Tensor]) -> Tensor {
+        let value = values[i].clone();
         let Some([a, b]) = self.factors(i) else { return value };
         let scale = self.variables()[a].spec.lora.unwrap_or(1.0);
-        let [a, b] = [a, b].map(|k| self.weight(k));
+        let [a, b] = [a, b].map(|k| &values[k]);
         let (rank, columns) = (b.dims[0], b.dims[1]);
         let (a, b, mut sum) = (a.to_f64(), b.to_f64(), value.to_f64());
         for (row, a) in sum.chunks_mut(columns.max(1)).zip(a.chunks(rank.max(1))) {

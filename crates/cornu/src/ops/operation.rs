@@ -122,6 +122,10 @@ impl Layer for Operation {
         }
     }
 
+    fn reads_literals(&self) -> bool {
+        true
+    }
+
     fn module(&self) -> &'static str {
         self.row.1
     }

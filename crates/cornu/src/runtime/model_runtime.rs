@@ -60,6 +60,20 @@ impl Runtime {
         self.n_steps.store(n, Ordering::Relaxed);
     }
 
+    /// A runtime of the same threads, seed and place in the random numbers.
+    pub(crate) fn renewed(&self) -> Self {
+        let runtime = Self::default();
+        runtime.n_threads.store(self.n_threads.load(Ordering::Relaxed), Ordering::Relaxed);
+        runtime.set_seed(self.seed());
+        runtime.set_n_steps(self.n_steps());
+        runtime
+    }
+
+    /// Notes that a training step has run.
+    pub(crate) fn note_step(&self) {
+        self.n_steps.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The key of the random numbers of the coming step.
     pub(crate) fn random_key(&self) -> Tensor {
         random_key(self.seed(), self.n_steps())

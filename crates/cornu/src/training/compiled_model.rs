@@ -5,7 +5,6 @@ use super::engine::Engine;
 use super::task::Stage;
 use crate::compile::Outputs;
 use crate::layers::WeightTree;
-use crate::model::Nest;
 use crate::optimizers::{Optimizer, VarInfo};
 use crate::runtime::Programs;
 use crate::{Model, Result};
@@ -13,6 +12,7 @@ use cornu_cpu::{SlotId, Store, Variable};
 use cornu_ir::{Spec, Tensor};
 use serde_json::Value;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A compiled model: a [`Model`] with loss, metrics, an optimizer and its state.
 ///
@@ -58,6 +58,8 @@ pub struct CompiledModel {
     /// Whether the settings came with a file: Keras makes the optimizer's variables on loading,
     /// else at the first step.
     from_file: bool,
+    /// Whether a training step has run.
+    pub(super) has_stepped: AtomicBool,
 }
 
 /// A model in either stage: what reports on both is asked for.
@@ -120,7 +122,7 @@ impl CompiledModel {
     pub(crate) fn new(model: Model, mut settings: Value, from_file: bool) -> Result<Self> {
         let optimizer = Optimizer::from_json(&settings["optimizer"])?;
         let tree = model.tree().with_trainable_settled();
-        let variables = model.variables_of(&tree)?;
+        let variables = crate::model::variables(&tree)?;
         let trainable: Vec<usize> =
             (0..variables.len()).filter(|i| variables[*i].trainable).collect();
         let vars: Vec<VarInfo> = trainable.iter().map(|i| VarInfo::from(&variables[*i])).collect();
@@ -131,8 +133,19 @@ impl CompiledModel {
         for spec in optimizer.state(&vars) {
             store.push(&spec.first_value(&weights));
         }
-        let programs = Programs::default();
-        Ok(Self { model, settings, optimizer, tree, trainable, vars, store, programs, from_file })
+        let (programs, has_stepped) = (Programs::default(), AtomicBool::new(false));
+        Ok(Self {
+            model,
+            settings,
+            optimizer,
+            tree,
+            trainable,
+            vars,
+            store,
+            programs,
+            from_file,
+            has_stepped,
+        })
     }
 
     /// Returns the compiled model under another name.
@@ -171,9 +184,17 @@ impl CompiledModel {
         &self.store.variables()[self.model.variables().len()..]
     }
 
+    /// The values of the weights and of the optimizer's variables, as one step left them.
+    pub(crate) fn values(&self) -> (Vec<Tensor>, Vec<Tensor>) {
+        let store = self.store.read();
+        let value = |i: usize| store.view(SlotId(i)).to_tensor();
+        let n_weights = self.model.variables().len();
+        ((0..n_weights).map(value).collect(), (n_weights..self.store.len()).map(value).collect())
+    }
+
     /// Specs of the optimizer's variables, once Keras would have made them.
     pub(crate) fn optimizer_specs(&self) -> Option<Vec<Spec>> {
-        let made = self.from_file || self.model.runtime().n_steps() > 0;
+        let made = self.from_file || self.has_stepped.load(Ordering::Relaxed);
         made.then(|| self.state().iter().map(Variable::spec).collect())
     }
 
@@ -183,10 +204,11 @@ impl CompiledModel {
         Engine { stage, programs: &self.programs }
     }
 
-    /// The compile config as Keras writes it, the learning rate as it stands.
-    pub(crate) fn compile_config(&self) -> Value {
+    /// The compile config as Keras writes it, the learning rate as it stands in values of the
+    /// optimizer's variables.
+    pub(crate) fn compile_config(&self, state: &[Tensor]) -> Value {
         let mut json = self.settings.clone();
-        let at = |i: usize| self.state()[i].tensor().to_f64()[0];
+        let at = |i: usize| state[i].to_f64()[0];
         json["optimizer"] = self.optimizer.clone().with_learning_rates(&self.vars, &at).to_json();
         json
     }
@@ -197,7 +219,6 @@ impl Model {
     pub(crate) fn outputs(&self) -> Outputs {
         let nest = self.output_nest();
         let keys = nest.keys().map(|k| k.into_iter().map(str::to_string).collect());
-        debug_assert!(matches!(nest, Nest::One(_) | Nest::List(_) | Nest::Dict(_)));
         Outputs {
             names: self.output_names(),
             keys,

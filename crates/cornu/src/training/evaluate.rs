@@ -19,7 +19,7 @@ pub struct Evaluate {
     pub batch_size: usize,
     /// Weights of the samples: one set, or one for each output.
     pub sample_weight: Option<Vec<Data>>,
-    /// What becomes of sequences of unequal length in one batch.
+    /// How sequences of unequal length stand in one batch.
     pub unequal: Unequal,
     /// How the losses of batches of such sequences become one.
     pub epoch_loss: EpochLoss,
@@ -87,7 +87,7 @@ impl CompiledModel {
         listeners.tell(self, |c, run| c.on_test_begin(run))?;
         for (step, samples) in samples.chunks(batch_size).enumerate() {
             listeners.tell(self, |c, run| c.on_test_batch_begin(run, step))?;
-            let result = task.run(examples, samples, &mut batch, options.unequal)?;
+            let result = task.run(samples, &mut batch, options.unequal)?;
             let counts = examples.loss_counts(samples, compiled, options.epoch_loss);
             running.add(&result, samples.len(), &counts);
             if listeners.reads_batches() {

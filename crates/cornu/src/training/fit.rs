@@ -158,7 +158,7 @@ impl CompiledModel {
             // A run that was restored may stand within its epoch.
             for (step, rows) in plan.iter().enumerate().skip(listeners.position.step) {
                 listeners.tell(self, |c, run| c.on_train_batch_begin(run, step))?;
-                let r = task.run(examples, rows, &mut batch, options.unequal)?;
+                let r = task.run(rows, &mut batch, options.unequal)?;
                 listeners.position.running.add(
                     &r,
                     rows.len(),

@@ -84,7 +84,7 @@ impl Fit {
         self
     }
 
-    /// What becomes of sequences of unequal length in one batch.
+    /// How sequences of unequal length stand in one batch.
     pub fn unequal(mut self, u: Unequal) -> Self {
         self.unequal = u;
         self
@@ -117,19 +117,19 @@ impl Fit {
         self
     }
 
-    /// The last part of the data validates.
+    /// Share of the data, taken from its end, that is validation data.
     pub fn validation_split(mut self, fraction: f64) -> Self {
         self.validation_split = fraction;
         self
     }
 
-    /// Data that validate.
+    /// Validation data.
     pub fn validation_data<'a>(mut self, x: impl IntoData<'a>, y: impl IntoData<'a>) -> Self {
         self.validation_data = Some((owned(x), owned(y), None));
         self
     }
 
-    /// Data that validate, with weights.
+    /// Validation data with sample weights.
     pub fn validation_data_weighted<'a>(
         mut self,
         x: impl IntoData<'a>,
@@ -164,13 +164,13 @@ impl Fit {
         self
     }
 
-    /// With something that listens.
+    /// Adds a callback.
     pub fn callback(mut self, c: impl Callback + 'static) -> Self {
         self.callbacks.push(Box::new(c));
         self
     }
 
-    /// With something that listens.
+    /// Adds a callback that is boxed already.
     pub fn boxed_callback(mut self, c: Box<dyn Callback>) -> Self {
         self.callbacks.push(c);
         self

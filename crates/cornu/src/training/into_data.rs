@@ -1,5 +1,5 @@
-//! Data as `fit`, `evaluate` and `predict` take them, and what becomes of sequences of unequal
-//! length in them.
+//! Data as `fit`, `evaluate` and `predict` take them, and how sequences of unequal length are
+//! treated.
 
 use crate::data::{Array, Data, Ragged};
 use crate::{Error, Result};
@@ -59,7 +59,7 @@ where
     }
 }
 
-/// What becomes of sequences of unequal length in one batch.
+/// How sequences of unequal length stand in one batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Unequal {
     /// The model knows the lengths: layers, losses and metrics leave out what is past the end of a

@@ -3,7 +3,7 @@
 use super::compiled_model::CompiledModel;
 use crate::optimizers::Paced;
 use crate::{Error, Result};
-use cornu_cpu::Variable;
+use cornu_cpu::{SlotId, Variable};
 use cornu_ir::interpret::interpret;
 use cornu_ir::{Builder, Tensor, Var};
 
@@ -78,8 +78,8 @@ impl CompiledModel {
         Ok(())
     }
 
-    /// Each trainable weight of which the optimizer keeps a moving average, with it.
-    fn averages(&self) -> Result<Vec<(&Variable, &Variable)>> {
+    /// Slots of each trainable weight of which the optimizer keeps a moving average, and of that.
+    fn averages(&self) -> Result<Vec<(SlotId, SlotId)>> {
         let averages = self.optimizer.averages(&self.vars);
         if averages.is_empty() && !self.trainable.is_empty() {
             return Err(Error::argument(
@@ -88,24 +88,31 @@ impl CompiledModel {
                 "use_ema false",
             ));
         }
-        let weight = |i: usize| &self.variables()[self.trainable[i]].value;
-        Ok(averages.into_iter().map(|(w, at)| (weight(w), &self.state()[at])).collect())
+        let slots = |(weight, at): (usize, usize)| {
+            (SlotId(self.trainable[weight]), SlotId(self.variables().len() + at))
+        };
+        Ok(averages.into_iter().map(slots).collect())
     }
 
     /// Exchanges the trainable weights with the optimizer's moving averages of them.
     pub(crate) fn swap_averages(&self) -> Result<()> {
-        for (weight, average) in self.averages()? {
-            let (w, a) = (weight.tensor(), average.tensor());
-            weight.set(&a);
-            average.set(&w);
+        let averages = self.averages()?;
+        let mut store = self.store().write();
+        for (weight, average) in averages {
+            let [w, a] = [weight, average].map(|slot| store.view(slot).to_tensor());
+            store.replace(weight, &a);
+            store.replace(average, &w);
         }
         Ok(())
     }
 
     /// Sets the optimizer's moving averages to the trainable weights.
     pub(crate) fn averages_from_weights(&self) -> Result<()> {
-        for (weight, average) in self.averages()? {
-            average.set(&weight.tensor());
+        let averages = self.averages()?;
+        let mut store = self.store().write();
+        for (weight, average) in averages {
+            let value = store.view(weight).to_tensor();
+            store.replace(average, &value);
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ impl Listeners {
         })
     }
 
-    /// Nobody.
+    /// No callbacks.
     pub(crate) fn none() -> Self {
         Self {
             callbacks: vec![],

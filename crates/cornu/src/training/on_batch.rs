@@ -49,7 +49,7 @@ impl CompiledModel {
         let compiled = self.resolve_for(&examples)?;
         let samples: Vec<u32> = (0..examples.n_samples() as u32).collect();
         let mut task = Stepping::new(mode, self, &compiled, &examples, None);
-        let result = task.run(&examples, &samples, &mut Batch::default(), Unequal::Known)?;
+        let result = task.run(&samples, &mut Batch::default(), Unequal::Known)?;
         let mut running = Running::default();
         running.add(&result, samples.len(), &[]);
         Ok(running.logs(&compiled))

@@ -5,7 +5,7 @@ use crate::model::{to_file_array, to_tensor};
 use crate::optimizers::SavedGroup;
 use crate::saving::{ArrayType, Group};
 use crate::{Error, Result};
-use cornu_cpu::Variable;
+use cornu_cpu::SlotId;
 use cornu_ir::Tensor;
 use cornu_ir::spec::dims_text;
 
@@ -35,8 +35,8 @@ impl CompiledModel {
                 }
                 continue;
             }
-            for (variable, (name, array)) in self.state()[places].iter().zip(&vars.arrays) {
-                let spec = variable.spec();
+            for (place, (name, array)) in places.zip(&vars.arrays) {
+                let spec = self.state()[place].spec();
                 if array.shape() != spec.numbers().unwrap_or_default() {
                     return Err(Error::Config(format!(
                         "optimizer: variable {name} must have shape {}. Received: {:?}",
@@ -44,19 +44,21 @@ impl CompiledModel {
                         array.shape()
                     )));
                 }
-                values.push((variable, to_tensor(array, spec.dtype)?));
+                let slot = SlotId(self.variables().len() + place);
+                values.push((slot, to_tensor(array, spec.dtype)?));
             }
         }
-        values.iter().for_each(|(variable, t): &(&Variable, Tensor)| variable.set(t));
+        let mut store = self.store().write();
+        values.iter().for_each(|(slot, t): &(SlotId, Tensor)| store.replace(*slot, t));
         Ok(())
     }
 
-    /// Writes the state of the optimizer into a file.
-    pub(crate) fn write_optimizer_state(&self, root: &mut Group) -> Result<()> {
+    /// Writes values of the optimizer's variables into a file.
+    pub(crate) fn write_optimizer_state(&self, state: &[Tensor], root: &mut Group) -> Result<()> {
         for SavedGroup { path, name, places } in self.optimizer.groups(&self.vars) {
             root.group_mut(&format!("optimizer/{path}")).name = Some(name);
-            for (i, variable) in self.state()[places].iter().enumerate() {
-                let array = to_file_array(&variable.tensor(), ArrayType::F32)?;
+            for (i, value) in state[places].iter().enumerate() {
+                let array = to_file_array(value, ArrayType::F32)?;
                 root.insert(&format!("optimizer/{path}/{i}"), array)?;
             }
         }

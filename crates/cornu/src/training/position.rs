@@ -1,11 +1,11 @@
-//! Where a run stands.
+//! The position of a run: epoch, step and the sums of the epoch so far.
 
 use super::compiled_model::CompiledModel;
 use super::history::Running;
 use crate::model::{to_file_array, to_tensor};
 use crate::saving::{Array, ArrayType, Group};
 use crate::{Error, Result};
-use cornu_ir::DType;
+use cornu_ir::{DType, Tensor};
 
 /// Where a run stands: the step that comes next, and what its epoch has measured so far.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +64,7 @@ impl CompiledModel {
     /// Writes what a run carries besides the weights of a file and the optimizer: its place in the
     /// random numbers, the states of stateful layers, and kernels apart from what LoRA learns
     /// beside them.
-    pub(crate) fn write_runtime(&self, group: &mut Group) -> Result<()> {
+    pub(crate) fn write_runtime(&self, weights: &[Tensor], group: &mut Group) -> Result<()> {
         let runtime = self.runtime();
         group.insert("seed", Array::i64_scalar(runtime.seed() as i64))?;
         group.insert("n_steps", Array::i64_scalar(runtime.n_steps() as i64))?;
@@ -74,7 +74,7 @@ impl CompiledModel {
                 group.insert(&format!("states/{layer}_{state}_{rows}"), array)?;
             }
         }
-        self.write_apart(group)
+        self.write_apart(weights, group)
     }
 
     /// Takes what [`CompiledModel::write_runtime`] wrote.

@@ -18,7 +18,7 @@ use cornu_ir::{DType, Spec, Tensor};
 pub struct Predict {
     /// Samples of a batch.
     pub batch_size: usize,
-    /// What becomes of sequences of unequal length in one batch.
+    /// How sequences of unequal length stand in one batch.
     pub unequal: Unequal,
 }
 

@@ -1,6 +1,6 @@
 //! One batch through loss and metrics and, in training, gradients and the optimizer.
 
-use super::assembly::Batch;
+use super::assembly::{Batch, Sets};
 use super::compiled_model::CompiledModel;
 use super::examples::{Examples, Layout};
 use super::into_data::Unequal;
@@ -13,6 +13,8 @@ use cornu_cpu::Fetch;
 use cornu_ir::grad::gradient;
 use cornu_ir::{DType, Spec, Tensor, Var};
 use serde::Serialize;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 /// The calls of one operation in a training step.
 #[derive(Clone, Debug, Serialize)]
@@ -38,6 +40,7 @@ pub(crate) struct BatchResult {
 /// The task of evaluating or training on batches of examples: made once for a run.
 pub(crate) struct Stepping<'a> {
     model: &'a CompiledModel,
+    sets: Rc<Sets<'a>>,
     lowering: Lowering,
     compiled: &'a compile::Compiled,
     layout: Layout,
@@ -54,7 +57,7 @@ impl<'a> Stepping<'a> {
         mode: Mode,
         model: &'a CompiledModel,
         compiled: &'a compile::Compiled,
-        examples: &Examples,
+        examples: &'a Examples,
         stretch: Option<usize>,
     ) -> Self {
         let (outputs, layout): (Outputs, _) = (model.outputs(), examples.layout());
@@ -65,20 +68,21 @@ impl<'a> Stepping<'a> {
             states: States { stretch, kept: false },
             threads: None,
         };
-        let (names, sums, partial_counts) = (outputs.names, vec![], vec![]);
-        Self { model, lowering, compiled, layout, names, sums, partial_counts }
+        let (sets, names) = (Rc::new(examples.sets()), outputs.names);
+        let (sums, partial_counts) = (vec![], vec![]);
+        Self { model, sets, lowering, compiled, layout, names, sums, partial_counts }
     }
 
     /// Puts samples of the examples together and runs them as one batch.
     pub(crate) fn run(
         &mut self,
-        examples: &Examples,
         samples: &[u32],
         batch: &mut Batch,
         unequal: Unequal,
     ) -> Result<BatchResult> {
         let engine = self.model.engine();
-        engine.assemble(self, &examples.sets(), samples, batch, unequal)?;
+        let sets = self.sets.clone();
+        engine.assemble(self, &sets, samples, batch, unequal)?;
         let n_losses = self.compiled.losses.len();
         let result = engine.run(self, batch, |prepared, results| {
             let values: Vec<Vec<f64>> = results.iter().map(Tensor::to_f64).collect();
@@ -91,8 +95,8 @@ impl<'a> Stepping<'a> {
             }
         })?;
         if self.lowering.mode == Mode::Train {
-            let runtime = self.model.runtime();
-            runtime.set_n_steps(runtime.n_steps() + 1);
+            self.model.runtime().note_step();
+            self.model.has_stepped.store(true, Ordering::Relaxed);
         }
         Ok(result)
     }

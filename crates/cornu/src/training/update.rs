@@ -81,7 +81,8 @@ impl CompiledModel {
         Ok(Part { graph: cornu_ir::passes::run(graph), feeds, fetches })
     }
 
-    /// Does what the optimizer does when `fit` ends: averages take the weights' place.
+    /// Ends the training of the optimizer: where it keeps averages of the weights, they replace the
+    /// weights.
     pub(super) fn finalize_weights(&self) -> Result<()> {
         let b = Builder::new();
         let slots: Vec<SlotId> =

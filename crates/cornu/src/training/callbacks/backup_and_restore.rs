@@ -67,9 +67,10 @@ impl BackupAndRestore {
                 }
             }
         }
-        let mut root = run.model.write_weights()?;
-        run.model.write_optimizer_state(&mut root)?;
-        run.model.write_runtime(root.group_mut("training"))?;
+        let (weights, state) = run.model.values();
+        let mut root = run.model.write_values(&weights)?;
+        run.model.write_optimizer_state(&state, &mut root)?;
+        run.model.write_runtime(&weights, root.group_mut("training"))?;
         run.position.write(root.group_mut("training"))?;
         atomic::write(&self.file(0), &hdf5_write::write(&root)?)?;
         // Keras reads epoch and batch from here.
