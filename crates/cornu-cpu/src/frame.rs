@@ -267,6 +267,7 @@ impl Frame {
     /// # Safety
     /// The frame, its arena, inputs and outputs are as [`Frame::run`] asks; all steps before this
     /// one have run on them.
+    #[inline]
     pub(crate) unsafe fn step(&mut self, layout: &Layout, s: usize, threads: Option<&Threads>) {
         let step = &layout.steps[s];
         let mut is_kept = false;

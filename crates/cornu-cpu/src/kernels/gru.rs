@@ -10,7 +10,7 @@ use super::{
     by_gate::{recurrent_panels_len, transposed_panels_len},
     isa::isa,
     operands::{left_len, panels_len},
-    packed_steps::{check_batch_sizes, check_len, chunk_rows, rows_of},
+    packed_steps::{check_batch_sizes, check_len, chunk_rows},
     scratch::part_len,
     shape::CellShape,
     tier::on_each_tier,
@@ -51,9 +51,8 @@ pub fn gru_backward_scratch(shape: CellShape) -> usize {
 /// # Panics
 /// If a buffer is smaller than its shape, or `batch_sizes` grow.
 pub fn gru_forward(args: &GruForward<'_>, out: &mut GruOutputs<'_>, scratch: &mut [f32]) {
-    check_forward(args);
+    let n = check_forward(args);
     let CellShape { units: u, batch: b, .. } = args.shape;
-    let n = rows_of(args.batch_sizes);
     let width = gru_gates_width(u, args.reset_after);
     check_len("gru", "h", out.h.as_ref().map_or(n * u, |h| h.len()), n * u);
     check_len("gru", "gates", out.gates.as_ref().map_or(n * width, |g| g.len()), n * width);
@@ -80,9 +79,8 @@ on_each_tier! {
 /// # Panics
 /// If a buffer is smaller than its shape, or `batch_sizes` grow.
 pub fn gru_backward(args: &GruBackward<'_>, out: &mut GruGradients<'_>, scratch: &mut [f32]) {
-    check_forward(&args.forward);
+    let n = check_forward(&args.forward);
     let CellShape { features: f, units: u, batch: b } = args.forward.shape;
-    let n = rows_of(args.forward.batch_sizes);
     check_len("gru", "h", args.h.len(), n * u);
     check_len("gru", "gates", args.gates.len(), n * gru_gates_width(u, args.forward.reset_after));
     for (what, slice, needed) in [("dh", args.dh, n * u), ("dh_last", args.dh_last, b * u)] {
@@ -114,10 +112,10 @@ on_each_tier! {
     ) = backward;
 }
 
-fn check_forward(args: &GruForward<'_>) {
+/// Panics if an input is smaller than its shape, or `batch_sizes` grow; gives N.
+fn check_forward(args: &GruForward<'_>) -> usize {
     let CellShape { features: f, units: u, batch: b } = args.shape;
-    check_batch_sizes("gru", args.batch_sizes, b);
-    let n = rows_of(args.batch_sizes);
+    let n = check_batch_sizes("gru", args.batch_sizes, b);
     check_len("gru", "x", args.x.len(), n * f);
     check_len("gru", "kernel", args.kernel.len(), f * 3 * u);
     check_len("gru", "recurrent", args.recurrent.len(), u * 3 * u);
@@ -129,6 +127,7 @@ fn check_forward(args: &GruForward<'_>) {
         args.recurrent_mask.map_or(b * 3 * u, <[f32]>::len),
         b * 3 * u,
     );
+    n
 }
 
 #[cfg(test)]

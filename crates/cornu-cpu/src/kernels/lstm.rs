@@ -17,7 +17,7 @@ use super::{
     by_gate::{recurrent_panels_len, transposed_panels_len},
     isa::isa,
     operands::{left_len, panels_len},
-    packed_steps::{check_batch_sizes, check_len, chunk_rows, rows_of},
+    packed_steps::{check_batch_sizes, check_len, chunk_rows},
     scratch::part_len,
     shape::CellShape,
     tier::on_each_tier,
@@ -57,9 +57,8 @@ pub fn lstm_backward_scratch(shape: CellShape) -> usize {
 /// # Panics
 /// If a buffer is smaller than its shape, or `batch_sizes` grow.
 pub fn lstm_forward(args: &LstmForward<'_>, out: &mut LstmOutputs<'_>, scratch: &mut [f32]) {
-    check_forward(args);
+    let n = check_forward(args);
     let CellShape { units: u, batch: b, .. } = args.shape;
-    let n = rows_of(args.batch_sizes);
     check_len("lstm", "h", out.h.as_ref().map_or(n * u, |h| h.len()), n * u);
     check_len("lstm", "c", out.c.as_ref().map_or(n * u, |c| c.len()), n * u);
     check_len("lstm", "gates", out.gates.as_ref().map_or(n * 4 * u, |g| g.len()), n * 4 * u);
@@ -87,9 +86,8 @@ on_each_tier! {
 /// # Panics
 /// If a buffer is smaller than its shape, or `batch_sizes` grow.
 pub fn lstm_backward(args: &LstmBackward<'_>, out: &mut LstmGradients<'_>, scratch: &mut [f32]) {
-    check_forward(&args.forward);
+    let n = check_forward(&args.forward);
     let CellShape { features: f, units: u, batch: b } = args.forward.shape;
-    let n = rows_of(args.forward.batch_sizes);
     check_len("lstm", "h", args.h.len(), n * u);
     check_len("lstm", "c", args.c.len(), n * u);
     check_len("lstm", "gates", args.gates.len(), n * 4 * u);
@@ -125,10 +123,10 @@ on_each_tier! {
     ) = backward;
 }
 
-fn check_forward(args: &LstmForward<'_>) {
+/// Panics if an input is smaller than its shape, or `batch_sizes` grow; gives N.
+fn check_forward(args: &LstmForward<'_>) -> usize {
     let CellShape { features: f, units: u, batch: b } = args.shape;
-    check_batch_sizes("lstm", args.batch_sizes, b);
-    let n = rows_of(args.batch_sizes);
+    let n = check_batch_sizes("lstm", args.batch_sizes, b);
     check_len("lstm", "x", args.x.len(), n * f);
     check_len("lstm", "kernel", args.kernel.len(), f * 4 * u);
     check_len("lstm", "recurrent", args.recurrent.len(), u * 4 * u);
@@ -145,6 +143,7 @@ fn check_forward(args: &LstmForward<'_>) {
         args.int8.is_none() || args.recurrent_mask.is_none(),
         "lstm: weights of eight bits are not for training, which a recurrent mask is for"
     );
+    n
 }
 
 #[cfg(test)]

@@ -20,8 +20,9 @@ pub(crate) fn chunk_rows(batch: usize) -> usize {
 }
 
 /// Panics unless the live rows start at no more than `batch`, never grow and are never negative.
-pub(crate) fn check_batch_sizes(who: &str, batch_sizes: &[i32], batch: usize) {
-    let mut most = batch as i64;
+/// Gives their sum: N.
+pub(crate) fn check_batch_sizes(who: &str, batch_sizes: &[i32], batch: usize) -> usize {
+    let (mut most, mut n) = (batch as i64, 0);
     for &b in batch_sizes {
         assert!(
             0 <= b && i64::from(b) <= most,
@@ -29,7 +30,9 @@ pub(crate) fn check_batch_sizes(who: &str, batch_sizes: &[i32], batch: usize) {
                 after {most}"
         );
         most = i64::from(b);
+        n += b as usize;
     }
+    n
 }
 
 /// Panics unless a buffer has the rows its shape asks for.

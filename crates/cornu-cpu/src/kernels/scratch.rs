@@ -17,6 +17,7 @@ impl Scratch {
     }
 
     /// The next `len` elements.
+    #[inline]
     pub(crate) fn take(&mut self, len: usize) -> *mut f32 {
         let skip = self.next.align_offset(64).min(16);
         let whole = len.next_multiple_of(16) + skip;

@@ -9,7 +9,7 @@ pub use args::{SimpleRnnBackward, SimpleRnnForward, SimpleRnnGradients, SimpleRn
 use super::{
     isa::isa,
     operands::{left_len, panels_len},
-    packed_steps::{check_batch_sizes, check_len, chunk_rows, rows_of},
+    packed_steps::{check_batch_sizes, check_len, chunk_rows},
     scratch::part_len,
     shape::CellShape,
     tier::on_each_tier,
@@ -49,9 +49,8 @@ pub fn simple_rnn_forward(
     out: &mut SimpleRnnOutputs<'_>,
     scratch: &mut [f32],
 ) {
-    check_forward(args);
+    let n = check_forward(args);
     let CellShape { units: u, batch: b, .. } = args.shape;
-    let n = rows_of(args.batch_sizes);
     check_len("simple_rnn", "h", out.h.as_ref().map_or(n * u, |h| h.len()), n * u);
     check_len("simple_rnn", "h_last", out.h_last.len(), b * u);
     check_len("simple_rnn", "scratch", scratch.len(), simple_rnn_forward_scratch(args.shape));
@@ -80,9 +79,8 @@ pub fn simple_rnn_backward(
     out: &mut SimpleRnnGradients<'_>,
     scratch: &mut [f32],
 ) {
-    check_forward(&args.forward);
+    let n = check_forward(&args.forward);
     let CellShape { features: f, units: u, batch: b } = args.forward.shape;
-    let n = rows_of(args.forward.batch_sizes);
     check_len("simple_rnn", "h", args.h.len(), n * u);
     for (what, slice, needed) in [("dh", args.dh, n * u), ("dh_last", args.dh_last, b * u)] {
         check_len("simple_rnn", what, slice.map_or(needed, <[f32]>::len), needed);
@@ -118,10 +116,10 @@ on_each_tier! {
     ) = backward;
 }
 
-fn check_forward(args: &SimpleRnnForward<'_>) {
+/// Panics if an input is smaller than its shape, or `batch_sizes` grow; gives N.
+fn check_forward(args: &SimpleRnnForward<'_>) -> usize {
     let CellShape { features: f, units: u, batch: b } = args.shape;
-    check_batch_sizes("simple_rnn", args.batch_sizes, b);
-    let n = rows_of(args.batch_sizes);
+    let n = check_batch_sizes("simple_rnn", args.batch_sizes, b);
     check_len("simple_rnn", "x", args.x.len(), n * f);
     check_len("simple_rnn", "kernel", args.kernel.len(), f * u);
     check_len("simple_rnn", "recurrent", args.recurrent.len(), u * u);
@@ -133,6 +131,7 @@ fn check_forward(args: &SimpleRnnForward<'_>) {
         args.recurrent_mask.map_or(b * u, <[f32]>::len),
         b * u,
     );
+    n
 }
 
 #[cfg(test)]

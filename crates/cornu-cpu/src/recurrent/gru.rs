@@ -15,24 +15,29 @@ use cornu_ir::ops::{Gru, GruGrad};
 pub(crate) struct GruKernel {
     op: Gru,
     at: CellInputs,
+    /// Elements of scratch that the cell takes.
+    n_work: usize,
 }
 
 impl Kernel for GruKernel {
     fn choose(request: &Request<'_>) -> Option<Self> {
         let Op::Gru(op) = request.op() else { return None };
-        request.is_f32().then(|| GruKernel { op: op.clone(), at: inputs(request, op) })
+        request.is_f32().then(|| {
+            let at = inputs(request, op);
+            GruKernel { op: op.clone(), at, n_work: gru_forward_scratch(at.shape) }
+        })
     }
 
     /// That of the cell, and its last state, which nothing may read.
     fn scratch_bytes(&self) -> usize {
-        4 * (gru_forward_scratch(self.at.shape) + self.at.n_state())
+        4 * (self.n_work + self.at.n_state())
     }
 
     unsafe fn run(&self, call: &mut Call<'_>) {
         // SAFETY: `Kernel::run` asks for the call; the operation's values are f32 and i32.
         let slices = unsafe { Slices::new(call) };
         let args = forward(&slices, &self.op, &self.at);
-        let n = gru_forward_scratch(self.at.shape);
+        let n = self.n_work;
         // SAFETY: two parts of the scratch, apart from each other.
         let [work, unread] =
             unsafe { [(0, n), (n, self.at.n_state())].map(|(from, n)| slices.scratch(from, n)) };
@@ -51,16 +56,21 @@ impl Kernel for GruKernel {
 pub(crate) struct GruGradKernel {
     op: GruGrad,
     at: CellInputs,
+    /// Elements of scratch that the cell takes.
+    n_work: usize,
 }
 
 impl Kernel for GruGradKernel {
     fn choose(request: &Request<'_>) -> Option<Self> {
         let Op::GruGrad(op) = request.op() else { return None };
-        request.is_f32().then(|| GruGradKernel { op: op.clone(), at: inputs(request, &op.cell) })
+        request.is_f32().then(|| {
+            let at = inputs(request, &op.cell);
+            GruGradKernel { op: op.clone(), at, n_work: gru_backward_scratch(at.shape) }
+        })
     }
 
     fn scratch_bytes(&self) -> usize {
-        4 * gru_backward_scratch(self.at.shape)
+        4 * self.n_work
     }
 
     unsafe fn run(&self, call: &mut Call<'_>) {
@@ -78,7 +88,7 @@ impl Kernel for GruGradKernel {
         let [dx, dkernel, drecurrent, dbias, dh0] = std::array::from_fn(|i| slices.write(i));
         let mut out = GruGradients { dx, dkernel, drecurrent, dbias, dh0 };
         // SAFETY: the whole scratch of the call.
-        let work = unsafe { slices.scratch(0, gru_backward_scratch(self.at.shape)) };
+        let work = unsafe { slices.scratch(0, self.n_work) };
         gru_backward(&args, &mut out, work);
         clear_rest(&mut out.dx, args.forward.batch_sizes, self.at.shape.features);
     }

@@ -18,17 +18,22 @@ use std::slice::from_raw_parts_mut;
 pub(crate) struct LstmKernel {
     op: Lstm,
     at: CellInputs,
+    /// Elements of scratch that the cell takes.
+    n_work: usize,
 }
 
 impl Kernel for LstmKernel {
     fn choose(request: &Request<'_>) -> Option<Self> {
         let Op::Lstm(op) = request.op() else { return None };
-        request.is_f32().then(|| LstmKernel { op: op.clone(), at: inputs(request, op) })
+        request.is_f32().then(|| {
+            let at = inputs(request, op);
+            LstmKernel { op: op.clone(), at, n_work: lstm_forward_scratch(at.shape) }
+        })
     }
 
     /// That of the cell, and its last states, which nothing may read.
     fn scratch_bytes(&self) -> usize {
-        4 * (lstm_forward_scratch(self.at.shape) + 2 * self.at.n_state())
+        4 * (self.n_work + 2 * self.at.n_state())
     }
 
     fn packed(&self) -> Option<Packed> {
@@ -44,7 +49,7 @@ impl Kernel for LstmKernel {
             // SAFETY: `Kernel::run` asks that `kept` holds the bytes of `packed`.
             args.int8 = Some(unsafe { int8_weights(call, &args) });
         }
-        let (n, states) = (lstm_forward_scratch(self.at.shape), self.at.n_state());
+        let (n, states) = (self.n_work, self.at.n_state());
         // SAFETY: three parts of the scratch, apart from each other.
         let [work, h_unread, c_unread] = unsafe {
             [(0, n), (n, states), (n + states, states)].map(|(from, n)| slices.scratch(from, n))
@@ -66,16 +71,21 @@ impl Kernel for LstmKernel {
 pub(crate) struct LstmGradKernel {
     op: LstmGrad,
     at: CellInputs,
+    /// Elements of scratch that the cell takes.
+    n_work: usize,
 }
 
 impl Kernel for LstmGradKernel {
     fn choose(request: &Request<'_>) -> Option<Self> {
         let Op::LstmGrad(op) = request.op() else { return None };
-        request.is_f32().then(|| LstmGradKernel { op: op.clone(), at: inputs(request, &op.cell) })
+        request.is_f32().then(|| {
+            let at = inputs(request, &op.cell);
+            LstmGradKernel { op: op.clone(), at, n_work: lstm_backward_scratch(at.shape) }
+        })
     }
 
     fn scratch_bytes(&self) -> usize {
-        4 * lstm_backward_scratch(self.at.shape)
+        4 * self.n_work
     }
 
     unsafe fn run(&self, call: &mut Call<'_>) {
@@ -95,7 +105,7 @@ impl Kernel for LstmGradKernel {
         let [dx, dkernel, drecurrent, dbias, dh0, dc0] = std::array::from_fn(|i| slices.write(i));
         let mut out = LstmGradients { dx, dkernel, drecurrent, dbias, dh0, dc0 };
         // SAFETY: the whole scratch of the call.
-        let work = unsafe { slices.scratch(0, lstm_backward_scratch(self.at.shape)) };
+        let work = unsafe { slices.scratch(0, self.n_work) };
         lstm_backward(&args, &mut out, work);
         clear_rest(&mut out.dx, args.forward.batch_sizes, self.at.shape.features);
     }

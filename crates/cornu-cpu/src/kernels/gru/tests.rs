@@ -4,6 +4,7 @@ use super::*;
 use crate::kernels::{
     activation::Activation,
     isa::Isa,
+    packed_steps::rows_of,
     reference::{Cell64, Rng, Run64, close, dot, tiers, wide},
 };
 

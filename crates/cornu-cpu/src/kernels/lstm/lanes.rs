@@ -32,6 +32,7 @@ pub(super) struct Tiles {
 }
 
 impl Tiles {
+    #[inline]
     pub(super) fn take(&mut self, columns: usize) -> *mut f32 {
         self.scratch.take((columns * self.lanes).next_multiple_of(16))
     }
