@@ -43,8 +43,8 @@ impl Threads {
         self.n
     }
 
-    /// The pool, but on a thread of a rayon pool of the caller's: such a thread would run other jobs
-    /// while it waits, and one that asks for a lock that this run holds would wait for itself.
+    /// The pool, but not on a thread of a rayon pool of the caller's: such a thread would run other
+    /// jobs while it waits, and one that asks for a lock that this run holds would wait for itself.
     fn pool(&self) -> Option<&rayon::ThreadPool> {
         self.pool.as_ref().filter(|_| rayon::current_thread_index().is_none())
     }

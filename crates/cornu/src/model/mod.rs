@@ -4,6 +4,7 @@ mod lower;
 mod variables;
 #[allow(clippy::module_inception)]
 mod model;
+mod input_check;
 mod encoding;
 mod weights_file;
 mod vocabularies;

@@ -9,7 +9,7 @@ use crate::layers::{Call, LayerRef, Registry, WeightTree};
 use crate::runtime::Runtime;
 use crate::{Error, Result};
 use cornu_cpu::{SlotId, Store};
-use cornu_ir::{Spec, Tensor, spec::dims_text};
+use cornu_ir::{Spec, Tensor};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -329,74 +329,4 @@ impl Model {
     pub fn output_nest(&self) -> &Nest {
         &self.graph().outputs
     }
-
-    /// The concrete specs of data for the entries, or what does not fit and why.
-    pub fn check_inputs(&self, shapes: &[Vec<usize>]) -> Result<Vec<Spec>> {
-        let entries = self.inputs();
-        if entries.len() != shapes.len() {
-            let names =
-                entries.iter().map(|(n, _)| format!("`{n}`")).collect::<Vec<_>>().join(", ");
-            return Err(Error::Data(format!(
-                "model `{}` has {} inputs ({names}). Received: {} arrays; give one for each, in \
-                    this order",
-                self.layer().shown_name(),
-                entries.len(),
-                shapes.len()
-            )));
-        }
-        let mut specs = Vec::new();
-        for ((name, input), shape) in entries.iter().zip(shapes) {
-            let want = input.spec();
-            let got: Vec<_> = shape.iter().map(|d| Some(*d)).collect();
-            let fits = want.rank() == got.len()
-                && want.dims.iter().zip(&got).skip(1).all(|(w, g)| w.is_none() || w == g);
-            if !fits {
-                return Err(Error::Data(axis_message(name, &want, shape)));
-            }
-            specs.push(Spec::new(want.dtype, got));
-        }
-        let batch: Vec<usize> = shapes.iter().filter_map(|s| s.first().copied()).collect();
-        if batch.windows(2).any(|w| w[0] != w[1]) {
-            return Err(Error::Data(format!(
-                "all inputs must hold the same number of samples (axis 0). Received: {batch:?}"
-            )));
-        }
-        Ok(specs)
-    }
-}
-
-/// Says which axis of the data does not fit, and what would.
-fn axis_message(name: &str, want: &Spec, got: &[usize]) -> String {
-    let axes: &[&str] = match want.rank() {
-        2 => &["batch", "features"],
-        3 => &["batch", "timesteps", "features"],
-        _ => &["batch"],
-    };
-    let received = dims_text(&got.iter().map(|d| Some(*d)).collect::<Vec<_>>());
-    let expected = dims_text(&want.dims);
-    let called = if axes.len() > 1 { format!(" = ({})", axes.join(", ")) } else { String::new() };
-    if want.rank() != got.len() {
-        let cure = match (want.rank(), got.len()) {
-            (3, 2) => {
-                "; a series of one feature needs a last axis of 1: reshape (batch, timesteps) to \
-                    (batch, timesteps, 1)"
-            }
-            (w, g) if g + 1 == w => "; a single sample needs a first axis of 1, the batch",
-            _ => "",
-        };
-        return format!(
-            "input `{name}`: expected rank {}, {expected}{called}. Received: rank {}, \
-                {received}{cure}",
-            want.rank(),
-            got.len()
-        );
-    }
-    let bad = want.dims.iter().zip(got).position(|(w, g)| w.is_some_and(|w| w != *g)).unwrap_or(0);
-    let axis = axes.get(bad).map_or(format!("axis {bad}"), |a| format!("axis {bad} ({a})"));
-    let number = want.dims[bad].unwrap_or(0);
-    format!(
-        "input `{name}`: expected {number} on {axis}, {expected}{called}. Received: {} there, \
-            {received}",
-        got[bad]
-    )
 }
