@@ -45,7 +45,8 @@ fn address(root: &Path) -> Result<(), String> {
 fn memory(root: &Path) -> Result<(), String> {
     let memcheck = "valgrind --quiet --error-exitcode=1 --leak-check=no";
     let mut command = cargo(root, &target_folder(root));
-    command.args(["test", "-p", CRATE, "--test", "every_kernel"]);
+    // The build of the workspace's tests, which stands already where they have run.
+    command.args(["test", "--workspace", "--test", "every_kernel"]);
     succeed(command.env(runner(), memcheck).env("CORNU_ISA", "avx2"))
 }
 

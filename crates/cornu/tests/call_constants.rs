@@ -156,6 +156,19 @@ fn a_constant_gives_what_an_input_of_its_values_gives() {
 }
 
 #[test]
+fn a_constant_of_one_row_stands_for_every_sample() {
+    let one = numbers(&[1, T, 6], 40);
+    let repeated = one.broadcast(IxDyn(&[B, T, 6])).unwrap().to_owned();
+    let x = Data::from(numbers(&[B, T, 6], 1));
+    let of = |m: &Model| m.predict(&x, &Predict::default()).unwrap();
+    for mut case in cases().into_iter().filter(|c| ["Add", "Multiply"].contains(&c.class)) {
+        let want = of(&model(&case, Some(&repeated)));
+        case.second_dims[0] = 1;
+        assert_eq!(of(&model(&case, Some(&one))), want, "{}", case.class);
+    }
+}
+
+#[test]
 fn constants_beside_sequences_of_unequal_length_are_refused() {
     let case = &cases()[0];
     let mut case = Case { config: case.config.clone(), second_dims: vec![2, T], ..*case };

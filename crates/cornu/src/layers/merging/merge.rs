@@ -95,8 +95,12 @@ fn merged_dims(specs: &[Spec]) -> Result<Vec<Dim>> {
         return Err(Error::argument("", "expected a list of at least one input", "none"));
     }
     let rank = specs.iter().map(Spec::rank).max().unwrap_or(0);
-    let fail =
-        || Error::shapes("all inputs must have one batch size, and other dims equal or 1", specs);
+    let fail = || {
+        Error::shapes(
+            "all inputs must have one batch size (or 1), and other dims equal or 1",
+            specs,
+        )
+    };
     let mut dims: Vec<Dim> = vec![Some(1); rank];
     for (i, s) in specs.iter().enumerate() {
         let Some((&batch, rest)) = s.dims.split_first() else { return Err(fail()) };
@@ -104,6 +108,8 @@ fn merged_dims(specs: &[Spec]) -> Result<Vec<Dim>> {
             _ if i == 0 => batch,
             (None, b) | (b, None) => b,
             (a, b) if a == b => a,
+            // A constant may stand for every sample.
+            (Some(1), one) | (one, Some(1)) => one,
             _ => return Err(fail()),
         };
         let start = rank - rest.len();
