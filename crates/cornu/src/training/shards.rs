@@ -1,7 +1,6 @@
 //! A batch cut in shards: the graph of each, and where its inputs come from.
 
 use super::task::{ShardBody, Stage, Task};
-use super::work::{flops, step_bytes};
 use crate::Result;
 use crate::layers::{Cx, Flow, RowState};
 use crate::model::{LoweredModel, PackedEntries, lower_model};
@@ -97,11 +96,11 @@ impl<'a> ShardWriter<'a> {
 
     /// Samples of a shard, by the graph of the whole batch.
     fn rows_of_shard(&self, whole: &Part) -> usize {
-        let flops_per_row = flops(&whole.graph) / self.batch.max(1) as f64;
+        let flops_per_row = whole.graph.flops() / self.batch.max(1) as f64;
         match (self.couples_rows, self.task.lowering().threads) {
             (true, _) => self.batch,
             (false, Some(threads)) => prediction_rows(self.batch, flops_per_row, threads),
-            (false, None) => shard_rows(self.batch, flops_per_row, step_bytes(&whole.graph)),
+            (false, None) => shard_rows(self.batch, flops_per_row, whole.graph.step_bytes()),
         }
     }
 

@@ -1,18 +1,6 @@
-//! How much work a graph is: operations of floating point, bytes read a timestep.
+//! How much work the matrix products of a program are.
 
 use cornu_cpu::ProgramSpec;
-use cornu_ir::Graph;
-
-/// Operations of floating point of a concrete graph, roughly: products exactly, everything else one
-/// an element.
-pub(super) fn flops(g: &Graph) -> f64 {
-    g.flops()
-}
-
-/// Bytes of the largest recurrent weights: what a timestep reads.
-pub(super) fn step_bytes(g: &Graph) -> usize {
-    g.step_bytes()
-}
 
 /// Operations of floating point of the matrix products of a step, by the operation that takes them.
 pub(super) fn product_flops(spec: &ProgramSpec) -> Vec<(&'static str, f64)> {
