@@ -1,9 +1,11 @@
 //! How Keras writes objects: `{"module": …, "class_name": …, "config": {…}, "registered_name": …}`.
 
 mod family;
+mod nearest;
 mod numbers;
 mod policy;
 
+pub use nearest::{did_you_mean, nearest};
 pub(crate) use numbers::whole;
 pub use policy::DTypePolicy;
 
