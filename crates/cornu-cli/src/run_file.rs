@@ -40,10 +40,9 @@
 use crate::failure::Failure;
 use crate::{files, logs, plot};
 use cornu::data::{BatchMaker, Data};
-use cornu::training::{EpochLoss, Unequal, callbacks};
-use cornu::{
-    Compile, CompiledModel, Evaluate, Fit, Input, LayerRef, Model, Opened, Predict, Registry,
-};
+use cornu::extend::Registry;
+use cornu::{Compile, CompiledModel, Evaluate, Fit, Input, LayerRef, Model, Opened, Predict};
+use cornu::{EpochLoss, Unequal, callbacks};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -338,7 +337,7 @@ impl RunFile {
 
 /// A layer of a RUN.toml: `class`, and Keras's arguments.
 fn layer(table: &Map<String, Value>) -> Result<LayerRef, Failure> {
-    Ok(LayerRef::from_json(&keras_object(&Value::Object(table.clone())), &Registry::builtin())?)
+    Ok(LayerRef::from_json(&keras_object(&Value::Object(table.clone())), &Registry::new())?)
 }
 
 /// Tables with a `class` become Keras's serialized objects, at every level.

@@ -2,11 +2,12 @@
 //!
 //! Source: keras/src/activations/activations.py and keras/src/backend/jax/nn.py, Keras 3.15.1.
 
+use crate::config::did_you_mean;
 use crate::constraints::Axes;
 use crate::{Error, Result};
-use cornu_ir::Var;
 use cornu_ir::composites::{log_softmax, softmax};
 use cornu_ir::ops::Activation as Gate;
+use cornu_ir::{ShapeError, Var};
 use serde_json::Value;
 
 macro_rules! activations {
@@ -15,7 +16,13 @@ macro_rules! activations {
         /// place of one.
         #[derive(Clone, Debug, PartialEq)]
         #[allow(missing_docs)]
-        pub enum Activation { $($F,)* Layer(Box<LayerActivation>) }
+        pub enum Activation {
+            $($F,)*
+            /// An activation layer without weights.
+            Layer(Box<LayerActivation>),
+            /// A name that no activation has: the call of the layer reports it.
+            Misnamed(String),
+        }
 
         impl Activation {
             /// All that have a name.
@@ -26,6 +33,7 @@ macro_rules! activations {
                 match self {
                     $(Activation::$F => $name,)*
                     Activation::Layer(layer) => layer.class(),
+                    Activation::Misnamed(name) => name,
                 }
             }
 
@@ -53,6 +61,13 @@ macro_rules! activations {
                         $body
                     })*
                     Activation::Layer(layer) => layer.function.of(x),
+                    Activation::Misnamed(name) => {
+                        let rule = format!("there is no activation `{name}`{}", hint(name));
+                        x.builder().fail(ShapeError {
+                            op: "activation".into(), rule, received: format!("`{name}`"),
+                        });
+                        x
+                    }
                 }
             }
         }
@@ -305,11 +320,12 @@ impl Activation {
         Activation::by_name(name)
             .or_else(|| Activation::by_name(&crate::config::snake_case(name)))
             .ok_or_else(|| {
-                let known = Activation::ALL.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ");
-                Error::Unsupported(format!(
-                    "activation {}; there are {known}",
-                    crate::config::short(v)
-                ))
+                let known = || {
+                    let all: Vec<&str> = Activation::ALL.iter().map(|a| a.name()).collect();
+                    format!("; there are {}", all.join(", "))
+                };
+                let hint = Some(hint(name)).filter(|h| !h.is_empty()).unwrap_or_else(known);
+                Error::Unsupported(format!("activation {}{hint}", crate::config::short(v)))
             })
     }
 }
@@ -322,11 +338,16 @@ impl Default for Activation {
     }
 }
 
-impl TryFrom<&str> for Activation {
-    type Error = Error;
-    fn try_from(name: &str) -> Result<Self> {
-        Activation::from_json(&Value::String(name.into()))
+impl From<&str> for Activation {
+    /// The activation of a name; the call of the layer fails where there is none of that name.
+    fn from(name: &str) -> Self {
+        Activation::from_json(&name.into()).unwrap_or_else(|_| Activation::Misnamed(name.into()))
     }
+}
+
+/// The nearest right name, for messages.
+fn hint(name: &str) -> String {
+    did_you_mean(name, Activation::ALL.iter().map(|a| a.name()))
 }
 
 impl serde::Serialize for Activation {

@@ -7,7 +7,8 @@
 
 pub mod saving;
 pub mod error;
-pub mod config;
+mod eager;
+mod config;
 pub mod data;
 pub mod initializers;
 pub mod regularizers;
@@ -17,22 +18,32 @@ mod lowering;
 mod architecture;
 pub mod layers;
 pub mod ops;
-mod registry;
 pub mod losses;
 pub mod metrics;
 mod runtime;
-pub mod model;
-pub mod compile;
+mod model;
+mod compile;
 pub mod optimizers;
-pub mod training;
+mod registry;
+mod training;
+mod alone;
 pub mod files;
 pub mod summary;
 pub mod explain;
 pub mod inspect;
+pub mod extend;
+pub mod prelude;
 
+pub use alone::{MetricState, Stepper};
+pub use architecture::{Input, IntoCall, Sequential, Symbol};
 pub use error::{Error, Result};
 pub use files::Opened;
 pub use layers::*;
-pub use model::{Input, Model, Sequential, Symbol};
+pub use lowering::Registry;
+pub use model::{IntoSymbols, Model};
 pub use ops::Operation;
-pub use training::{Compile, CompiledModel, Evaluate, Fit, History, Predict};
+pub use training::{
+    Compile, CompiledModel, EpochLoss, Evaluate, Fit, History, IntoData, IntoLoss, IntoLossWeights,
+    IntoMetric, IntoMetrics, IntoOptimizer, Logs, ModelRef, Predict, Streams, Unequal, bench,
+    callbacks,
+};

@@ -4,8 +4,9 @@
 //! The fixture is made by `python/make_adapt.py`.
 
 use cornu::data::{Array, Data, Ragged};
-use cornu::model::InputLayer;
-use cornu::{Input, LayerRef, Model, Normalization, Predict, Registry, StringLookup};
+use cornu::extend::InputLayer;
+use cornu::extend::Registry;
+use cornu::{Input, LayerRef, Model, Normalization, Predict, StringLookup};
 use ndarray::{ArrayD, IxDyn, array};
 use serde_json::Value;
 
@@ -52,7 +53,7 @@ fn adapted_layers_agree_with_keras() {
     for (n, case) in cases.iter().enumerate() {
         let what = format!("case {n}, {}", case["layer"]["class_name"]);
         let dtype = case["dtype"].as_str().unwrap();
-        let layer = LayerRef::from_json(&case["layer"], &Registry::builtin())
+        let layer = LayerRef::from_json(&case["layer"], &Registry::new())
             .unwrap()
             .adapt(&data(&case["adapt_to"], dtype))
             .unwrap_or_else(|e| panic!("{what}: {e}"));

@@ -3,13 +3,13 @@
 //!
 //! The fixture is made by `python/make_callbacks.py`.
 
-use cornu::data::{Array, Data};
-use cornu::metrics::MetricValue;
-use cornu::training::Logs;
-use cornu::training::callbacks::{
+use cornu::Logs;
+use cornu::callbacks::{
     BackupAndRestore, Callback, Frequency, LambdaCallback, LearningRateScheduler, RemoteMonitor,
     Run, by_class,
 };
+use cornu::data::{Array, Data};
+use cornu::metrics::MetricValue;
 use cornu::{
     Compile, CompiledModel, Dense, Dropout, Error, Fit, Gru, Input, Lstm, Model, Reshape, Result,
 };
@@ -49,7 +49,7 @@ fn model(name: &str) -> CompiledModel {
 }
 
 fn weights(m: &Model) -> Vec<f64> {
-    m.weights().iter().flat_map(|t| t.to_f64()).collect()
+    m.weights().iter().flat_map(|a| a.to_f64().unwrap().to_owned()).collect()
 }
 
 /// The arguments with a folder of our own in place of `DIR`.
@@ -339,7 +339,7 @@ fn adapted() -> CompiledModel {
     let values: Vec<Tensor> = model
         .weights()
         .iter()
-        .map(|t| Tensor::new(&t.dims, (0..t.to_f64().len()).map(value).collect()))
+        .map(|a| Tensor::new(a.shape(), (0..a.len()).map(value).collect()))
         .collect();
     model.set_weights(&values).unwrap();
     model

@@ -20,7 +20,6 @@ fn data(n: usize) -> (Array3<f32>, ndarray::Array2<f32>) {
 fn model() -> CompiledModel {
     let x = Input::new([9, 4]);
     let h = Bidirectional::new(LayerRef::new(Lstm::new(24).return_sequences(true).dropout(0.2)))
-        .unwrap()
         .call(&x)
         .unwrap();
     let h = BatchNormalization::default().call(&h).unwrap();
@@ -41,7 +40,7 @@ fn trained(threads: usize) -> (Vec<Vec<u64>>, Vec<u64>) {
     m.set_threads(threads);
     let history = m.fit(&x, &y, Fit::new().batch_size(64).epochs(2).seed(7).verbose(0)).unwrap();
     let weights = (0..m.variables().len())
-        .map(|i| m.weight(i).to_f64().into_iter().map(f64::to_bits).collect())
+        .map(|i| m.weight(i).to_f64().unwrap().iter().map(|x| x.to_bits()).collect())
         .collect();
     let logs =
         ["loss", "mae"].iter().flat_map(|k| history.get(k).unwrap()).map(f64::to_bits).collect();

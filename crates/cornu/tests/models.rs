@@ -2,9 +2,9 @@
 //! evaluate and train as in Keras, and after saving and opening predict the same bits.
 
 use cornu::data::{ClassWeights, Data, npy};
+use cornu::extend::value_json;
 use cornu::saving::Archive;
 use cornu::summary::Summary;
-use cornu::training::value_json;
 use cornu::{Evaluate, Fit, Model, Opened, Predict};
 use serde_json::Value;
 use std::collections::BTreeMap;

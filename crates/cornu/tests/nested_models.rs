@@ -70,7 +70,7 @@ fn a_dict_finds_the_entries_of_an_inner_model() {
             model.predict(x, &Predict::default()).unwrap()[0],
             Array::from(array![[4f32, 7.0]]).into()
         );
-        let written = model.layer().to_json();
+        let written = model.as_layer().to_json();
         let node = written["config"]["layers"]
             .as_array()
             .unwrap()

@@ -90,7 +90,7 @@ fn differences(case: &Value, shared: &Value) -> Result<Vec<String>, Box<dyn Erro
         return Ok(faults);
     }
     let sgd = Sgd { learning_rate: shared["rate"].as_f64().unwrap().into(), ..Sgd::default() };
-    let mut model = model.compile(Compile::new("sgd", "mse").optimizer(sgd))?;
+    let mut model = model.compile(Compile::new(sgd, "mse"))?;
     let target = shared["target"].as_f64().unwrap();
     let y: Vec<Data> =
         outputs.iter().map(|(shape, v)| data(shape, &vec![target; v.len()], false)).collect();
@@ -110,7 +110,7 @@ fn differences(case: &Value, shared: &Value) -> Result<Vec<String>, Box<dyn Erro
     {
         faults.extend(difference(
             &format!("weight {i} after a step"),
-            &got.to_f64(),
+            got.to_f64().unwrap().as_slice().unwrap(),
             &array(want).1,
         ));
     }

@@ -1,7 +1,7 @@
 //! Sequences of unequal length in one batch: each gives what it gives alone.
 
+use cornu::Unequal;
 use cornu::data::{Array, Data, Ragged};
-use cornu::training::Unequal;
 use cornu::{
     Bidirectional, Compile, CompiledModel, Conv1d, Dense, Evaluate, Fit, GlobalAveragePooling1d,
     GlobalMaxPooling1d, Gru, Input, LayerRef, Lstm, Model, Padding, Predict, Symbol,
@@ -51,7 +51,7 @@ fn models() -> Vec<(&'static str, Model)> {
         build("backwards", &|x| Lstm::new(5).go_backwards(true).call(x)),
         build("gru", &|x| Gru::new(5).call(x)),
         build("bidirectional", &|x| {
-            Bidirectional::new(LayerRef::new(Lstm::new(4).return_sequences(true)))?.call(x)
+            Bidirectional::new(LayerRef::new(Lstm::new(4).return_sequences(true))).call(x)
         }),
         build("mean", &|x| {
             GlobalAveragePooling1d::default().call(&Lstm::new(5).return_sequences(true).call(x)?)

@@ -1,9 +1,10 @@
 //! Prediction of sequences does not depend on their order, on the batch size, or on the side and
 //! amount of padding: the same bits.
 
+use cornu::Unequal;
 use cornu::data::{Array, Data, PadSide, Ragged};
+use cornu::extend::*;
 use cornu::layers::*;
-use cornu::training::Unequal;
 use cornu::{Input, Model, Predict, Symbol};
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -18,7 +19,7 @@ fn models() -> Vec<Model> {
     vec![
         model_of(|x| Lstm::new(5).call(&Masking::new(0.0).call(x)?)),
         model_of(|x| {
-            let x = Bidirectional::new(Gru::new(33).return_sequences(true))?
+            let x = Bidirectional::new(Gru::new(33).return_sequences(true))
                 .call(&Masking::new(0.0).call(x)?)?;
             TimeDistributed::new(LayerRef::new(Dense::new(3).activation("softmax")))
                 .call(&LayerNormalization::new().call(&x)?)

@@ -165,7 +165,7 @@ fn words_come_back_from_ids() {
     let want = array![["hunt", "", "[UNK]", "[UNK]"], ["horn", "[UNK]", "hunt", "horn"]]
         .map(|w| w.to_string());
     assert_eq!(words[0], Array::from(want.clone()).into());
-    let outer = Model::new(&x, &model.layer().call(&x).unwrap()).unwrap();
+    let outer = Model::new(&x, &model.call(&x).unwrap()).unwrap();
     assert_eq!(outer.predict(&ids, &Predict::default()).unwrap()[0], Array::from(want).into());
     let read = Model::new(&x, &StringLookup::new(["a"]).call(&y).unwrap())
         .and_then(|m| m.predict(&ids, &Predict::default()));

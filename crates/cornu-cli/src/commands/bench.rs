@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use cornu::Opened;
-use cornu::training::bench::Bench;
+use cornu::bench::Bench;
 use std::path::PathBuf;
 
 /// Time training steps and predictions on random data.

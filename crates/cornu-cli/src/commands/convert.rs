@@ -2,8 +2,8 @@
 
 use crate::failure::Failure;
 use crate::files;
+use cornu::bench::Bench;
 use cornu::files::{convert, quantize_int8};
-use cornu::training::bench::Bench;
 use std::path::PathBuf;
 
 /// Write a model file as one of another kind, by the endings.

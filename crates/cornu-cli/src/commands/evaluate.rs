@@ -2,8 +2,8 @@
 
 use crate::failure::Failure;
 use crate::{files, logs};
-use cornu::training::{EpochLoss, Unequal};
 use cornu::{CompiledModel, Evaluate};
+use cornu::{EpochLoss, Unequal};
 use std::path::PathBuf;
 
 /// Loss and metrics of a compiled model over data.

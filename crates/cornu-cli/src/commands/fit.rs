@@ -4,8 +4,8 @@ use crate::failure::Failure;
 use crate::files;
 use crate::run_file::{Overrides, RunFile};
 use cornu::data::{BatchMaker, ClassWeights};
-use cornu::training::{EpochLoss, Unequal};
 use cornu::{CompiledModel, Fit};
+use cornu::{EpochLoss, Unequal};
 use std::path::PathBuf;
 
 /// Train a model on data.

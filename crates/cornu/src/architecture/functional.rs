@@ -158,7 +158,7 @@ impl Functional {
                     let specs = call.try_map(|t| output(t).map(|o| o.spec.clone()))?;
                     let masked = call.try_map(|t| output(t).map(|o| o.masked))?;
                     if !built[m] {
-                        members[m].tree = layer.weights(&specs)?;
+                        members[m].tree = layer.weight_tree(&specs)?;
                         built[m] = true;
                     }
                     done[m][c] = Some(infer_with(&layer, &members[m].tree, &specs, &masked)?);

@@ -139,9 +139,29 @@ impl IntoCall for Call<Symbol> {
 }
 
 impl Symbol {
-    /// A call on this symbol, to which keyword arguments can be added.
+    /// Returns a call on this symbol, to which keyword arguments can be added.
     pub fn call(&self) -> Call<Symbol> {
         Call::one(self.clone())
+    }
+
+    /// Returns a call on this symbol with symbols as a keyword argument: `initial_state`, `mask`.
+    ///
+    /// ```
+    /// use cornu::{Input, Lstm};
+    /// let (x, y) = (Input::new([20, 1]), Input::new([None, Some(3)]));
+    /// let states = Lstm::new(8).return_state(true).call_all(&x)?;
+    /// let decoder = Lstm::new(8).return_sequences(true);
+    /// let h = decoder.call(y.with("initial_state", [&states[1], &states[2]]))?;
+    /// assert_eq!(h.shape_text(), "(None, None, 8)");
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    pub fn with<'a>(
+        &self,
+        name: &str,
+        symbols: impl IntoIterator<Item = &'a Symbol>,
+    ) -> Call<Symbol> {
+        let symbols: Vec<&Symbol> = symbols.into_iter().collect();
+        self.call().with_symbols(name, &symbols)
     }
 }
 
@@ -187,7 +207,7 @@ pub(super) fn infer(
     specs: &Call<Spec>,
     masked: &Call<bool>,
 ) -> Result<Vec<Output>> {
-    let tree = layer.weights(specs)?;
+    let tree = layer.weight_tree(specs)?;
     infer_with(layer, &tree, specs, masked)
 }
 

@@ -1,7 +1,7 @@
 //! Losses and metrics written into the graph of a shard.
 
 use super::Compiled;
-use crate::layers::{Cx, Flow, both};
+use crate::lowering::{Cx, Flow, both};
 use crate::{Error, Result};
 use cornu_ir::spec::product;
 use cornu_ir::{DType, Var};

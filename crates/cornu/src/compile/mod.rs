@@ -40,13 +40,24 @@ pub struct Compiled {
 }
 
 impl Compiled {
+    /// Fails if a loss, a metric or an output that a compile config names does not exist.
+    ///
+    /// # Errors
+    /// The name, and the nearest right one.
+    pub(crate) fn check(config: &Value, outputs: &Outputs) -> Result<()> {
+        let part = |key: &str| outputs::plain(config.get(key).unwrap_or(&Value::Null));
+        loss_items::check(&part("loss"), &part("loss_weights"), outputs)?;
+        metric_items::check("metrics", &part("metrics"), outputs)?;
+        metric_items::check("weighted_metrics", &part("weighted_metrics"), outputs)
+    }
+
     /// Resolves `loss`, `loss_weights`, `metrics` and `weighted_metrics` of a compile config.
     ///
     /// `targets` holds the specs of the data's targets: one for each output, or one for each output
     /// that has a loss.
     ///
     /// ```
-    /// use cornu::compile::{Compiled, Outputs};
+    /// use cornu::extend::{Compiled, Outputs};
     /// use cornu_ir::{DType, Spec};
     /// let column = |n| Spec::new(DType::F32, [None, Some(n)]);
     /// let outputs = Outputs::list([("a", column(1)), ("b", column(4))]);

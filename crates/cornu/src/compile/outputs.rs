@@ -165,3 +165,12 @@ pub(super) fn pair_targets(
 pub(super) fn wrong(argument: &str, rule: impl Into<String>, received: &Value) -> Error {
     Error::argument(format!("compile, `{argument}`"), rule, short(received))
 }
+
+/// An error of a loss or metric that an argument of `compile` holds.
+pub(super) fn in_argument(argument: &str, e: Error) -> Error {
+    match e {
+        Error::Unsupported(m) => Error::Config(format!("compile, `{argument}`: {m}")),
+        Error::Config(m) => Error::Config(format!("compile, `{argument}`: {m}")),
+        other => other,
+    }
+}

@@ -1,13 +1,21 @@
 //! How Keras writes objects: `{"module": …, "class_name": …, "config": {…}, "registered_name": …}`.
 
+mod classes;
 mod family;
+mod misnamed;
 mod nearest;
 mod numbers;
 mod policy;
+mod setters;
 
+pub use classes::{Classes, Configured};
+pub(crate) use classes::{Listed, read_own, serialized};
+pub(crate) use family::family;
+pub(crate) use misnamed::Misnamed;
 pub use nearest::{did_you_mean, nearest};
 pub(crate) use numbers::whole;
 pub use policy::DTypePolicy;
+pub(crate) use setters::setters;
 
 use crate::{Error, Result};
 use serde_json::{Map, Value, json};
@@ -54,7 +62,7 @@ pub fn short(v: &Value) -> String {
 /// `SimpleRNN` is `simple_rnn`, `ReLU` is `re_lu`.
 ///
 /// ```
-/// use cornu::config::snake_case;
+/// use cornu::extend::snake_case;
 /// assert_eq!(snake_case("SimpleRNN"), "simple_rnn");
 /// assert_eq!(snake_case("Conv1DTranspose"), "conv1d_transpose");
 /// assert_eq!(snake_case("PReLU"), "p_re_lu");

@@ -4,7 +4,7 @@
 /// underscores do not count, and at most a third of the letters may differ.
 ///
 /// ```
-/// use cornu::config::nearest;
+/// use cornu::extend::nearest;
 /// assert_eq!(nearest("LTSM", ["Dense", "LSTM"]), Some("LSTM"));
 /// assert_eq!(nearest("droput", ["units", "dropout"]), Some("dropout"));
 /// assert_eq!(nearest("kitchen", ["units", "dropout"]), None);

@@ -46,6 +46,14 @@ impl DTypePolicy {
         }
     }
 
+    /// Fails if there is no policy of this name.
+    ///
+    /// # Errors
+    /// The names there are.
+    pub(crate) fn check(&self) -> Result<()> {
+        Self::new(&self.0).map(drop)
+    }
+
     /// Reads a name or a serialized policy.
     pub fn from_json(v: &Value) -> Result<Self> {
         match v {
@@ -97,5 +105,11 @@ impl DTypePolicy {
     /// The type cornu computes in: f64 for `float64`, else f32.
     pub fn float(&self) -> DType {
         if self.0 == "float64" { DType::F64 } else { DType::F32 }
+    }
+}
+
+impl From<&str> for DTypePolicy {
+    fn from(name: &str) -> Self {
+        Self(name.into())
     }
 }

@@ -2,16 +2,30 @@
 //!
 //! Source: keras/src/constraints/constraints.py, Keras 3.15.1.
 
-use cornu_ir::Var;
+use crate::Result;
+use crate::config::{Configured, Misnamed};
+use cornu_ir::{ShapeError, Var};
 use serde::{Deserialize, Serialize};
 
-crate::family! {
-    /// A constraint by its Keras class.
-    pub enum Constraint = "constraint", "keras.constraints" {
+crate::config::family! {
+    /// A constraint: one of Keras's by class, or one of your own that implements [`Constrain`].
+    pub struct Constraint(dyn Constrain) = "constraint", "keras.constraints" {
         "NonNeg" | "non_neg" => NonNeg,
         "MaxNorm" | "max_norm" => MaxNorm,
         "UnitNorm" | "unit_norm" => UnitNorm,
         "MinMaxNorm" | "min_max_norm" => MinMaxNorm,
+    }
+}
+
+/// The formula of a constraint.
+pub trait Constrain: Configured {
+    /// Returns the projected weight.
+    fn of<'g>(&self, w: Var<'g>) -> Var<'g>;
+
+    /// Fails if the object cannot be used: a name that no class has.
+    #[doc(hidden)]
+    fn check(&self) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -96,21 +110,118 @@ fn norms<'g>(w: Var<'g>, axis: &Axes) -> Var<'g> {
     w.square().sum(&axis.list(), true).sqrt()
 }
 
-impl Constraint {
-    /// The projected weight.
-    pub fn of<'g>(&self, w: Var<'g>) -> Var<'g> {
-        match self {
-            Self::NonNeg(_) => w.maximum(0.0),
-            Self::MaxNorm(c) => {
-                let n = norms(w, &c.axis);
-                w * (n.clip(0.0, c.max_value) / (n + EPSILON))
-            }
-            Self::UnitNorm(c) => w / (norms(w, &c.axis) + EPSILON),
-            Self::MinMaxNorm(c) => {
-                let n = norms(w, &c.axis);
-                let desired = n.clip(c.min_value, c.max_value) * c.rate + n * (1.0 - c.rate);
-                w * (desired / (n + EPSILON))
-            }
-        }
+impl Constrain for NonNeg {
+    fn of<'g>(&self, w: Var<'g>) -> Var<'g> {
+        w.maximum(0.0)
+    }
+}
+
+impl Constrain for MaxNorm {
+    fn of<'g>(&self, w: Var<'g>) -> Var<'g> {
+        let n = norms(w, &self.axis);
+        w * (n.clip(0.0, self.max_value) / (n + EPSILON))
+    }
+}
+
+impl Constrain for UnitNorm {
+    fn of<'g>(&self, w: Var<'g>) -> Var<'g> {
+        w / (norms(w, &self.axis) + EPSILON)
+    }
+}
+
+impl Constrain for MinMaxNorm {
+    fn of<'g>(&self, w: Var<'g>) -> Var<'g> {
+        let n = norms(w, &self.axis);
+        let desired = n.clip(self.min_value, self.max_value) * self.rate + n * (1.0 - self.rate);
+        w * (desired / (n + EPSILON))
+    }
+}
+
+impl NonNeg {
+    /// The constraint.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+impl MaxNorm {
+    /// The constraint of a largest norm, along axis 0.
+    pub fn new(max_value: f64) -> Self {
+        Self { max_value, ..Self::default() }
+    }
+
+    /// Sets the axis or axes along which norms are taken.
+    pub fn axis(mut self, axis: impl Into<Axes>) -> Self {
+        self.axis = axis.into();
+        self
+    }
+}
+
+impl UnitNorm {
+    /// The constraint along axis 0.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the axis or axes along which norms are taken.
+    pub fn axis(mut self, axis: impl Into<Axes>) -> Self {
+        self.axis = axis.into();
+        self
+    }
+}
+
+impl MinMaxNorm {
+    /// The constraint of a smallest and a largest norm, along axis 0.
+    pub fn new(min_value: f64, max_value: f64) -> Self {
+        Self { min_value, max_value, ..Self::default() }
+    }
+
+    /// Sets how far norms move towards the range: 1 is all the way.
+    pub fn rate(mut self, rate: f64) -> Self {
+        self.rate = rate;
+        self
+    }
+
+    /// Sets the axis or axes along which norms are taken.
+    pub fn axis(mut self, axis: impl Into<Axes>) -> Self {
+        self.axis = axis.into();
+        self
+    }
+}
+
+impl From<isize> for Axes {
+    fn from(axis: isize) -> Self {
+        Axes::One(axis)
+    }
+}
+
+impl From<i32> for Axes {
+    fn from(axis: i32) -> Self {
+        Axes::One(axis as isize)
+    }
+}
+
+impl<const N: usize> From<[isize; N]> for Axes {
+    fn from(axes: [isize; N]) -> Self {
+        Axes::Many(axes.into())
+    }
+}
+
+impl From<&str> for Constraint {
+    /// The constraint of a name; the call of the layer fails where there is none of that name.
+    fn from(name: &str) -> Self {
+        Self::by_name(name).unwrap_or_else(|e| Self::new(Misnamed::new(name, &e)))
+    }
+}
+
+impl Constrain for Misnamed {
+    fn of<'g>(&self, w: Var<'g>) -> Var<'g> {
+        let rule = self.error().to_string();
+        w.builder().fail(ShapeError { op: "constraint".into(), rule, received: "".into() });
+        w
+    }
+
+    fn check(&self) -> Result<()> {
+        Err(self.error())
     }
 }

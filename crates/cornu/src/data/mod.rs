@@ -25,6 +25,7 @@ mod axes;
 
 mod array;
 mod cast;
+mod tensors;
 mod ragged;
 
 mod source;
@@ -34,6 +35,7 @@ pub use element::Element;
 pub use error::{DataError, DataErrorKind};
 pub use ragged::{PadSide, Ragged};
 pub use source::Data;
+pub(crate) use tensors::{array_of, tensor_of};
 
 mod checks;
 pub use checks::{check_cardinality, check_finite, check_labels};

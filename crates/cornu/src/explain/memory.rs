@@ -1,7 +1,7 @@
 //! What a training step keeps in memory.
 
 use crate::data::Data;
-use crate::layers::Cx;
+use crate::lowering::Cx;
 use crate::model::{lower_model, takes_text};
 use crate::summary::Counts;
 use crate::training::ModelRef;
@@ -111,7 +111,7 @@ fn fed_specs(model: &Model, shapes: &[Vec<usize>], data: &[Data]) -> Result<Opti
 fn forward_bytes(model: &Model, specs: &[Spec]) -> Result<(usize, usize)> {
     let b = Builder::new();
     let cx = Cx::new(&b, true, specs.first().and_then(|s| s.dims[0]));
-    let lowered = lower_model(&cx, model.layer(), model.tree(), specs, None)?;
+    let lowered = lower_model(&cx, model.as_layer(), model.tree(), specs, None)?;
     lowered.outputs.iter().for_each(|o| b.output("output", o.value));
     drop(lowered);
     drop(cx);

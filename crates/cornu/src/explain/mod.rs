@@ -174,7 +174,7 @@ impl Explain {
         let data = shapes.is_some().then(|| self.samples(&inputs, batch.size)).transpose()?;
         let counts = Counts::of(stage);
         Ok(Explanation {
-            model: model.layer().shown_name(),
+            model: model.as_layer().shown_name(),
             n_params: counts.trainable + counts.fixed,
             n_trainable: counts.trainable,
             inputs,

@@ -104,7 +104,7 @@ mod tests {
     }
 
     fn weights(m: &Model) -> Vec<Tensor> {
-        (0..m.variables().len()).map(|i| m.weight(i)).collect()
+        m.tensors()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Models from files and into files.
 
-use crate::layers::{LayerRef, Registry};
+use crate::lowering::{LayerRef, Registry};
 use crate::saving::{Archive, H5File, Legacy, atomic};
 use crate::training::{CompiledModel, ModelRef};
 use crate::{Error, Model, Result};
@@ -83,10 +83,20 @@ impl Opened {
     /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
     /// which.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        Self::read_with(path, &Registry::new())
+    }
+
+    /// Opens a model file with the classes of a registry.
+    ///
+    /// # Errors
+    /// As [`Opened::read`].
+    pub fn read_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Self> {
         read(path.as_ref(), |content| match content {
-            Content::Archive(archive) => Self::from_archive(archive),
-            Content::Legacy(legacy) => Self::from_legacy(&legacy),
-            Content::Config(config) => Self::compiled(Model::from_json(&config)?, &config),
+            Content::Archive(archive) => Self::from_archive_with(archive, registry),
+            Content::Legacy(legacy) => Self::from_legacy(&legacy, registry),
+            Content::Config(config) => {
+                Self::compiled(Model::from_json_with(&config, registry)?, &config, registry)
+            }
         })
     }
 
@@ -95,30 +105,39 @@ impl Opened {
     /// # Errors
     /// As [`Opened::read`].
     pub fn from_archive(archive: Archive) -> Result<Self> {
+        Self::from_archive_with(archive, &Registry::new())
+    }
+
+    fn from_archive_with(archive: Archive, registry: &Registry) -> Result<Self> {
         let state = archive.weights.group("optimizer").cloned();
         let config = archive.config.clone();
-        let opened = Self::compiled(Model::from_archive(archive)?, &config)?;
+        let model = Model::from_archive_with(archive, registry)?;
+        let opened = Self::compiled(model, &config, registry)?;
         if let (Opened::Compiled(compiled), Some(state)) = (&opened, state) {
             compiled.read_optimizer_state(&state)?;
         }
         Ok(opened)
     }
 
-    pub(crate) fn from_legacy(legacy: &Legacy) -> Result<Self> {
-        let model = Model::from_legacy(legacy)?;
-        Ok(match CompiledModel::from_legacy(&model, legacy) {
+    fn from_legacy(legacy: &Legacy, registry: &Registry) -> Result<Self> {
+        let model = Model::from_legacy(legacy, registry)?;
+        Ok(match CompiledModel::from_legacy(&model, legacy, registry) {
             Some(compiled) => Opened::Compiled(Box::new(compiled)),
             None => Opened::Model(model),
         })
     }
 
     /// The model compiled with the settings beside its config, if there are some.
-    fn compiled(model: Model, config: &Value) -> Result<Self> {
+    fn compiled(model: Model, config: &Value, registry: &Registry) -> Result<Self> {
         let settings = config
             .get("compile_config")
             .filter(|c| c.get("optimizer").is_some_and(|o| !o.is_null()));
         Ok(match settings {
-            Some(c) => Opened::Compiled(Box::new(CompiledModel::new(model, c.clone(), true)?)),
+            Some(c) => Opened::Compiled(Box::new(CompiledModel::from_config(
+                model,
+                c,
+                registry.classes(),
+            )?)),
             None => Opened::Model(model),
         })
     }
@@ -150,7 +169,7 @@ impl Opened {
         match self {
             Opened::Compiled(compiled) => Ok(*compiled),
             Opened::Model(model) => Err(Error::argument(
-                format!("model `{}`", model.layer().shown_name()),
+                format!("model `{}`", model.as_layer().shown_name()),
                 "it must be compiled (optimizer, loss) before it is trained or evaluated",
                 "a model that is not compiled",
             )),
@@ -166,10 +185,19 @@ impl Model {
     /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
     /// which.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, &Registry::new())
+    }
+
+    /// Opens the model of a file with the classes of a registry: files may hold layers and other
+    /// objects of your own classes then.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn open_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Self> {
         read(path.as_ref(), |content| match content {
-            Content::Archive(archive) => Self::from_archive(archive),
-            Content::Legacy(legacy) => Self::from_legacy(&legacy),
-            Content::Config(config) => Self::from_json(&config),
+            Content::Archive(archive) => Self::from_archive_with(archive, registry),
+            Content::Legacy(legacy) => Self::from_legacy(&legacy, registry),
+            Content::Config(config) => Self::from_json_with(&config, registry),
         })
     }
 
@@ -178,18 +206,22 @@ impl Model {
     /// # Errors
     /// As [`Model::open`].
     pub fn from_archive(archive: Archive) -> Result<Self> {
-        let layer = LayerRef::from_json(&archive.config, &Registry::builtin())?;
+        Self::from_archive_with(archive, &Registry::new())
+    }
+
+    fn from_archive_with(archive: Archive, registry: &Registry) -> Result<Self> {
+        let layer = LayerRef::from_json(&archive.config, registry)?;
         let model = Self::blank(layer, archive.assets)?;
         model.adopt_vocabularies(&archive.weights)?;
         model.read_weights(&archive.weights)?;
         Ok(model)
     }
 
-    pub(crate) fn from_legacy(legacy: &Legacy) -> Result<Self> {
+    pub(crate) fn from_legacy(legacy: &Legacy, registry: &Registry) -> Result<Self> {
         let config = legacy.model_config.as_ref().ok_or_else(|| {
             Error::Config("the file holds weights alone; give the model too (--weights)".into())
         })?;
-        let model = Self::blank(LayerRef::from_json(config, &Registry::builtin())?, vec![])?;
+        let model = Self::blank(LayerRef::from_json(config, registry)?, vec![])?;
         model.read_legacy_weights(&legacy.layers)?;
         Ok(model)
     }
@@ -222,6 +254,14 @@ impl CompiledModel {
     /// As [`Model::open`], and where the file holds no compile settings.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Opened::read(path)?.into_compiled()
+    }
+
+    /// Opens a compiled model with the classes of a registry; see [`Model::open_with`].
+    ///
+    /// # Errors
+    /// As [`CompiledModel::open`].
+    pub fn open_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Self> {
+        Opened::read_with(path, registry)?.into_compiled()
     }
 
     /// The model as an archive, with compile settings and the state of the optimizer, as Keras

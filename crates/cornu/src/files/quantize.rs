@@ -2,7 +2,7 @@
 
 use crate::config::object;
 use crate::data::{self, Data};
-use crate::layers::{INT8_WEIGHTS, WeightTree};
+use crate::lowering::{INT8_WEIGHTS, WeightTree};
 use crate::model::int8_array;
 use crate::saving::{Archive, Array};
 use crate::{Error, Model, Predict, Result};

@@ -49,11 +49,11 @@ impl Model {
 
     /// The weights under their paths in a weights file.
     fn named_weights(&self) -> Result<NamedArrays> {
-        let float =
-            ArrayType::from_name(self.layer().policy().variable_name()).unwrap_or(ArrayType::F32);
+        let float = ArrayType::from_name(self.as_layer().policy().variable_name())
+            .unwrap_or(ArrayType::F32);
         self.variables()
             .iter()
-            .zip(&self.weights())
+            .zip(&self.tensors())
             .map(|(v, value)| Ok((v.file_path(), to_file_array(value, float)?)))
             .collect()
     }

@@ -20,6 +20,27 @@ pub struct Constant {
     pub value: f64,
 }
 
+impl Zeros {
+    /// The initializer.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+impl Ones {
+    /// The initializer.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+impl Constant {
+    /// The initializer of a value.
+    pub fn new(value: f64) -> Self {
+        Self { value }
+    }
+}
+
 impl Initialize for Zeros {
     fn values(&self, shape: &[usize], _: &mut Draw) -> Result<Vec<f64>> {
         Ok(vec![0.0; shape.iter().product()])

@@ -1,6 +1,7 @@
 //! Weights that start as a transform: the identity, a short-time Fourier transform.
 
 use super::{Draw, Initialize};
+use crate::config::setters;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -45,6 +46,27 @@ impl Default for Stft {
     }
 }
 
+impl Identity {
+    /// The identity times a factor.
+    pub fn new(gain: f64) -> Self {
+        Self { gain }
+    }
+}
+
+impl Stft {
+    /// The real part under a Hann window.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(Stft {
+    into side: String,
+    some_into window: Value,
+    plain periodic: bool,
+    some_into scaling: String,
+});
+
 impl Initialize for Identity {
     fn values(&self, shape: &[usize], _: &mut Draw) -> Result<Vec<f64>> {
         let [rows, columns] = shape else {
@@ -61,7 +83,7 @@ impl Initialize for Identity {
 }
 
 impl Stft {
-    fn window(&self, n: usize) -> Result<Option<Vec<f64>>> {
+    fn window_values(&self, n: usize) -> Result<Option<Vec<f64>>> {
         let wrong = |v: &Value| {
             Error::Unsupported(format!("initializer STFT with window {}", crate::config::short(v)))
         };
@@ -108,7 +130,7 @@ impl Initialize for Stft {
                 format!("{shape:?}, {}", self.side),
             ));
         }
-        let window = self.window(frame)?;
+        let window = self.window_values(frame)?;
         let scale = match (&window, self.scaling.as_deref()) {
             (Some(w), Some("density")) => w.iter().map(|x| x * x).sum::<f64>().sqrt(),
             (Some(w), Some("spectrum")) => w.iter().map(|x| x.abs()).sum(),

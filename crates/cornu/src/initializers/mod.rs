@@ -6,8 +6,8 @@
 
 mod constant;
 mod fourier;
-mod orthogonal;
 mod variance;
+mod orthogonal;
 
 pub use constant::{Constant, Ones, Zeros};
 pub use fourier::{Identity, Stft};
@@ -18,12 +18,13 @@ pub use variance::{
 };
 
 use crate::Result;
+use crate::config::{Configured, Misnamed};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-crate::family! {
-    /// An initializer by its Keras class.
-    pub enum Initializer = "initializer", "keras.initializers" {
+crate::config::family! {
+    /// An initializer: one of Keras's by class, or one of your own that implements [`Initialize`].
+    pub struct Initializer(dyn Initialize) = "initializer", "keras.initializers" {
         "Zeros" => Zeros,
         "Ones" => Ones,
         "Constant" => Constant,
@@ -76,54 +77,51 @@ impl Draw {
     }
 }
 
-/// What an initializer does: the values of a weight of a shape.
-pub trait Initialize {
-    /// The values, row-major. An initializer with a seed of its own draws from that.
+/// The formula of an initializer.
+///
+/// ```
+/// use cornu::extend::{Draw, Initialize, serde};
+/// use cornu::{Dense, Input, Model};
+///
+/// /// Ones at every `step`-th place.
+/// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+/// struct Comb {
+///     step: usize,
+/// }
+/// cornu::class!(Comb = "comb>Comb");
+///
+/// impl Initialize for Comb {
+///     fn values(&self, shape: &[usize], _: &mut Draw) -> cornu::Result<Vec<f64>> {
+///         let n = shape.iter().product();
+///         Ok((0..n).map(|i| f64::from(i % self.step == 0)).collect())
+///     }
+/// }
+///
+/// let x = Input::new([2]);
+/// let y = Dense::new(2).kernel_initializer(Comb { step: 3 }).call(&x)?;
+/// let model = Model::new(&x, &y)?;
+/// assert_eq!(model.weights()[0], ndarray::arr2(&[[1.0f32, 0.0], [0.0, 1.0]]).into());
+/// # Ok::<(), cornu::Error>(())
+/// ```
+pub trait Initialize: Configured {
+    /// Returns the values of a weight of a shape, row-major. An initializer with a seed of its own
+    /// draws from that.
+    ///
+    /// # Errors
+    /// A shape that the initializer does not take.
     fn values(&self, shape: &[usize], draw: &mut Draw) -> Result<Vec<f64>>;
-}
 
-impl Initializer {
-    /// The same with the axes that count as input and output, where its scale depends on them and
-    /// it names none.
-    pub fn with_fans(&self, inputs: &[isize], outputs: &[isize]) -> Self {
-        let mut x = self.clone();
-        macro_rules! fill {
-            ($($Type:ident)*) => {
-                match &mut x {
-                    $(Self::$Type(i) => (&mut i.input_axes, &mut i.output_axes),)*
-                    _ => return x,
-                }
-            };
-        }
-        let (i, o) = fill!(
-            GlorotUniform GlorotNormal HeNormal HeUniform LecunNormal LecunUniform VarianceScaling
-        );
-        if i.is_none() || o.is_none() {
-            (*i, *o) = (Some(inputs.to_vec()), Some(outputs.to_vec()));
-        }
-        x
+    /// Returns the initializer with the axes that count as input and output, where its scale
+    /// depends on them and it names none; `None` where it does not.
+    fn with_fans(&self, inputs: &[isize], outputs: &[isize]) -> Option<Initializer> {
+        let _ = (inputs, outputs);
+        None
     }
 
-    /// The values of a weight, row-major.
-    pub fn values(&self, shape: &[usize], draw: &mut Draw) -> Result<Vec<f64>> {
-        match self {
-            Self::Zeros(x) => x.values(shape, draw),
-            Self::Ones(x) => x.values(shape, draw),
-            Self::Constant(x) => x.values(shape, draw),
-            Self::GlorotUniform(x) => x.values(shape, draw),
-            Self::GlorotNormal(x) => x.values(shape, draw),
-            Self::HeNormal(x) => x.values(shape, draw),
-            Self::HeUniform(x) => x.values(shape, draw),
-            Self::LecunNormal(x) => x.values(shape, draw),
-            Self::LecunUniform(x) => x.values(shape, draw),
-            Self::VarianceScaling(x) => x.values(shape, draw),
-            Self::RandomNormal(x) => x.values(shape, draw),
-            Self::RandomUniform(x) => x.values(shape, draw),
-            Self::TruncatedNormal(x) => x.values(shape, draw),
-            Self::Orthogonal(x) => x.values(shape, draw),
-            Self::Identity(x) => x.values(shape, draw),
-            Self::Stft(x) => x.values(shape, draw),
-        }
+    /// Fails if the object cannot be used: a name that no class has.
+    #[doc(hidden)]
+    fn check(&self) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -132,4 +130,21 @@ fn own_draw(seed: &Option<serde_json::Value>) -> Option<Draw> {
     seed.as_ref()
         .and_then(|s| s.as_u64().or_else(|| s.as_i64().map(|i| i as u64)))
         .map(|s| Draw::new(s, 0))
+}
+
+impl From<&str> for Initializer {
+    /// The initializer of a name; the call of the layer fails where there is none of that name.
+    fn from(name: &str) -> Self {
+        Self::by_name(name).unwrap_or_else(|e| Self::new(Misnamed::new(name, &e)))
+    }
+}
+
+impl Initialize for Misnamed {
+    fn values(&self, _: &[usize], _: &mut Draw) -> Result<Vec<f64>> {
+        Err(self.error())
+    }
+
+    fn check(&self) -> Result<()> {
+        Err(self.error())
+    }
 }

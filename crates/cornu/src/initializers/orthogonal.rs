@@ -1,6 +1,8 @@
 //! Orthogonal matrices.
 
+use super::variance::seeded;
 use super::{Draw, Initialize, own_draw};
+use crate::config::setters;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +23,9 @@ impl Default for Orthogonal {
         Self { seed: None, gain: 1.0 }
     }
 }
+
+seeded!(Orthogonal);
+setters!(Orthogonal { plain gain: f64 });
 
 impl Initialize for Orthogonal {
     fn values(&self, shape: &[usize], draw: &mut Draw) -> Result<Vec<f64>> {

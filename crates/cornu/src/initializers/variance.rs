@@ -1,6 +1,7 @@
 //! Random weights, some scaled by the numbers of units they join.
 
 use super::{Draw, Initialize, own_draw};
+use crate::config::setters;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -58,6 +59,17 @@ impl Default for VarianceScaling {
     }
 }
 
+/// The rule by which an initializer takes over axes that count as input and output.
+macro_rules! takes_fans {
+    () => {
+        fn with_fans(&self, inputs: &[isize], outputs: &[isize]) -> Option<super::Initializer> {
+            let named = self.input_axes.is_some() && self.output_axes.is_some();
+            let (input_axes, output_axes) = (Some(inputs.to_vec()), Some(outputs.to_vec()));
+            (!named).then(|| Self { input_axes, output_axes, ..self.clone() }.into())
+        }
+    };
+}
+
 impl Initialize for VarianceScaling {
     fn values(&self, shape: &[usize], draw: &mut Draw) -> Result<Vec<f64>> {
         let (fan_in, fan_out) = fans(shape, &self.input_axes, &self.output_axes);
@@ -95,6 +107,32 @@ impl Initialize for VarianceScaling {
             }
         })
     }
+
+    takes_fans!();
+}
+
+/// The builder methods of an initializer that draws: its own seed.
+macro_rules! seeded {
+    ($($Name:ident)*) => {$(
+        impl $Name {
+            /// Keras's defaults.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            /// Draws from a seed of its own rather than from the model's.
+            pub fn seed(mut self, seed: u64) -> Self {
+                self.seed = Some(seed.into());
+                self
+            }
+        }
+    )*};
+}
+pub(super) use seeded;
+
+seeded! {
+    VarianceScaling GlorotUniform GlorotNormal HeUniform HeNormal LecunUniform LecunNormal
+    RandomNormal RandomUniform TruncatedNormal
 }
 
 macro_rules! scaled {
@@ -123,6 +161,8 @@ macro_rules! scaled {
                 }
                 .values(shape, draw)
             }
+
+            takes_fans!();
         }
     )*};
 }
@@ -222,3 +262,12 @@ impl Initialize for RandomUniform {
             .collect())
     }
 }
+
+setters!(VarianceScaling {
+    plain scale: f64,
+    into mode: String,
+    into distribution: String,
+});
+setters!(RandomNormal { plain mean: f64, plain stddev: f64 });
+setters!(TruncatedNormal { plain mean: f64, plain stddev: f64 });
+setters!(RandomUniform { plain minval: f64, plain maxval: f64 });

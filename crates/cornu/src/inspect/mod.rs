@@ -4,6 +4,7 @@ mod older;
 mod text;
 
 use crate::layers::CLASSES;
+use crate::lowering::Registry;
 use crate::saving::{
     Archive, Array, FileError, Group, H5File, Legacy, NamedArrays, atomic, json, safetensors,
     sharded,
@@ -180,10 +181,10 @@ fn of_legacy(l: Legacy) -> Inspection {
     found.keras_version = l.keras_version.clone();
     found.backend = l.backend.clone();
     found.compiled = l.training_config.as_ref().and_then(compiled_with);
-    let model = l
-        .model_config
-        .as_ref()
-        .and_then(|_| Model::from_legacy(&l).map_err(|e| found.refused = Some(e.to_string())).ok());
+    let model = l.model_config.as_ref().and_then(|_| {
+        let model = Model::from_legacy(&l, &Registry::new());
+        model.map_err(|e| found.refused = Some(e.to_string())).ok()
+    });
     let mapped = model.as_ref().map(older::legacy_places).unwrap_or_default();
     for (layer, arrays) in &l.layers {
         let places = mapped

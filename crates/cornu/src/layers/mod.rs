@@ -28,13 +28,8 @@ mod attention;
 mod preprocessing;
 
 pub use self::core::lora::Lora;
-pub use crate::lowering::{
-    Arg, Call, Cell, Cx, Decoder, Dropped, Encoder, Flow, FromConfig, Gathered, Layer, LayerRef,
-    Lookup, MaskRule, Masked, Packing, RaggedForm, Recurrent, Registry, RowState, Sample,
-    SampleInput, SampleValues, States, Walk, Weight, WeightSpec, WeightTree, Weights, WholeCell,
-    WholeRun, expect_rank, known_dim,
-};
-pub(crate) use crate::lowering::{INT8_WEIGHTS, both};
+pub use crate::lowering::LayerRef;
+use crate::lowering::{Layer, Registry, Sample};
 pub use geometry::{DataFormat, Extent, Padding, Pair};
 pub use preprocessing::category_encoding::OutputMode;
 pub use preprocessing::text_vectorization::{Split, Standardize};
@@ -63,8 +58,11 @@ macro_rules! layers {
         }
 
         $($(impl $Type {
-            /// Calls the layer on values: makes a new named layer of these settings and a symbol of
-            /// what it gives.
+            /// Calls the layer on symbols: makes a new layer of these settings and the symbol of its
+            /// output.
+            ///
+            /// # Errors
+            /// Inputs or settings that the layer does not take; a layer of several outputs.
             pub fn call(
                 self,
                 inputs: impl $crate::architecture::IntoCall,
@@ -72,7 +70,25 @@ macro_rules! layers {
                 LayerRef::new(self).call(inputs)
             }
 
-            /// The layer with a name, to be called, shared or put into a model.
+            /// Calls a layer of several outputs: the sequences and the states of a recurrent layer
+            /// with `return_state`.
+            ///
+            /// # Errors
+            /// Inputs or settings that the layer does not take.
+            pub fn call_all(
+                self,
+                inputs: impl $crate::architecture::IntoCall,
+            ) -> $crate::Result<Vec<$crate::architecture::Symbol>> {
+                LayerRef::new(self).call_all(inputs)
+            }
+
+            /// Returns the layer with a dtype policy by Keras's name: `float32`, `float64`,
+            /// `mixed_bfloat16` …
+            pub fn dtype(self, policy: impl Into<$crate::config::DTypePolicy>) -> LayerRef {
+                LayerRef::new(self).dtype(policy)
+            }
+
+            /// Returns the layer with a name, to be called, shared or put into a model.
             pub fn name(self, name: impl Into<String>) -> LayerRef {
                 LayerRef::new(self).name(name)
             }

@@ -1,7 +1,7 @@
 //! Cross-entropies of probabilities of yes and no.
 
-use super::{LossFunction, Values, expect_equal_shapes, settings};
-use crate::layers::Cx;
+use super::{LossFunction, Values, expect_equal_shapes, named, settings};
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use cornu_ir::builder::axis_of;
@@ -68,6 +68,8 @@ pub fn binary_crossentropy<'g>(
 }
 
 impl LossFunction for BinaryCrossentropy {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok(binary_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)?
             .into())
@@ -79,6 +81,8 @@ impl LossFunction for BinaryCrossentropy {
 }
 
 impl LossFunction for BinaryFocalCrossentropy {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         expect_equal_shapes(&self.name, y_true, y_pred)?;
         expect_axis(&self.name, y_pred, self.axis)?;

@@ -1,7 +1,7 @@
 //! Cross-entropies of one-hot targets.
 
-use super::{EPSILON, LossFunction, Values, expect_equal_shapes, settings};
-use crate::layers::Cx;
+use super::{EPSILON, LossFunction, Values, expect_equal_shapes, named, settings};
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::builder::axis_of;
 use cornu_ir::composites::{self, softmax};
@@ -78,6 +78,8 @@ pub fn categorical_crossentropy<'g>(
 }
 
 impl LossFunction for CategoricalCrossentropy {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok(categorical_crossentropy(
             y_true,
@@ -95,6 +97,8 @@ impl LossFunction for CategoricalCrossentropy {
 }
 
 impl LossFunction for CategoricalFocalCrossentropy {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         expect_equal_shapes(&self.name, y_true, y_pred)?;
         expect_axis(&self.name, y_pred, self.axis)?;
@@ -111,6 +115,8 @@ impl LossFunction for CategoricalFocalCrossentropy {
 }
 
 impl LossFunction for CategoricalGeneralizedCrossEntropy {
+    named!();
+
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         if !(self.q > 0.0 && self.q < 1.0) {
             return Err(Error::argument(&self.name, "`q` must be above 0 and below 1", self.q));

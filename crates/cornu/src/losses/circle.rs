@@ -1,7 +1,7 @@
 //! Circle loss: embeddings of one class drawn together, those of others pushed apart.
 
-use super::{LossFunction, Values, settings};
-use crate::layers::Cx;
+use super::{LossFunction, Values, named, settings};
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::ops::Iota;
 use cornu_ir::spec::dims_text;
@@ -32,6 +32,8 @@ fn logsumexp_where<'g>(x: Var<'g>, counts: Var<'g>) -> (Var<'g>, Var<'g>) {
 }
 
 impl LossFunction for Circle {
+    named!();
+
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         let n = y_pred.dim(0);
         if y_pred.rank() != 2

@@ -1,7 +1,7 @@
 //! The cosine of the angle between targets and predictions.
 
-use super::{EPSILON, LossFunction, Values, fit_targets, settings};
-use crate::layers::Cx;
+use super::{EPSILON, LossFunction, Values, fit_targets, named, settings};
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use cornu_ir::builder::axis_of;
@@ -38,6 +38,8 @@ pub fn cosine<'g>(y_true: Var<'g>, y_pred: Var<'g>, axis: isize) -> Result<Var<'
 }
 
 impl LossFunction for CosineSimilarity {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok((-cosine(y_true, y_pred, self.axis)?).into())
     }

@@ -1,8 +1,8 @@
 //! Connectionist temporal classification: the cost of a label sequence whose alignment with time is
 //! unknown.
 
-use super::{LossFunction, Values, settings};
-use crate::layers::Cx;
+use super::{LossFunction, Values, named, settings};
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::composites::ctc;
 use cornu_ir::spec::dims_text;
@@ -16,6 +16,8 @@ settings! {
 }
 
 impl LossFunction for CTC {
+    named!();
+
     fn joins(&self, axis: usize, _: usize) -> bool {
         axis == 1
     }

@@ -1,8 +1,8 @@
 //! Divergences between distributions.
 
-use super::{EPSILON, LossFunction, Values, expect_equal_shapes, settings};
+use super::{EPSILON, LossFunction, Values, expect_equal_shapes, named, settings};
 use crate::Result;
-use crate::layers::Cx;
+use crate::lowering::Cx;
 use cornu_ir::Var;
 
 settings! {
@@ -29,12 +29,16 @@ pub fn poisson<'g>(y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>> {
 }
 
 impl LossFunction for KLDivergence {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok(kl_divergence(y_true, y_pred)?.into())
     }
 }
 
 impl LossFunction for Poisson {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok(poisson(y_true, y_pred)?.into())
     }

@@ -1,8 +1,8 @@
 //! Margins: targets are −1 and 1, or one-hot.
 
-use super::{LossFunction, Values, expect_equal_shapes, settings};
+use super::{LossFunction, Values, expect_equal_shapes, named, settings};
 use crate::Result;
-use crate::layers::Cx;
+use crate::lowering::Cx;
 use cornu_ir::Var;
 
 settings! {
@@ -54,18 +54,24 @@ pub fn categorical_hinge<'g>(y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>
 }
 
 impl LossFunction for Hinge {
+    named!();
+
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok(hinge(cx, y_true, y_pred)?.into())
     }
 }
 
 impl LossFunction for SquaredHinge {
+    named!();
+
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok(squared_hinge(cx, y_true, y_pred)?.into())
     }
 }
 
 impl LossFunction for CategoricalHinge {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok(categorical_hinge(y_true, y_pred)?.into())
     }

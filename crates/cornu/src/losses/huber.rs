@@ -1,8 +1,8 @@
 //! Errors that are squares near 0 and lines far away.
 
-use super::{LossFunction, Values, fit_targets, settings};
+use super::{LossFunction, Values, fit_targets, named, settings};
 use crate::Result;
-use crate::layers::Cx;
+use crate::lowering::Cx;
 use cornu_ir::Var;
 
 settings! {
@@ -39,12 +39,16 @@ pub fn log_cosh<'g>(y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>> {
 }
 
 impl LossFunction for Huber {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok(huber(y_true, y_pred, self.delta)?.into())
     }
 }
 
 impl LossFunction for LogCosh {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok(log_cosh(y_true, y_pred)?.into())
     }

@@ -1,8 +1,8 @@
 //! Means of pointwise errors: squared, absolute, percentage, squared logarithmic.
 
-use super::{EPSILON, LossFunction, Values, fit_targets, settings};
+use super::{EPSILON, LossFunction, Values, fit_targets, named, settings};
 use crate::Result;
-use crate::layers::Cx;
+use crate::lowering::Cx;
 use cornu_ir::Var;
 
 macro_rules! mean_errors {
@@ -19,6 +19,8 @@ macro_rules! mean_errors {
         }
 
         impl LossFunction for $Type {
+            named!();
+
             fn values<'g>(
                 &self,
                 _: &Cx<'g>,

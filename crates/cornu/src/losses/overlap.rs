@@ -1,7 +1,7 @@
 //! Overlaps of sets given by probabilities: Dice and Tversky.
 
-use super::{EPSILON, LossFunction, Values, fit_targets, settings};
-use crate::layers::Cx;
+use super::{EPSILON, LossFunction, Values, fit_targets, named, settings};
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use cornu_ir::builder::axis_of;
@@ -61,6 +61,8 @@ fn sum<'g>(who: &str, cx: &Cx<'g>, v: Var<'g>, axis: &Option<Axes>) -> Result<Va
 }
 
 impl LossFunction for Dice {
+    named!();
+
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         let (t, p) = fit_targets(&self.name, y_true, y_pred)?;
         let sum = |v: Var<'g>| sum(&self.name, cx, v, &self.axis);
@@ -76,6 +78,8 @@ impl LossFunction for Dice {
 }
 
 impl LossFunction for Tversky {
+    named!();
+
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         let (t, p) = fit_targets(&self.name, y_true, y_pred)?;
         let sum = |v: Var<'g>| sum(&self.name, cx, v, &self.axis);

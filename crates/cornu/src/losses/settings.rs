@@ -1,8 +1,9 @@
-//! What every loss has: a name, a reduction, and a function of targets and predictions.
+//! The trait of losses: a name, a reduction, and a function of targets and predictions.
 
 use super::reduction::Reduction;
 use crate::Result;
-use crate::layers::Cx;
+use crate::config::Configured;
+use crate::lowering::Cx;
 use cornu_ir::Var;
 
 /// Keras's `epsilon()`.
@@ -24,33 +25,79 @@ impl<'g> From<Var<'g>> for Values<'g> {
     }
 }
 
-/// Name and reduction of a loss.
-pub trait Settings {
-    /// Keras's name.
-    fn name(&self) -> &str;
-    /// How the values of a batch become one.
-    fn reduction(&self) -> Reduction;
-}
+/// The formula of a loss. A loss of your own needs `values`; [`class!`](crate::class) says how files
+/// name it.
+///
+/// ```
+/// use cornu::extend::{Cx, LossFunction, Values, Var, serde};
+/// use cornu::losses::Loss;
+///
+/// /// `max(q e, (q - 1) e)` of the error `e = y_true - y_pred`, the mean over the last axis.
+/// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+/// struct Quantile {
+///     q: f64,
+/// }
+/// cornu::class!(Quantile = "forecast>Quantile");
+///
+/// impl LossFunction for Quantile {
+///     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> cornu::Result<Values<'g>> {
+///         let e = y_true - y_pred;
+///         Ok((e * self.q).maximum(e * (self.q - 1.0)).mean(&[-1], false).into())
+///     }
+/// }
+///
+/// let loss = Loss::from(Quantile { q: 0.9 });
+/// assert_eq!(loss.name(), "Quantile");
+/// let y_true = ndarray::array![[1.0f32], [0.0]];
+/// let y_pred = ndarray::array![[0.0f32], [1.0]];
+/// assert!((loss.value(&y_true, &y_pred)? - 0.5).abs() < 1e-7);
+/// # Ok::<(), cornu::Error>(())
+/// ```
+pub trait LossFunction: Configured {
+    /// Returns the name of the loss, by default its class.
+    fn name(&self) -> &str {
+        self.class()
+    }
 
-/// The formula of a loss.
-pub trait LossFunction: Settings {
-    /// Values of targets and predictions of one float type, their ranks already matched where one
-    /// of them ends in 1.
+    /// Returns how the values of a batch become one, by default their mean.
+    fn reduction(&self) -> Reduction {
+        Reduction::default()
+    }
+
+    /// Returns the loss of each sample (or of each timestep) from targets and predictions of one
+    /// float type, of the same rank where one of them ends in 1.
+    ///
+    /// # Errors
+    /// Shapes that the loss does not take.
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>>;
 
-    /// Whether values meet along an axis of predictions of this rank before the reduction, but for
-    /// the last axis where it is `rank − 1` anyway: along axis 0 the whole batch is needed in one
+    /// True if a value depends on other elements along an axis of predictions of this rank, but for
+    /// the last axis where it is `rank − 1` anyway. Along axis 0 the whole batch is needed in one
     /// graph, along axis 1 whole sequences.
     fn joins(&self, axis: usize, rank: usize) -> bool {
         let _ = (axis, rank);
         false
     }
 
-    /// Whether targets are ids of classes.
+    /// True if targets are ids of classes.
     fn takes_class_ids(&self) -> bool {
         false
     }
 }
+
+/// The name and the reduction of a built-in loss.
+macro_rules! named {
+    () => {
+        fn name(&self) -> &str {
+            &self.name
+        }
+
+        fn reduction(&self) -> $crate::losses::Reduction {
+            self.reduction
+        }
+    };
+}
+pub(crate) use named;
 
 /// Makes the struct of a loss: Keras's config keys with their defaults, `name` and `reduction`
 /// among them.
@@ -75,13 +122,31 @@ macro_rules! settings {
             }
         }
 
-        impl $crate::losses::Settings for $Type {
-            fn name(&self) -> &str {
-                &self.name
+        impl $Type {
+            /// Keras's defaults.
+            pub fn new() -> Self {
+                Self::default()
             }
-            fn reduction(&self) -> $crate::losses::Reduction {
-                self.reduction
+
+            /// Sets the name.
+            pub fn name(mut self, name: impl Into<String>) -> Self {
+                self.name = name.into();
+                self
             }
+
+            /// Sets how the values of a batch become one.
+            pub fn reduction(mut self, reduction: $crate::losses::Reduction) -> Self {
+                self.reduction = reduction;
+                self
+            }
+
+            $(
+                #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+                pub fn $field(mut self, $field: $T) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
         }
     };
 }

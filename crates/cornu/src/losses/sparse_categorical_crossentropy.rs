@@ -1,7 +1,7 @@
 //! Cross-entropy of targets that are class ids.
 
-use super::{LossFunction, Values, settings};
-use crate::layers::Cx;
+use super::{LossFunction, Values, named, settings};
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::builder::axis_of;
 use cornu_ir::composites;
@@ -66,6 +66,8 @@ pub fn sparse_categorical_crossentropy<'g>(
 }
 
 impl LossFunction for SparseCategoricalCrossentropy {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         sparse_categorical_crossentropy(
             y_true,

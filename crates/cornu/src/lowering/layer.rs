@@ -14,6 +14,7 @@ use super::weights::Weights;
 use super::whole_cell::WholeCell;
 use crate::config::{DTypePolicy, snake_case};
 use crate::data::Data;
+use crate::eager::Programs;
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_cpu::Variable;
@@ -336,4 +337,6 @@ pub(super) struct LayerObject {
     pub(super) held: Mutex<Vec<Variable>>,
     /// What it keeps from batch to batch, where it is a stateful recurrent layer.
     pub(super) states: LayerStates,
+    /// The programs by which it runs alone.
+    pub(super) programs: Programs,
 }

@@ -2,7 +2,7 @@
 
 use super::layer::{Layer, LayerRef};
 use super::weight_tree::Trainable;
-use crate::config::{DTypePolicy, object, parts, short, snake_case};
+use crate::config::{Classes, DTypePolicy, did_you_mean, object, parts, short, snake_case};
 use crate::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -39,21 +39,25 @@ pub(crate) fn read_settings<T: DeserializeOwned>(config: &Value) -> Result<T> {
 /// Makes a layer of a config; gives it with the settings that have an effect.
 type Reader = dyn Fn(&Value, &Registry) -> Result<(Box<dyn Layer>, Value)> + Send + Sync;
 
-/// The classes of layers that can be read from files, by Keras's names. Layers of your own are
-/// added to the built-in ones.
+/// The classes that can be read from files, by Keras's names: the built-in ones, and layers, losses,
+/// metrics … of your own that are added to them.
 ///
 /// ```
-/// use cornu::{Dense, LayerRef, Registry};
-/// let mut registry = Registry::builtin();
-/// registry.add::<Dense>("MyDense");
-/// let config = serde_json::json!({"class_name": "MyDense", "config": {"units": 3}});
+/// use cornu::extend::Registry;
+/// use cornu::{Dense, LayerRef};
+/// let registry = Registry::new().layer::<Dense>("my>MyDense");
+/// let config = serde_json::json!({
+///     "class_name": "MyDense", "registered_name": "my>MyDense", "config": {"units": 3},
+/// });
 /// assert_eq!(LayerRef::from_json(&config, &registry)?.class(), "Dense");
 /// # Ok::<(), cornu::Error>(())
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Registry {
-    layers: BTreeMap<String, Arc<Reader>>,
-    operations: BTreeMap<String, Arc<Reader>>,
+    layers: Arc<BTreeMap<String, Arc<Reader>>>,
+    operations: Arc<BTreeMap<String, Arc<Reader>>>,
+    /// Users' own classes of other families.
+    classes: Classes,
 }
 
 impl std::fmt::Debug for Registry {
@@ -64,13 +68,23 @@ impl std::fmt::Debug for Registry {
 
 impl Registry {
     /// A registry without classes.
-    pub fn empty() -> Self {
-        Self::default()
+    pub(crate) fn empty() -> Self {
+        let (layers, operations) = (Arc::default(), Arc::default());
+        Self { layers, operations, classes: Classes::default() }
+    }
+
+    /// Users' own classes of other families than layers.
+    pub(crate) fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
+    pub(crate) fn classes_mut(&mut self) -> &mut Classes {
+        &mut self.classes
     }
 
     /// Adds a class under the name that files hold. It takes the place of one of that name.
-    pub fn add<L: FromConfig>(&mut self, class: &str) {
-        self.layers.insert(
+    pub(crate) fn add<L: FromConfig>(&mut self, class: &str) {
+        Arc::make_mut(&mut self.layers).insert(
             class.into(),
             Arc::new(|config, registry| {
                 let layer = L::from_config(config, registry)?;
@@ -83,7 +97,7 @@ impl Registry {
     /// Adds another name of a class that the registry holds.
     pub(crate) fn add_alias(&mut self, alias: &str, class: &str) {
         if let Some(reader) = self.layers.get(class).cloned() {
-            self.layers.insert(alias.into(), reader);
+            Arc::make_mut(&mut self.layers).insert(alias.into(), reader);
         }
     }
 
@@ -96,11 +110,21 @@ impl Registry {
         let reader = move |config: &Value, _: &Registry| {
             read(class, config).map(|o| (Box::new(o) as Box<dyn Layer>, config.clone()))
         };
-        self.operations.insert(class.into(), Arc::new(reader));
+        Arc::make_mut(&mut self.operations).insert(class.into(), Arc::new(reader));
     }
 
     /// The layer of a class with a config, and the settings that have an effect.
-    fn read(&self, module: &str, class: &str, config: &Value) -> Result<(Box<dyn Layer>, Value)> {
+    fn read(
+        &self,
+        module: &str,
+        class: &str,
+        registered: Option<&str>,
+        config: &Value,
+    ) -> Result<(Box<dyn Layer>, Value)> {
+        let own = registered.filter(|name| name.contains('>'));
+        if let Some(reader) = own.and_then(|name| self.layers.get(name)) {
+            return reader(config, self);
+        }
         if class == "Lambda" {
             return Err(Error::Unsupported(
                 "Lambda holds code, which a file must not bring along; \
@@ -118,10 +142,17 @@ impl Registry {
                 })?)
             } else {
                 let legacy = || self.operations.get(class).filter(|_| module.is_empty());
-                self.layers.get(class).or_else(legacy)
+                // A class of a package of its own is not the built-in one of the same name.
+                let builtin = self.layers.get(class).filter(|_| own.is_none());
+                builtin.or_else(legacy)
             };
         let reader = found.ok_or_else(|| {
-            Error::Unsupported(format!("layer class `{class}` (module `{module}`)"))
+            let hint = did_you_mean(class, self.layers.keys().map(String::as_str));
+            Error::Unsupported(match registered.filter(|name| *name != class) {
+                Some(name) => format!("layer class `{class}` (registered as `{name}`){hint}"),
+                None if module.is_empty() => format!("layer class `{class}`{hint}"),
+                None => format!("layer class `{class}` (module `{module}`){hint}"),
+            })
         })?;
         reader(config, self)
     }
@@ -203,7 +234,9 @@ impl LayerRef {
         if is_int8(&settings) {
             settings["int8"] = json!(true);
         }
-        let (rule, read) = registry.read(parts.module, parts.class, &settings).map_err(here)?;
+        let registered = v.get("registered_name").and_then(Value::as_str);
+        let read = || registry.read(parts.module, parts.class, registered, &settings);
+        let (rule, read) = registry.classes.scope(read).map_err(here)?;
         let policy = if rule.common_keys().iter().any(|k| k.starts_with("dtype")) {
             parts.config.get("dtype")
         } else {

@@ -24,8 +24,9 @@ fn constant(name: Option<&str>, v: &Value) -> Result<Tensor> {
 
 impl LayerRef {
     /// The weights for inputs of these shapes.
-    pub fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+    pub fn weight_tree(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
+        self.0.dtype.check().map_err(here)?;
         let constant = |name: Option<&str>, v: &Value| Ok(constant(name, v)?.spec());
         let call = if self.takes_constants(call) {
             &call.clone().with_constants(constant).map_err(here)?
@@ -33,6 +34,7 @@ impl LayerRef {
             call
         };
         let mut tree = self.rule().weights(call).map_err(here)?;
+        tree.check_names().map_err(here)?;
         tree.set_dtype(self.0.dtype.float());
         let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
         tree.hold(&mut held).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;

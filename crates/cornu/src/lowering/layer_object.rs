@@ -4,6 +4,7 @@ use super::layer::{Layer, LayerObject, LayerRef};
 use super::layer_states::LayerStates;
 use super::weight_tree::Trainable;
 use crate::config::DTypePolicy;
+use crate::eager::Programs;
 use serde_json::Map;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,6 +29,7 @@ impl LayerRef {
             rule,
             held: Mutex::default(),
             states: LayerStates::default(),
+            programs: Programs::default(),
         }))
     }
 
@@ -44,6 +46,7 @@ impl LayerRef {
             rule: shared.rule.clone(),
             held: Mutex::default(),
             states: LayerStates::default(),
+            programs: Programs::default(),
         });
         f(&mut object);
         Self(Arc::new(object))
@@ -58,11 +61,13 @@ impl LayerRef {
         self.edit(|o| o.name = Some(name))
     }
 
-    /// Returns the layer with a dtype policy.
+    /// Returns the layer with a dtype policy by Keras's name; the call fails where there is none of
+    /// that name.
     ///
     /// A layer keeps its policy once it is called or held by a clone. Then this returns another
     /// layer of the same settings, with weights of its own.
-    pub fn dtype(self, policy: DTypePolicy) -> Self {
+    pub fn dtype(self, policy: impl Into<DTypePolicy>) -> Self {
+        let policy = policy.into();
         self.edit(|o| o.dtype = policy)
     }
 
@@ -111,6 +116,11 @@ impl LayerRef {
     /// Its dtype policy.
     pub fn policy(&self) -> &DTypePolicy {
         &self.0.dtype
+    }
+
+    /// The programs by which it runs alone.
+    pub(crate) fn programs(&self) -> &Programs {
+        &self.0.programs
     }
 
     /// Its settings.

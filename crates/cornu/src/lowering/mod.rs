@@ -25,6 +25,7 @@ mod layer;
 mod layer_object;
 mod layer_config;
 mod layer_lowering;
+mod layer_weights;
 
 pub use call::{Arg, Call};
 pub use context::Cx;

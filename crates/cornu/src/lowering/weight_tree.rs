@@ -210,6 +210,16 @@ impl WeightTree {
         above && (self.trainable.get() || !self.freezes_inside)
     }
 
+    /// Fails if an initializer, a regularizer or a constraint was given by a name that none has.
+    pub(super) fn check_names(&self) -> Result<()> {
+        for w in &self.vars {
+            w.initializer.check()?;
+            w.regularizer.as_ref().map_or(Ok(()), |r| r.check())?;
+            w.constraint.as_ref().map_or(Ok(()), |c| c.check())?;
+        }
+        self.children.iter().try_for_each(|(_, c)| c.check_names())
+    }
+
     /// Gives a type to the weights that have none yet.
     pub(super) fn set_dtype(&mut self, dtype: DType) {
         self.vars.iter_mut().for_each(|w| w.dtype = w.dtype.or(Some(dtype)));

@@ -4,7 +4,7 @@
 
 use super::confusion::Question;
 use super::{Direction, MetricFunction, MetricValue, settings};
-use crate::layers::Cx;
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 

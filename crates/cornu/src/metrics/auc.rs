@@ -5,8 +5,8 @@
 use super::confusion::{Question, evenly_spaced};
 use super::mean::divide_no_nan;
 use super::{Direction, MetricFunction, MetricValue, settings};
-use crate::layers::Cx;
 use crate::losses::EPSILON;
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use serde::{Deserialize, Serialize};

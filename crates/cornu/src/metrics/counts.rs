@@ -6,7 +6,7 @@ use super::confusion::{Counts, NEG_INF, Question, Thresholds, evenly_spaced};
 use super::mean::divide_no_nan;
 use super::{Direction, MetricFunction, MetricValue, settings};
 use crate::Result;
-use crate::layers::Cx;
+use crate::lowering::Cx;
 use cornu_ir::Var;
 
 macro_rules! counts {

@@ -3,8 +3,8 @@
 //! Source: keras/src/metrics/f_score_metrics.py, Keras 3.15.1.
 
 use super::{Direction, MetricFunction, MetricValue, settings};
-use crate::layers::Cx;
 use crate::losses::EPSILON;
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use cornu_ir::spec::dims_text;

@@ -3,8 +3,8 @@
 //! Source: keras/src/metrics/iou_metrics.py, Keras 3.15.1.
 
 use super::{Direction, MetricFunction, MetricValue, settings};
-use crate::layers::Cx;
 use crate::losses::EPSILON;
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::builder::axis_of;
 use cornu_ir::ops::ScatterAdd;

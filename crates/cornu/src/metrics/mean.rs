@@ -121,7 +121,7 @@ macro_rules! mean_metrics {
             }
             fn partials<'g>(
                 &self,
-                $cx: &$crate::layers::Cx<'g>,
+                $cx: &$crate::lowering::Cx<'g>,
                 $t: cornu_ir::Var<'g>,
                 $p: cornu_ir::Var<'g>,
                 mask: Option<cornu_ir::Var<'g>>,

@@ -5,8 +5,8 @@
 use super::mean::{masked_mean, ratio};
 use super::{Direction, Metric, MetricFunction, MetricValue, settings};
 use crate::config::snake_case;
-use crate::layers::Cx;
 use crate::losses::Loss;
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use serde_json::{Map, Value};
@@ -49,11 +49,10 @@ impl MeanMetricWrapper {
         if let Some(class) = named(Loss::CLASSES) {
             return Loss::from_class(class, arguments).map(Inner::Loss);
         }
-        match Metric::from_class(named(Metric::CLASSES).unwrap_or(name), arguments)? {
-            Metric::MeanMetricWrapper(_) => {
-                Err(Error::argument(&self.name, "`fn` must be a function of Keras", name))
-            }
-            metric => Ok(Inner::Metric(metric)),
+        let metric = Metric::from_class(named(Metric::CLASSES).unwrap_or(name), arguments)?;
+        match metric.downcast_ref::<Self>() {
+            Some(_) => Err(Error::argument(&self.name, "`fn` must be a function of Keras", name)),
+            None => Ok(Inner::Metric(metric)),
         }
     }
 }

@@ -5,8 +5,8 @@
 use super::mean::{mean_metrics, ratio, weighted_mean};
 use super::{Direction, MetricFunction, MetricValue, settings};
 use crate::Result;
-use crate::layers::Cx;
 use crate::losses::{cosine_similarity, fit_targets, huber, mean_error};
+use crate::lowering::Cx;
 use cornu_ir::Var;
 
 mean_metrics! {

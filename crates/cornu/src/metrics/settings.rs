@@ -1,7 +1,8 @@
 //! What every metric has: a name, sums over a shard, and what the totals say.
 
 use crate::Result;
-use crate::layers::Cx;
+use crate::config::Configured;
+use crate::lowering::Cx;
 use cornu_ir::Var;
 
 /// What a metric says.
@@ -33,7 +34,7 @@ pub enum Direction {
 }
 
 /// The formula of a metric. Targets and weights have the type of the predictions.
-pub trait MetricFunction {
+pub trait MetricFunction: Configured {
     /// Keras's name.
     fn name(&self) -> &str;
 
@@ -75,6 +76,33 @@ macro_rules! settings {
             fn default() -> Self {
                 Self { name: $name.into(), dtype: $dtype.into(), $($field: $default),* }
             }
+        }
+
+        impl $Type {
+            /// Keras's defaults.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            /// Sets the name, the key in logs.
+            pub fn name(mut self, name: impl Into<String>) -> Self {
+                self.name = name.into();
+                self
+            }
+
+            /// Sets Keras's type of the sums.
+            pub fn dtype(mut self, dtype: impl Into<serde_json::Value>) -> Self {
+                self.dtype = dtype.into();
+                self
+            }
+
+            $(
+                #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+                pub fn $field(mut self, $field: $T) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
         }
     };
 }

@@ -5,7 +5,7 @@ use super::model::Model;
 use super::takes_text;
 use crate::architecture::{Container, Functional, MemberKind, TensorRef};
 use crate::data::{Array, Data};
-use crate::layers::LayerRef;
+use crate::lowering::LayerRef;
 use crate::{Error, Result};
 use std::borrow::Cow;
 

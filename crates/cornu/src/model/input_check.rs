@@ -14,7 +14,7 @@ impl Model {
             return Err(Error::Data(format!(
                 "model `{}` has {} inputs ({names}). Received: {} arrays; give one for each, in \
                     this order",
-                self.layer().shown_name(),
+                self.as_layer().shown_name(),
                 entries.len(),
                 shapes.len()
             )));

@@ -1,7 +1,7 @@
 //! A model as a graph once batch and timesteps are numbers.
 
 use crate::architecture::{Container, Functional, InputLayer, MemberKind};
-use crate::layers::{Call, Cx, Flow, LayerRef, Packing, WeightTree, Weights};
+use crate::lowering::{Call, Cx, Flow, LayerRef, Packing, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::{DType, Dim, Spec, Var};
 

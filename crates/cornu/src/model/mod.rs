@@ -4,15 +4,15 @@ mod lower;
 mod variables;
 #[allow(clippy::module_inception)]
 mod model;
+mod parts;
 mod input_check;
 mod encoding;
 mod weights_file;
 mod vocabularies;
 
 pub(crate) use crate::architecture::dtype_name;
-pub use crate::architecture::{
-    Container, Functional, Input, InputLayer, IntoCall, Member, MemberKind, Nest, Sequential,
-    Symbol, TensorRef,
+pub(crate) use crate::architecture::{
+    Container, Functional, InputLayer, Member, MemberKind, TensorRef,
 };
 pub(crate) use lower::takes_text;
 pub use lower::{LoweredModel, PackedEntries, lower_model};

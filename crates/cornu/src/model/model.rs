@@ -2,16 +2,17 @@
 
 use super::variables::{self, Variable};
 use crate::architecture::{
-    Container, Functional, InputLayer, Maker, MemberKind, Nest, Sequential, Symbol, TensorRef,
-    trace,
+    Container, Functional, InputLayer, Maker, MemberKind, Nest, Nodes, Sequential, Symbol,
+    TensorRef, trace,
 };
-use crate::layers::{Call, LayerRef, Registry, WeightTree};
+use crate::data::{Array, array_of, tensor_of};
+use crate::lowering::{Call, LayerRef, Registry, WeightTree};
 use crate::runtime::Runtime;
 use crate::{Error, Result};
 use cornu_cpu::{SlotId, Store};
 use cornu_ir::{Spec, Tensor};
 use serde_json::Value;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A model: a graph of layers with its weights.
 ///
@@ -34,6 +35,8 @@ pub struct Model(Arc<Parts>);
 
 /// What the handles of a model share.
 struct Parts {
+    /// The symbols of the layers' calls: those that the model was made from, or made when asked.
+    nodes: OnceLock<Nodes>,
     layer: LayerRef,
     tree: WeightTree,
     variables: Vec<Variable>,
@@ -77,7 +80,10 @@ impl Model {
     pub fn new(inputs: impl IntoSymbols, outputs: impl IntoSymbols) -> Result<Self> {
         let ((inputs, one_in), (outputs, one_out)) =
             (inputs.into_symbols(), outputs.into_symbols());
-        Self::of(LayerRef::new(trace(&inputs, &outputs, one_in, one_out)?).name("functional"), 0)
+        let (graph, nodes) = trace(&inputs, &outputs, one_in, one_out)?;
+        let model = Self::of(LayerRef::new(graph).name("functional"), 0)?;
+        model.0.nodes.get_or_init(|| nodes);
+        Ok(model)
     }
 
     /// A model of layers one after the other.
@@ -115,7 +121,8 @@ impl Model {
         let variables = variables::variables(&tree)?;
         let store = Store::of(variables.iter().map(|v| v.value.clone()));
         let runtime = Runtime::default();
-        Ok(Self(Arc::new(Parts { layer, tree, variables, store, runtime, assets })))
+        let nodes = OnceLock::new();
+        Ok(Self(Arc::new(Parts { nodes, layer, tree, variables, store, runtime, assets })))
     }
 
     fn tree_of(layer: &LayerRef) -> Result<WeightTree> {
@@ -125,7 +132,7 @@ impl Model {
             .flatten()
             .into_iter()
             .map(|t| graph.members[t.member].outputs[t.call][t.output].clone());
-        layer.weights(&Call::list(specs))
+        layer.weight_tree(&Call::list(specs))
     }
 
     fn graph_of(layer: &LayerRef) -> Result<&Functional> {
@@ -149,7 +156,15 @@ impl Model {
     /// Reads the architecture from Keras's config (the whole of config.json), with first weights
     /// from seed 0.
     pub fn from_json(v: &Value) -> Result<Self> {
-        Self::of(LayerRef::from_json(v, &Registry::builtin())?, 0)
+        Self::from_json_with(v, &Registry::new())
+    }
+
+    /// Reads the architecture from Keras's config with the classes of a registry.
+    ///
+    /// # Errors
+    /// A class that the registry does not hold; settings that a class does not take.
+    pub fn from_json_with(v: &Value, registry: &Registry) -> Result<Self> {
+        Self::of(LayerRef::from_json(v, registry)?, 0)
     }
 
     /// Returns the model with first weights from a seed, which also draws what is random in
@@ -175,7 +190,7 @@ impl Model {
     /// Makes all layers trainable or frozen. It takes effect when the model is compiled the next
     /// time, as in Keras.
     pub fn set_trainable(&self, trainable: bool) {
-        self.layer().set_trainable(trainable);
+        self.as_layer().set_trainable(trainable);
     }
 
     /// Sets the states of stateful layers to 0.
@@ -200,33 +215,43 @@ impl Model {
 
     /// Whether a layer, at any depth, keeps its state from batch to batch.
     pub fn is_stateful(&self) -> bool {
-        self.layer().any(&|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful))
+        self.as_layer().any(&|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful))
     }
 
     /// Returns a model of the same layers, and so the same weights, with a name.
     pub fn name(self, name: &str) -> Self {
         let runtime = self.runtime().renewed();
-        let layer = self.layer().clone().name(name);
+        let layer = self.as_layer().clone().name(name);
         let tree = Self::tree_of(&layer).expect("a model's layer, under another name");
         let Parts { variables, store, assets, .. } = &*self.0;
         let variables = variables.clone();
         let (store, assets) = (store.clone(), assets.clone());
-        Self(Arc::new(Parts { layer, tree, variables, store, runtime, assets }))
+        let nodes = OnceLock::new();
+        Self(Arc::new(Parts { nodes, layer, tree, variables, store, runtime, assets }))
     }
 
     /// The model's own architecture as Keras's config.
     pub fn to_json(&self) -> Value {
-        self.layer().to_json()
+        self.as_layer().to_json()
     }
 
     /// The graph of layers.
     pub fn graph(&self) -> &Functional {
-        Self::graph_of(self.layer()).expect("a model has a graph: it was made from one")
+        Self::graph_of(self.as_layer()).expect("a model has a graph: it was made from one")
     }
 
     /// The model as a layer, to be called inside another model, with the same weights.
-    pub fn layer(&self) -> &LayerRef {
+    pub fn as_layer(&self) -> &LayerRef {
         &self.0.layer
+    }
+
+    /// The symbols of the layers' calls.
+    pub(super) fn nodes(&self) -> Result<&Nodes> {
+        if let Some(nodes) = self.0.nodes.get() {
+            return Ok(nodes);
+        }
+        let nodes = Nodes::of(self.graph())?;
+        Ok(self.0.nodes.get_or_init(|| nodes))
     }
 
     /// The weights as a tree, as files group them.
@@ -239,51 +264,54 @@ impl Model {
         &self.0.variables
     }
 
-    /// The value of the `i`-th weight.
-    pub fn weight(&self, i: usize) -> Tensor {
-        self.variables()[i].value.tensor()
+    /// The values of all weights, in Keras's order, as one step left them.
+    pub(crate) fn tensors(&self) -> Vec<Tensor> {
+        let store = self.store().read();
+        (0..self.variables().len()).map(|i| store.view(SlotId(i)).to_tensor()).collect()
+    }
+
+    /// Returns the values of all weights, in Keras's order, as one step left them.
+    ///
+    /// ```
+    /// use cornu::{Dense, Input, Model};
+    /// let x = Input::new([3]);
+    /// let model = Model::new(&x, &Dense::new(2).call(&x)?)?;
+    /// let weights = model.weights();
+    /// assert_eq!((weights[0].shape(), weights[1].shape()), (&[3, 2][..], &[2][..]));
+    /// model.set_weights(&weights)?;
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    pub fn weights(&self) -> Vec<Array> {
+        self.tensors().iter().map(array_of).collect()
+    }
+
+    /// Returns the value of the `i`-th weight.
+    pub fn weight(&self, i: usize) -> Array {
+        array_of(&self.variables()[i].value.tensor())
     }
 
     /// Gives the `i`-th weight a value.
     ///
     /// # Errors
     /// The shape is not the weight's.
-    pub fn set_weight(&self, i: usize, value: &Tensor) -> Result<()> {
-        self.check_weight(i, value)?;
-        self.variables()[i].value.set(value);
-        Ok(())
-    }
-
-    /// Fails unless a value has the shape and type of the `i`-th weight.
-    fn check_weight(&self, i: usize, value: &Tensor) -> Result<()> {
+    pub fn set_weight(&self, i: usize, value: impl Into<Array>) -> Result<()> {
         let v = &self.variables()[i];
-        if value.dims != v.spec.shape || value.dtype() != v.spec.dtype() {
-            let (shape, dtype) = (&v.spec.shape, v.spec.dtype());
-            let rule = format!("weight `{}` has shape {shape:?} and type {dtype}", v.file_path());
-            let received = format!("{:?} of type {}", value.dims, value.dtype());
-            return Err(Error::argument("set_weight", rule, received));
-        }
+        v.value.set(&fitted(v, value.into())?);
         Ok(())
-    }
-
-    /// The values of all weights, in Keras's order, as one step left them.
-    pub fn weights(&self) -> Vec<Tensor> {
-        let store = self.store().read();
-        (0..self.variables().len()).map(|i| store.view(SlotId(i)).to_tensor()).collect()
     }
 
     /// Gives all weights their values, in Keras's order.
     ///
     /// # Errors
     /// Another number of weights, or a shape that is not the weight's; none is set then.
-    pub fn set_weights(&self, values: &[Tensor]) -> Result<()> {
+    pub fn set_weights<A: Clone + Into<Array>>(&self, values: &[A]) -> Result<()> {
         let n = self.variables().len();
         if values.len() != n {
             let rule = format!("the model has {n} weights");
             return Err(Error::argument("set_weights", rule, values.len()));
         }
-        values.iter().enumerate().try_for_each(|(i, value)| self.check_weight(i, value))?;
-        self.replace_weights(values);
+        let fitted = self.variables().iter().zip(values).map(|(v, a)| fitted(v, a.clone().into()));
+        self.replace_weights(&fitted.collect::<Result<Vec<_>>>()?);
         Ok(())
     }
 
@@ -329,4 +357,13 @@ impl Model {
     pub fn output_nest(&self) -> &Nest {
         &self.graph().outputs
     }
+}
+
+/// An array as the value of a weight.
+fn fitted(v: &Variable, array: Array) -> Result<Tensor> {
+    if array.shape() != v.spec.shape {
+        let rule = format!("weight `{}` has shape {:?}", v.path, v.spec.shape);
+        return Err(Error::argument("set_weights", rule, format!("{:?}", array.shape())));
+    }
+    tensor_of(&array, v.spec.dtype())
 }

@@ -1,7 +1,7 @@
 //! The weights of a model: where each stands in a file, and how it starts.
 
 use crate::initializers::Draw;
-use crate::layers::{WeightSpec, WeightTree};
+use crate::lowering::{WeightSpec, WeightTree};
 use crate::{Error, Result};
 use cornu_ir::{DType, Tensor};
 

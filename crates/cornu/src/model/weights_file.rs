@@ -2,7 +2,7 @@
 
 use super::model::Model;
 use crate::architecture::MemberKind;
-use crate::layers::WeightTree;
+use crate::lowering::WeightTree;
 use crate::saving::{Array, ArrayType, Group, NamedArrays};
 use crate::{Error, Result};
 use cornu_cpu::SlotId;
@@ -88,15 +88,15 @@ impl Model {
     /// The weights as the groups of a weights file: a group for each layer, also for those without
     /// weights.
     pub(crate) fn write_weights(&self) -> Result<Group> {
-        self.write_values(&self.weights())
+        self.write_values(&self.tensors())
     }
 
     /// As [`Model::write_weights`], of values that the weights had at one time.
     pub(crate) fn write_values(&self, values: &[Tensor]) -> Result<Group> {
         let mut root = Group::default();
         write_groups(self.tree(), "", &mut root);
-        let float =
-            ArrayType::from_name(self.layer().policy().variable_name()).unwrap_or(ArrayType::F32);
+        let float = ArrayType::from_name(self.as_layer().policy().variable_name())
+            .unwrap_or(ArrayType::F32);
         for (i, v) in self.variables().iter().enumerate().filter(|(_, v)| v.spec.lora.is_none()) {
             let value = self.merged(i, values);
             let array =

@@ -3,8 +3,7 @@
 use super::indexing::iota;
 use super::op_call::Unequal::Refused;
 use super::op_call::{MATH, NN, NUMPY, OpCall, Row, moved};
-use crate::lowering::Arg;
-use crate::lowering::literal::promoted;
+use crate::lowering::{Arg, literal::promoted};
 use crate::{Error, Result};
 use cornu_ir::builder::stack;
 use cornu_ir::composites::{einsum, softmax};

@@ -3,8 +3,7 @@
 use super::indexing::pick;
 use super::op_call::Unequal::Refused;
 use super::op_call::{MATH, NUMPY, OpCall, Row, known};
-use crate::lowering::Arg;
-use crate::lowering::literal::promoted;
+use crate::lowering::{Arg, literal::promoted};
 use crate::{Error, Result};
 use cornu_ir::builder::concat;
 use cornu_ir::spec::product;

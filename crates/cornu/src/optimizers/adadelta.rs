@@ -1,8 +1,8 @@
 //! Adadelta: steps in the ratio of the mean squares of movements and gradients.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 
 optimizer! {
     /// `a ← ρ·a + (1-ρ)·g²`, `δ = -√(d + ε)·g / √(a + ε)`, `d ← ρ·d + (1-ρ)·δ²`, `w ← w + lr·δ`.
@@ -16,7 +16,9 @@ optimizer! {
     }
 }
 
-impl Rule for Adadelta {
+impl UpdateRule for Adadelta {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         vec![vec![Slot::like("accumulated_grad", var), Slot::like("accumulated_delta_var", var)]]
     }

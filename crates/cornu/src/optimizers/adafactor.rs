@@ -1,8 +1,8 @@
 //! Adafactor: mean squares kept as a product of row and column means.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 use cornu_ir::{DType, Var};
 
 optimizer! {
@@ -31,7 +31,9 @@ fn root_mean_square<'g>(x: Var<'g>) -> Var<'g> {
     (x.square().sum_all() / x.count(&x.all_axes())).sqrt()
 }
 
-impl Rule for Adafactor {
+impl UpdateRule for Adafactor {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         let rank = var.shape.len();
         let velocity = Slot::like("velocity", var);

@@ -1,8 +1,8 @@
 //! Adagrad: steps divided by the root of the sum of all squared gradients.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, SlotInitial, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, SlotInitial, Step, UpdateRule};
 
 optimizer! {
     /// `a ← a + g²`, `w ← w - lr·g / √(a + ε)`.
@@ -16,7 +16,9 @@ optimizer! {
     }
 }
 
-impl Rule for Adagrad {
+impl UpdateRule for Adagrad {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         vec![vec![
             Slot::like("accumulator", var)

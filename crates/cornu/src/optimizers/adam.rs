@@ -1,8 +1,8 @@
 //! Adam: means of gradients and of their squares, corrected for their start at 0.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 use cornu_ir::Var;
 
 optimizer! {
@@ -55,7 +55,9 @@ impl Moments {
     }
 }
 
-impl Rule for Adam {
+impl UpdateRule for Adam {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         Moments::slots(var, self.amsgrad)
     }

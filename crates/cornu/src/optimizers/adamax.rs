@@ -1,8 +1,8 @@
 //! Adamax: Adam with the largest recent gradient in place of the mean square.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 
 optimizer! {
     /// `m ← m + (1-β₁)·(g - m)`, `u ← max(β₂·u, |g|)`, `w ← w - lr·m / ((1-β₁ᵗ)·(u + ε))`.
@@ -18,7 +18,9 @@ optimizer! {
     }
 }
 
-impl Rule for Adamax {
+impl UpdateRule for Adamax {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         vec![vec![Slot::like("momentum", var), Slot::like("norm", var)]]
     }

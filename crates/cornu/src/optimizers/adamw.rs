@@ -2,8 +2,8 @@
 
 use super::VarInfo;
 use super::adam::Moments;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 use crate::{Error, Result};
 
 optimizer! {
@@ -22,7 +22,9 @@ optimizer! {
     }
 }
 
-impl Rule for AdamW {
+impl UpdateRule for AdamW {
+    shared_settings!();
+
     fn check(&self) -> Result<()> {
         match self.weight_decay {
             Some(_) => Ok(()),

@@ -1,4 +1,4 @@
-//! The macro that makes an optimizer's struct: the settings that all share, and its own.
+//! The macros that make an optimizer's struct: the settings that all share, and its own.
 
 /// Makes an optimizer's struct: the shared settings, then its own, in the order of Keras's config,
 /// with defaults and builder methods.
@@ -144,25 +144,6 @@ macro_rules! optimizer {
             )*
         }
 
-        impl $crate::optimizers::settings::HasSettings for $Type {
-            fn settings(&self) -> $crate::optimizers::settings::Settings<'_> {
-                $crate::optimizers::settings::Settings {
-                    name: &self.name,
-                    learning_rate: &self.learning_rate,
-                    weight_decay: self.weight_decay,
-                    clipnorm: self.clipnorm,
-                    global_clipnorm: self.global_clipnorm,
-                    clipvalue: self.clipvalue,
-                    use_ema: self.use_ema,
-                    ema_momentum: self.ema_momentum,
-                    ema_overwrite_frequency: self.ema_overwrite_frequency,
-                    loss_scale_factor: self.loss_scale_factor,
-                    gradient_accumulation_steps: self.gradient_accumulation_steps,
-                    exclude_from_weight_decay: &self.exclude_from_weight_decay,
-                }
-            }
-        }
-
         const _: () = {
             use serde::de::{Error as _, IgnoredAny};
 
@@ -239,4 +220,37 @@ macro_rules! optimizer {
         };
     };
 }
-pub(super) use optimizer;
+
+/// The rules of an optimizer made by `optimizer!` about the settings that all share.
+macro_rules! shared_settings {
+    () => {
+        fn settings(&self) -> $crate::optimizers::Settings<'_> {
+            $crate::optimizers::Settings {
+                name: &self.name,
+                learning_rate: &self.learning_rate,
+                weight_decay: self.weight_decay,
+                clipnorm: self.clipnorm,
+                global_clipnorm: self.global_clipnorm,
+                clipvalue: self.clipvalue,
+                use_ema: self.use_ema,
+                ema_momentum: self.ema_momentum,
+                ema_overwrite_frequency: self.ema_overwrite_frequency,
+                loss_scale_factor: self.loss_scale_factor,
+                gradient_accumulation_steps: self.gradient_accumulation_steps,
+                exclude_from_weight_decay: &self.exclude_from_weight_decay,
+            }
+        }
+
+        fn with_learning_rate(&self, rate: f64) -> $crate::optimizers::Optimizer {
+            Self { learning_rate: rate.into(), ..self.clone() }.into()
+        }
+
+        fn with_loss_scale_factor(
+            &self,
+            loss_scale_factor: Option<f64>,
+        ) -> Option<$crate::optimizers::Optimizer> {
+            Some(Self { loss_scale_factor, ..self.clone() }.into())
+        }
+    };
+}
+pub(super) use {optimizer, shared_settings};

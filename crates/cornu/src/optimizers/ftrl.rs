@@ -1,8 +1,8 @@
 //! FTRL: follow the regularized leader, for sparse weights.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, SlotInitial, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, SlotInitial, Step, UpdateRule};
 use crate::{Error, Result};
 
 optimizer! {
@@ -26,7 +26,9 @@ optimizer! {
     }
 }
 
-impl Rule for Ftrl {
+impl UpdateRule for Ftrl {
+    shared_settings!();
+
     fn check(&self) -> Result<()> {
         let not_negative = [
             ("initial_accumulator_value", self.initial_accumulator_value),

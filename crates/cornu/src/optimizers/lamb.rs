@@ -2,8 +2,8 @@
 
 use super::VarInfo;
 use super::adam::Moments;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 
 optimizer! {
     /// Means as in Adam, `u = m/(1-β₁ᵗ) / (√(v/(1-β₂ᵗ)) + ε)`, `w ← w - lr·u·‖w‖/‖u‖` (the ratio is
@@ -20,7 +20,9 @@ optimizer! {
     }
 }
 
-impl Rule for Lamb {
+impl UpdateRule for Lamb {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         Moments::slots(var, false)
     }

@@ -1,8 +1,8 @@
 //! Lion: steps of one size, in the direction of the momentum's sign.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 use crate::{Error, Result};
 
 optimizer! {
@@ -17,7 +17,9 @@ optimizer! {
     }
 }
 
-impl Rule for Lion {
+impl UpdateRule for Lion {
+    shared_settings!();
+
     fn check(&self) -> Result<()> {
         match self.beta_1 > 0.0 && self.beta_1 <= 1.0 {
             true => Ok(()),

@@ -29,6 +29,7 @@ mod schedule_free_adamw;
 mod loss_scale;
 mod multi;
 mod places;
+mod reading;
 
 pub use adadelta::Adadelta;
 pub use adafactor::Adafactor;
@@ -46,22 +47,21 @@ pub use muon::Muon;
 pub use nadam::Nadam;
 pub(crate) use places::Paced;
 pub use rmsprop::RmsProp;
-pub use rule::Initial;
+pub use rule::{Initial, Moved, Slot, SlotInitial, Step, UpdateRule};
 pub use schedule_free_adamw::ScheduleFreeAdamW;
+pub use settings::Settings;
 pub use sgd::Sgd;
 pub use state::StateSpec;
 pub use weights::{Update, VarInfo};
 
 use crate::Result;
 use cornu_ir::Var;
-use rule::Rule;
-use settings::Changeable;
 use std::ops::Range;
 use weights::Scope;
 
 /// What an optimizer is: a rule for each weight, or one around others.
 enum Kind<'a> {
-    Rule(&'a dyn Rule),
+    Rule(&'a dyn UpdateRule),
     Scaled(&'a LossScaleOptimizer),
     Several(&'a MultiOptimizer),
 }
@@ -77,57 +77,46 @@ pub struct SavedGroup {
     pub places: Range<usize>,
 }
 
-macro_rules! optimizers {
-    ($($class:literal $(| $alias:literal)* => $Type:ident),* $(,)?) => {
-        crate::family! {
-            /// An optimizer by its Keras class.
-            pub enum Optimizer = "optimizer", "keras.optimizers" {
-                $($class $(| $alias)* => $Type,)*
-                "LossScaleOptimizer" | "lossscaleoptimizer" => LossScaleOptimizer,
-                "MultiOptimizer" | "multioptimizer" => MultiOptimizer,
-            }
-        }
-
-        impl Optimizer {
-            fn kind(&self) -> Kind<'_> {
-                match self {
-                    $(Self::$Type(x) => Kind::Rule(x),)*
-                    Self::LossScaleOptimizer(x) => Kind::Scaled(x),
-                    Self::MultiOptimizer(x) => Kind::Several(x),
-                }
-            }
-
-            fn changeable(&mut self) -> Option<Changeable<'_>> {
-                match self {
-                    $(Self::$Type(x) => Some(Changeable {
-                        learning_rate: &mut x.learning_rate,
-                        loss_scale_factor: &mut x.loss_scale_factor,
-                    }),)*
-                    Self::LossScaleOptimizer(_) | Self::MultiOptimizer(_) => None,
-                }
-            }
-        }
-    };
+crate::config::family! {
+    /// An update rule: one of Keras's by class, or one of your own.
+    pub struct Rule(dyn UpdateRule) = "optimizer", "keras.optimizers" {
+        "SGD" | "sgd" => Sgd,
+        "RMSprop" | "rmsprop" => RmsProp,
+        "Adam" | "adam" => Adam,
+        "AdamW" | "adamw" => AdamW,
+        "Adagrad" | "adagrad" => Adagrad,
+        "Adadelta" | "adadelta" => Adadelta,
+        "Adamax" | "adamax" => Adamax,
+        "Nadam" | "nadam" => Nadam,
+        "Ftrl" | "ftrl" => Ftrl,
+        "Lion" | "lion" => Lion,
+        "Lamb" | "lamb" => Lamb,
+        "Adafactor" | "adafactor" => Adafactor,
+        "Muon" | "muon" => Muon,
+        "ScheduleFreeAdamW" | "schedulefreeadamw" => ScheduleFreeAdamW,
+    }
 }
 
-optimizers! {
-    "SGD" | "sgd" => Sgd,
-    "RMSprop" | "rmsprop" => RmsProp,
-    "Adam" | "adam" => Adam,
-    "AdamW" | "adamw" => AdamW,
-    "Adagrad" | "adagrad" => Adagrad,
-    "Adadelta" | "adadelta" => Adadelta,
-    "Adamax" | "adamax" => Adamax,
-    "Nadam" | "nadam" => Nadam,
-    "Ftrl" | "ftrl" => Ftrl,
-    "Lion" | "lion" => Lion,
-    "Lamb" | "lamb" => Lamb,
-    "Adafactor" | "adafactor" => Adafactor,
-    "Muon" | "muon" => Muon,
-    "ScheduleFreeAdamW" | "schedulefreeadamw" => ScheduleFreeAdamW,
+/// An optimizer: one of Keras's by class, or one of your own that implements [`UpdateRule`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Optimizer {
+    /// An optimizer that moves each weight by one rule.
+    Rule(Rule),
+    /// Another optimizer behind a loss scale.
+    LossScale(LossScaleOptimizer),
+    /// Several optimizers, each for some of the weights.
+    Multi(MultiOptimizer),
 }
 
 impl Optimizer {
+    fn kind(&self) -> Kind<'_> {
+        match self {
+            Self::Rule(rule) => Kind::Rule(&**rule),
+            Self::LossScale(outer) => Kind::Scaled(outer),
+            Self::Multi(outer) => Kind::Several(outer),
+        }
+    }
+
     /// Checks the settings, and that they suit the weights.
     pub fn check(&self, vars: &[VarInfo]) -> Result<()> {
         match self.kind() {
@@ -237,34 +226,30 @@ impl Optimizer {
 
     fn settle_rates(&mut self, scope: Scope<'_>, at: &dyn Fn(usize) -> f64) {
         match self {
-            Self::LossScaleOptimizer(outer) => outer
+            Self::LossScale(outer) => outer
                 .inner_optimizer
                 .settle_rates(scope.without_attributes(), &|i| at(i + loss_scale::OWN)),
-            Self::MultiOptimizer(outer) => outer.settle_rates(scope, at),
-            own => {
-                if let Some(Changeable { learning_rate: LearningRate::Number(rate), .. }) =
-                    own.changeable()
-                {
-                    *rate = at(state::RATE);
+            Self::Multi(outer) => outer.settle_rates(scope, at),
+            Self::Rule(rule) => {
+                if let LearningRate::Number(_) = rule.settings().learning_rate {
+                    *self = rule.with_learning_rate(at(state::RATE));
                 }
             }
         }
     }
 
     /// The same with another fixed factor of the loss, where it has one.
-    fn with_loss_scale_factor(mut self, factor: Option<f64>) -> Self {
-        match &mut self {
-            Self::MultiOptimizer(outer) => {
+    fn with_loss_scale_factor(self, factor: Option<f64>) -> Self {
+        match self {
+            Self::Multi(mut outer) => {
                 outer.loss_scale_factor = factor;
-                *outer = outer.clone().settled();
+                outer.settled().into()
             }
-            own => {
-                if let Some(own) = own.changeable() {
-                    *own.loss_scale_factor = factor;
-                }
+            Self::Rule(rule) => {
+                rule.with_loss_scale_factor(factor).unwrap_or(Optimizer::Rule(rule))
             }
+            Self::LossScale(outer) => outer.into(),
         }
-        self
     }
 
     /// The groups in which Keras saves its variables. Those of an optimizer within stand in its own

@@ -175,7 +175,7 @@ impl MultiOptimizer {
             return Err(Error::argument("OptimizerMap", "each key may stand once", &keys[i].0));
         }
         for inner in self.each() {
-            if matches!(inner, Optimizer::LossScaleOptimizer(_) | Optimizer::MultiOptimizer(_)) {
+            if !matches!(inner, Optimizer::Rule(_)) {
                 return Err(Error::argument(
                     "OptimizerMap",
                     "an optimizer within must move weights itself; wrap the MultiOptimizer",

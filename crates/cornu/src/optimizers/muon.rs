@@ -2,8 +2,8 @@
 
 use super::VarInfo;
 use super::adam::Moments;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 use super::settings::{Settings, patterns};
 use crate::Result;
 use cornu_ir::Var;
@@ -71,7 +71,9 @@ impl Muon {
     }
 }
 
-impl Rule for Muon {
+impl UpdateRule for Muon {
+    shared_settings!();
+
     fn check(&self) -> Result<()> {
         patterns("Muon exclude_layers", &self.exclude_layers).map(drop)
     }

@@ -1,8 +1,8 @@
 //! Nadam: Adam with Nesterov's look ahead.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 use cornu_ir::{DType, Var};
 
 optimizer! {
@@ -26,7 +26,9 @@ optimizer! {
 /// Base of the factor by which the momentum grows to its full size.
 const DECAY: f64 = 0.96;
 
-impl Rule for Nadam {
+impl UpdateRule for Nadam {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         vec![vec![Slot::like("momentum", var), Slot::like("velocity", var)]]
     }

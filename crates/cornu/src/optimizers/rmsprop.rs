@@ -1,8 +1,8 @@
 //! RMSprop: steps divided by the root of the mean square of recent gradients.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 
 optimizer! {
     /// `v ← ρ·v + (1-ρ)·g²`, `w ← w - lr·g / √(v + ε)`; centered: `v - a²` for `v`, with `a` the
@@ -21,7 +21,9 @@ optimizer! {
     }
 }
 
-impl Rule for RmsProp {
+impl UpdateRule for RmsProp {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         let mut groups = vec![vec![Slot::like("velocity", var)]];
         if self.momentum > 0.0 {

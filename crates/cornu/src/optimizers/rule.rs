@@ -1,8 +1,10 @@
-//! What an optimizer must say of itself: what it remembers of each weight, and how it moves one.
+//! The update rule of an optimizer: the variables it keeps of each weight, and how it moves one.
 
-use super::settings::{HasSettings, Settings};
+use super::Optimizer;
+use super::settings::Settings;
 use super::weights::VarInfo;
 use crate::Result;
+use crate::config::Configured;
 use cornu_ir::{DType, Var};
 
 /// How a variable of an optimizer starts.
@@ -16,21 +18,28 @@ pub enum Initial {
     CopyOf(usize),
 }
 
-/// Something an optimizer remembers.
-pub(super) struct Slot {
+/// A variable that an optimizer keeps of a weight.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slot {
     /// Its name, after the weight's.
     pub name: &'static str,
+    /// Dims.
     pub shape: Vec<usize>,
+    /// Type.
     pub dtype: DType,
+    /// How it starts.
     pub initial: SlotInitial,
-    /// Whether Keras keeps it only because it is an attribute; see
-    /// [`Attributes`](super::weights::Attributes). Then it is a scalar.
+    /// True if Keras keeps it only because it is an attribute, so that a LossScaleOptimizer around
+    /// loses it at each step. Then it is a scalar.
     pub is_attribute: bool,
 }
 
 /// How a slot starts.
-pub(super) enum SlotInitial {
+#[derive(Clone, Debug, PartialEq)]
+pub enum SlotInitial {
+    /// Zeros.
     Zeros,
+    /// One number everywhere.
     Value(f64),
     /// As the weight it belongs to.
     Weight,
@@ -67,13 +76,14 @@ impl Slot {
 }
 
 /// One weight at one step.
-pub(super) struct Step<'a, 'g> {
+pub struct Step<'a, 'g> {
+    /// The weight's path, name, shape and type.
     pub var: &'a VarInfo,
     /// The weight, decayed already.
     pub weight: Var<'g>,
     /// Its gradient, clipped already.
     pub gradient: Var<'g>,
-    /// What is remembered of it, in the order of [`Rule::slots`].
+    /// The variables kept of it, in the order of [`UpdateRule::slots`].
     pub slots: &'a [Var<'g>],
     /// What is remembered of the step, renewed already.
     pub shared: &'a [Var<'g>],
@@ -100,44 +110,102 @@ impl<'g> Step<'_, 'g> {
     }
 }
 
-/// A weight moved, and what is now remembered of it.
-pub(super) struct Moved<'g> {
+/// A weight after a step, and the variables kept of it.
+#[derive(Clone, Debug)]
+pub struct Moved<'g> {
+    /// The new weight.
     pub weight: Var<'g>,
+    /// The new variables, in the order of [`UpdateRule::slots`].
     pub slots: Vec<Var<'g>>,
 }
 
-/// An optimizer's own rule; what all share is done around it.
-pub(super) trait Rule: HasSettings {
-    /// Rules of its own settings.
+/// The update rule of an optimizer: how one weight moves by its gradient. Clipping, decay, averages,
+/// accumulation and constraints are done around it, as its [`Settings`] say.
+///
+/// ```
+/// use cornu::extend::{Moved, Settings, Slot, Step, UpdateRule, VarInfo, serde};
+/// use cornu::data::Array;
+/// use cornu::Stepper;
+/// use cornu::optimizers::{LearningRate, Optimizer};
+///
+/// /// `w ← w - lr · sign(g)`.
+/// #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+/// struct SignSgd {
+///     learning_rate: LearningRate,
+/// }
+/// cornu::class!(SignSgd = "signs>SignSgd");
+///
+/// impl UpdateRule for SignSgd {
+///     fn settings(&self) -> Settings<'_> {
+///         Settings::new("sign_sgd", &self.learning_rate)
+///     }
+///
+///     fn with_learning_rate(&self, rate: f64) -> Optimizer {
+///         SignSgd { learning_rate: rate.into() }.into()
+///     }
+///
+///     fn slots(&self, _: &VarInfo) -> Vec<Vec<Slot>> {
+///         vec![]
+///     }
+///
+///     fn step<'g>(&self, at: &Step<'_, 'g>) -> Moved<'g> {
+///         Moved { weight: at.weight - at.gradient.sign() * at.rate, slots: vec![] }
+///     }
+/// }
+///
+/// let signs = SignSgd { learning_rate: 0.5.into() };
+/// let mut optimizer = Stepper::new(signs, [ndarray::arr1(&[1.0f32, 2.0])])?;
+/// optimizer.apply([ndarray::arr1(&[-3.0f32, 0.5])])?;
+/// assert_eq!(optimizer.weights()[0], Array::from(ndarray::arr1(&[1.5f32, 1.5])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
+pub trait UpdateRule: Configured {
+    /// Returns the settings that every optimizer has.
+    fn settings(&self) -> Settings<'_>;
+
+    /// Returns the optimizer with a learning rate, which training has changed.
+    fn with_learning_rate(&self, rate: f64) -> Optimizer;
+
+    /// Returns the optimizer with another fixed factor of the loss; `None` where it has none.
+    fn with_loss_scale_factor(&self, factor: Option<f64>) -> Option<Optimizer> {
+        let _ = factor;
+        None
+    }
+
+    /// Fails if its own settings cannot be.
+    ///
+    /// # Errors
+    /// The rule that they break.
     fn check(&self) -> Result<()> {
         Ok(())
     }
 
-    /// What is remembered of a weight. Keras makes variables group by group: those of one group for
+    /// Returns the variables kept of a weight. Keras makes variables group by group: those of one group for
     /// the first weight, for the second, …, then the next group.
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>>;
 
-    /// What is remembered once for all weights, after the slots.
+    /// Returns the variables kept once for all weights, after the slots.
     fn shared(&self, _vars: &[VarInfo]) -> Vec<Slot> {
         vec![]
     }
 
-    /// What is remembered once, renewed before any weight moves. `updates` counts those made.
+    /// Returns the shared variables, renewed before any weight moves. `updates` counts the updates
+    /// made.
     fn renew<'g>(&self, shared: &[Var<'g>], _updates: Var<'g>) -> Vec<Var<'g>> {
         shared.to_vec()
     }
 
-    /// How much of a weight is taken off, times the learning rate, before it moves.
+    /// Returns which part of a weight is taken off, times the learning rate, before it moves.
     fn decay(&self, _var: &VarInfo, settings: &Settings<'_>) -> Option<f64> {
         settings.weight_decay
     }
 
-    /// One weight moved.
+    /// Returns one weight after a step.
     fn step<'g>(&self, at: &Step<'_, 'g>) -> Moved<'g>;
 }
 
 /// Checks an optimizer's settings, shared and own.
-pub(super) fn checked(rule: &dyn Rule) -> Result<()> {
+pub(super) fn checked(rule: &dyn UpdateRule) -> Result<()> {
     rule.settings().check()?;
     rule.check()
 }

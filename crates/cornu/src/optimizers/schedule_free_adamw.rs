@@ -1,8 +1,8 @@
 //! AdamW whose weights are an average, so that no schedule is needed.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, SlotInitial, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, SlotInitial, Step, UpdateRule};
 
 optimizer! {
     /// With `z` the fast weights (first the weights themselves) and `y` the weights that gradients
@@ -26,7 +26,9 @@ optimizer! {
     }
 }
 
-impl Rule for ScheduleFreeAdamW {
+impl UpdateRule for ScheduleFreeAdamW {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         vec![vec![
             Slot::like("momentum", var).initial(SlotInitial::Weight),

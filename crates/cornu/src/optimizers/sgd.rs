@@ -1,8 +1,8 @@
 //! Stochastic gradient descent, with momentum.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 use crate::{Error, Result};
 
 optimizer! {
@@ -18,7 +18,9 @@ optimizer! {
     }
 }
 
-impl Rule for Sgd {
+impl UpdateRule for Sgd {
+    shared_settings!();
+
     fn check(&self) -> Result<()> {
         match (0.0..=1.0).contains(&self.momentum) {
             true => Ok(()),

@@ -1,7 +1,7 @@
 //! What an optimizer remembers, in the order in which Keras saves it.
 
 use super::learning_rate::LearningRate;
-use super::rule::{Initial, Rule, Slot, SlotInitial};
+use super::rule::{Initial, Slot, SlotInitial, UpdateRule};
 use super::weights::{Attributes, VarInfo};
 use cornu_ir::{Builder, DType, Tensor, Var};
 
@@ -94,7 +94,7 @@ pub(super) fn first(rate: &LearningRate) -> Vec<StateSpec> {
 }
 
 /// The layout of a rule's variables for the trainable weights.
-pub(super) fn layout(rule: &dyn Rule, vars: &[VarInfo], attributes: Attributes) -> Layout {
+pub(super) fn layout(rule: &dyn UpdateRule, vars: &[VarInfo], attributes: Attributes) -> Layout {
     let settings = rule.settings();
     let mut specs = first(settings.learning_rate);
     let rate = (specs.len() > RATE).then_some(RATE);

@@ -2,17 +2,52 @@
 //!
 //! Source: keras/src/regularizers/regularizers.py, Keras 3.15.1.
 
+use crate::Result;
+use crate::config::{Configured, Misnamed};
 use cornu_ir::ops::Iota;
 use cornu_ir::{DType, ShapeError, Var};
 use serde::{Deserialize, Serialize};
 
-crate::family! {
-    /// A regularizer by its Keras class.
-    pub enum Regularizer = "regularizer", "keras.regularizers" {
+crate::config::family! {
+    /// A regularizer: one of Keras's by class, or one of your own that implements [`Regularize`].
+    pub struct Regularizer(dyn Regularize) = "regularizer", "keras.regularizers" {
         "L1" | "l1" => L1,
         "L2" | "l2" => L2,
         "L1L2" | "l1_l2" => L1L2,
         "OrthogonalRegularizer" | "orthogonal_regularizer" => Orthogonal,
+    }
+}
+
+/// The formula of a regularizer.
+///
+/// ```
+/// use cornu::extend::{Regularize, Var, serde};
+/// use cornu::{Dense, Input};
+///
+/// /// `factor · Σ ln(1 + w²)`.
+/// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+/// struct Cauchy {
+///     factor: f64,
+/// }
+/// cornu::class!(Cauchy = "robust>Cauchy");
+///
+/// impl Regularize for Cauchy {
+///     fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
+///         (x.square() + 1.0).log().sum_all() * self.factor
+///     }
+/// }
+///
+/// Dense::new(3).kernel_regularizer(Cauchy { factor: 0.1 }).call(&Input::new([4]))?;
+/// # Ok::<(), cornu::Error>(())
+/// ```
+pub trait Regularize: Configured {
+    /// Returns the penalty of a weight or an output, a scalar.
+    fn of<'g>(&self, x: Var<'g>) -> Var<'g>;
+
+    /// Fails if the object cannot be used: a name that no class has.
+    #[doc(hidden)]
+    fn check(&self) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -70,7 +105,7 @@ impl Default for Orthogonal {
     }
 }
 
-impl Orthogonal {
+impl Regularize for Orthogonal {
     fn of<'g>(&self, w: Var<'g>) -> Var<'g> {
         if w.rank() != 2 {
             w.builder().fail(ShapeError::new(
@@ -110,14 +145,60 @@ impl Default for L1L2 {
     }
 }
 
-impl Regularizer {
-    /// The penalty of a value, a scalar.
-    pub fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
-        match self {
-            Self::L1(r) => x.abs().sum_all() * r.l1,
-            Self::L2(r) => x.square().sum_all() * r.l2,
-            Self::Orthogonal(r) => r.of(x),
-            Self::L1L2(r) => x.abs().sum_all() * r.l1 + x.square().sum_all() * r.l2,
-        }
+impl Regularize for L1 {
+    fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
+        x.abs().sum_all() * self.l1
+    }
+}
+
+impl Regularize for L2 {
+    fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
+        x.square().sum_all() * self.l2
+    }
+}
+
+impl Regularize for L1L2 {
+    fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
+        x.abs().sum_all() * self.l1 + x.square().sum_all() * self.l2
+    }
+}
+
+impl L1 {
+    /// The penalty of a factor.
+    pub fn new(l1: f64) -> Self {
+        Self { l1 }
+    }
+}
+
+impl L2 {
+    /// The penalty of a factor.
+    pub fn new(l2: f64) -> Self {
+        Self { l2 }
+    }
+}
+
+impl L1L2 {
+    /// The penalty of two factors: of the absolute values, of the squares.
+    pub fn new(l1: f64, l2: f64) -> Self {
+        Self { l1, l2 }
+    }
+}
+
+impl From<&str> for Regularizer {
+    /// The regularizer of a name; the call of the layer fails where there is none of that name.
+    fn from(name: &str) -> Self {
+        Self::by_name(name).unwrap_or_else(|e| Self::new(Misnamed::new(name, &e)))
+    }
+}
+
+impl Regularize for Misnamed {
+    fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
+        let rule = self.error().to_string();
+        x.builder().fail(ShapeError { op: "regularizer".into(), rule, received: "".into() });
+        x.builder().scalar(x.dtype(), 0.0)
+    }
+
+    fn check(&self) -> Result<()> {
+        Err(self.error())
     }
 }

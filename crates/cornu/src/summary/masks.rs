@@ -4,7 +4,7 @@
 //! writes.
 
 use super::rows::is_mask_argument;
-use crate::layers::{Call, Cx, Flow, LayerRef, WeightTree, Weights};
+use crate::lowering::{Call, Cx, Flow, LayerRef, WeightTree, Weights};
 use crate::model::{MemberKind, TensorRef};
 use crate::{Model, Result};
 use cornu_ir::{Builder, DType, Spec, ValueId};

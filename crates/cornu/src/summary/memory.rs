@@ -1,6 +1,6 @@
 //! How many parameters a model has, and how many bytes they take in Keras's types.
 
-use crate::layers::{LayerRef, WeightSpec, WeightTree};
+use crate::lowering::{LayerRef, WeightSpec, WeightTree};
 use crate::model::{Container, Functional, MemberKind};
 use crate::training::{CompiledModel, ModelRef};
 use cornu_ir::DType;
@@ -26,7 +26,7 @@ impl Counts {
     /// from the first step.
     pub fn of<'a>(model: impl Into<ModelRef<'a>>) -> Self {
         let (model, mut c) = (model.into(), Self::default());
-        let (layer, tree) = (model.model().layer(), model.model().tree());
+        let (layer, tree) = (model.model().as_layer(), model.model().tree());
         let mut seen = HashSet::new();
         walk(layer, tree, true, &mut |trainable, bits, w| {
             // A layer that the model holds twice has its weights once.

@@ -9,7 +9,7 @@ use super::machine::{peak_rss_mb, product_rate};
 use super::step::{ProfileRow, Stepping};
 use crate::data::{Array, BatchMaker, Cost, Data, Ragged};
 use crate::initializers::Draw;
-use crate::layers::Encoder;
+use crate::lowering::Encoder;
 use crate::model::{InputLayer, takes_text};
 use crate::runtime::Mode;
 use crate::{Error, Model, Result};
@@ -266,8 +266,7 @@ impl Bench {
             .find_map(|d| if let Data::Ragged(r) = d { Some(r.offsets().to_vec()) } else { None });
         let mut draw = Draw::new(2, 0);
         let outputs = model.outputs();
-        let compiled =
-            crate::compile::Compiled::resolve(model.settings(), &outputs, &outputs.specs)?;
+        let compiled = model.resolve(&outputs.specs)?;
         let mut all = Vec::new();
         for (i, spec) in outputs.specs.iter().enumerate() {
             let sparse = compiled

@@ -1,10 +1,11 @@
 //! A model with loss, metrics and optimizer: the stage that is trained and evaluated.
 
-use super::compile::Compile;
+use super::compile::{Compile, Settings};
 use super::engine::Engine;
 use super::task::Stage;
-use crate::compile::Outputs;
-use crate::layers::WeightTree;
+use crate::compile::{Compiled, Outputs};
+use crate::config::Classes;
+use crate::lowering::WeightTree;
 use crate::optimizers::{Optimizer, VarInfo};
 use crate::runtime::Programs;
 use crate::{Model, Result};
@@ -45,6 +46,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct CompiledModel {
     model: Model,
     settings: Value,
+    /// What reads losses and metrics of users' own classes in the settings.
+    classes: Classes,
     pub(super) optimizer: Optimizer,
     /// The weights, with what was trainable when the model was compiled.
     tree: WeightTree,
@@ -109,18 +112,28 @@ impl Model {
     /// the next time, as in Keras.
     ///
     /// # Errors
-    /// Settings that cannot be: no such optimizer, a value out of its range.
+    /// Settings that cannot be: a name that no optimizer, loss, metric or output has, a value out of
+    /// its range.
     ///
     /// # Source
     /// `compile` of keras/src/trainers/trainer.py, Keras 3.15.1.
     pub fn compile(&self, settings: Compile) -> Result<CompiledModel> {
-        CompiledModel::new(self.clone(), settings.into_json(), false)
+        let settings = settings.into_settings()?;
+        let outputs = self.outputs();
+        settings.classes.scope(|| Compiled::check(&settings.config, &outputs))?;
+        CompiledModel::new(self.clone(), settings, false)
     }
 }
 
 impl CompiledModel {
-    pub(crate) fn new(model: Model, mut settings: Value, from_file: bool) -> Result<Self> {
-        let optimizer = Optimizer::from_json(&settings["optimizer"])?;
+    /// Compiles a model with settings that a file holds.
+    pub(crate) fn from_config(model: Model, config: &Value, classes: &Classes) -> Result<Self> {
+        let settings = classes.scope(|| Compile::from_json(config))?.into_settings()?;
+        Self::new(model, Settings { classes: classes.clone(), ..settings }, true)
+    }
+
+    fn new(model: Model, settings: Settings, from_file: bool) -> Result<Self> {
+        let Settings { optimizer, config: mut settings, classes } = settings;
         let tree = model.tree().with_trainable_settled();
         let variables = crate::model::variables(&tree)?;
         let trainable: Vec<usize> =
@@ -128,7 +141,8 @@ impl CompiledModel {
         let vars: Vec<VarInfo> = trainable.iter().map(|i| VarInfo::from(&variables[*i])).collect();
         optimizer.check(&vars)?;
         settings["optimizer"] = optimizer.to_json();
-        let weights: Vec<Tensor> = trainable.iter().map(|i| model.weight(*i)).collect();
+        let weights: Vec<Tensor> =
+            trainable.iter().map(|i| model.variables()[*i].value.tensor()).collect();
         let mut store = model.store().clone();
         for spec in optimizer.state(&vars) {
             store.push(&spec.first_value(&weights));
@@ -137,6 +151,7 @@ impl CompiledModel {
         Ok(Self {
             model,
             settings,
+            classes,
             optimizer,
             tree,
             trainable,
@@ -156,6 +171,11 @@ impl CompiledModel {
     /// Loss, metrics and their weights as Keras's compile config holds them.
     pub fn settings(&self) -> &Value {
         &self.settings
+    }
+
+    /// Losses and metrics for targets of these specs.
+    pub(crate) fn resolve(&self, targets: &[Spec]) -> Result<Compiled> {
+        self.classes.scope(|| Compiled::resolve(&self.settings, &self.outputs(), targets))
     }
 
     /// The optimizer.

@@ -2,7 +2,7 @@
 
 use super::feed::Fed;
 use crate::data::Data;
-use crate::layers::{Call, LayerRef};
+use crate::lowering::{Call, LayerRef};
 use crate::model::{MemberKind, TensorRef, takes_text};
 use crate::{Error, Model, Result};
 use std::borrow::Cow;

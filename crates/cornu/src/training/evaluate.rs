@@ -56,7 +56,7 @@ impl CompiledModel {
     pub(crate) fn resolve_for(&self, examples: &Examples) -> Result<compile::Compiled> {
         let outputs = self.outputs();
         let targets = examples.target_specs(1);
-        let compiled = compile::Compiled::resolve(self.settings(), &outputs, &targets)?;
+        let compiled = self.resolve(&targets)?;
         for l in compiled.losses.iter().filter(|l| l.loss.takes_class_ids()) {
             let classes = outputs.specs[l.output].dims.last().copied().flatten();
             let ignored = l

@@ -63,10 +63,7 @@ impl CompiledModel {
             let dims: Vec<_> =
                 std::iter::once(Some(target.n_samples())).chain(target.sample_shape()).collect();
             let spec = Spec::new(DType::I32, dims);
-            let ids = Compiled::resolve(self.settings(), &self.outputs(), &[spec])?
-                .losses
-                .iter()
-                .any(|l| l.loss.takes_class_ids());
+            let ids = self.resolve(&[spec])?.losses.iter().any(|l| l.loss.takes_class_ids());
             let form = if ids { LabelForm::Integer } else { LabelForm::Inferred };
             w = Some(vec![class_weights_to_sample_weights(target, class_weight, form)?]);
         }

@@ -7,7 +7,7 @@ use super::into_data::{IntoData, Unequal};
 use super::outputs::{cut, in_order_of, to_array};
 use super::task::{Finish, Lowering, Out, ShardBody, Stage, Task};
 use crate::data::Data;
-use crate::layers::{Cx, Flow, States};
+use crate::lowering::{Cx, Flow, States};
 use crate::runtime::Mode;
 use crate::{Model, Result};
 use cornu_cpu::Fetch;

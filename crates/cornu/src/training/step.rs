@@ -7,7 +7,7 @@ use super::into_data::Unequal;
 use super::task::{Finish, Lowering, Out, ShardBody, Task};
 use crate::Result;
 use crate::compile::{self, Outputs};
-use crate::layers::{Cx, Flow, States};
+use crate::lowering::{Cx, Flow, States};
 use crate::runtime::Mode;
 use cornu_cpu::Fetch;
 use cornu_ir::grad::gradient;

@@ -3,7 +3,7 @@
 use super::feed::BufferOf;
 use super::shards::ShardWriter;
 use super::task::{Finish, Lowering, Out, ShardBody, Stage, Task};
-use crate::layers::{Cx, Flow, LayerRef, States};
+use crate::lowering::{Cx, Flow, LayerRef, States};
 use crate::model::takes_text;
 use crate::runtime::{BatchShape, Mode, random_key};
 use crate::{Error, Model, Result};
@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// A timestep (F), or (n, F) of n streams, row after row; what comes out likewise, (U) or (n, U).
 ///
 /// ```
-/// use cornu::training::Streams;
+/// use cornu::Streams;
 /// use cornu::{Input, Lstm, Model};
 /// let inputs = Input::new([None, Some(1)]);
 /// let mut streams = Streams::new(Model::new(&inputs, &Lstm::new(2).call(&inputs)?)?, 8)?;
@@ -128,7 +128,7 @@ impl Streams {
     /// A model whose output at a timestep takes more than the timesteps up to it (a layer that
     /// walks backwards, pools or convolves over time, attends); several entries or outputs.
     pub fn new(model: Model, most: usize) -> Result<Self> {
-        step_by_step(model.layer())?;
+        step_by_step(model.as_layer())?;
         let inputs = model.inputs();
         let ([(name, entry)], [_]) = (&inputs[..], model.output_specs()) else {
             return Err(Error::Unsupported(

@@ -22,11 +22,9 @@ pub struct Activation {
 }
 
 impl Activation {
-    /// By Keras's name. Panics on a name that does not exist: see [`activations::Activation::ALL`].
-    pub fn new(name: &str) -> Self {
-        Self {
-            activation: activations::Activation::try_from(name).unwrap_or_else(|e| panic!("{e}")),
-        }
+    /// Returns the layer of an activation, given as a value or by Keras's name.
+    pub fn new(activation: impl Into<activations::Activation>) -> Self {
+        Self { activation: activation.into() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rectifiers with settings: ReLU, LeakyReLU, ELU, and PReLU, which learns its slope.
 
 use crate::activations::{elu, leaky_relu, relu};
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Zeros};
 use crate::lowering::{
@@ -136,6 +137,12 @@ impl Prelu {
     }
 }
 
+setters!(Relu {
+    some max_value: f64,
+    plain negative_slope: f64,
+    plain threshold: f64,
+});
+
 impl Layer for Relu {
     settings!("ReLU");
 
@@ -246,6 +253,12 @@ impl Layer for Elu {
         RaggedForm::ByTimestep(2)
     }
 }
+
+setters!(Prelu {
+    into alpha_initializer: Initializer,
+    some_into alpha_regularizer: Regularizer,
+    some_into alpha_constraint: Constraint,
+});
 
 impl Layer for Prelu {
     settings!("PReLU");

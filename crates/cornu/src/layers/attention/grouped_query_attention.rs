@@ -3,6 +3,7 @@
 use super::projection::{Inputs, mask_parts, project};
 use super::single_head::{Heads, switch};
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::core::einsum_dense::EinsumDense;
@@ -158,6 +159,21 @@ impl GroupQueryAttention {
         ])
     }
 }
+
+setters!(GroupQueryAttention {
+    plain use_bias: bool,
+    plain use_gate: bool,
+    some sliding_window: usize,
+    plain dropout: f64,
+    into kernel_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    some_into seed: Value,
+});
 
 impl Layer for GroupQueryAttention {
     settings!("GroupQueryAttention");

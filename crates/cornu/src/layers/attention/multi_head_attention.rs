@@ -2,6 +2,7 @@
 
 use super::projection::{Inputs, mask_parts, project};
 use super::single_head::{AttentionMask, Heads, switch};
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::core::einsum_dense::{EinsumDense, one_or_many};
@@ -240,6 +241,22 @@ impl MultiHeadAttention {
         })
     }
 }
+
+setters!(MultiHeadAttention {
+    plain use_bias: bool,
+    plain use_gate: bool,
+    some_into output_shape: Vec<usize>,
+    some_into attention_axes: Vec<isize>,
+    some sliding_window: usize,
+    into kernel_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    some_into seed: Value,
+});
 
 impl Layer for MultiHeadAttention {
     fn class(&self) -> &'static str {

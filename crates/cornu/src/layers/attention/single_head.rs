@@ -1,5 +1,6 @@
 //! Attention without projections: by dot products, by sums, additive.
 
+use crate::config::setters;
 use crate::initializers::{GlorotUniform, Ones};
 use crate::layers::activation::softmax::masked_softmax;
 use crate::lowering::{
@@ -198,6 +199,12 @@ fn attend<'g>(
     Ok(outs)
 }
 
+setters!(Attention {
+    into score_mode: String,
+    plain dropout: f64,
+    some_into seed: Value,
+});
+
 impl Layer for Attention {
     settings!("Attention");
 
@@ -253,6 +260,12 @@ impl Layer for Attention {
         ]
     }
 }
+
+setters!(AdditiveAttention {
+    plain use_scale: bool,
+    plain dropout: f64,
+    some_into seed: Value,
+});
 
 impl Layer for AdditiveAttention {
     settings!("AdditiveAttention");

@@ -2,6 +2,7 @@
 
 use super::windows::{Frame, convolve};
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::core::lora::{Lora, OF_KERNEL};
@@ -112,13 +113,6 @@ impl Conv1d {
         self
     }
 
-    /// With an activation by Keras's name. Panics on a name that does not exist: see
-    /// [`Activation::ALL`].
-    pub fn activation(mut self, name: &str) -> Self {
-        self.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
-        self
-    }
-
     fn frame(&self) -> Frame {
         Frame {
             length: self.kernel_size.0,
@@ -129,6 +123,20 @@ impl Conv1d {
         }
     }
 }
+
+setters!(Conv1d {
+    plain data_format: DataFormat,
+    plain groups: usize,
+    into activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+});
 
 impl Layer for Conv1d {
     settings!("Conv1D");

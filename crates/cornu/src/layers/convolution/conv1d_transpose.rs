@@ -2,6 +2,7 @@
 
 use super::windows::{Frame, convolve};
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::geometry::{DataFormat, Extent, Padding};
@@ -138,6 +139,22 @@ impl Conv1dTranspose {
         (low, total - low)
     }
 }
+
+setters!(Conv1dTranspose {
+    plain padding: Padding,
+    some_into output_padding: Extent,
+    plain data_format: DataFormat,
+    into dilation_rate: Extent,
+    into activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+});
 
 impl Layer for Conv1dTranspose {
     settings!("Conv1DTranspose");

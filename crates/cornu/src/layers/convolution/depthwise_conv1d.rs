@@ -2,6 +2,7 @@
 
 use super::windows::{Frame, convolve_channels};
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::geometry::{DataFormat, Extent, Padding};
@@ -94,6 +95,23 @@ impl DepthwiseConv1d {
         }
     }
 }
+
+setters!(DepthwiseConv1d {
+    plain depth_multiplier: usize,
+    into strides: Extent,
+    plain padding: Padding,
+    plain data_format: DataFormat,
+    into dilation_rate: Extent,
+    into activation: Activation,
+    plain use_bias: bool,
+    into depthwise_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into depthwise_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into depthwise_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+});
 
 impl Layer for DepthwiseConv1d {
     settings!("DepthwiseConv1D");

@@ -2,6 +2,7 @@
 
 use super::windows::{Frame, convolve, convolve_channels};
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::geometry::{DataFormat, Extent, Padding};
@@ -108,6 +109,26 @@ impl SeparableConv1d {
         }
     }
 }
+
+setters!(SeparableConv1d {
+    plain depth_multiplier: usize,
+    into strides: Extent,
+    plain padding: Padding,
+    plain data_format: DataFormat,
+    into dilation_rate: Extent,
+    into activation: Activation,
+    plain use_bias: bool,
+    into depthwise_initializer: Initializer,
+    into pointwise_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into depthwise_regularizer: Regularizer,
+    some_into pointwise_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into depthwise_constraint: Constraint,
+    some_into pointwise_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+});
 
 impl Layer for SeparableConv1d {
     settings!("SeparableConv1D");

@@ -2,6 +2,7 @@
 
 use super::lora::{Lora, OF_KERNEL};
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Ones, Zeros};
 use crate::lowering::{
@@ -96,14 +97,19 @@ impl Dense {
         self.lora = Lora::of_rank(rank);
         self
     }
-
-    /// With an activation by Keras's name. Panics on a name that does not exist: see
-    /// [`Activation::ALL`].
-    pub fn activation(mut self, name: &str) -> Self {
-        self.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
-        self
-    }
 }
+
+setters!(Dense {
+    into activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+});
 
 impl Layer for Dense {
     fn class(&self) -> &'static str {

@@ -2,6 +2,7 @@
 
 use super::lora::{Lora, OF_KERNEL};
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::lowering::{Call, Cx, Flow, Layer, Sample, WeightSpec, WeightTree, Weights};
@@ -101,13 +102,6 @@ impl EinsumDense {
     /// With a bias along these letters of y.
     pub fn bias_axes(mut self, letters: &str) -> Self {
         self.bias_axes = Some(letters.into());
-        self
-    }
-
-    /// With an activation by Keras's name. Panics on a name that does not exist: see
-    /// [`Activation::ALL`].
-    pub fn activation(mut self, name: &str) -> Self {
-        self.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
         self
     }
 
@@ -236,12 +230,26 @@ struct Analysis {
     output_axes: Vec<isize>,
 }
 
+setters!(EinsumDense {
+    into output_shape: Vec<Dim>,
+    into equation: String,
+    into activation: Activation,
+    into kernel_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+});
+
 impl Layer for EinsumDense {
     settings!("EinsumDense");
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let a = self.analyze(call.input()?)?;
         let initializer = self.kernel_initializer.with_fans(&a.input_axes, &a.output_axes);
+        let initializer = initializer.unwrap_or_else(|| self.kernel_initializer.clone());
         let kernel = WeightSpec::new("kernel", &a.kernel, &initializer);
         let kernel =
             kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint);

@@ -1,6 +1,7 @@
 //! Vectors for ids.
 
 use super::lora::Lora;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Ones, RandomUniform};
 use crate::lowering::{
@@ -86,6 +87,13 @@ impl Embedding {
         self.lora.plain().adapted(w, w.var("embeddings"), OF_TABLE)
     }
 }
+
+setters!(Embedding {
+    into embeddings_initializer: Initializer,
+    some_into embeddings_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into embeddings_constraint: Constraint,
+});
 
 impl Layer for Embedding {
     settings!("Embedding");

@@ -15,6 +15,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Identity {}
 
+impl Identity {
+    /// Returns the layer.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
 impl Layer for Identity {
     settings!("Identity");
 

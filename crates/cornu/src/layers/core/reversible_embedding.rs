@@ -1,6 +1,7 @@
 //! Vectors for ids, and back from vectors to a score for each id.
 
 use super::embedding::Embedding;
+use crate::config::setters;
 use crate::lowering::{
     Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightSpec, WeightTree,
     Weights,
@@ -24,8 +25,10 @@ use serde_json::json;
 /// which the layer computes.
 ///
 /// ```
-/// use cornu::layers::{Arg, LayerRef};
-/// use cornu::{Call, Input, ReversibleEmbedding};
+/// use cornu::extend::Arg;
+/// use cornu::layers::LayerRef;
+/// use cornu::extend::Call;
+/// use cornu::{Input, ReversibleEmbedding};
 /// let embedding = LayerRef::new(ReversibleEmbedding::new(50, 8));
 /// let x = embedding.call(&Input::ids([10]))?;
 /// let back = Call::one(x).with("reverse", Arg::Json(true.into()));
@@ -57,6 +60,12 @@ impl ReversibleEmbedding {
         Self { table: Embedding::new(input_dim, output_dim), tie_weights: true, ..Self::default() }
     }
 }
+
+setters!(ReversibleEmbedding {
+    plain tie_weights: bool,
+    some_into reverse_dtype: String,
+    some logit_soft_cap: f64,
+});
 
 impl Layer for ReversibleEmbedding {
     settings!("ReversibleEmbedding");

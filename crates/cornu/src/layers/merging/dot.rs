@@ -1,5 +1,6 @@
 //! The product of two values, summed over an axis of each.
 
+use crate::config::setters;
 use crate::constraints::Axes;
 use crate::lowering::{Call, Cx, Flow, Layer, Sample, SampleInput, WeightTree, Weights};
 use crate::{Error, Result};
@@ -93,6 +94,10 @@ impl Dot {
         Ok(axes)
     }
 }
+
+setters!(Dot {
+    into axes: Axes,
+});
 
 impl Layer for Dot {
     settings!("Dot");

@@ -1,7 +1,8 @@
 //! Normalization over the batch.
 
+use crate::config::setters;
 use crate::constraints::{Axes, Constraint};
-use crate::initializers::{Initializer, Ones, Zeros};
+use crate::initializers::{Constant, Initializer, Ones, Zeros};
 use crate::lowering::{
     Call, Cx, Flow, Layer, MaskRule, RaggedForm, WeightSpec, WeightTree, Weights, both, ends_of,
     known_dim, mask_of,
@@ -197,6 +198,25 @@ impl BatchNormalization {
     }
 }
 
+setters!(BatchNormalization {
+    into axis: Axes,
+    plain epsilon: f64,
+    plain center: bool,
+    plain scale: bool,
+    into beta_initializer: Initializer,
+    into gamma_initializer: Initializer,
+    into moving_mean_initializer: Initializer,
+    into moving_variance_initializer: Initializer,
+    some_into beta_regularizer: Regularizer,
+    some_into gamma_regularizer: Regularizer,
+    some_into beta_constraint: Constraint,
+    some_into gamma_constraint: Constraint,
+    plain synchronized: bool,
+    plain renorm: bool,
+    some_into renorm_clipping: Value,
+    plain renorm_momentum: f64,
+});
+
 impl Layer for BatchNormalization {
     settings!("BatchNormalization");
 
@@ -223,11 +243,10 @@ impl Layer for BatchNormalization {
             WeightSpec::new("moving_variance", &c, &self.moving_variance_initializer).fixed(),
         );
         if self.renorm {
-            let root = match &self.moving_variance_initializer {
-                Initializer::Constant(k) => {
-                    Initializer::Constant(crate::initializers::Constant { value: k.value.sqrt() })
-                }
-                other => other.clone(),
+            let variance = &self.moving_variance_initializer;
+            let root = match variance.downcast_ref::<Constant>() {
+                Some(k) => Constant { value: k.value.sqrt() }.into(),
+                None => variance.clone(),
             };
             vars.push(WeightSpec::new("moving_stddev", &c, &root).fixed());
             vars.push(WeightSpec::new("renorm_mean", &c, &self.moving_mean_initializer).fixed());

@@ -1,6 +1,7 @@
 //! Normalization of groups of channels.
 
 use super::layer_normalization::moments;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Ones, Zeros};
 use crate::lowering::{
@@ -94,6 +95,19 @@ impl GroupNormalization {
         Ok((c, groups))
     }
 }
+
+setters!(GroupNormalization {
+    plain axis: isize,
+    plain epsilon: f64,
+    plain center: bool,
+    plain scale: bool,
+    into beta_initializer: Initializer,
+    into gamma_initializer: Initializer,
+    some_into beta_regularizer: Regularizer,
+    some_into gamma_regularizer: Regularizer,
+    some_into beta_constraint: Constraint,
+    some_into gamma_constraint: Constraint,
+});
 
 impl Layer for GroupNormalization {
     settings!("GroupNormalization");

@@ -1,5 +1,6 @@
 //! Normalization of each sample along axes: layer and RMS normalization, unit length.
 
+use crate::config::setters;
 use crate::constraints::{Axes, Constraint};
 use crate::initializers::{Initializer, Ones, Zeros};
 use crate::lowering::{
@@ -156,6 +157,20 @@ pub(super) fn moments<'g>(x: Var<'g>, axes: &[isize]) -> (Var<'g>, Var<'g>) {
     (mean, (x - mean).square().mean(axes, true))
 }
 
+setters!(LayerNormalization {
+    into axis: Axes,
+    plain epsilon: f64,
+    plain center: bool,
+    plain scale: bool,
+    plain rms_scaling: bool,
+    into beta_initializer: Initializer,
+    into gamma_initializer: Initializer,
+    some_into beta_regularizer: Regularizer,
+    some_into gamma_regularizer: Regularizer,
+    some_into beta_constraint: Constraint,
+    some_into gamma_constraint: Constraint,
+});
+
 impl Layer for LayerNormalization {
     settings!("LayerNormalization");
 
@@ -215,6 +230,11 @@ impl Layer for LayerNormalization {
         RaggedForm::along_features(&self.axis.list())
     }
 }
+
+setters!(RmsNormalization {
+    into axis: Axes,
+    plain epsilon: f64,
+});
 
 impl Layer for RmsNormalization {
     settings!("RMSNormalization");

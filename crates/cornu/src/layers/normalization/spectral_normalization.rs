@@ -1,5 +1,6 @@
 //! A layer whose kernel is divided by its largest singular value in training.
 
+use crate::config::setters;
 use crate::initializers::TruncatedNormal;
 use crate::lowering::{
     Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, Registry, Sample, WeightSpec,
@@ -34,6 +35,10 @@ struct Settings {
     #[serde(default = "one")]
     power_iterations: usize,
 }
+
+setters!(SpectralNormalization {
+    plain power_iterations: usize,
+});
 
 impl FromConfig for SpectralNormalization {
     fn from_config(config: &Value, registry: &Registry) -> Result<Self> {
@@ -76,7 +81,7 @@ impl Layer for SpectralNormalization {
                 self.power_iterations,
             ));
         }
-        let inner = self.layer.weights(call)?;
+        let inner = self.layer.weight_tree(call)?;
         let kernel = Self::kernel_of(&inner).ok_or_else(|| {
             Error::argument(
                 "",

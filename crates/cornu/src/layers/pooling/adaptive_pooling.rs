@@ -39,6 +39,12 @@ macro_rules! adaptive_layers {
             pub fn new(output_size: usize) -> Self {
                 Self { output_size: Extent(output_size), ..Self::default() }
             }
+
+            /// Sets where the channels stand.
+            pub fn data_format(mut self, data_format: DataFormat) -> Self {
+                self.data_format = data_format;
+                self
+            }
         }
 
         impl Layer for $Type {

@@ -1,6 +1,7 @@
 //! The largest or the mean over all time.
 
 use crate::Result;
+use crate::config::setters;
 use crate::layers::geometry::DataFormat;
 use crate::lowering::{
     Call, Cx, Flow, Layer, RaggedForm, WeightTree, Weights, both, ends_of, expect_rank, mask_of,
@@ -56,6 +57,11 @@ impl GlobalAveragePooling1d {
     }
 }
 
+setters!(GlobalMaxPooling1d {
+    plain data_format: DataFormat,
+    plain keepdims: bool,
+});
+
 impl Layer for GlobalMaxPooling1d {
     settings!("GlobalMaxPooling1D");
 
@@ -88,6 +94,11 @@ impl Layer for GlobalMaxPooling1d {
         RaggedForm::Padded
     }
 }
+
+setters!(GlobalAveragePooling1d {
+    plain data_format: DataFormat,
+    plain keepdims: bool,
+});
 
 impl Layer for GlobalAveragePooling1d {
     settings!("GlobalAveragePooling1D");

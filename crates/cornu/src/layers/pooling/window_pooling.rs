@@ -56,6 +56,18 @@ macro_rules! pooling_layers {
                 self
             }
 
+            /// Sets what stands at the ends: `valid` leaves out windows that do not fit.
+            pub fn padding(mut self, padding: Padding) -> Self {
+                self.padding = padding;
+                self
+            }
+
+            /// Sets where the channels stand.
+            pub fn data_format(mut self, data_format: DataFormat) -> Self {
+                self.data_format = data_format;
+                self
+            }
+
             fn pool(&self) -> Pool {
                 Pool {
                     length: self.pool_size.0,

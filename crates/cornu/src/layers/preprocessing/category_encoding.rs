@@ -1,6 +1,7 @@
 //! Numbers to bins, and categories to vectors.
 
 use super::rescaling::bin;
+use crate::config::setters;
 use crate::data::Data;
 use crate::lowering::{Call, Cx, Flow, Layer, Sample, SampleInput, WeightTree, Weights};
 use crate::{Error, Result};
@@ -180,6 +181,13 @@ impl Layer for CategoryEncoding {
         ]
     }
 }
+
+setters!(Discretization {
+    some num_bins: usize,
+    plain epsilon: f64,
+    plain output_mode: OutputMode,
+    plain sparse: bool,
+});
 
 impl Layer for Discretization {
     settings!("Discretization");

@@ -3,6 +3,7 @@
 use super::category_encoding::OutputMode;
 use super::fingerprint::{fingerprint_pair, fingerprint64};
 use super::raw_data::{Buckets, dense, in_form_of, texts};
+use crate::config::setters;
 use crate::data::{Array, Data};
 use crate::lowering::{
     Call, Cx, Encoder, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightTree, Weights,
@@ -170,6 +171,12 @@ fn lower_encoded<'g>(
     Ok(vec![cx.builder.input("bins", Spec::new(dtype, encoded_dims(x, mode, depth))).into()])
 }
 
+setters!(Hashing {
+    some_into salt: Value,
+    some_into mask_value: Value,
+    plain sparse: bool,
+});
+
 impl Layer for Hashing {
     settings!("Hashing");
 
@@ -240,6 +247,10 @@ impl Encoder for Hashing {
         in_form_of(data, encoded(bins, data.values().shape(), self.output_mode, self.num_bins)?)
     }
 }
+
+setters!(HashedCrossing {
+    plain sparse: bool,
+});
 
 impl Layer for HashedCrossing {
     settings!("HashedCrossing");

@@ -2,6 +2,7 @@
 
 use super::category_encoding::{OutputMode, encode};
 use super::vocabulary::{Adopted, LookupMode, Rules};
+use crate::config::setters;
 use crate::data::{Array, Data};
 use crate::lowering::{Call, Cx, Flow, Layer, Lookup, Sample, SampleInput, WeightTree, Weights};
 use crate::{Error, Result};
@@ -174,6 +175,20 @@ impl IntegerLookup {
         Ok(self.mask_token.map_or(found, |t| x.eq(0.0).select(scalar(t), found)))
     }
 }
+
+setters!(IntegerLookup {
+    plain invert: bool,
+    some max_tokens: usize,
+    plain num_oov_indices: usize,
+    some oov_token: i64,
+    some mask_token: i64,
+    plain sparse: bool,
+    plain pad_to_max_tokens: bool,
+    into vocabulary_dtype: String,
+    some vocabulary_size: usize,
+    into oov_method: String,
+    some_into salt: Value,
+});
 
 impl Layer for IntegerLookup {
     settings!("IntegerLookup");

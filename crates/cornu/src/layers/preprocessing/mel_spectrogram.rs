@@ -1,5 +1,6 @@
 //! Spectra of signals along time on the mel scale.
 
+use crate::config::setters;
 use crate::initializers::{Draw, Initialize, Stft};
 use crate::lowering::{
     Call, Cx, Flow, Layer, Sample, SampleInput, WeightTree, Weights, expect_rank,
@@ -127,6 +128,29 @@ impl MelSpectrogram {
         weights
     }
 }
+
+impl MelSpectrogram {
+    /// Returns the layer with Keras's defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(MelSpectrogram {
+    plain fft_length: usize,
+    plain sequence_stride: usize,
+    some sequence_length: usize,
+    some window: String,
+    into sampling_rate: Number,
+    plain num_mel_bins: usize,
+    plain min_freq: f64,
+    some_into max_freq: Number,
+    plain power_to_db: bool,
+    plain top_db: f64,
+    plain mag_exp: f64,
+    plain min_power: f64,
+    plain ref_power: f64,
+});
 
 impl Layer for MelSpectrogram {
     settings!("MelSpectrogram");

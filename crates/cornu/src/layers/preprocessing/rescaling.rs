@@ -1,11 +1,12 @@
 //! Inputs scaled and moved by numbers that are not learned.
 
+use crate::config::setters;
 use crate::constraints::Axes;
 use crate::data::Data;
 use crate::initializers::{Ones, Zeros};
-use crate::lowering::literal::literal;
 use crate::lowering::{
-    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightSpec, WeightTree, Weights, known_dim,
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightSpec, WeightTree, Weights,
+    known_dim, literal::literal,
 };
 use crate::{Error, Result};
 use cornu_ir::builder::{axis_of, broadcast_dims};
@@ -200,6 +201,11 @@ impl Layer for Rescaling {
         Sample::each([json!({"scale": 0.5, "offset": 1.0}), json!({"scale": [0.5, 1.0, 2.0, 3.0]})])
     }
 }
+
+setters!(Normalization {
+    some_into axis: Axes,
+    plain invert: bool,
+});
 
 impl Layer for Normalization {
     settings!("Normalization");

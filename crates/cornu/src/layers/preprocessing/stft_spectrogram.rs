@@ -1,5 +1,6 @@
 //! Spectra of signals along time: short-time Fourier transforms.
 
+use crate::config::setters;
 use crate::initializers::{Initializer, Stft};
 use crate::layers::convolution::windows::{Frame, convolve};
 use crate::layers::geometry::{DataFormat, Padding};
@@ -98,6 +99,25 @@ impl StftSpectrogram {
         )
     }
 }
+
+impl StftSpectrogram {
+    /// Returns the layer with Keras's defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(StftSpectrogram {
+    into mode: String,
+    plain frame_length: usize,
+    some frame_step: usize,
+    some window: Value,
+    plain periodic: bool,
+    some scaling: String,
+    plain padding: Padding,
+    plain data_format: DataFormat,
+    plain expand_dims: bool,
+});
 
 impl Layer for StftSpectrogram {
     settings!("STFTSpectrogram");

@@ -2,6 +2,7 @@
 
 use super::raw_data::{dense, in_form_of, strings};
 use super::vocabulary::{Adopted, Ids, LookupMode, Rules};
+use crate::config::setters;
 use crate::data::{Array, Data};
 use crate::lowering::{
     Call, Cx, Decoder, Encoder, Flow, Layer, Lookup, MaskRule, RaggedForm, Sample, SampleInput,
@@ -163,6 +164,19 @@ impl StringLookup {
         Ok(dims)
     }
 }
+
+setters!(StringLookup {
+    plain invert: bool,
+    some max_tokens: usize,
+    plain num_oov_indices: usize,
+    some_into oov_token: String,
+    plain sparse: bool,
+    plain pad_to_max_tokens: bool,
+    some vocabulary_size: usize,
+    into oov_method: String,
+    some_into salt: Value,
+    into encoding: String,
+});
 
 impl Layer for StringLookup {
     settings!("StringLookup");

@@ -3,6 +3,7 @@
 use super::raw_data::strings;
 use super::string_lookup::StringLookup;
 use super::vocabulary::LookupMode;
+use crate::config::setters;
 use crate::data::Data;
 use crate::lowering::{
     Call, Cx, Encoder, Flow, Layer, Lookup, MaskRule, RaggedForm, Sample, SampleInput, WeightTree,
@@ -213,6 +214,18 @@ impl TextVectorization {
 fn ngrams(words: &[String], lengths: &[usize]) -> Vec<String> {
     lengths.iter().flat_map(|n| words.windows(*n).map(|w| w.join(" "))).collect()
 }
+
+setters!(TextVectorization {
+    some max_tokens: usize,
+    some standardize: Standardize,
+    some split: Split,
+    into ngrams: Value,
+    plain pad_to_max_tokens: bool,
+    plain sparse: bool,
+    plain ragged: bool,
+    into encoding: String,
+    some vocabulary_size: usize,
+});
 
 impl Layer for TextVectorization {
     settings!("TextVectorization");

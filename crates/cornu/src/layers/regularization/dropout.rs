@@ -1,5 +1,6 @@
 //! Inputs dropped at random in training.
 
+use crate::config::setters;
 use crate::lowering::{
     Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightTree, Weights, expect_rank,
 };
@@ -85,6 +86,11 @@ impl SpatialDropout1d {
     }
 }
 
+setters!(Dropout {
+    some_into seed: Value,
+    some_into noise_shape: Vec<Dim>,
+});
+
 impl Layer for Dropout {
     settings!("Dropout");
 
@@ -126,6 +132,10 @@ impl Layer for Dropout {
         Sample::each([json!({"rate": 0.5})])
     }
 }
+
+setters!(SpatialDropout1d {
+    some_into seed: Value,
+});
 
 impl Layer for SpatialDropout1d {
     settings!("SpatialDropout1D");

@@ -1,6 +1,7 @@
 //! Noise in training.
 
 use super::dropout::{expect_rate, noise_dims};
+use crate::config::setters;
 use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::ops::RandomKind;
@@ -81,6 +82,10 @@ impl AlphaDropout {
     }
 }
 
+setters!(GaussianNoise {
+    some_into seed: Value,
+});
+
 impl Layer for GaussianNoise {
     settings!("GaussianNoise");
 
@@ -117,6 +122,10 @@ impl Layer for GaussianNoise {
         Sample::each([json!({"stddev": 0.5})])
     }
 }
+
+setters!(GaussianDropout {
+    some_into seed: Value,
+});
 
 impl Layer for GaussianDropout {
     settings!("GaussianDropout");
@@ -161,6 +170,11 @@ impl Layer for GaussianDropout {
         Sample::each([json!({"rate": 0.5})])
     }
 }
+
+setters!(AlphaDropout {
+    some_into seed: Value,
+    some_into noise_shape: Vec<Dim>,
+});
 
 impl Layer for AlphaDropout {
     settings!("AlphaDropout");

@@ -1,5 +1,6 @@
 //! Timesteps cut off or put on at either end.
 
+use crate::config::setters;
 use crate::layers::geometry::{DataFormat, Pair};
 use crate::lowering::{Call, Cx, Flow, Layer, Sample, WeightTree, Weights, expect_rank};
 use crate::{Error, Result};
@@ -94,6 +95,10 @@ impl Layer for Cropping1d {
         Sample::each([json!({"cropping": [1, 1]})])
     }
 }
+
+setters!(ZeroPadding1d {
+    plain data_format: DataFormat,
+});
 
 impl Layer for ZeroPadding1d {
     settings!("ZeroPadding1D");

@@ -1,6 +1,7 @@
 //! All axes but the batch made one.
 
 use crate::Result;
+use crate::config::setters;
 use crate::layers::geometry::DataFormat;
 use crate::lowering::{
     Call, Cx, Flow, Layer, Sample, SampleInput, WeightTree, Weights, expect_rank,
@@ -29,6 +30,10 @@ impl Flatten {
         Self::default()
     }
 }
+
+setters!(Flatten {
+    plain data_format: DataFormat,
+});
 
 impl Layer for Flatten {
     settings!("Flatten");

@@ -47,6 +47,9 @@ pub struct Bidirectional {
     backward_layer: LayerRef,
     /// Penalty on the output.
     activity_regularizer: Option<Regularizer>,
+    /// The rule that the layers break and what came, where they cannot run both ways; the call
+    /// reports it.
+    misfit: Option<(String, String)>,
 }
 
 /// The settings beside the layers.
@@ -73,31 +76,48 @@ impl FromConfig for Bidirectional {
 }
 
 impl Bidirectional {
-    /// A layer run both ways, the outputs joined along the last axis. Fails for a layer that does
-    /// not run along sequences.
-    pub fn new(layer: impl Into<LayerRef>) -> Result<Self> {
-        Self::of(layer.into(), None, concat_mode())
+    /// Returns a layer run both ways, the outputs joined along the last axis. Its call fails for a
+    /// layer that does not run along sequences.
+    pub fn new(layer: impl Into<LayerRef>) -> Self {
+        Self::of_any(layer.into(), None)
     }
 
-    /// Two layers, of which the second goes the other way.
-    pub fn with_backward(
-        layer: impl Into<LayerRef>,
-        backward: impl Into<LayerRef>,
-    ) -> Result<Self> {
-        Self::of(layer.into(), Some(backward.into()), concat_mode())
+    /// Returns two layers, of which the second goes the other way. Its call fails where they do not
+    /// fit each other.
+    pub fn with_backward(layer: impl Into<LayerRef>, backward: impl Into<LayerRef>) -> Self {
+        Self::of_any(layer.into(), Some(backward.into()))
     }
 
-    /// How the outputs become one; `None` leaves two.
+    fn of_any(layer: LayerRef, backward: Option<LayerRef>) -> Self {
+        Self::of(layer.clone(), backward.clone(), concat_mode()).unwrap_or_else(|e| Self {
+            merge_mode: concat_mode(),
+            backward_layer: backward.unwrap_or_else(|| layer.clone()),
+            layer,
+            activity_regularizer: None,
+            misfit: Some(match e {
+                Error::Argument { rule, received, .. } => (rule, received),
+                other => (other.to_string(), String::new()),
+            }),
+        })
+    }
+
+    /// Sets how the outputs become one; `None` leaves two.
     ///
     /// ```
     /// use cornu::{Bidirectional, Input, Lstm, MergeMode};
     /// let x = Input::new([20, 1]);
-    /// let both = Bidirectional::new(Lstm::new(4))?.merge_mode(Some(MergeMode::Sum));
+    /// let both = Bidirectional::new(Lstm::new(4)).merge_mode(MergeMode::Sum);
     /// assert_eq!(both.call(&x)?.shape_text(), "(None, 4)");
     /// # Ok::<(), cornu::Error>(())
     /// ```
-    pub fn merge_mode(mut self, mode: Option<MergeMode>) -> Self {
-        self.merge_mode = mode;
+    pub fn merge_mode(mut self, mode: impl Into<Option<MergeMode>>) -> Self {
+        self.merge_mode = mode.into();
+        self
+    }
+
+    /// Sets the penalty on the output.
+    pub fn activity_regularizer(mut self, regularizer: impl Into<Regularizer>) -> Self {
+        self.activity_regularizer = Some(regularizer.into());
         self
     }
 
@@ -149,6 +169,7 @@ impl Bidirectional {
             layer: forward,
             backward_layer: backward,
             activity_regularizer: None,
+            misfit: None,
         })
     }
 
@@ -173,7 +194,7 @@ fn recurrent(layer: &LayerRef) -> Result<&dyn Recurrent> {
     let received = || format!("a layer of class {}", layer.class());
     layer.rule().as_recurrent().ok_or_else(|| {
         Error::argument(
-            "Bidirectional",
+            "",
             "expected a layer that runs along sequences (LSTM, GRU, SimpleRNN, RNN, ConvLSTM1D)",
             received(),
         )
@@ -194,11 +215,14 @@ impl Layer for Bidirectional {
     }
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        if let Some((rule, received)) = &self.misfit {
+            return Err(Error::argument("", rule, received));
+        }
         let [forward, backward] = self.calls(call)?;
-        let forward = ("forward_layer", self.layer.weights(&forward)?);
+        let forward = ("forward_layer", self.layer.weight_tree(&forward)?);
         Ok(WeightTree::inside([
             forward,
-            ("backward_layer", self.backward_layer.weights(&backward)?),
+            ("backward_layer", self.backward_layer.weight_tree(&backward)?),
         ]))
     }
 

@@ -3,10 +3,14 @@
 use super::conv_lstm_cell::ConvLstmCell;
 use super::settings::{layer_of_cell, walk_settings};
 use crate::activations::Activation;
+use crate::config::setters;
+use crate::constraints::Constraint;
+use crate::initializers::Initializer;
 use crate::layers::geometry::{DataFormat, Extent, Padding};
 use crate::lowering::{Sample, SampleInput, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::json;
 
 /// A layer of convolutional long short-term memory (Shi et al. 2015, arXiv:1506.04214):
@@ -62,14 +66,30 @@ impl ConvLstm1d {
         self.cell.dilation_rate = Extent(rate);
         self
     }
-
-    /// With an activation by Keras's name. Panics on a name that does not exist: see
-    /// [`Activation::ALL`].
-    pub fn activation(mut self, name: &str) -> Self {
-        self.cell.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
-        self
-    }
 }
+
+setters!(ConvLstm1d.cell {
+    into activation: Activation,
+    into recurrent_activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into recurrent_initializer: Initializer,
+    into bias_initializer: Initializer,
+    plain unit_forget_bias: bool,
+    some_into kernel_regularizer: Regularizer,
+    some_into recurrent_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into recurrent_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    plain dropout: f64,
+    plain recurrent_dropout: f64,
+    some_into seed: Value,
+});
+
+setters!(ConvLstm1d {
+    some_into activity_regularizer: Regularizer,
+});
 
 layer_of_cell!(
     ConvLstm1d, "ConvLSTM1D", omits [],

@@ -1,6 +1,7 @@
 //! One step of long short-term memory whose products are convolutions.
 
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Orthogonal, Zeros};
 use crate::layers::convolution::windows::{Frame, convolve};
@@ -144,6 +145,29 @@ impl ConvLstmCell {
         Ok((channels, places))
     }
 }
+
+setters!(ConvLstmCell {
+    into strides: Extent,
+    plain padding: Padding,
+    plain data_format: DataFormat,
+    into dilation_rate: Extent,
+    into activation: Activation,
+    into recurrent_activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into recurrent_initializer: Initializer,
+    into bias_initializer: Initializer,
+    plain unit_forget_bias: bool,
+    some_into kernel_regularizer: Regularizer,
+    some_into recurrent_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into recurrent_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    plain dropout: f64,
+    plain recurrent_dropout: f64,
+    some_into seed: Value,
+});
 
 impl Cell for ConvLstmCell {
     fn class(&self) -> &'static str {

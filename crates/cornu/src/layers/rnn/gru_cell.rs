@@ -4,6 +4,7 @@ use super::cell_layer::units_and_features;
 use super::settings::cell_settings;
 use crate::Result;
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Orthogonal, Zeros};
 use crate::lowering::{
@@ -94,6 +95,25 @@ impl Default for GruCell {
         }
     }
 }
+
+setters!(GruCell {
+    into activation: Activation,
+    into recurrent_activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into recurrent_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into recurrent_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into recurrent_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    plain dropout: f64,
+    plain recurrent_dropout: f64,
+    plain reset_after: bool,
+    some_into seed: Value,
+});
 
 cell_settings!(GruCell);
 

@@ -2,9 +2,14 @@
 
 use super::lstm_cell::LstmCell;
 use super::settings::{layer_of_cell, units_settings, walk_settings};
+use crate::activations::Activation;
+use crate::config::setters;
+use crate::constraints::Constraint;
+use crate::initializers::Initializer;
 use crate::lowering::{Sample, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::json;
 
 /// A layer of long short-term memory (Hochreiter and Schmidhuber 1997): [`LstmCell`] over the
@@ -28,6 +33,29 @@ pub struct Lstm {
     /// Penalty on the output.
     pub activity_regularizer: Option<Regularizer>,
 }
+
+setters!(Lstm.cell {
+    into activation: Activation,
+    into recurrent_activation: Activation,
+    plain use_bias: bool,
+    plain unit_forget_bias: bool,
+    into kernel_initializer: Initializer,
+    into recurrent_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into recurrent_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into recurrent_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    plain dropout: f64,
+    plain recurrent_dropout: f64,
+    some_into seed: Value,
+});
+
+setters!(Lstm {
+    some_into activity_regularizer: Regularizer,
+});
 
 units_settings!(Lstm, LstmCell);
 layer_of_cell!(

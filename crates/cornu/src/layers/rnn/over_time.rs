@@ -4,6 +4,7 @@ use super::cell_layer::{cell_of, step_spec};
 use super::run_cell::run;
 use super::settings::walk_settings;
 use crate::Result;
+use crate::config::setters;
 use crate::lowering::{
     Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, RaggedForm, Recurrent, Registry, Sample,
     Walk, WeightTree, Weights, read_settings, sequence_and_states,
@@ -50,6 +51,10 @@ struct Settings {
     activity_regularizer: Option<Regularizer>,
 }
 
+setters!(Rnn {
+    some_into activity_regularizer: Regularizer,
+});
+
 impl FromConfig for Rnn {
     fn from_config(config: &Value, registry: &Registry) -> Result<Self> {
         let cell = registry.layer_of(config, "cell")?;
@@ -73,7 +78,7 @@ impl Layer for Rnn {
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let (x, _) = sequence_and_states(call)?;
         let step = step_spec(cell_of(&self.cell)?, &x)?;
-        Ok(WeightTree::inside([("cell", self.cell.weights(&Call::one(step))?)]))
+        Ok(WeightTree::inside([("cell", self.cell.weight_tree(&Call::one(step))?)]))
     }
 
     fn lower<'g>(

@@ -48,7 +48,7 @@ macro_rules! walk_settings {
     };
 }
 
-/// Settings of a cell of units as methods of the cell.
+/// The constructor of a cell of units.
 macro_rules! cell_settings {
     ($Type:ident) => {
         impl $Type {
@@ -56,67 +56,17 @@ macro_rules! cell_settings {
             pub fn new(units: usize) -> Self {
                 Self { units, ..Self::default() }
             }
-
-            /// With an activation.
-            pub fn activation(mut self, activation: crate::activations::Activation) -> Self {
-                self.activation = activation;
-                self
-            }
-
-            /// With or without b.
-            pub fn use_bias(mut self, on: bool) -> Self {
-                self.use_bias = on;
-                self
-            }
-
-            /// Share of inputs dropped in training.
-            pub fn dropout(mut self, rate: f64) -> Self {
-                self.dropout = rate;
-                self
-            }
-
-            /// Share of the state dropped in training.
-            pub fn recurrent_dropout(mut self, rate: f64) -> Self {
-                self.recurrent_dropout = rate;
-                self
-            }
         }
     };
 }
 
-/// Settings of the cell as methods of a layer of units with a field `cell`.
+/// The constructor of a layer of units with a field `cell`.
 macro_rules! units_settings {
     ($Type:ident, $Cell:ident) => {
         impl $Type {
             /// A layer of U units with Keras's defaults.
             pub fn new(units: usize) -> Self {
                 Self { cell: $Cell::new(units), ..Self::default() }
-            }
-
-            /// With an activation by Keras's name. Panics on a name that does not exist: see
-            /// [`Activation::ALL`](crate::activations::Activation::ALL).
-            pub fn activation(mut self, name: &str) -> Self {
-                self.cell.activation = crate::activations::Activation::try_from(name)
-                    .unwrap_or_else(|e| panic!("{e}"));
-                self
-            }
-
-            /// With or without b.
-            pub fn use_bias(mut self, on: bool) -> Self {
-                self.cell.use_bias = on;
-                self
-            }
-
-            /// Share of inputs dropped in training.
-            pub fn dropout(mut self, rate: f64) -> Self {
-                self.cell.dropout = rate;
-                self
-            }
-
-            /// Share of the state dropped in training.
-            pub fn recurrent_dropout(mut self, rate: f64) -> Self {
-                self.cell.recurrent_dropout = rate;
-                self
             }
         }
     };

@@ -2,9 +2,14 @@
 
 use super::settings::{layer_of_cell, units_settings, walk_settings};
 use super::simple_rnn_cell::SimpleRnnCell;
+use crate::activations::Activation;
+use crate::config::setters;
+use crate::constraints::Constraint;
+use crate::initializers::Initializer;
 use crate::lowering::{Sample, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::json;
 
 /// A layer of simple recurrent units (Elman 1990): [`SimpleRnnCell`] over the timesteps.
@@ -28,6 +33,27 @@ pub struct SimpleRnn {
     /// Penalty on the output.
     pub activity_regularizer: Option<Regularizer>,
 }
+
+setters!(SimpleRnn.cell {
+    into activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into recurrent_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into recurrent_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into recurrent_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    plain dropout: f64,
+    plain recurrent_dropout: f64,
+    some_into seed: Value,
+});
+
+setters!(SimpleRnn {
+    some_into activity_regularizer: Regularizer,
+});
 
 units_settings!(SimpleRnn, SimpleRnnCell);
 layer_of_cell!(

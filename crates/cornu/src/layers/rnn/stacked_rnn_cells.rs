@@ -81,7 +81,7 @@ impl Cell for StackedRnnCells {
     }
 
     fn weights(&self, x: &Spec) -> Result<WeightTree> {
-        let trees = self.walk(x, |layer, _, x| layer.weights(&Call::one(x.clone())))?;
+        let trees = self.walk(x, |layer, _, x| layer.weight_tree(&Call::one(x.clone())))?;
         Ok(WeightTree::inside(self.groups().into_iter().zip(trees)))
     }
 

@@ -1,5 +1,6 @@
 //! A layer applied to every timestep.
 
+use crate::config::setters;
 use crate::lowering::{
     Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, RaggedForm, Registry, Sample,
     WeightTree, Weights, both, expect_rank, read_settings,
@@ -34,6 +35,10 @@ pub struct TimeDistributed {
 struct Settings {
     activity_regularizer: Option<Regularizer>,
 }
+
+setters!(TimeDistributed {
+    some_into activity_regularizer: Regularizer,
+});
 
 impl FromConfig for TimeDistributed {
     fn from_config(config: &Value, registry: &Registry) -> Result<Self> {
@@ -71,7 +76,7 @@ impl Layer for TimeDistributed {
             return Err(Error::Unsupported("TimeDistributed over a stateful layer".into()));
         }
         let step = without_time(call.input()?)?;
-        Ok(WeightTree::inside([("layer", self.layer.weights(&Call::one(step))?)]))
+        Ok(WeightTree::inside([("layer", self.layer.weight_tree(&Call::one(step))?)]))
     }
 
     fn lower<'g>(

@@ -1,5 +1,6 @@
 //! Half a cosine down to a part of the learning rate, with a warm-up before.
 
+use super::ScheduleFunction;
 use super::numbers::{scalar, steps};
 use crate::config::whole;
 use cornu_ir::Var;
@@ -64,8 +65,10 @@ impl CosineDecay {
         let cosine = 0.5 * (1.0 + (PI * (step / self.decay_steps)).cos());
         from * ((1.0 - self.alpha) * cosine + self.alpha)
     }
+}
 
-    pub(super) fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
+impl ScheduleFunction for CosineDecay {
+    fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
         let Some(target) = self.warmup_target else {
             return self.decayed(step.minimum(self.decay_steps), self.initial_learning_rate);
         };

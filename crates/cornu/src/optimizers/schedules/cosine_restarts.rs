@@ -1,5 +1,6 @@
 //! Half a cosine down, again and again.
 
+use super::ScheduleFunction;
 use super::numbers::{scalar, steps};
 use crate::config::whole;
 use cornu_ir::Var;
@@ -72,8 +73,10 @@ impl CosineDecayRestarts {
         self.alpha = x;
         self
     }
+}
 
-    pub(super) fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
+impl ScheduleFunction for CosineDecayRestarts {
+    fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
         let done = step / self.first_decay_steps;
         let (restarts, part) = if self.t_mul as f32 == 1.0 {
             (done.floor(), done - done.floor())

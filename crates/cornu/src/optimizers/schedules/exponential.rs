@@ -1,5 +1,6 @@
 //! Exponential decay.
 
+use super::ScheduleFunction;
 use super::numbers::{scalar, steps};
 use crate::config::whole;
 use cornu_ir::Var;
@@ -39,8 +40,10 @@ impl ExponentialDecay {
         self.staircase = on;
         self
     }
+}
 
-    pub(super) fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
+impl ScheduleFunction for ExponentialDecay {
+    fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
         let part = step / self.decay_steps;
         let part = if self.staircase { part.floor() } else { part };
         scalar(step, self.initial_learning_rate) * scalar(step, self.decay_rate).pow(part)

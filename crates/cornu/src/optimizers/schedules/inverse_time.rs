@@ -1,5 +1,6 @@
 //! Decay with the inverse of time.
 
+use super::ScheduleFunction;
 use super::numbers::{scalar, steps};
 use crate::config::whole;
 use cornu_ir::Var;
@@ -39,8 +40,10 @@ impl InverseTimeDecay {
         self.staircase = on;
         self
     }
+}
 
-    pub(super) fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
+impl ScheduleFunction for InverseTimeDecay {
+    fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
         let part = step / self.decay_steps;
         let part = if self.staircase { part.floor() } else { part };
         scalar(step, self.initial_learning_rate) / (1.0 + self.decay_rate * part)

@@ -1,5 +1,6 @@
 //! Constant between boundaries.
 
+use super::ScheduleFunction;
 use super::numbers::scalar;
 use crate::config::whole;
 use crate::{Error, Result};
@@ -64,8 +65,10 @@ impl PiecewiseConstantDecay {
         }
         Ok(Self { boundaries, values, name: name() })
     }
+}
 
-    pub(super) fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
+impl ScheduleFunction for PiecewiseConstantDecay {
+    fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
         let last = scalar(step, self.values.last().copied().unwrap_or(0.0));
         self.boundaries
             .iter()

@@ -1,5 +1,6 @@
 //! Polynomial decay between two learning rates.
 
+use super::ScheduleFunction;
 use super::numbers;
 use super::numbers::steps;
 use crate::config::whole;
@@ -72,8 +73,10 @@ impl PolynomialDecay {
         self.cycle = on;
         self
     }
+}
 
-    pub(super) fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
+impl ScheduleFunction for PolynomialDecay {
+    fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
         let scalar = |x| numbers::scalar(step, x);
         let part = if self.cycle {
             let cycles = step.eq(0.0).select(scalar(1.0), (step / self.decay_steps).ceil());

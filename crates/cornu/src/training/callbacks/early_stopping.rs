@@ -13,7 +13,7 @@ arguments! {
     ///
     /// ```
     /// use cornu::Fit;
-    /// use cornu::training::callbacks::EarlyStopping;
+    /// use cornu::callbacks::EarlyStopping;
     /// let stopping = EarlyStopping::new("val_loss").patience(3).restore_best_weights(true);
     /// assert_eq!((stopping.patience, stopping.min_delta), (3, 0.0));
     /// let fit = Fit::new().epochs(100).callback(stopping);
@@ -74,7 +74,7 @@ impl Callback for EarlyStopping {
             return Ok(());
         };
         if self.restore_best_weights && s.best_weights.is_none() {
-            s.best_weights = Some(run.model.weights());
+            s.best_weights = Some(run.model.tensors());
             s.best_epoch = epoch;
         }
         s.wait += 1;
@@ -82,7 +82,7 @@ impl Callback for EarlyStopping {
             s.monitor.best = Some(current);
             s.best_epoch = epoch;
             if self.restore_best_weights {
-                s.best_weights = Some(run.model.weights());
+                s.best_weights = Some(run.model.tensors());
             }
             if s.monitor.improves(current, self.baseline, self.min_delta) {
                 s.wait = 0;
@@ -106,7 +106,7 @@ impl Callback for EarlyStopping {
                     s.best_epoch + 1
                 ));
             }
-            run.model.set_weights(&weights)?;
+            run.model.replace_weights(&weights);
         }
         Ok(())
     }

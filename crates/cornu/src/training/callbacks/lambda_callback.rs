@@ -12,7 +12,7 @@ type Numbered = Option<Box<dyn FnMut(&mut Run<'_>, usize) -> Result<()>>>;
 ///
 /// ```
 /// use cornu::Fit;
-/// use cornu::training::callbacks::LambdaCallback;
+/// use cornu::callbacks::LambdaCallback;
 /// let told = LambdaCallback::new().on_epoch_end(|run, epoch, logs| {
 ///     run.say(&format!("epoch {epoch}: {:?}", logs.get("loss")));
 ///     Ok(())

@@ -14,7 +14,7 @@ use crate::training::Logs;
 ///
 /// ```
 /// use cornu::Fit;
-/// use cornu::training::callbacks::LearningRateScheduler;
+/// use cornu::callbacks::LearningRateScheduler;
 /// let halved = |epoch, rate| if epoch < 10 { rate } else { rate / 2.0 };
 /// let halving = LearningRateScheduler::new(halved);
 /// let fit = Fit::new().epochs(20).callback(halving.verbose(1));

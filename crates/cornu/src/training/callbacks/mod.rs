@@ -33,7 +33,7 @@ pub use terminate_on_nan::TerminateOnNaN;
 
 use super::compiled_model::CompiledModel;
 use super::history::Logs;
-use super::position::Position;
+pub use super::position::Position;
 use crate::compile::OutputMetric;
 use crate::{Error, Result};
 use serde_json::Value;

@@ -168,7 +168,7 @@ impl Callback for TensorBoard {
             for (i, v) in run.model.variables().iter().enumerate() {
                 file.histogram(
                     &format!("{}/histogram", v.path.replace(':', "_")),
-                    &run.model.weight(i).to_f64(),
+                    &run.model.variables()[i].value.tensor().to_f64(),
                     step,
                 )?;
             }

@@ -1,0 +1,32 @@
+//! What authors of classes of their own need: the traits of layers, cells, losses, metrics,
+//! optimizers, schedules, initializers, regularizers and constraints, and the graph that they write
+//! their formulas into.
+//!
+//! Every class is one type with one trait; [`class!`](crate::class) says how files name it, and a
+//! [`Registry`](crate::Registry) with the class opens files that hold it. Formulas are written on
+//! [`Var`], a value of a graph, with Rust's operators; gradients follow from them.
+
+pub use crate::architecture::{
+    Container, Functional, InputLayer, Member, MemberKind, Nest, TensorRef,
+};
+pub use crate::compile::{Compiled, LossParts, OutputLoss, OutputMetric, Outputs};
+pub use crate::config::{Classes, Configured, DTypePolicy, did_you_mean, nearest, snake_case};
+pub use crate::constraints::Constrain;
+pub use crate::initializers::{Draw, Initialize};
+pub use crate::losses::{LossFunction, Values};
+pub use crate::lowering::{
+    Arg, Call, Cell, Cx, Decoder, Dropped, Encoder, Flow, FromConfig, Gathered, Layer, LayerRef,
+    Lookup, MaskRule, Masked, Packing, RaggedForm, Recurrent, Registry, RowState, Sample,
+    SampleInput, SampleValues, States, Walk, Weight, WeightSpec, WeightTree, Weights, WholeCell,
+    WholeRun, expect_rank, known_dim,
+};
+pub use crate::metrics::{Direction, MetricFunction, MetricValue};
+pub use crate::model::{LoweredModel, PackedEntries, Variable, lower_model};
+pub use crate::optimizers::schedules::ScheduleFunction;
+pub use crate::optimizers::{
+    Moved, Settings, Slot, SlotInitial, StateSpec, Step, Update, UpdateRule, VarInfo,
+};
+pub use crate::regularizers::Regularize;
+pub use crate::training::value_json;
+pub use cornu_ir::{Builder, DType, Dim, Spec, Tensor, Var};
+pub use {cornu_ir, ndarray, serde, serde_json};

@@ -1,0 +1,13 @@
+//! What a program that builds and trains models uses, by one line: `use cornu::prelude::*;`.
+//!
+//! Losses, metrics, optimizers and other families stand in modules of their own (`losses`,
+//! `metrics`, `optimizers`, …), for some of their names are alike.
+
+pub use crate::callbacks::{self, Callback, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau};
+pub use crate::data::{Array, Data, Ragged};
+pub use crate::layers::*;
+pub use crate::{
+    Compile, CompiledModel, Error, Evaluate, Fit, History, Input, Model, Opened, Predict, Result,
+    Streams, Symbol, initializers, losses, metrics, optimizers, optimizers::schedules,
+    regularizers,
+};
