@@ -30,3 +30,39 @@ pub use crate::regularizers::Regularize;
 pub use crate::training::value_json;
 pub use cornu_ir::{Builder, DType, Dim, Spec, Tensor, Var};
 pub use {cornu_ir, ndarray, serde, serde_json};
+
+/// Declares how files name a class of your own: `class!(Type = "package>Class")`. Its config is
+/// what serde writes for the type.
+///
+/// ```
+/// use cornu::extend::Configured;
+///
+/// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+/// struct Quantile {
+///     q: f64,
+/// }
+/// cornu::class!(Quantile = "forecast>Quantile");
+///
+/// let quantile = Quantile { q: 0.9 };
+/// assert_eq!(quantile.class(), "Quantile");
+/// assert_eq!(quantile.registered_name(), Some("forecast>Quantile"));
+/// assert_eq!(quantile.config(), serde_json::json!({"q": 0.9}));
+/// ```
+#[macro_export]
+macro_rules! class {
+    ($Type:ty = $registered:literal) => {
+        impl $crate::extend::Configured for $Type {
+            fn class(&self) -> &'static str {
+                $registered.rsplit('>').next().unwrap_or($registered)
+            }
+
+            fn config(&self) -> $crate::extend::serde_json::Value {
+                $crate::extend::serde_json::to_value(self).expect("plain settings serialize")
+            }
+
+            fn registered_name(&self) -> Option<&'static str> {
+                Some($registered)
+            }
+        }
+    };
+}

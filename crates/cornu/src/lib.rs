@@ -13,6 +13,7 @@ pub mod data;
 pub mod initializers;
 pub mod regularizers;
 pub mod constraints;
+mod misnamed;
 pub mod activations;
 mod lowering;
 mod architecture;

@@ -17,7 +17,8 @@ impl Loss {
     /// use cornu::losses::{Loss, MeanSquaredError};
     /// use ndarray::arr2;
     /// let loss = Loss::from(MeanSquaredError::new());
-    /// let (y_true, y_pred) = (arr2(&[[0.0f32, 1.0], [0.0, 0.0]]), arr2(&[[1.0f32, 1.0], [1.0, 0.0]]));
+    /// let y_true = arr2(&[[0.0f32, 1.0], [0.0, 0.0]]);
+    /// let y_pred = arr2(&[[1.0f32, 1.0], [1.0, 0.0]]);
     /// assert_eq!(loss.value(&y_true, &y_pred)?, 0.5);
     /// assert_eq!(loss.weighted_value(&y_true, &y_pred, &ndarray::arr1(&[0.7f32, 0.3]))?, 0.25);
     /// # Ok::<(), cornu::Error>(())

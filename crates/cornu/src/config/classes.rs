@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// An object that files hold by its class and its config: a loss, a metric, an initializer …
 ///
 /// The built-in classes have it from the list of their family. For a class of your own
-/// [`class!`](crate::class) writes it, from what serde derives.
+/// the macro `class!` writes it, from what serde derives.
 pub trait Configured: Any + Debug + Send + Sync {
     /// The class in Keras's word; of a class of your own the part after `>`.
     fn class(&self) -> &'static str;
@@ -49,42 +49,6 @@ impl<T: Listed + serde::Serialize + Debug + Send + Sync + 'static> Configured fo
     fn module(&self) -> &'static str {
         T::MODULE
     }
-}
-
-/// Declares how files name a class of your own: `class!(Type = "package>Class")`. Its config is
-/// what serde writes for the type.
-///
-/// ```
-/// use cornu::extend::Configured;
-///
-/// #[derive(Debug, serde::Serialize, serde::Deserialize)]
-/// struct Quantile {
-///     q: f64,
-/// }
-/// cornu::class!(Quantile = "forecast>Quantile");
-///
-/// let quantile = Quantile { q: 0.9 };
-/// assert_eq!(quantile.class(), "Quantile");
-/// assert_eq!(quantile.registered_name(), Some("forecast>Quantile"));
-/// assert_eq!(quantile.config(), serde_json::json!({"q": 0.9}));
-/// ```
-#[macro_export]
-macro_rules! class {
-    ($Type:ty = $registered:literal) => {
-        impl $crate::extend::Configured for $Type {
-            fn class(&self) -> &'static str {
-                $registered.rsplit('>').next().unwrap_or($registered)
-            }
-
-            fn config(&self) -> $crate::extend::serde_json::Value {
-                $crate::extend::serde_json::to_value(self).expect("plain settings serialize")
-            }
-
-            fn registered_name(&self) -> Option<&'static str> {
-                Some($registered)
-            }
-        }
-    };
 }
 
 /// Writes an object as Keras serializes it.

@@ -145,7 +145,8 @@ macro_rules! family {
 
         impl PartialEq for $Family {
             fn eq(&self, other: &Self) -> bool {
-                std::sync::Arc::ptr_eq(&self.object, &other.object) || self.to_json() == other.to_json()
+                std::sync::Arc::ptr_eq(&self.object, &other.object)
+                    || self.to_json() == other.to_json()
             }
         }
 

@@ -2,7 +2,6 @@
 
 mod classes;
 mod family;
-mod misnamed;
 mod nearest;
 mod numbers;
 mod policy;
@@ -11,7 +10,6 @@ mod setters;
 pub use classes::{Classes, Configured};
 pub(crate) use classes::{Listed, read_own, serialized};
 pub(crate) use family::family;
-pub(crate) use misnamed::Misnamed;
 pub use nearest::{did_you_mean, nearest};
 pub(crate) use numbers::whole;
 pub use policy::DTypePolicy;

@@ -2,8 +2,8 @@
 
 /// Writes a builder method for each setting: `setters!(Type { how field: T, … })`, or
 /// `setters!(Type.part { … })` for the fields of a part. `how` is `plain` (takes a `T`), `into`
-/// (whatever becomes a `T`); of fields that are an `Option<T>` `some` (takes a `T` or an option) and
-/// `some_into` (whatever becomes a `T`).
+/// (whatever becomes a `T`); of fields that are an `Option<T>` `some` (takes a `T` or an option)
+/// and `some_into` (whatever becomes a `T`).
 macro_rules! setters {
     ($Type:ident { $($how:ident $field:ident: $T:ty),* $(,)? }) => {
         impl $Type { $($crate::config::setters!(@ $how [$field] $field: $T);)* }

@@ -3,8 +3,8 @@
 //! Source: keras/src/constraints/constraints.py, Keras 3.15.1.
 
 use crate::Result;
-use crate::config::{Configured, Misnamed};
-use cornu_ir::{ShapeError, Var};
+use crate::config::Configured;
+use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 
 crate::config::family! {
@@ -204,24 +204,5 @@ impl From<i32> for Axes {
 impl<const N: usize> From<[isize; N]> for Axes {
     fn from(axes: [isize; N]) -> Self {
         Axes::Many(axes.into())
-    }
-}
-
-impl From<&str> for Constraint {
-    /// The constraint of a name; the call of the layer fails where there is none of that name.
-    fn from(name: &str) -> Self {
-        Self::by_name(name).unwrap_or_else(|e| Self::new(Misnamed::new(name, &e)))
-    }
-}
-
-impl Constrain for Misnamed {
-    fn of<'g>(&self, w: Var<'g>) -> Var<'g> {
-        let rule = self.error().to_string();
-        w.builder().fail(ShapeError { op: "constraint".into(), rule, received: "".into() });
-        w
-    }
-
-    fn check(&self) -> Result<()> {
-        Err(self.error())
     }
 }

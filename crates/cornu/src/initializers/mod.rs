@@ -18,7 +18,7 @@ pub use variance::{
 };
 
 use crate::Result;
-use crate::config::{Configured, Misnamed};
+use crate::config::Configured;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -130,21 +130,4 @@ fn own_draw(seed: &Option<serde_json::Value>) -> Option<Draw> {
     seed.as_ref()
         .and_then(|s| s.as_u64().or_else(|| s.as_i64().map(|i| i as u64)))
         .map(|s| Draw::new(s, 0))
-}
-
-impl From<&str> for Initializer {
-    /// The initializer of a name; the call of the layer fails where there is none of that name.
-    fn from(name: &str) -> Self {
-        Self::by_name(name).unwrap_or_else(|e| Self::new(Misnamed::new(name, &e)))
-    }
-}
-
-impl Initialize for Misnamed {
-    fn values(&self, _: &[usize], _: &mut Draw) -> Result<Vec<f64>> {
-        Err(self.error())
-    }
-
-    fn check(&self) -> Result<()> {
-        Err(self.error())
-    }
 }

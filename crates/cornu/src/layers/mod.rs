@@ -58,8 +58,8 @@ macro_rules! layers {
         }
 
         $($(impl $Type {
-            /// Calls the layer on symbols: makes a new layer of these settings and the symbol of its
-            /// output.
+            /// Calls the layer on symbols: makes a new layer of these settings and the symbol of
+            /// its output.
             ///
             /// # Errors
             /// Inputs or settings that the layer does not take; a layer of several outputs.

@@ -25,8 +25,8 @@ impl<'g> From<Var<'g>> for Values<'g> {
     }
 }
 
-/// The formula of a loss. A loss of your own needs `values`; [`class!`](crate::class) says how files
-/// name it.
+/// The formula of a loss. A loss of your own needs `values`; [`class!`](crate::class) says how
+/// files name it.
 ///
 /// ```
 /// use cornu::extend::{Cx, LossFunction, Values, Var, serde};
@@ -40,7 +40,12 @@ impl<'g> From<Var<'g>> for Values<'g> {
 /// cornu::class!(Quantile = "forecast>Quantile");
 ///
 /// impl LossFunction for Quantile {
-///     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> cornu::Result<Values<'g>> {
+///     fn values<'g>(
+///         &self,
+///         _: &Cx<'g>,
+///         y_true: Var<'g>,
+///         y_pred: Var<'g>,
+///     ) -> cornu::Result<Values<'g>> {
 ///         let e = y_true - y_pred;
 ///         Ok((e * self.q).maximum(e * (self.q - 1.0)).mean(&[-1], false).into())
 ///     }
@@ -141,7 +146,7 @@ macro_rules! settings {
             }
 
             $(
-                #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+                #[doc = concat!("Sets `", stringify!($field), "`; see the field of this name.")]
                 pub fn $field(mut self, $field: $T) -> Self {
                     self.$field = $field;
                     self

@@ -39,8 +39,8 @@ pub(crate) fn read_settings<T: DeserializeOwned>(config: &Value) -> Result<T> {
 /// Makes a layer of a config; gives it with the settings that have an effect.
 type Reader = dyn Fn(&Value, &Registry) -> Result<(Box<dyn Layer>, Value)> + Send + Sync;
 
-/// The classes that can be read from files, by Keras's names: the built-in ones, and layers, losses,
-/// metrics … of your own that are added to them.
+/// The classes that can be read from files, by Keras's names: the built-in ones, and layers,
+/// losses, metrics … of your own that are added to them.
 ///
 /// ```
 /// use cornu::extend::Registry;

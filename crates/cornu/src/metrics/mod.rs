@@ -118,8 +118,8 @@ impl Metric {
     }
 
     /// Sums over this shard, floats: added up over shards and batches they are the totals that
-    /// [`MetricFunction::result`] takes. `mask` is the predictions' (bool, a prefix of their dims); metrics
-    /// that Keras computes without it leave it aside.
+    /// [`MetricFunction::result`] takes. `mask` is the predictions' (bool, a prefix of their dims);
+    /// metrics that Keras computes without it leave it aside.
     pub fn partials<'g>(
         &self,
         cx: &Cx<'g>,

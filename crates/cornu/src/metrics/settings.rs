@@ -97,7 +97,7 @@ macro_rules! settings {
             }
 
             $(
-                #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+                #[doc = concat!("Sets `", stringify!($field), "`; see the field of this name.")]
                 pub fn $field(mut self, $field: $T) -> Self {
                     self.$field = $field;
                     self

@@ -119,8 +119,8 @@ pub struct Moved<'g> {
     pub slots: Vec<Var<'g>>,
 }
 
-/// The update rule of an optimizer: how one weight moves by its gradient. Clipping, decay, averages,
-/// accumulation and constraints are done around it, as its [`Settings`] say.
+/// The update rule of an optimizer: how one weight moves by its gradient. Clipping, decay,
+/// averages, accumulation and constraints are done around it, as its [`Settings`] say.
 ///
 /// ```
 /// use cornu::extend::{Moved, Settings, Slot, Step, UpdateRule, VarInfo, serde};
@@ -180,8 +180,8 @@ pub trait UpdateRule: Configured {
         Ok(())
     }
 
-    /// Returns the variables kept of a weight. Keras makes variables group by group: those of one group for
-    /// the first weight, for the second, …, then the next group.
+    /// Returns the variables kept of a weight. Keras makes variables group by group: those of one
+    /// group for the first weight, for the second, …, then the next group.
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>>;
 
     /// Returns the variables kept once for all weights, after the slots.

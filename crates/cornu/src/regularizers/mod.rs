@@ -3,7 +3,7 @@
 //! Source: keras/src/regularizers/regularizers.py, Keras 3.15.1.
 
 use crate::Result;
-use crate::config::{Configured, Misnamed};
+use crate::config::Configured;
 use cornu_ir::ops::Iota;
 use cornu_ir::{DType, ShapeError, Var};
 use serde::{Deserialize, Serialize};
@@ -181,24 +181,5 @@ impl L1L2 {
     /// The penalty of two factors: of the absolute values, of the squares.
     pub fn new(l1: f64, l2: f64) -> Self {
         Self { l1, l2 }
-    }
-}
-
-impl From<&str> for Regularizer {
-    /// The regularizer of a name; the call of the layer fails where there is none of that name.
-    fn from(name: &str) -> Self {
-        Self::by_name(name).unwrap_or_else(|e| Self::new(Misnamed::new(name, &e)))
-    }
-}
-
-impl Regularize for Misnamed {
-    fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
-        let rule = self.error().to_string();
-        x.builder().fail(ShapeError { op: "regularizer".into(), rule, received: "".into() });
-        x.builder().scalar(x.dtype(), 0.0)
-    }
-
-    fn check(&self) -> Result<()> {
-        Err(self.error())
     }
 }

@@ -112,8 +112,8 @@ impl Model {
     /// the next time, as in Keras.
     ///
     /// # Errors
-    /// Settings that cannot be: a name that no optimizer, loss, metric or output has, a value out of
-    /// its range.
+    /// Settings that cannot be: a name that no optimizer, loss, metric or output has, a value out
+    /// of its range.
     ///
     /// # Source
     /// `compile` of keras/src/trainers/trainer.py, Keras 3.15.1.

@@ -8,9 +8,7 @@ use crate::lowering::{
     Weights, both, known_dim,
 };
 use crate::{Error, Result};
-use cornu_ir::composites::softmax;
-use cornu_ir::ops::Iota;
-use cornu_ir::{DType, Dim, Spec, Var};
+use cornu_ir::{DType, Dim, Spec, Var, composites::softmax, ops::Iota};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
