@@ -28,10 +28,20 @@ mod cast;
 mod ragged;
 
 mod source;
+mod data_set;
+mod given;
 mod element;
+mod into_data;
+mod lists;
 pub use array::Array;
+pub use data_set::{ArrayInfo, DataSet, Number, Role, Rows};
+pub(crate) use data_set::{SetArray, read_rows};
 pub use element::Element;
 pub use error::{DataError, DataErrorKind};
+pub use given::Arrays;
+pub(crate) use given::{Values, by_names};
+pub use into_data::{IntoData, ListItem};
+pub use lists::Timestep;
 pub use ragged::{PadSide, Ragged};
 pub use source::Data;
 

@@ -14,6 +14,7 @@ pub use crate::architecture::{
     Container, Functional, Input, InputLayer, IntoCall, Member, MemberKind, Nest, Sequential,
     Symbol, TensorRef,
 };
+pub(crate) use encoding::shaped_text;
 pub(crate) use lower::takes_text;
 pub use lower::{LoweredModel, PackedEntries, lower_model};
 pub use model::{IntoSymbols, Model};

@@ -1,6 +1,8 @@
 //! From a model and data to runs: batches, programs by shape, training steps, epochs.
 
-mod into_data;
+mod unequal;
+mod given;
+mod reader;
 mod feed;
 mod work;
 mod task;
@@ -24,6 +26,7 @@ pub mod callbacks;
 mod listeners;
 mod evaluate;
 mod fit_options;
+mod notice;
 mod fit;
 mod on_batch;
 mod streams;
@@ -37,8 +40,9 @@ pub use evaluate::Evaluate;
 pub use examples::Examples;
 pub use fit_options::Fit;
 pub use history::{History, Logs, value_json};
-pub use into_data::{EpochLoss, IntoData, Unequal};
+pub use outputs::{Output, Outputs};
 pub use position::Position;
 pub use predict::Predict;
 pub use step::ProfileRow;
 pub use streams::Streams;
+pub use unequal::{EpochLoss, Unequal};
