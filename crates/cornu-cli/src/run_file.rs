@@ -230,7 +230,7 @@ impl RunFile {
                 let shown = if layers.is_empty() {
                     x
                 } else {
-                    before.predict(x, &Predict { unequal: self.unequal(), ..Predict::default() })?
+                    before.predict(x, Predict::new().unequal(self.unequal()))?.into_vec()
                 };
                 let data = shown.first().ok_or_else(|| {
                     Failure::failed("[data] train: there is no input to adapt to")
@@ -307,12 +307,10 @@ impl RunFile {
             let values = model.evaluate(
                 x,
                 y,
-                &Evaluate {
-                    batch_size: f.batch_size.unwrap_or(32),
-                    sample_weight: None,
-                    unequal: self.unequal(),
-                    epoch_loss,
-                },
+                Evaluate::new()
+                    .batch_size(f.batch_size.unwrap_or(32))
+                    .unequal(self.unequal())
+                    .epoch_loss(epoch_loss),
             )?;
             for (k, v) in logs::text(&values, false).lines().filter_map(|l| l.split_once(": ")) {
                 println!("test {k}: {v}");

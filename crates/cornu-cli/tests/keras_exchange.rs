@@ -160,7 +160,7 @@ fn masks_of_models_built_here_flow_the_same_in_keras() {
     for (name, model, x) in masked_models().unwrap() {
         let model = model.seed(3).unwrap();
         model.save(at(name, "_built.keras")).unwrap();
-        let y = model.predict(&x, &Predict::default()).unwrap().remove(0);
+        let y = model.predict(&x, Predict::new()).unwrap().into_vec().remove(0);
         write(at(name, "_x.npy"), &[("x".into(), x)]).unwrap();
         write(at(name, "_built.npy"), &[("y".into(), y)]).unwrap();
     }
@@ -187,7 +187,7 @@ fn event_files_hold_what_the_run_came_to() {
         .epochs(2)
         .shuffle(false)
         .verbose(0)
-        .validation_data(&numbers(5, 0.7), &numbers(5, 0.2))
+        .validation_data(numbers(5, 0.7), numbers(5, 0.2))
         .callback(board);
     let history = model.fit(&numbers(10, 0.3), &numbers(10, 0.9), fit).unwrap();
     std::fs::write(dir.path().join("history.json"), history.to_json().to_string()).unwrap();

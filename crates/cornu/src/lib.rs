@@ -37,6 +37,7 @@ pub mod prelude;
 
 pub use alone::{MetricState, Stepper};
 pub use architecture::{Input, IntoCall, Sequential, Symbol};
+pub use data::IntoData;
 pub use error::{Error, Result};
 pub use files::Opened;
 pub use layers::*;
@@ -44,7 +45,7 @@ pub use lowering::Registry;
 pub use model::{IntoSymbols, Model};
 pub use ops::Operation;
 pub use training::{
-    Compile, CompiledModel, EpochLoss, Evaluate, Fit, History, IntoData, IntoLoss, IntoLossWeights,
-    IntoMetric, IntoMetrics, IntoOptimizer, Logs, ModelRef, Predict, Streams, Unequal, bench,
-    callbacks,
+    Compile, CompiledModel, EpochLoss, Evaluate, Fit, History, IntoLoss, IntoLossWeights,
+    IntoMetric, IntoMetrics, IntoOptimizer, Logs, ModelRef, Output, Outputs, Predict, Streams,
+    Unequal, bench, callbacks,
 };

@@ -39,9 +39,9 @@ fn table(v: &Value) -> Data {
     Data::Dense(Array::F32(ArrayD::from_shape_vec(shape, rows.concat()).unwrap()))
 }
 
-fn fit(f: &Value, validate: bool) -> Fit {
+fn fit(f: &Value, validate: bool) -> Fit<'static> {
     let fit = Fit::new().batch_size(5).shuffle(false).verbose(0);
-    if validate { fit.validation_data(&table(&f["vx"]), &table(&f["vy"])) } else { fit }
+    if validate { fit.validation_data(table(&f["vx"]), table(&f["vy"])) } else { fit }
 }
 
 fn model(name: &str) -> CompiledModel {

@@ -61,7 +61,7 @@ fn prediction_depends_on_no_other_row() {
     let mut m = model();
     let run = |m: &Model, x: &Array3<f32>, batch_size| -> Vec<u32> {
         let Data::Dense(a) =
-            m.predict(x, &Predict { batch_size, ..Predict::default() }).unwrap().remove(0)
+            m.predict(x, Predict::new().batch_size(batch_size)).unwrap().into_vec().remove(0)
         else {
             panic!("a rectangle")
         };
@@ -86,7 +86,7 @@ fn a_batch_whose_rows_meet_is_not_cut() {
         let y = layer.call(&h).unwrap();
         let m = Model::new(&input, &y).unwrap().seed(5).unwrap();
         let Data::Dense(a) =
-            m.predict(&x, &Predict { batch_size: 96, ..Predict::default() }).unwrap().remove(0)
+            m.predict(&x, Predict::new().batch_size(96)).unwrap().into_vec().remove(0)
         else {
             panic!("a rectangle")
         };

@@ -84,7 +84,7 @@ fn trains_and_is_saved(name: &str, arrays: &[(&str, usize)]) {
     model.set_weights(&tensors(&told["before"])).unwrap();
     close(
         "prediction",
-        &numbers(&model.predict(&x, &Predict::default()).unwrap()),
+        &numbers(&model.predict(&x, Predict::new()).unwrap().into_vec()),
         &array(&told["predicted"]).1,
     );
     let history = model.fit(&x, &y, fit()).unwrap().to_json();
@@ -92,7 +92,7 @@ fn trains_and_is_saved(name: &str, arrays: &[(&str, usize)]) {
     close_weights("weight after training", &model, &told["after"]);
     close(
         "trained prediction",
-        &numbers(&model.predict(&x, &Predict::default()).unwrap()),
+        &numbers(&model.predict(&x, Predict::new()).unwrap().into_vec()),
         &array(&told["trained"]).1,
     );
 
@@ -121,7 +121,7 @@ fn trains_and_is_saved(name: &str, arrays: &[(&str, usize)]) {
     close_weights("weight after opening", &model, &told["reopened"]);
     close(
         "prediction after opening",
-        &numbers(&model.predict(&x, &Predict::default()).unwrap()),
+        &numbers(&model.predict(&x, Predict::new()).unwrap().into_vec()),
         &array(&told["trained"]).1,
     );
     let history = model.fit(&x, &y, fit()).unwrap().to_json();

@@ -71,7 +71,7 @@ fn differences(case: &Value, shared: &Value) -> Result<Vec<String>, Box<dyn Erro
         .map(|(shape, v)| Tensor::new(&shape, v.iter().map(|x| *x as f32).collect()));
     model.set_weights(&weights)?;
     let outputs: Vec<_> = case["outputs"].as_array().unwrap().iter().map(array).collect();
-    let found = model.predict(&inputs[..], &Predict { batch_size: 5, ..Predict::default() })?;
+    let found = model.predict(&inputs[..], Predict::new().batch_size(5))?.into_vec();
     for (i, (got, (shape, want))) in found.iter().zip(&outputs).enumerate() {
         let got = got.values().to_f64()?;
         if got.shape() != shape {

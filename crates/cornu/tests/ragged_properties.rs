@@ -94,8 +94,8 @@ proptest! {
         MODELS.with_borrow_mut(|models| {
             let model = &mut models[which];
             let run = |x: &Data, batch_size| {
-                let how = Predict { batch_size, unequal: Unequal::Known };
-                model.predict(x, &how).unwrap().remove(0)
+                let how = Predict::new().batch_size(batch_size).unequal(Unequal::Known);
+                model.predict(x, how).unwrap().into_vec().remove(0)
             };
             let whole = Data::Ragged(ragged(&all));
             let want = bits(&run(&whole, 32), &lengths, PadSide::Post);
@@ -124,14 +124,15 @@ proptest! {
 fn empty_sequences_have_their_place() {
     let lengths = [3, 0, 5, 0];
     for model in models() {
-        let y = model.predict(&ragged(&series(&lengths)), &Predict::default()).unwrap().remove(0);
+        let y =
+            model.predict(&ragged(&series(&lengths)), Predict::new()).unwrap().into_vec().remove(0);
         assert_eq!(y.n_samples(), 4);
         assert!(y.values().to_f32().unwrap().iter().all(|v| v.is_finite()));
         if let Some(got) = y.lengths() {
             assert_eq!(got, lengths);
         }
         let all_empty =
-            model.predict(&ragged(&series(&[0, 0])), &Predict::default()).unwrap().remove(0);
+            model.predict(&ragged(&series(&[0, 0])), Predict::new()).unwrap().into_vec().remove(0);
         assert_eq!(all_empty.n_samples(), 2);
     }
 }
@@ -154,8 +155,12 @@ fn several_ragged_inputs_must_agree_in_their_lengths() {
         )
     };
     let x = Data::Ragged(ragged(&series(&lengths)));
-    let y = model.predict(vec![x.clone(), wide(&lengths)], &Predict::default()).unwrap().remove(0);
+    let y = model
+        .predict(vec![x.clone(), wide(&lengths)], Predict::new())
+        .unwrap()
+        .into_vec()
+        .remove(0);
     assert_eq!(y.lengths().unwrap(), lengths);
-    let e = model.predict(vec![x, wide(&[4, 3, 6])], &Predict::default()).unwrap_err().to_string();
+    let e = model.predict(vec![x, wide(&[4, 3, 6])], Predict::new()).unwrap_err().to_string();
     assert!(e.contains("agree in the timesteps"), "{e}");
 }

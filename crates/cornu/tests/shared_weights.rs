@@ -19,11 +19,11 @@ fn targets(n: usize) -> Array2<f32> {
 }
 
 fn bits(model: &Model, x: &Array3<f32>) -> Vec<u32> {
-    let y = model.predict(x, &Predict::default()).unwrap().remove(0);
+    let y = model.predict(x, Predict::new()).unwrap().into_vec().remove(0);
     y.values().to_f32().unwrap().iter().map(|v| v.to_bits()).collect()
 }
 
-fn fit() -> Fit {
+fn fit() -> Fit<'static> {
     Fit::new().epochs(2).batch_size(8).verbose(0)
 }
 
@@ -63,10 +63,10 @@ fn models_over_the_same_layers_share_their_weights() {
     let (whole, encoder, decoder) = encoder_and_whole();
     let (x, y) = (series(24), targets(24));
     let through = || {
-        let code = encoder.predict(&x, &Predict::default()).unwrap();
-        decoder.predict(code, &Predict::default()).unwrap().remove(0)
+        let code = encoder.predict(&x, Predict::new()).unwrap().into_vec();
+        decoder.predict(code, Predict::new()).unwrap().into_vec().remove(0)
     };
-    let of_whole = || whole.predict(&x, &Predict::default()).unwrap().remove(0);
+    let of_whole = || whole.predict(&x, Predict::new()).unwrap().into_vec().remove(0);
     assert_eq!(of_whole(), through());
     let before = bits(&encoder, &x);
     let mut compiled = whole.compile(Compile::new("adam", "mse")).unwrap();
@@ -125,7 +125,7 @@ fn a_layer_at_two_depths_has_one_set_of_weights() {
     let folder = tempfile::tempdir().unwrap();
     nested.save(folder.path().join("m.keras")).unwrap();
     let opened = Model::open(folder.path().join("m.keras")).unwrap();
-    let of = |m: &Model| m.predict(&x, &Predict::default()).unwrap();
+    let of = |m: &Model| m.predict(&x, Predict::new()).unwrap().into_vec();
     assert_eq!(of(&opened), of(&nested));
 }
 
@@ -204,7 +204,7 @@ fn predictions_beside_a_training_see_whole_steps() {
         });
         let mut n = 0;
         while !training.is_finished() || n < 10 {
-            let y = model.predict(&array![[1.0f32, -1.0]], &Predict::default()).unwrap();
+            let y = model.predict(&array![[1.0f32, -1.0]], Predict::new()).unwrap().into_vec();
             assert_eq!(y[0].values().to_f32().unwrap()[[0, 0]], 0.0);
             let w = model.weight(0).to_f64().unwrap().into_owned().into_raw_vec_and_offset().0;
             assert_eq!(w[0], w[1]);
@@ -222,7 +222,7 @@ fn streams_of_one_model_run_beside_each_other() {
     let model = Model::new(&x, &y).unwrap();
     let data = series(1);
     let last = |y: Data| y.values().to_f32().unwrap().iter().copied().collect::<Vec<f32>>();
-    let want = last(model.predict(&data, &Predict::default()).unwrap().remove(0));
+    let want = last(model.predict(&data, Predict::new()).unwrap().into_vec().remove(0));
     std::thread::scope(|s| {
         for stream in 0..4 {
             let (model, data, want) = (model.clone(), &data, &want);
@@ -257,9 +257,9 @@ fn predictions_on_a_thread_pool_of_the_callers_end_beside_a_training() {
         let training = s.spawn(move || {
             compiled.fit(&x, &y, Fit::new().epochs(20).batch_size(8).verbose(0)).unwrap();
         });
-        let options = Predict { batch_size: 4096, ..Predict::default() };
+        let options = Predict::new().batch_size(4096);
         (0..200).into_par_iter().for_each(|_| {
-            model.predict(&many, &options).unwrap();
+            model.predict(&many, options).unwrap().into_vec();
         });
         training.join().unwrap();
     });
@@ -313,7 +313,7 @@ fn a_stateful_layer_called_twice_goes_on_with_its_state() {
     model.set_weights(&[ones.clone(), ones, zero]).unwrap();
     let x = Array3::from_elem((1, 1, 1), 1.0f32);
     let of = || -> Vec<f32> {
-        let y = model.predict(&x, &Predict::default()).unwrap();
+        let y = model.predict(&x, Predict::new()).unwrap().into_vec();
         // Keras runs the call of the last output first.
         y.iter().rev().map(|d| d.values().to_f32().unwrap()[[0, 0]]).collect()
     };

@@ -56,7 +56,7 @@ fn bits(v: impl IntoIterator<Item = f32>) -> Vec<u32> {
 fn a_step_gives_what_the_series_gives_there() {
     let all = series();
     for model in models() {
-        let whole = model.predict(&ragged(&all), &Predict::default()).unwrap().remove(0);
+        let whole = model.predict(&ragged(&all), Predict::new()).unwrap().into_vec().remove(0);
         let want = bits(whole.values().to_f32().unwrap().iter().copied());
         let mut streams = Streams::new(model, 3).unwrap();
         let u = streams.n_out();

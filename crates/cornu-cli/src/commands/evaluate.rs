@@ -44,22 +44,16 @@ pub fn run(args: Args) -> Result<(), Failure> {
         model.load_weights(w)?;
     }
     let (x, y) = files::examples(&model, &args.inputs, &args.targets)?;
-    let sample_weight = if args.sample_weight.is_empty() {
-        None
-    } else {
-        Some(files::targets(&args.sample_weight)?)
-    };
     let epoch_loss =
         args.epoch_loss.as_deref().map(EpochLoss::parse).transpose()?.unwrap_or_default();
     let values = model.evaluate(
         x,
         y,
-        &Evaluate {
-            batch_size: args.batch_size,
-            sample_weight,
-            unequal: args.pad.map_or(Unequal::Known, Unequal::Pad),
-            epoch_loss,
-        },
+        Evaluate::new()
+            .batch_size(args.batch_size)
+            .sample_weight(files::targets(&args.sample_weight)?)
+            .unequal(args.pad.map_or(Unequal::Known, Unequal::Pad))
+            .epoch_loss(epoch_loss),
     )?;
     print!("{}", logs::text(&values, args.json));
     Ok(())

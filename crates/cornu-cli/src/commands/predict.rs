@@ -38,9 +38,11 @@ pub fn run(args: Args) -> Result<(), Failure> {
         )));
     }
     let x = files::inputs(&model, &args.inputs)?;
-    let options = Predict { batch_size: args.batch_size.unwrap_or(32), ..Predict::default() };
+    let options = Predict::new().batch_size(args.batch_size.unwrap_or(32));
     let names = model.output_names();
-    for ((path, name), data) in args.outputs.iter().zip(names).zip(model.predict(x, &options)?) {
+    for ((path, name), data) in
+        args.outputs.iter().zip(names).zip(model.predict(x, options)?.into_vec())
+    {
         files::write_data(path, &name, data)?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 use super::array::Array;
 use super::ragged::Ragged;
 use super::source::Data;
+use cornu_ir::tensor::Slice;
 use ndarray::{ArrayBase, ArrayD, Data as Storage, Dimension};
 
 /// A type whose `ndarray` arrays and vectors can be given to a model.
@@ -11,6 +12,12 @@ use ndarray::{ArrayBase, ArrayD, Data as Storage, Dimension};
 pub trait Element: Clone {
     /// The array, wrapped with its type.
     fn wrap(values: ArrayD<Self>) -> Array;
+
+    /// The numbers borrowed, where models take the type as it is.
+    #[doc(hidden)]
+    fn borrow(_values: &[Self]) -> Option<Slice<'_>> {
+        None
+    }
 }
 
 macro_rules! elements {
@@ -23,11 +30,28 @@ macro_rules! elements {
     };
 }
 
-elements! {
+macro_rules! borrowed_elements {
+    ($($ty:ty => $variant:ident;)*) => {
+        $(impl Element for $ty {
+            fn wrap(values: ArrayD<Self>) -> Array {
+                Array::$variant(values)
+            }
+
+            fn borrow(values: &[Self]) -> Option<Slice<'_>> {
+                Some(Slice::$variant(values))
+            }
+        })*
+    };
+}
+
+borrowed_elements! {
     f32 => F32;
     f64 => F64;
     i32 => I32;
     i64 => I64;
+}
+
+elements! {
     bool => Bool;
     String => Str;
     i8 => I32 as i32;

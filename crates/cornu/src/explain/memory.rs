@@ -1,6 +1,6 @@
 //! What a training step keeps in memory.
 
-use crate::data::Data;
+use crate::data::{Data, IntoData};
 use crate::lowering::Cx;
 use crate::model::{lower_model, takes_text};
 use crate::summary::Counts;
@@ -9,7 +9,6 @@ use crate::{Model, Result};
 use cornu_ir::plan::value_bytes;
 use cornu_ir::{Builder, Op, Spec};
 use serde::Serialize;
-use std::borrow::Cow;
 
 /// Bytes that a training step keeps, estimated.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -97,13 +96,7 @@ fn fed_specs(model: &Model, shapes: &[Vec<usize>], data: &[Data]) -> Result<Opti
     Ok(if data.is_empty() {
         None
     } else {
-        Some(
-            model
-                .feed_inputs(data.iter().map(Cow::Borrowed).collect())?
-                .iter()
-                .map(|f| f.spec(batch))
-                .collect(),
-        )
+        Some(model.feed_inputs(data.into_data()?)?.iter().map(|f| f.spec(batch)).collect())
     })
 }
 

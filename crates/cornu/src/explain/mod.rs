@@ -7,12 +7,11 @@ mod text;
 pub use axes::{Axis, Entry};
 pub use memory::Memory;
 
-use crate::data::{BATCH_MAKERS, BatchMaker, Cost, Data};
+use crate::data::{BATCH_MAKERS, BatchMaker, Cost, Data, IntoData};
 use crate::summary::Counts;
 use crate::training::ModelRef;
 use crate::{Error, Model, Result};
 use serde::Serialize;
-use std::borrow::Cow;
 
 /// What is asked.
 ///
@@ -189,19 +188,7 @@ impl Explain {
     /// an error.
     fn batch_shapes(&self, model: &Model, batch_size: usize) -> Result<Vec<Vec<usize>>> {
         let n = self.data.first().map_or(0, Data::n_samples);
-        let longest = |d: &Data| d.lengths().and_then(|l| l.into_iter().max()).unwrap_or(0);
-        let whole: Vec<Vec<usize>> = model
-            .shaped(self.data.iter().map(Cow::Borrowed).collect())?
-            .iter()
-            .map(|d| {
-                std::iter::once(d.n_samples())
-                    .chain(
-                        d.sample_shape().into_iter().map(|dim| dim.unwrap_or_else(|| longest(d))),
-                    )
-                    .collect()
-            })
-            .collect();
-        model.check_inputs(&whole)?;
+        let whole = model.shapes_of((&self.data[..]).into_data()?)?;
         Ok(whole
             .into_iter()
             .map(|s| {

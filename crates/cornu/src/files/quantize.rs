@@ -70,8 +70,8 @@ pub fn quantize_int8(
     }
     let after = Model::from_archive(archive.clone())?;
     let x = x(&before)?;
-    let options = Predict::default();
-    let pairs = before.predict(x.clone(), &options)?.into_iter().zip(after.predict(x, &options)?);
+    let (first, second) = (before.predict(&x, Predict::new())?, after.predict(&x, Predict::new())?);
+    let pairs = first.into_vec().into_iter().zip(second.into_vec());
     let (mut largest, mut sum, mut n, mut magnitude) = (0.0f64, 0.0, 0.0f64, 0.0f64);
     for (a, b) in pairs {
         for (a, b) in numbers(a.values())?.into_iter().zip(numbers(b.values())?) {

@@ -14,6 +14,7 @@ pub(crate) use crate::architecture::dtype_name;
 pub(crate) use crate::architecture::{
     Container, Functional, InputLayer, Member, MemberKind, TensorRef,
 };
+pub(crate) use encoding::shaped_text;
 pub(crate) use lower::takes_text;
 pub use lower::{LoweredModel, PackedEntries, lower_model};
 pub use model::{IntoSymbols, Model};

@@ -4,10 +4,10 @@ use super::assembly::Batch;
 pub use super::bench_report::{RaggedEpoch, Report};
 use super::compiled_model::{CompiledModel, ModelRef};
 use super::examples::Examples;
-use super::into_data::Unequal;
 use super::machine::{peak_rss_mb, product_rate};
 use super::step::{ProfileRow, Stepping};
-use crate::data::{Array, BatchMaker, Cost, Data, Ragged};
+use super::unequal::Unequal;
+use crate::data::{Array, BatchMaker, Cost, Data, IntoData, Ragged};
 use crate::initializers::Draw;
 use crate::lowering::Encoder;
 use crate::model::{InputLayer, takes_text};
@@ -15,7 +15,6 @@ use crate::runtime::Mode;
 use crate::{Error, Model, Result};
 use cornu_ir::DType;
 use ndarray::{ArrayD, IxDyn};
-use std::borrow::Cow;
 use std::time::Instant;
 
 /// What is timed.
@@ -62,10 +61,11 @@ impl Bench {
         let mut plan_us = 0.0;
         let (mut profile, mut epochs) = (vec![], vec![]);
         if let Some(model) = compiled {
+            let y = self.targets(model, &x, n)?;
             let mut epoch = Epoch::new(
                 model,
                 &x,
-                &self.targets(model, &x, n)?,
+                &y,
                 rows.chunks(self.batch_size).map(<[u32]>::to_vec).collect(),
             )?;
             let mut times = Vec::new();
@@ -85,7 +85,7 @@ impl Bench {
                 epochs = self.epochs(model, &x, n)?;
             }
         }
-        let fed = model.feed_inputs(x.iter().map(Cow::Borrowed).collect())?;
+        let fed = model.feed_inputs(x[..].into_data()?)?;
         let mut batch = Batch::default();
         let mut times = Vec::new();
         for round in 0..1 + self.steps.div_ceil(self.n_batches()) {
@@ -130,7 +130,8 @@ impl Bench {
         for maker in [BatchMaker::AsTheyCome, BatchMaker::Bucket] {
             let plan = maker.plan_epoch(Some(&lengths), n, self.batch_size, 0, 0)?;
             let cost = Cost::of(&plan, Some(&lengths));
-            let mut unequal = Epoch::new(model, x, &self.targets(model, x, n)?, plan)?;
+            let y = self.targets(model, x, n)?;
+            let mut unequal = Epoch::new(model, x, &y, plan)?;
             let (mut of_unequal, mut of_equal) = (vec![], vec![]);
             for round in 0..1 + MIN_ROUNDS.max(self.steps.div_ceil(cost.n_steps.max(1))) {
                 let (a, b) = (unequal.run(model)?, equal.run(model)?);
@@ -313,15 +314,20 @@ impl Bench {
 }
 
 /// The batches of an epoch of training.
-struct Epoch {
-    examples: Examples,
+struct Epoch<'a> {
+    examples: Examples<'a>,
     compiled: crate::compile::Compiled,
     plan: Vec<Vec<u32>>,
     batch: Batch,
 }
 
-impl Epoch {
-    fn new(model: &CompiledModel, x: &[Data], y: &[Data], plan: Vec<Vec<u32>>) -> Result<Self> {
+impl<'a> Epoch<'a> {
+    fn new(
+        model: &CompiledModel,
+        x: &'a [Data],
+        y: &'a [Data],
+        plan: Vec<Vec<u32>>,
+    ) -> Result<Self> {
         let examples = Examples::new(model, x, y, None)?;
         let compiled = model.resolve_for(&examples)?;
         Ok(Self { batch: Batch::default(), compiled, plan, examples })

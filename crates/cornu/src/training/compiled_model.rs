@@ -38,9 +38,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// let model = Model::new(&x, &Dense::new(1).call(&x)?)?;
 /// let mut compiled = model.compile(Compile::new("sgd", "mse"))?;
 /// let (x, y) = (ndarray::arr2(&[[1.0f32, 0.0]]), ndarray::arr2(&[[9.0f32]]));
-/// let before = model.predict(&x, &Predict::default())?;
+/// let before = model.predict(&x, Predict::new())?;
 /// compiled.train_on_batch(&x, &y)?;
-/// assert_ne!(model.predict(&x, &Predict::default())?, before);
+/// assert_ne!(model.predict(&x, Predict::new())?, before);
 /// # Ok::<(), cornu::Error>(())
 /// ```
 pub struct CompiledModel {

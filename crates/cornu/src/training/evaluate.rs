@@ -3,41 +3,75 @@
 use super::assembly::Batch;
 use super::compiled_model::CompiledModel;
 use super::examples::Examples;
+use super::given::Given;
 use super::history::{Logs, Running};
-use super::into_data::{EpochLoss, IntoData, Unequal};
 use super::listeners::Listeners;
 use super::step::Stepping;
+use super::unequal::{EpochLoss, Unequal};
 use crate::Result;
 use crate::compile;
-use crate::data::Data;
+use crate::data::IntoData;
 use crate::runtime::Mode;
 
 /// How `evaluate` runs, in Keras's words.
-#[derive(Clone, Debug)]
-pub struct Evaluate {
-    /// Samples of a batch.
-    pub batch_size: usize,
-    /// Weights of the samples: one set, or one for each output.
-    pub sample_weight: Option<Vec<Data>>,
-    /// How sequences of unequal length stand in one batch.
-    pub unequal: Unequal,
-    /// How the losses of batches of such sequences become one.
-    pub epoch_loss: EpochLoss,
+///
+/// ```
+/// use cornu::Evaluate;
+/// let options = Evaluate::new().batch_size(64).sample_weight(vec![1.0f32, 0.5]);
+/// # let _ = options;
+/// ```
+#[derive(Clone)]
+pub struct Evaluate<'a> {
+    batch_size: usize,
+    sample_weight: Given<'a>,
+    unequal: Unequal,
+    epoch_loss: EpochLoss,
 }
 
-impl Default for Evaluate {
+impl Default for Evaluate<'_> {
     fn default() -> Self {
         Self {
             batch_size: 32,
-            sample_weight: None,
+            sample_weight: Given::None,
             unequal: Unequal::Known,
             epoch_loss: EpochLoss::Timesteps,
         }
     }
 }
 
+impl<'a> Evaluate<'a> {
+    /// Keras's defaults: batches of 32.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Samples of a batch.
+    pub fn batch_size(mut self, n: usize) -> Self {
+        self.batch_size = n;
+        self
+    }
+
+    /// Weights of the samples: one set, or one for each output.
+    pub fn sample_weight(mut self, w: impl IntoData<'a>) -> Self {
+        self.sample_weight = Given::of(w);
+        self
+    }
+
+    /// How sequences of unequal length stand in one batch.
+    pub fn unequal(mut self, u: Unequal) -> Self {
+        self.unequal = u;
+        self
+    }
+
+    /// How the losses of batches of sequences of unequal length become one.
+    pub fn epoch_loss(mut self, by: EpochLoss) -> Self {
+        self.epoch_loss = by;
+        self
+    }
+}
+
 impl CompiledModel {
-    /// Returns loss and metrics over data.
+    /// Returns loss and metrics over data. A data set brings its targets along: `y` is `()`.
     ///
     /// # Errors
     /// Data that do not fit the model, or targets that do not fit its losses.
@@ -45,15 +79,16 @@ impl CompiledModel {
         &self,
         x: impl IntoData<'a>,
         y: impl IntoData<'a>,
-        options: &Evaluate,
+        mut options: Evaluate<'a>,
     ) -> Result<Logs> {
-        let examples = Examples::new(self, x, y, options.sample_weight.as_deref())?;
+        let w = options.sample_weight.take("sample weights")?;
+        let examples = Examples::new(self, x, y, w)?;
         let compiled = self.resolve_for(&examples)?;
-        self.evaluate_examples(&examples, &compiled, options, &mut Listeners::none())
+        self.evaluate_examples(&examples, &compiled, &options, &mut Listeners::none())
     }
 
     /// Losses and metrics resolved for the targets of examples.
-    pub(crate) fn resolve_for(&self, examples: &Examples) -> Result<compile::Compiled> {
+    pub(crate) fn resolve_for(&self, examples: &Examples<'_>) -> Result<compile::Compiled> {
         let outputs = self.outputs();
         let targets = examples.target_specs(1);
         let compiled = self.resolve(&targets)?;
@@ -74,9 +109,9 @@ impl CompiledModel {
 
     pub(super) fn evaluate_examples(
         &self,
-        examples: &Examples,
+        examples: &Examples<'_>,
         compiled: &compile::Compiled,
-        options: &Evaluate,
+        options: &Evaluate<'_>,
         listeners: &mut Listeners,
     ) -> Result<Logs> {
         let batch_size = self.batch_size_for(options.batch_size)?;

@@ -1,12 +1,12 @@
 //! Settings of `fit`.
 
 use super::callbacks::Callback;
-use super::into_data::{EpochLoss, IntoData, Unequal};
-use crate::data::{BatchMaker, ClassWeights, Data};
-use std::borrow::Cow;
+use super::given::Given;
+use super::unequal::{EpochLoss, Unequal};
+use crate::data::{BatchMaker, ClassWeights, IntoData};
 
 /// How `fit` runs, in Keras's words and with Keras's defaults.
-pub struct Fit {
+pub struct Fit<'a> {
     pub(super) batch_size: usize,
     pub(super) epochs: usize,
     pub(super) initial_epoch: usize,
@@ -14,10 +14,10 @@ pub struct Fit {
     pub(super) seed: u64,
     pub(super) verbose: u8,
     pub(super) validation_split: f64,
-    pub(super) validation_data: Option<(Vec<Data>, Vec<Data>, Option<Vec<Data>>)>,
+    pub(super) validation_data: Option<[Given<'a>; 3]>,
     pub(super) validation_batch_size: Option<usize>,
     pub(super) validation_freq: usize,
-    pub(super) sample_weight: Option<Vec<Data>>,
+    pub(super) sample_weight: Given<'a>,
     pub(super) class_weight: Option<ClassWeights>,
     pub(super) unequal: Unequal,
     pub(super) epoch_loss: EpochLoss,
@@ -25,7 +25,7 @@ pub struct Fit {
     pub(super) callbacks: Vec<Box<dyn Callback>>,
 }
 
-impl Default for Fit {
+impl Default for Fit<'_> {
     fn default() -> Self {
         Self {
             batch_size: 32,
@@ -38,7 +38,7 @@ impl Default for Fit {
             validation_data: None,
             validation_batch_size: None,
             validation_freq: 1,
-            sample_weight: None,
+            sample_weight: Given::None,
             class_weight: None,
             unequal: Unequal::Known,
             epoch_loss: EpochLoss::Timesteps,
@@ -48,7 +48,7 @@ impl Default for Fit {
     }
 }
 
-impl Fit {
+impl<'a> Fit<'a> {
     /// Keras's defaults: one epoch, batches of 32, shuffled.
     pub fn new() -> Self {
         Self::default()
@@ -123,20 +123,20 @@ impl Fit {
         self
     }
 
-    /// Validation data.
-    pub fn validation_data<'a>(mut self, x: impl IntoData<'a>, y: impl IntoData<'a>) -> Self {
-        self.validation_data = Some((owned(x), owned(y), None));
+    /// Validation data. A data set brings its targets along: `y` is `()`.
+    pub fn validation_data(mut self, x: impl IntoData<'a>, y: impl IntoData<'a>) -> Self {
+        self.validation_data = Some([Given::of(x), Given::of(y), Given::None]);
         self
     }
 
     /// Validation data with sample weights.
-    pub fn validation_data_weighted<'a>(
+    pub fn validation_data_weighted(
         mut self,
         x: impl IntoData<'a>,
         y: impl IntoData<'a>,
         w: impl IntoData<'a>,
     ) -> Self {
-        self.validation_data = Some((owned(x), owned(y), Some(owned(w))));
+        self.validation_data = Some([Given::of(x), Given::of(y), Given::of(w)]);
         self
     }
 
@@ -153,8 +153,8 @@ impl Fit {
     }
 
     /// Weights of the samples: one set, or one for each output.
-    pub fn sample_weight<'a>(mut self, w: impl IntoData<'a>) -> Self {
-        self.sample_weight = Some(owned(w));
+    pub fn sample_weight(mut self, w: impl IntoData<'a>) -> Self {
+        self.sample_weight = Given::of(w);
         self
     }
 
@@ -175,8 +175,4 @@ impl Fit {
         self.callbacks.push(c);
         self
     }
-}
-
-fn owned<'a>(data: impl IntoData<'a>) -> Vec<Data> {
-    data.into_data().into_iter().map(Cow::into_owned).collect()
 }

@@ -1,6 +1,8 @@
 //! From a model and data to runs: batches, programs by shape, training steps, epochs.
 
-mod into_data;
+mod unequal;
+mod given;
+mod reader;
 mod feed;
 mod work;
 mod task;
@@ -25,6 +27,7 @@ pub mod callbacks;
 mod listeners;
 mod evaluate;
 mod fit_options;
+mod notice;
 mod fit;
 mod on_batch;
 mod streams;
@@ -38,6 +41,7 @@ pub use compiled_model::{CompiledModel, ModelRef};
 pub use evaluate::Evaluate;
 pub use fit_options::Fit;
 pub use history::{History, Logs, value_json};
-pub use into_data::{EpochLoss, IntoData, Unequal};
+pub use outputs::{Output, Outputs};
 pub use predict::Predict;
 pub use streams::Streams;
+pub use unequal::{EpochLoss, Unequal};

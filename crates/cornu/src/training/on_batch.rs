@@ -4,10 +4,11 @@ use super::assembly::Batch;
 use super::compiled_model::CompiledModel;
 use super::examples::Examples;
 use super::history::{Logs, Running};
-use super::into_data::{IntoData, Unequal};
+use super::outputs::Outputs;
 use super::predict::Predict;
 use super::step::Stepping;
-use crate::data::Data;
+use super::unequal::Unequal;
+use crate::data::IntoData;
 use crate::runtime::Mode;
 use crate::{Model, Result};
 
@@ -61,9 +62,9 @@ impl Model {
     ///
     /// # Errors
     /// As [`Model::predict`].
-    pub fn predict_on_batch<'a>(&self, x: impl IntoData<'a>) -> Result<Vec<Data>> {
-        let x = x.into_data();
-        let batch_size = x.first().map_or(1, |d| d.n_samples()).max(1);
-        self.predict(x, &Predict { batch_size, ..Predict::default() })
+    pub fn predict_on_batch<'a>(&self, x: impl IntoData<'a>) -> Result<Outputs> {
+        let x = x.into_data()?;
+        let batch_size = x.n_samples().max(1);
+        self.predict(x, Predict::new().batch_size(batch_size))
     }
 }

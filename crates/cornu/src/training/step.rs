@@ -3,8 +3,8 @@
 use super::assembly::{Batch, Sets};
 use super::compiled_model::CompiledModel;
 use super::examples::{Examples, Layout};
-use super::into_data::Unequal;
 use super::task::{Finish, Lowering, Out, ShardBody, Task};
+use super::unequal::Unequal;
 use crate::Result;
 use crate::compile::{self, Outputs};
 use crate::lowering::{Cx, Flow, States};
@@ -57,7 +57,7 @@ impl<'a> Stepping<'a> {
         mode: Mode,
         model: &'a CompiledModel,
         compiled: &'a compile::Compiled,
-        examples: &'a Examples,
+        examples: &'a Examples<'a>,
         stretch: Option<usize>,
     ) -> Self {
         let (outputs, layout): (Outputs, _) = (model.outputs(), examples.layout());

@@ -181,5 +181,5 @@ pub fn numbers(all: &[Data]) -> Vec<f64> {
 }
 
 pub fn predict(model: &Model, x: &[Data], batch_size: usize) -> Result<Vec<Data>> {
-    model.predict(x.to_vec(), &Predict { batch_size, ..Predict::default() })
+    Ok(model.predict(x, Predict::new().batch_size(batch_size))?.into_vec())
 }

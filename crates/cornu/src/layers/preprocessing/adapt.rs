@@ -150,7 +150,7 @@ impl Normalization {
     /// let x = Input::new([2]);
     /// let layer = Normalization::default().adapt(&data)?;
     /// let mut model = Model::new(&x, &layer.call(&x)?)?;
-    /// let y = model.predict(&data, &Predict::default())?;
+    /// let y = model.predict(&data, Predict::new())?;
     /// assert_eq!(y[0], ndarray::array![[-1.0f32, -1.0], [1.0, 1.0]].into());
     /// # Ok::<(), cornu::Error>(())
     /// ```

@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 /// let x = Input::text([1]);
 /// let mut model = Model::new(&x, &Hashing::new(3).call(&x)?)?;
 /// let words = Array::from(ndarray::array![["A"], ["B"], ["C"]].map(|w| w.to_string()));
-/// let bins = model.predict(&words, &Predict::default())?;
+/// let bins = model.predict(&words, Predict::new())?;
 /// assert_eq!(bins[0], Data::from(ndarray::array![[1i64], [0], [1]]));
 /// # Ok::<(), cornu::Error>(())
 /// ```

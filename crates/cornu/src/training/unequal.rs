@@ -1,63 +1,6 @@
-//! Data as `fit`, `evaluate` and `predict` take them, and how sequences of unequal length are
-//! treated.
+//! How sequences of unequal length are put into batches, and how their losses count.
 
-use crate::data::{Array, Data, Ragged};
 use crate::{Error, Result};
-use std::borrow::Cow;
-
-/// Data as `fit`, `evaluate` and `predict` take them: arrays, one or several. What is borrowed as
-/// [`Data`] is not copied; what is owned is moved.
-pub trait IntoData<'a> {
-    /// As one data set for each entry.
-    fn into_data(self) -> Vec<Cow<'a, Data>>;
-}
-
-impl<'a> IntoData<'a> for &'a Data {
-    fn into_data(self) -> Vec<Cow<'a, Data>> {
-        vec![Cow::Borrowed(self)]
-    }
-}
-
-impl<'a> IntoData<'a> for Vec<Data> {
-    fn into_data(self) -> Vec<Cow<'a, Data>> {
-        self.into_iter().map(Cow::Owned).collect()
-    }
-}
-
-impl<'a> IntoData<'a> for &'a [Data] {
-    fn into_data(self) -> Vec<Cow<'a, Data>> {
-        self.iter().map(Cow::Borrowed).collect()
-    }
-}
-
-impl<'a> IntoData<'a> for Vec<Cow<'a, Data>> {
-    fn into_data(self) -> Vec<Cow<'a, Data>> {
-        self
-    }
-}
-
-impl<'a> IntoData<'a> for &Array {
-    fn into_data(self) -> Vec<Cow<'a, Data>> {
-        vec![Cow::Owned(Data::Dense(self.clone()))]
-    }
-}
-
-impl<'a> IntoData<'a> for &Ragged {
-    fn into_data(self) -> Vec<Cow<'a, Data>> {
-        vec![Cow::Owned(Data::Ragged(self.clone()))]
-    }
-}
-
-impl<'a, T, D> IntoData<'a> for &ndarray::Array<T, D>
-where
-    T: Clone,
-    D: ndarray::Dimension,
-    Array: From<ndarray::ArrayD<T>>,
-{
-    fn into_data(self) -> Vec<Cow<'a, Data>> {
-        vec![Cow::Owned(Data::Dense(Array::from(self.clone().into_dyn())))]
-    }
-}
 
 /// How sequences of unequal length stand in one batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
