@@ -18,8 +18,8 @@ pub use variance::{
 };
 
 use crate::Result;
-use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 crate::family! {
     /// An initializer by its Keras class.

@@ -21,6 +21,7 @@ mod examples;
 mod step;
 mod history;
 mod position;
+mod bar;
 mod progress;
 pub mod callbacks;
 mod listeners;
