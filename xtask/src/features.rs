@@ -1,4 +1,4 @@
-//! `cornu` without features: that it builds, and how many crates it links.
+//! `cornu` without features: that it builds, names what it lacks, and how many crates it links.
 
 use crate::cargo::cargo;
 use std::collections::BTreeSet;
@@ -8,10 +8,12 @@ use std::process::Command;
 /// The crates that `cornu` without features may link, itself among them.
 const MAX_CRATES: usize = 60;
 
-/// Builds `cornu` without features and counts its crates.
+/// Builds and tests `cornu` without features and counts its crates.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     let clippy = ["clippy", "-p", "cornu", "--no-default-features", "--", "-D", "warnings"];
     cargo(root, &clippy, &[])?;
+    let errors = ["test", "-q", "-p", "cornu", "--no-default-features", "--test", "features"];
+    cargo(root, &errors, &[])?;
     let n = crates(root)?.len();
     println!("    cornu without features links {n} crates");
     if n <= MAX_CRATES {

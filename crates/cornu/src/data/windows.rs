@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn what_makes_no_window_is_named() {
         let series = [1.0f32, 2.0, 3.0];
-        let error = |w: Windows| w.over(&series).unwrap_err().to_string();
+        let error = |w: Windows| w.over(series).unwrap_err().to_string();
         let e = error(Windows::new(3).horizon(1));
         assert!(e.contains("spans 4 timesteps") && e.contains("Received: 3 timesteps"), "{e}");
         assert!(error(Windows::new(0)).starts_with("sequence_length: must be at least 1"));

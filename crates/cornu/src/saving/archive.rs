@@ -346,7 +346,7 @@ mod tests {
         let found: Vec<_> = (0..zip.len())
             .map(|index| {
                 let member = zip.by_index(index).unwrap();
-                (member.name().unwrap().into_owned(), member.compression())
+                (member.name().to_owned(), member.compression())
             })
             .collect();
         let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
