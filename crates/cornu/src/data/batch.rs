@@ -1,8 +1,8 @@
 //! Batch makers: which samples go together, in which order.
 
 use super::error::{DataError, Result};
+use super::shuffle::{shuffle, stream};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 
 /// How an epoch is cut into batches.
@@ -114,7 +114,7 @@ impl BatchMaker {
             let rule = "an epoch holds at most 4,294,967,295 samples.";
             return Err(DataError::invalid("batch maker", rule, n_samples.to_string()));
         };
-        let mut rng = epoch_rng(seed, epoch);
+        let mut rng = stream(seed, b"batch", epoch);
         let mut rows: Vec<u32> = (0..n).collect();
         if self != Self::AsTheyCome {
             shuffle(&mut rows, &mut rng);
@@ -135,34 +135,6 @@ impl BatchMaker {
         };
         shuffle(&mut batches, &mut rng);
         Ok(batches)
-    }
-}
-
-/// The random stream of one epoch: ChaCha8 keyed by the seed, its stream numbered by the epoch.
-fn epoch_rng(seed: u64, epoch: u64) -> ChaCha8Rng {
-    let mut key = [0u8; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..13].copy_from_slice(b"batch");
-    let mut rng = ChaCha8Rng::from_seed(key);
-    rng.set_stream(epoch);
-    rng
-}
-
-/// Fisher-Yates, from the last place down.
-fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
-    for i in (1..items.len()).rev() {
-        items.swap(i, below(i as u64 + 1, rng) as usize);
-    }
-}
-
-/// A number in `0..n`, each as likely: draws in the incomplete last stretch are thrown away.
-fn below(n: u64, rng: &mut ChaCha8Rng) -> u64 {
-    let usable = u64::MAX - u64::MAX % n;
-    loop {
-        let draw = rng.next_u64();
-        if draw < usable {
-            return draw % n;
-        }
     }
 }
 

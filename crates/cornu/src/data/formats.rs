@@ -3,7 +3,7 @@
 use super::error::{DataError, Result};
 use super::loaded::{Loaded, ReadOptions};
 use super::source::Data;
-use super::{delimited, jsonl, npy, npz};
+use super::{jsonl, npy, npz};
 use crate::saving::{FileError, atomic};
 use std::path::Path;
 
@@ -31,12 +31,42 @@ formats![
     "npz", "named arrays; series as values (N, F), offsets (B + 1) and \
         labels", npz::read, Some(npz::write);
     "csv", "a table, or series as series_id, timestep, f0, …, \
-        label", delimited::read_csv, Some(delimited::write_csv);
-    "tsv", "as csv, with tabs and without quotes", delimited::read_tsv, Some(delimited::write_tsv);
+        label", table::read_csv, Some(table::write_csv);
+    "tsv", "as csv, with tabs and without quotes", table::read_tsv, Some(table::write_tsv);
     "jsonl", "one sample a line: {\"x\": [[f0, …], …], \"label\": 3} or \
         {\"text\": \"…\"}", jsonl::read, Some(jsonl::write);
     "parquet", "as csv; needs the feature `parquet`", read_parquet, None;
 ];
+
+#[cfg(feature = "csv")]
+use super::delimited as table;
+
+/// Tables in a build without the feature `csv`.
+#[cfg(not(feature = "csv"))]
+mod table {
+    use super::{Data, DataError, Loaded, Path, ReadOptions, Result};
+
+    fn refused<T>(format: &str) -> Result<T> {
+        let rule = "tables are read and written by builds of cornu with the feature `csv`.";
+        Err(DataError::unsupported(format, rule, "a build without it"))
+    }
+
+    pub(super) fn read_csv(_: &Path, _: &ReadOptions) -> Result<Loaded> {
+        refused("csv")
+    }
+
+    pub(super) fn read_tsv(_: &Path, _: &ReadOptions) -> Result<Loaded> {
+        refused("tsv")
+    }
+
+    pub(super) fn write_csv(_: &[(String, Data)]) -> Result<Vec<u8>> {
+        refused("csv")
+    }
+
+    pub(super) fn write_tsv(_: &[(String, Data)]) -> Result<Vec<u8>> {
+        refused("tsv")
+    }
+}
 
 #[cfg(feature = "parquet")]
 use super::parquet::read as read_parquet;

@@ -121,6 +121,12 @@ impl Header {
         }
         Ok(match (kind, item_bytes) {
             (b'b', 1) => Array::Bool(self.shaped(body.iter().map(|&b| b != 0).collect())),
+            #[cfg(not(feature = "float16"))]
+            (b'f', 2) => {
+                let rule = "float16 is read by builds of cornu with the feature `float16`.";
+                return Err(DataError::unsupported("npy", rule, "a build without it"));
+            }
+            #[cfg(feature = "float16")]
             (b'f', 2) => Array::F32(
                 self.shaped(numbers!(u16).map(|b| half::f16::from_bits(b).to_f32()).collect()),
             ),

@@ -19,8 +19,8 @@ pub use variance::{
 
 use crate::Result;
 use crate::config::Configured;
-use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 crate::config::family! {
     /// An initializer: one of Keras's by class, or one of your own that implements [`Initialize`].

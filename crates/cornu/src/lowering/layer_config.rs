@@ -305,8 +305,8 @@ fn warn_unknown_keys(class: &str, name: &str, config: &Value, read: &Value, comm
             || HANDLED.contains(&key.as_str())
             || read.get(key).is_some();
         if !known && !value.is_null() && *value != Value::Bool(false) {
-            eprintln!(
-                "warning: {class} `{name}`: setting `{key}` = {} is unknown here and has no effect",
+            log::warn!(
+                "{class} `{name}`: setting `{key}` = {} is unknown here and has no effect",
                 short(value)
             );
         }

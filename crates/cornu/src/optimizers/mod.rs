@@ -6,6 +6,7 @@
 pub mod schedules;
 mod learning_rate;
 mod weights;
+mod pattern;
 mod settings;
 mod rule;
 mod define;

@@ -1,11 +1,11 @@
 //! MultiOptimizer: weights moved by one optimizer or another, as their paths say.
 
+use super::pattern::Pattern;
 use super::state::first;
 use super::{Initial, Optimizer, Scope, StateSpec, Update, VarInfo};
 use crate::config::{object, parts};
 use crate::{Error, Result};
 use cornu_ir::{DType, ShapeError, Var};
-use regex_lite::Regex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use std::ops::Range;
@@ -37,7 +37,7 @@ impl OptimizerMap {
     }
 
     /// Which optimizer moves a weight; the default is the last.
-    fn number(&self, expressions: &[Regex], path: &str) -> Result<usize> {
+    fn number(&self, expressions: &[Pattern], path: &str) -> Result<usize> {
         if let Some(i) = self.optimizer_map.iter().position(|(key, _)| key == path) {
             return Ok(i);
         }
@@ -60,16 +60,10 @@ impl OptimizerMap {
         }
     }
 
-    fn expressions(&self) -> Result<Vec<Regex>> {
+    fn expressions(&self) -> Result<Vec<Pattern>> {
+        let rule = "each key must be a path or a regular expression without look-around";
         let whole = |(key, _): &(String, Optimizer)| {
-            let wrong = |_| {
-                Error::argument(
-                    "OptimizerMap",
-                    "each key must be a path or a regular expression without look-around",
-                    key,
-                )
-            };
-            Regex::new(&format!("^(?:{key})$")).map_err(wrong)
+            Pattern::new("OptimizerMap", rule, &format!("^(?:{key})$"))
         };
         self.optimizer_map.iter().map(whole).collect()
     }

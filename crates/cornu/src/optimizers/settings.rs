@@ -1,6 +1,7 @@
 //! The settings that all optimizers share.
 
 use super::learning_rate::LearningRate;
+use super::pattern::Pattern;
 use crate::{Error, Result};
 
 /// The settings that every optimizer has.
@@ -102,11 +103,7 @@ impl Settings<'_> {
 }
 
 /// Expressions searched for in names.
-pub(super) fn patterns(who: &str, expressions: &[String]) -> Result<Vec<regex_lite::Regex>> {
-    let read = |e: &String| {
-        regex_lite::Regex::new(e).map_err(|_| {
-            Error::argument(who, "each entry must be a regular expression without look-around", e)
-        })
-    };
-    expressions.iter().map(read).collect()
+pub(super) fn patterns(who: &str, expressions: &[String]) -> Result<Vec<Pattern>> {
+    let rule = "each entry must be a regular expression without look-around";
+    expressions.iter().map(|e| Pattern::new(who, rule, e)).collect()
 }

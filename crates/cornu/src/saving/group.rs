@@ -8,6 +8,7 @@
 //! # Ok::<(), cornu::saving::FileError>(())
 //! ```
 
+#[cfg(feature = "float16")]
 use half::{bf16, f16};
 
 use super::FileError;
@@ -109,10 +110,14 @@ impl Array {
         let bytes = match dtype {
             ArrayType::F32 => return Array::from_f32(shape, values),
             ArrayType::F64 => values.iter().flat_map(|&x| f64::from(x).to_le_bytes()).collect(),
+            #[cfg(feature = "float16")]
             ArrayType::F16 => values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
+            #[cfg(feature = "float16")]
             ArrayType::BF16 => {
                 values.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect()
             }
+            #[cfg(not(feature = "float16"))]
+            half @ (ArrayType::F16 | ArrayType::BF16) => return Err(without_float16(half)),
             other => {
                 return Err(FileError::refused(
                     "weights are stored in a float type",
@@ -164,8 +169,12 @@ impl Array {
         Ok(match self.dtype {
             ArrayType::F32 => self.map(f32::from_le_bytes),
             ArrayType::F64 => self.map(|bytes| f64::from_le_bytes(bytes) as f32),
+            #[cfg(feature = "float16")]
             ArrayType::F16 => self.map(|bytes| f16::from_le_bytes(bytes).to_f32()),
+            #[cfg(feature = "float16")]
             ArrayType::BF16 => self.map(|bytes| bf16::from_le_bytes(bytes).to_f32()),
+            #[cfg(not(feature = "float16"))]
+            half @ (ArrayType::F16 | ArrayType::BF16) => return Err(without_float16(half)),
             _ => self.to_i64()?.into_iter().map(|x| x as f32).collect(),
         })
     }
@@ -338,6 +347,14 @@ fn parts(path: &str) -> impl Iterator<Item = &str> {
 
 fn parent_and_name(path: &str) -> (&str, &str) {
     path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", path))
+}
+
+#[cfg(not(feature = "float16"))]
+fn without_float16(dtype: ArrayType) -> FileError {
+    FileError::unsupported(
+        format!("an array of {} in this build", dtype.name()),
+        "Build cornu with the feature `float16`.",
+    )
 }
 
 #[cfg(test)]

@@ -49,7 +49,8 @@ impl CompiledModel {
             validation = Some((x_val, y_val, w_val));
         }
         if let Some(class_weight) = &options.class_weight {
-            w = Some(self.weights_of_classes(&x, &y, w.is_some(), class_weight)?);
+            let has_weights = w.is_some_and(|w| !w.arrays.is_empty());
+            w = Some(self.weights_of_classes(&x, &y, has_weights, class_weight)?);
         }
         let examples = Examples::new(self, x, y, w)?;
         let validation = validation.map(|(x, y, w)| Examples::new(self, x, y, w)).transpose()?;

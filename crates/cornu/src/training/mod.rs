@@ -22,6 +22,7 @@ mod examples;
 mod step;
 mod history;
 mod position;
+mod bar;
 mod progress;
 pub mod callbacks;
 mod listeners;

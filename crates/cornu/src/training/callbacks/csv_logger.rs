@@ -25,9 +25,15 @@ arguments! {
     }
 }
 
+#[cfg(feature = "csv")]
+type Writer = csv::Writer<File>;
+/// There is none without the feature.
+#[cfg(not(feature = "csv"))]
+type Writer = std::convert::Infallible;
+
 #[derive(Default)]
 struct State {
-    writer: Option<csv::Writer<File>>,
+    writer: Option<Writer>,
     keys: Option<Vec<String>>,
     with_header: bool,
 }
@@ -45,10 +51,33 @@ impl CSVLogger {
     /// Writes a line and hands it to the system at once.
     fn write(&mut self, row: &[String]) -> Result<()> {
         let Some(writer) = &mut self.state.writer else { return Ok(()) };
-        let written =
-            writer.write_record(row).map_err(std::io::Error::from).and_then(|()| writer.flush());
-        written.map_err(|e| self.failed(e))
+        written(writer, row).map_err(|e| self.failed(e))
     }
+
+    #[cfg(feature = "csv")]
+    fn writer(&self, file: File) -> Result<Writer> {
+        let mut builder = csv::WriterBuilder::new();
+        builder
+            .delimiter(self.separator.as_bytes()[0])
+            .terminator(csv::Terminator::CRLF)
+            .flexible(true);
+        Ok(builder.from_writer(file))
+    }
+
+    #[cfg(not(feature = "csv"))]
+    fn writer(&self, _: File) -> Result<Writer> {
+        Err(super::without_feature("CSVLogger", "csv"))
+    }
+}
+
+#[cfg(feature = "csv")]
+fn written(writer: &mut Writer, row: &[String]) -> std::io::Result<()> {
+    writer.write_record(row).map_err(std::io::Error::from).and_then(|()| writer.flush())
+}
+
+#[cfg(not(feature = "csv"))]
+fn written(writer: &mut Writer, _: &[String]) -> std::io::Result<()> {
+    match *writer {}
 }
 
 /// Whether the first line of a file holds anything.
@@ -77,6 +106,9 @@ fn text(v: &MetricValue) -> String {
 
 impl Callback for CSVLogger {
     fn check(&self) -> Result<()> {
+        if cfg!(not(feature = "csv")) {
+            return Err(super::without_feature("CSVLogger", "csv"));
+        }
         if self.filename.as_os_str().is_empty() {
             return Err(Error::argument("CSVLogger", "filename must be given", "no name"));
         }
@@ -100,12 +132,8 @@ impl Callback for CSVLogger {
             File::create(&self.filename)
         };
         let file = file.map_err(|e| self.failed(e))?;
-        let mut builder = csv::WriterBuilder::new();
-        builder
-            .delimiter(self.separator.as_bytes()[0])
-            .terminator(csv::Terminator::CRLF)
-            .flexible(true);
-        self.state = State { writer: Some(builder.from_writer(file)), keys: None, with_header };
+        let writer = Some(self.writer(file)?);
+        self.state = State { writer, keys: None, with_header };
         Ok(())
     }
 

@@ -114,6 +114,13 @@ pub trait Callback {
     }
 }
 
+/// What a callback lacks in this build.
+fn without_feature(class: &str, feature: &str) -> Error {
+    Error::Unsupported(format!(
+        "callback `{class}` in this build; build cornu with the feature `{feature}`"
+    ))
+}
+
 /// The key of a learning rate in the words of messages.
 fn in_words(key: &str) -> String {
     key.strip_prefix("learning_rate_")

@@ -6,6 +6,7 @@ use crate::training::{Logs, value_json};
 use crate::{Error, Result};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+#[cfg(feature = "http")]
 use std::time::Duration;
 
 arguments! {
@@ -30,6 +31,7 @@ arguments! {
 
 #[derive(Default)]
 struct State {
+    #[cfg(feature = "http")]
     agent: Option<ureq::Agent>,
 }
 
@@ -37,6 +39,29 @@ impl RemoteMonitor {
     /// Posts to a server.
     pub fn new(root: &str) -> Self {
         Self::default().root(root)
+    }
+
+    /// Posts a body; false if the server was not reached.
+    #[cfg(feature = "http")]
+    fn post(&mut self, body: &str, content_type: &str) -> bool {
+        let agent = self.state.agent.get_or_insert_with(|| {
+            let config = ureq::Agent::config_builder()
+                .http_status_as_error(false)
+                .timeout_global(Some(Duration::from_secs(10)));
+            config.build().into()
+        });
+        let mut request =
+            agent.post(format!("{}{}", self.root, self.path)).header("content-type", content_type);
+        for (name, value) in self.headers.iter().flatten() {
+            request = request.header(name, value);
+        }
+        request.send(body).is_ok()
+    }
+
+    /// No server is reached without the feature.
+    #[cfg(not(feature = "http"))]
+    fn post(&mut self, _: &str, _: &str) -> bool {
+        false
     }
 
     /// The body and its type.
@@ -66,6 +91,9 @@ fn quote_plus(text: &str) -> String {
 
 impl Callback for RemoteMonitor {
     fn check(&self) -> Result<()> {
+        if cfg!(not(feature = "http")) {
+            return Err(super::without_feature("RemoteMonitor", "http"));
+        }
         if self.root.starts_with("https:") {
             return Err(Error::Unsupported(format!(
                 "RemoteMonitor over TLS; use http://. Received: {}",
@@ -77,18 +105,7 @@ impl Callback for RemoteMonitor {
 
     fn on_epoch_end(&mut self, run: &mut Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
         let (body, content_type) = self.body(epoch, logs);
-        let agent = self.state.agent.get_or_insert_with(|| {
-            let config = ureq::Agent::config_builder()
-                .http_status_as_error(false)
-                .timeout_global(Some(Duration::from_secs(10)));
-            config.build().into()
-        });
-        let mut request =
-            agent.post(format!("{}{}", self.root, self.path)).header("content-type", content_type);
-        for (name, value) in self.headers.iter().flatten() {
-            request = request.header(name, value);
-        }
-        if request.send(&body).is_err() {
+        if !self.post(&body, content_type) {
             run.say(&format!("Could not reach RemoteMonitor root server at {}", self.root));
         }
         Ok(())
