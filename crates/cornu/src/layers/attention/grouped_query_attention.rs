@@ -36,29 +36,29 @@ pub struct GroupQueryAttention {
     pub num_query_heads: usize,
     /// Heads of keys and values, of which H is a multiple.
     pub num_key_value_heads: usize,
-    /// Whether the projections have biases.
+    /// True if the projections have biases.
     pub use_bias: bool,
-    /// Whether outputs are multiplied by a gate made from the query.
+    /// True if outputs are multiplied by a gate computed from the query.
     pub use_gate: bool,
-    /// Only steps nearer than this are seen.
+    /// Size of the window: a query attends only to timesteps nearer than this.
     pub sliding_window: Option<usize>,
-    /// Share of the weights dropped in training.
+    /// Share of the attention weights dropped in training.
     pub dropout: f64,
-    /// How kernels start.
+    /// Initializer of the kernels.
     pub kernel_initializer: Initializer,
-    /// How biases start.
+    /// Initializer of the biases.
     pub bias_initializer: Initializer,
-    /// Penalty on kernels.
+    /// Regularizer of the kernels.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Penalty on biases.
+    /// Regularizer of the biases.
     pub bias_regularizer: Option<Regularizer>,
     /// Penalty on what the projections and the layer give.
     pub activity_regularizer: Option<Regularizer>,
-    /// Projection of kernels.
+    /// Constraint on the kernels.
     pub kernel_constraint: Option<Constraint>,
-    /// Projection of biases.
+    /// Constraint on the biases.
     pub bias_constraint: Option<Constraint>,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; `Fit` sets the seed of a training.
     pub seed: Option<Value>,
 }
 

@@ -41,11 +41,11 @@ pub struct MultiHeadAttention {
     pub key_dim: usize,
     /// Features of a head's values; by default those of its keys.
     pub value_dim: Option<usize>,
-    /// Share of the weights dropped in training.
+    /// Share of the attention weights dropped in training.
     pub dropout: f64,
-    /// Whether the projections have biases.
+    /// True if the projections have biases.
     pub use_bias: bool,
-    /// Whether outputs are multiplied by a gate made from the query.
+    /// True if outputs are multiplied by a gate computed from the query.
     pub use_gate: bool,
     /// Features of y; by default those of the query.
     #[serde(deserialize_with = "optional_dims")]
@@ -53,23 +53,23 @@ pub struct MultiHeadAttention {
     /// The axes attended over, counted with the batch; by default all between batch and features.
     #[serde(deserialize_with = "optional_axes")]
     pub attention_axes: Option<Vec<isize>>,
-    /// Only steps nearer than this are seen.
+    /// Size of the window: a query attends only to timesteps nearer than this.
     pub sliding_window: Option<usize>,
-    /// How kernels start.
+    /// Initializer of the kernels.
     pub kernel_initializer: Initializer,
-    /// How biases start.
+    /// Initializer of the biases.
     pub bias_initializer: Initializer,
-    /// Penalty on kernels.
+    /// Regularizer of the kernels.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Penalty on biases.
+    /// Regularizer of the biases.
     pub bias_regularizer: Option<Regularizer>,
     /// Penalty on what the projections give.
     pub activity_regularizer: Option<Regularizer>,
-    /// Projection of kernels.
+    /// Constraint on the kernels.
     pub kernel_constraint: Option<Constraint>,
-    /// Projection of biases.
+    /// Constraint on the biases.
     pub bias_constraint: Option<Constraint>,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; `Fit` sets the seed of a training.
     pub seed: Option<Value>,
 }
 

@@ -34,9 +34,9 @@ pub struct Attention {
     pub use_scale: bool,
     /// `dot` or `concat`.
     pub score_mode: String,
-    /// Share of the weights dropped in training.
+    /// Share of the attention weights dropped in training.
     pub dropout: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; `Fit` sets the seed of a training.
     pub seed: Option<Value>,
 }
 
@@ -52,9 +52,9 @@ pub struct Attention {
 pub struct AdditiveAttention {
     /// Whether there is a learned factor on each feature.
     pub use_scale: bool,
-    /// Share of the weights dropped in training.
+    /// Share of the attention weights dropped in training.
     pub dropout: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; `Fit` sets the seed of a training.
     pub seed: Option<Value>,
 }
 
@@ -311,7 +311,7 @@ impl Layer for AdditiveAttention {
 pub(super) struct Heads {
     /// Factor on the queries.
     pub scale: f64,
-    /// Share of the weights dropped in training.
+    /// Share of the attention weights dropped in training.
     pub dropout: f64,
     /// Sum of products from keys and queries to scores.
     pub scores: String,
@@ -368,7 +368,7 @@ pub(super) struct AttentionMask<'g> {
     pub given: Option<Var<'g>>,
     /// No later step is seen.
     pub causal: bool,
-    /// Only steps nearer than this are seen.
+    /// Size of the window: a query attends only to timesteps nearer than this.
     pub window: Option<usize>,
 }
 

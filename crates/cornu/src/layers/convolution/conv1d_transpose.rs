@@ -33,31 +33,31 @@ pub struct Conv1dTranspose {
     pub kernel_size: Extent,
     /// Distance at which timesteps are laid out.
     pub strides: Extent,
-    /// `valid` or `same`.
+    /// Padding at both ends: `valid` (none) or `same`.
     pub padding: Padding,
     /// Timesteps put on at the end.
     pub output_padding: Option<Extent>,
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
     /// Distance between a kernel's elements.
     pub dilation_rate: Extent,
-    /// Applied to the sum.
+    /// Activation of the output.
     pub activation: Activation,
-    /// Whether there is b.
+    /// True if a bias b is added.
     pub use_bias: bool,
-    /// How W starts.
+    /// Initializer of W.
     pub kernel_initializer: Initializer,
-    /// How b starts.
+    /// Initializer of b.
     pub bias_initializer: Initializer,
-    /// Penalty on W.
+    /// Regularizer of W.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Penalty on b.
+    /// Regularizer of b.
     pub bias_regularizer: Option<Regularizer>,
-    /// Penalty on y.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
-    /// Projection of W.
+    /// Constraint on W.
     pub kernel_constraint: Option<Constraint>,
-    /// Projection of b.
+    /// Constraint on b.
     pub bias_constraint: Option<Constraint>,
 }
 

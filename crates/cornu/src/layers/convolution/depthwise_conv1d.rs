@@ -29,31 +29,31 @@ pub struct DepthwiseConv1d {
     pub depth_multiplier: usize,
     /// K.
     pub kernel_size: Extent,
-    /// Distance between windows.
+    /// Timesteps from the start of one window to the next.
     pub strides: Extent,
-    /// `valid` or `same`.
+    /// Padding at both ends: `valid` (none) or `same`.
     pub padding: Padding,
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
-    /// Distance between a window's elements.
+    /// Timesteps from one element of a window to the next.
     pub dilation_rate: Extent,
-    /// Applied to the sum.
+    /// Activation of the output.
     pub activation: Activation,
-    /// Whether there is b.
+    /// True if a bias b is added.
     pub use_bias: bool,
-    /// How W starts.
+    /// Initializer of W.
     pub depthwise_initializer: Initializer,
-    /// How b starts.
+    /// Initializer of b.
     pub bias_initializer: Initializer,
-    /// Penalty on W.
+    /// Regularizer of W.
     pub depthwise_regularizer: Option<Regularizer>,
-    /// Penalty on b.
+    /// Regularizer of b.
     pub bias_regularizer: Option<Regularizer>,
-    /// Penalty on y.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
-    /// Projection of W.
+    /// Constraint on W.
     pub depthwise_constraint: Option<Constraint>,
-    /// Projection of b.
+    /// Constraint on b.
     pub bias_constraint: Option<Constraint>,
 }
 

@@ -12,13 +12,13 @@ use cornu_ir::{Dim, Spec, Var};
 pub struct Frame {
     /// K: elements of a window.
     pub length: usize,
-    /// Distance between windows.
+    /// Timesteps from the start of one window to the next.
     pub stride: usize,
-    /// Distance between a window's elements.
+    /// Timesteps from one element of a window to the next.
     pub dilation: usize,
-    /// What stands around the data.
+    /// Padding at both ends of the data.
     pub padding: Padding,
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
 }
 

@@ -29,23 +29,23 @@ pub struct GroupNormalization {
     pub groups: isize,
     /// The axis of the channels.
     pub axis: isize,
-    /// Added to the variance.
+    /// Small number added to the variance, against division by 0.
     pub epsilon: f64,
-    /// Whether there is beta.
+    /// True if an offset beta is learned.
     pub center: bool,
-    /// Whether there is gamma.
+    /// True if a factor gamma is learned.
     pub scale: bool,
-    /// How beta starts.
+    /// Initializer of beta.
     pub beta_initializer: Initializer,
-    /// How gamma starts.
+    /// Initializer of gamma.
     pub gamma_initializer: Initializer,
-    /// Penalty on beta.
+    /// Regularizer of beta.
     pub beta_regularizer: Option<Regularizer>,
-    /// Penalty on gamma.
+    /// Regularizer of gamma.
     pub gamma_regularizer: Option<Regularizer>,
-    /// Projection of beta.
+    /// Constraint on beta.
     pub beta_constraint: Option<Constraint>,
-    /// Projection of gamma.
+    /// Constraint on gamma.
     pub gamma_constraint: Option<Constraint>,
 }
 

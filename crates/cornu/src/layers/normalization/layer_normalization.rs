@@ -31,25 +31,25 @@ use serde_json::json;
 pub struct LayerNormalization {
     /// Axis or axes along which mean and variance are taken.
     pub axis: Axes,
-    /// Added to the variance.
+    /// Small number added to the variance, against division by 0.
     pub epsilon: f64,
-    /// Whether there is beta.
+    /// True if an offset beta is learned.
     pub center: bool,
-    /// Whether there is gamma.
+    /// True if a factor gamma is learned.
     pub scale: bool,
     /// Divides by the deviation without taking off the mean.
     pub rms_scaling: bool,
-    /// How beta starts.
+    /// Initializer of beta.
     pub beta_initializer: Initializer,
-    /// How gamma starts.
+    /// Initializer of gamma.
     pub gamma_initializer: Initializer,
-    /// Penalty on beta.
+    /// Regularizer of beta.
     pub beta_regularizer: Option<Regularizer>,
-    /// Penalty on gamma.
+    /// Regularizer of gamma.
     pub gamma_regularizer: Option<Regularizer>,
-    /// Projection of beta.
+    /// Constraint on beta.
     pub beta_constraint: Option<Constraint>,
-    /// Projection of gamma.
+    /// Constraint on gamma.
     pub gamma_constraint: Option<Constraint>,
 }
 

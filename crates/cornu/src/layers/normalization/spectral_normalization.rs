@@ -29,7 +29,7 @@ pub struct SpectralNormalization {
     pub power_iterations: usize,
 }
 
-/// The settings beside the layer.
+/// Settings other than the layer.
 #[derive(Deserialize)]
 struct Settings {
     #[serde(default = "one")]

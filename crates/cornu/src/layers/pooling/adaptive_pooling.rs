@@ -24,7 +24,7 @@ macro_rules! adaptive_layers {
         pub struct $Type {
             /// n.
             pub output_size: Extent,
-            /// Where the channels stand.
+            /// Order of the axes: channels last or channels first.
             pub data_format: DataFormat,
         }
 

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GlobalMaxPooling1d {
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
     /// Whether time stays as an axis of 1.
     pub keepdims: bool,
@@ -37,7 +37,7 @@ pub struct GlobalMaxPooling1d {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GlobalAveragePooling1d {
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
     /// Whether time stays as an axis of 1.
     pub keepdims: bool,

@@ -29,7 +29,7 @@ macro_rules! pooling_layers {
             pub strides: Option<Extent>,
             /// `valid` or `same`; what is put on does not count.
             pub padding: Padding,
-            /// Where the channels stand.
+            /// Order of the axes: channels last or channels first.
             pub data_format: DataFormat,
         }
 

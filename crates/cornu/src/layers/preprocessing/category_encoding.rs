@@ -61,7 +61,7 @@ pub struct Discretization {
     pub epsilon: f64,
     /// How bins become numbers.
     pub output_mode: OutputMode,
-    /// Kept for Keras.
+    /// Setting kept for Keras's files; without effect in cornu.
     pub sparse: bool,
 }
 

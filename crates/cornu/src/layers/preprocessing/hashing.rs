@@ -46,7 +46,7 @@ pub struct Hashing {
     pub mask_value: Option<Value>,
     /// What is given for bins.
     pub output_mode: OutputMode,
-    /// Sparse values, which are not given here.
+    /// Keras's `sparse`; the call fails if it is true.
     pub sparse: bool,
 }
 
@@ -66,7 +66,7 @@ pub struct HashedCrossing {
     pub num_bins: usize,
     /// What is given for bins: `int` or `one_hot`.
     pub output_mode: OutputMode,
-    /// Sparse values, which are not given here.
+    /// Keras's `sparse`; the call fails if it is true.
     pub sparse: bool,
 }
 

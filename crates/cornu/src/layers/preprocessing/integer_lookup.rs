@@ -40,15 +40,15 @@ pub struct IntegerLookup {
     pub mask_token: Option<i64>,
     /// What is given for numbers.
     pub output_mode: LookupMode,
-    /// Sparse values, which are not given here.
+    /// Keras's `sparse`; the call fails if it is true.
     pub sparse: bool,
-    /// Whether vectors have `max_tokens` numbers, however many tokens there are.
+    /// True if vectors have `max_tokens` numbers even for a smaller vocabulary.
     pub pad_to_max_tokens: bool,
     /// Kept for Keras: `int64`.
     pub vocabulary_dtype: String,
-    /// A weight for each token of `vocabulary`, with `tf_idf`.
+    /// Inverse document frequency of each token of `vocabulary`, for the mode `tf_idf`.
     pub idf_weights: Option<Vec<f64>>,
-    /// The tokens; none when a file holds them beside the config.
+    /// The tokens; none if a file holds them beside the config.
     pub vocabulary: Option<Vec<i64>>,
     /// Tokens with mask and unknown, as Keras counted them.
     pub vocabulary_size: Option<usize>,

@@ -26,7 +26,7 @@ use serde_json::{Number, Value, json};
 pub struct MelSpectrogram {
     /// Timesteps of the transform.
     pub fft_length: usize,
-    /// Distance between windows.
+    /// Timesteps from the start of one window to the next.
     pub sequence_stride: usize,
     /// Timesteps of a window; `fft_length` unless given.
     pub sequence_length: Option<usize>,

@@ -44,9 +44,9 @@ pub struct StftSpectrogram {
     pub periodic: bool,
     /// `density`, `spectrum` or none.
     pub scaling: Option<String>,
-    /// What stands around the data.
+    /// Padding at both ends of the data.
     pub padding: Padding,
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
     /// Whether channels keep an axis of their own.
     pub expand_dims: bool,

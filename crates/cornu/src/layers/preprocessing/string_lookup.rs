@@ -43,22 +43,22 @@ pub struct StringLookup {
     pub mask_token: Option<String>,
     /// What is given for words.
     pub output_mode: LookupMode,
-    /// Sparse values, which are not given here.
+    /// Keras's `sparse`; the call fails if it is true.
     pub sparse: bool,
-    /// Whether vectors have `max_tokens` numbers, however many tokens there are.
+    /// True if vectors have `max_tokens` numbers even for a smaller vocabulary.
     pub pad_to_max_tokens: bool,
-    /// A weight for each token of `vocabulary`, with `tf_idf`.
+    /// Inverse document frequency of each token of `vocabulary`, for the mode `tf_idf`.
     pub idf_weights: Option<Vec<f64>>,
-    /// The tokens; none when a file holds them beside the config.
+    /// The tokens; none if a file holds them beside the config.
     pub vocabulary: Option<Vec<String>>,
     /// Tokens with mask and unknown, as Keras counted them.
     pub vocabulary_size: Option<usize>,
-    /// Kept for Keras.
+    /// Setting kept for Keras's files; without effect in cornu.
     pub oov_method: String,
     /// Keys of SipHash, which tells unknown words apart in place of the fingerprint: a number, or
     /// two.
     pub salt: Option<Value>,
-    /// Kept for Keras.
+    /// Setting kept for Keras's files; without effect in cornu.
     pub encoding: String,
     #[serde(skip)]
     pub(super) adopted: OnceLock<Adopted<String>>,

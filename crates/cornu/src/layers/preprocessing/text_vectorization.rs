@@ -67,17 +67,17 @@ pub struct TextVectorization {
     pub output_mode: LookupMode,
     /// T.
     pub output_sequence_length: Option<usize>,
-    /// Whether vectors have `max_tokens` numbers, however many tokens there are.
+    /// True if vectors have `max_tokens` numbers even for a smaller vocabulary.
     pub pad_to_max_tokens: bool,
-    /// Sparse values, which are not given here.
+    /// Keras's `sparse`; the call fails if it is true.
     pub sparse: bool,
     /// Ragged values, which are not given here.
     pub ragged: bool,
-    /// The tokens; none when a file holds them beside the config.
+    /// The tokens; none if a file holds them beside the config.
     pub vocabulary: Option<Vec<String>>,
-    /// A weight for each token of `vocabulary`, with `tf_idf`.
+    /// Inverse document frequency of each token of `vocabulary`, for the mode `tf_idf`.
     pub idf_weights: Option<Vec<f64>>,
-    /// Kept for Keras.
+    /// Setting kept for Keras's files; without effect in cornu.
     pub encoding: String,
     /// Tokens with those for no data and unknown, as Keras counted them.
     pub vocabulary_size: Option<usize>,

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 pub struct Dropout {
     /// Share of the elements dropped.
     pub rate: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; `Fit` sets the seed of a training.
     pub seed: Option<Value>,
     /// Shape of what is drawn; `None` stands for the input's dim.
     pub noise_shape: Option<Vec<Dim>>,
@@ -41,7 +41,7 @@ pub struct Dropout {
 pub struct SpatialDropout1d {
     /// Share of the channels dropped.
     pub rate: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; `Fit` sets the seed of a training.
     pub seed: Option<Value>,
 }
 

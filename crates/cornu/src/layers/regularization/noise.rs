@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 pub struct GaussianNoise {
     /// Standard deviation, between 0 and 1.
     pub stddev: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; `Fit` sets the seed of a training.
     pub seed: Option<Value>,
 }
 
@@ -37,7 +37,7 @@ pub struct GaussianNoise {
 pub struct GaussianDropout {
     /// The share that a dropout of the same variance drops.
     pub rate: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; `Fit` sets the seed of a training.
     pub seed: Option<Value>,
 }
 
@@ -55,7 +55,7 @@ pub struct GaussianDropout {
 pub struct AlphaDropout {
     /// Share of the elements dropped.
     pub rate: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; `Fit` sets the seed of a training.
     pub seed: Option<Value>,
     /// Shape of what is drawn; `None` stands for the input's dim.
     pub noise_shape: Option<Vec<Dim>>,

@@ -34,7 +34,7 @@ pub struct Cropping1d {
 pub struct ZeroPadding1d {
     /// How many before and after.
     pub padding: Pair,
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
 }
 
