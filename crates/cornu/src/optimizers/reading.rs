@@ -64,7 +64,7 @@ impl Optimizer {
         }
     }
 
-    /// Reads what Keras writes: an object, or a name.
+    /// Reads an optimizer as Keras writes it: an object, or a name.
     ///
     /// # Errors
     /// As [`Optimizer::from_class`].

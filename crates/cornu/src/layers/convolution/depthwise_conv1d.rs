@@ -1,4 +1,4 @@
-//! Convolution along time, each channel for itself; and with a mixing of channels after it.
+//! Convolution along time of each channel alone.
 
 use super::windows::{Frame, convolve_channels};
 use crate::activations::Activation;
@@ -15,19 +15,29 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// A convolution along time of each channel with M kernels of its own.
+/// Depthwise convolution along time: each channel is convolved alone, with M kernels.
 ///
 /// # Shapes
 /// x (B, T, C), W (K, C, M), b (C M), y (B, T', C M); T' as for [`Conv1d`](crate::Conv1d).
 ///
 /// # Source
 /// keras/src/layers/convolutional/depthwise_conv1d.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, DepthwiseConv1d};
+/// use ndarray::arr3;
+/// let layer = LayerRef::new(DepthwiseConv1d::new(2).depthwise_initializer("ones"));
+/// let y = layer.apply(&arr3(&[[[1.0f32, 10.0], [2.0, 20.0], [3.0, 30.0]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[3.0f32, 30.0], [5.0, 50.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DepthwiseConv1d {
-    /// M.
+    /// Kernels for each channel, M.
     pub depth_multiplier: usize,
-    /// K.
+    /// Timesteps in the kernel, K.
     pub kernel_size: Extent,
     /// Timesteps from the start of one window to the next.
     pub strides: Extent,
@@ -80,7 +90,7 @@ impl Default for DepthwiseConv1d {
 }
 
 impl DepthwiseConv1d {
-    /// Kernels over K timesteps, without padding.
+    /// Returns a layer of kernels over `kernel_size` timesteps, without padding.
     pub fn new(kernel_size: usize) -> Self {
         Self { kernel_size: Extent(kernel_size), ..Self::default() }
     }

@@ -23,9 +23,9 @@ use serde_json::{Value, json};
 /// let masked = Masking::new(-9.0).call(&x)?;
 /// let sum = SimpleRnn::new(1).activation("linear");
 /// let sum = sum.kernel_initializer("ones").recurrent_initializer("ones");
-/// let mut model = Model::new(&x, &sum.call(&masked)?)?;
+/// let model = Model::new(&x, &sum.call(&masked)?)?;
 /// let y = model.predict(&arr3(&[[[1.0f32], [2.0], [-9.0]]]), Predict::new())?;
-/// assert_eq!(y[0], arr2(&[[3.0f32]]).into()); // The masked timestep does not count.
+/// assert_eq!(y.f32()?, arr2(&[[3.0]]).into_dyn()); // The masked timestep does not count.
 /// # Ok::<(), cornu::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

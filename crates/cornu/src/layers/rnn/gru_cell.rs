@@ -78,7 +78,7 @@ pub struct GruCell {
     pub recurrent_dropout: f64,
     /// True if r scales the recurrent product; false if it scales the state before the product.
     pub reset_after: bool,
-    /// Keras's seed, kept for its files; `Fit` sets the seed of a training.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 

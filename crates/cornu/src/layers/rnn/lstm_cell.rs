@@ -78,7 +78,7 @@ pub struct LstmCell {
     pub dropout: f64,
     /// Share of the state dropped in training: one mask for all timesteps, another for each gate.
     pub recurrent_dropout: f64,
-    /// Keras's seed, kept for its files; `Fit` sets the seed of a training.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 
