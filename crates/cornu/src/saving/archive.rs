@@ -32,7 +32,7 @@ const MAX_MEMBERS: usize = 10_000;
 const JSON_EXPANSION: u64 = 32;
 const JSON_FLOOR_BYTES: u64 = 1 << 20;
 
-/// What a `.keras` file holds.
+/// Content of a `.keras` file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Archive {
     /// `keras_version` and `date_saved`.
@@ -109,7 +109,7 @@ impl Archive {
         })
     }
 
-    /// Saves to `path`, whole or not at all.
+    /// Writes the file to `path`; it is never left incomplete.
     pub fn write(&self, path: &Path) -> Result<(), FileError> {
         let bytes = self.to_bytes().map_err(|error| error.within(path.display().to_string()))?;
         atomic::write(path, &bytes)

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Why a model file could not be read or written.
+/// Error of reading or writing a model file.
 ///
 /// The text reads `who: rule. Received: what. cure`, where `who` is the file and the place in it,
 /// such as `model.keras: model.weights.h5: layers/dense/vars/0`.
@@ -15,11 +15,11 @@ pub enum FileError {
     Refused {
         /// File and place in it.
         place: String,
-        /// What holds for every such file.
+        /// Rule of the format.
         rule: String,
-        /// What this one has instead.
+        /// What the file has instead.
         received: String,
-        /// The change that mends it.
+        /// The cure.
         cure: String,
     },
     /// The file is understood, and holds something that is not supported.
@@ -69,7 +69,7 @@ impl FileError {
         FileError::Io { place: String::new(), action: action.into(), source }
     }
 
-    /// Says where: `outer` goes in front of the place known so far.
+    /// Adds the file or part of it in which the error occurred.
     pub fn within(mut self, outer: impl AsRef<str>) -> Self {
         let (FileError::Refused { place, .. }
         | FileError::Unsupported { place, .. }

@@ -54,18 +54,18 @@ impl ArrayType {
         Self::ALL[self as usize].2
     }
 
-    /// The name Keras gives it.
+    /// Returns Keras's name of the type.
     pub fn name(self) -> &'static str {
         Self::ALL[self as usize].1
     }
 
-    /// The type of a Keras name.
+    /// Returns the type of a Keras name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|row| row.1 == name).map(|row| row.0)
     }
 }
 
-/// A named array's value: element type, shape, bytes in little-endian order, last axis fastest.
+/// Array of a file: element type, shape, bytes in little-endian order, last axis fastest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Array {
     dtype: ArrayType,
@@ -218,7 +218,7 @@ impl Array {
     }
 }
 
-/// An attribute of a group that holds text; attributes of numbers are not kept.
+/// Text attribute of a group; attributes of numbers are not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attribute {
     /// One text.
@@ -227,7 +227,7 @@ pub enum Attribute {
     Texts(Vec<String>),
 }
 
-/// A group: its `name` attribute, its arrays and the groups in it.
+/// Group of a file: name, arrays and inner groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Group {
     /// The attribute `name`, by which Keras notes which layer the numbered weights are of.
@@ -260,7 +260,7 @@ impl Group {
         self.attributes.iter().find(|(key, _)| key == name).map(|(_, attribute)| attribute)
     }
 
-    /// Puts an array at a path, making the groups on the way. A path taken is an error.
+    /// Inserts an array at a path and makes its groups. A path that exists is an error.
     pub fn insert(&mut self, path: &str, array: Array) -> Result<(), FileError> {
         let (parent, name) = parent_and_name(path);
         let parent = self.group_mut(parent);
@@ -278,7 +278,7 @@ impl Group {
         Ok(())
     }
 
-    /// The group at a path, made with those on the way where there is none yet.
+    /// Returns the group at a path, which is made if it does not exist.
     pub fn group_mut(&mut self, path: &str) -> &mut Group {
         parts(path).fold(self, |group, part| {
             let at = group.groups.iter().position(|(key, _)| key == part).unwrap_or_else(|| {
@@ -289,7 +289,7 @@ impl Group {
         })
     }
 
-    /// Takes the array at a path out of the tree.
+    /// Removes and returns the array at a path.
     pub fn take(&mut self, path: &str) -> Option<Array> {
         let (parent, name) = parent_and_name(path);
         self.group(parent)?;
@@ -298,13 +298,13 @@ impl Group {
         Some(parent.arrays.remove(at).1)
     }
 
-    /// Takes the group of that name out of this one.
+    /// Removes and returns an inner group.
     pub fn take_group(&mut self, name: &str) -> Option<Group> {
         let at = self.groups.iter().position(|(key, _)| key == name)?;
         Some(self.groups.remove(at).1)
     }
 
-    /// Every array with its path, groups in their order.
+    /// Returns all arrays with their paths.
     pub fn walk(&self) -> Vec<(String, &Array)> {
         let mut found = Vec::new();
         self.walk_into("", &mut found);

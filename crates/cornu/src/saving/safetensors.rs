@@ -72,7 +72,7 @@ pub fn to_bytes(arrays: &NamedArrays, metadata: &[(String, String)]) -> Result<V
     ::safetensors::serialize(views, metadata).map_err(broken)
 }
 
-/// Saves to `path`, whole or not at all.
+/// Writes the file to `path`; it is never left incomplete.
 pub fn write(
     path: &Path,
     arrays: &NamedArrays,
