@@ -159,8 +159,8 @@ pub fn arg_from_json(
     Ok(Arg::Json(v.clone()))
 }
 
-/// A keyword argument as Keras 2 wrote it: `["layer", 0, 1]` is a tensor, `["_CONSTANT_VALUE", -1,
-/// x]` a plain value.
+/// Returns a keyword argument as Keras 2 wrote it: `["layer", 0, 1]` is a tensor,
+/// `["_CONSTANT_VALUE", -1, x]` a plain value.
 pub fn legacy_arg(
     v: &Value,
     find: &dyn Fn(&str, usize, usize) -> Result<TensorRef>,

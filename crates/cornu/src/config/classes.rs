@@ -12,10 +12,10 @@ use std::sync::Arc;
 /// The built-in classes have it from the list of their family. For a class of your own
 /// the macro `class!` writes it, from what serde derives.
 pub trait Configured: Any + Debug + Send + Sync {
-    /// The class in Keras's word; of a class of your own the part after `>`.
+    /// Returns the class in Keras's word; of a class of your own the part after `>`.
     fn class(&self) -> &'static str;
 
-    /// The settings under Keras's keys.
+    /// Returns the settings under Keras's keys.
     fn config(&self) -> Value;
 
     /// Where Keras keeps the class; empty for a class of your own.

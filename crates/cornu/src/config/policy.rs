@@ -23,7 +23,7 @@ impl DTypePolicy {
     const NAMES: &'static [&'static str] =
         &["float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16", INT8];
 
-    /// A policy by name.
+    /// Returns a policy by name.
     pub fn new(name: &str) -> Result<Self> {
         match Self::NAMES.contains(&name) {
             true => Ok(Self(name.into())),
@@ -87,22 +87,22 @@ impl DTypePolicy {
         }
     }
 
-    /// The policy's name.
+    /// Returns the policy's name.
     pub fn name(&self) -> &str {
         &self.0
     }
 
-    /// The type of the weights.
+    /// Returns the type of the weights.
     pub fn variable_name(&self) -> &str {
         if self.0.starts_with("mixed_") || self.is_int8() { "float32" } else { &self.0 }
     }
 
-    /// Whether Dense and Embedding hold their weights in eight bits.
+    /// True if Dense and Embedding hold their weights in eight bits.
     pub fn is_int8(&self) -> bool {
         self.0 == INT8
     }
 
-    /// The type cornu computes in: f64 for `float64`, else f32.
+    /// Returns the type cornu computes in: f64 for `float64`, else f32.
     pub fn float(&self) -> DType {
         if self.0 == "float64" { DType::F64 } else { DType::F32 }
     }

@@ -62,12 +62,12 @@ macro_rules! map_each {
 pub(crate) use {each, map_each};
 
 impl Array {
-    /// The lengths of the axes.
+    /// Returns the lengths of the axes.
     pub fn shape(&self) -> &[usize] {
         each!(self, a => a.shape())
     }
 
-    /// The type by Keras's name: `float32`, `float64`, `int32`, `int64`, `bool`, `string`.
+    /// Returns the type by Keras's name: `float32`, `float64`, `int32`, `int64`, `bool`, `string`.
     pub fn dtype(&self) -> &'static str {
         match self {
             Array::F32(_) => "float32",
@@ -79,22 +79,22 @@ impl Array {
         }
     }
 
-    /// The number of axes.
+    /// Returns the number of axes.
     pub fn rank(&self) -> usize {
         self.shape().len()
     }
 
-    /// The number of values.
+    /// Returns the number of values.
     pub fn len(&self) -> usize {
         each!(self, a => a.len())
     }
 
-    /// Whether there is no value.
+    /// True if there is no value.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The length of the first axis; 0 for a single number, which has none.
+    /// Returns the length of the first axis; 0 for a single number, which has none.
     pub fn n_samples(&self) -> usize {
         self.shape().first().copied().unwrap_or(0)
     }

@@ -24,7 +24,7 @@ impl Array {
         })
     }
 
-    /// The values as `float64`.
+    /// Returns the values as `float64`.
     ///
     /// # Errors
     /// Strings.
@@ -39,7 +39,7 @@ impl Array {
         })
     }
 
-    /// The values as `int32`; fractions are cut off, as numpy and Keras do.
+    /// Returns the values as `int32`; fractions are cut off, as numpy and Keras do.
     ///
     /// # Errors
     /// Strings, NaN, and what int32 cannot hold, with the position.
@@ -70,7 +70,7 @@ impl Array {
         })
     }
 
-    /// The values as `int64`; fractions are cut off, as numpy and Keras do.
+    /// Returns the values as `int64`; fractions are cut off, as numpy and Keras do.
     ///
     /// # Errors
     /// Strings, NaN, and what int64 cannot hold, with the position.

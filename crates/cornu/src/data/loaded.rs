@@ -84,7 +84,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The number of samples.
+    /// Returns the number of samples.
     pub fn n_samples(&self) -> usize {
         self.inputs.iter().chain(&self.targets).next().map_or(0, |(_, data)| data.n_samples())
     }

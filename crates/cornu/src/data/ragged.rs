@@ -106,7 +106,7 @@ impl Ragged {
         Ok(Self { values: Array::concat(&parts)?, offsets })
     }
 
-    /// All timesteps of all series (N, F…).
+    /// Returns all timesteps of all series (N, F…).
     pub fn values(&self) -> &Array {
         &self.values
     }
@@ -121,22 +121,22 @@ impl Ragged {
         &self.offsets
     }
 
-    /// The number of series.
+    /// Returns the number of series.
     pub fn n_samples(&self) -> usize {
         self.offsets.len() - 1
     }
 
-    /// The number of timesteps of all series together.
+    /// Returns the number of timesteps of all series together.
     pub fn n_timesteps(&self) -> usize {
         self.values.n_samples()
     }
 
-    /// The number of timesteps of each series.
+    /// Returns the number of timesteps of each series.
     pub fn lengths(&self) -> Vec<usize> {
         self.offsets.windows(2).map(|w| w[1] - w[0]).collect()
     }
 
-    /// The number of timesteps of the longest series.
+    /// Returns the number of timesteps of the longest series.
     pub fn longest(&self) -> usize {
         self.offsets.windows(2).map(|w| w[1] - w[0]).max().unwrap_or(0)
     }
@@ -271,7 +271,7 @@ impl Ragged {
         self.values.clone().reshape(&shape).ok()
     }
 
-    /// The number of values in one timestep.
+    /// Returns the number of values in one timestep.
     pub fn timestep_width(&self) -> usize {
         each!(&self.values, a => a.shape()[1..].iter().product())
     }

@@ -36,7 +36,7 @@ impl Data {
         }
     }
 
-    /// The number of samples.
+    /// Returns the number of samples.
     pub fn n_samples(&self) -> usize {
         match self {
             Data::Dense(a) => a.n_samples(),
@@ -44,7 +44,7 @@ impl Data {
         }
     }
 
-    /// The type by Keras's name.
+    /// Returns the type by Keras's name.
     pub fn dtype(&self) -> &'static str {
         self.values().dtype()
     }

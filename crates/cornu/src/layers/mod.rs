@@ -46,7 +46,7 @@ macro_rules! layers {
         pub const CLASSES: &[&str] = &[$($($class),+),*];
 
         impl Sample {
-            /// The samples of all layers by class, for the conformance tests.
+            /// Returns the samples of all layers by class, for the conformance tests.
             pub fn of_layers() -> Vec<(&'static str, Vec<Sample>)> {
                 vec![$($(($class, <$Type as Layer>::samples())),+),*]
             }

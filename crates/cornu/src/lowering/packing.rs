@@ -37,7 +37,7 @@ fn first_rows<'g>(rows: Var<'g>, n: usize) -> Var<'g> {
 }
 
 impl<'g> Packing<'g> {
-    /// The rows of sequences whose own timesteps a mask (B, T) tells, in N rows.
+    /// Returns the rows of sequences whose own timesteps a mask (B, T) tells, in N rows.
     pub fn new(own: Var<'g>, rows: usize) -> Self {
         let layout = own.builder().apply(MaskLayout { reverse: false, zero_masked: true }, &[own]);
         let place = first_rows(layout[0], rows);
@@ -90,12 +90,12 @@ impl<'g> Packing<'g> {
         self.live.squeeze(0).select(self.pack(sample).squeeze(0), -1.0)
     }
 
-    /// A value a sample, (B, …), at each of its timesteps: (1, N, …).
+    /// Returns a value a sample, (B, …), at each of its timesteps: (1, N, …).
     pub fn spread(&self, v: Var<'g>) -> Var<'g> {
         v.gather(self.sample()).expand_dims(0)
     }
 
-    /// The sum over the timesteps of each sample, (B, …), of (1, N, …).
+    /// Returns the sum over the timesteps of each sample, (B, …), of (1, N, …).
     pub fn sum(&self, v: Var<'g>) -> Var<'g> {
         v.builder().apply1(ScatterAdd { rows: self.batch() }, &[v.squeeze(0), self.sample()])
     }
@@ -123,8 +123,8 @@ impl<'g> Packing<'g> {
         row.ge(0.0).select(v.gather(row), -1.0)
     }
 
-    /// The rows that a mask (1, N) leaves, walked one way or the other, as [`Masked`] rows of
-    /// these.
+    /// Returns the rows that a mask (1, N) leaves, walked one way or the other, as [`Masked`] rows
+    /// of these.
     pub fn masked(&self, mask: Var<'g>, op: MaskLayout) -> Masked<'g> {
         let layout = mask.builder().apply(op, &[self.unpack(mask)]);
         let place = first_rows(layout[0], self.place.dim(0).unwrap_or(0));

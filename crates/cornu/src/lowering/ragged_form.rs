@@ -40,7 +40,7 @@ impl RaggedForm {
         }
     }
 
-    /// The form of an activation: a pointwise one takes (batch, timesteps), too.
+    /// Returns the form of an activation: a pointwise one takes (batch, timesteps), too.
     pub fn of_activation(activation: &Activation) -> Self {
         match &activation.axes()[..] {
             [] => Self::ByTimestep(2),
@@ -48,7 +48,7 @@ impl RaggedForm {
         }
     }
 
-    /// The same form for a layer whose outputs go through an activation.
+    /// Returns the same form for a layer whose outputs go through an activation.
     pub fn with_activation(self, activation: &Activation) -> Self {
         if Self::of_activation(activation) == Self::Refused { Self::Refused } else { self }
     }
@@ -65,7 +65,7 @@ impl<'g> Cx<'g> {
         }
     }
 
-    /// A value with the axes (B, T, …).
+    /// Returns a value with the axes (B, T, …).
     pub fn padded(&self, f: Flow<'g>) -> Flow<'g> {
         let Some(p) = self.packing.filter(|_| f.packed) else { return f };
         Flow {
@@ -76,7 +76,7 @@ impl<'g> Cx<'g> {
         }
     }
 
-    /// A value in packed rows (1, N, …), if its sequences end where those of the batch do.
+    /// Returns a value in packed rows (1, N, …), if its sequences end where those of the batch do.
     pub fn in_rows(&self, f: Flow<'g>) -> Option<Flow<'g>> {
         let p = self.packing?;
         match f.ends {

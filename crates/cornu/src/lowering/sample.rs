@@ -59,7 +59,7 @@ impl SampleInput {
         Self::floats([None, Some(4)])
     }
 
-    /// The same input as a keyword argument.
+    /// Returns the same input as a keyword argument.
     pub fn keyword(mut self, name: &'static str) -> Self {
         self.keyword = Some(name);
         self
@@ -76,7 +76,7 @@ impl SampleInput {
 }
 
 impl Sample {
-    /// A sample of settings, on sequences of 4 features.
+    /// Returns a sample of settings, on sequences of 4 features.
     pub fn new(config: Value) -> Self {
         Self { config, inputs: vec![SampleInput::sequence()] }
     }
@@ -87,7 +87,7 @@ impl Sample {
         self
     }
 
-    /// A sample of each of several settings, on sequences of 4 features.
+    /// Returns a sample of each of several settings, on sequences of 4 features.
     pub fn each(configs: impl IntoIterator<Item = Value>) -> Vec<Self> {
         configs.into_iter().map(Self::new).collect()
     }

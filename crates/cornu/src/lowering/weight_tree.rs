@@ -22,7 +22,7 @@ pub struct WeightSpec {
     pub shape: Vec<usize>,
     /// How it starts.
     pub initializer: Initializer,
-    /// Whether an optimizer may move it.
+    /// True if an optimizer may move it.
     pub trainable: bool,
     /// The penalty on it.
     pub regularizer: Option<Regularizer>,
@@ -36,7 +36,7 @@ pub struct WeightSpec {
     pub dtype: Option<DType>,
     /// What holds its value; set when the layer is called.
     pub variable: Option<Variable>,
-    /// Whether its numbers are whole, from -127 to 127, and stand in files in eight bits.
+    /// True if its numbers are whole, from -127 to 127, and stand in files in eight bits.
     pub int8: bool,
     /// Of a matrix of LoRA, what the product is multiplied by before it joins the kernel. Files
     /// hold the sum as the kernel.
@@ -44,7 +44,7 @@ pub struct WeightSpec {
 }
 
 impl WeightSpec {
-    /// A trainable weight.
+    /// Returns a trainable weight.
     pub fn new(name: &'static str, shape: &[usize], initializer: &Initializer) -> Self {
         Self {
             name,
@@ -96,12 +96,12 @@ impl WeightSpec {
         self
     }
 
-    /// The type it is kept in.
+    /// Returns the type it is kept in.
     pub fn dtype(&self) -> DType {
         self.dtype.unwrap_or(DType::F32)
     }
 
-    /// Number of elements.
+    /// Returns the number of elements.
     pub fn n_elements(&self) -> usize {
         self.shape.iter().product()
     }
@@ -112,7 +112,7 @@ impl WeightSpec {
 pub struct Trainable(Arc<AtomicBool>);
 
 impl Trainable {
-    /// A setting of its own.
+    /// Returns a setting of its own.
     pub fn new(trainable: bool) -> Self {
         Self(Arc::new(AtomicBool::new(trainable)))
     }
@@ -140,9 +140,9 @@ pub struct WeightTree {
     pub vars: Vec<WeightSpec>,
     /// The layers inside, under the attribute by which Keras's files name them.
     pub children: Vec<(String, WeightTree)>,
-    /// Whether the layer is trainable.
+    /// True if the layer is trainable.
     pub trainable: Trainable,
-    /// Whether the layers inside are frozen with it. In Keras setting `trainable` goes down to
+    /// True if the layers inside are frozen with it. In Keras setting `trainable` goes down to
     /// them, making or reading a layer with `trainable=False` does not.
     pub freezes_inside: bool,
     /// A weight of a layer inside (its group, its number) that Keras's files hold a second time,
@@ -169,17 +169,17 @@ impl Default for WeightTree {
 }
 
 impl WeightTree {
-    /// A layer without weights.
+    /// Returns a layer without weights.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// A layer with weights of its own only.
+    /// Returns a layer with weights of its own only.
     pub fn of(vars: Vec<WeightSpec>) -> Self {
         Self { vars, ..Self::default() }
     }
 
-    /// A layer whose weights stand in layers inside it.
+    /// Returns a layer whose weights stand in layers inside it.
     pub fn inside(children: impl IntoIterator<Item = (impl Into<String>, WeightTree)>) -> Self {
         Self {
             children: children.into_iter().map(|(n, t)| (n.into(), t)).collect(),
@@ -205,7 +205,7 @@ impl WeightTree {
         }
     }
 
-    /// Whether the layers inside may be trained, given what is above.
+    /// True if the layers inside may be trained, given what is above.
     pub fn trains_inside(&self, above: bool) -> bool {
         above && (self.trainable.get() || !self.freezes_inside)
     }
@@ -240,8 +240,8 @@ impl WeightTree {
         }
     }
 
-    /// The number of each weight, in the tree's order, among those that differ: a layer that stands
-    /// in the tree twice has the same weights there.
+    /// Returns the number of each weight, in the tree's order, among those that differ: a layer
+    /// that stands in the tree twice has the same weights there.
     pub fn numbers(&self) -> Vec<usize> {
         let mut numbers = Vec::new();
         let mut seen: HashMap<usize, usize> = HashMap::new();
@@ -317,12 +317,12 @@ impl WeightTree {
         self.children.iter_mut().try_for_each(|(_, c)| c.hold_from(variables, next))
     }
 
-    /// Number of weights.
+    /// Returns the number of weights.
     pub fn n_vars(&self) -> usize {
         self.vars.len() + self.children.iter().map(|(_, c)| c.n_vars()).sum::<usize>()
     }
 
-    /// Number of parameters.
+    /// Returns the number of parameters.
     pub fn n_params(&self) -> usize {
         self.vars.iter().map(WeightSpec::n_elements).sum::<usize>()
             + self.children.iter().map(|(_, c)| c.n_params()).sum::<usize>()

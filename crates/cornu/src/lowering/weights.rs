@@ -23,7 +23,7 @@ pub struct Weights<'g> {
     pub vars: Vec<Weight<'g>>,
     /// Those of the layers inside.
     pub children: Vec<(String, Weights<'g>)>,
-    /// Whether the layer and all above it are trainable.
+    /// True if the layer and all above it are trainable.
     pub trainable: bool,
     /// Number of the layer's first weight.
     pub first: usize,
@@ -62,7 +62,7 @@ impl<'g> Weights<'g> {
         Self { vars, children, trainable, first, states }
     }
 
-    /// The weight of a name, which the layer's `weights` declared.
+    /// Returns the weight of a name, which the layer's `weights` declared.
     pub fn var(&self, name: &str) -> Var<'g> {
         self.get(name).unwrap_or_else(|| {
             panic!(
@@ -72,23 +72,24 @@ impl<'g> Weights<'g> {
         })
     }
 
-    /// The weight of a name, if the layer has it.
+    /// Returns the weight of a name, if the layer has it.
     pub fn get(&self, name: &str) -> Option<Var<'g>> {
         self.weight(name).map(|w| w.value)
     }
 
-    /// The weight of a name with its number.
+    /// Returns the weight of a name with its number.
     pub fn weight(&self, name: &str) -> Option<&Weight<'g>> {
         self.vars.iter().find(|w| w.name == name)
     }
 
-    /// The values, in the order of the tree.
+    /// Returns the values, in the order of the tree.
     pub fn values(&self) -> Vec<Var<'g>> {
         let own = self.vars.iter().map(|w| w.value);
         own.chain(self.children.iter().flat_map(|(_, c)| c.values())).collect()
     }
 
-    /// The same weights with other values, in the order of the tree: inside the body of a scan.
+    /// Returns the same weights with other values, in the order of the tree: inside the body of a
+    /// scan.
     pub fn rebind<'b>(&self, values: &[Var<'b>]) -> Weights<'b> {
         self.rebound(&mut values.iter().copied())
     }
@@ -105,7 +106,7 @@ impl<'g> Weights<'g> {
         Weights { vars, children, trainable: self.trainable, first: self.first, states }
     }
 
-    /// The weights of a layer inside.
+    /// Returns the weights of a layer inside.
     pub fn child(&self, name: &str) -> &Weights<'g> {
         &self
             .children

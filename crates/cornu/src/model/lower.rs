@@ -24,7 +24,7 @@ pub struct PackedEntries<'a> {
     pub batch_and_timesteps: [usize; 2],
     /// N.
     pub rows: usize,
-    /// Whether each entry does.
+    /// True if each entry does.
     pub entries: &'a [bool],
 }
 

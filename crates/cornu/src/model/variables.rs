@@ -20,7 +20,7 @@ pub struct Variable {
     pub path: String,
     /// Its spec.
     pub spec: WeightSpec,
-    /// Whether an optimizer may move it: its own word and that of all layers around it.
+    /// True if an optimizer may move it: its own word and that of all layers around it.
     pub trainable: bool,
 }
 

@@ -42,12 +42,12 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// The classes of operations, in Keras's words.
+    /// Returns the classes of operations, in Keras's words.
     pub fn classes() -> impl Iterator<Item = &'static str> {
         rows().map(|row| row.0)
     }
 
-    /// The operation of a class of `keras.ops` with its settings, as Keras writes them.
+    /// Returns the operation of a class of `keras.ops` with its settings, as Keras writes them.
     ///
     /// ```
     /// use cornu::{Input, LayerRef, Operation};

@@ -43,18 +43,18 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    /// The slots: means interleaved by weight, then the largest mean squares.
+    /// Returns the slots: means interleaved by weight, then the largest mean squares.
     pub fn slots(var: &VarInfo, amsgrad: bool) -> Vec<Vec<Slot>> {
         let means = vec![Slot::like("momentum", var), Slot::like("velocity", var)];
         if amsgrad { vec![means, vec![Slot::like("velocity_hat", var)]] } else { vec![means] }
     }
 
-    /// The means renewed.
+    /// Returns the means renewed.
     pub fn renewed<'g>(&self, g: Var<'g>, m: Var<'g>, v: Var<'g>) -> (Var<'g>, Var<'g>) {
         (m + (g - m) * (1.0 - self.beta_1), v + (g.square() - v) * (1.0 - self.beta_2))
     }
 
-    /// A step over the slots momentum, velocity and, with amsgrad, the largest velocity.
+    /// Returns a step over the slots momentum, velocity and, with amsgrad, the largest velocity.
     pub fn step<'g>(&self, at: &Step<'_, 'g>, rate: Var<'g>) -> Moved<'g> {
         let alpha = rate * at.warmed(self.beta_2).sqrt() / at.warmed(self.beta_1);
         let (m, v) = self.renewed(at.gradient, at.slots[0], at.slots[1]);

@@ -54,7 +54,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// The present value.
+    /// Returns the present value.
     pub fn value<'g>(&self, builder: &'g Builder, state: &[Var<'g>]) -> Var<'g> {
         match *self {
             Self::At(i) => state[i],

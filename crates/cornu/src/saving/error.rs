@@ -45,7 +45,7 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// A broken rule; the place is added by [`FileError::within`] on the way out.
+    /// Returns a broken rule; the place is added by [`FileError::within`] on the way out.
     pub fn refused(
         rule: impl Into<String>,
         received: impl Into<String>,
@@ -64,7 +64,7 @@ impl FileError {
         FileError::Unsupported { place: String::new(), what: what.into(), cure: cure.into() }
     }
 
-    /// The operating system's refusal of `action`.
+    /// Returns the operating system's refusal of `action`.
     pub fn io(action: impl Into<String>, source: io::Error) -> Self {
         FileError::Io { place: String::new(), action: action.into(), source }
     }
@@ -82,7 +82,7 @@ impl FileError {
         self
     }
 
-    /// Whether the file is sound but holds something that is not supported.
+    /// True if the file is sound but holds something that is not supported.
     pub fn is_unsupported(&self) -> bool {
         matches!(self, FileError::Unsupported { .. })
     }

@@ -49,7 +49,7 @@ impl ArrayType {
         (ArrayType::F64, "float64", 8),
     ];
 
-    /// Bytes of one element.
+    /// Returns the bytes of one element.
     pub fn element_bytes(self) -> usize {
         Self::ALL[self as usize].2
     }
@@ -74,7 +74,7 @@ pub struct Array {
 }
 
 impl Array {
-    /// An array of `bytes`, which must be as many as type and shape say.
+    /// Returns an array of `bytes`, which must be as many as type and shape say.
     pub fn new(dtype: ArrayType, shape: Vec<usize>, bytes: Vec<u8>) -> Result<Self, FileError> {
         let expected_bytes =
             shape.iter().try_fold(dtype.element_bytes(), |n, &dim| n.checked_mul(dim));
@@ -88,19 +88,19 @@ impl Array {
         Ok(Array { dtype, shape, bytes })
     }
 
-    /// A float32 array.
+    /// Returns a float32 array.
     pub fn from_f32(shape: &[usize], values: &[f32]) -> Result<Self, FileError> {
         let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         Array::new(ArrayType::F32, shape.to_vec(), bytes)
     }
 
-    /// A float64 array.
+    /// Returns a float64 array.
     pub fn from_f64(shape: &[usize], values: &[f64]) -> Result<Self, FileError> {
         let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         Array::new(ArrayType::F64, shape.to_vec(), bytes)
     }
 
-    /// A float array of the type named, each value rounded to nearest even.
+    /// Returns a float array of the type named, each value rounded to nearest even.
     pub fn from_f32_as(
         dtype: ArrayType,
         shape: &[usize],
@@ -124,17 +124,17 @@ impl Array {
         Array::new(dtype, shape.to_vec(), bytes)
     }
 
-    /// A scalar int32, as Keras stores an optimizer's iteration.
+    /// Returns a scalar int32, as Keras stores an optimizer's iteration.
     pub fn i32_scalar(x: i32) -> Self {
         Array { dtype: ArrayType::I32, shape: Vec::new(), bytes: x.to_le_bytes().to_vec() }
     }
 
-    /// A scalar int64, as Keras on TensorFlow stores an optimizer's iteration.
+    /// Returns a scalar int64, as Keras on TensorFlow stores an optimizer's iteration.
     pub fn i64_scalar(x: i64) -> Self {
         Array { dtype: ArrayType::I64, shape: Vec::new(), bytes: x.to_le_bytes().to_vec() }
     }
 
-    /// A scalar float32, as Keras stores a learning rate.
+    /// Returns a scalar float32, as Keras stores a learning rate.
     pub fn f32_scalar(x: f32) -> Self {
         Array { dtype: ArrayType::F32, shape: Vec::new(), bytes: x.to_le_bytes().to_vec() }
     }
@@ -149,12 +149,12 @@ impl Array {
         &self.shape
     }
 
-    /// The values' bytes, little-endian.
+    /// Returns the values' bytes, little-endian.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Number of elements.
+    /// Returns the number of elements.
     pub fn n_elements(&self) -> usize {
         self.bytes.len() / self.dtype.element_bytes()
     }
@@ -241,21 +241,21 @@ pub struct Group {
 }
 
 impl Group {
-    /// The array at a path such as `layers/dense/vars/0`.
+    /// Returns the array at a path such as `layers/dense/vars/0`.
     pub fn get(&self, path: &str) -> Option<&Array> {
         let (parent, name) = parent_and_name(path);
         let parent = self.group(parent)?;
         parent.arrays.iter().find(|(key, _)| key == name).map(|(_, array)| array)
     }
 
-    /// The group at a path such as `layers/dense/vars`; the empty path is this group.
+    /// Returns the group at a path such as `layers/dense/vars`; the empty path is this group.
     pub fn group(&self, path: &str) -> Option<&Group> {
         parts(path).try_fold(self, |group, part| {
             group.groups.iter().find(|(key, _)| key == part).map(|(_, group)| group)
         })
     }
 
-    /// The attribute of that name.
+    /// Returns the attribute of that name.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|(key, _)| key == name).map(|(_, attribute)| attribute)
     }

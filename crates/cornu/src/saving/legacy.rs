@@ -113,7 +113,7 @@ impl Legacy {
         Ok(legacy)
     }
 
-    /// The bytes of a legacy file that Keras opens.
+    /// Returns the bytes of a legacy file that Keras opens.
     pub fn to_bytes(&self) -> Result<Vec<u8>, FileError> {
         let mut weights = Group::default();
         set_names(&mut weights, "layer_names", self.layers.iter().map(|(name, _)| name));

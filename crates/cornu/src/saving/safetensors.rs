@@ -52,7 +52,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<NamedArrays, FileError> {
     })
 }
 
-/// The bytes of a file with these arrays and this metadata of texts.
+/// Returns the bytes of a file with these arrays and this metadata of texts.
 pub fn to_bytes(arrays: &NamedArrays, metadata: &[(String, String)]) -> Result<Vec<u8>, FileError> {
     let mut views = Vec::with_capacity(arrays.len());
     for (index, (name, array)) in arrays.iter().enumerate() {

@@ -17,7 +17,7 @@ use cornu_ir::{DType, Spec, Tensor};
 ///
 /// ```
 /// use cornu::Predict;
-/// use cornu::training::Unequal;
+/// use cornu::Unequal;
 /// let options = Predict::new().batch_size(256).unequal(Unequal::Refuse);
 /// # let _ = options;
 /// ```

@@ -102,7 +102,7 @@ impl Frame {
         self.windows_inside(x.pad(1, low, high, 0.0))
     }
 
-    /// The same without padding.
+    /// Returns the same without padding.
     pub fn windows_inside<'g>(&self, x: Var<'g>) -> Var<'g> {
         x.builder().apply1(
             Windows { axis: 1, length: self.length, stride: self.stride, dilation: self.dilation },
