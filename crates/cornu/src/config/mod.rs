@@ -23,13 +23,13 @@ pub fn object(module: &str, class: &str, config: Value) -> Value {
     json!({"module": module, "class_name": class, "config": config, "registered_name": null})
 }
 
-/// The parts of a serialized object.
+/// Parts of a serialized object.
 pub struct ObjectParts<'a> {
-    /// Class, in Keras's word.
+    /// Keras's name of the class.
     pub class: &'a str,
-    /// Its settings.
+    /// Settings of the object.
     pub config: Value,
-    /// Where Keras keeps the class; empty in legacy files.
+    /// Keras's module of the class; empty in legacy files.
     pub module: &'a str,
 }
 

@@ -17,7 +17,7 @@ pub fn expect_rank(spec: &Spec, ranks: std::ops::RangeInclusive<usize>, axes: &s
     Err(Error::shapes(format!("expected input of {rank} {axes}"), std::slice::from_ref(spec)))
 }
 
-/// Returns the number of an axis that weights are made for.
+/// Returns the length of an axis for which weights are made.
 pub fn known_dim(spec: &Spec, axis: isize, what: &str) -> Result<usize> {
     let i = cornu_ir::builder::axis_of(axis, spec.rank());
     let dim = spec.dims.get(i).copied().flatten();

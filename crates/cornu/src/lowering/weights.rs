@@ -5,23 +5,23 @@ use super::weight_tree::WeightTree;
 use cornu_ir::Var;
 use std::iter::Peekable;
 
-/// A weight in a graph.
+/// Weight as a value of a graph.
 #[derive(Clone, Debug)]
 pub struct Weight<'g> {
     /// Keras's name.
     pub name: &'static str,
-    /// Its value.
+    /// Value of the weight.
     pub value: Var<'g>,
-    /// Its number among all weights of the model.
+    /// Number among all weights of the model.
     pub number: usize,
 }
 
-/// The weights of a layer in a graph.
+/// Weights of a layer as values of a graph.
 #[derive(Clone, Debug)]
 pub struct Weights<'g> {
-    /// Its own.
+    /// Weights of the layer itself.
     pub vars: Vec<Weight<'g>>,
-    /// Those of the layers inside.
+    /// Weights of the inner layers.
     pub children: Vec<(String, Weights<'g>)>,
     /// True if the layer and all above it are trainable.
     pub trainable: bool,
@@ -88,8 +88,7 @@ impl<'g> Weights<'g> {
         own.chain(self.children.iter().flat_map(|(_, c)| c.values())).collect()
     }
 
-    /// Returns the same weights with other values, in the order of the tree: inside the body of a
-    /// scan.
+    /// Replaces all values, in the order of the tree, for the body of a scan.
     pub fn rebind<'b>(&self, values: &[Var<'b>]) -> Weights<'b> {
         self.rebound(&mut values.iter().copied())
     }
@@ -106,7 +105,7 @@ impl<'g> Weights<'g> {
         Weights { vars, children, trainable: self.trainable, first: self.first, states }
     }
 
-    /// Returns the weights of a layer inside.
+    /// Returns the weights of an inner layer.
     pub fn child(&self, name: &str) -> &Weights<'g> {
         &self
             .children

@@ -31,7 +31,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
     TABLES.iter().copied().flatten()
 }
 
-/// An operation of `keras.ops` in a model. It has no weights, and what it gives carries no mask.
+/// Operation of `keras.ops` in a model. It has no weights, and its outputs have no mask.
 ///
 /// # Source
 /// keras/src/ops, Keras 3.15.1.
