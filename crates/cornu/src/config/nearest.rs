@@ -1,7 +1,7 @@
 //! The name that a misspelt one probably means.
 
-/// Returns the one of `known` that is spelt most like `name`, where one is close: case and
-/// underscores do not count, and at most a third of the letters may differ.
+/// Returns the known name that is spelt most like `name`, if one is close. Case and underscores do
+/// not count, and at most a third of the letters may differ.
 ///
 /// ```
 /// use cornu::extend::nearest;

@@ -7,11 +7,11 @@ use super::{jsonl, npy, npz};
 use crate::saving::{FileError, atomic};
 use std::path::Path;
 
-/// One file format.
+/// File format of data.
 pub struct Format {
-    /// The ending of the file's name, without the dot.
+    /// Extension of the file name, without the dot.
     pub extension: &'static str,
-    /// What a file of this format holds.
+    /// Description of the format.
     pub about: &'static str,
     read: fn(&Path, &ReadOptions) -> Result<Loaded>,
     encode: Option<fn(&[(String, Data)]) -> Result<Vec<u8>>>,
@@ -19,7 +19,7 @@ pub struct Format {
 
 macro_rules! formats {
     ($($extension:literal, $about:literal, $read:path, $encode:expr;)*) => {
-        /// Every format that is read, and written where it has a writer.
+        /// All file formats that can be read; some can be written too.
         pub static FORMATS: &[Format] = &[
             $(Format { extension: $extension, about: $about, read: $read, encode: $encode },)*
         ];
@@ -88,7 +88,8 @@ fn format_of(path: &Path) -> Result<&'static Format> {
     })
 }
 
-/// Reads a data file by its ending, with checks for samples that agree and values that are finite.
+/// Reads a data file; its extension gives the format. Checks that the numbers of samples agree and
+/// that all values are finite.
 ///
 /// # Errors
 /// The file, the line and the axis at fault, and what mends it.
@@ -108,7 +109,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Loaded> {
     read_with(path, &ReadOptions::default())
 }
 
-/// [`read`] with options.
+/// Reads a data file with options; see [`read`].
 ///
 /// # Errors
 /// As [`read`].
@@ -120,8 +121,8 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Loaded
     loaded.checked(&who, options)
 }
 
-/// Writes named parts as the ending of the name says: beside, then renamed, so that a file is whole
-/// or not there.
+/// Writes named arrays to a data file; its extension gives the format. The file is written to a
+/// temporary name and renamed, so it is never incomplete.
 ///
 /// # Errors
 /// A format that cannot hold the parts; a file system that fails.

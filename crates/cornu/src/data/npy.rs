@@ -265,7 +265,7 @@ fn parse_shape(value: &str) -> Result<Vec<usize>> {
     Ok(shape)
 }
 
-/// The array in the bytes of a `.npy` file.
+/// Decodes the bytes of a `.npy` file.
 ///
 /// # Errors
 /// A header that numpy would not have written, more values announced than bytes present, dtypes
@@ -284,7 +284,7 @@ pub fn decode(bytes: &[u8]) -> Result<Array> {
     header.decode(&bytes[header.start..header.start + header.body_bytes])
 }
 
-/// The bytes of a `.npy` file: little endian, C order, byte for byte what `numpy.save` writes.
+/// Encodes an array as a `.npy` file: little endian, C order, the same bytes as `numpy.save`.
 ///
 /// ```
 /// use cornu::data::{Array, npy};

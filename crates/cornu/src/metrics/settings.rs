@@ -5,17 +5,17 @@ use crate::config::Configured;
 use crate::lowering::Cx;
 use cornu_ir::Var;
 
-/// What a metric says.
+/// Result of a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MetricValue {
     /// One number.
     Number(f64),
-    /// A number a class or threshold.
+    /// One number for each class or threshold.
     List(Vec<f64>),
 }
 
 impl MetricValue {
-    /// A list, which is a number when it has one element.
+    /// Returns a list, or a number if there is only one element.
     pub fn list(values: Vec<f64>) -> Self {
         match values[..] {
             [one] => Self::Number(one),
@@ -24,21 +24,22 @@ impl MetricValue {
     }
 }
 
-/// Which way a metric gets better.
+/// Direction in which a metric improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// More is better.
+    /// Larger values are better.
     Up,
-    /// Less is better.
+    /// Smaller values are better.
     Down,
 }
 
-/// The formula of a metric. Targets and weights have the type of the predictions.
+/// Trait of metrics: sums over a batch, and a result computed from their totals. Targets and
+/// weights have the type of the predictions.
 pub trait MetricFunction: Configured {
-    /// Keras's name.
+    /// Returns the name of the metric, its key in logs.
     fn name(&self) -> &str;
 
-    /// Sums over this shard.
+    /// Returns the sums over this shard of the batch.
     fn partials<'g>(
         &self,
         cx: &Cx<'g>,
@@ -48,10 +49,10 @@ pub trait MetricFunction: Configured {
         weight: Option<Var<'g>>,
     ) -> Result<Vec<Var<'g>>>;
 
-    /// The metric of their totals.
+    /// Returns the metric of the totals of these sums.
     fn result(&self, totals: &[Vec<f64>]) -> MetricValue;
 
-    /// Which way it gets better, where Keras says so.
+    /// Returns the direction in which the metric improves; `None` if Keras does not say.
     fn direction(&self) -> Option<Direction>;
 }
 
@@ -65,7 +66,7 @@ macro_rules! settings {
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(default)]
         pub struct $Type {
-            /// Keras's name, the key in logs.
+            /// Name of the metric, its key in logs.
             pub name: String,
             /// Keras's type of the sums.
             pub dtype: serde_json::Value,
@@ -79,12 +80,12 @@ macro_rules! settings {
         }
 
         impl $Type {
-            /// Keras's defaults.
+            /// Returns the metric with Keras's defaults.
             pub fn new() -> Self {
                 Self::default()
             }
 
-            /// Sets the name, the key in logs.
+            /// Sets the name of the metric, its key in logs.
             pub fn name(mut self, name: impl Into<String>) -> Self {
                 self.name = name.into();
                 self

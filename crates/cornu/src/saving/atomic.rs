@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::FileError;
 
-/// Puts `bytes` at `path`. Until all of them are safe on disk, what was at `path` stays as it was.
+/// Writes `bytes` to `path`. The old file is kept until all bytes are on disk.
 ///
 /// A link is followed, so that the file it names is replaced and the link stays. The permissions
 /// of a file replaced are kept.

@@ -79,7 +79,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<NamedArrays, FileError> {
     })
 }
 
-/// The bytes of a file with these arrays and this metadata of texts.
+/// Returns the bytes of a file with these arrays and this metadata of texts.
 #[cfg(feature = "safetensors")]
 pub fn to_bytes(arrays: &NamedArrays, metadata: &[(String, String)]) -> Result<Vec<u8>, FileError> {
     let mut views = Vec::with_capacity(arrays.len());
@@ -100,7 +100,7 @@ pub fn to_bytes(arrays: &NamedArrays, metadata: &[(String, String)]) -> Result<V
     ::safetensors::serialize(views, metadata).map_err(broken)
 }
 
-/// Saves to `path`, whole or not at all.
+/// Writes the file to `path`; it is never left incomplete.
 pub fn write(
     path: &Path,
     arrays: &NamedArrays,

@@ -20,8 +20,8 @@ use crate::{Error, Result};
 use cornu_ir::{DType, Spec};
 
 impl CompiledModel {
-    /// Trains on data and returns what each epoch measured. A data set brings its targets along:
-    /// `y` is `()`.
+    /// Trains on data and returns losses and metrics of each epoch. For a data set, which holds its
+    /// targets, `y` is `()`.
     ///
     /// # Errors
     /// Data that do not fit the model, or a failing callback; the weights stay as the last step

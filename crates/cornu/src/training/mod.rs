@@ -1,4 +1,4 @@
-//! From a model and data to runs: batches, programs by shape, training steps, epochs.
+//! Training, evaluation and prediction: batches, programs by shape, steps, epochs.
 
 mod unequal;
 mod given;

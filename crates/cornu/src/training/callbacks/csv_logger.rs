@@ -1,4 +1,4 @@
-//! Writes the values of each epoch to a CSV file.
+//! CSV file with the losses and metrics of each epoch.
 
 use super::python_format::repr;
 use super::{Callback, Run};
@@ -10,17 +10,25 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 arguments! {
-    /// Writes the values of each epoch to a CSV file: `epoch`, then the keys sorted, numbers as
-    /// Python prints them, lines ended by CR LF. Without validation the columns `val_…` are there,
-    /// filled with `NA`.
+    /// Callback that writes losses and metrics of each epoch to a CSV file: `epoch`, then the keys
+    /// in sorted order. Numbers are written as Python prints them, lines end in CR LF. Without
+    /// validation data the columns `val_…` hold `NA`.
     ///
     /// Source: keras/src/callbacks/csv_logger.py, Keras 3.15.1.
+    ///
+    /// ```
+    /// use cornu::Fit;
+    /// use cornu::callbacks::CSVLogger;
+    /// let log = CSVLogger::new("training.csv").separator(";").append(true);
+    /// assert_eq!((log.separator.as_str(), log.append), (";", true));
+    /// let fit = Fit::new().epochs(10).callback(log);
+    /// ```
     CSVLogger(State) {
-        /// The file.
+        /// Path of the file.
         filename: PathBuf [impl Into<PathBuf>] = PathBuf::new(),
-        /// What stands between the columns, one character.
+        /// Separator of the columns, one character.
         separator: String [&str] = ",".into(),
-        /// Whether lines are added to a file that exists.
+        /// True to append to an existing file, false to replace it.
         append: bool [bool] = false,
     }
 }
@@ -39,7 +47,7 @@ struct State {
 }
 
 impl CSVLogger {
-    /// Writes to a file.
+    /// Returns the callback with the path of the file.
     pub fn new(filename: impl Into<PathBuf>) -> Self {
         Self::default().filename(filename)
     }

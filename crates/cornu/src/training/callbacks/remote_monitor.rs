@@ -1,4 +1,4 @@
-//! Posts the values of each epoch to a server.
+//! Losses and metrics of each epoch sent to a server.
 
 use super::{Callback, Run};
 use crate::saving::json;
@@ -10,21 +10,29 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 arguments! {
-    /// Posts `epoch` and the values of each epoch to a server over HTTP, as JSON or as JSON within
-    /// a form. A server that does not answer is a message, and training goes on.
+    /// Callback that posts losses and metrics of each epoch to an HTTP server, as JSON or as a form
+    /// field with JSON. If the server does not answer, a message is printed and training continues.
     ///
     /// Source: keras/src/callbacks/remote_monitor.py, Keras 3.15.1. Differs: no TLS; a server is
     /// waited for 10 seconds at most.
+    ///
+    /// ```
+    /// use cornu::Fit;
+    /// use cornu::callbacks::RemoteMonitor;
+    /// let monitor = RemoteMonitor::new("http://localhost:9000").send_as_json(true);
+    /// assert_eq!(monitor.path, "/publish/epoch/end/");
+    /// let fit = Fit::new().epochs(10).callback(monitor);
+    /// ```
     RemoteMonitor(State) {
-        /// The server.
+        /// Address of the server.
         root: String [&str] = "http://localhost:9000".into(),
-        /// The path on it.
+        /// Path on the server.
         path: String [&str] = "/publish/epoch/end/".into(),
-        /// The field of the form.
+        /// Name of the form field.
         field: String [&str] = "data".into(),
-        /// Further headers.
+        /// Further HTTP headers.
         headers: Option<BTreeMap<String, String>> [BTreeMap<String, String>] = None,
-        /// Whether the body is the JSON itself.
+        /// True to send JSON as the body, false to send a form.
         send_as_json: bool [bool] = false,
     }
 }
@@ -36,7 +44,7 @@ struct State {
 }
 
 impl RemoteMonitor {
-    /// Posts to a server.
+    /// Returns the callback with the address of the server.
     pub fn new(root: &str) -> Self {
         Self::default().root(root)
     }
