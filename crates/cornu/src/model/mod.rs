@@ -8,12 +8,14 @@ mod input_check;
 mod encoding;
 mod weights_file;
 mod vocabularies;
+mod class_names;
 
 pub(crate) use crate::architecture::dtype_name;
 pub use crate::architecture::{
     Container, Functional, Input, InputLayer, IntoCall, Member, MemberKind, Nest, Sequential,
     Symbol, TensorRef,
 };
+pub(crate) use class_names::CLASS_NAMES;
 pub(crate) use lower::takes_text;
 pub use lower::{LoweredModel, PackedEntries, lower_model};
 pub use model::{IntoSymbols, Model};

@@ -11,7 +11,8 @@ use crate::{Error, Result};
 use cornu_cpu::{SlotId, Store};
 use cornu_ir::{Spec, Tensor};
 use serde_json::Value;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A model: a graph of layers with its weights.
 ///
@@ -42,6 +43,8 @@ struct Parts {
     runtime: Runtime,
     /// What a file brought along for layers: vocabularies.
     assets: Vec<(String, Vec<u8>)>,
+    /// Names of the classes by output.
+    class_names: Mutex<BTreeMap<String, Vec<String>>>,
 }
 
 /// One symbol or several.
@@ -115,7 +118,8 @@ impl Model {
         let variables = variables::variables(&tree)?;
         let store = Store::of(variables.iter().map(|v| v.value.clone()));
         let runtime = Runtime::default();
-        Ok(Self(Arc::new(Parts { layer, tree, variables, store, runtime, assets })))
+        let class_names = Mutex::default();
+        Ok(Self(Arc::new(Parts { layer, tree, variables, store, runtime, assets, class_names })))
     }
 
     fn tree_of(layer: &LayerRef) -> Result<WeightTree> {
@@ -198,6 +202,11 @@ impl Model {
         &self.0.assets
     }
 
+    /// Names of the classes by output.
+    pub(super) fn kept_class_names(&self) -> MutexGuard<'_, BTreeMap<String, Vec<String>>> {
+        self.0.class_names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether a layer, at any depth, keeps its state from batch to batch.
     pub fn is_stateful(&self) -> bool {
         self.layer().any(&|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful))
@@ -211,7 +220,8 @@ impl Model {
         let Parts { variables, store, assets, .. } = &*self.0;
         let variables = variables.clone();
         let (store, assets) = (store.clone(), assets.clone());
-        Self(Arc::new(Parts { layer, tree, variables, store, runtime, assets }))
+        let class_names = Mutex::new(self.kept_class_names().clone());
+        Self(Arc::new(Parts { layer, tree, variables, store, runtime, assets, class_names }))
     }
 
     /// The model's own architecture as Keras's config.

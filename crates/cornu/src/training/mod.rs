@@ -36,7 +36,7 @@ pub use compiled_model::{CompiledModel, ModelRef};
 pub use evaluate::Evaluate;
 pub use examples::Examples;
 pub use fit_options::Fit;
-pub use history::{History, Logs, value_json};
+pub use history::{History, Interruption, Logs, value_json};
 pub use into_data::{EpochLoss, IntoData, Unequal};
 pub use position::Position;
 pub use predict::Predict;
