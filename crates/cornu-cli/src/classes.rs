@@ -5,7 +5,7 @@ use cornu::config::did_you_mean;
 use cornu::data::{Array, Data, Ragged, check_labels};
 use cornu::losses::Loss;
 use cornu::{CompiledModel, Model};
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArrayD, Axis, IxDyn};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -180,7 +180,15 @@ pub fn encode(
         let ids = ids(texts, &names, &data, called)?;
         let values = match form {
             Form::Ids => Array::I64(ids),
-            Form::Binary => Array::F32(ids.mapv(|id| id as f32)),
+            Form::Binary => {
+                let numbers = ids.mapv(|id| id as f32);
+                let by_timestep = matches!(data, Data::Ragged(_)) || numbers.ndim() > 1;
+                // Of a timestep the model gives (B, T, 1).
+                Array::F32(match by_timestep && numbers.shape().last() != Some(&1) {
+                    true => numbers.insert_axis(Axis(ids.ndim())),
+                    false => numbers,
+                })
+            }
             Form::OneHot => Array::F32(one_hot(&ids, names.len())?),
         };
         Ok(match &data {

@@ -16,6 +16,7 @@ mod models;
 mod labels;
 mod report;
 mod streams;
+mod first_run;
 mod commands;
 
 use clap::{CommandFactory, Parser, Subcommand};

@@ -67,12 +67,10 @@ fn predict(args: &Args, streams: &Streams, console: &Console) -> Result<(), Fail
         )));
     }
     let mut places = vec![];
-    for path in args.outputs.iter() {
+    for path in args.outputs.iter().filter(|p| !is_stream(p)) {
         places.push(("--output".to_string(), path.clone()));
         outputs::are_apart(&places, &args.inputs)?;
-        if !is_stream(path) {
-            Target { who: "--output".into(), path, endings: ENDINGS }.check(false)?;
-        }
+        Target { who: "--output".into(), path, endings: ENDINGS }.check(false)?;
     }
     let x = files::inputs(&model, &streams.inputs(&args.inputs)?, &Columns::default())?;
     let options = Predict {
