@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use cornu::Model;
 use cornu::data::{Data, Loaded, ReadOptions, read_with, write};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Names of columns or keys that are inputs and targets, where their names do not say so.
@@ -23,6 +24,8 @@ pub struct DataFiles {
     pub targets: Vec<PathBuf>,
     /// Weights of the samples of their own.
     pub weights: Vec<PathBuf>,
+    /// The part of the samples that is taken, where the inputs name parts (`split`).
+    pub part: Option<String>,
 }
 
 /// One set of samples.
@@ -33,15 +36,35 @@ pub struct Samples {
     pub y: Vec<Data>,
     /// Weights of the samples.
     pub weights: Option<Vec<Data>>,
+    /// The parts that the files name where none was asked for: their samples are all here.
+    pub parts: BTreeSet<String>,
 }
 
 /// The inputs of files, in their order; a file may bring several.
 pub fn inputs(model: &Model, paths: &[PathBuf], columns: &Columns) -> Result<Vec<Data>, Failure> {
+    inputs_of_part(model, &DataFiles { inputs: paths.to_vec(), ..DataFiles::default() }, columns)
+}
+
+/// The inputs of a set of samples.
+pub fn inputs_of_part(
+    model: &Model,
+    files: &DataFiles,
+    columns: &Columns,
+) -> Result<Vec<Data>, Failure> {
     let mut all = Vec::new();
-    for p in paths {
-        all.extend(read_for(model, p, columns)?.inputs.into_iter().map(|(_, d)| d));
+    for p in &files.inputs {
+        let loaded = part_of(read_for(model, p, columns)?, files, p)?;
+        all.extend(loaded.inputs.into_iter().map(|(_, d)| d));
     }
     Ok(all)
+}
+
+/// The samples of the part that is asked for.
+fn part_of(loaded: Loaded, files: &DataFiles, path: &Path) -> Result<Loaded, Failure> {
+    match &files.part {
+        None => Ok(loaded),
+        Some(part) => Ok(loaded.part(part).map_err(|e| e.within(&path.display().to_string()))?),
+    }
 }
 
 /// A file whose columns, keys or members may be named after the model's inputs: then each is the
@@ -80,8 +103,10 @@ pub fn arrays(paths: &[PathBuf]) -> Result<Vec<Data>, Failure> {
 /// Reads a set of samples: targets of their own files, or labels that came with the inputs.
 pub fn samples(model: &Model, files: &DataFiles, columns: &Columns) -> Result<Samples, Failure> {
     let (mut x, mut labels, mut brought) = (vec![], vec![], vec![]);
+    let mut parts = BTreeSet::new();
     for p in &files.inputs {
-        let loaded = read_for(model, p, columns)?;
+        let loaded = part_of(read_for(model, p, columns)?, files, p)?;
+        parts.extend(loaded.split.into_iter().flatten().filter(|_| files.part.is_none()));
         x.extend(loaded.inputs.into_iter().map(|(_, d)| d));
         labels.extend(loaded.targets.into_iter().map(|(_, d)| d));
         brought.extend(loaded.sample_weight);
@@ -95,7 +120,7 @@ pub fn samples(model: &Model, files: &DataFiles, columns: &Columns) -> Result<Sa
         ));
     }
     let own = if files.weights.is_empty() { brought } else { arrays(&files.weights)? };
-    Ok(Samples { x, y, weights: (!own.is_empty()).then_some(own) })
+    Ok(Samples { x, y, weights: (!own.is_empty()).then_some(own), parts })
 }
 
 /// Writes data by the ending of the path.

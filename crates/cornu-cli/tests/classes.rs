@@ -1,9 +1,9 @@
 //! Classes by name: targets of strings, names kept in files, labels and reports.
 
-mod common;
+mod running;
 
-use common::{refused, run_with, said};
 use cornu::Model;
+use running::{refused, run_with, said};
 use std::path::Path;
 
 /// A table of two kinds of points; the class is `earn` where the first number is positive.

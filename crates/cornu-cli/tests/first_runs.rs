@@ -1,11 +1,11 @@
 //! `cornu init` on data of every kind: what it writes runs as it is.
 
-mod common;
+mod running;
 
-use common::{refused, said};
 use cornu::Model;
 use cornu::data::{Data, write};
 use ndarray::{Array1, Array3};
+use running::{refused, said};
 use std::path::Path;
 
 /// Writes a file for data, trains two epochs of it, and gives its text.

@@ -1,11 +1,11 @@
 //! RUN.toml and the flags beside it: what is given is used.
 
-mod common;
+mod running;
 
-use common::{refused, run, said};
 use cornu::Model;
 use cornu::data::{Array, Data, write};
 use ndarray::{Array1, Array2};
+use running::{refused, run, said};
 use std::path::Path;
 
 const RUN: &str = r#"[data]
@@ -168,6 +168,28 @@ fn weights_that_a_file_brings_are_used() {
     std::fs::write(p.join("RUN.toml"), RUN.replace("train.npz", "t.csv")).unwrap();
     said(p, &["fit", "RUN.toml"]);
     assert_eq!(losses(p), given);
+}
+
+#[test]
+fn a_part_of_a_file_is_taken_and_all_parts_are_told() {
+    let dir = folder();
+    let p = dir.path();
+    let row = |i: usize| format!("{i},1,{i},{}\n", if i < 6 { "train" } else { "test" });
+    let rows: String = (0..8).map(row).collect();
+    std::fs::write(p.join("t.csv"), format!("a,b,y,split\n{rows}")).unwrap();
+    let text = RUN.replace("\"train.npz\"", "\"t.csv\"");
+    std::fs::write(p.join("RUN.toml"), &text).unwrap();
+    let told = run(p, &["fit", "RUN.toml", "--dry-run"]);
+    assert!(told.err.contains("all parts that the file names (test, train)"), "{}", told.err);
+    assert!(told.out.contains("8 samples"), "{}", told.out);
+    let parts = "\"t.csv\"\ntrain_part = \"train\"\ntest = \"t.csv\"\ntest_part = \"test\"";
+    std::fs::write(p.join("RUN.toml"), text.replace("\"t.csv\"", parts)).unwrap();
+    let told = run(p, &["fit", "RUN.toml", "--dry-run"]);
+    assert!(told.out.contains("6 samples") && !told.err.contains("parts"), "{}", told.err);
+    let parts = parts.replace("\"test\"", "\"tset\"");
+    std::fs::write(p.join("RUN.toml"), text.replace("\"t.csv\"", &parts)).unwrap();
+    let told = refused(p, &["fit", "RUN.toml"], 1);
+    assert!(told.contains("line 4: ") && told.contains("`tset`"), "{told}");
 }
 
 /// The blocks of TOML of the reference page.

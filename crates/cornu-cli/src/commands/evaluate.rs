@@ -71,6 +71,7 @@ fn evaluate(args: Args, streams: &Streams, console: &Console) -> Result<(), Fail
         inputs: streams.inputs(&args.inputs)?,
         targets: args.targets,
         weights: args.sample_weight,
+        part: None,
     };
     let read = files::samples(&model, &data, &Columns::default())?;
     let y = classes::encode(&model, read.y, &called)?;

@@ -2,7 +2,7 @@
 
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::files::{self, Columns};
+use crate::files::{self, Columns, DataFiles};
 use crate::run_file::{Given, RunOf, Source, is_run_file};
 use cornu::Opened;
 use cornu::data::BatchMaker;
@@ -39,12 +39,14 @@ pub struct Args {
 
 pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
     let mut explain = Explain::new();
-    let (model, mut inputs, mut columns) = (&args.model, args.inputs.clone(), Columns::default());
+    let model = &args.model;
+    let mut data = DataFiles { inputs: args.inputs.clone(), ..DataFiles::default() };
+    let mut columns = Columns::default();
     let model = if is_run_file(model) {
         let source = Source::read(model)?;
         let run = RunOf::new(&source, Given::default())?;
-        if inputs.is_empty() {
-            (inputs, columns) = (run.train().inputs.clone(), run.columns().clone());
+        if data.inputs.is_empty() {
+            (data, columns) = (run.train().clone(), run.columns().clone());
         }
         let options = run.options();
         explain = explain.batch_size(options.batch_size()).batches(options.batch_maker());
@@ -62,7 +64,7 @@ pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
     if let Some(n) = args.epochs {
         explain = explain.epochs(n);
     }
-    let found = explain.data(files::inputs(&model, &inputs, &columns)?).of(&model)?;
+    let found = explain.data(files::inputs_of_part(&model, &data, &columns)?).of(&model)?;
     match args.json {
         true => console.line(&serde_json::to_string(&found)?),
         false => console.result(&found.to_string()),

@@ -122,6 +122,7 @@ impl Args {
                 inputs: self.inputs,
                 targets: self.targets,
                 weights: self.sample_weight,
+                part: None,
             },
             pad: self.pad,
             classes,

@@ -4,7 +4,8 @@ use super::look::{Input, Seen, Target};
 use std::fmt::Write;
 
 /// A file without data, to be filled in.
-pub const TEMPLATE: &str = r#"# A run of `cornu fit`. Every key: docs/RUN.md, or `cornu schema --markdown`.
+pub const TEMPLATE: &str = r#"# A run of `cornu fit`.
+# Every key: docs/RUN.md, or `cornu schema --markdown`.
 # Put your own data and layers in, then:
 #
 #     cornu fit RUN.toml --dry-run     checks everything

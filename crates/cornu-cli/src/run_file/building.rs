@@ -4,7 +4,7 @@ use super::keras_objects::keras_object;
 use super::reading::Source;
 use super::tables::LayerTable;
 use crate::failure::Failure;
-use crate::files::{self, Columns};
+use crate::files::{self, Columns, DataFiles};
 use cornu::config::did_you_mean;
 use cornu::data::Data;
 use cornu::layers::{Arg, Call};
@@ -12,7 +12,6 @@ use cornu::model::InputLayer;
 use cornu::training::Unequal;
 use cornu::{Compile, Input, LayerRef, Model, Opened, Predict, Registry, Symbol};
 use serde_json::Value;
-use std::path::PathBuf;
 
 /// Types of inputs.
 const DTYPES: &[&str] = &[
@@ -26,8 +25,8 @@ const BY_ARGUMENT: &[&str] =
 
 /// Training data for layers that are adapted to them.
 pub struct Shown {
-    /// The files of the inputs.
-    pub paths: Vec<PathBuf>,
+    /// The files.
+    pub files: DataFiles,
     /// Columns by name.
     pub columns: Columns,
     /// How sequences of unequal length stand in a batch.
@@ -41,7 +40,11 @@ pub struct Shown {
 pub fn model(source: &Source, seed: u64, shown: &Shown) -> Result<Opened, Failure> {
     let table = &source.run.model;
     let opened = match &table.file {
-        Some(file) => from_file(source, file)?,
+        Some(file) => {
+            let opened = from_file(source, file)?;
+            opened.set_seed(seed);
+            opened
+        }
         None => Opened::Model(Builder::new(source, seed, shown)?.build()?),
     };
     let opened = match &source.run.compile {
@@ -296,13 +299,13 @@ impl<'a> Builder<'a> {
             let place = format!("layer {} `adapt`", i + 1);
             self.source.wrong_below(&way_of(&at, "adapt"), f.within(&place))
         };
-        if self.shown.paths.is_empty() {
+        if self.shown.files.inputs.is_empty() {
             let message = "there are no training data; give `train` of [data]";
             return Err(wrong(Failure::failed(message)));
         }
         let adapt = || -> Result<LayerRef, Failure> {
             let before = before()?;
-            let x = files::inputs(&before, &self.shown.paths, &self.shown.columns)?;
+            let x = files::inputs_of_part(&before, &self.shown.files, &self.shown.columns)?;
             let options = Predict { unequal: self.shown.unequal, ..Predict::default() };
             let (at, shown): (usize, Vec<Data>) = match input {
                 Some(at) => (at, x),

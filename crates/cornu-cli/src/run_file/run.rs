@@ -87,11 +87,13 @@ impl<'a> RunOf<'a> {
             inputs: or(&flags.inputs, &data.train),
             targets: or(&flags.targets, &data.train_target),
             weights: or(&flags.weights, &data.train_weight),
+            part: data.train_part.clone().filter(|_| flags.inputs.is_empty()),
         };
         let test = DataFiles {
             inputs: of_file(&data.test),
             targets: of_file(&data.test_target),
             weights: of_file(&data.test_weight),
+            part: data.test_part.clone(),
         };
         let lists = [
             ("train", &data.train),
@@ -139,7 +141,7 @@ impl<'a> RunOf<'a> {
     pub fn opened(&self) -> Result<Opened, Failure> {
         check_compile(self.source)?;
         let shown = Shown {
-            paths: self.train.inputs.clone(),
+            files: self.train.clone(),
             columns: self.columns.clone(),
             unequal: self.pad.map_or(Unequal::Known, Unequal::Pad),
         };

@@ -45,12 +45,17 @@ pub struct DataTable {
     /// Weights of the training samples, where they stand in files of their own: one file, or one
     /// for each output.
     pub train_weight: OneOrMany,
+    /// The part of the training files that is taken, where they name parts (a column or key
+    /// `split`).
+    pub train_part: Option<String>,
     /// Test data, evaluated after training.
     pub test: OneOrMany,
     /// Targets of the test data, where they stand in files of their own.
     pub test_target: OneOrMany,
     /// Weights of the test samples, where they stand in files of their own.
     pub test_weight: OneOrMany,
+    /// The part of the test files that is taken, where they name parts.
+    pub test_part: Option<String>,
     /// Names of the columns or keys that are inputs, in the model's order; all that are no targets
     /// unless given.
     pub input_columns: Vec<String>,

@@ -68,6 +68,14 @@ impl Job<'_> {
             Some(files) => Some(self.samples(files, Blame::Test, false)?),
             None => None,
         };
+        if train.parts.len() > 1 {
+            let parts: Vec<&str> = train.parts.iter().map(String::as_str).collect();
+            console.note(&format!(
+                "the training data are the samples of all parts that the file names ({}); \
+                 `train_part` and `test_part` of [data] take one",
+                parts.join(", ")
+            ));
+        }
         self.check_fits(&train, Blame::Train, Blame::Together)?;
         if let Some(test) = &test {
             self.check_fits(test, Blame::Test, Blame::Test)?;
