@@ -39,14 +39,14 @@ macro_rules! commands {
     ($($Name:ident $module:ident;)*) => {
         #[derive(Subcommand)]
         enum Command {
-            $($Name(commands::$module::Args),)*
+            $($Name(Box<commands::$module::Args>),)*
             Completions(commands::completions::Args),
             Man(commands::man::Args),
         }
 
         fn run(cli: Cli, console: &Console) -> Result<(), Failure> {
             match cli.command {
-                $(Command::$Name(args) => commands::$module::run(args, console),)*
+                $(Command::$Name(args) => commands::$module::run(*args, console),)*
                 Command::Completions(args) => {
                     commands::completions::run(&args, &mut Cli::command(), console)
                 }

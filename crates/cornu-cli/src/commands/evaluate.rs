@@ -86,8 +86,7 @@ fn evaluate(args: Args, streams: &Streams, console: &Console) -> Result<(), Fail
     let values = model.evaluate(&read.x[..], &y[..], &options)?;
     let mut reports = vec![];
     if args.report {
-        let how =
-            Predict { batch_size: args.batch_size, unequal: options.unequal, ..Predict::default() };
+        let how = Predict { batch_size: args.batch_size, unequal: options.unequal };
         let predicted = model.predict(read.x, &how)?;
         reports = reports_of(Opened::Compiled(Box::new(model)), &y, &predicted)?;
     }

@@ -79,7 +79,7 @@ impl Seen {
     pub fn new(given: &Files) -> Result<Self, Failure> {
         let (loaded, guessed_target) = read(given)?;
         let targets = match &given.target {
-            Some(path) => files::arrays(&[path.clone()])?,
+            Some(path) => files::arrays(std::slice::from_ref(path))?,
             None => loaded.targets.into_iter().map(|(_, d)| d).collect(),
         };
         let [target] = &targets[..] else {

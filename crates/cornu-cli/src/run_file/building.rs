@@ -175,11 +175,11 @@ impl<'a> Builder<'a> {
             }
             layers.push(next);
         }
-        let model = Model::sequential(input, layers.clone()).or_else(|e| {
+        let model = Model::sequential(input, layers.clone()).map_err(|e| {
             // The first layer without which the model can be made is the one at fault.
             let fails = |n: &usize| Model::sequential(input, layers[..=*n].to_vec()).is_err();
             let at = (0..layers.len()).find(fails).unwrap_or(0);
-            Err(self.at_layer(at, e))
+            self.at_layer(at, e)
         })?;
         model.seed(self.seed).map_err(Failure::from)
     }

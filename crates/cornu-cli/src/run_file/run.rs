@@ -243,8 +243,8 @@ impl<'a> RunOf<'a> {
                 let folder = if key.ends_with("_dir") { Some(&*path) } else { path.parent() };
                 let folder = folder.filter(|f| !f.as_os_str().is_empty());
                 // A name with places for epoch and logs is known up to the first of them.
-                let known = folder.unwrap_or(Path::new(".")).ancestors();
-                let known = known.filter(|f| !f.to_string_lossy().contains('{')).next();
+                let mut known = folder.unwrap_or(Path::new(".")).ancestors();
+                let known = known.find(|f| !f.to_string_lossy().contains('{'));
                 let known = known.filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
                 outputs::folder_is_writable(&who, known, true)
                     .map_err(|f| self.source.wrong(&["callbacks", &at, key], &f.message))?;
