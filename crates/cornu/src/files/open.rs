@@ -1,7 +1,8 @@
 //! Models from files and into files.
 
 use crate::lowering::{LayerRef, Registry};
-use crate::saving::{Archive, H5File, Legacy, atomic};
+use crate::model::CLASS_NAMES;
+use crate::saving::{Archive, Group, H5File, Legacy, atomic};
 use crate::training::{CompiledModel, ModelRef};
 use crate::{Error, Model, Result};
 use serde_json::Value;
@@ -215,6 +216,9 @@ impl Model {
         let model = Self::blank(layer, archive.assets)?;
         model.adopt_vocabularies(&archive.weights)?;
         model.read_weights(&archive.weights)?;
+        if let Some(names) = archive.metadata.get(CLASS_NAMES) {
+            model.read_class_names(names)?;
+        }
         Ok(model)
     }
 
@@ -224,6 +228,9 @@ impl Model {
         })?;
         let model = Self::blank(LayerRef::from_json(config, registry)?, vec![])?;
         model.read_legacy_weights(&legacy.layers)?;
+        if let Some(names) = &legacy.class_names {
+            model.read_class_names(names)?;
+        }
         Ok(model)
     }
 
@@ -232,8 +239,16 @@ impl Model {
     /// # Errors
     /// Weights that no file can hold.
     pub fn to_archive(&self) -> Result<Archive> {
-        let mut archive = Archive::new(self.to_json(), self.write_weights()?);
+        self.archive_of(self.write_weights()?)
+    }
+
+    /// An archive of the architecture and what stands beside it, with these weights.
+    fn archive_of(&self, weights: Group) -> Result<Archive> {
+        let mut archive = Archive::new(self.to_json(), weights);
         archive.assets = self.assets()?;
+        if let Some(names) = self.class_names_json() {
+            archive.metadata[CLASS_NAMES] = names;
+        }
         Ok(archive)
     }
 
@@ -271,8 +286,7 @@ impl CompiledModel {
     /// Weights that no file can hold.
     pub fn to_archive(&self) -> Result<Archive> {
         let (weights, state) = self.values();
-        let mut archive = Archive::new(self.to_json(), self.write_values(&weights)?);
-        archive.assets = self.assets()?;
+        let mut archive = self.archive_of(self.write_values(&weights)?)?;
         archive.config["compile_config"] = self.compile_config(&state);
         self.write_optimizer_state(&state, &mut archive.weights)?;
         Ok(archive)

@@ -12,7 +12,8 @@ use crate::{Error, Result};
 use cornu_cpu::{SlotId, Store};
 use cornu_ir::{Spec, Tensor};
 use serde_json::Value;
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Model: a graph of layers with their weights.
 ///
@@ -45,6 +46,8 @@ struct Parts {
     runtime: Runtime,
     /// What a file brought along for layers: vocabularies.
     assets: Vec<(String, Vec<u8>)>,
+    /// Names of the classes by output.
+    class_names: Mutex<BTreeMap<String, Vec<String>>>,
 }
 
 /// One symbol or several, as inputs or outputs of a model.
@@ -121,8 +124,17 @@ impl Model {
         let variables = variables::variables(&tree)?;
         let store = Store::of(variables.iter().map(|v| v.value.clone()));
         let runtime = Runtime::default();
-        let nodes = OnceLock::new();
-        Ok(Self(Arc::new(Parts { nodes, layer, tree, variables, store, runtime, assets })))
+        let (nodes, class_names) = (OnceLock::new(), Mutex::default());
+        Ok(Self(Arc::new(Parts {
+            nodes,
+            layer,
+            tree,
+            variables,
+            store,
+            runtime,
+            assets,
+            class_names,
+        })))
     }
 
     fn tree_of(layer: &LayerRef) -> Result<WeightTree> {
@@ -212,6 +224,11 @@ impl Model {
         &self.0.assets
     }
 
+    /// Names of the classes by output.
+    pub(super) fn kept_class_names(&self) -> MutexGuard<'_, BTreeMap<String, Vec<String>>> {
+        self.0.class_names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// True if any layer, at any depth, keeps its state from batch to batch.
     pub fn is_stateful(&self) -> bool {
         self.as_layer().any(&|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful))
@@ -225,8 +242,9 @@ impl Model {
         let Parts { variables, store, assets, .. } = &*self.0;
         let variables = variables.clone();
         let (store, assets) = (store.clone(), assets.clone());
+        let class_names = Mutex::new(self.kept_class_names().clone());
         let nodes = OnceLock::new();
-        Self(Arc::new(Parts { nodes, layer, tree, variables, store, runtime, assets }))
+        Self(Arc::new(Parts { nodes, layer, tree, variables, store, runtime, assets, class_names }))
     }
 
     /// Returns the architecture as Keras's config.

@@ -129,6 +129,9 @@ impl CompiledModel {
                 let so_far = running.logs(compiled);
                 listeners.tell(self, |c, run| c.on_test_batch_end(run, step, &so_far))?;
             }
+            if listeners.is_interrupted() {
+                break;
+            }
         }
         let logs = running.logs(compiled);
         listeners.tell(self, |c, run| c.on_test_end(run, &logs))?;

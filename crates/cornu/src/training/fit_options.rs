@@ -4,6 +4,8 @@ use super::callbacks::Callback;
 use super::given::Given;
 use super::unequal::{EpochLoss, Unequal};
 use crate::data::{BatchMaker, ClassWeights, IntoData};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Settings of `fit`, with Keras's names and defaults.
 pub struct Fit<'a> {
@@ -23,6 +25,7 @@ pub struct Fit<'a> {
     pub(super) epoch_loss: EpochLoss,
     pub(super) tbptt: Option<usize>,
     pub(super) callbacks: Vec<Box<dyn Callback>>,
+    pub(super) stop: Option<Arc<AtomicBool>>,
 }
 
 impl Default for Fit<'_> {
@@ -44,6 +47,7 @@ impl Default for Fit<'_> {
             epoch_loss: EpochLoss::Timesteps,
             tbptt: None,
             callbacks: vec![],
+            stop: None,
         }
     }
 }
@@ -168,6 +172,33 @@ impl<'a> Fit<'a> {
     /// Adds a callback.
     pub fn callback(mut self, c: impl Callback + 'static) -> Self {
         self.callbacks.push(Box::new(c));
+        self
+    }
+
+    /// Ends training after the batch at which `stop` is found set: by another thread, or by the
+    /// handler of a signal.
+    ///
+    /// The weights stay as the last step left them, and [`History::interrupted`] tells where
+    /// training ended. An epoch that was not finished has no values in the history. Callbacks are
+    /// not told that training ended, so a backup is kept and no best weights are restored.
+    ///
+    /// [`History::interrupted`]: super::History::interrupted
+    ///
+    /// ```
+    /// use cornu::{Compile, Dense, Fit, Input, Model};
+    /// use std::sync::{Arc, atomic::AtomicBool};
+    /// let x = Input::new([2]);
+    /// let model = Model::new(&x, &Dense::new(1).call(&x)?)?;
+    /// let (x, y) = (ndarray::arr2(&[[1.0f32, 0.0]]), ndarray::arr2(&[[1.0f32]]));
+    /// let stop = Arc::new(AtomicBool::new(true));
+    /// let fit = Fit::new().epochs(9).verbose(0).stop_request(stop);
+    /// let history = model.compile(Compile::new("sgd", "mse"))?.fit(&x, &y, fit)?;
+    /// let at = history.interrupted.expect("training was interrupted");
+    /// assert_eq!((at.epoch, at.steps, history.epochs.len()), (0, 1, 0));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    pub fn stop_request(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = Some(stop);
         self
     }
 
