@@ -36,11 +36,21 @@ pub fn is_stream(path: &Path) -> bool {
 }
 
 impl Streams {
-    /// The streams of a command.
+    /// The streams of a command with these paths, in a form; csv unless given.
     ///
     /// # Errors
-    /// There is no room for temporary files.
-    pub fn new(format: Format) -> Result<Self, Failure> {
+    /// A form where no path is a stream; there is no room for temporary files.
+    pub fn new<'p>(
+        format: Option<Format>,
+        mut paths: impl Iterator<Item = &'p PathBuf>,
+    ) -> Result<Self, Failure> {
+        if format.is_some() && !paths.any(|p| is_stream(p)) {
+            return Err(Failure::usage(
+                "--format: it is for standard input and output (`-`); files have the form that \
+                 their endings say",
+            ));
+        }
+        let format = format.unwrap_or(Format::Csv);
         let folder = tempfile::tempdir()
             .map_err(|e| Failure::failed(format!("folder for temporary files: {e}")))?;
         Ok(Self { folder, format })

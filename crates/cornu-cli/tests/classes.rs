@@ -160,6 +160,9 @@ fn classes_of_timesteps_and_standard_streams() {
     said(p, &["fit", "RUN.toml"]);
     let report = said(p, &["evaluate", "m.keras", "--input", "train.jsonl", "--report"]);
     assert!(report.contains("accuracy 1.0000 of 44"), "{report}");
+    let files = ["predict", "m.keras", "--input", "train.jsonl", "--output", "p.jsonl"];
+    let told = refused(p, &[&files[..], &["--format", "csv"]].concat(), 2);
+    assert!(told.contains("--format: it is for standard input and output"), "{told}");
     let done = run_with(p, &args, "{\"x\": 1");
     assert!(done.code == 1 && done.err.contains("standard input, line 1"), "{}", done.err);
 }

@@ -201,6 +201,18 @@ fn page_blocks() -> Vec<String> {
 }
 
 #[test]
+fn the_list_of_the_page_is_trained() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/japanese-vowels");
+    for name in ["train.jsonl", "test.jsonl"] {
+        std::fs::copy(data.join(name), dir.path().join(name)).unwrap();
+    }
+    std::fs::write(dir.path().join("RUN.toml"), &page_blocks()[0]).unwrap();
+    said(dir.path(), &["fit", "RUN.toml", "--epochs", "1"]);
+    assert!(dir.path().join("out/history.svg").is_file());
+}
+
+#[test]
 fn the_graph_of_the_page_is_trained() {
     let dir = folder();
     let p = dir.path();

@@ -30,9 +30,9 @@ pub struct Args {
     /// Weights of the samples, one file or one for each output.
     #[arg(long, value_name = "W")]
     sample_weight: Vec<PathBuf>,
-    /// Form of the data on standard input.
-    #[arg(long, value_name = "FORM", default_value = "csv")]
-    format: Format,
+    /// Form of the data on standard input; csv unless given.
+    #[arg(long, value_name = "FORM")]
+    format: Option<Format>,
     /// Samples of a batch.
     #[arg(long, default_value_t = 32, value_name = "N")]
     batch_size: usize,
@@ -57,7 +57,7 @@ pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
     if args.batch_size == 0 {
         return Err(Failure::usage("--batch-size: must be at least 1 sample. Received: 0"));
     }
-    let streams = Streams::new(args.format)?;
+    let streams = Streams::new(args.format, args.inputs.iter())?;
     evaluate(args, &streams, console).map_err(|f| streams.named(f))
 }
 

@@ -26,9 +26,9 @@ pub struct Args {
     /// for several outputs, in the model's order.
     #[arg(long = "output", required = true, value_name = "P")]
     outputs: Vec<PathBuf>,
-    /// Form of the data on standard input and standard output.
-    #[arg(long, value_name = "FORM", default_value = "csv")]
-    format: Format,
+    /// Form of the data on standard input and standard output; csv unless given.
+    #[arg(long, value_name = "FORM")]
+    format: Option<Format>,
     /// The class of each sample by name, and its probability, instead of all numbers.
     #[arg(long)]
     labels: bool,
@@ -46,7 +46,7 @@ pub struct Args {
 const ENDINGS: &[&str] = &[".npy", ".npz", ".csv", ".tsv", ".jsonl"];
 
 pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
-    let streams = Streams::new(args.format)?;
+    let streams = Streams::new(args.format, args.inputs.iter().chain(&args.outputs))?;
     predict(&args, &streams, console).map_err(|f| streams.named(f))
 }
 

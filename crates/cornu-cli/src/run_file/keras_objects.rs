@@ -24,7 +24,7 @@ pub fn keras_object(v: &Value) -> Value {
     }
 }
 
-/// Fails at the first name or setting of [compile] that cornu does not have.
+/// Fails at the first name or setting of `[compile]` that cornu does not have.
 pub fn check_compile(source: &Source) -> Result<(), Failure> {
     let Some(c) = &source.run.compile else { return Ok(()) };
     let at = |key: &'static str| move |e: Failure| source.wrong_below(&["compile", key], e);

@@ -7,8 +7,41 @@ use serde_json::Value;
 const HEAD: &str = "# RUN.toml\n\n\
 <!-- Made from the types of crates/cornu-cli/src/run_file by `cargo xtask run-page`. -->\n\n";
 
-/// A file that runs, shown on the page.
-const EXAMPLE: &str = include_str!("../../../../examples/japanese-vowels/run.toml");
+/// A list of layers, shown on the page.
+const CHAIN: &str = r#"[data]
+train = "train.jsonl"        # {"x": [[f0, …, f11], …], "label": 3} on each line
+test = "test.jsonl"
+
+[model]
+name = "speaker"
+input = [0, 12]              # (timesteps, features); 0 leaves the timesteps open
+layers = [
+  { class = "Normalization", adapt = true },
+  { class = "LSTM", units = 100, kernel_initializer = { class = "HeNormal", seed = 1 } },
+  { class = "Dense", units = 9, activation = "softmax" },
+]
+
+[compile]
+optimizer = { class = "Adam", learning_rate = 0.003 }
+loss = "sparse_categorical_crossentropy"
+metrics = ["accuracy"]
+
+[fit]
+batch_size = 16
+epochs = 40
+batches = "bucket"
+validate_on_test = true
+
+[output]
+model = "out/speaker.keras"
+history = "out/history.json"
+plot = "out/history.svg"
+
+[[callbacks]]
+class = "EarlyStopping"
+patience = 5
+restore_best_weights = true
+"#;
 
 /// A graph of two inputs, shown on the page.
 const GRAPH: &str = r#"[data]
@@ -59,7 +92,7 @@ pub fn page() -> String {
          DATA` writes a first file, `cornu fit RUN.toml --dry-run` checks one, and `cornu schema` \
          prints the JSON Schema for editors.\n\n",
     );
-    page.push_str(&format!("A list of layers:\n\n```toml\n{EXAMPLE}```\n\n"));
+    page.push_str(&format!("A list of layers:\n\n```toml\n{CHAIN}```\n\n"));
     page.push_str(&format!("A graph of several inputs:\n\n```toml\n{GRAPH}```\n"));
     let tables = schema.get("properties").and_then(Value::as_object);
     for (key, table) in tables.into_iter().flatten() {

@@ -145,7 +145,7 @@ fn resolved<'s>(all: &'s Value, schema: &'s Value, place: &Place) -> &'s Value {
     resolved_ones.find(|s| s.get("type").is_some_and(|t| t == kind)).unwrap_or(schema)
 }
 
-/// Keys on a way as a reader finds them: [model] `layers` item 2 `units`.
+/// Keys on a way in words: the table in brackets, then each key and item.
 fn in_words(way: &[String]) -> String {
     let [table, rest @ ..] = way else { return "RUN.toml".to_string() };
     let mut words = format!("[{table}]");

@@ -82,7 +82,7 @@ impl Job<'_> {
         }
         if ask.summary && ask.dry_run {
             console.line(&self.model.summary());
-        } else if ask.summary {
+        } else if ask.summary && self.options.verbose != Some(0) {
             console.say(&self.model.summary());
         }
         if ask.dry_run {

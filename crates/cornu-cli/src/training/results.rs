@@ -27,19 +27,11 @@ impl Results {
     /// The paths with their keys and how their names may end.
     pub fn all(&self) -> Vec<(&'static str, &Path, &'static [&'static str])> {
         let all: [(_, _, &[&str]); 3] = [
-            ("model", &self.model, &[".keras"]),
-            ("history", &self.history, &[".json"]),
-            ("plot", &self.plot, &[".svg"]),
+            ("model", self.model.as_deref(), &[".keras"]),
+            ("history", self.history.as_deref(), &[".json"]),
+            ("plot", self.plot.as_deref(), &[".svg"]),
         ];
-        let given = |(key, path, endings): (&'static str, &'_ Option<PathBuf>, _)| {
-            path.is_some().then_some((key, endings))
-        };
-        all.into_iter()
-            .filter_map(|entry| {
-                let (key, endings) = given(entry)?;
-                Some((key, entry.1.as_deref()?, endings))
-            })
-            .collect()
+        all.into_iter().filter_map(|(key, path, endings)| Some((key, path?, endings))).collect()
     }
 
     /// Checks the places, and makes their folders unless `dry`. `called` names a result as its
