@@ -26,8 +26,8 @@ use std::collections::BTreeMap;
 /// - `loss`: the batches' total losses (penalties included), weighted by their number of samples;
 /// - `X_loss`, where there are several losses: the batches' losses of an output, without its loss
 ///   weight, weighted by their number of samples;
-/// - metrics: [`Metric::result`](crate::metrics::Metric::result) of partials added up over the
-///   batches.
+/// - metrics: [`MetricFunction::result`](crate::metrics::MetricFunction::result) of partials added
+///   up over the batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compiled {
     /// Losses in Keras's order; their weighted sum is the loss of the model.

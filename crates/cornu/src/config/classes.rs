@@ -18,7 +18,7 @@ pub trait Configured: Any + Debug + Send + Sync {
     /// Returns the settings under Keras's keys.
     fn config(&self) -> Value;
 
-    /// Where Keras keeps the class; empty for a class of your own.
+    /// Returns Keras's module of the class; empty for your own class.
     fn module(&self) -> &'static str {
         ""
     }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 /// Way to put the samples of an epoch into batches.
 ///
-/// Every sample comes exactly once. The plan depends on lengths, batch size, seed and epoch alone.
+/// Every sample occurs exactly once. The batches depend only on lengths, batch size, seed and
+/// epoch.
 ///
 /// ```
 /// use cornu::data::{BatchMaker, Cost};

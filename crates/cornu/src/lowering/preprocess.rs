@@ -32,9 +32,9 @@ pub trait Decoder {
     fn decode(&self, ids: &Data) -> Result<Data>;
 }
 
-/// Layer that keeps a vocabulary, which a file may hold beside the config.
+/// Trait of layers with a vocabulary, which a file may hold outside the config.
 pub trait Lookup {
-    /// Takes over what a file holds: the lines of `vocabulary.txt`, the weights of `tf_idf`.
+    /// Loads the vocabulary of a file: the lines of `vocabulary.txt`, and the weights of `tf_idf`.
     ///
     /// # Errors
     /// Lines that are no tokens of the layer's kind.

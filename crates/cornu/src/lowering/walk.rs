@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Walk {
     /// Return the output of every timestep, not only the last.
     pub return_sequences: bool,
-    /// Return the last states beside the output.
+    /// Return the last states after the output.
     pub return_state: bool,
     /// Process the sequence from the last timestep to the first.
     pub go_backwards: bool,

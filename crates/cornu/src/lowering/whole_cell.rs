@@ -12,7 +12,7 @@ pub trait WholeCell {
 
 /// Inputs of a [`WholeCell`]: the sequences of a batch in packed rows.
 pub struct WholeRun<'g> {
-    /// (N, F), or (N, G F) where each of G gates has the input dropped in its own way.
+    /// Input rows (N, F), or (N, G F) if each of G gates has its own dropout mask.
     pub rows: Var<'g>,
     /// True if `rows` holds one input per gate.
     pub input_by_gate: bool,

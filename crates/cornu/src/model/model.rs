@@ -17,8 +17,8 @@ use std::sync::{Arc, OnceLock};
 /// Model: a graph of layers with their weights.
 ///
 /// A model is a cheap handle: clones share everything, and any number of threads may use it at the
-/// same time. Its weights belong to its layers: models over the same layers have the same weights,
-/// and training one moves the other. [`Model::compile`] gives the stage that can be trained.
+/// same time. The weights belong to the layers: models with the same layers share them, and
+/// training one changes the other. [`Model::compile`] returns a model that can be trained.
 ///
 /// ```
 /// use cornu::{Dense, Input, Lstm, Model};
@@ -75,8 +75,8 @@ impl Model {
     /// Returns the model from input symbols to output symbols. Weights without values are
     /// initialized from seed 0; see [`Model::seed`].
     ///
-    /// A model over layers of several models that were made before has their weights. Call
-    /// [`Model::seed`] to draw them anew, each by its number there.
+    /// A model made of layers of other models has their weights. Call [`Model::seed`] to initialize
+    /// them anew.
     pub fn new(inputs: impl IntoSymbols, outputs: impl IntoSymbols) -> Result<Self> {
         let ((inputs, one_in), (outputs, one_out)) =
             (inputs.into_symbols(), outputs.into_symbols());

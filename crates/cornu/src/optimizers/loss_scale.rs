@@ -23,7 +23,7 @@ pub struct LossScaleOptimizer {
     /// Name of the optimizer.
     #[serde(default = "name")]
     pub name: String,
-    /// The optimizer that moves the weights.
+    /// Optimizer that updates the weights.
     #[serde(deserialize_with = "unscaled")]
     pub inner_optimizer: Box<Optimizer>,
     /// Loss scale at the first step.

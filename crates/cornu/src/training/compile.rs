@@ -120,7 +120,7 @@ impl Compile {
 
 /// Weights of losses: a list, or pairs of an output's name and a weight.
 pub trait IntoLossWeights {
-    /// As Keras's compile config holds them.
+    /// Returns the weights as Keras's compile config holds them.
     fn into_weights(self) -> Value;
 }
 

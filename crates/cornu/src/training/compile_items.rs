@@ -147,7 +147,7 @@ impl IntoMetric for Value {
     }
 }
 
-/// Metrics: a list or a tuple of them (of lists, where a model has several outputs), or pairs of an
+/// Metrics of `compile`: a list or tuple of metrics (of lists for several outputs), or pairs of an
 /// output's name and its metrics.
 pub trait IntoMetrics {
     /// Returns the metrics as Keras's compile config holds them.

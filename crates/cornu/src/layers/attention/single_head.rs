@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 ///
 /// # Shapes
 /// Inputs [query (B, T, F), value (B, S, V)] or [query, value, key (B, S, F)]; y (B, T, V), and
-/// with `return_attention_scores` the weights (B, T, S). The value's mask leaves steps out, the
-/// query's sets outputs to 0 and goes on.
+/// with `return_attention_scores` the weights (B, T, S). Masked values are ignored; outputs of
+/// masked queries are 0, and the query's mask is passed on.
 ///
 /// # Source
 /// keras/src/layers/attention/attention.py, Keras 3.15.1.

@@ -22,8 +22,8 @@ use serde_json::Value;
 /// moving = momentum · moving + (1 − momentum) · (mean, variance)
 /// ```
 ///
-/// In training mean and variance are the batch's, over unmasked steps where there is a mask; in
-/// inference, or frozen, the moving ones.
+/// Training uses mean and variance of the batch, without masked timesteps. Inference, and a frozen
+/// layer, use the moving mean and variance.
 ///
 /// # Shapes
 /// x and y (B, …, C, …); gamma, beta, moving_mean and moving_variance (C), with C the dim of

@@ -14,8 +14,8 @@ use std::sync::OnceLock;
 
 /// Gives the id of each whole number in a vocabulary.
 ///
-/// Ids begin with the mask token's 0 (if there is one), then those of unknown numbers (of k, number
-/// mod k picks one), then the vocabulary's. With `invert`, ids to numbers.
+/// Ids are, in order: 0 for the mask token (if there is one), the ids of unknown numbers (of k ids,
+/// number mod k gives one), then those of the vocabulary. With `invert`, ids are mapped to numbers.
 ///
 /// # Shapes
 /// x (…), y (…) of ids with `int`; x (B, n), y (B, V) with `multi_hot`, `count`, `tf_idf`; x (…,

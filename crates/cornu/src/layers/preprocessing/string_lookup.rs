@@ -17,9 +17,10 @@ use std::sync::OnceLock;
 /// Gives the id of each word in a vocabulary. Words enter the model as strings and are looked up
 /// before the graph runs.
 ///
-/// Ids begin with the mask token's 0 (if there is one), then those of unknown words, then the
-/// vocabulary's. Of several ids for unknown words a word's fingerprint picks one. With `invert`,
-/// ids to words: they leave the model as strings, and no other layer reads them.
+/// Ids are, in order: 0 for the mask token (if there is one), the ids of unknown words, then those
+/// of the vocabulary. If there are several ids for unknown words, the hash of a word gives one.
+/// With `invert`, ids are mapped to words; these are outputs of the model as strings, and no other
+/// layer can read them.
 ///
 /// # Shapes
 /// x (B, …) of strings, y (B, …) of ids with `int`; x (B, n), y (B, V) with `multi_hot`, `count`,

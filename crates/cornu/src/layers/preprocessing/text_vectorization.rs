@@ -44,9 +44,9 @@ pub enum Split {
 /// as strings; they are standardized, split, joined to n-grams and looked up before the graph runs.
 ///
 /// # Shapes
-/// x (B) or (B, 1) of strings; y (B, T) of ids with `int`, T the `output_sequence_length` or the
-/// longest text of the batch, filled up with 0; y (B, V) with `multi_hot`, `count`, `tf_idf`.
-/// Without `split` x is (B, T) of words.
+/// x (B) or (B, 1) of strings; y (B, T) of ids with `int`, padded with 0 to T, the
+/// `output_sequence_length` or the longest text of the batch; y (B, V) with `multi_hot`, `count`,
+/// `tf_idf`. Without `split` x is (B, T) of words.
 ///
 /// # Source
 /// keras/src/layers/preprocessing/text_vectorization.py, Keras 3.15.1. Differs: must read an entry

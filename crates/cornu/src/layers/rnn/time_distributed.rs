@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 /// Wrapper that applies a layer to every timestep, with the same weights.
 ///
 /// # Shapes
-/// x (B, T, …), y (B, T, …): the layer sees (B, …) and its output gains the axis of time.
+/// x (B, T, …), y (B, T, …); the inner layer is applied to (B, …) of each timestep.
 ///
 /// # Source
 /// keras/src/layers/rnn/time_distributed.py, Keras 3.15.1. Timesteps stand as rows of one batch,

@@ -125,7 +125,7 @@ fn in_words(key: &str) -> String {
 
 macro_rules! callbacks {
     ($($class:literal => $Type:ident),* $(,)?) => {
-        /// Keras's names of the callbacks that [`by_class`](Self::by_class) can make.
+        /// Keras's names of the callbacks that `by_class` can make.
         pub const CLASSES: &[&str] = &[$($class),*];
 
         /// Returns the callback of a Keras class with its arguments.
