@@ -242,6 +242,17 @@ impl Model {
     ///
     /// # Errors
     /// Another ending than `.keras`; a file that cannot be written.
+    ///
+    /// ```
+    /// use cornu::{Dense, Input, Model};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let x = Input::new([3]);
+    /// let model = Model::new(&x, &Dense::new(2).call(&x)?)?;
+    /// let path = dir.path().join("model.keras");
+    /// model.save(&path)?;
+    /// assert_eq!(Model::open(&path)?.weights(), model.weights());
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         save(path.as_ref(), || self.to_archive())
     }

@@ -87,6 +87,13 @@ impl Model {
     }
 
     /// Returns a model of layers one after the other.
+    ///
+    /// ```
+    /// use cornu::{Dense, Input, Model};
+    /// let layers = [Dense::new(2).into(), Dense::new(1).into()];
+    /// assert_eq!(Model::sequential(&Input::new([3]), layers)?.count_params(), 11);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn sequential(input: &Symbol, layers: impl IntoIterator<Item = LayerRef>) -> Result<Self> {
         let input = match &input.node.maker {
             Maker::Input(i) => InputLayer::clone(i),

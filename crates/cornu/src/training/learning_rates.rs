@@ -52,6 +52,17 @@ impl CompiledModel {
     ///
     /// # Errors
     /// A MultiOptimizer, which has none of its own; an optimizer that follows a schedule.
+    ///
+    /// ```
+    /// use cornu::optimizers::Sgd;
+    /// use cornu::{Compile, Dense, Input, Model};
+    /// let x = Input::new([1]);
+    /// let model = Model::new(&x, &Dense::new(1).call(&x)?)?;
+    /// let model = model.compile(Compile::new(Sgd::new(0.5), "mse"))?;
+    /// model.set_learning_rate(0.25)?;
+    /// assert_eq!(model.learning_rate(), Some(0.25));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn set_learning_rate(&self, rate: f64) -> Result<()> {
         let several = self.optimizer.paced(&self.vars).len() != 1;
         if several { Err(several_rates(rate)) } else { self.set_learning_rate_at(0, rate) }
