@@ -1,5 +1,4 @@
-//! Losses and metrics of each output of a compiled model, resolved from Keras's compile config,
-//! with their keys in logs.
+//! Losses and metrics of each output of a compiled model, with their keys in logs.
 //!
 //! Source: keras/src/trainers/compile_utils.py and keras/src/trainers/trainer.py, Keras 3.15.1.
 //! Differs: outputs that are lists within lists are taken flat.

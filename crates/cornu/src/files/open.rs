@@ -259,8 +259,8 @@ impl Model {
 }
 
 impl CompiledModel {
-    /// Opens the compiled model of a `.keras` file or a legacy `.h5`, with the state of its
-    /// optimizer.
+    /// Opens the compiled model of a `.keras` file, a legacy `.h5` or a `config.json`, with the
+    /// state of its optimizer.
     ///
     /// # Errors
     /// As [`Model::open`], and where the file holds no compile settings.

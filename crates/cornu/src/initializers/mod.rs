@@ -23,7 +23,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 crate::config::family! {
-    /// An initializer: one of Keras's by class, or one of your own that implements [`Initialize`].
+    /// Initializer: one of Keras's, or your own that implements [`Initialize`].
     pub struct Initializer(dyn Initialize) = "initializer", "keras.initializers" {
         "Zeros" => Zeros,
         "Ones" => Ones,

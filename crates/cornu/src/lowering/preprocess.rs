@@ -4,7 +4,7 @@
 use crate::Result;
 use crate::data::Data;
 
-/// Preprocessing layer: runs on the raw inputs of the model, before the graph.
+/// Trait of preprocessing layers: run on the raw inputs of the model, before the graph.
 pub trait Encoder {
     /// Encodes the data of each input of the call for the graph.
     fn encode(&self, inputs: &[&Data]) -> Result<Data>;
@@ -25,8 +25,7 @@ pub trait Encoder {
     }
 }
 
-/// Layer whose outputs are words: the graph computes ids, which are decoded when they leave the
-/// model.
+/// Trait of layers whose outputs are words: the graph computes ids, which are decoded after it.
 pub trait Decoder {
     /// Returns the words of ids.
     fn decode(&self, ids: &Data) -> Result<Data>;

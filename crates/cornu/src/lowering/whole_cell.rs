@@ -4,7 +4,7 @@ use super::weights::Weights;
 use cornu_ir::Var;
 use cornu_ir::builder::concat;
 
-/// A cell with a primitive for all timesteps of packed rows.
+/// Trait of cells with one operation for all timesteps of packed rows.
 pub trait WholeCell {
     /// Returns the outputs (N, U) and the last states (B, U).
     fn run<'g>(&self, w: &Weights<'g>, run: &WholeRun<'g>) -> (Var<'g>, Vec<Var<'g>>);

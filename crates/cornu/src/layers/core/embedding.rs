@@ -88,7 +88,7 @@ impl Embedding {
         Self { input_dim, output_dim, ..Self::default() }
     }
 
-    /// Masks the timesteps whose id is 0, which then stands for padding.
+    /// Sets whether timesteps with id 0 are masked.
     pub fn mask_zero(mut self, on: bool) -> Self {
         self.mask_zero = on;
         self

@@ -106,7 +106,7 @@ impl Hashing {
         Self { num_bins, ..Self::default() }
     }
 
-    /// How bins are encoded.
+    /// Sets how bins are encoded.
     pub fn output_mode(mut self, mode: OutputMode) -> Self {
         self.output_mode = mode;
         self
@@ -119,7 +119,7 @@ impl HashedCrossing {
         Self { num_bins, ..Self::default() }
     }
 
-    /// How bins are encoded.
+    /// Sets how bins are encoded.
     pub fn output_mode(mut self, mode: OutputMode) -> Self {
         self.output_mode = mode;
         self

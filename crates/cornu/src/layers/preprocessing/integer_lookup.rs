@@ -98,7 +98,7 @@ impl IntegerLookup {
         Self { vocabulary: Some(vocabulary.into()), ..Self::default() }
     }
 
-    /// How numbers are encoded.
+    /// Sets how numbers are encoded.
     pub fn output_mode(mut self, mode: LookupMode) -> Self {
         self.output_mode = mode;
         self

@@ -105,13 +105,13 @@ impl StringLookup {
         }
     }
 
-    /// How words are encoded.
+    /// Sets how words are encoded.
     pub fn output_mode(mut self, mode: LookupMode) -> Self {
         self.output_mode = mode;
         self
     }
 
-    /// Word that stands for missing data: gets id 0.
+    /// Sets the word that stands for missing data and gets id 0.
     pub fn mask_token(mut self, token: impl Into<String>) -> Self {
         self.mask_token = Some(token.into());
         self

@@ -125,7 +125,7 @@ impl TextVectorization {
         Self { vocabulary: Some(vocabulary), ..Self::default() }
     }
 
-    /// How a text is encoded.
+    /// Sets how texts are encoded.
     pub fn output_mode(mut self, mode: LookupMode) -> Self {
         self.output_mode = mode;
         self
