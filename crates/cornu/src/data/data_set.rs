@@ -113,7 +113,7 @@ pub trait DataSet: Sync {
     /// written without padding.
     ///
     /// # Errors
-    /// What keeps the samples from being read.
+    /// An error of reading the samples.
     fn read(&self, array: usize, rows: &[u32], into: &mut Rows<'_>) -> Result<()>;
 }
 

@@ -144,7 +144,7 @@ impl Ragged {
     /// Returns series `i` (T_i, F…).
     ///
     /// # Errors
-    /// No such series.
+    /// An index beyond the last series.
     pub fn row(&self, i: usize) -> Result<Array> {
         if i >= self.n_samples() {
             let rule = format!("the series must be below {}.", self.n_samples());

@@ -14,7 +14,7 @@ use std::path::Path;
 /// or with the architecture of `model` a `.keras`.
 ///
 /// # Errors
-/// A file that cannot be read, an ending that nothing is written for, weights without the model
+/// A file that cannot be read, an extension that cannot be written, weights without the model that
 /// they need.
 ///
 /// ```

@@ -80,7 +80,7 @@ impl Opened {
     /// initialized from seed 0.
     ///
     /// # Errors
-    /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
+    /// The file is not a model that cornu can read, or it exceeds a safety limit; the message says
     /// which.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         Self::read_with(path, &Registry::new())
@@ -183,7 +183,7 @@ impl Model {
     /// settings; see [`CompiledModel::open`] for those.
     ///
     /// # Errors
-    /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
+    /// The file is not a model that cornu can read, or it exceeds a safety limit; the message says
     /// which.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, &Registry::new())
@@ -241,7 +241,7 @@ impl Model {
     /// file is kept until the new one is complete.
     ///
     /// # Errors
-    /// Another ending than `.keras`; a file that cannot be written.
+    /// An extension other than `.keras`; a file that cannot be written.
     ///
     /// ```
     /// use cornu::{Dense, Input, Model};
@@ -263,7 +263,7 @@ impl CompiledModel {
     /// state of its optimizer.
     ///
     /// # Errors
-    /// As [`Model::open`], and where the file holds no compile settings.
+    /// As [`Model::open`]; a file without compile settings.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Opened::read(path)?.into_compiled()
     }

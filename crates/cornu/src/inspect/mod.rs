@@ -97,8 +97,8 @@ impl StoredArray {
 /// `config.json` file.
 ///
 /// # Errors
-/// The file cannot be read, or breaks a limit kept for safety. A model that cornu does not know is
-/// no error: see [`Inspection::refused`].
+/// The file cannot be read, or it exceeds a safety limit. A model that cornu cannot open is no
+/// error: see [`Inspection::refused`].
 ///
 /// ```
 /// use cornu::inspect::inspect;

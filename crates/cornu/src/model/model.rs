@@ -299,7 +299,7 @@ impl Model {
     /// Sets the value of the `i`-th weight.
     ///
     /// # Errors
-    /// The shape is not the weight's.
+    /// A wrong shape.
     pub fn set_weight(&self, i: usize, value: impl Into<Array>) -> Result<()> {
         let v = &self.variables()[i];
         v.value.set(&fitted(v, value.into())?);
@@ -309,7 +309,7 @@ impl Model {
     /// Sets the values of all weights, in Keras's order.
     ///
     /// # Errors
-    /// Another number of weights, or a shape that is not the weight's; none is set then.
+    /// A wrong number of weights, or a wrong shape; no weight is set then.
     pub fn set_weights<A: Clone + Into<Array>>(&self, values: &[A]) -> Result<()> {
         let n = self.variables().len();
         if values.len() != n {

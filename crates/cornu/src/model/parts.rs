@@ -38,7 +38,7 @@ impl Model {
     /// Returns the layer of a name, as summaries show it.
     ///
     /// # Errors
-    /// The model has no layer of this name; the message tells the nearest right one.
+    /// No layer has this name; the message names the nearest one.
     ///
     /// ```
     /// use cornu::{Dense, Gru, Input, Model};

@@ -12,7 +12,7 @@ pub trait IntoOptimizer {
     /// Returns the optimizer.
     ///
     /// # Errors
-    /// No such name, or settings that cannot be.
+    /// An unknown name, or invalid settings.
     fn into_optimizer(self) -> Result<Optimizer>;
 }
 

@@ -108,13 +108,13 @@ impl Deref for CompiledModel {
 impl Model {
     /// Compiles the model with losses, metrics and an optimizer, whose state is new.
     ///
-    /// The model stays as it is and shares its weights with the compiled one. Which weights are
-    /// trained is settled here: [`Model::set_trainable`] takes effect when the model is compiled
-    /// the next time, as in Keras.
+    /// The model itself is not changed and shares its weights with the compiled model. `compile`
+    /// decides which weights are trained: [`Model::set_trainable`] takes effect at the next
+    /// `compile`, as in Keras.
     ///
     /// # Errors
-    /// Settings that cannot be: a name that no optimizer, loss, metric or output has, a value out
-    /// of its range.
+    /// Invalid settings: an unknown name of an optimizer, loss, metric or output, or a value out of
+    /// range.
     ///
     /// # Source
     /// `compile` of keras/src/trainers/trainer.py, Keras 3.15.1.

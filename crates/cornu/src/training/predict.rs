@@ -116,8 +116,8 @@ impl Model {
     /// on the batch size. For sequences of unequal length, outputs by timestep are sequences of the
     /// same lengths.
     ///
-    /// Any number of threads may predict with one model at the same time. Beside a training of the
-    /// same weights, each batch is computed with the weights as a step left them.
+    /// Any number of threads may predict with one model at the same time. If the same weights are
+    /// trained meanwhile, each batch sees the weights between two steps, never during one.
     ///
     /// ```
     /// use cornu::{Input, Model, Predict, Rescaling};

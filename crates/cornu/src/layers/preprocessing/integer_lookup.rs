@@ -58,7 +58,7 @@ pub struct IntegerLookup {
     pub vocabulary_dtype: String,
     /// Inverse document frequency of each token of `vocabulary`, for the mode `tf_idf`.
     pub idf_weights: Option<Vec<f64>>,
-    /// The tokens; none if a file holds them beside the config.
+    /// The tokens; `None` if a file holds them outside the config.
     pub vocabulary: Option<Vec<i64>>,
     /// Size of the vocabulary as Keras counted it, with the tokens for masked and unknown.
     pub vocabulary_size: Option<usize>,

@@ -60,7 +60,7 @@ pub struct StringLookup {
     pub pad_to_max_tokens: bool,
     /// Inverse document frequency of each token of `vocabulary`, for the mode `tf_idf`.
     pub idf_weights: Option<Vec<f64>>,
-    /// The tokens; none if a file holds them beside the config.
+    /// The tokens; `None` if a file holds them outside the config.
     pub vocabulary: Option<Vec<String>>,
     /// Size of the vocabulary as Keras counted it, with the tokens for masked and unknown.
     pub vocabulary_size: Option<usize>,

@@ -84,7 +84,7 @@ pub struct TextVectorization {
     pub sparse: bool,
     /// Keras's `ragged`; the call fails if it is true.
     pub ragged: bool,
-    /// The tokens; none if a file holds them beside the config.
+    /// The tokens; `None` if a file holds them outside the config.
     pub vocabulary: Option<Vec<String>>,
     /// Inverse document frequency of each token of `vocabulary`, for the mode `tf_idf`.
     pub idf_weights: Option<Vec<f64>>,

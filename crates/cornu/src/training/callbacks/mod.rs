@@ -131,7 +131,7 @@ macro_rules! callbacks {
         /// Returns the callback of a Keras class with its arguments.
         ///
         /// # Errors
-        /// No such class, an argument it does not have, or one without a meaning.
+        /// An unknown class, an unknown argument, or an invalid value.
         pub fn by_class(class: &str, config: Value) -> Result<Box<dyn Callback>> {
             let callback: Box<dyn Callback> = match class {
                 $($class => Box::new(
