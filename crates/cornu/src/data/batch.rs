@@ -93,7 +93,7 @@ impl BatchMaker {
 
     /// Returns the samples of each batch of an epoch.
     ///
-    /// `lengths` are the timesteps of each sample; without them all count as equally long.
+    /// `lengths` are the timesteps of each sample; without them all samples have the same length.
     ///
     /// # Errors
     /// A batch size of 0, lengths of another number than the samples, more than 2^32 - 1 samples.

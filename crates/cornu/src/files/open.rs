@@ -146,7 +146,7 @@ impl Opened {
     /// Returns the model as a Keras archive; see [`CompiledModel::to_archive`].
     ///
     /// # Errors
-    /// Weights that no file can hold.
+    /// Weights of a type that files cannot hold.
     pub fn to_archive(&self) -> Result<Archive> {
         match self {
             Opened::Model(model) => model.to_archive(),
@@ -230,7 +230,7 @@ impl Model {
     /// Returns the model as a Keras archive.
     ///
     /// # Errors
-    /// Weights that no file can hold.
+    /// Weights of a type that files cannot hold.
     pub fn to_archive(&self) -> Result<Archive> {
         let mut archive = Archive::new(self.to_json(), self.write_weights()?);
         archive.assets = self.assets()?;
@@ -279,7 +279,7 @@ impl CompiledModel {
     /// Returns the model as a Keras archive, with compile settings and the state of the optimizer.
     ///
     /// # Errors
-    /// Weights that no file can hold.
+    /// Weights of a type that files cannot hold.
     pub fn to_archive(&self) -> Result<Archive> {
         let (weights, state) = self.values();
         let mut archive = Archive::new(self.to_json(), self.write_values(&weights)?);

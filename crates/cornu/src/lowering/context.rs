@@ -238,8 +238,8 @@ impl<'g> Cx<'g> {
     /// Returns a state kept from batch to batch, as it is before this batch. `w` are the weights
     /// that the layer is lowered with. The state's next value must be set with [`Cx::set_state`].
     ///
-    /// A layer that is called again in the same batch goes on with the state that its call before
-    /// left; where states are kept for each stream, each call has its own.
+    /// A layer that is called again in the same batch continues with the state of its previous
+    /// call. In [`Streams`](crate::Streams) each call has its own state.
     pub fn state(&self, w: &Weights<'g>, index: usize, dims: &[Dim]) -> Var<'g> {
         let key = (w.first, index);
         let before_this_call =

@@ -176,7 +176,7 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
     /// boundaries.
     ///
     /// # Errors
-    /// A layer that takes nothing from data; data of another kind.
+    /// A layer without `adapt`; data of the wrong kind.
     fn adapt_to(&self, _data: &Data) -> Result<Box<dyn Layer>> {
         Err(Error::Unsupported(format!("{} has nothing to adapt to data", self.class())))
     }

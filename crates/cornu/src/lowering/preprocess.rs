@@ -36,7 +36,7 @@ pub trait Lookup {
     /// Loads the vocabulary of a file: the lines of `vocabulary.txt`, and the weights of `tf_idf`.
     ///
     /// # Errors
-    /// Lines that are no tokens of the layer's kind.
+    /// Lines that are not valid tokens of the layer.
     fn adopt(&self, lines: Option<Vec<String>>, idf_weights: Option<Vec<f32>>) -> Result<()>;
 
     /// Returns the groups below the layer's own that hold the same vocabulary again.

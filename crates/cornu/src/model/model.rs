@@ -76,7 +76,7 @@ impl Model {
     /// initialized from seed 0; see [`Model::seed`].
     ///
     /// A model made of layers of other models has their weights. Call [`Model::seed`] to initialize
-    /// them anew.
+    /// them again.
     pub fn new(inputs: impl IntoSymbols, outputs: impl IntoSymbols) -> Result<Self> {
         let ((inputs, one_in), (outputs, one_out)) =
             (inputs.into_symbols(), outputs.into_symbols());
@@ -169,7 +169,7 @@ impl Model {
     /// Returns the model of a Keras config, with the classes of a registry.
     ///
     /// # Errors
-    /// A class that the registry does not hold; settings that a class does not take.
+    /// A class that is not in the registry; settings that a class does not take.
     pub fn from_json_with(v: &Value, registry: &Registry) -> Result<Self> {
         Self::of(LayerRef::from_json(v, registry)?, 0)
     }

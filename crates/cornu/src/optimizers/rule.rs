@@ -175,7 +175,7 @@ pub trait UpdateRule: Configured {
     /// Checks the settings of the rule.
     ///
     /// # Errors
-    /// The rule that they break.
+    /// An invalid setting.
     fn check(&self) -> Result<()> {
         Ok(())
     }

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Error of reading or writing a model file.
 ///
-/// The text reads `who: rule. Received: what. cure`, where `who` is the file and the place in it,
-/// such as `model.keras: model.weights.h5: layers/dense/vars/0`.
+/// The text is `who: rule. Received: what. cure`, where `who` is the file and the path in it, as
+/// `model.keras: model.weights.h5: layers/dense/vars/0`.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The file breaks a rule of its format, or one of the limits kept for safety.

@@ -30,8 +30,8 @@ use serde_json::Value;
 /// `axis`.
 ///
 /// # Source
-/// keras/src/layers/normalization/batch_normalization.py, Keras 3.15.1. Differs: `synchronized`
-/// changes nothing here.
+/// keras/src/layers/normalization/batch_normalization.py, Keras 3.15.1. Differs: `synchronized` has
+/// no effect.
 ///
 /// ```
 /// use cornu::data::Array;

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 ///
 /// # Source
 /// keras/src/layers/normalization/spectral_normalization.py, Keras 3.15.1, as on its JAX backend:
-/// the kernel kept is not the divided one.
+/// the saved kernel is not the divided one.
 ///
 /// ```
 /// use cornu::data::Array;

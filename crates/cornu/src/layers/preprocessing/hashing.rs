@@ -22,8 +22,8 @@ use serde_json::{Value, json};
 /// is `num_bins`.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/hashing.py, Keras 3.15.1. Differs: must read an entry of the
-/// model; no sparse values.
+/// keras/src/layers/preprocessing/hashing.py, Keras 3.15.1. Differs: must read an input of the
+/// model directly; no sparse values.
 ///
 /// ```
 /// use cornu::data::Array;
@@ -58,7 +58,7 @@ pub struct Hashing {
 ///
 /// # Source
 /// keras/src/layers/preprocessing/hashed_crossing.py, Keras 3.15.1, and TensorFlow's
-/// `sparse.cross_hashed`. Differs: must read entries of the model; no sparse values.
+/// `sparse.cross_hashed`. Differs: must read inputs of the model directly; no sparse values.
 ///
 /// ```
 /// use cornu::{HashedCrossing, Input, Model, Predict};

@@ -23,8 +23,8 @@ use std::sync::OnceLock;
 ///
 /// # Source
 /// keras/src/layers/preprocessing/integer_lookup.py and index_lookup.py, Keras 3.15.1. Differs:
-/// with `num_oov_indices=0` an unknown number is an error in an entry that is read as it comes; in
-/// what other layers compute it is −1, or no 1 at all; no `farmhash`, no sparse values.
+/// with `num_oov_indices=0` an unknown number in an input of the model is an error; in the output
+/// of another layer its id is −1, and its vector has no 1. No `farmhash`, no sparse values.
 ///
 /// ```
 /// use cornu::data::Array;

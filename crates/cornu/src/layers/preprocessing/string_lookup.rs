@@ -28,7 +28,8 @@ use std::sync::OnceLock;
 ///
 /// # Source
 /// keras/src/layers/preprocessing/string_lookup.py and index_lookup.py, Keras 3.15.1. Differs: must
-/// read an entry of the model or, with `invert`, be an output of it; no sparse values.
+/// read an input of the model directly or, with `invert`, be an output of the model; no sparse
+/// values.
 ///
 /// ```
 /// use cornu::{Input, Model, Predict, StringLookup};

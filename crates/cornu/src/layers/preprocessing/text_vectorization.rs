@@ -49,9 +49,9 @@ pub enum Split {
 /// `tf_idf`. Without `split` x is (B, T) of words.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/text_vectorization.py, Keras 3.15.1. Differs: must read an entry
-/// of the model; no `one_hot`, no ragged or sparse values, no functions as `standardize` or
-/// `split`.
+/// keras/src/layers/preprocessing/text_vectorization.py, Keras 3.15.1. Differs: must read an input
+/// of the model directly; no `one_hot`, no ragged or sparse values, no functions as `standardize`
+/// or `split`.
 ///
 /// ```
 /// use cornu::{Input, Model, Predict, TextVectorization};
