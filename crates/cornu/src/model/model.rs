@@ -276,7 +276,8 @@ impl Model {
         (0..self.variables().len()).map(|i| store.view(SlotId(i)).to_tensor()).collect()
     }
 
-    /// Returns the values of all weights, in Keras's order, never between two steps of a training.
+    /// Returns the values of all weights, in Keras's order. During a training they are those after
+    /// a whole step.
     ///
     /// ```
     /// use cornu::{Dense, Input, Model};

@@ -20,7 +20,7 @@ pub struct VarInfo {
     pub path: String,
     /// Name, as `kernel`.
     pub name: String,
-    /// Dims of the variable.
+    /// Dims of the weight.
     pub shape: Vec<usize>,
     /// Element type.
     pub dtype: DType,
