@@ -81,7 +81,7 @@ impl Opened {
     /// initialized from seed 0.
     ///
     /// # Errors
-    /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
+    /// The file is not a model that cornu can read, or it exceeds a safety limit; the message says
     /// which.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         Self::read_with(path, &Registry::new())
@@ -147,7 +147,7 @@ impl Opened {
     /// Returns the model as a Keras archive; see [`CompiledModel::to_archive`].
     ///
     /// # Errors
-    /// Weights that no file can hold.
+    /// Weights of a type that files cannot hold.
     pub fn to_archive(&self) -> Result<Archive> {
         match self {
             Opened::Model(model) => model.to_archive(),
@@ -184,7 +184,7 @@ impl Model {
     /// settings; see [`CompiledModel::open`] for those.
     ///
     /// # Errors
-    /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
+    /// The file is not a model that cornu can read, or it exceeds a safety limit; the message says
     /// which.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, &Registry::new())
@@ -237,7 +237,7 @@ impl Model {
     /// Returns the model as a Keras archive.
     ///
     /// # Errors
-    /// Weights that no file can hold.
+    /// Weights of a type that files cannot hold.
     pub fn to_archive(&self) -> Result<Archive> {
         self.archive_of(self.write_weights()?)
     }
@@ -256,18 +256,29 @@ impl Model {
     /// file is kept until the new one is complete.
     ///
     /// # Errors
-    /// Another ending than `.keras`; a file that cannot be written.
+    /// An extension other than `.keras`; a file that cannot be written.
+    ///
+    /// ```
+    /// use cornu::{Dense, Input, Model};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let x = Input::new([3]);
+    /// let model = Model::new(&x, &Dense::new(2).call(&x)?)?;
+    /// let path = dir.path().join("model.keras");
+    /// model.save(&path)?;
+    /// assert_eq!(Model::open(&path)?.weights(), model.weights());
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         save(path.as_ref(), || self.to_archive())
     }
 }
 
 impl CompiledModel {
-    /// Opens the compiled model of a `.keras` file or a legacy `.h5`, with the state of its
-    /// optimizer.
+    /// Opens the compiled model of a `.keras` file, a legacy `.h5` or a `config.json`, with the
+    /// state of its optimizer.
     ///
     /// # Errors
-    /// As [`Model::open`], and where the file holds no compile settings.
+    /// As [`Model::open`]; a file without compile settings.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Opened::read(path)?.into_compiled()
     }
@@ -283,7 +294,7 @@ impl CompiledModel {
     /// Returns the model as a Keras archive, with compile settings and the state of the optimizer.
     ///
     /// # Errors
-    /// Weights that no file can hold.
+    /// Weights of a type that files cannot hold.
     pub fn to_archive(&self) -> Result<Archive> {
         let (weights, state) = self.values();
         let mut archive = self.archive_of(self.write_values(&weights)?)?;

@@ -257,7 +257,7 @@ impl LayerRef {
     /// Returns the layer of a Keras config, with the classes of a registry.
     ///
     /// # Errors
-    /// A class that the registry does not hold; settings that the class does not take.
+    /// A class that is not in the registry; settings that the class does not take.
     pub fn from_json(v: &Value, registry: &Registry) -> Result<Self> {
         let parts = parts("layer", v)?;
         let name = parts.config.get("name").and_then(Value::as_str).map(str::to_string);

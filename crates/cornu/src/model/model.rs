@@ -18,8 +18,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 /// Model: a graph of layers with their weights.
 ///
 /// A model is a cheap handle: clones share everything, and any number of threads may use it at the
-/// same time. Its weights belong to its layers: models over the same layers have the same weights,
-/// and training one moves the other. [`Model::compile`] gives the stage that can be trained.
+/// same time. The weights belong to the layers: models with the same layers share them, and
+/// training one changes the other. [`Model::compile`] returns a model that can be trained.
 ///
 /// ```
 /// use cornu::{Dense, Input, Lstm, Model};
@@ -78,8 +78,8 @@ impl Model {
     /// Returns the model from input symbols to output symbols. Weights without values are
     /// initialized from seed 0; see [`Model::seed`].
     ///
-    /// A model over layers of several models that were made before has their weights. Call
-    /// [`Model::seed`] to draw them anew, each by its number there.
+    /// A model made of layers of other models has their weights. Call [`Model::seed`] to initialize
+    /// them again.
     pub fn new(inputs: impl IntoSymbols, outputs: impl IntoSymbols) -> Result<Self> {
         let ((inputs, one_in), (outputs, one_out)) =
             (inputs.into_symbols(), outputs.into_symbols());
@@ -90,6 +90,13 @@ impl Model {
     }
 
     /// Returns a model of layers one after the other.
+    ///
+    /// ```
+    /// use cornu::{Dense, Input, Model};
+    /// let layers = [Dense::new(2).into(), Dense::new(1).into()];
+    /// assert_eq!(Model::sequential(&Input::new([3]), layers)?.count_params(), 11);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn sequential(input: &Symbol, layers: impl IntoIterator<Item = LayerRef>) -> Result<Self> {
         let input = match &input.node.maker {
             Maker::Input(i) => InputLayer::clone(i),
@@ -174,7 +181,7 @@ impl Model {
     /// Returns the model of a Keras config, with the classes of a registry.
     ///
     /// # Errors
-    /// A class that the registry does not hold; settings that a class does not take.
+    /// A class that is not in the registry; settings that a class does not take.
     pub fn from_json_with(v: &Value, registry: &Registry) -> Result<Self> {
         Self::of(LayerRef::from_json(v, registry)?, 0)
     }
@@ -287,7 +294,8 @@ impl Model {
         (0..self.variables().len()).map(|i| store.view(SlotId(i)).to_tensor()).collect()
     }
 
-    /// Returns the values of all weights, in Keras's order, never between two steps of a training.
+    /// Returns the values of all weights, in Keras's order. During a training they are those after
+    /// a whole step.
     ///
     /// ```
     /// use cornu::{Dense, Input, Model};
@@ -310,7 +318,7 @@ impl Model {
     /// Sets the value of the `i`-th weight.
     ///
     /// # Errors
-    /// The shape is not the weight's.
+    /// A wrong shape.
     pub fn set_weight(&self, i: usize, value: impl Into<Array>) -> Result<()> {
         let v = &self.variables()[i];
         v.value.set(&fitted(v, value.into())?);
@@ -320,7 +328,7 @@ impl Model {
     /// Sets the values of all weights, in Keras's order.
     ///
     /// # Errors
-    /// Another number of weights, or a shape that is not the weight's; none is set then.
+    /// A wrong number of weights, or a wrong shape; no weight is set then.
     pub fn set_weights<A: Clone + Into<Array>>(&self, values: &[A]) -> Result<()> {
         let n = self.variables().len();
         if values.len() != n {

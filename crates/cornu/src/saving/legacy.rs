@@ -77,7 +77,7 @@ fn is_legacy(root: &Group) -> bool {
 }
 
 impl Legacy {
-    /// Sorts out a tree read from a legacy file.
+    /// Returns the content of a legacy file from the tree of its groups.
     pub fn from_group(mut root: Group) -> Result<Self, FileError> {
         let mut weights = root.take_group("model_weights");
         let optimizer = root.take_group("optimizer_weights");

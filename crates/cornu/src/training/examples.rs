@@ -79,7 +79,7 @@ impl<'a> Examples<'a> {
         Ok(Self { inputs, targets, weights, in_order: model.is_stateful() })
     }
 
-    /// Samples.
+    /// Returns the number of samples.
     pub fn n_samples(&self) -> usize {
         self.inputs.first().map_or(0, Fed::n_samples)
     }

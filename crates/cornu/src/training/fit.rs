@@ -24,8 +24,8 @@ impl CompiledModel {
     /// targets, `y` is `()`.
     ///
     /// # Errors
-    /// Data that do not fit the model, or a failing callback; the weights stay as the last step
-    /// left them.
+    /// Data that do not fit the model, or an error of a callback. The weights are those after the
+    /// last step.
     pub fn fit<'a>(
         &mut self,
         x: impl IntoData<'a>,

@@ -8,6 +8,31 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Settings of `fit`, with Keras's names and defaults.
+///
+/// Callbacks: [`EarlyStopping`](crate::callbacks::EarlyStopping),
+/// [`ModelCheckpoint`](crate::callbacks::ModelCheckpoint),
+/// [`BackupAndRestore`](crate::callbacks::BackupAndRestore),
+/// [`ReduceLROnPlateau`](crate::callbacks::ReduceLROnPlateau),
+/// [`LearningRateScheduler`](crate::callbacks::LearningRateScheduler),
+/// [`CSVLogger`](crate::callbacks::CSVLogger), [`TensorBoard`](crate::callbacks::TensorBoard),
+/// [`TerminateOnNaN`](crate::callbacks::TerminateOnNaN),
+/// [`SwapEMAWeights`](crate::callbacks::SwapEMAWeights),
+/// [`RemoteMonitor`](crate::callbacks::RemoteMonitor),
+/// [`LambdaCallback`](crate::callbacks::LambdaCallback) of closures, and your own
+/// [`Callback`](crate::callbacks::Callback).
+///
+/// ```
+/// use cornu::callbacks::EarlyStopping;
+/// use cornu::{Compile, Dense, Fit, Input, Model};
+/// use ndarray::arr2;
+/// let x = Input::new([1]);
+/// let mut model = Model::new(&x, &Dense::new(1).call(&x)?)?.compile(Compile::new("sgd", "mse"))?;
+/// let (x, y) = (arr2(&[[1.0f32], [2.0]]), arr2(&[[2.0f32], [4.0]]));
+/// let fit = Fit::new().epochs(5).batch_size(2).verbose(0).callback(EarlyStopping::new("loss"));
+/// let loss = model.fit(&x, &y, fit)?.get("loss").unwrap();
+/// assert!(loss.last() < loss.first());
+/// # Ok::<(), cornu::Error>(())
+/// ```
 pub struct Fit<'a> {
     pub(super) batch_size: usize,
     pub(super) epochs: usize,
