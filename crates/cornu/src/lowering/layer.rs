@@ -112,7 +112,7 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         None
     }
 
-    /// Where Keras keeps the class.
+    /// Where Keras keeps the class; empty for a class of your own.
     fn module(&self) -> &'static str {
         "keras.layers"
     }

@@ -127,11 +127,7 @@ impl History {
 
     /// The numbers of a key, one an epoch.
     pub fn get(&self, key: &str) -> Option<Vec<f64>> {
-        let number = |v: &MetricValue| match v {
-            MetricValue::Number(x) => *x,
-            MetricValue::List(items) => items.first().copied().unwrap_or(f64::NAN),
-        };
-        self.values.get(key).map(|v| v.iter().map(number).collect())
+        self.values.get(key).map(|v| v.iter().map(MetricValue::number).collect())
     }
 
     /// Key to list, as Keras's `history.history`.
