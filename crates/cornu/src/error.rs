@@ -6,7 +6,23 @@ use cornu_ir::{ShapeError, Spec};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that can go wrong.
+///
+/// The text says who complains, what must hold, what came, and the change that mends it. Programs
+/// match the variants, or ask for the parts.
+///
+/// ```
+/// use cornu::{Dense, Error, Input, Model, Predict};
+/// let x = Input::named("series", [20, 1]);
+/// let model = Model::new(&x, &Dense::new(2).call(&x)?)?;
+/// let error = model.predict(&ndarray::Array2::<f32>::zeros((5, 20)), Predict::new()).unwrap_err();
+/// assert!(matches!(error, Error::Shape { .. }));
+/// assert_eq!(error.expected(), Some("rank 3, (None, 20, 1) = (batch, timesteps, features)"));
+/// assert_eq!(error.received(), Some("rank 2, (5, 20)"));
+/// assert!(error.cure().unwrap().contains("reshape"));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A layer was called on values it does not take.
     #[error("{class} `{name}`: {rule}. Received: {received}")]
@@ -30,6 +46,20 @@ pub enum Error {
         /// What came.
         received: String,
     },
+    /// Data of a shape that the model does not take.
+    #[error("{who}: expected {expected}. Received: {received}{}", after(cure))]
+    Shape {
+        /// The input, the target or the weight.
+        who: String,
+        /// The axis that differs, where it is one; 0 is the batch.
+        axis: Option<usize>,
+        /// What must hold.
+        expected: String,
+        /// What came.
+        received: String,
+        /// The change that mends it, where one is known.
+        cure: Option<String>,
+    },
     /// Data that do not fit the model.
     #[error("{0}")]
     Data(String),
@@ -52,7 +82,56 @@ pub enum Error {
     },
 }
 
+/// A cure behind a message.
+fn after(cure: &Option<String>) -> String {
+    cure.as_ref().map_or(String::new(), |cure| format!("; {cure}"))
+}
+
 impl Error {
+    /// Returns the class and the name of the layer that complains, where one does.
+    pub fn layer(&self) -> Option<(&str, &str)> {
+        match self {
+            Error::Call { class, name, .. } => Some((class, name)),
+            _ => None,
+        }
+    }
+
+    /// Returns the axis that differs, where one does; 0 is the batch.
+    pub fn axis(&self) -> Option<usize> {
+        match self {
+            Error::Shape { axis, .. } => *axis,
+            _ => None,
+        }
+    }
+
+    /// Returns what must hold.
+    pub fn expected(&self) -> Option<&str> {
+        match self {
+            Error::Shape { expected: rule, .. }
+            | Error::Call { rule, .. }
+            | Error::Argument { rule, .. } => Some(rule),
+            _ => None,
+        }
+    }
+
+    /// Returns what came.
+    pub fn received(&self) -> Option<&str> {
+        match self {
+            Error::Shape { received, .. }
+            | Error::Call { received, .. }
+            | Error::Argument { received, .. } => Some(received),
+            _ => None,
+        }
+    }
+
+    /// Returns the change that mends it, where the error knows one.
+    pub fn cure(&self) -> Option<&str> {
+        match self {
+            Error::Shape { cure, .. } => cure.as_deref(),
+            _ => None,
+        }
+    }
+
     /// A setting of `who` that breaks `rule`.
     pub fn argument(
         who: impl Into<String>,

@@ -4,9 +4,11 @@ mod kind;
 mod legacy_compile;
 mod open;
 mod weights;
+mod partial_weights;
 mod convert;
 mod quantize;
 
 pub use convert::convert;
 pub use open::Opened;
+pub use partial_weights::{LoadWeights, LoadedWeights};
 pub use quantize::{QuantizationLoss, quantize_int8};

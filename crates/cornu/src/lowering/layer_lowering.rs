@@ -35,6 +35,7 @@ impl LayerRef {
         };
         let mut tree = self.rule().weights(call).map_err(here)?;
         tree.check_names().map_err(here)?;
+        self.rule().activity_regularizer().map_or(Ok(()), |r| r.check()).map_err(here)?;
         tree.set_dtype(self.0.dtype.float());
         let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
         tree.hold(&mut held).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;

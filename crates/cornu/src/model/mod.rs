@@ -20,4 +20,4 @@ pub use lower::{LoweredModel, PackedEntries, lower_model};
 pub use model::{IntoSymbols, Model};
 pub use variables::Variable;
 pub(crate) use variables::variables;
-pub(crate) use weights_file::{int8_array, to_file_array, to_tensor};
+pub(crate) use weights_file::{int8_array, older_path, to_file_array, to_tensor};

@@ -74,7 +74,7 @@ impl Model {
         Ok(())
     }
 
-    fn checked(&self, v: &super::Variable, path: &str, array: &Array) -> Result<Tensor> {
+    pub(crate) fn checked(&self, v: &super::Variable, path: &str, array: &Array) -> Result<Tensor> {
         if array.shape() != v.spec.shape {
             return Err(Error::Config(format!(
                 "weights: `{path}` must have shape {:?}. Received: {:?}",
@@ -226,7 +226,7 @@ impl Model {
 
 /// Where tf_keras wrote what Keras 3 writes elsewhere: the forward layer of a Bidirectional is
 /// `layer` there, and the products of attention begin with an underscore.
-fn older_path(path: &str) -> String {
+pub(crate) fn older_path(path: &str) -> String {
     let older = |part: &str| match part {
         "forward_layer" => "layer".to_string(),
         "query_dense" | "key_dense" | "value_dense" | "output_dense" => format!("_{part}"),
