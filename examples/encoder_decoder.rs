@@ -24,12 +24,8 @@ fn questions(n: usize, seed: u64) -> Array2<i32> {
 
 /// The most likely answer among those that a beam of `width` unfinished answers keeps, and the
 /// logarithm of its probability. A beam of width 1 is greedy.
-fn decode(
-    encoder: &Model,
-    decoder: &Model,
-    question: &Array2<i32>,
-    width: usize,
-) -> cornu::Result<(Vec<i32>, f32)> {
+fn decode(models: [&Model; 2], question: &Array2<i32>, width: usize) -> Result<(Vec<i32>, f32)> {
+    let [encoder, decoder] = models;
     let states = encoder.predict(question, Predict::new())?;
     let [h, c] = [0, 1].map(|i| states.output(i).and_then(|s| Ok(s.f32()?.to_owned())));
     let mut beam = vec![(vec![START], 0.0, h?, c?)];
@@ -51,7 +47,7 @@ fn decode(
     Ok((digits[1..].to_vec(), score))
 }
 
-fn main() -> cornu::Result<()> {
+fn main() -> Result<()> {
     // Each layer is made once. The training model and the inner models call the same layers.
     let embedding = LayerRef::new(Embedding::new(DIGITS + 1, 16));
     let encoder_lstm = LayerRef::new(Lstm::new(UNITS).return_state(true));
@@ -62,9 +58,9 @@ fn main() -> cornu::Result<()> {
     let encoded = encoder_lstm.call_all(&embedding.call(&question)?)?; // output, h, c
     let steps = embedding.call(&given)?.with("initial_state", [&encoded[1], &encoded[2]]);
     let answer = head.call(&decoder_lstm.call_all(steps)?[0])?; // (None, 5, 10)
-    let mut model = Model::new([&question, &given], &answer)?.compile(
-        Compile::new(Adam::new(0.01), "sparse_categorical_crossentropy").metrics(["accuracy"]),
-    )?;
+    let settings = Compile::new(Adam::new(0.01), "sparse_categorical_crossentropy");
+    let model = Model::new([&question, &given], &answer)?;
+    let mut model = model.compile(settings.metrics(["accuracy"]))?;
 
     // The decoder is given the right answer, one timestep late (teacher forcing).
     let x = questions(2000, 1);
@@ -79,12 +75,10 @@ fn main() -> cornu::Result<()> {
     let (digit, h, c) = (Input::ids([1]), Input::new([UNITS]), Input::new([UNITS]));
     let step = decoder_lstm.call_all(embedding.call(&digit)?.with("initial_state", [&h, &c]))?;
     let decoder = Model::new([&digit, &h, &c], [&head.call(&step[0])?, &step[1], &step[2]])?;
-    for row in questions(4, 2).outer_iter() {
-        let question = row.to_owned().insert_axis(ndarray::Axis(0));
-        for (way, width) in [("greedy", 1), ("beam", 4)] {
-            let (answer, score) = decode(&encoder, &decoder, &question, width)?;
-            println!("{row} {way:>6}: {answer:?}, log probability {score:.3}");
-        }
+    for (i, width) in (0..8).map(|i| (i / 2, [1, 4][i % 2])) {
+        let question = questions(4, 2).slice_move(s![i..=i, ..]);
+        let (answer, score) = decode([&encoder, &decoder], &question, width)?;
+        println!("{question} beam of {width}: {answer:?}, log probability {score:.3}");
     }
     Ok(())
 }

@@ -10,9 +10,9 @@ use cornu_ir::Var;
 
 /// The formula of a metric.
 ///
-/// A metric that is a mean over samples needs `name` and `values`. Any other one has sums of its
-/// own, which are added up over batches: it needs `name`, `partials` and `result`.
-/// [`class!`](crate::class) says how files name it.
+/// A metric that is a mean over samples needs `values`. Any other one has sums of its own, which are
+/// added up over batches: it needs `partials` and `result`. [`class!`](crate::class) says how files
+/// name it.
 ///
 /// ```
 /// use cornu::MetricState;
@@ -24,10 +24,6 @@ use cornu_ir::Var;
 /// cornu::class!(Coverage = "forecast>Coverage");
 ///
 /// impl MetricFunction for Coverage {
-///     fn name(&self) -> &str {
-///         "coverage"
-///     }
-///
 ///     fn values<'g>(
 ///         &self,
 ///         _: &Cx<'g>,
@@ -45,8 +41,10 @@ use cornu_ir::Var;
 /// # Ok::<(), cornu::Error>(())
 /// ```
 pub trait MetricFunction: Configured {
-    /// Returns the name of the metric, the key in logs.
-    fn name(&self) -> &str;
+    /// Returns the name of the metric, the key in logs; by default its class.
+    fn name(&self) -> &str {
+        self.class()
+    }
 
     /// Returns the numbers whose mean is the metric: one for each sample (or each timestep), from
     /// targets and predictions of one float type.
