@@ -1,7 +1,7 @@
 //! `cargo xtask symbols`: the page of Keras's symbols, written by the test that otherwise compares
 //! it.
 
-use crate::check::cargo;
+use crate::cargo::cargo;
 use std::path::Path;
 
 /// What tells the test to write the page.

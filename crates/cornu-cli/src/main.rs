@@ -3,7 +3,6 @@
 
 mod failure;
 mod files;
-mod plot;
 mod logs;
 mod run_file;
 mod commands;
@@ -42,7 +41,27 @@ commands! {
     Convert convert;
 }
 
+/// Prints the warnings of the library.
+struct Warnings;
+
+impl log::Log for Warnings {
+    fn enabled(&self, metadata: &log::Metadata) -> bool {
+        metadata.level() <= log::Level::Warn && metadata.target().starts_with("cornu")
+    }
+
+    fn log(&self, record: &log::Record) {
+        if self.enabled(record.metadata()) {
+            eprintln!("warning: {}", record.args());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
 fn main() -> ExitCode {
+    if log::set_logger(&Warnings).is_ok() {
+        log::set_max_level(log::LevelFilter::Warn);
+    }
     // A broken invariant is cornu's own fault: it is told in one line, without a trace.
     std::panic::set_hook(Box::new(|_| {}));
     match std::panic::catch_unwind(|| run(Cli::parse())) {

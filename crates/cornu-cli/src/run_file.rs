@@ -38,7 +38,7 @@
 //! ```
 
 use crate::failure::Failure;
-use crate::{files, logs, plot};
+use crate::{files, logs};
 use cornu::data::{BatchMaker, Data};
 use cornu::extend::Registry;
 use cornu::{Compile, CompiledModel, Evaluate, Fit, Input, LayerRef, Model, Opened, Predict};
@@ -326,7 +326,7 @@ impl RunFile {
             saved("history", &p);
         }
         if let Some(p) = to_plot {
-            plot::curves(&p, &history)?;
+            history.plot(&p)?;
             saved("curves", &p);
         }
         Ok(())

@@ -189,7 +189,7 @@ fn event_files_hold_what_the_run_came_to() {
         .verbose(0)
         .validation_data(numbers(5, 0.7), numbers(5, 0.2))
         .callback(board);
-    let history = model.fit(&numbers(10, 0.3), &numbers(10, 0.9), fit).unwrap();
+    let history = model.fit(numbers(10, 0.3), numbers(10, 0.9), fit).unwrap();
     std::fs::write(dir.path().join("history.json"), history.to_json().to_string()).unwrap();
     write(dir.path().join("kernel.npy"), &[("w".into(), Data::Dense(model.weight(0)))]).unwrap();
     keras(&python, "events", dir.path());

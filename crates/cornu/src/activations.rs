@@ -1,4 +1,4 @@
-//! Activations by Keras's names: one table.
+//! Activation functions by Keras's names.
 //!
 //! Source: keras/src/activations/activations.py and keras/src/backend/jax/nn.py, Keras 3.15.1.
 
@@ -12,23 +12,23 @@ use serde_json::Value;
 
 macro_rules! activations {
     ($($F:ident $name:literal $(| $alias:literal)* |$x:ident| $body:expr;)*) => {
-        /// An activation of `keras.activations`, with its default arguments, or a layer in the
-        /// place of one.
+        /// Activation function of `keras.activations` with default arguments, or an activation
+        /// layer.
         #[derive(Clone, Debug, PartialEq)]
         #[allow(missing_docs)]
         pub enum Activation {
             $($F,)*
             /// An activation layer without weights.
             Layer(Box<LayerActivation>),
-            /// A name that no activation has: the call of the layer reports it.
+            /// An unknown name, which the call of the layer reports.
             Misnamed(String),
         }
 
         impl Activation {
-            /// All that have a name.
+            /// All activation functions with a name.
             pub const ALL: &'static [Activation] = &[$(Activation::$F),*];
 
-            /// Keras's name; a layer's is its class.
+            /// Returns Keras's name; for a layer its class.
             pub fn name(&self) -> &str {
                 match self {
                     $(Activation::$F => $name,)*
@@ -37,12 +37,12 @@ macro_rules! activations {
                 }
             }
 
-            /// The activation of a name or alias.
+            /// Returns the activation of a name or alias.
             pub fn by_name(name: &str) -> Option<Activation> {
                 match name { $($name $(| $alias)* => Some(Activation::$F),)* _ => None }
             }
 
-            /// Applies it.
+            /// Applies the activation to a value of a graph.
             ///
             /// ```
             /// use cornu::activations::Activation;
@@ -108,18 +108,18 @@ activations! {
     Sparsemax "sparsemax" |x| sparsemax(x);
 }
 
-/// `x` where positive, else `slope · x`.
+/// Leaky rectifier: `x` above 0, else `slope · x`.
 pub fn leaky_relu<'g>(x: Var<'g>, slope: f64) -> Var<'g> {
     x.ge(0.0).select(x, x * slope)
 }
 
-/// `x` where positive, else `alpha · (exp(x) − 1)`.
+/// Exponential linear unit: `x` above 0, else `alpha · (exp(x) − 1)`.
 pub fn elu<'g>(x: Var<'g>, alpha: f64) -> Var<'g> {
     // The branch not taken must stay finite, for its gradient is multiplied by 0.
     x.gt(0.0).select(x, x.minimum(0.0).expm1() * alpha)
 }
 
-/// The rectifier of `keras.activations.relu` with its settings.
+/// Rectifier of `keras.activations.relu` with its settings.
 pub fn relu<'g>(
     x: Var<'g>,
     negative_slope: f64,
@@ -146,7 +146,7 @@ pub fn gelu<'g>(x: Var<'g>, approximate: bool) -> Var<'g> {
     }
 }
 
-/// The first half of an axis times the sigmoid of the second.
+/// Gated linear unit: the first half of an axis times the sigmoid of the second.
 pub fn glu<'g>(x: Var<'g>, axis: isize) -> Var<'g> {
     let n = x.dim(axis).unwrap_or(0);
     x.slice(axis, 0, n / 2) * x.slice(axis, n / 2, n / 2 * 2).sigmoid()
@@ -178,7 +178,7 @@ pub fn sparsemax<'g>(x: Var<'g>) -> Var<'g> {
     (x - tau).maximum(0.0)
 }
 
-/// An activation layer without weights in the place of a function, with its settings.
+/// Activation layer without weights, used as an activation function.
 ///
 /// # Source
 /// keras/src/activations/__init__.py (`get` takes any callable), Keras 3.15.1. Differs: PReLU,
@@ -278,7 +278,7 @@ impl Activation {
         }
     }
 
-    /// The same activation inside a recurrent primitive, where its derivative is a function of its
+    /// Returns the activation for recurrent operations, if its derivative is a function of its
     /// value.
     pub fn gate(&self) -> Option<Gate> {
         Some(match self {
@@ -298,8 +298,8 @@ impl Activation {
         })
     }
 
-    /// Reads what Keras writes for an activation: a name, `null` for linear, a serialized function
-    /// or a serialized layer.
+    /// Reads an activation as Keras writes it: a name, `null` for linear, a serialized function or
+    /// layer.
     pub fn from_json(v: &Value) -> Result<Self> {
         if let Some(function) = Function::of_layer(v)? {
             return Ok(Activation::Layer(Box::new(LayerActivation {
@@ -339,7 +339,7 @@ impl Default for Activation {
 }
 
 impl From<&str> for Activation {
-    /// The activation of a name; the call of the layer fails where there is none of that name.
+    /// Returns the activation of a name; for an unknown name the call of the layer fails.
     fn from(name: &str) -> Self {
         Activation::from_json(&name.into()).unwrap_or_else(|_| Activation::Misnamed(name.into()))
     }

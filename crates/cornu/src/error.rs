@@ -1,14 +1,14 @@
-//! What can go wrong, said so that the reader knows who, which rule, what came, and what to change.
+//! The error type: every error says who, which rule, what was received, and the cure.
 
 use cornu_ir::{ShapeError, Spec};
 
-/// The result of everything that can fail.
+/// Result of cornu's functions, with [`Error`] as error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can go wrong.
+/// Error of cornu: says who complains, which rule was broken, and what was received.
 ///
-/// The text says who complains, what must hold, what came, and the change that mends it. Programs
-/// match the variants, or ask for the parts.
+/// The message also names the change that mends it. Programs match the variants, or ask for the
+/// parts.
 ///
 /// ```
 /// use cornu::{Dense, Error, Input, Model, Predict};
@@ -24,26 +24,26 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A layer was called on values it does not take.
+    /// A layer was called on inputs that it does not take.
     #[error("{class} `{name}`: {rule}. Received: {received}")]
     Call {
-        /// Class of the layer, in Keras's word.
+        /// Keras's name of the layer's class.
         class: String,
-        /// Its name.
+        /// Name of the layer.
         name: String,
-        /// What must hold.
+        /// The rule that was broken.
         rule: String,
-        /// What came.
+        /// The value that was received.
         received: String,
     },
-    /// A setting that has no meaning.
+    /// A setting has an invalid value.
     #[error("{who}: {rule}. Received: {received}")]
     Argument {
-        /// Whose setting.
+        /// Owner of the setting.
         who: String,
-        /// What must hold.
+        /// The rule that was broken.
         rule: String,
-        /// What came.
+        /// The value that was received.
         received: String,
     },
     /// Data of a shape that the model does not take.
@@ -60,24 +60,24 @@ pub enum Error {
         /// The change that mends it, where one is known.
         cure: Option<String>,
     },
-    /// Data that do not fit the model.
+    /// Data do not fit the model.
     #[error("{0}")]
     Data(String),
-    /// A configuration that cannot be read.
+    /// A configuration cannot be read.
     #[error("{0}")]
     Config(String),
-    /// Understood, but not something cornu does.
+    /// A feature of Keras that cornu does not support.
     #[error("not supported: {0}")]
     Unsupported(String),
-    /// A model file.
+    /// A model file is damaged or cannot be read.
     #[error(transparent)]
     File(#[from] crate::saving::FileError),
     /// Reading or writing failed.
     #[error("{what}: {source}")]
     Io {
-        /// Which file or stream.
+        /// File or stream.
         what: String,
-        /// Why.
+        /// Error of the operating system.
         source: std::io::Error,
     },
 }
@@ -132,7 +132,7 @@ impl Error {
         }
     }
 
-    /// A setting of `who` that breaks `rule`.
+    /// Returns the error of a setting of `who` that breaks `rule`.
     pub fn argument(
         who: impl Into<String>,
         rule: impl Into<String>,
@@ -141,8 +141,8 @@ impl Error {
         Error::Argument { who: who.into(), rule: rule.into(), received: received.to_string() }
     }
 
-    /// A call with shapes that break `rule`. The layer's class and name are added where the layer
-    /// is known.
+    /// Returns the error of a call with shapes that break `rule`. Class and name of the layer are
+    /// added by [`Error::of_layer`].
     pub fn shapes(rule: impl Into<String>, received: &[Spec]) -> Self {
         let dims = |s: &Spec| cornu_ir::spec::dims_text(&s.dims);
         let received = match received {
@@ -152,7 +152,7 @@ impl Error {
         Error::Call { class: String::new(), name: String::new(), rule: rule.into(), received }
     }
 
-    /// Whether cornu understood what was asked, and does not do it.
+    /// True for a feature of Keras that cornu does not support.
     pub fn is_unsupported(&self) -> bool {
         match self {
             Error::Unsupported(_) => true,
@@ -161,7 +161,7 @@ impl Error {
         }
     }
 
-    /// The same error, raised by this layer.
+    /// Returns the error with class and name of the layer that raised it.
     pub fn of_layer(self, layer_class: &str, layer_name: &str) -> Self {
         match self {
             Error::Call { class, rule, received, .. } if class.is_empty() => {

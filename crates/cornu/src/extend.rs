@@ -1,6 +1,5 @@
-//! What authors of classes of their own need: the traits of layers, cells, losses, metrics,
-//! optimizers, schedules, initializers, regularizers and constraints, and the graph that they write
-//! their formulas into.
+//! For authors of their own classes: traits of layers, cells, losses, metrics, optimizers,
+//! schedules, initializers, regularizers and constraints, and the graph for their formulas.
 //!
 //! Every class is one type with one trait; [`class!`](crate::class) says how files name it, and a
 //! [`Registry`](crate::Registry) with the class opens files that hold it. Formulas are written on
@@ -31,8 +30,8 @@ pub use crate::training::value_json;
 pub use cornu_ir::{Builder, DType, Dim, Spec, Tensor, Var};
 pub use {cornu_ir, ndarray, serde, serde_json};
 
-/// Declares how files name a class of your own: `class!(Type = "package>Class")`. Its config is
-/// what serde writes for the type.
+/// Declares the name of your own class in files: `class!(Type = "package>Class")`. Its config is
+/// the type as serde serializes it.
 ///
 /// ```
 /// use cornu::extend::Configured;

@@ -1,4 +1,4 @@
-//! What a program that builds and trains models uses, by one line: `use cornu::prelude::*;`.
+//! Everything for programs that build and train models: `use cornu::prelude::*;`.
 //!
 //! Losses, metrics, optimizers and other families stand in modules of their own (`losses`,
 //! `metrics`, `optimizers`, …), for some of their names are alike.

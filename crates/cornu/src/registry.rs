@@ -73,8 +73,8 @@ impl Registry {
         BUILTIN.clone()
     }
 
-    /// Adds a class of layers under the name that files hold, `package>Class`. It takes the place
-    /// of one of that name.
+    /// Adds a class of layers under the name that files hold, `package>Class`. It replaces a class
+    /// of the same name.
     pub fn layer<L: FromConfig>(mut self, name: &str) -> Self {
         self.add::<L>(name);
         self

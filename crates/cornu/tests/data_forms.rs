@@ -44,22 +44,22 @@ fn a_table_in_every_form() {
     assert_eq!(predicted(&model, table.clone()), want);
     assert_eq!(predicted(&model, table.view()), want);
     assert_eq!(predicted(&model, table.t().t()), want);
-    assert_eq!(predicted(&model, &table.clone().into_dyn()), want);
+    assert_eq!(predicted(&model, table.clone().into_dyn()), want);
     assert_eq!(predicted(&model, table.clone().into_shared()), want);
     assert_eq!(predicted(&model, table.mapv(f64::from)), want);
     assert_eq!(predicted(&model, table.mapv(|v| v as i64).view()), want);
     assert_eq!(predicted(&model, table.mapv(|v| v as u8)), want);
     assert_eq!(predicted(&model, table.mapv(|v| v > 1.0)), [0.0, 2.0, 2.0, 2.0]);
     assert_eq!(predicted(&model, vec![[1.0f32, 2.0], [3.0, 4.0]]), want);
-    assert_eq!(predicted(&model, &vec![[1.0f32, 2.0], [3.0, 4.0]]), want);
+    assert_eq!(predicted(&model, vec![[1.0f32, 2.0], [3.0, 4.0]]), want);
     assert_eq!(predicted(&model, [[1.0f64, 2.0], [3.0, 4.0]]), want);
     assert_eq!(predicted(&model, &[[1i32, 2], [3, 4]][..]), want);
     assert_eq!(predicted(&model, vec![vec![1.0f32, 2.0], vec![3.0, 4.0]]), want);
     assert_eq!(predicted(&model, &[vec![1.0f32, 2.0], vec![3.0, 4.0]][..]), want);
     assert_eq!(predicted(&model, vec![array![1.0f32, 2.0], array![3.0, 4.0]]), want);
     assert_eq!(predicted(&model, vec![Data::from(&table)]), want);
-    assert_eq!(predicted(&model, &Data::from(&table)), want);
-    assert_eq!(predicted(&model, &Array::from(&table)), want);
+    assert_eq!(predicted(&model, Data::from(&table)), want);
+    assert_eq!(predicted(&model, Array::from(&table)), want);
     assert_eq!(predicted(&model, [("x", &table)]), want);
     assert_eq!(
         predicted(&model, model.predict(&table, Predict::new()).map(|_| &table).unwrap()),
@@ -68,7 +68,7 @@ fn a_table_in_every_form() {
     // A view in another order means the same numbers.
     let columns = array![[1.0f32, 3.0], [2.0, 4.0]];
     assert_eq!(predicted(&model, columns.t()), want);
-    assert_eq!(predicted(&model, &columns.t()), want);
+    assert_eq!(predicted(&model, columns.t()), want);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn sequences_in_every_form() {
     assert_eq!(predicted(&model, &vectors), want);
     assert_eq!(predicted(&model, vec![long.clone(), short.clone()]), want);
     assert_eq!(predicted(&model, [long.view(), short.view()]), want);
-    assert_eq!(predicted(&model, &[&long, &short]), want);
+    assert_eq!(predicted(&model, [&long, &short]), want);
     assert_eq!(predicted(&model, Data::from(ragged)), want);
     // One length: a rectangle.
     let equal = vec![vec![[1.0f32, 2.0]], vec![[5.0, 6.0]]];
@@ -289,7 +289,7 @@ fn weights_and_targets_take_the_same_forms() {
     let rows: Vec<[f32; 2]> = y.rows().into_iter().map(|r| [r[0], r[1]]).collect();
     let w = [1.0f32, 2.0, 0.5, 1.0, 0.0, 3.0];
     let want = model.evaluate(&x, &y, Evaluate::new().sample_weight(w.to_vec())).unwrap();
-    assert_eq!(model.evaluate(&x, &rows, Evaluate::new().sample_weight(&w)).unwrap(), want);
+    assert_eq!(model.evaluate(&x, &rows, Evaluate::new().sample_weight(w)).unwrap(), want);
     let of_f64 = ndarray::Array1::from_iter(w.iter().map(|v| f64::from(*v)));
     assert_eq!(model.evaluate(&x, rows, Evaluate::new().sample_weight(&of_f64)).unwrap(), want);
     let e = model.fit(&x, &y, Fit::new().verbose(0).sample_weight(vec![w.to_vec(), vec![1.0]]));

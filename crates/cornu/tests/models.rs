@@ -27,7 +27,7 @@ fn cases() -> BTreeMap<String, Files> {
         let mut member = zip.by_index(i).unwrap();
         let mut bytes = Vec::new();
         member.read_to_end(&mut bytes).unwrap();
-        let name = member.name().unwrap().into_owned();
+        let name = member.name().to_owned();
         let (case, file) = name.split_once('/').unwrap();
         cases.entry(case.into()).or_default().insert(file.into(), bytes);
     }

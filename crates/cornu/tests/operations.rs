@@ -24,7 +24,7 @@ fn archive() -> BTreeMap<String, Value> {
         let mut member = zip.by_index(i).unwrap();
         let mut bytes = Vec::new();
         member.read_to_end(&mut bytes).unwrap();
-        let name = member.name().unwrap().trim_end_matches(".json").to_string();
+        let name = member.name().trim_end_matches(".json").to_string();
         (name, json::read(&bytes).unwrap())
     };
     (0..n).map(read).collect()

@@ -66,10 +66,10 @@ fn models() -> Vec<(&'static str, Model)> {
 fn a_sequence_gives_in_a_batch_what_it_gives_alone() {
     let all = series(&LENGTHS, 3);
     for (name, model) in models() {
-        let together = model.predict(&ragged(&all), Predict::new()).unwrap().into_vec().remove(0);
+        let together = model.predict(ragged(&all), Predict::new()).unwrap().into_vec().remove(0);
         let alone: Vec<f32> = all
             .iter()
-            .flat_map(|a| numbers(&model.predict(&one(a), Predict::new()).unwrap().into_vec()[0]))
+            .flat_map(|a| numbers(&model.predict(one(a), Predict::new()).unwrap().into_vec()[0]))
             .collect();
         let got = numbers(&together);
         assert_eq!(got.len(), alone.len(), "{name}");
@@ -125,7 +125,7 @@ fn training_counts_real_timesteps_only() {
         / n as f64;
     assert!((together - alone).abs() < 1e-6, "{together} {alone}");
     let history = model
-        .fit(&ragged(&all), &ragged(&targets), Fit::new().epochs(30).batch_size(3).verbose(0))
+        .fit(ragged(&all), ragged(&targets), Fit::new().epochs(30).batch_size(3).verbose(0))
         .unwrap();
     let losses = history.get("loss").unwrap();
     assert!(losses[29] < losses[0] * 0.9, "{losses:?}");
@@ -138,11 +138,11 @@ fn what_would_read_past_an_end_is_refused() {
         .call(&Conv1d::new(4, 3).strides(2).padding(Padding::Same).call(&x).unwrap())
         .unwrap();
     let model = Model::new(&x, &y).unwrap();
-    let e = model.predict(&ragged(&series(&LENGTHS, 3)), Predict::new()).unwrap_err().to_string();
+    let e = model.predict(ragged(&series(&LENGTHS, 3)), Predict::new()).unwrap_err().to_string();
     assert!(e.contains("Conv1D `conv1d`") && e.contains("equal-length"), "{e}");
     // Batches of one sequence need no mask.
-    assert!(model.predict(&ragged(&series(&[4, 9], 3)), Predict::new().batch_size(1)).is_ok());
+    assert!(model.predict(ragged(&series(&[4, 9], 3)), Predict::new().batch_size(1)).is_ok());
     let refuse = Predict::new().unequal(Unequal::Refuse);
-    let e = model.predict(&ragged(&series(&[4, 9], 3)), refuse).unwrap_err().to_string();
+    let e = model.predict(ragged(&series(&[4, 9], 3)), refuse).unwrap_err().to_string();
     assert!(e.contains("4 to 9 timesteps") && e.contains("batch size 1"), "{e}");
 }

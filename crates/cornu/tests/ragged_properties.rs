@@ -125,14 +125,14 @@ fn empty_sequences_have_their_place() {
     let lengths = [3, 0, 5, 0];
     for model in models() {
         let y =
-            model.predict(&ragged(&series(&lengths)), Predict::new()).unwrap().into_vec().remove(0);
+            model.predict(ragged(&series(&lengths)), Predict::new()).unwrap().into_vec().remove(0);
         assert_eq!(y.n_samples(), 4);
         assert!(y.values().to_f32().unwrap().iter().all(|v| v.is_finite()));
         if let Some(got) = y.lengths() {
             assert_eq!(got, lengths);
         }
         let all_empty =
-            model.predict(&ragged(&series(&[0, 0])), Predict::new()).unwrap().into_vec().remove(0);
+            model.predict(ragged(&series(&[0, 0])), Predict::new()).unwrap().into_vec().remove(0);
         assert_eq!(all_empty.n_samples(), 2);
     }
 }

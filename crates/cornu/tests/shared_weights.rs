@@ -93,7 +93,7 @@ fn a_model_inside_a_model_is_the_same_model() {
     let outer = Model::new(&x, &y).unwrap();
     let before = bits(&encoder, &series(4));
     let mut outer = outer.compile(Compile::new("sgd", "mse")).unwrap();
-    outer.fit(&series(16), &targets(16), fit()).unwrap();
+    outer.fit(series(16), targets(16), fit()).unwrap();
     assert_ne!(bits(&encoder, &series(4)), before);
     encoder.seed(7).unwrap();
     assert_eq!(outer.weight(0), encoder_of(&outer));
@@ -133,7 +133,7 @@ fn a_layer_at_two_depths_has_one_set_of_weights() {
 fn settings_that_cannot_be_lose_nothing() {
     let (whole, ..) = encoder_and_whole();
     let mut compiled = whole.compile(Compile::new("adam", "mse")).unwrap();
-    compiled.fit(&series(16), &targets(16), fit()).unwrap();
+    compiled.fit(series(16), targets(16), fit()).unwrap();
     let trained = bits(&whole, &series(4));
     assert!(whole.compile(Compile::new("adamant", "mse")).is_err());
     assert!(compiled.compile(Compile::new("adamant", "mse")).is_err());

@@ -56,7 +56,7 @@ fn bits(v: impl IntoIterator<Item = f32>) -> Vec<u32> {
 fn a_step_gives_what_the_series_gives_there() {
     let all = series();
     for model in models() {
-        let whole = model.predict(&ragged(&all), Predict::new()).unwrap().into_vec().remove(0);
+        let whole = model.predict(ragged(&all), Predict::new()).unwrap().into_vec().remove(0);
         let want = bits(whole.values().to_f32().unwrap().iter().copied());
         let mut streams = Streams::new(model, 3).unwrap();
         let u = streams.n_out();
@@ -145,11 +145,9 @@ fn trained(k: Option<usize>, backwards: bool) -> (Vec<f64>, Vec<Vec<f64>>) {
     if let Some(k) = k {
         fit = fit.tbptt(k);
     }
-    let losses = model.fit(&ragged(&all), &ragged(&targets), fit).unwrap().get("loss").unwrap();
-    (
-        losses,
-        model.weights().iter().map(|a| a.to_f64().unwrap().iter().copied().collect()).collect(),
-    )
+    let losses = model.fit(ragged(&all), ragged(&targets), fit).unwrap().get("loss").unwrap();
+    let numbers = |a: &Array| a.to_f64().unwrap().iter().copied().collect();
+    (losses, model.weights().iter().map(numbers).collect())
 }
 
 #[test]

@@ -187,10 +187,10 @@ fn what_cannot_be_looked_up_is_an_error() {
     layer.num_oov_indices = 0;
     let model = Model::new(&x, &layer.call(&x).unwrap()).unwrap();
     assert_eq!(
-        model.predict(&words("a"), Predict::new()).unwrap().into_vec()[0],
+        model.predict(words("a"), Predict::new()).unwrap().into_vec()[0],
         Array::from(array![[0i64]]).into()
     );
-    let e = model.predict(&words("b"), Predict::new()).unwrap_err().to_string();
+    let e = model.predict(words("b"), Predict::new()).unwrap_err().to_string();
     assert!(e.contains("num_oov_indices=0") && e.contains("\"b\""), "{e}");
     let e = model.predict(&array![[1.0f32]], Predict::new()).unwrap_err().to_string();
     assert!(e.contains("expected strings"), "{e}");
@@ -206,12 +206,12 @@ fn what_cannot_be_looked_up_is_an_error() {
     assert!(e.contains("num_oov_indices=0") && e.contains('5'), "{e}");
     let e = Model::new(&x, &TextVectorization::default().call(&x).unwrap())
         .unwrap()
-        .predict(&words("b"), Predict::new())
+        .predict(words("b"), Predict::new())
         .unwrap_err()
         .to_string();
     assert!(e.contains("a vocabulary is needed"), "{e}");
     let y = Dense::new(1).call(&x).unwrap();
     let e =
-        Model::new(&x, &y).unwrap().predict(&words("b"), Predict::new()).unwrap_err().to_string();
+        Model::new(&x, &y).unwrap().predict(words("b"), Predict::new()).unwrap_err().to_string();
     assert!(e.contains("must be read by TextVectorization, StringLookup"), "{e}");
 }

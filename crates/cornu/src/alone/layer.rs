@@ -26,8 +26,8 @@ pub(super) fn tensor(array: &Array) -> Result<Tensor> {
 }
 
 impl LayerRef {
-    /// Applies the layer to an array, as a prediction does, and returns its first output. At the
-    /// first call its weights get their first values.
+    /// Applies the layer to an array, as in a prediction, and returns its first output. The first
+    /// call initializes the weights.
     ///
     /// # Errors
     /// An array that the layer does not take; a preprocessing layer of strings, which needs a

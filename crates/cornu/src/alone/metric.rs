@@ -7,7 +7,7 @@ use crate::lowering::Cx;
 use crate::metrics::{Metric, MetricValue};
 use cornu_ir::{Builder, Tensor, Var};
 
-/// A metric with what it has seen so far.
+/// Metric with its state: the sums over all batches so far.
 ///
 /// ```
 /// use cornu::metrics::{BinaryAccuracy, MetricValue};
@@ -28,7 +28,7 @@ pub struct MetricState {
 }
 
 impl MetricState {
-    /// Returns a metric that has seen nothing yet.
+    /// Returns a metric before its first batch.
     pub fn new(metric: impl Into<Metric>) -> Self {
         Self { metric: metric.into(), totals: vec![] }
     }
@@ -73,7 +73,7 @@ impl MetricState {
         Ok(())
     }
 
-    /// Returns the metric of all batches so far: not a number before the first.
+    /// Returns the metric over all batches so far; NaN before the first.
     pub fn result(&self) -> MetricValue {
         match self.totals.is_empty() {
             true => MetricValue::Number(f64::NAN),

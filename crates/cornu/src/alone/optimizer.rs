@@ -7,7 +7,7 @@ use crate::optimizers::{Optimizer, VarInfo};
 use crate::{Error, Result};
 use cornu_ir::{Builder, Tensor, Var};
 
-/// An optimizer with weights to move and its variables for them.
+/// Optimizer used alone: weights, and the optimizer's variables for them.
 ///
 /// ```
 /// use cornu::data::Array;
@@ -29,7 +29,7 @@ pub struct Stepper {
 }
 
 impl Stepper {
-    /// Returns an optimizer before its first step on weights.
+    /// Returns an optimizer with weights, before its first step.
     ///
     /// # Errors
     /// Settings that cannot be, or weights that are no numbers.
@@ -52,7 +52,7 @@ impl Stepper {
         Ok(Self { optimizer, vars, weights, state, programs: Programs::default() })
     }
 
-    /// Moves the weights by a gradient of each.
+    /// Updates the weights with a gradient for each.
     ///
     /// # Errors
     /// Another number of gradients than weights, or of other shapes.

@@ -6,10 +6,10 @@ use crate::{Error, Result};
 use cornu_ir::spec::product;
 use cornu_ir::{DType, Var};
 
-/// Losses of a shard.
+/// Losses of one shard of a batch.
 #[derive(Clone, Debug)]
 pub struct LossParts<'g> {
-    /// This shard's part of the weighted sum, without the layers' penalties; `None` when the model
+    /// This shard's part of the weighted sum, without the layers' penalties; `None` if the model
     /// has no loss.
     pub total: Option<Var<'g>>,
     /// This shard's part of each loss, without its weight, in the order of [`Compiled::losses`].
@@ -91,8 +91,8 @@ fn by_rows<'g>(cx: &Cx<'g>, j: Judged<'g>, keep_mask: bool) -> (Judged<'g>, Opti
 }
 
 impl Compiled {
-    /// Writes the losses. `sample_weights` holds one for each output (empty for none); masks are
-    /// those of the outputs.
+    /// Writes the losses into the graph. `sample_weights` holds one for each output (empty for
+    /// none); masks are those of the outputs.
     pub fn loss_parts<'g>(
         &self,
         cx: &Cx<'g>,

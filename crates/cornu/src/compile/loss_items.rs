@@ -1,4 +1,4 @@
-//! Which loss stands on which output, with which weight, under which key.
+//! Losses of each output, with weights and keys.
 
 use super::outputs::{
     Outputs, Task, function_name, in_argument, is_object, leaves, pair_targets, wrong,
@@ -8,18 +8,18 @@ use crate::losses::Loss;
 use cornu_ir::Spec;
 use serde_json::Value;
 
-/// A loss of an output.
+/// Loss of one output of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputLoss {
-    /// Number of the output.
+    /// Index of the output.
     pub output: usize,
-    /// Number of its target.
+    /// Index of the target.
     pub target: usize,
     /// The loss.
     pub loss: Loss,
-    /// Its weight in the total.
+    /// Weight in the total loss.
     pub weight: Option<f64>,
-    /// Its own key in logs, where there are several losses.
+    /// Key in logs, if there are several losses.
     pub key: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Which metrics stand on which output, and under which keys.
+//! Metrics of each output, with keys.
 
 use super::outputs::{Outputs, Task, function_name, in_argument, is_object, leaves, wrong};
 use crate::Result;
@@ -7,18 +7,18 @@ use crate::metrics::{MeanMetricWrapper, Metric};
 use cornu_ir::Spec;
 use serde_json::{Value, json};
 
-/// A metric of an output.
+/// Metric of one output of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputMetric {
-    /// Number of the output.
+    /// Index of the output.
     pub output: usize,
-    /// Number of its target.
+    /// Index of the target.
     pub target: usize,
     /// The metric.
     pub metric: Metric,
-    /// Whether sample weights enter.
+    /// True if sample weights are used.
     pub weighted: bool,
-    /// Its key in logs.
+    /// Key in logs.
     pub key: String,
 }
 

@@ -1,5 +1,5 @@
-//! What a compiled model reports: losses and metrics of each output, resolved from Keras's compile
-//! config, and their keys in logs.
+//! Losses and metrics of each output of a compiled model, resolved from Keras's compile config,
+//! with their keys in logs.
 //!
 //! Source: keras/src/trainers/compile_utils.py and keras/src/trainers/trainer.py, Keras 3.15.1.
 //! Differs: outputs that are lists within lists are taken flat.
@@ -30,9 +30,9 @@ use std::collections::BTreeMap;
 ///   batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compiled {
-    /// The losses, in Keras's order; their sum, each times its weight, is the model's loss.
+    /// Losses in Keras's order; their weighted sum is the loss of the model.
     pub losses: Vec<OutputLoss>,
-    /// The metrics, those without sample weights first.
+    /// Metrics, those without sample weights first.
     pub metrics: Vec<OutputMetric>,
     /// Keys that Keras shows with the value 0, for only the first loss of a list on a single output
     /// enters.
@@ -88,12 +88,12 @@ impl Compiled {
         Ok(Self { losses, metrics, idle })
     }
 
-    /// Whether a loss needs the whole batch in one graph.
+    /// True if a loss needs the whole batch in one graph.
     pub fn couples_rows(&self, outputs: &Outputs) -> bool {
         self.losses.iter().any(|l| l.loss.couples_rows(outputs.specs[l.output].rank()))
     }
 
-    /// The keys of logs, sorted as Keras shows them.
+    /// Returns the keys of logs, sorted as Keras shows them.
     pub fn keys(&self) -> Vec<String> {
         let mut keys: Vec<String> = std::iter::once("loss".to_string())
             .chain(self.metrics.iter().map(|m| m.key.clone()))
@@ -105,9 +105,9 @@ impl Compiled {
         keys
     }
 
-    /// Logs: from the mean of the total loss, the means of the losses (in the order of `losses`)
-    /// and the totals of the metrics (in the order of `metrics`, a vector for each partial). Of
-    /// values that share a key the last stays, as in Keras.
+    /// Returns the logs from the mean of the total loss, the means of the losses (in the order of
+    /// `losses`) and the totals of the metrics (in the order of `metrics`, a vector for each
+    /// partial). If values share a key, the last is kept, as in Keras.
     pub fn logs(
         &self,
         loss: f64,

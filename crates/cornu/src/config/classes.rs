@@ -12,10 +12,10 @@ use std::sync::Arc;
 /// The built-in classes have it from the list of their family. For a class of your own
 /// the macro `class!` writes it, from what serde derives.
 pub trait Configured: Any + Debug + Send + Sync {
-    /// The class in Keras's word; of a class of your own the part after `>`.
+    /// Returns Keras's name of the class; for your own class the part after `>`.
     fn class(&self) -> &'static str;
 
-    /// The settings under Keras's keys.
+    /// Returns the settings under Keras's keys.
     fn config(&self) -> Value;
 
     /// Where Keras keeps the class; empty for a class of your own.
@@ -31,9 +31,9 @@ pub trait Configured: Any + Debug + Send + Sync {
 
 /// A class in the list of a family.
 pub trait Listed {
-    /// Its name in Keras's word.
+    /// Keras's name of the class.
     const CLASS: &'static str;
-    /// Where Keras keeps it.
+    /// Keras's module of the class.
     const MODULE: &'static str;
 }
 

@@ -20,7 +20,7 @@ macro_rules! family {
         }
 
         impl $Family {
-            /// The built-in classes, in Keras's words.
+            /// Keras's names of the built-in classes.
             pub const CLASSES: &'static [&'static str] = &[$($class),*];
 
             /// Every name by which a built-in class is known: classes, their snake case, aliases.
@@ -69,7 +69,7 @@ macro_rules! family {
                 Self::from_class(found.copied().unwrap_or(name), serde_json::json!({}))
             }
 
-            /// Reads what Keras writes: an object, or a name.
+            /// Returns the object that Keras wrote: a serialized object, or a name.
             ///
             /// # Errors
             /// As [`Self::from_class`].
@@ -103,7 +103,7 @@ macro_rules! family {
                 }
             )?
 
-            /// Returns the class in Keras's word.
+            /// Returns Keras's name of the class.
             pub fn class(&self) -> &str {
                 $crate::config::Configured::class(&*self.object)
             }
@@ -113,7 +113,7 @@ macro_rules! family {
                 $crate::config::serialized(&*self.object)
             }
 
-            /// Returns the object as the type it is, if it is a `T`.
+            /// Returns the object as a `T`, if it is one.
             pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
                 (&*self.object as &dyn std::any::Any).downcast_ref()
             }

@@ -13,7 +13,7 @@ fn place(data: &Data, flat: usize) -> String {
     }
 }
 
-/// Checks that no value is NaN or infinite; `who` is the file or argument.
+/// Checks that all values are finite; `who` is the file or argument.
 ///
 /// # Errors
 /// The first such value with its sample, timestep and feature.
@@ -39,8 +39,8 @@ pub fn check_finite(who: &str, data: &Data) -> Result<()> {
     }
 }
 
-/// Checks that integer labels lie in `0..n_classes`; `ignored` (a loss's `ignore_class`) is let
-/// through.
+/// Checks that class ids lie in `0..n_classes`; `ignored` (the `ignore_class` of a loss) is
+/// allowed.
 ///
 /// # Errors
 /// The first label out of range, with its place; text, NaN.
@@ -81,7 +81,7 @@ pub fn check_labels(
     }
 }
 
-/// Checks that all `parts` (name, data) hold one number of samples, and returns it.
+/// Checks that all `parts` (name, data) have the same number of samples, and returns it.
 ///
 /// # Errors
 /// Different numbers, or none at all. Source: `data_adapter_utils.py`, Keras 3.15.1.

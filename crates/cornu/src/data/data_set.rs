@@ -7,7 +7,7 @@ use super::source::Data;
 use cornu_ir::{Buffer, DType};
 use std::ops::Range;
 
-/// What an array of a [`DataSet`] is for.
+/// Role of an array of a [`DataSet`]: input, target or sample weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// An input of the model.
@@ -18,31 +18,31 @@ pub enum Role {
     SampleWeight,
 }
 
-/// One array of a [`DataSet`].
+/// Description of an array of a [`DataSet`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArrayInfo {
-    /// What the array is for.
+    /// Role of the array.
     pub role: Role,
-    /// The name of the model's input or output; empty where arrays stand in the model's order.
+    /// Name of the model's input or output; empty for arrays in the model's order.
     pub name: String,
-    /// The type by Keras's name: `float32`, `float64`, `int32`, `int64` or `bool`.
+    /// Type by Keras's name: `float32`, `float64`, `int32`, `int64` or `bool`.
     pub dtype: &'static str,
-    /// The shape of one sample. The first axis is `None` where sequences have unequal lengths.
+    /// Shape of one sample. The first axis is `None` for sequences of unequal length.
     pub sample_shape: Vec<Option<usize>>,
 }
 
 impl ArrayInfo {
-    /// An input in the model's order.
+    /// Returns an input, in the order of the model's inputs.
     pub fn input(dtype: &'static str, sample_shape: impl IntoIterator<Item = usize>) -> Self {
         Self::of(Role::Input, dtype, sample_shape)
     }
 
-    /// A target in the order of the model's outputs.
+    /// Returns a target, in the order of the model's outputs.
     pub fn target(dtype: &'static str, sample_shape: impl IntoIterator<Item = usize>) -> Self {
         Self::of(Role::Target, dtype, sample_shape)
     }
 
-    /// Sample weights in the order of the model's outputs.
+    /// Returns sample weights, in the order of the model's outputs.
     pub fn weight() -> Self {
         Self::of(Role::SampleWeight, "float32", [])
     }
@@ -52,13 +52,13 @@ impl ArrayInfo {
         Self { role, name: String::new(), dtype, sample_shape }
     }
 
-    /// The same array under the name of a model's input or output.
+    /// Sets the name of the model's input or output.
     pub fn named(mut self, name: &str) -> Self {
         self.name = name.to_owned();
         self
     }
 
-    /// The same array of sequences of unequal length: an axis of timesteps stands before the
+    /// Marks the array as sequences of unequal length: adds an axis of timesteps before the
     /// sample's shape.
     pub fn sequences(mut self) -> Self {
         self.sample_shape.insert(0, None);
@@ -66,7 +66,7 @@ impl ArrayInfo {
     }
 }
 
-/// Samples that are read when a batch needs them: windows over a series, files, a database.
+/// Data set that is read batch by batch: windows over a series, files, a database.
 ///
 /// `fit`, `evaluate` and `predict` take `&set` where they take arrays; the targets stand in the
 /// set, so that the targets' argument is `()`. Each batch is read into the memory of the last one.
@@ -109,20 +109,20 @@ pub trait DataSet: Sync {
         None
     }
 
-    /// Writes the samples `rows` of an array, one after the other, each in C order. A sequence has
-    /// its own timesteps alone, without padding.
+    /// Writes the samples `rows` of an array, one after the other, each in C order. Sequences are
+    /// written without padding.
     ///
     /// # Errors
     /// What keeps the samples from being read.
     fn read(&self, array: usize, rows: &[u32], into: &mut Rows<'_>) -> Result<()>;
 }
 
-/// Where [`DataSet::read`] writes samples: the memory of a batch, in the type of the model.
+/// Memory of a batch, to which [`DataSet::read`] writes samples, in the type of the model.
 pub struct Rows<'b> {
     buffer: &'b mut Buffer,
 }
 
-/// A type of numbers that a [`DataSet`] can give.
+/// Number type that a [`DataSet`] can write.
 pub trait Number: Copy + 'static {
     #[doc(hidden)]
     fn append(values: &[Self], buffer: &mut Buffer) -> Result<()>;
@@ -162,7 +162,7 @@ impl Number for bool {
 }
 
 impl Rows<'_> {
-    /// Appends numbers: a sample, a part of one, or several.
+    /// Appends numbers: a sample, part of a sample, or several samples.
     ///
     /// # Errors
     /// Numbers that the type of the model cannot hold.

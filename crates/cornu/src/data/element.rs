@@ -6,14 +6,14 @@ use super::source::Data;
 use cornu_ir::tensor::Slice;
 use ndarray::{ArrayBase, ArrayD, Data as Storage, Dimension};
 
-/// A type whose `ndarray` arrays and vectors can be given to a model.
+/// Element type: `ndarray` arrays and vectors of it can be given to a model.
 ///
 /// Small integers widen to `int32`, `u32` and `usize` to `int64`.
 pub trait Element: Clone {
-    /// The array, wrapped with its type.
+    /// Returns values as an [`Array`].
     fn wrap(values: ArrayD<Self>) -> Array;
 
-    /// The numbers borrowed, where models take the type as it is.
+    /// Returns borrowed numbers, if models take the type without a cast.
     #[doc(hidden)]
     fn borrow(_values: &[Self]) -> Option<Slice<'_>> {
         None

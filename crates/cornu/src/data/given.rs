@@ -125,7 +125,7 @@ impl<'a> Values<'a> {
     }
 }
 
-/// The arrays that a caller gives in one argument, made by [`IntoData`](super::IntoData).
+/// Arrays that are given in one argument, made by [`IntoData`](super::IntoData).
 ///
 /// One array or several; those of several have names or the model's order.
 #[derive(Clone, Default)]

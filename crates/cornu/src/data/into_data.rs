@@ -11,7 +11,7 @@ use ndarray::{ArrayBase, ArrayView, Dimension, OwnedArcRepr, OwnedRepr, RawData,
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-/// Data as `fit`, `evaluate` and `predict` take them.
+/// Data that `fit`, `evaluate` and `predict` take.
 ///
 /// | given | becomes |
 /// |---|---|
@@ -51,8 +51,8 @@ pub trait IntoData<'a> {
     fn into_data(self) -> Result<Arrays<'a>>;
 }
 
-/// What a `Vec`, a slice or an array of may hold, to be given to `fit`, `evaluate` and `predict`:
-/// numbers, rows, sequences, arrays and pairs of a name and an array.
+/// Items of lists that `fit`, `evaluate` and `predict` take: numbers, rows, sequences, arrays, and
+/// pairs of a name and an array.
 pub trait ListItem<'a>: Sized {
     /// Returns the arrays of an owned list.
     ///

@@ -32,7 +32,7 @@ impl<'a, T: Element, const N: usize> ListItem<'a> for [T; N] {
     }
 }
 
-/// One timestep of a sequence in a nested `Vec`: a number, `[f32; N]` or a `Vec`.
+/// Timestep of a sequence in a nested `Vec`: a number, `[f32; N]` or a `Vec`.
 pub trait Timestep: Sized {
     /// Returns the sequence (T,) or (T, F) of its timesteps.
     ///

@@ -10,23 +10,22 @@ use cornu_ir::plan::value_bytes;
 use cornu_ir::{Builder, Op, Spec};
 use serde::Serialize;
 
-/// Bytes that a training step keeps, estimated.
+/// Estimated memory of a training step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Memory {
-    /// Weights.
+    /// Bytes of the weights.
     pub weights_bytes: usize,
-    /// Gradients: as many as there are trainable weights.
+    /// Bytes of the gradients of trainable weights.
     pub gradients_bytes: usize,
-    /// The optimizer's variables; none where the model is not compiled.
+    /// Bytes of the optimizer's variables; `None` if the model is not compiled.
     pub optimizer_bytes: Option<usize>,
-    /// One batch of inputs; none where dims are open.
+    /// Bytes of one batch of inputs; `None` if dims are open.
     pub batch_bytes: Option<usize>,
-    /// What the forward pass gives out between inputs and outputs, which the gradient reads; none
-    /// where dims are open.
+    /// Bytes of the activations that the gradient needs; `None` if dims are open.
     pub activations_bytes: Option<usize>,
-    /// All that is known together.
+    /// Sum of all known bytes.
     pub total_bytes: usize,
-    /// The shapes of the batch that was counted.
+    /// Shapes of the batch.
     pub batch_shapes: Option<Vec<Vec<usize>>>,
 }
 

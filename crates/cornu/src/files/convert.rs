@@ -7,7 +7,7 @@ use crate::saving::{Group, H5File, NamedArrays, atomic, hdf5_write, json, safete
 use crate::{Error, Result};
 use std::path::Path;
 
-/// Writes a model file of one kind as another, by the endings.
+/// Converts a model file to another format; the extensions give the formats.
 ///
 /// A whole model (`.keras`, legacy `.h5`, `config.json`) becomes a `.keras`, its weights
 /// (`.weights.h5`, `.safetensors`) or its `.json`. Weights alone become weights of the other kind,

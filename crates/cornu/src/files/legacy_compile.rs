@@ -106,8 +106,8 @@ impl CompiledModel {
         let compiled = match compiled {
             Ok(compiled) => compiled,
             Err(e) => {
-                eprintln!(
-                    "warning: the file's training config is not taken, so the model must be \
+                log::warn!(
+                    "the file's training config is not taken, so the model must be \
                      compiled anew: {e}"
                 );
                 return None;
@@ -116,8 +116,8 @@ impl CompiledModel {
         if let Some(arrays) = &legacy.optimizer_weights
             && !compiled.read_legacy_optimizer(arrays).unwrap_or(false)
         {
-            eprintln!(
-                "warning: the state of the optimizer is not taken from the file, for it is of \
+            log::warn!(
+                "the state of the optimizer is not taken from the file, for it is of \
                  another form: the optimizer starts anew"
             );
         }

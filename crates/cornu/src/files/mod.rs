@@ -1,4 +1,4 @@
-//! Models from files and into files: opened, saved, converted.
+//! Model files: opened, saved, converted.
 
 mod kind;
 mod legacy_compile;

@@ -8,11 +8,11 @@ use serde_json::Value;
 use std::ops::Deref;
 use std::path::Path;
 
-/// A model from a file, compiled if the file holds compile settings. It derefs to the model.
+/// Model from a file, compiled if the file holds compile settings. It derefs to the model.
 pub enum Opened {
-    /// The file holds no compile settings, or none that can be read.
+    /// A model, from a file without compile settings.
     Model(Model),
-    /// The file holds compile settings.
+    /// A compiled model, from a file with compile settings.
     Compiled(Box<CompiledModel>),
 }
 
@@ -76,8 +76,8 @@ impl<'a> From<&'a Opened> for ModelRef<'a> {
 }
 
 impl Opened {
-    /// Opens a `.keras` file, a legacy `.h5` or a `config.json`; the last has first weights from
-    /// seed 0.
+    /// Opens a `.keras` file, a legacy `.h5` or a `config.json`. For the last, weights are
+    /// initialized from seed 0.
     ///
     /// # Errors
     /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
@@ -100,7 +100,8 @@ impl Opened {
         })
     }
 
-    /// The model of an archive: architecture, weights, compile settings, state of the optimizer.
+    /// Returns the model of an archive: architecture, weights, compile settings, state of the
+    /// optimizer.
     ///
     /// # Errors
     /// As [`Opened::read`].
@@ -142,7 +143,7 @@ impl Opened {
         })
     }
 
-    /// The model as an archive, as Keras writes it; see [`CompiledModel::to_archive`].
+    /// Returns the model as a Keras archive; see [`CompiledModel::to_archive`].
     ///
     /// # Errors
     /// Weights that no file can hold.
@@ -161,7 +162,7 @@ impl Opened {
         save(path.as_ref(), || self.to_archive())
     }
 
-    /// The compiled model.
+    /// Returns the compiled model.
     ///
     /// # Errors
     /// The file held no compile settings.
@@ -188,8 +189,8 @@ impl Model {
         Self::open_with(path, &Registry::new())
     }
 
-    /// Opens the model of a file with the classes of a registry: files may hold layers and other
-    /// objects of your own classes then.
+    /// Opens a model file with the classes of a registry, which may include your own layers and
+    /// other classes.
     ///
     /// # Errors
     /// As [`Model::open`].
@@ -201,7 +202,7 @@ impl Model {
         })
     }
 
-    /// The model of an archive: architecture and weights.
+    /// Returns the model of an archive: architecture and weights.
     ///
     /// # Errors
     /// As [`Model::open`].
@@ -226,7 +227,7 @@ impl Model {
         Ok(model)
     }
 
-    /// The model as an archive, as Keras writes it.
+    /// Returns the model as a Keras archive.
     ///
     /// # Errors
     /// Weights that no file can hold.
@@ -236,8 +237,8 @@ impl Model {
         Ok(archive)
     }
 
-    /// Saves the model as a `.keras` file, written beside and renamed: an old file stays whole
-    /// until the new one is.
+    /// Saves the model as a `.keras` file. It is written to a temporary name and renamed, so an old
+    /// file is kept until the new one is complete.
     ///
     /// # Errors
     /// Another ending than `.keras`; a file that cannot be written.
@@ -247,8 +248,8 @@ impl Model {
 }
 
 impl CompiledModel {
-    /// Opens the model of a `.keras` file, a legacy `.h5` or a `config.json` as it was compiled,
-    /// with the state of its optimizer.
+    /// Opens the compiled model of a `.keras` file or a legacy `.h5`, with the state of its
+    /// optimizer.
     ///
     /// # Errors
     /// As [`Model::open`], and where the file holds no compile settings.
@@ -264,8 +265,7 @@ impl CompiledModel {
         Opened::read_with(path, registry)?.into_compiled()
     }
 
-    /// The model as an archive, with compile settings and the state of the optimizer, as Keras
-    /// writes it.
+    /// Returns the model as a Keras archive, with compile settings and the state of the optimizer.
     ///
     /// # Errors
     /// Weights that no file can hold.

@@ -13,21 +13,21 @@ use std::path::Path;
 /// What is added to the largest magnitude before dividing by it, as in Keras.
 const EPSILON: f32 = 1e-7;
 
-/// What predictions lose by weights of eight bits, over all outputs of some samples.
+/// Differences of predictions between 8-bit and original weights, over all outputs of some samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct QuantizationLoss {
-    /// Largest difference of two numbers.
+    /// Largest absolute difference.
     pub largest: f64,
-    /// Mean of the differences.
+    /// Mean absolute difference.
     pub mean: f64,
-    /// Largest magnitude of a prediction, to set them against.
+    /// Largest absolute prediction, for comparison.
     pub magnitude: f64,
-    /// Layers whose weights have eight bits now.
+    /// Number of layers with 8-bit weights.
     pub n_layers: usize,
 }
 
-/// Writes a model with weights of eight bits beside, for prediction, and tells what predictions for
-/// `x` lose.
+/// Writes a copy of a model file with 8-bit weights for prediction, and returns the loss of
+/// precision on `x`.
 ///
 /// Dense and Embedding take the form of Keras's `quantize("int8")`, to the bit: a policy
 /// `int8_from_float32`, whole numbers and a scale for each unit (each id). Keras has no such form

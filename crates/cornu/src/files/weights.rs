@@ -12,9 +12,11 @@ pub(super) fn metadata() -> Vec<(String, String)> {
 }
 
 impl Model {
-    /// Takes the weights of a `.weights.h5`, `.weights.json` (shards), `.safetensors`, `.keras` or
-    /// legacy `.h5` file of the same architecture. In `.safetensors` a weight goes by its path in a
-    /// weights file (`layers/lstm/cell/vars/0`) or by its name (`lstm/lstm_cell/kernel`).
+    /// Loads the weights of a file with the same architecture: `.weights.h5`, `.weights.json`
+    /// (shards), `.safetensors`, `.keras` or legacy `.h5`.
+    ///
+    /// In `.safetensors` a weight is named by its path in a weights file
+    /// (`layers/lstm/cell/vars/0`) or by its name (`lstm/lstm_cell/kernel`).
     pub fn load_weights(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         match Kind::of(path)? {

@@ -1,4 +1,4 @@
-//! Weights that start as a transform: the identity, a short-time Fourier transform.
+//! Initial values of a transform: the identity, a short-time Fourier transform.
 
 use super::{Draw, Initialize};
 use crate::config::setters;
@@ -6,26 +6,43 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The identity matrix, times a factor.
+/// Initializer of an identity matrix, times a factor.
+///
+/// ```
+/// use cornu::extend::{Draw, Initialize};
+/// use cornu::initializers::Identity;
+/// let w = Identity::new(2.0).values(&[2, 2], &mut Draw::new(0, 0))?;
+/// assert_eq!(w, [2.0, 0.0, 0.0, 2.0]); // row by row
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Identity {
-    /// Factor.
+    /// Factor of the matrix.
     #[serde(skip_serializing)]
     pub gain: f64,
 }
 
-/// The real or imaginary part of a short-time Fourier transform: (frame length, 1, frequencies).
+/// Initializer of the real or imaginary part of a short-time Fourier transform: (frame length, 1,
+/// frequencies).
+///
+/// ```
+/// use cornu::extend::{Draw, Initialize};
+/// use cornu::initializers::Stft;
+/// let w = Stft::new().values(&[4, 1, 3], &mut Draw::new(0, 0))?;
+/// assert_eq!(w[..3], [0.0, 0.0, 0.0]); // The Hann window starts at 0.
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Stft {
-    /// `real` or `imag`.
+    /// Part of the transform: `real` or `imag`.
     pub side: String,
-    /// `hann`, `hamming`, or the window's numbers; none for no window.
+    /// Window: `hann`, `hamming`, or a list of numbers; `None` for no window.
     pub window: Option<Value>,
-    /// Whether the window is a period of its function.
+    /// True for a periodic window, false for a symmetric one.
     pub periodic: bool,
-    /// `density`, `spectrum` or none.
+    /// Scaling of the window: `density`, `spectrum` or none.
     pub scaling: Option<String>,
 }
 
@@ -47,14 +64,14 @@ impl Default for Stft {
 }
 
 impl Identity {
-    /// The identity times a factor.
+    /// Returns the initializer of the identity times a factor.
     pub fn new(gain: f64) -> Self {
         Self { gain }
     }
 }
 
 impl Stft {
-    /// The real part under a Hann window.
+    /// Returns the initializer of the real part, with a Hann window.
     pub fn new() -> Self {
         Self::default()
     }

@@ -19,8 +19,8 @@ pub use variance::{
 
 use crate::Result;
 use crate::config::Configured;
-use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 crate::config::family! {
     /// An initializer: one of Keras's by class, or one of your own that implements [`Initialize`].
@@ -44,29 +44,29 @@ crate::config::family! {
     }
 }
 
-/// Random numbers of one weight.
+/// Random number generator of one weight.
 pub struct Draw(ChaCha8Rng);
 
 impl Draw {
-    /// The numbers of the `index`-th weight of a model with this seed.
+    /// Returns the generator of the `index`-th weight of a model with this seed.
     pub fn new(seed: u64, index: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(index);
         Self(rng)
     }
 
-    /// Even in [0, 1).
+    /// Returns a number uniformly distributed in [0, 1).
     pub fn uniform(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// Standard normal (Box-Muller).
+    /// Returns a standard normal number (Box-Muller).
     pub fn normal(&mut self) -> f64 {
         let (u, v) = (1.0 - self.uniform(), self.uniform());
         (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
     }
 
-    /// Standard normal within two deviations.
+    /// Returns a standard normal number within ±2.
     pub fn truncated_normal(&mut self) -> f64 {
         loop {
             let x = self.normal();
@@ -77,7 +77,7 @@ impl Draw {
     }
 }
 
-/// The formula of an initializer.
+/// Trait of initializers: the first values of a weight of a shape.
 ///
 /// ```
 /// use cornu::extend::{Draw, Initialize, serde};
@@ -111,14 +111,14 @@ pub trait Initialize: Configured {
     /// A shape that the initializer does not take.
     fn values(&self, shape: &[usize], draw: &mut Draw) -> Result<Vec<f64>>;
 
-    /// Returns the initializer with the axes that count as input and output, where its scale
-    /// depends on them and it names none; `None` where it does not.
+    /// Returns the initializer with the axes that count as inputs and outputs; `None` if its scale
+    /// does not depend on them, or it has its own.
     fn with_fans(&self, inputs: &[isize], outputs: &[isize]) -> Option<Initializer> {
         let _ = (inputs, outputs);
         None
     }
 
-    /// Fails if the object cannot be used: a name that no class has.
+    /// Checks that the initializer can be used: fails for a name that no class has.
     #[doc(hidden)]
     fn check(&self) -> Result<()> {
         Ok(())

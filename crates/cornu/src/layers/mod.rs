@@ -42,11 +42,11 @@ macro_rules! layers {
     ($($family:ident::$module:ident: $($class:literal => $Type:ident),+;)*) => {
         $(pub use self::$family::$module::{$($Type),+};)*
 
-        /// Classes in Keras's words.
+        /// Keras's names of all layer classes.
         pub const CLASSES: &[&str] = &[$($($class),+),*];
 
         impl Sample {
-            /// The samples of all layers by class, for the conformance tests.
+            /// Returns the samples of all layers by class, for the conformance tests.
             pub fn of_layers() -> Vec<(&'static str, Vec<Sample>)> {
                 vec![$($(($class, <$Type as Layer>::samples())),+),*]
             }
@@ -58,8 +58,7 @@ macro_rules! layers {
         }
 
         $($(impl $Type {
-            /// Calls the layer on symbols: makes a new layer of these settings and the symbol of
-            /// its output.
+            /// Calls a new layer with these settings on symbols, and returns its output symbol.
             ///
             /// # Errors
             /// Inputs or settings that the layer does not take; a layer of several outputs.
@@ -70,8 +69,8 @@ macro_rules! layers {
                 LayerRef::new(self).call(inputs)
             }
 
-            /// Calls a layer of several outputs: the sequences and the states of a recurrent layer
-            /// with `return_state`.
+            /// Calls a new layer with these settings on symbols, and returns all its output
+            /// symbols: with `return_state` the output and the states.
             ///
             /// # Errors
             /// Inputs or settings that the layer does not take.
@@ -82,13 +81,14 @@ macro_rules! layers {
                 LayerRef::new(self).call_all(inputs)
             }
 
-            /// Returns the layer with a dtype policy by Keras's name: `float32`, `float64`,
-            /// `mixed_bfloat16` …
+            /// Returns a layer with these settings and a dtype policy, by Keras's name: `float32`,
+            /// `float64`, `mixed_bfloat16` …
             pub fn dtype(self, policy: impl Into<$crate::config::DTypePolicy>) -> LayerRef {
                 LayerRef::new(self).dtype(policy)
             }
 
-            /// Returns the layer with a name, to be called, shared or put into a model.
+            /// Returns a layer with these settings and a name, to be called, shared or put into a
+            /// model.
             pub fn name(self, name: impl Into<String>) -> LayerRef {
                 LayerRef::new(self).name(name)
             }
@@ -165,7 +165,7 @@ layers! {
     preprocessing::mel_spectrogram: "MelSpectrogram" => MelSpectrogram;
 }
 
-/// Other names of classes that Keras exports, with the name that its files hold.
+/// Aliases of layer classes that Keras exports, with the names that its files hold.
 pub const ALIASES: &[(&str, &str)] = &[
     ("AvgPool1D", "AveragePooling1D"),
     ("Convolution1D", "Conv1D"),

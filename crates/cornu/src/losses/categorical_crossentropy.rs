@@ -10,38 +10,67 @@ use cornu_ir::spec::dims_text;
 use cornu_ir::{DType, Var};
 
 settings! {
-    /// `−Σ y·log(p)` along an axis; `p` sums to 1 there and is kept within `ε..1 − ε`.
+    /// Cross-entropy of one-hot targets: `−Σ y·log(p)` along an axis. `p` is scaled to sum 1 and
+    /// kept within `ε..1 − ε`.
+    ///
+    /// ```
+    /// use cornu::losses::{CategoricalCrossentropy, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(CategoricalCrossentropy::new());
+    /// let loss = loss.value(&arr2(&[[0.0f32, 1.0]]), &arr2(&[[0.5f32, 0.5]]))?;
+    /// assert!((loss - 0.6931).abs() < 1e-4); // ln 2
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     CategoricalCrossentropy "categorical_crossentropy" {
-        /// Predictions are logits, whose softmax is `p`.
+        /// True if predictions are logits; their softmax is `p`.
         from_logits: bool = false,
-        /// Targets are drawn to the uniform distribution by this share.
+        /// Label smoothing: share by which targets move towards the uniform distribution.
         label_smoothing: f64 = 0.0,
-        /// The axis of the classes.
+        /// Axis of the classes.
         axis: isize = -1,
     }
 }
 
 settings! {
-    /// `−Σ α·(1 − p)^γ·y·log(p)` along an axis (Lin and others 2018, arXiv:1708.02002).
+    /// Focal cross-entropy of one-hot targets: `−Σ α·(1 − p)^γ·y·log(p)` along an axis (Lin et al.
+    /// 2018, arXiv:1708.02002).
+    ///
+    /// ```
+    /// use cornu::losses::{CategoricalFocalCrossentropy, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(CategoricalFocalCrossentropy::new());
+    /// let loss = loss.value(&arr2(&[[0.0f32, 1.0]]), &arr2(&[[0.5f32, 0.5]]))?;
+    /// assert!((loss - 0.0433).abs() < 1e-4); // 0.25 · 0.5² · ln 2
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     CategoricalFocalCrossentropy "categorical_focal_crossentropy" {
-        /// Predictions are logits, whose softmax is `p`.
+        /// True if predictions are logits; their softmax is `p`.
         from_logits: bool = false,
-        /// Targets are drawn to the uniform distribution by this share.
+        /// Label smoothing: share by which targets move towards the uniform distribution.
         label_smoothing: f64 = 0.0,
-        /// The axis of the classes.
+        /// Axis of the classes.
         axis: isize = -1,
-        /// Weight.
+        /// Weight α.
         alpha: f64 = 0.25,
-        /// Focusing exponent.
+        /// Focusing exponent γ.
         gamma: f64 = 2.0,
     }
 }
 
 settings! {
-    /// `(1 − p_y^q) / q`, between the absolute error (q → 1) and the cross-entropy (q → 0), for
-    /// targets that are class ids (Zhang and Sabuncu 2018, arXiv:1805.07836).
+    /// Generalized cross-entropy of class ids: `(1 − p_y^q) / q`, between the absolute error (q →
+    /// 1) and the cross-entropy (q → 0) (Zhang and Sabuncu 2018, arXiv:1805.07836).
+    ///
+    /// ```
+    /// use cornu::losses::{CategoricalGeneralizedCrossEntropy, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(CategoricalGeneralizedCrossEntropy::new());
+    /// let loss = loss.value(&arr2(&[[1i32]]), &arr2(&[[0.75f32, 0.25]]))?;
+    /// assert!((loss - 1.0).abs() < 1e-4); // (1 − √0.25) / 0.5
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     CategoricalGeneralizedCrossEntropy "categorical_generalized_cross_entropy" {
-        /// Exponent, above 0 and below 1.
+        /// Exponent q, above 0 and below 1.
         q: f64 = 0.5,
     }
 }

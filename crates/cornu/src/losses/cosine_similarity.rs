@@ -1,4 +1,4 @@
-//! The cosine of the angle between targets and predictions.
+//! Negative cosine similarity of targets and predictions.
 
 use super::{EPSILON, LossFunction, Values, fit_targets, named, settings};
 use crate::lowering::Cx;
@@ -7,10 +7,18 @@ use cornu_ir::Var;
 use cornu_ir::builder::axis_of;
 
 settings! {
-    /// `−Σ y/‖y‖ · ŷ/‖ŷ‖` along an axis: -1 where they point one way. Keras does not write `axis`
-    /// to files.
+    /// Negative cosine similarity: `−Σ y/‖y‖ · ŷ/‖ŷ‖` along an axis, −1 for equal directions. Keras
+    /// does not write `axis` to files.
+    ///
+    /// ```
+    /// use cornu::losses::{CosineSimilarity, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(CosineSimilarity::new());
+    /// assert_eq!(loss.value(&arr2(&[[0.0f32, 1.0]]), &arr2(&[[0.0f32, 2.0]]))?, -1.0);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     CosineSimilarity "cosine_similarity" {
-        /// The axis of the vectors.
+        /// Axis of the vectors.
         #[serde(skip_serializing)]
         axis: isize = -1,
     }

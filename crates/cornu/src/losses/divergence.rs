@@ -1,4 +1,4 @@
-//! Divergences between distributions.
+//! Divergences of distributions.
 
 use super::{EPSILON, LossFunction, Values, expect_equal_shapes, named, settings};
 use crate::Result;
@@ -6,12 +6,29 @@ use crate::lowering::Cx;
 use cornu_ir::Var;
 
 settings! {
-    /// `Σ y·log(y / p)` over the last axis, both kept within `ε..1`.
+    /// Kullback-Leibler divergence: `Σ y·log(y / p)` over the last axis, both kept within `ε..1`.
+    ///
+    /// ```
+    /// use cornu::losses::{KLDivergence, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(KLDivergence::new());
+    /// let loss = loss.value(&arr2(&[[1.0f32, 0.0]]), &arr2(&[[0.5f32, 0.5]]))?;
+    /// assert!((loss - 0.6931).abs() < 1e-4); // ln 2
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     KLDivergence "kl_divergence" {}
 }
 
 settings! {
-    /// `mean(p − y·log(p + ε))` over the last axis.
+    /// Poisson loss: `mean(p − y·log(p + ε))` over the last axis.
+    ///
+    /// ```
+    /// use cornu::losses::{Loss, Poisson};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(Poisson::new());
+    /// assert_eq!(loss.value(&arr2(&[[0.0f32]]), &arr2(&[[2.0f32]]))?, 2.0);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     Poisson "poisson" {}
 }
 

@@ -1,4 +1,4 @@
-//! Margins: targets are −1 and 1, or one-hot.
+//! Hinge losses: targets are −1 and 1, or one-hot.
 
 use super::{LossFunction, Values, expect_equal_shapes, named, settings};
 use crate::Result;
@@ -6,19 +6,43 @@ use crate::lowering::Cx;
 use cornu_ir::Var;
 
 settings! {
-    /// `mean(max(1 − y·ŷ, 0))` over the last axis. Targets of a batch that are all 0 or 1 become −1
-    /// and 1.
+    /// Hinge loss: `mean(max(1 − y·ŷ, 0))` over the last axis. Targets of a batch that are all 0 or
+    /// 1 become −1 and 1.
+    ///
+    /// ```
+    /// use cornu::losses::{Hinge, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(Hinge::new());
+    /// assert_eq!(loss.value(&arr2(&[[1.0f32], [-1.0]]), &arr2(&[[0.5f32], [0.5]]))?, 1.0);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     Hinge "hinge" {}
 }
 
 settings! {
-    /// `mean(max(1 − y·ŷ, 0)²)` over the last axis. Targets of a batch that are all 0 or 1 become
-    /// −1 and 1.
+    /// Squared hinge loss: `mean(max(1 − y·ŷ, 0)²)` over the last axis. Targets of a batch that are
+    /// all 0 or 1 become −1 and 1.
+    ///
+    /// ```
+    /// use cornu::losses::{Loss, SquaredHinge};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(SquaredHinge::new());
+    /// assert_eq!(loss.value(&arr2(&[[1.0f32], [-1.0]]), &arr2(&[[0.5f32], [0.5]]))?, 1.25);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     SquaredHinge "squared_hinge" {}
 }
 
 settings! {
-    /// `max(max((1 − y)·ŷ) − Σ y·ŷ + 1, 0)` over the last axis, `y` one-hot.
+    /// Hinge loss of one-hot targets: `max(max((1 − y)·ŷ) − Σ y·ŷ + 1, 0)` over the last axis.
+    ///
+    /// ```
+    /// use cornu::losses::{CategoricalHinge, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(CategoricalHinge::new());
+    /// assert_eq!(loss.value(&arr2(&[[0.0f32, 1.0]]), &arr2(&[[0.5f32, 0.75]]))?, 0.75);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     CategoricalHinge "categorical_hinge" {}
 }
 

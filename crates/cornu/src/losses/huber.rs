@@ -1,4 +1,4 @@
-//! Errors that are squares near 0 and lines far away.
+//! Errors that are squared near 0 and linear far from it.
 
 use super::{LossFunction, Values, fit_targets, named, settings};
 use crate::Result;
@@ -6,17 +6,35 @@ use crate::lowering::Cx;
 use cornu_ir::Var;
 
 settings! {
-    /// `mean(e²/2 where |e| ≤ δ, else δ|e| − δ²/2)` over the last axis, `e = ŷ − y`. Keras does not
-    /// write `delta` to files.
+    /// Huber loss: `mean(e²/2 where |e| ≤ δ, else δ|e| − δ²/2)` over the last axis, with `e = ŷ −
+    /// y`. Keras does not write `delta` to files.
+    ///
+    /// ```
+    /// use cornu::losses::{Huber, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(Huber::new());
+    /// assert_eq!(loss.value(&arr2(&[[0.0f32, 0.0]]), &arr2(&[[0.5f32, 3.0]]))?, 1.3125);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     Huber "huber_loss" {
-        /// Where the square becomes a line.
+        /// Error δ from which the loss is linear.
         #[serde(skip_serializing)]
         delta: f64 = 1.0,
     }
 }
 
 settings! {
-    /// `mean(log(cosh(ŷ − y)))` over the last axis.
+    /// Logarithm of the hyperbolic cosine of the error: `mean(log(cosh(ŷ − y)))` over the last
+    /// axis.
+    ///
+    /// ```
+    /// use cornu::losses::{LogCosh, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(LogCosh::new());
+    /// let loss = loss.value(&arr2(&[[0.0f32]]), &arr2(&[[1.0f32]]))?;
+    /// assert!((loss - 0.4338).abs() < 1e-4);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     LogCosh "log_cosh" {}
 }
 

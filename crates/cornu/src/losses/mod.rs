@@ -1,5 +1,5 @@
-//! Losses by their Keras classes: what a prediction costs, a number a sample or a timestep, and how
-//! the batch's numbers become one.
+//! Losses by their Keras classes: a value for each sample or timestep, reduced to one number for
+//! the batch.
 //!
 //! Source: keras/src/losses/losses.py and keras/src/losses/loss.py, Keras 3.15.1. Differs: values
 //! are computed in the type of the predictions; where Keras would stretch a sample axis against a
@@ -82,27 +82,27 @@ impl Loss {
         }
     }
 
-    /// Whether a row's value depends on other rows in a way that only a graph holding the whole
-    /// batch can compute. `rank` is that of the predictions.
+    /// True if the value of a row depends on other rows, so that the batch must not be cut into
+    /// shards. `rank` is that of the predictions.
     pub fn couples_rows(&self, rank: usize) -> bool {
         self.object.joins(0, rank)
     }
 
-    /// Whether the value of a timestep of predictions (B, T, …) of this rank depends on that
+    /// True if the value of a timestep of predictions (B, T, …) of this rank depends on that
     /// timestep alone.
     pub fn is_by_timestep(&self, rank: usize) -> bool {
         rank > 2 && !self.object.joins(1, rank)
     }
 
-    /// The values before the reduction, as Keras's `call` gives them. `y_true` may be of any type.
+    /// Returns the values before the reduction, as Keras's `call` does. `y_true` may have any type.
     pub fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         let y_pred = if y_pred.dtype().is_float() { y_pred } else { cx.to_float(y_pred) };
         let (y_true, y_pred) = squeeze_or_expand(y_true.cast(y_pred.dtype()), y_pred, true);
         self.object.values(cx, y_true, y_pred)
     }
 
-    /// This shard's part of the batch's loss, a scalar: the sum over the shards is the loss that
-    /// Keras reports for the batch.
+    /// Returns this shard's part of the loss of the batch, a scalar. The sum over the shards is the
+    /// loss that Keras reports for the batch.
     ///
     /// ```
     /// use cornu::{extend::Cx, losses::Loss};

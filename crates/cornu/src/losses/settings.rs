@@ -9,13 +9,12 @@ use cornu_ir::Var;
 /// Keras's `epsilon()`.
 pub(crate) const EPSILON: f64 = 1e-7;
 
-/// Values before the reduction.
+/// Values of a loss before the reduction.
 #[derive(Clone, Copy, Debug)]
 pub struct Values<'g> {
-    /// A number a sample, or a sample and timestep; of rank 0 where the loss is one number for the
-    /// batch.
+    /// One number for each sample or timestep; of rank 0 if the loss is one number for the batch.
     pub value: Var<'g>,
-    /// bool, of the dims of `value`: which of them count. `None` when all do.
+    /// Mask (bool, with the dims of `value`) of the values that count; `None` if all do.
     pub mask: Option<Var<'g>>,
 }
 
@@ -25,8 +24,8 @@ impl<'g> From<Var<'g>> for Values<'g> {
     }
 }
 
-/// The formula of a loss. A loss of your own needs `values`; [`class!`](crate::class) says how
-/// files name it.
+/// Trait of losses. A loss of your own implements `values`; [`class!`](crate::class) gives the name
+/// that files hold.
 ///
 /// ```
 /// use cornu::extend::{Cx, LossFunction, Values, Var, serde};
@@ -64,7 +63,7 @@ pub trait LossFunction: Configured {
         self.class()
     }
 
-    /// Returns how the values of a batch become one, by default their mean.
+    /// Returns the reduction of the values of a batch, by default their mean.
     fn reduction(&self) -> Reduction {
         Reduction::default()
     }
@@ -114,9 +113,9 @@ macro_rules! settings {
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(default)]
         pub struct $Type {
-            /// Keras's name.
+            /// Name of the loss.
             pub name: String,
-            /// How the values of a batch become one.
+            /// Reduction of the values of a batch.
             pub reduction: $crate::losses::Reduction,
             $($(#[$field_meta])* pub $field: $T,)*
         }
@@ -128,18 +127,18 @@ macro_rules! settings {
         }
 
         impl $Type {
-            /// Keras's defaults.
+            /// Returns the loss with Keras's defaults.
             pub fn new() -> Self {
                 Self::default()
             }
 
-            /// Sets the name.
+            /// Sets the name of the loss.
             pub fn name(mut self, name: impl Into<String>) -> Self {
                 self.name = name.into();
                 self
             }
 
-            /// Sets how the values of a batch become one.
+            /// Sets the reduction of the values of a batch.
             pub fn reduction(mut self, reduction: $crate::losses::Reduction) -> Self {
                 self.reduction = reduction;
                 self

@@ -9,14 +9,23 @@ use cornu_ir::spec::dims_text;
 use cornu_ir::{DType, Var};
 
 settings! {
-    /// `−log(p_y)`, `y` the class id, `p` along the last axis; it sums to 1 there and is kept
-    /// within `ε..1 − ε`.
+    /// Cross-entropy of class ids: `−log(p_y)` with `y` the class id. `p` is scaled to sum 1 along
+    /// the last axis and kept within `ε..1 − ε`.
+    ///
+    /// ```
+    /// use cornu::losses::{Loss, SparseCategoricalCrossentropy};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(SparseCategoricalCrossentropy::new());
+    /// let loss = loss.value(&arr2(&[[1i32]]), &arr2(&[[0.5f32, 0.5]]))?;
+    /// assert!((loss - 0.6931).abs() < 1e-4); // ln 2
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     SparseCategoricalCrossentropy "sparse_categorical_crossentropy" {
-        /// Predictions are logits, whose softmax is `p`.
+        /// True if predictions are logits; their softmax is `p`.
         from_logits: bool = false,
-        /// A class whose targets do not count.
+        /// Class whose targets are ignored; `None` for no class.
         ignore_class: Option<i64> = None,
-        /// The axis of the classes; the last.
+        /// Axis of the classes, which must be the last.
         #[serde(skip_serializing)]
         axis: isize = -1,
     }

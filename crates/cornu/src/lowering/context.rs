@@ -13,7 +13,8 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// The lowering context: the graph that a layer writes into, the mode, and what the layers gather.
+/// Lowering context: the graph that layers write into, the mode, and the losses and updates of the
+/// layers.
 #[derive(Clone)]
 pub struct Cx<'g> {
     /// The graph that the layers write.

@@ -10,16 +10,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A layer that is made from Keras's config. Every layer whose settings serde reads is one; a layer
-/// that holds other layers reads them with the registry.
+/// Trait of layers that are made from Keras's config. All layers that serde deserializes implement
+/// it; a layer with inner layers reads them with the registry.
 pub trait FromConfig: Layer + Sized {
-    /// Makes the layer of a config.
+    /// Returns the layer of a config.
     ///
     /// # Errors
     /// Settings that are missing or of another kind; layers inside that the registry does not know.
     fn from_config(config: &Value, registry: &Registry) -> Result<Self>;
 
-    /// The settings of `config` that have an effect. A warning names those that are not among them.
+    /// Returns the settings of `config` that have an effect; a warning names all others.
     fn understood(&self, _config: &Value) -> Value {
         self.config()
     }
@@ -39,8 +39,8 @@ pub(crate) fn read_settings<T: DeserializeOwned>(config: &Value) -> Result<T> {
 /// Makes a layer of a config; gives it with the settings that have an effect.
 type Reader = dyn Fn(&Value, &Registry) -> Result<(Box<dyn Layer>, Value)> + Send + Sync;
 
-/// The classes that can be read from files, by Keras's names: the built-in ones, and layers,
-/// losses, metrics … of your own that are added to them.
+/// Registry of classes for opening files, by Keras's names: all built-in classes, and your own
+/// layers, losses, metrics …
 ///
 /// ```
 /// use cornu::extend::Registry;
@@ -157,7 +157,7 @@ impl Registry {
         reader(config, self)
     }
 
-    /// The layer that a setting holds.
+    /// Returns the layer that a setting of a config holds.
     pub fn layer_of(&self, config: &Value, key: &str) -> Result<LayerRef> {
         let v = config.get(key).filter(|v| !v.is_null());
         let v = v.ok_or_else(|| Error::Config(format!("missing field `{key}`")))?;
@@ -178,7 +178,7 @@ fn is_int8(config: &Value) -> bool {
 }
 
 impl LayerRef {
-    /// As Keras serializes it, under a name.
+    /// Returns the layer as Keras serializes it, with a name.
     pub fn to_json_named(&self, name: &str) -> Value {
         let rule = self.rule();
         let mut config = Map::new();
@@ -216,12 +216,12 @@ impl LayerRef {
         v
     }
 
-    /// As Keras serializes it.
+    /// Returns the layer as Keras serializes it.
     pub fn to_json(&self) -> Value {
         self.to_json_named(&self.shown_name())
     }
 
-    /// Reads what Keras writes, with the classes of a registry.
+    /// Returns the layer of a Keras config, with the classes of a registry.
     ///
     /// # Errors
     /// A class that the registry does not hold; settings that the class does not take.
@@ -308,8 +308,8 @@ fn warn_unknown_keys(class: &str, name: &str, config: &Value, read: &Value, comm
             || HANDLED.contains(&key.as_str())
             || read.get(key).is_some();
         if !known && !value.is_null() && *value != Value::Bool(false) {
-            eprintln!(
-                "warning: {class} `{name}`: setting `{key}` = {} is unknown here and has no effect",
+            log::warn!(
+                "{class} `{name}`: setting `{key}` = {} is unknown here and has no effect",
                 short(value)
             );
         }

@@ -23,7 +23,7 @@ fn constant(name: Option<&str>, v: &Value) -> Result<Tensor> {
 }
 
 impl LayerRef {
-    /// The weights for inputs of these shapes.
+    /// Returns the weights for inputs of these shapes.
     pub fn weight_tree(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
         self.0.dtype.check().map_err(here)?;
@@ -116,7 +116,8 @@ impl LayerRef {
         Ok(outs)
     }
 
-    /// Lowers a call: the layer's own operations, then its mask and the penalty on its activity.
+    /// Lowers a call: writes the layer's operations, its mask and the penalty of its activity
+    /// regularizer.
     pub fn lower<'g>(
         &self,
         cx: &Cx<'g>,
@@ -172,7 +173,7 @@ impl LayerRef {
         Ok(outs)
     }
 
-    /// The same layer adapted to data: its vocabulary, its statistics, its boundaries.
+    /// Returns the layer adapted to data: with a vocabulary, statistics or boundaries.
     ///
     /// # Errors
     /// As [`Layer::adapt_to`].

@@ -39,8 +39,8 @@ impl LayerRef {
         set.map(|v| array_of(&v.tensor())).collect()
     }
 
-    /// Gives the weights of the layer and of the layers inside it their values, in Keras's order.
-    /// Every model with the layer predicts with them from then on.
+    /// Sets the weights of the layer and of the layers inside it, in Keras's order. All models with
+    /// the layer share them.
     ///
     /// # Errors
     /// Another number of weights, or a shape that is not the weight's; none is set then.

@@ -9,7 +9,7 @@ pub trait Encoder {
     /// Encodes the data of each input of the call for the graph.
     fn encode(&self, inputs: &[&Data]) -> Result<Data>;
 
-    /// True if it pads sequences of unequal length to the longest of the batch and emits no mask.
+    /// True if the layer pads sequences to the longest of the batch and emits no mask.
     fn fills_up(&self) -> bool {
         false
     }

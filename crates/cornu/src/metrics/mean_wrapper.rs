@@ -12,11 +12,11 @@ use cornu_ir::Var;
 use serde_json::{Map, Value};
 
 settings! {
-    /// The mean of a function by its Keras name: a loss, or a metric that is a mean.
+    /// Mean of a loss or metric that Keras names by its function.
     MeanMetricWrapper "mean_metric_wrapper" "float32" {
-        /// The function, a name or a serialized function.
+        /// The function: a name or a serialized function.
         r#fn: Value = Value::Null,
-        /// What the function takes besides targets and predictions, by its argument's name.
+        /// Arguments of the function besides targets and predictions, by name.
         #[serde(flatten)]
         arguments: Map<String, Value> = Map::new(),
     }

@@ -1,5 +1,5 @@
-//! Metrics by their Keras classes: sums over a shard that add up over shards and batches, and a
-//! number made of the totals.
+//! Metrics by their Keras classes: sums that add up over shards and batches, and a result computed
+//! from the totals.
 //!
 //! Source: keras/src/metrics, Keras 3.15.1. Differs: totals are kept in 64 bits.
 
@@ -119,9 +119,9 @@ impl Metric {
         Self::from_class(class.copied().unwrap_or(name), json!({"name": shown}))
     }
 
-    /// Sums over this shard, floats: added up over shards and batches they are the totals that
-    /// [`MetricFunction::result`] takes. `mask` is the predictions' (bool, a prefix of their dims);
-    /// metrics that Keras computes without it leave it aside.
+    /// Returns the sums over this shard. Added up over shards and batches, they are the totals that
+    /// [`MetricFunction::result`] takes. `mask` is that of the predictions (bool, a prefix of their
+    /// dims); metrics that Keras computes without a mask ignore it.
     pub fn partials<'g>(
         &self,
         cx: &Cx<'g>,
@@ -142,7 +142,8 @@ impl Metric {
         Ok(sums)
     }
 
-    /// True if more of it is better, false if less is; `None` where Keras does not say.
+    /// Returns true if larger values are better, false if smaller ones are, `None` if Keras does
+    /// not say.
     pub fn more_is_better(&self) -> Option<bool> {
         self.object.direction().map(|d| d == Direction::Up)
     }

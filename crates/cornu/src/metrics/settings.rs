@@ -1,16 +1,16 @@
 //! What a metric says, which way it gets better, and the settings of built-in metrics.
 
-/// What a metric says.
+/// Result of a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MetricValue {
     /// One number.
     Number(f64),
-    /// A number a class or threshold.
+    /// One number for each class or threshold.
     List(Vec<f64>),
 }
 
 impl MetricValue {
-    /// A list, which is a number when it has one element.
+    /// Returns a list, or a number if there is only one element.
     pub fn list(values: Vec<f64>) -> Self {
         match values[..] {
             [one] => Self::Number(one),
@@ -33,12 +33,12 @@ impl MetricValue {
     }
 }
 
-/// Which way a metric gets better.
+/// Direction in which a metric improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// More is better.
+    /// Larger values are better.
     Up,
-    /// Less is better.
+    /// Smaller values are better.
     Down,
 }
 
@@ -52,7 +52,7 @@ macro_rules! settings {
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(default)]
         pub struct $Type {
-            /// Keras's name, the key in logs.
+            /// Name of the metric, its key in logs.
             pub name: String,
             /// Keras's type of the sums.
             pub dtype: serde_json::Value,
@@ -66,12 +66,12 @@ macro_rules! settings {
         }
 
         impl $Type {
-            /// Keras's defaults.
+            /// Returns the metric with Keras's defaults.
             pub fn new() -> Self {
                 Self::default()
             }
 
-            /// Sets the name, the key in logs.
+            /// Sets the name of the metric, its key in logs.
             pub fn name(mut self, name: impl Into<String>) -> Self {
                 self.name = name.into();
                 self

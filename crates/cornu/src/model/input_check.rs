@@ -5,7 +5,7 @@ use crate::{Error, Result};
 use cornu_ir::{Spec, spec::dims_text};
 
 impl Model {
-    /// The concrete specs of data for the entries, or what does not fit and why.
+    /// Returns the concrete specs of data for the entries, or what does not fit and why.
     pub fn check_inputs(&self, shapes: &[Vec<usize>]) -> Result<Vec<Spec>> {
         let entries = self.inputs();
         if entries.len() != shapes.len() {

@@ -14,7 +14,7 @@ use cornu_ir::{Spec, Tensor};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
-/// A model: a graph of layers with its weights.
+/// Model: a graph of layers with their weights.
 ///
 /// A model is a cheap handle: clones share everything, and any number of threads may use it at the
 /// same time. Its weights belong to its layers: models over the same layers have the same weights,
@@ -33,7 +33,7 @@ use std::sync::{Arc, OnceLock};
 #[derive(Clone)]
 pub struct Model(Arc<Parts>);
 
-/// What the handles of a model share.
+/// Data that the handles of a model share.
 struct Parts {
     /// The symbols of the layers' calls: those that the model was made from, or made when asked.
     nodes: OnceLock<Nodes>,
@@ -47,9 +47,9 @@ struct Parts {
     assets: Vec<(String, Vec<u8>)>,
 }
 
-/// One symbol or several.
+/// One symbol or several, as inputs or outputs of a model.
 pub trait IntoSymbols {
-    /// The symbols, and whether it is one alone.
+    /// Returns the symbols, and true if it is a single one.
     fn into_symbols(self) -> (Vec<Symbol>, bool);
 }
 
@@ -72,8 +72,8 @@ impl IntoSymbols for &[Symbol] {
 }
 
 impl Model {
-    /// The model between symbols. Weights that have no value yet get their first, drawn from seed 0
-    /// by their number in this model; see [`Model::seed`].
+    /// Returns the model from input symbols to output symbols. Weights without values are
+    /// initialized from seed 0; see [`Model::seed`].
     ///
     /// A model over layers of several models that were made before has their weights. Call
     /// [`Model::seed`] to draw them anew, each by its number there.
@@ -86,7 +86,7 @@ impl Model {
         Ok(model)
     }
 
-    /// A model of layers one after the other.
+    /// Returns a model of layers one after the other.
     pub fn sequential(input: &Symbol, layers: impl IntoIterator<Item = LayerRef>) -> Result<Self> {
         let input = match &input.node.maker {
             Maker::Input(i) => InputLayer::clone(i),
@@ -153,13 +153,13 @@ impl Model {
         }
     }
 
-    /// Reads the architecture from Keras's config (the whole of config.json), with first weights
+    /// Returns the model of a Keras config (the content of config.json), with weights initialized
     /// from seed 0.
     pub fn from_json(v: &Value) -> Result<Self> {
         Self::from_json_with(v, &Registry::new())
     }
 
-    /// Reads the architecture from Keras's config with the classes of a registry.
+    /// Returns the model of a Keras config, with the classes of a registry.
     ///
     /// # Errors
     /// A class that the registry does not hold; settings that a class does not take.
@@ -167,8 +167,8 @@ impl Model {
         Self::of(LayerRef::from_json(v, registry)?, 0)
     }
 
-    /// Returns the model with first weights from a seed, which also draws what is random in
-    /// training. Other models over its layers get these weights, too.
+    /// Initializes all weights from a seed, which also seeds dropout and noise in training. Other
+    /// models with the same layers get these weights too.
     pub fn seed(self, seed: u64) -> Result<Self> {
         let first = |(i, v): (usize, &Variable)| v.first_value(seed, i);
         let values = self.variables().iter().enumerate().map(first).collect::<Result<Vec<_>>>()?;
@@ -177,18 +177,17 @@ impl Model {
         Ok(self)
     }
 
-    /// Sets the seed of what is random in training: dropout, noise.
+    /// Sets the seed of dropout and noise in training.
     pub fn set_seed(&self, seed: u64) {
         self.runtime().set_seed(seed);
     }
 
-    /// Sets how many threads run; all cores unless set. Results do not depend on it.
+    /// Sets the number of threads; by default all cores. Results do not depend on it.
     pub fn set_threads(&self, n: usize) {
         self.runtime().set_threads(n);
     }
 
-    /// Makes all layers trainable or frozen. It takes effect when the model is compiled the next
-    /// time, as in Keras.
+    /// Sets all layers trainable or frozen. It takes effect at the next `compile`, as in Keras.
     pub fn set_trainable(&self, trainable: bool) {
         self.as_layer().set_trainable(trainable);
     }
@@ -213,12 +212,12 @@ impl Model {
         &self.0.assets
     }
 
-    /// Whether a layer, at any depth, keeps its state from batch to batch.
+    /// True if any layer, at any depth, keeps its state from batch to batch.
     pub fn is_stateful(&self) -> bool {
         self.as_layer().any(&|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful))
     }
 
-    /// Returns a model of the same layers, and so the same weights, with a name.
+    /// Returns the model with a name; layers and weights are shared.
     pub fn name(self, name: &str) -> Self {
         let runtime = self.runtime().renewed();
         let layer = self.as_layer().clone().name(name);
@@ -230,17 +229,17 @@ impl Model {
         Self(Arc::new(Parts { nodes, layer, tree, variables, store, runtime, assets }))
     }
 
-    /// The model's own architecture as Keras's config.
+    /// Returns the architecture as Keras's config.
     pub fn to_json(&self) -> Value {
         self.as_layer().to_json()
     }
 
-    /// The graph of layers.
+    /// Returns the graph of layers.
     pub fn graph(&self) -> &Functional {
         Self::graph_of(self.as_layer()).expect("a model has a graph: it was made from one")
     }
 
-    /// The model as a layer, to be called inside another model, with the same weights.
+    /// Returns the model as a layer, to be called inside another model with the same weights.
     pub fn as_layer(&self) -> &LayerRef {
         &self.0.layer
     }
@@ -254,12 +253,12 @@ impl Model {
         Ok(self.0.nodes.get_or_init(|| nodes))
     }
 
-    /// The weights as a tree, as files group them.
+    /// Returns the weights as a tree, grouped as in files.
     pub fn tree(&self) -> &WeightTree {
         &self.0.tree
     }
 
-    /// The weights, in Keras's order.
+    /// Returns the variables of the weights, in Keras's order.
     pub fn variables(&self) -> &[Variable] {
         &self.0.variables
     }
@@ -270,7 +269,7 @@ impl Model {
         (0..self.variables().len()).map(|i| store.view(SlotId(i)).to_tensor()).collect()
     }
 
-    /// Returns the values of all weights, in Keras's order, as one step left them.
+    /// Returns the values of all weights, in Keras's order, never between two steps of a training.
     ///
     /// ```
     /// use cornu::{Dense, Input, Model};
@@ -290,7 +289,7 @@ impl Model {
         array_of(&self.variables()[i].value.tensor())
     }
 
-    /// Gives the `i`-th weight a value.
+    /// Sets the value of the `i`-th weight.
     ///
     /// # Errors
     /// The shape is not the weight's.
@@ -300,7 +299,7 @@ impl Model {
         Ok(())
     }
 
-    /// Gives all weights their values, in Keras's order.
+    /// Sets the values of all weights, in Keras's order.
     ///
     /// # Errors
     /// Another number of weights, or a shape that is not the weight's; none is set then.
@@ -321,12 +320,12 @@ impl Model {
         values.iter().enumerate().for_each(|(i, value)| store.replace(SlotId(i), value));
     }
 
-    /// Number of parameters.
+    /// Returns the number of parameters.
     pub fn count_params(&self) -> usize {
         self.variables().iter().map(|v| v.spec.n_elements()).sum()
     }
 
-    /// The entries with their names, in the order of `model.inputs`.
+    /// Returns the inputs with their names, in the order of Keras's `model.inputs`.
     pub fn inputs(&self) -> Vec<(String, InputLayer)> {
         let g = self.graph();
         let entry = |t: TensorRef| match &g.members[t.member].kind {
@@ -342,18 +341,18 @@ impl Model {
         g.inputs.flatten().into_iter().map(entry).collect()
     }
 
-    /// Specs of the outputs, in the order of `model.outputs`.
+    /// Returns type and dims of each output, in the order of Keras's `model.outputs`.
     pub fn output_specs(&self) -> &[Spec] {
         &self.graph().output_specs
     }
 
-    /// Names of the outputs: the layers that give them.
+    /// Returns the names of the outputs: those of their layers.
     pub fn output_names(&self) -> Vec<String> {
         let g = self.graph();
         g.outputs.flatten().into_iter().map(|t| g.members[t.member].name.clone()).collect()
     }
 
-    /// The structure of the outputs.
+    /// Returns the structure of the outputs: one, a list, or by name.
     pub fn output_nest(&self) -> &Nest {
         &self.graph().outputs
     }

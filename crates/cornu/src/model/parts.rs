@@ -23,8 +23,8 @@ impl Model {
         })
     }
 
-    /// Returns the layers with their names, in Keras's order. Entries and operations of
-    /// `keras.ops` are not among them.
+    /// Returns the layers with their names, in Keras's order, without inputs and operations of
+    /// `keras.ops`.
     pub fn layers(&self) -> Vec<(&str, &LayerRef)> {
         let members = self.graph().members.iter().filter(|m| m.is_layer());
         members
@@ -61,8 +61,8 @@ impl Model {
         }
     }
 
-    /// Returns the symbol that the layer (or the entry) of a name gives, to build another model
-    /// from: the layers between stay the same, and so do their weights.
+    /// Returns the output symbol of a layer or input by name, to build another model from it with
+    /// the same layers and weights.
     ///
     /// # Errors
     /// No layer of this name; a layer that gives several outputs or was called several times (see
@@ -90,8 +90,8 @@ impl Model {
         }
     }
 
-    /// Returns all symbols that the layer of a name gives: the outputs of its first call, then
-    /// those of the next.
+    /// Returns all output symbols of a layer by name: those of its first call, then those of the
+    /// next.
     ///
     /// # Errors
     /// No layer of this name.
@@ -105,7 +105,7 @@ impl Model {
         Ok(values(self.graph()).into_iter().map(|t| nodes.symbol(t)).collect())
     }
 
-    /// Returns the symbols of the entries, in the order of Keras's `model.inputs`.
+    /// Returns the symbols of the inputs, in the order of Keras's `model.inputs`.
     ///
     /// # Errors
     /// A model from a file one of whose calls fails now.
@@ -121,7 +121,7 @@ impl Model {
         self.symbols_of(|graph| graph.outputs.flatten())
     }
 
-    /// Returns the symbol of the one entry.
+    /// Returns the symbol of the only input.
     ///
     /// # Errors
     /// A model of several entries; see [`Model::input_symbols`].
@@ -129,7 +129,7 @@ impl Model {
         only("input", self.input_symbols()?)
     }
 
-    /// Returns the symbol of the one output.
+    /// Returns the symbol of the only output.
     ///
     /// # Errors
     /// A model of several outputs; see [`Model::output_symbols`].
@@ -137,7 +137,7 @@ impl Model {
         only("output", self.output_symbols()?)
     }
 
-    /// Calls the model as a layer of another one, with the same weights.
+    /// Calls the model as a layer of another model, with the same weights.
     ///
     /// # Errors
     /// Inputs that it does not take.
@@ -153,7 +153,7 @@ impl Model {
         self.as_layer().call(inputs)
     }
 
-    /// Returns a model of the same architecture with layers and first weights of its own.
+    /// Returns a copy of the architecture with new layers and newly initialized weights.
     ///
     /// # Errors
     /// Layers of your own classes: see [`Model::clone_model_with`].
@@ -161,7 +161,7 @@ impl Model {
         self.clone_model_with(&Registry::new())
     }
 
-    /// Returns a model of the same architecture with layers of its own, read with a registry.
+    /// Returns a copy of the architecture with new layers, read with a registry.
     ///
     /// # Errors
     /// A class that the registry does not hold.

@@ -1,11 +1,12 @@
-//! Optimizers: how weights move. Each writes its step into a graph, so that forward, gradient and
-//! update are one program.
+//! Optimizers: how weights follow their gradients. Each writes its step into a graph, so that
+//! forward pass, gradient and update are one program.
 //!
 //! Source: keras/src/optimizers, Keras 3.15.1.
 
 pub mod schedules;
 mod learning_rate;
 mod weights;
+mod pattern;
 mod settings;
 mod rule;
 mod define;
@@ -66,14 +67,14 @@ enum Kind<'a> {
     Several(&'a MultiOptimizer),
 }
 
-/// A group in which a file keeps variables of an optimizer.
+/// Group of a file that holds variables of an optimizer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavedGroup {
-    /// Path below the optimizer: `vars`.
+    /// Path of the group below the optimizer, as `vars`.
     pub path: String,
-    /// The name that the group notes.
+    /// Name that the file notes for the group.
     pub name: String,
-    /// Which of the variables stand in it.
+    /// Range of the optimizer's variables that the group holds.
     pub places: Range<usize>,
 }
 
@@ -100,9 +101,9 @@ crate::config::family! {
 /// An optimizer: one of Keras's by class, or one of your own that implements [`UpdateRule`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Optimizer {
-    /// An optimizer that moves each weight by one rule.
+    /// An optimizer with one update rule for all weights.
     Rule(Rule),
-    /// Another optimizer behind a loss scale.
+    /// An optimizer with a dynamic loss scale.
     LossScale(LossScaleOptimizer),
     /// Several optimizers, each for some of the weights.
     Multi(MultiOptimizer),
@@ -117,7 +118,7 @@ impl Optimizer {
         }
     }
 
-    /// Checks the settings, and that they suit the weights.
+    /// Checks the settings, also against the weights.
     pub fn check(&self, vars: &[VarInfo]) -> Result<()> {
         match self.kind() {
             Kind::Rule(rule) => rule::checked(rule),
@@ -126,8 +127,9 @@ impl Optimizer {
         }
     }
 
-    /// Its variables for the trainable weights, in the order in which Keras saves them: iteration,
-    /// learning rate (none with a schedule), averages, accumulated gradients, then its own.
+    /// Returns the optimizer's variables for the trainable weights, in Keras's order: iteration,
+    /// learning rate (none with a schedule), averages, accumulated gradients, then those of the
+    /// update rule.
     pub fn state(&self, vars: &[VarInfo]) -> Vec<StateSpec> {
         self.state_in(Scope::new(vars))
     }
@@ -140,8 +142,8 @@ impl Optimizer {
         }
     }
 
-    /// Writes one step: the weights and variables that follow from the present ones and the
-    /// gradients, all in order. Wrong counts are recorded in the builder.
+    /// Writes one step into the graph: returns the new weights and variables, in order. Wrong
+    /// counts are recorded in the builder.
     pub fn update<'g>(
         &self,
         vars: &[VarInfo],
@@ -166,8 +168,8 @@ impl Optimizer {
         }
     }
 
-    /// Writes what Keras does when `fit` ends, if anything: moving averages take the weights'
-    /// place.
+    /// Writes the update that Keras makes when `fit` ends, if any: moving averages replace the
+    /// weights.
     pub fn finalize<'g>(
         &self,
         vars: &[VarInfo],
@@ -190,7 +192,7 @@ impl Optimizer {
         }
     }
 
-    /// The loss from which gradients are to be taken.
+    /// Returns the scaled loss, of which the gradient is computed.
     pub fn scale_loss<'g>(&self, loss: Var<'g>, state: &[Var<'g>]) -> Var<'g> {
         let by = |factor: Option<f64>| factor.map_or(loss, |x| loss * x);
         match self.kind() {
@@ -200,7 +202,8 @@ impl Optimizer {
         }
     }
 
-    /// The scale that the gradients given to `update` must bear, where it is one of the variables.
+    /// Returns the dynamic loss scale, which the gradients given to `update` must have; `None`
+    /// without one.
     pub fn dynamic_scale<'g>(&self, state: &[Var<'g>]) -> Option<Var<'g>> {
         match self.kind() {
             Kind::Scaled(_) => loss_scale::scale(state),
@@ -208,7 +211,7 @@ impl Optimizer {
         }
     }
 
-    /// The learning rate as it was set; a MultiOptimizer has several.
+    /// Returns the learning rate setting; `None` for a MultiOptimizer, which has several.
     pub fn learning_rate(&self) -> Option<&LearningRate> {
         match self.kind() {
             Kind::Rule(rule) => Some(rule.settings().learning_rate),
@@ -217,8 +220,8 @@ impl Optimizer {
         }
     }
 
-    /// The same with learning rates as they stand, `at` telling a variable's value: how they go
-    /// back into the config that is saved. A schedule stays.
+    /// Returns the optimizer with its current learning rates, as the saved config holds them. `at`
+    /// returns the value of a variable. Schedules are kept.
     pub fn with_learning_rates(mut self, vars: &[VarInfo], at: &dyn Fn(usize) -> f64) -> Self {
         self.settle_rates(Scope::new(vars), at);
         self
@@ -252,8 +255,7 @@ impl Optimizer {
         }
     }
 
-    /// The groups in which Keras saves its variables. Those of an optimizer within stand in its own
-    /// group too.
+    /// Returns the groups in which Keras saves the variables, with those of inner optimizers.
     pub fn groups(&self, vars: &[VarInfo]) -> Vec<SavedGroup> {
         self.groups_in(Scope::new(vars), "", 0)
     }
@@ -292,7 +294,7 @@ impl Optimizer {
         groups
     }
 
-    /// Its name, under which Keras saves its variables.
+    /// Returns the name under which Keras saves the variables.
     pub fn name(&self) -> &str {
         match self.kind() {
             Kind::Rule(rule) => rule.settings().name,

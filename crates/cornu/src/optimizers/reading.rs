@@ -23,7 +23,7 @@ fn outer<T: Listed + DeserializeOwned + Into<Optimizer>>(config: Value) -> Resul
 }
 
 impl Optimizer {
-    /// The built-in classes, in Keras's words.
+    /// Keras's names of the built-in classes.
     pub const CLASSES: &'static [&'static str] = &{
         let mut all = [""; Rule::CLASSES.len() + 2];
         let mut i = 0;
@@ -64,7 +64,7 @@ impl Optimizer {
         }
     }
 
-    /// Reads what Keras writes: an object, or a name.
+    /// Reads an optimizer as Keras writes it: an object, or a name.
     ///
     /// # Errors
     /// As [`Optimizer::from_class`].
@@ -81,7 +81,7 @@ impl Optimizer {
         }
     }
 
-    /// Returns the class in Keras's word.
+    /// Returns Keras's name of the class.
     pub fn class(&self) -> &str {
         match self {
             Self::Rule(rule) => rule.class(),
@@ -99,7 +99,7 @@ impl Optimizer {
         }
     }
 
-    /// Returns the optimizer as the type it is, if it is a `T`.
+    /// Returns the optimizer as a `T`, if it is one.
     pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
         match self {
             Self::Rule(rule) => rule.downcast_ref(),

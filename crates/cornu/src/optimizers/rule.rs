@@ -7,46 +7,46 @@ use crate::Result;
 use crate::config::Configured;
 use cornu_ir::{DType, Var};
 
-/// How a variable of an optimizer starts.
+/// First value of a variable of an optimizer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Initial {
     /// Zeros.
     Zeros,
-    /// One number everywhere.
+    /// One number for all elements.
     Value(f64),
-    /// The first value of the trainable weight of this number.
+    /// Copy of the first value of the trainable weight with this number.
     CopyOf(usize),
 }
 
-/// A variable that an optimizer keeps of a weight.
+/// Variable that an optimizer keeps for a weight.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slot {
-    /// Its name, after the weight's.
+    /// Suffix of the name, after the weight's name.
     pub name: &'static str,
     /// Dims.
     pub shape: Vec<usize>,
     /// Type.
     pub dtype: DType,
-    /// How it starts.
+    /// First value.
     pub initial: SlotInitial,
     /// True if Keras keeps it only because it is an attribute, so that a LossScaleOptimizer around
     /// loses it at each step. Then it is a scalar.
     pub is_attribute: bool,
 }
 
-/// How a slot starts.
+/// First value of a slot.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SlotInitial {
     /// Zeros.
     Zeros,
-    /// One number everywhere.
+    /// One number for all elements.
     Value(f64),
-    /// As the weight it belongs to.
+    /// The value of the weight.
     Weight,
 }
 
 impl Slot {
-    /// Zeros like a weight.
+    /// Returns a variable of zeros with the shape and type of a weight.
     pub fn like(name: &'static str, v: &VarInfo) -> Self {
         Self {
             name,
@@ -57,70 +57,70 @@ impl Slot {
         }
     }
 
-    /// Of another shape.
+    /// Sets the shape.
     pub fn shape(mut self, shape: Vec<usize>) -> Self {
         self.shape = shape;
         self
     }
 
-    /// A scalar that Keras keeps only because it is an attribute.
+    /// Returns a scalar that Keras keeps only as an attribute.
     pub fn attribute(name: &'static str, dtype: DType, first: f64) -> Self {
         Self { name, shape: vec![], dtype, initial: SlotInitial::Value(first), is_attribute: true }
     }
 
-    /// Starting otherwise.
+    /// Sets the first value.
     pub fn initial(mut self, initial: SlotInitial) -> Self {
         self.initial = initial;
         self
     }
 }
 
-/// One weight at one step.
+/// One weight at one step of an optimizer.
 pub struct Step<'a, 'g> {
     /// The weight's path, name, shape and type.
     pub var: &'a VarInfo,
-    /// The weight, decayed already.
+    /// Value of the weight, after weight decay.
     pub weight: Var<'g>,
-    /// Its gradient, clipped already.
+    /// Gradient of the weight, after clipping.
     pub gradient: Var<'g>,
-    /// The variables kept of it, in the order of [`UpdateRule::slots`].
+    /// Variables of the weight, in the order of [`UpdateRule::slots`].
     pub slots: &'a [Var<'g>],
-    /// What is remembered of the step, renewed already.
+    /// Shared variables of all weights, as [`UpdateRule::renew`] returned them.
     pub shared: &'a [Var<'g>],
     /// Learning rate, a scalar of the weight's type.
     pub rate: Var<'g>,
-    /// Updates made before this one, a scalar i32.
+    /// Number of updates before this one, a scalar i32.
     pub updates: Var<'g>,
 }
 
 impl<'g> Step<'_, 'g> {
-    /// The number of this update, from 1, in the weight's type.
+    /// Returns the number of this update, from 1, in the weight's type.
     pub fn number(&self) -> Var<'g> {
         (self.updates + 1.0).cast(self.weight.dtype())
     }
 
-    /// A number in the weight's type.
+    /// Returns a number as a scalar of the weight's type.
     pub fn scalar(&self, x: f64) -> Var<'g> {
         self.weight.builder().scalar(self.weight.dtype(), x)
     }
 
-    /// `1 - base^number`: how much of an average that started at 0 is there by now.
+    /// Returns `1 - base^number`, the bias correction of an average that started at 0.
     pub fn warmed(&self, base: f64) -> Var<'g> {
         1.0 - self.scalar(base).pow(self.number())
     }
 }
 
-/// A weight after a step, and the variables kept of it.
+/// New value of a weight and of its variables after a step.
 #[derive(Clone, Debug)]
 pub struct Moved<'g> {
-    /// The new weight.
+    /// New value of the weight.
     pub weight: Var<'g>,
-    /// The new variables, in the order of [`UpdateRule::slots`].
+    /// New values of the variables, in the order of [`UpdateRule::slots`].
     pub slots: Vec<Var<'g>>,
 }
 
-/// The update rule of an optimizer: how one weight moves by its gradient. Clipping, decay,
-/// averages, accumulation and constraints are done around it, as its [`Settings`] say.
+/// Trait of optimizers: how one weight changes by its gradient. Clipping, weight decay, averages,
+/// accumulation and constraints are handled by cornu, as the [`Settings`] say.
 ///
 /// ```
 /// use cornu::extend::{Moved, Settings, Slot, Step, UpdateRule, VarInfo, serde};
@@ -172,7 +172,7 @@ pub trait UpdateRule: Configured {
         None
     }
 
-    /// Fails if its own settings cannot be.
+    /// Checks the settings of the rule.
     ///
     /// # Errors
     /// The rule that they break.

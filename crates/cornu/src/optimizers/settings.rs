@@ -1,18 +1,20 @@
 //! The settings that all optimizers share.
 
 use super::learning_rate::LearningRate;
+use super::pattern::Pattern;
 use crate::{Error, Result};
 
-/// The settings that every optimizer has.
+/// Settings that every optimizer has.
 ///
 /// Source: keras/src/optimizers/base_optimizer.py, Keras 3.15.1.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings<'a> {
-    /// Name.
+    /// Name of the optimizer.
     pub name: &'a str,
     /// Learning rate: a number or a schedule.
     pub learning_rate: &'a LearningRate,
-    /// Part of the weight that is taken off before each update, times the learning rate.
+    /// Weight decay: this share of the weight, times the learning rate, is subtracted before each
+    /// update.
     pub weight_decay: Option<f64>,
     /// Largest norm of each weight's gradient.
     pub clipnorm: Option<f64>,
@@ -22,20 +24,20 @@ pub struct Settings<'a> {
     pub clipvalue: Option<f64>,
     /// True if a moving average of the weights is kept, which replaces them at the end of training.
     pub use_ema: bool,
-    /// Part of the average that stays at each step.
+    /// Decay rate of the moving average.
     pub ema_momentum: f64,
     /// Number of steps after which the average replaces the weights during training.
     pub ema_overwrite_frequency: Option<u32>,
-    /// Factor of the loss, taken off the gradients again.
+    /// Fixed loss scale: the loss is multiplied by it, the gradients are divided by it.
     pub loss_scale_factor: Option<f64>,
     /// Number of steps over which gradients are averaged before an update.
     pub gradient_accumulation_steps: Option<u32>,
-    /// Regular expressions: a weight in whose name one is found does not decay.
+    /// Regular expressions: weights whose name contains a match do not decay.
     pub exclude_from_weight_decay: &'a [String],
 }
 
 impl<'a> Settings<'a> {
-    /// Keras's defaults with a name and a learning rate.
+    /// Returns Keras's defaults with a name and a learning rate.
     pub fn new(name: &'a str, learning_rate: &'a LearningRate) -> Self {
         Self {
             name,
@@ -102,11 +104,7 @@ impl Settings<'_> {
 }
 
 /// Expressions searched for in names.
-pub(super) fn patterns(who: &str, expressions: &[String]) -> Result<Vec<regex_lite::Regex>> {
-    let read = |e: &String| {
-        regex_lite::Regex::new(e).map_err(|_| {
-            Error::argument(who, "each entry must be a regular expression without look-around", e)
-        })
-    };
-    expressions.iter().map(read).collect()
+pub(super) fn patterns(who: &str, expressions: &[String]) -> Result<Vec<Pattern>> {
+    let rule = "each entry must be a regular expression without look-around";
+    expressions.iter().map(|e| Pattern::new(who, rule, e)).collect()
 }

@@ -1,4 +1,4 @@
-//! Penalties on weights and activities.
+//! Regularizers: penalties on weights and outputs, added to the loss.
 //!
 //! Source: keras/src/regularizers/regularizers.py, Keras 3.15.1.
 
@@ -18,7 +18,7 @@ crate::config::family! {
     }
 }
 
-/// The formula of a regularizer.
+/// Trait of regularizers: the penalty of a weight or an output.
 ///
 /// ```
 /// use cornu::extend::{Regularize, Var, serde};
@@ -44,57 +44,96 @@ pub trait Regularize: Configured {
     /// Returns the penalty of a weight or an output, a scalar.
     fn of<'g>(&self, x: Var<'g>) -> Var<'g>;
 
-    /// Fails if the object cannot be used: a name that no class has.
+    /// Checks that the regularizer can be used: fails for a name that no class has.
     #[doc(hidden)]
     fn check(&self) -> Result<()> {
         Ok(())
     }
 }
 
-/// `l1 · Σ|w|`.
+/// L1 penalty: `l1 · Σ|w|`.
+///
+/// ```
+/// use cornu::metrics::MetricValue;
+/// use cornu::regularizers::L1;
+/// use cornu::{Compile, Dense, Evaluate, Input, Model};
+/// use ndarray::arr2;
+/// let x = Input::new([2]);
+/// let dense = Dense::new(1).kernel_initializer("ones").kernel_regularizer(L1::new(0.5));
+/// let model = Model::new(&x, &dense.call(&x)?)?.compile(Compile::new("sgd", "mse"))?;
+/// let logs = model.evaluate(&arr2(&[[0.0f32, 0.0]]), &arr2(&[[0.0f32]]), Evaluate::new())?;
+/// assert_eq!(logs["loss"], MetricValue::Number(1.0)); // 0.5 · (|1| + |1|)
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct L1 {
-    /// Factor.
+    /// Factor of the penalty.
     pub l1: f64,
 }
 
-/// `l2 · Σw²`.
+/// L2 penalty: `l2 · Σw²`.
+///
+/// ```
+/// use cornu::metrics::MetricValue;
+/// use cornu::regularizers::L2;
+/// use cornu::{Compile, Dense, Evaluate, Input, Model};
+/// use ndarray::arr2;
+/// let x = Input::new([2]);
+/// let dense = Dense::new(1).kernel_initializer("ones").kernel_regularizer(L2::new(0.25));
+/// let model = Model::new(&x, &dense.call(&x)?)?.compile(Compile::new("sgd", "mse"))?;
+/// let logs = model.evaluate(&arr2(&[[0.0f32, 0.0]]), &arr2(&[[0.0f32]]), Evaluate::new())?;
+/// assert_eq!(logs["loss"], MetricValue::Number(0.5)); // 0.25 · (1² + 1²)
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct L2 {
-    /// Factor.
+    /// Factor of the penalty.
     pub l2: f64,
 }
 
-/// `l1 · Σ|w| + l2 · Σw²`.
+/// L1 and L2 penalty: `l1 · Σ|w| + l2 · Σw²`.
+///
+/// ```
+/// use cornu::metrics::MetricValue;
+/// use cornu::regularizers::L1L2;
+/// use cornu::{Compile, Dense, Evaluate, Input, Model};
+/// use ndarray::arr2;
+/// let x = Input::new([2]);
+/// let dense = Dense::new(1).kernel_initializer("ones").kernel_regularizer(L1L2::new(0.5, 0.25));
+/// let model = Model::new(&x, &dense.call(&x)?)?.compile(Compile::new("sgd", "mse"))?;
+/// let logs = model.evaluate(&arr2(&[[0.0f32, 0.0]]), &arr2(&[[0.0f32]]), Evaluate::new())?;
+/// assert_eq!(logs["loss"], MetricValue::Number(1.5)); // 0.5 · 2 + 0.25 · 2
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct L1L2 {
-    /// Factor of the absolute values.
+    /// Factor of the sum of absolute values.
     pub l1: f64,
-    /// Factor of the squares.
+    /// Factor of the sum of squares.
     pub l2: f64,
 }
 
-/// `factor` times the mean of |cos| between the rows (or columns) of a matrix.
+/// Orthogonality penalty: `factor` times the mean |cos| between the rows (or columns) of a matrix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Orthogonal {
-    /// Factor.
+    /// Factor of the penalty.
     pub factor: f64,
-    /// Which vectors are to be orthogonal.
+    /// Vectors that should be orthogonal: rows or columns.
     pub mode: OrthogonalMode,
 }
 
-/// Which vectors of a matrix are to be orthogonal.
+/// Vectors of a matrix that should be orthogonal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrthogonalMode {
-    /// Its rows.
+    /// The rows of the matrix.
     #[default]
     Rows,
-    /// Its columns.
+    /// The columns of the matrix.
     Columns,
 }
 
@@ -164,21 +203,21 @@ impl Regularize for L1L2 {
 }
 
 impl L1 {
-    /// The penalty of a factor.
+    /// Returns the penalty with a factor.
     pub fn new(l1: f64) -> Self {
         Self { l1 }
     }
 }
 
 impl L2 {
-    /// The penalty of a factor.
+    /// Returns the penalty with a factor.
     pub fn new(l2: f64) -> Self {
         Self { l2 }
     }
 }
 
 impl L1L2 {
-    /// The penalty of two factors: of the absolute values, of the squares.
+    /// Returns the penalty with factors of the absolute values and of the squares.
     pub fn new(l1: f64, l2: f64) -> Self {
         Self { l1, l2 }
     }

@@ -32,7 +32,7 @@ const MAX_MEMBERS: usize = 10_000;
 const JSON_EXPANSION: u64 = 32;
 const JSON_FLOOR_BYTES: u64 = 1 << 20;
 
-/// What a `.keras` file holds.
+/// Content of a `.keras` file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Archive {
     /// `keras_version` and `date_saved`.
@@ -47,7 +47,7 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// An archive of a model saved now.
+    /// Returns an archive of a model saved now.
     pub fn new(config: Value, weights: Group) -> Self {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
         Archive {
@@ -58,12 +58,12 @@ impl Archive {
         }
     }
 
-    /// The version of Keras that the file names.
+    /// Returns the version of Keras that the file names.
     pub fn keras_version(&self) -> Option<&str> {
         self.metadata.get("keras_version")?.as_str()
     }
 
-    /// The asset of that path, without the leading `assets/`.
+    /// Returns the asset of that path, without the leading `assets/`.
     pub fn asset(&self, path: &str) -> Option<&[u8]> {
         self.assets.iter().find(|(key, _)| key == path).map(|(_, bytes)| bytes.as_slice())
     }
@@ -86,7 +86,7 @@ impl Archive {
         })
     }
 
-    /// The bytes of the `.keras` file; the same archive gives the same bytes.
+    /// Returns the bytes of the `.keras` file; the same archive gives the same bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, FileError> {
         let weights = hdf5_write::write(&self.weights).map_err(|error| error.within(WEIGHTS))?;
         let metadata = super::json::write(&self.metadata);
@@ -109,7 +109,7 @@ impl Archive {
         })
     }
 
-    /// Saves to `path`, whole or not at all.
+    /// Writes the file to `path`; it is never left incomplete.
     pub fn write(&self, path: &Path) -> Result<(), FileError> {
         let bytes = self.to_bytes().map_err(|error| error.within(path.display().to_string()))?;
         atomic::write(path, &bytes)
@@ -155,14 +155,14 @@ impl<'a> Members<'a> {
             return Err(broken("other bytes before the archive"));
         }
         check_count(zip.len())?;
-        if zip.has_duplicate_names() {
+        // The reader keeps one member of each name.
+        if members_said(bytes) != zip.len() {
             return Err(broken("two members of one name"));
         }
         let mut names = Vec::with_capacity(zip.len());
         for name in zip.file_names() {
-            let name = name.map_err(broken)?.into_owned();
-            check_path(&name)?;
-            names.push(name);
+            check_path(name)?;
+            names.push(name.to_owned());
         }
         Ok(Members { zip, names, budget: Budget::of_file(bytes.len()) })
     }
@@ -346,7 +346,7 @@ mod tests {
         let found: Vec<_> = (0..zip.len())
             .map(|index| {
                 let member = zip.by_index(index).unwrap();
-                (member.name().unwrap().into_owned(), member.compression())
+                (member.name().to_owned(), member.compression())
             })
             .collect();
         let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();

@@ -19,7 +19,7 @@ const MAX_NAMES: usize = 3_000;
 /// Arrays with the names the file lists them by, in its order.
 pub type NamedArrays = Vec<(String, Array)>;
 
-/// What a legacy file holds.
+/// Content of a legacy `.h5` file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Legacy {
     /// The model's class and config; none in a file of weights alone.
@@ -38,7 +38,7 @@ pub struct Legacy {
     pub optimizer_weights: Option<NamedArrays>,
 }
 
-/// What a file named `.h5` turns out to be.
+/// Content of an `.h5` file: weights of Keras 3, or a legacy file.
 #[derive(Debug, Clone, PartialEq)]
 pub enum H5File {
     /// `.weights.h5` of Keras 3.
@@ -113,7 +113,7 @@ impl Legacy {
         Ok(legacy)
     }
 
-    /// The bytes of a legacy file that Keras opens.
+    /// Returns the bytes of a legacy file that Keras opens.
     pub fn to_bytes(&self) -> Result<Vec<u8>, FileError> {
         let mut weights = Group::default();
         set_names(&mut weights, "layer_names", self.layers.iter().map(|(name, _)| name));
@@ -139,7 +139,7 @@ impl Legacy {
         hdf5_write::write(&root)
     }
 
-    /// Saves to `path`, whole or not at all.
+    /// Writes the file to `path`; it is never left incomplete.
     pub fn write(&self, path: &Path) -> Result<(), FileError> {
         let bytes = self.to_bytes().map_err(|error| error.within(path.display().to_string()))?;
         atomic::write(path, &bytes)

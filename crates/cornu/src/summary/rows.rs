@@ -15,7 +15,7 @@ pub(super) struct Row {
     pub is_input: bool,
     /// Shapes of the outputs of the last call.
     pub shapes: Vec<Vec<Dim>>,
-    /// Whether calls gave outputs of different shapes.
+    /// True if calls gave outputs of different shapes.
     pub several_shapes: bool,
     pub n_params: usize,
     pub has_weights: bool,
@@ -24,9 +24,9 @@ pub(super) struct Row {
     pub reads: Vec<String>,
     /// How many models deep the row stands.
     pub level: usize,
-    /// Whether it is the last of the model inside which it stands.
+    /// True if it is the last of the model inside which it stands.
     pub last_inside: bool,
-    /// Whether rows of its own layers follow.
+    /// True if rows of its own layers follow.
     pub is_expanded: bool,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Row {
 pub(super) struct Rows {
     pub model_name: String,
     pub rows: Vec<Row>,
-    /// Whether the model is a chain, whose connections go without saying.
+    /// True if the model is a chain, whose connections go without saying.
     pub is_chain: bool,
 }
 

@@ -1,4 +1,4 @@
-//! How long a model's training step and prediction take, on random data.
+//! Benchmarks: times of a model's training step and prediction, on random data.
 
 use super::assembly::Batch;
 pub use super::bench_report::{RaggedEpoch, Report};
@@ -17,17 +17,17 @@ use cornu_ir::DType;
 use ndarray::{ArrayD, IxDyn};
 use std::time::Instant;
 
-/// What is timed.
+/// Settings of a benchmark of a model.
 pub struct Bench {
-    /// Samples of a batch.
+    /// Number of samples of a batch.
     pub batch_size: usize,
-    /// Steps timed.
+    /// Number of steps timed.
     pub steps: usize,
-    /// Timesteps where the model leaves them open.
+    /// Number of timesteps, for inputs that leave it open.
     pub timesteps: Option<usize>,
-    /// Lengths of the sequences, taken batch by batch; begun anew where they do not fill a batch.
+    /// Lengths of the sequences, taken batch by batch; the list is repeated to fill the last batch.
     pub lengths: Option<Vec<usize>>,
-    /// Also the time of each operation.
+    /// True to report the time of each operation too.
     pub profile: bool,
 }
 
@@ -40,17 +40,17 @@ fn median(mut v: Vec<f64>) -> f64 {
 const MIN_ROUNDS: usize = 5;
 
 impl Bench {
-    /// So many steps of batches of so many samples.
+    /// Returns a benchmark of a number of steps, with batches of a number of samples.
     pub fn new(batch_size: usize, steps: usize) -> Self {
         Bench { batch_size, steps, timesteps: None, lengths: None, profile: false }
     }
 
-    /// With timesteps where the model leaves them open.
+    /// Sets the number of timesteps, for inputs that leave it open.
     pub fn timesteps(self, timesteps: usize) -> Self {
         Bench { timesteps: Some(timesteps), ..self }
     }
 
-    /// Times a model's predictions and, of a compiled model, its training steps.
+    /// Times predictions of a model and, if it is compiled, training steps.
     pub fn run<'a>(&self, model: impl Into<ModelRef<'a>>) -> Result<Report> {
         let model = model.into();
         let (compiled, model) = (model.compiled(), model.model());
@@ -160,7 +160,7 @@ impl Bench {
         self.lengths.as_ref().map_or(1, |l| (l.len() / self.batch_size).max(1))
     }
 
-    /// Random data for the inputs of a model.
+    /// Returns random data for the inputs of a model.
     pub fn inputs(&self, model: &Model) -> Result<Vec<Data>> {
         self.inputs_of(model, self.lengths.as_deref())
     }

@@ -65,7 +65,7 @@ pub struct CompiledModel {
     pub(super) has_stepped: AtomicBool,
 }
 
-/// A model in either stage: what reports on both is asked for.
+/// Reference to a model or a compiled model.
 #[derive(Clone, Copy)]
 pub struct ModelRef<'a> {
     model: &'a Model,
@@ -73,12 +73,12 @@ pub struct ModelRef<'a> {
 }
 
 impl<'a> ModelRef<'a> {
-    /// The model.
+    /// Returns the model.
     pub fn model(self) -> &'a Model {
         self.model
     }
 
-    /// The compiled model, where it is one.
+    /// Returns the compiled model, if it is one.
     pub fn compiled(self) -> Option<&'a CompiledModel> {
         self.compiled
     }
@@ -105,7 +105,7 @@ impl Deref for CompiledModel {
 }
 
 impl Model {
-    /// Returns the model compiled with losses, metrics and an optimizer, whose state starts anew.
+    /// Compiles the model with losses, metrics and an optimizer, whose state is new.
     ///
     /// The model stays as it is and shares its weights with the compiled one. Which weights are
     /// trained is settled here: [`Model::set_trainable`] takes effect when the model is compiled
@@ -168,7 +168,7 @@ impl CompiledModel {
         Self { model: self.model.name(name), ..self }
     }
 
-    /// Loss, metrics and their weights as Keras's compile config holds them.
+    /// Returns losses, metrics and their weights as Keras's compile config.
     pub fn settings(&self) -> &Value {
         &self.settings
     }
@@ -178,12 +178,12 @@ impl CompiledModel {
         self.classes.scope(|| Compiled::resolve(&self.settings, &self.outputs(), targets))
     }
 
-    /// The optimizer.
+    /// Returns the optimizer.
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
     }
 
-    /// The model, without what it was compiled with.
+    /// Returns the model without its compile settings.
     pub fn model(&self) -> &Model {
         &self.model
     }

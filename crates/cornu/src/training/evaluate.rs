@@ -13,7 +13,7 @@ use crate::compile;
 use crate::data::IntoData;
 use crate::runtime::Mode;
 
-/// How `evaluate` runs, in Keras's words.
+/// Settings of `evaluate`, with Keras's names and defaults.
 ///
 /// ```
 /// use cornu::Evaluate;
@@ -40,30 +40,30 @@ impl Default for Evaluate<'_> {
 }
 
 impl<'a> Evaluate<'a> {
-    /// Keras's defaults: batches of 32.
+    /// Returns Keras's defaults: batches of 32.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Samples of a batch.
+    /// Sets the number of samples of a batch.
     pub fn batch_size(mut self, n: usize) -> Self {
         self.batch_size = n;
         self
     }
 
-    /// Weights of the samples: one set, or one for each output.
+    /// Sets the sample weights: one set, or one for each output.
     pub fn sample_weight(mut self, w: impl IntoData<'a>) -> Self {
         self.sample_weight = Given::of(w);
         self
     }
 
-    /// How sequences of unequal length stand in one batch.
+    /// Sets how sequences of unequal length are put into one batch.
     pub fn unequal(mut self, u: Unequal) -> Self {
         self.unequal = u;
         self
     }
 
-    /// How the losses of batches of sequences of unequal length become one.
+    /// Sets how the losses of batches are averaged, for sequences of unequal length.
     pub fn epoch_loss(mut self, by: EpochLoss) -> Self {
         self.epoch_loss = by;
         self
@@ -71,7 +71,7 @@ impl<'a> Evaluate<'a> {
 }
 
 impl CompiledModel {
-    /// Returns loss and metrics over data. A data set brings its targets along: `y` is `()`.
+    /// Returns loss and metrics over data. For a data set, which holds its targets, `y` is `()`.
     ///
     /// # Errors
     /// Data that do not fit the model, or targets that do not fit its losses.

@@ -10,7 +10,7 @@ use crate::{Error, Model, Result};
 use cornu_ir::{DType, Spec};
 use std::mem::take;
 
-/// Examples of a model: inputs, targets and, where given, weights of the samples.
+/// Inputs, targets and optional sample weights, checked for a model.
 pub struct Examples<'a> {
     pub(crate) inputs: Vec<Fed<'a>>,
     pub(crate) targets: Vec<Fed<'a>>,

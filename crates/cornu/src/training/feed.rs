@@ -36,11 +36,14 @@ impl<'a> Fed<'a> {
         let (source, dims, offsets) = match data {
             Values::Held(Cow::Owned(Data::Dense(array))) => owned(who, array, dtype)?,
             Values::Held(Cow::Borrowed(Data::Dense(array))) => cast(who, array, dtype)?,
-            Values::Held(data) => {
-                let Data::Ragged(r) = data.into_owned() else { unreachable!("the rest is ragged") };
+            Values::Held(Cow::Owned(Data::Ragged(r))) => {
                 let offsets = r.offsets().to_vec();
                 let (source, dims, _) = owned(who, r.into_values(), dtype)?;
                 (source, dims, Some(offsets))
+            }
+            Values::Held(Cow::Borrowed(Data::Ragged(r))) => {
+                let (source, dims, _) = cast(who, r.values(), dtype)?;
+                (source, dims, Some(r.offsets().to_vec()))
             }
             Values::View(view) if type_of(&view.numbers) == dtype => {
                 (Source::Borrowed(view.numbers), view.shape, None)
@@ -296,6 +299,7 @@ fn owned<'a>(who: &str, array: Array, dtype: DType) -> Result<Taken<'a>> {
     let buffer = match (array, dtype) {
         (Array::F32(a), DType::F32) => Buffer::F32(in_order(a)),
         (Array::F64(a), DType::F64) => Buffer::F64(in_order(a)),
+        (Array::I32(a), DType::I32) => Buffer::I32(in_order(a)),
         (Array::I64(a), DType::I64) => Buffer::I64(in_order(a)),
         (array, dtype) => return cast(who, &array, dtype),
     };

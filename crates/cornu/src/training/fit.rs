@@ -20,8 +20,8 @@ use crate::{Error, Result};
 use cornu_ir::{DType, Spec};
 
 impl CompiledModel {
-    /// Trains on data and returns what each epoch measured. A data set brings its targets along:
-    /// `y` is `()`.
+    /// Trains on data and returns losses and metrics of each epoch. For a data set, which holds its
+    /// targets, `y` is `()`.
     ///
     /// # Errors
     /// Data that do not fit the model, or a failing callback; the weights stay as the last step
@@ -49,7 +49,8 @@ impl CompiledModel {
             validation = Some((x_val, y_val, w_val));
         }
         if let Some(class_weight) = &options.class_weight {
-            w = Some(self.weights_of_classes(&x, &y, w.is_some(), class_weight)?);
+            let has_weights = w.is_some_and(|w| !w.arrays.is_empty());
+            w = Some(self.weights_of_classes(&x, &y, has_weights, class_weight)?);
         }
         let examples = Examples::new(self, x, y, w)?;
         let validation = validation.map(|(x, y, w)| Examples::new(self, x, y, w)).transpose()?;

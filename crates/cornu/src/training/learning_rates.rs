@@ -8,12 +8,12 @@ use cornu_ir::interpret::interpret;
 use cornu_ir::{Builder, Tensor, Var};
 
 impl CompiledModel {
-    /// The learning rate that stands in the optimizer's variables; with a schedule there is none.
+    /// Returns the learning rate variable of the optimizer; `None` with a schedule.
     pub fn learning_rate(&self) -> Option<f64> {
         self.optimizer.learning_rate_index().map(|i| self.state()[i].tensor().to_f64()[0])
     }
 
-    /// The learning rate of the coming step, a schedule's too.
+    /// Returns the learning rate of the next step, also with a schedule.
     ///
     /// # Errors
     /// A MultiOptimizer, which has none of its own.
@@ -22,8 +22,8 @@ impl CompiledModel {
         if let [(_, rate)] = rates[..] { Ok(rate) } else { Err(several_rates("reading it")) }
     }
 
-    /// The learning rates of the coming step, each with its key in logs: one `learning_rate`, or a
-    /// `learning_rate_NAME` of each optimizer within a MultiOptimizer.
+    /// Returns the learning rates of the next step with their keys in logs: `learning_rate`, or
+    /// `learning_rate_NAME` for each optimizer of a MultiOptimizer.
     ///
     /// # Errors
     /// A MultiOptimizer within a MultiOptimizer.
@@ -43,12 +43,12 @@ impl CompiledModel {
         self.optimizer.paced(&self.vars).into_iter().map(rate).collect()
     }
 
-    /// Updates that the optimizer has made.
+    /// Returns the number of updates that the optimizer has made.
     pub fn iterations(&self) -> u64 {
         self.state()[self.optimizer.iteration_index()].tensor().to_f64()[0] as u64
     }
 
-    /// Sets the learning rate for the coming steps.
+    /// Sets the learning rate of the next steps.
     ///
     /// # Errors
     /// A MultiOptimizer, which has none of its own; an optimizer that follows a schedule.

@@ -1,4 +1,4 @@
-//! From a model and data to runs: batches, programs by shape, training steps, epochs.
+//! Training, evaluation and prediction: batches, programs by shape, steps, epochs.
 
 mod unequal;
 mod given;
@@ -22,6 +22,7 @@ mod examples;
 mod step;
 mod history;
 mod position;
+mod bar;
 mod progress;
 pub mod callbacks;
 mod listeners;

@@ -1,4 +1,4 @@
-//! One batch at a time, for loops of one's own.
+//! One batch at a time, for training loops of your own.
 
 use super::assembly::Batch;
 use super::compiled_model::CompiledModel;
@@ -13,7 +13,7 @@ use crate::runtime::Mode;
 use crate::{Model, Result};
 
 impl CompiledModel {
-    /// One training step on a batch; returns its loss and metrics.
+    /// Trains on one batch and returns its loss and metrics.
     ///
     /// ```
     /// use cornu::{Compile, Dense, Input, Model};
@@ -37,7 +37,7 @@ impl CompiledModel {
         self.on_batch(Mode::Train, x, y)
     }
 
-    /// The loss and metrics of a batch.
+    /// Returns loss and metrics of one batch.
     ///
     /// # Errors
     /// As [`CompiledModel::train_on_batch`].
@@ -58,7 +58,7 @@ impl CompiledModel {
 }
 
 impl Model {
-    /// The outputs of a batch.
+    /// Returns the outputs for one batch.
     ///
     /// # Errors
     /// As [`Model::predict`].

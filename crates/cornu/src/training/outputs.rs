@@ -1,4 +1,4 @@
-//! What a prediction gives: typed arrays, by number or by name.
+//! Outputs of a prediction: typed arrays, by number or by name.
 
 use crate::config::did_you_mean;
 use crate::data::{Array, Arrays, Data, DataError, IntoData, Ragged};
@@ -6,7 +6,7 @@ use crate::{Error, Result};
 use cornu_ir::{Buffer, Tensor};
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, Axis, Ix1, Ix2, IxDyn};
 
-/// The outputs of a model for data, as [`Model::predict`](crate::Model::predict) returns them.
+/// Outputs of a model for data, as [`Model::predict`](crate::Model::predict) returns them.
 ///
 /// A model of one output is read directly: `y.f32()?`. Of several outputs one is chosen first, by
 /// number with [`output`](Outputs::output) or by name with [`named`](Outputs::named). Outputs can
@@ -98,7 +98,7 @@ impl<'a> Output<'a> {
         self.name
     }
 
-    /// Returns the values in whatever form they have.
+    /// Returns the values: an array or sequences of unequal length.
     pub fn data(self) -> &'a Data {
         self.data
     }

@@ -13,11 +13,11 @@ use crate::{Model, Result};
 use cornu_cpu::Fetch;
 use cornu_ir::{DType, Spec, Tensor};
 
-/// How `predict` runs, in Keras's words.
+/// Settings of `predict`, with Keras's names and defaults.
 ///
 /// ```
 /// use cornu::Predict;
-/// use cornu::training::Unequal;
+/// use cornu::Unequal;
 /// let options = Predict::new().batch_size(256).unequal(Unequal::Refuse);
 /// # let _ = options;
 /// ```
@@ -34,18 +34,18 @@ impl Default for Predict {
 }
 
 impl Predict {
-    /// Keras's defaults: batches of 32.
+    /// Returns Keras's defaults: batches of 32.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Samples of a batch.
+    /// Sets the number of samples of a batch.
     pub fn batch_size(mut self, n: usize) -> Self {
         self.batch_size = n;
         self
     }
 
-    /// How sequences of unequal length stand in one batch.
+    /// Sets how sequences of unequal length are put into one batch.
     pub fn unequal(mut self, u: Unequal) -> Self {
         self.unequal = u;
         self

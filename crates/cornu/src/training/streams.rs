@@ -1,4 +1,4 @@
-//! A service over many series, each at its own time.
+//! Streaming inference over many series, each at its own time.
 
 use super::feed::BufferOf;
 use super::shards::ShardWriter;
@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Many streams through one model: each brings its timesteps one at a time, and its states are kept
-/// under its number. Streams that come together run as one batch.
+/// Streaming inference: many series through one model, each one timestep at a time. The states of
+/// each series are kept under its number. Series that come together run as one batch.
 ///
 /// A step gives, to the bit, what [`Model::predict`] gives at that timestep for the series so far.
 /// It allocates nothing but for a stream that comes for the first time.
@@ -122,7 +122,8 @@ impl Task for Timestep {
 }
 
 impl Streams {
-    /// A service of a model that runs up to `most` streams at once; more are run in turns.
+    /// Returns a streaming model that runs up to `most` series at once; more are run one batch
+    /// after the other.
     ///
     /// # Errors
     /// A model whose output at a timestep takes more than the timesteps up to it (a layer that
@@ -181,40 +182,40 @@ impl Streams {
         })
     }
 
-    /// Numbers of a timestep.
+    /// Returns the number of inputs of a timestep.
     pub fn n_in(&self) -> usize {
         self.n_in
     }
 
-    /// Numbers that come out of a timestep.
+    /// Returns the number of outputs of a timestep.
     pub fn n_out(&self) -> usize {
         self.n_out
     }
 
-    /// Streams whose states are kept.
+    /// Returns the number of series whose states are kept.
     pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Whether no stream has come yet.
+    /// True if no states are kept.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// Ends a stream: its states are forgotten, and it begins anew when it comes again. Tells
-    /// whether it was there.
+    /// Removes the states of a series and returns true if there were any. The next timestep of the
+    /// series starts from zero states.
     pub fn end(&mut self, stream: u64) -> bool {
         let place = self.places.remove(&stream);
         self.free.extend(place);
         place.is_some()
     }
 
-    /// The model, when the service is over.
+    /// Returns the model.
     pub fn into_model(self) -> Model {
         self.model
     }
 
-    /// One timestep `x` (F) of a stream; its output goes to `y` (U).
+    /// Runs one timestep `x` (F) of a series and writes its output to `y` (U).
     ///
     /// # Errors
     /// As [`Streams::step_many`].
@@ -222,7 +223,8 @@ impl Streams {
         self.step_many(&[stream], x, y)
     }
 
-    /// One timestep of each of several streams, `x` (n, F) and `y` (n, U) in their order.
+    /// Runs one timestep of each of several series, `x` (n, F), and writes their outputs to `y` (n,
+    /// U).
     ///
     /// # Errors
     /// A stream that comes twice; numbers that are not n times those of a timestep. Nothing has

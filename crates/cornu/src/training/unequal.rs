@@ -1,18 +1,18 @@
-//! How sequences of unequal length are put into batches, and how their losses count.
+//! Settings for sequences of unequal length: how batches are made, and how losses are averaged.
 
 use crate::{Error, Result};
 
-/// How sequences of unequal length stand in one batch.
+/// How sequences of unequal length are put into one batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Unequal {
-    /// The model knows the lengths: layers, losses and metrics leave out what is past the end of a
-    /// sequence, and recurrent layers do not compute it. A layer that cannot is an error.
+    /// Layers, losses and metrics know the lengths and leave out padding; recurrent layers do not
+    /// compute it. A layer that cannot is an error.
     #[default]
     Known,
-    /// They are filled up with a value, which a Masking layer (or an Embedding with `mask_zero`)
-    /// then leaves out, as in Keras.
+    /// Pads sequences with a value, which a Masking layer (or an Embedding with `mask_zero`) then
+    /// masks, as in Keras.
     Pad(f64),
-    /// An error that names the ways out.
+    /// Refuses sequences of unequal length with an error.
     Refuse,
 }
 
@@ -23,20 +23,20 @@ impl Unequal {
     }
 }
 
-/// How the losses of batches become that of an epoch.
+/// How the losses of batches are averaged over an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EpochLoss {
-    /// Exact: a loss by timestep counts every timestep of sequences of unequal length alike,
-    /// whatever batch it came in. Any other loss counts every sample alike.
+    /// Exact mean: each timestep counts the same, or each sample, for losses that are not by
+    /// timestep.
     #[default]
     Timesteps,
-    /// Keras's: every batch counts by its samples, so that a timestep in a batch of short sequences
-    /// weighs more.
+    /// Keras's mean: batches are weighted by their number of samples, so a timestep in a batch of
+    /// short sequences counts more.
     Keras,
 }
 
 impl EpochLoss {
-    /// `timesteps` or `keras`.
+    /// Returns the mean by name: `timesteps` or `keras`.
     pub fn parse(name: &str) -> Result<Self> {
         match name {
             "timesteps" => Ok(Self::Timesteps),

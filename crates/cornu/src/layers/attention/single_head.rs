@@ -1,4 +1,4 @@
-//! Attention without projections: by dot products, by sums, additive.
+//! Attention without projections: dot-product and additive.
 
 use crate::config::setters;
 use crate::initializers::{GlorotUniform, Ones};
@@ -12,13 +12,8 @@ use cornu_ir::{DType, Dim, Spec, Var, composites::softmax, ops::Iota};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Attention by dot products (Luong et al. 2015, arXiv:1508.04025).
-///
-/// ```text
-/// scores = scale · q kᵀ              (score_mode dot)
-/// scores = weight · Σ tanh(scale · (q + k))   (score_mode concat)
-/// y = softmax(scores) v
-/// ```
+/// Dot-product attention (Luong et al. 2015, arXiv:1508.04025): `softmax(scores) v`, with scores
+/// `scale · q kᵀ` (`score_mode` dot) or `weight · Σ tanh(scale · (q + k))` (concat).
 ///
 /// # Shapes
 /// Inputs [query (B, T, F), value (B, S, V)] or [query, value, key (B, S, F)]; y (B, T, V), and
@@ -27,16 +22,23 @@ use serde_json::{Value, json};
 ///
 /// # Source
 /// keras/src/layers/attention/attention.py, Keras 3.15.1.
+///
+/// ```
+/// let [q, v] = [ndarray::arr3(&[[[0.0f32]]]).into(), ndarray::arr3(&[[[2.0f32], [4.0]]]).into()];
+/// let y = cornu::LayerRef::new(cornu::Attention::new()).apply_all(&[q, v])?;
+/// assert_eq!(y[0], ndarray::arr3(&[[[3.0f32]]]).into()); // Equal scores: mean of the values.
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Attention {
-    /// Whether there is a learned factor on the scores.
+    /// True if the scores are multiplied by a learned number.
     pub use_scale: bool,
-    /// `dot` or `concat`.
+    /// How scores are computed: `dot` or `concat`.
     pub score_mode: String,
-    /// Share of the weights dropped in training.
+    /// Share of the attention weights dropped in training.
     pub dropout: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 
@@ -50,11 +52,11 @@ pub struct Attention {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AdditiveAttention {
-    /// Whether there is a learned factor on each feature.
+    /// True if each feature is multiplied by a learned number.
     pub use_scale: bool,
-    /// Share of the weights dropped in training.
+    /// Share of the attention weights dropped in training.
     pub dropout: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 
@@ -71,12 +73,12 @@ impl Default for AdditiveAttention {
 }
 
 impl Attention {
-    /// By dot products, without a factor.
+    /// Returns dot-product attention without a learned factor.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With a learned factor on the scores.
+    /// Sets whether the scores are multiplied by a learned number.
     pub fn use_scale(mut self, on: bool) -> Self {
         self.use_scale = on;
         self
@@ -84,7 +86,7 @@ impl Attention {
 }
 
 impl AdditiveAttention {
-    /// With a learned factor on each feature.
+    /// Returns additive attention with a learned number for each feature.
     pub fn new() -> Self {
         Self::default()
     }
@@ -311,7 +313,7 @@ impl Layer for AdditiveAttention {
 pub(super) struct Heads {
     /// Factor on the queries.
     pub scale: f64,
-    /// Share of the weights dropped in training.
+    /// Share of the attention weights dropped in training.
     pub dropout: f64,
     /// Sum of products from keys and queries to scores.
     pub scores: String,
@@ -355,20 +357,17 @@ impl Heads {
     }
 }
 
-/// The mask of attention from those of query, value and key, causality, a window, and the one
-/// given.
+/// Parts of the attention mask: masks of query (B, T), value and key (B, S), causality, a window,
+/// and the mask of the call.
 pub(super) struct AttentionMask<'g> {
-    /// (B, T).
     pub query: Option<Var<'g>>,
-    /// (B, S).
     pub value: Option<Var<'g>>,
-    /// (B, S).
     pub key: Option<Var<'g>>,
     /// (B, T, S), or what stretches to it.
     pub given: Option<Var<'g>>,
     /// No later step is seen.
     pub causal: bool,
-    /// Only steps nearer than this are seen.
+    /// Size of the window: a query attends only to timesteps nearer than this.
     pub window: Option<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! Vectors for ids, and back from vectors to a score for each id.
+//! An embedding table that also gives a score for each id.
 
 use super::embedding::Embedding;
 use crate::config::setters;
@@ -12,8 +12,8 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// An [`Embedding`] that also projects back: called with `reverse` it gives `x Eᵀ`, or `x R` with
-/// weights of its own.
+/// Embedding that also projects back to ids: called with `reverse` it gives scores `x Eᵀ`, or `x R`
+/// with untied weights.
 ///
 /// # Shapes
 /// x (B, …) of ids below V, y (B, …, D); with `reverse` x (B, …, D), y (B, …, V). E (V, D), R (D,
@@ -38,15 +38,15 @@ use serde_json::json;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ReversibleEmbedding {
-    /// The table and its settings.
+    /// Settings of the embedding table E.
     #[serde(flatten)]
     pub table: Embedding,
-    /// Whether the way back has no weights of its own.
+    /// True if the reverse projection uses E; false for separate weights R.
     #[serde(default = "tied")]
     pub tie_weights: bool,
-    /// The type of the way back, kept for Keras.
+    /// Type of the reverse projection; kept for Keras's files.
     pub reverse_dtype: Option<String>,
-    /// Scores are bent to stay within ± this.
+    /// Bound of the scores: `cap · tanh(score / cap)`.
     pub logit_soft_cap: Option<f64>,
 }
 
@@ -55,7 +55,7 @@ fn tied() -> bool {
 }
 
 impl ReversibleEmbedding {
-    /// Vectors of D numbers for ids below V, the way back by the same table.
+    /// Returns a table of `input_dim` vectors of `output_dim` numbers, with tied weights.
     pub fn new(input_dim: usize, output_dim: usize) -> Self {
         Self { table: Embedding::new(input_dim, output_dim), tie_weights: true, ..Self::default() }
     }

@@ -1,4 +1,4 @@
-//! Vocabularies and statistics that layers take from data before training.
+//! Vocabularies and statistics that preprocessing layers learn from data before training.
 
 use super::category_encoding::Discretization;
 use super::integer_lookup::IntegerLookup;
@@ -75,7 +75,7 @@ fn documents<T: Clone>(data: &Data, values: Vec<T>) -> Vec<Vec<T>> {
 }
 
 impl StringLookup {
-    /// With the words of data as vocabulary, the most frequent first.
+    /// Learns the vocabulary from the words of data, the most frequent first.
     ///
     /// ```
     /// use cornu::StringLookup;
@@ -103,7 +103,7 @@ impl StringLookup {
 }
 
 impl IntegerLookup {
-    /// With the numbers of data as vocabulary, the most frequent first.
+    /// Learns the vocabulary from the whole numbers of data, the most frequent first.
     ///
     /// # Errors
     /// Data that are no whole numbers; a vocabulary in the settings.
@@ -119,7 +119,7 @@ impl IntegerLookup {
 }
 
 impl TextVectorization {
-    /// With the words of texts as vocabulary, the most frequent first.
+    /// Learns the vocabulary from the words of texts, the most frequent first.
     ///
     /// ```
     /// use cornu::TextVectorization;
@@ -142,16 +142,16 @@ impl TextVectorization {
 }
 
 impl Normalization {
-    /// With mean and variance of data, for each place of the kept axes.
+    /// Learns mean and variance from data, for each position along `axis`.
     ///
     /// ```
     /// use cornu::{Input, Model, Normalization, Predict};
     /// let data = ndarray::array![[1.0f32, 10.0], [3.0, 30.0]];
     /// let x = Input::new([2]);
     /// let layer = Normalization::default().adapt(&data)?;
-    /// let mut model = Model::new(&x, &layer.call(&x)?)?;
+    /// let model = Model::new(&x, &layer.call(&x)?)?;
     /// let y = model.predict(&data, Predict::new())?;
-    /// assert_eq!(y[0], ndarray::array![[-1.0f32, -1.0], [1.0, 1.0]].into());
+    /// assert_eq!(y.f32()?, ndarray::array![[-1.0, -1.0], [1.0, 1.0]].into_dyn());
     /// # Ok::<(), cornu::Error>(())
     /// ```
     ///
@@ -206,7 +206,7 @@ impl Normalization {
 }
 
 impl Discretization {
-    /// With boundaries between `num_bins` bins that hold about equally many of the data's numbers.
+    /// Learns the boundaries of `num_bins` bins that hold about equally many numbers of data.
     ///
     /// ```
     /// use cornu::Discretization;

@@ -1,4 +1,4 @@
-//! A recurrent layer run both ways.
+//! A recurrent layer run in both directions.
 
 use super::packed_sequence::{Carried, reversed};
 use crate::lowering::{
@@ -13,22 +13,22 @@ use cornu_ir::builder::concat;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// How the outputs of the two ways become one.
+/// How a [`Bidirectional`] layer merges the outputs of its two directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MergeMode {
-    /// Joined along the last axis.
+    /// Concatenates the outputs along the last axis.
     Concat,
-    /// Added.
+    /// Adds the outputs.
     Sum,
-    /// Their mean.
+    /// Takes the mean of the outputs.
     Ave,
-    /// Multiplied.
+    /// Multiplies the outputs.
     Mul,
 }
 
-/// A recurrent layer run from the first timestep to the last and from the last to the first
-/// (Schuster and Paliwal 1997).
+/// Recurrent layer run in both directions: from the first timestep to the last, and back (Schuster
+/// and Paliwal 1997).
 ///
 /// # Shapes
 /// x (B, T, F); out as the layer's, with 2U in place of U for `concat`; two outputs without a merge
@@ -37,22 +37,31 @@ pub enum MergeMode {
 ///
 /// # Source
 /// keras/src/layers/rnn/bidirectional.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::{Bidirectional, Input, Lstm};
+/// let x = Input::new([20, 1]);
+/// assert_eq!(Bidirectional::new(Lstm::new(4)).call(&x)?.shape_text(), "(None, 8)"); // 2U
+/// let each_step = Bidirectional::new(Lstm::new(4).return_sequences(true));
+/// assert_eq!(each_step.call(&x)?.shape_text(), "(None, 20, 8)");
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bidirectional {
-    /// How the outputs become one; none leaves two.
+    /// How the two outputs are merged; `None` returns both.
     merge_mode: Option<MergeMode>,
     /// The forward layer.
     layer: LayerRef,
-    /// The layer that goes the other way.
+    /// The layer that runs backwards.
     backward_layer: LayerRef,
-    /// Penalty on the output.
+    /// Regularizer of the output.
     activity_regularizer: Option<Regularizer>,
     /// The rule that the layers break and what came, where they cannot run both ways; the call
     /// reports it.
     misfit: Option<(String, String)>,
 }
 
-/// The settings beside the layers.
+/// Settings other than the layers.
 #[derive(Deserialize)]
 struct Settings {
     #[serde(default = "concat_mode")]
@@ -76,14 +85,14 @@ impl FromConfig for Bidirectional {
 }
 
 impl Bidirectional {
-    /// Returns a layer run both ways, the outputs joined along the last axis. Its call fails for a
-    /// layer that does not run along sequences.
+    /// Returns a layer run in both directions; the outputs are concatenated along the last axis.
+    /// Its call fails for a layer that is not recurrent.
     pub fn new(layer: impl Into<LayerRef>) -> Self {
         Self::of_any(layer.into(), None)
     }
 
-    /// Returns two layers, of which the second goes the other way. Its call fails where they do not
-    /// fit each other.
+    /// Returns a forward and a backward layer run together. Its call fails if their settings do not
+    /// match.
     pub fn with_backward(layer: impl Into<LayerRef>, backward: impl Into<LayerRef>) -> Self {
         Self::of_any(layer.into(), Some(backward.into()))
     }
@@ -101,7 +110,7 @@ impl Bidirectional {
         })
     }
 
-    /// Sets how the outputs become one; `None` leaves two.
+    /// Sets how the two outputs are merged; `None` returns both.
     ///
     /// ```
     /// use cornu::{Bidirectional, Input, Lstm, MergeMode};
@@ -115,7 +124,7 @@ impl Bidirectional {
         self
     }
 
-    /// Sets the penalty on the output.
+    /// Sets the regularizer of the output.
     pub fn activity_regularizer(mut self, regularizer: impl Into<Regularizer>) -> Self {
         self.activity_regularizer = Some(regularizer.into());
         self

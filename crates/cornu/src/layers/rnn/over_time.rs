@@ -1,4 +1,4 @@
-//! A cell run over time.
+//! The layer that runs a cell over the timesteps.
 
 use super::cell_layer::{cell_of, step_spec};
 use super::run_cell::run;
@@ -14,7 +14,7 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A [`Cell`](crate::Cell) run over the timesteps.
+/// Recurrent layer of any cell: runs a [`Cell`](crate::extend::Cell) over the timesteps.
 ///
 /// # Shapes
 /// x (B, T, …), out as the cell's output (B, …), or (B, T, …) with `return_sequences`; with
@@ -33,17 +33,17 @@ use serde_json::{Value, json};
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Rnn {
-    /// How it walks and what it gives.
+    /// Direction, outputs and state of the layer.
     #[serde(flatten)]
     pub walk: Walk,
-    /// What it does at a timestep.
+    /// The cell: weights and formula of one timestep.
     pub cell: LayerRef,
-    /// Penalty on the output.
+    /// Regularizer of the output.
     #[serde(skip)]
     pub activity_regularizer: Option<Regularizer>,
 }
 
-/// The settings beside the cell.
+/// Settings other than the cell.
 #[derive(Deserialize)]
 struct Settings {
     #[serde(flatten)]
@@ -64,7 +64,7 @@ impl FromConfig for Rnn {
 }
 
 impl Rnn {
-    /// A cell run over time.
+    /// Returns the recurrent layer of a cell.
     pub fn new(cell: impl Into<LayerRef>) -> Self {
         Self { walk: Walk::default(), cell: cell.into(), activity_regularizer: None }
     }

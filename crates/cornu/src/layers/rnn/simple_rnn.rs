@@ -1,4 +1,4 @@
-//! Simple recurrent units.
+//! The simple recurrent layer.
 
 use super::settings::{layer_of_cell, units_settings, walk_settings};
 use super::simple_rnn_cell::SimpleRnnCell;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::json;
 
-/// A layer of simple recurrent units (Elman 1990): [`SimpleRnnCell`] over the timesteps.
+/// Simple recurrent layer (Elman 1990): [`SimpleRnnCell`] over the timesteps.
 ///
 /// # Shapes
 /// x (B, T, F), W (F, U), R (U, U), b (U); out (B, U), or (B, T, U) with `return_sequences`; with
@@ -21,16 +21,27 @@ use serde_json::json;
 /// # Source
 /// keras/src/layers/rnn/simple_rnn.py, Keras 3.15.1. As there, its config holds no seed, and Keras
 /// itself takes an `activity_regularizer` without ever applying or writing it.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, SimpleRnn};
+/// use ndarray::arr3;
+/// let sums = SimpleRnn::new(1).activation("linear").return_sequences(true);
+/// let sums = sums.kernel_initializer("ones").recurrent_initializer("ones"); // h = x + h₋
+/// let y = LayerRef::new(sums).apply(&arr3(&[[[1.0f32], [2.0], [3.0]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[1.0f32], [3.0], [6.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SimpleRnn {
-    /// How it walks and what it gives.
+    /// Direction, outputs and state of the layer.
     #[serde(flatten)]
     pub walk: Walk,
-    /// What it does at a timestep.
+    /// The cell: weights and formula of one timestep.
     #[serde(flatten)]
     pub cell: SimpleRnnCell,
-    /// Penalty on the output.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
 }
 

@@ -13,7 +13,7 @@ use cornu_ir::{Dim, Spec};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A layer applied to every timestep with the same weights.
+/// Wrapper that applies a layer to every timestep, with the same weights.
 ///
 /// # Shapes
 /// x (B, T, …), y (B, T, …): the layer sees (B, …) and its output gains the axis of time.
@@ -22,15 +22,25 @@ use serde_json::{Value, json};
 /// keras/src/layers/rnn/time_distributed.py, Keras 3.15.1. Timesteps stand as rows of one batch,
 /// but for a layer that counts over the batch in training (BatchNormalization): there one follows
 /// the other. Differs: no layer inside may be stateful.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{Dense, LayerRef, TimeDistributed};
+/// use ndarray::arr3;
+/// let layer = TimeDistributed::new(Dense::new(1).kernel_initializer("ones"));
+/// let y = LayerRef::new(layer).apply(&arr3(&[[[1.0f32, 2.0], [3.0, 4.0]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[3.0f32], [7.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeDistributed {
-    /// What is applied.
+    /// The layer that is applied.
     pub layer: LayerRef,
-    /// Penalty on the output.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
 }
 
-/// The settings beside the layer.
+/// Settings other than the layer.
 #[derive(Deserialize)]
 struct Settings {
     activity_regularizer: Option<Regularizer>,
@@ -49,7 +59,7 @@ impl FromConfig for TimeDistributed {
 }
 
 impl TimeDistributed {
-    /// A layer for every timestep.
+    /// Returns a wrapper that applies `layer` to every timestep.
     pub fn new(layer: impl Into<LayerRef>) -> Self {
         Self { layer: layer.into(), activity_regularizer: None }
     }

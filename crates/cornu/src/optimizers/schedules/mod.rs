@@ -22,7 +22,7 @@ use crate::config::Configured;
 use cornu_ir::interpret::interpret;
 use cornu_ir::{Builder, DType, Spec, Tensor, Var};
 
-/// The formula of a learning rate schedule.
+/// Trait of learning rate schedules: the rate after a number of steps.
 ///
 /// ```
 /// use cornu::extend::{ScheduleFunction, Var, serde};
