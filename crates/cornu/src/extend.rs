@@ -65,3 +65,59 @@ macro_rules! class {
         }
     };
 }
+
+/// Writes the methods of [`Layer`] that say how files name a layer of your own:
+/// `cornu::layer_class!("package>Class")` inside its `impl Layer`. Its config is what serde writes
+/// for the type.
+///
+/// ```
+/// use cornu::extend::{Call, Cx, Flow, Layer, Spec, WeightSpec, WeightTree, Weights, known_dim};
+/// use cornu::{Input, LayerRef, initializers::Ones};
+///
+/// /// `y = x · w`, one weight for each feature.
+/// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+/// struct Scale {}
+///
+/// impl Layer for Scale {
+///     cornu::layer_class!("shop>Scale");
+///
+///     fn weights(&self, call: &Call<Spec>) -> cornu::Result<WeightTree> {
+///         let features = known_dim(call.input()?, -1, "features")?;
+///         Ok(WeightTree::of(vec![WeightSpec::new("w", &[features], &Ones {}.into())]))
+///     }
+///
+///     fn lower<'g>(
+///         &self,
+///         cx: &Cx<'g>,
+///         w: &Weights<'g>,
+///         call: &Call<Flow<'g>>,
+///     ) -> cornu::Result<Vec<Flow<'g>>> {
+///         Ok(vec![(cx.to_float(call.input()?.value) * w.var("w")).into()])
+///     }
+/// }
+///
+/// let scale = LayerRef::new(Scale {});
+/// assert_eq!(scale.call(&Input::new([3]))?.shape_text(), "(None, 3)");
+/// assert_eq!(scale.to_json()["registered_name"], "shop>Scale");
+/// # Ok::<(), cornu::Error>(())
+/// ```
+#[macro_export]
+macro_rules! layer_class {
+    ($registered:literal) => {
+        fn class(&self) -> &'static str {
+            $registered.rsplit('>').next().unwrap_or($registered)
+        }
+
+        fn config(&self) -> $crate::extend::serde_json::Value {
+            $crate::extend::serde_json::to_value(self).expect("plain settings serialize")
+        }
+
+        fn module(&self) -> &'static str {
+            ""
+        }
+
+        fn registered_name(&self) -> ::core::option::Option<&'static str> {
+            ::core::option::Option::Some($registered)
+        }
+    };
+}

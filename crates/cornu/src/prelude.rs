@@ -7,7 +7,7 @@ pub use crate::callbacks::{self, Callback, EarlyStopping, ModelCheckpoint, Reduc
 pub use crate::data::{Array, Data, Ragged};
 pub use crate::layers::*;
 pub use crate::{
-    Compile, CompiledModel, Error, Evaluate, Fit, History, Input, Model, Opened, Predict, Result,
-    Streams, Symbol, initializers, losses, metrics, optimizers, optimizers::schedules,
-    regularizers,
+    Compile, CompiledModel, Error, Evaluate, Fit, History, Input, Logs, Model, Opened, Predict,
+    Registry, Result, Streams, Symbol, initializers, losses, metrics, optimizers,
+    optimizers::schedules, regularizers,
 };

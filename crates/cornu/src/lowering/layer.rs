@@ -110,7 +110,7 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         None
     }
 
-    /// Returns Keras's module of the class.
+    /// Returns Keras's module of the class; empty for a class of your own.
     fn module(&self) -> &'static str {
         "keras.layers"
     }

@@ -242,6 +242,9 @@ impl LayerRef {
         let mut v = object(rule.module(), self.class(), config);
         if let Some(registered) = rule.registered_name() {
             v["registered_name"] = json!(registered);
+            if rule.module().is_empty() {
+                v["module"] = Value::Null;
+            }
         }
         for (key, value) in &self.0.beside {
             v[key] = value.clone();

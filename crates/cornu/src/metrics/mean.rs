@@ -119,20 +119,14 @@ macro_rules! mean_metrics {
             fn name(&self) -> &str {
                 &self.name
             }
-            fn partials<'g>(
+            fn values<'g>(
                 &self,
                 $cx: &$crate::lowering::Cx<'g>,
                 $t: cornu_ir::Var<'g>,
                 $p: cornu_ir::Var<'g>,
-                mask: Option<cornu_ir::Var<'g>>,
-                weight: Option<cornu_ir::Var<'g>>,
-            ) -> $crate::Result<Vec<cornu_ir::Var<'g>>> {
+            ) -> $crate::Result<$crate::losses::Values<'g>> {
                 let $this = self;
-                let values: $crate::losses::Values<'g> = $values.into();
-                $crate::metrics::mean::masked_mean(&self.name, values, mask, weight)
-            }
-            fn result(&self, totals: &[Vec<f64>]) -> $crate::metrics::MetricValue {
-                $crate::metrics::mean::ratio(totals)
+                Ok($values.into())
             }
             fn direction(&self) -> Option<$crate::metrics::Direction> {
                 Some($crate::metrics::Direction::$Direction)

@@ -5,6 +5,7 @@
 
 mod settings;
 mod mean;
+mod metric_function;
 mod mean_wrapper;
 mod accuracy;
 mod regression;
@@ -32,6 +33,7 @@ pub use counts::{FalseNegatives, FalsePositives, Precision, Recall, TrueNegative
 pub use f_score::{Average, F1Score, FBetaScore};
 pub use iou::{BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU};
 pub use mean_wrapper::MeanMetricWrapper;
+pub use metric_function::MetricFunction;
 pub use probabilistic::{
     BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge, KLDivergence, Poisson,
     SparseCategoricalCrossentropy, SquaredHinge,
@@ -42,7 +44,7 @@ pub use regression::{
     MeanSquaredError, MeanSquaredLogarithmicError, RootMeanSquaredError,
 };
 pub(crate) use settings::settings;
-pub use settings::{Direction, MetricFunction, MetricValue};
+pub use settings::{Direction, MetricValue};
 
 use crate::Result;
 use crate::config::{Classes, read_own, snake_case};

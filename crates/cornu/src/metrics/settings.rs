@@ -1,9 +1,4 @@
-//! What every metric has: a name, sums over a shard, and what the totals say.
-
-use crate::Result;
-use crate::config::Configured;
-use crate::lowering::Cx;
-use cornu_ir::Var;
+//! What a metric says, which way it gets better, and the settings of built-in metrics.
 
 /// Result of a metric.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +17,20 @@ impl MetricValue {
             _ => Self::List(values),
         }
     }
+
+    /// Returns the number, or the first one of a list.
+    ///
+    /// ```
+    /// use cornu::metrics::MetricValue;
+    /// assert_eq!(MetricValue::Number(0.75).number(), 0.75);
+    /// assert_eq!(MetricValue::List(vec![0.5, 1.0]).number(), 0.5);
+    /// ```
+    pub fn number(&self) -> f64 {
+        match self {
+            Self::Number(x) => *x,
+            Self::List(items) => items.first().copied().unwrap_or(f64::NAN),
+        }
+    }
 }
 
 /// Direction in which a metric improves.
@@ -31,29 +40,6 @@ pub enum Direction {
     Up,
     /// Smaller values are better.
     Down,
-}
-
-/// Trait of metrics: sums over a batch, and a result computed from their totals. Targets and
-/// weights have the type of the predictions.
-pub trait MetricFunction: Configured {
-    /// Returns the name of the metric, its key in logs.
-    fn name(&self) -> &str;
-
-    /// Returns the sums over this shard of the batch.
-    fn partials<'g>(
-        &self,
-        cx: &Cx<'g>,
-        y_true: Var<'g>,
-        y_pred: Var<'g>,
-        mask: Option<Var<'g>>,
-        weight: Option<Var<'g>>,
-    ) -> Result<Vec<Var<'g>>>;
-
-    /// Returns the metric of the totals of these sums.
-    fn result(&self, totals: &[Vec<f64>]) -> MetricValue;
-
-    /// Returns the direction in which the metric improves; `None` if Keras does not say.
-    fn direction(&self) -> Option<Direction>;
 }
 
 /// Makes the struct of a metric: Keras's config keys with their defaults, `name` and `dtype` among

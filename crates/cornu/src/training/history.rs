@@ -138,11 +138,7 @@ impl History {
 
     /// Returns the numbers of a key, one for each epoch.
     pub fn get(&self, key: &str) -> Option<Vec<f64>> {
-        let number = |v: &MetricValue| match v {
-            MetricValue::Number(x) => *x,
-            MetricValue::List(items) => items.first().copied().unwrap_or(f64::NAN),
-        };
-        self.values.get(key).map(|v| v.iter().map(number).collect())
+        self.values.get(key).map(|v| v.iter().map(MetricValue::number).collect())
     }
 
     /// Returns a JSON object of lists, as Keras's `history.history`.
