@@ -1,4 +1,5 @@
-//! Options of `fit`, each declared once: a flag of the command line and a key of RUN.toml's `[fit]`.
+//! Options of `fit`, each declared once: a flag of the command line and a key of RUN.toml's
+//! `[fit]`.
 
 use cornu::EpochLoss;
 use cornu::Fit;
