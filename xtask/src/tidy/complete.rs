@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_member_outside_its_family_is_found() {
-        let list = ("losses/mod.rs", "mod a;\nlosses! {\n    \"A\" => A,\n}\n");
+        let list = ("losses/mod.rs", "mod a;\nfamily! {\n    \"A\" => A,\n}\n");
         let files = |text| krate(&[("lib.rs", "mod losses;\n"), list, ("losses/a.rs", text)]);
         assert!(check(&files("impl LossFunction for A {}\n")).is_empty());
         let found = check(&files("impl LossFunction for A {}\nimpl LossFunction for B {}\n"));

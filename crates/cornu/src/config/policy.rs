@@ -52,7 +52,12 @@ impl DTypePolicy {
     /// # Errors
     /// The names there are.
     pub(crate) fn check(&self) -> Result<()> {
-        Self::new(&self.0).map(drop)
+        Self::new(&self.0).map(drop).map_err(|e| match e {
+            Error::Argument { who, rule, received } => {
+                Error::argument("", format!("{who}: {rule}"), received)
+            }
+            other => other,
+        })
     }
 
     /// Returns the policy of a name or a serialized policy.
