@@ -20,6 +20,14 @@ use std::sync::{Arc, OnceLock};
 /// same time. Its weights belong to its layers: models over the same layers have the same weights,
 /// and training one moves the other. [`Model::compile`] gives the stage that can be trained.
 ///
+/// - Threads: a model runs on all cores unless [`Model::set_threads`] says otherwise; results do
+///   not depend on it. A service sets 1 and predicts on threads of its own
+///   ([`crate::guide::speed`]).
+/// - Sharing: two models over the same layers share weights; [`Model::clone_model`] makes layers of
+///   its own ([`crate::guide::states_and_streaming`]).
+/// - Fine-tuning: [`Model::symbol`] cuts at an inner layer, [`Model::layer`] gives a layer to freeze
+///   or to read ([`crate::guide::fine_tuning`]).
+///
 /// ```
 /// use cornu::{Dense, Input, Lstm, Model};
 /// let inputs = Input::new([20, 1]);
