@@ -4,7 +4,7 @@
 //!     cargo run --release -p cornu --example serving
 
 use cornu::prelude::*;
-use ndarray::{Array3, Axis};
+use ndarray::Array3;
 use std::time::Instant;
 
 const THREADS: usize = 8;
@@ -24,7 +24,7 @@ fn main() -> cornu::Result<()> {
     let requests: Vec<_> = (0..REQUESTS).map(request).collect();
     let answer = |model: &Model, x: &Array3<f32>| -> cornu::Result<Vec<f32>> {
         let y = model.predict(x, Predict::new())?;
-        Ok(y.f32()?.index_axis(Axis(0), 0).to_vec())
+        Ok(y.f32()?.iter().copied().collect())
     };
     let expected = requests.iter().map(|x| answer(&model, x)).collect::<Result<Vec<_>>>()?;
 

@@ -1,5 +1,5 @@
 //! The developers' own commands: `cargo xtask check`, `cargo xtask tidy`, `cargo xtask sanitize`,
-//! `cargo xtask keras-python`, `cargo xtask symbols`.
+//! `cargo xtask keras-python`, `cargo xtask symbols`, `cargo xtask run-page`.
 #![forbid(unsafe_code)]
 
 mod tracked;
@@ -9,7 +9,7 @@ mod sanitize;
 mod cargo;
 mod features;
 mod check;
-mod symbols;
+mod pages;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,6 +20,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   tidy           the project's own rules about its files
   sanitize       the tests of the crate with `unsafe` under AddressSanitizer and valgrind
   symbols        writes docs/KERAS.md anew: each public symbol of Keras and its state here
+  run-page       writes docs/RUN.md anew: the keys of RUN.toml, from the types that read it
   keras-python   makes the Python environment of the tests that talk to Keras, prints its \
     interpreter";
 
@@ -33,7 +34,8 @@ fn main() -> ExitCode {
         ["check"] => check::run(root),
         ["tidy"] => tidy::run(root),
         ["sanitize"] => sanitize::run(root),
-        ["symbols"] => symbols::write(root),
+        ["symbols"] => pages::write(root),
+        ["run-page"] => pages::write_run_page(root),
         ["keras-python"] => {
             keras_python::ensure(root).map(|python| println!("{}", python.display()))
         }

@@ -1,6 +1,8 @@
 //! How a command fails: one message and an exit code.
 
-/// A failure: 1 failed, 2 wrong usage, 3 understood but not supported.
+/// A failure with its exit code: 1 failed, 2 wrong usage, 3 understood but not supported, 130 and
+/// 143 interrupted by Ctrl-C and SIGTERM.
+#[derive(Debug)]
 pub struct Failure {
     /// Exit code.
     pub code: u8,
@@ -12,6 +14,16 @@ impl Failure {
     /// The call itself makes no sense.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { code: 2, message: message.into() }
+    }
+
+    /// It failed.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { code: 1, message: message.into() }
+    }
+
+    /// The same failure, its message begun with a place.
+    pub fn within(self, place: &str) -> Self {
+        Self { message: format!("{place}: {}", self.message), ..self }
     }
 }
 
@@ -28,9 +40,8 @@ impl From<cornu::data::DataError> for Failure {
     }
 }
 
-impl Failure {
-    /// It failed.
-    pub fn failed(message: impl Into<String>) -> Self {
-        Self { code: 1, message: message.into() }
+impl From<serde_json::Error> for Failure {
+    fn from(e: serde_json::Error) -> Self {
+        Self::failed(e.to_string())
     }
 }

@@ -2,18 +2,33 @@
 #![forbid(unsafe_code)]
 
 mod failure;
-mod files;
+mod console;
+mod signals;
 mod logs;
+mod options;
+mod classes;
+mod files;
+mod outputs;
+mod training;
 mod run_file;
+mod models;
+mod labels;
+mod report;
+mod streams;
+mod first_run;
 mod commands;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use console::Console;
 use failure::Failure;
 use std::process::ExitCode;
 
 /// Build, train, save and run Keras models of sequences.
+///
+/// Exit codes: 0 done, 1 failed with one message, 2 wrong usage, 3 understood but not supported,
+/// 130 and 143 interrupted by Ctrl-C and SIGTERM with everything saved.
 #[derive(Parser)]
-#[command(name = "cornu", version, about, arg_required_else_help = true)]
+#[command(name = "cornu", version, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -22,23 +37,35 @@ struct Cli {
 macro_rules! commands {
     ($($Name:ident $module:ident;)*) => {
         #[derive(Subcommand)]
-        enum Command { $($Name(commands::$module::Args)),* }
+        enum Command {
+            $($Name(Box<commands::$module::Args>),)*
+            Completions(commands::completions::Args),
+            Man(commands::man::Args),
+        }
 
-        fn run(cli: Cli) -> Result<(), Failure> {
-            match cli.command { $(Command::$Name(args) => commands::$module::run(args)),* }
+        fn run(cli: Cli, console: &Console) -> Result<(), Failure> {
+            match cli.command {
+                $(Command::$Name(args) => commands::$module::run(*args, console),)*
+                Command::Completions(args) => {
+                    commands::completions::run(&args, &mut Cli::command(), console)
+                }
+                Command::Man(args) => commands::man::run(&args, Cli::command(), console),
+            }
         }
     };
 }
 
 commands! {
-    Summary summary;
-    Explain explain;
+    Init init;
     Fit fit;
     Evaluate evaluate;
     Predict predict;
+    Summary summary;
+    Explain explain;
     Bench bench;
     Inspect inspect;
     Convert convert;
+    Schema schema;
 }
 
 /// Prints the warnings of the library.
@@ -51,7 +78,7 @@ impl log::Log for Warnings {
 
     fn log(&self, record: &log::Record) {
         if self.enabled(record.metadata()) {
-            eprintln!("warning: {}", record.args());
+            console::warning(&record.args().to_string());
         }
     }
 
@@ -64,10 +91,14 @@ fn main() -> ExitCode {
     }
     // A broken invariant is cornu's own fault: it is told in one line, without a trace.
     std::panic::set_hook(Box::new(|_| {}));
-    match std::panic::catch_unwind(|| run(Cli::parse())) {
+    let done = std::panic::catch_unwind(|| {
+        let console = Console::default();
+        run(Cli::parse(), &console).and_then(|()| console.finish())
+    });
+    match done {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(f)) => {
-            eprintln!("error: {}", f.message);
+            console::error(&f.message);
             ExitCode::from(f.code)
         }
         Err(cause) => {
@@ -76,7 +107,7 @@ fn main() -> ExitCode {
                 .map(String::as_str)
                 .or_else(|| cause.downcast_ref::<&str>().copied())
                 .unwrap_or("unknown");
-            eprintln!("error: cornu broke one of its own rules, please report it: {what}");
+            console::error(&format!("cornu broke one of its own rules, please report it: {what}"));
             ExitCode::from(1)
         }
     }

@@ -3,6 +3,7 @@
 
 use cornu::callbacks::{Frequency, TensorBoard};
 use cornu::data::{Array, Data, read, write};
+use cornu::saving::H5File;
 use cornu::{
     Add, Attention, Bidirectional, Compile, Concatenate, Dense, Embedding, Fit,
     GlobalAveragePooling1d, Gru, Input, LayerRef, Lstm, Masking, Model, Normalization, Predict,
@@ -193,4 +194,45 @@ fn event_files_hold_what_the_run_came_to() {
     std::fs::write(dir.path().join("history.json"), history.to_json().to_string()).unwrap();
     write(dir.path().join("kernel.npy"), &[("w".into(), Data::Dense(model.weight(0)))]).unwrap();
     keras(&python, "events", dir.path());
+}
+
+/// Runs lines of Python in a folder.
+fn in_python(python: &str, folder: &Path, lines: &str) {
+    let out = Command::new(python)
+        .current_dir(folder)
+        .env("KERAS_BACKEND", "jax")
+        .args(["-c", lines])
+        .output()
+        .expect("Python starts");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
+#[test]
+fn keras_opens_files_that_keep_class_names() {
+    let Some(python) = python() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let x = Input::new([2]);
+    let topic = Dense::new(2).activation("softmax").name("topic").call(&x).unwrap();
+    let model = Model::new(&x, &topic).unwrap();
+    model.set_class_names("topic", ["acq", "earn"]).unwrap();
+    model.save(folder.join("m.keras")).unwrap();
+    let open = "import keras, json, zipfile\n\
+        m = keras.saving.load_model('m.keras')\n\
+        assert m.output_shape == (None, 2)\n\
+        assert json.load(zipfile.ZipFile('m.keras').open('metadata.json'))['class_names']\n\
+        m.save('m.h5')\n";
+    in_python(&python, folder, open);
+    let H5File::Legacy(mut legacy) = H5File::read(&folder.join("m.h5")).unwrap() else {
+        panic!("a whole model in .h5");
+    };
+    legacy.class_names = Some(Box::new(serde_json::json!({"topic": ["acq", "earn"]})));
+    legacy.write(&folder.join("n.h5")).unwrap();
+    let names = Model::open(folder.join("n.h5")).unwrap().class_names("topic").unwrap();
+    assert_eq!(names, ["acq", "earn"]);
+    in_python(
+        &python,
+        folder,
+        "import keras\nassert keras.models.load_model('n.h5').output_shape == (None, 2)\n",
+    );
 }

@@ -157,8 +157,10 @@ fn hard_sigmoid<'g>(x: Var<'g>) -> Var<'g> {
 }
 
 /// Sparsemax along the last axis (Martins and Astudillo 2016, arXiv:1602.02068), with the threshold
-/// as Keras 3.15.1 computes it: from the running sums of the support added up, where the paper
-/// takes the last of them alone; the two agree on a support of one.
+/// of Keras 3.15.1.
+///
+/// Keras adds up the running sums of the support, where the paper takes the last one; both agree on
+/// a support of one.
 pub fn sparsemax<'g>(x: Var<'g>) -> Var<'g> {
     let (sorted, _) = x.sort_last(true);
     let dims = x.dims();

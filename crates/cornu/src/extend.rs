@@ -2,7 +2,7 @@
 //! schedules, initializers, regularizers and constraints, and the graph for their formulas.
 //!
 //! Every class is one type with one trait; [`class!`](crate::class) says how files name it, and a
-//! [`Registry`](crate::Registry) with the class opens files that hold it. Formulas are written on
+//! [`Registry`] with the class opens files that hold it. Formulas are written on
 //! [`Var`], a value of a graph, with Rust's operators; gradients follow from them.
 
 pub use crate::architecture::{

@@ -133,7 +133,7 @@ pub use lowering::Registry;
 pub use model::{IntoSymbols, Model};
 pub use ops::Operation;
 pub use training::{
-    Compile, CompiledModel, EpochLoss, Evaluate, Fit, History, IntoLoss, IntoLossWeights,
-    IntoMetric, IntoMetrics, IntoOptimizer, Logs, ModelRef, Output, Outputs, Predict, Streams,
-    Unequal, bench, callbacks,
+    Compile, CompiledModel, EpochLoss, Evaluate, Fit, History, Interruption, IntoLoss,
+    IntoLossWeights, IntoMetric, IntoMetrics, IntoOptimizer, Logs, ModelRef, Output, Outputs,
+    Predict, Streams, Unequal, bench, callbacks,
 };

@@ -80,7 +80,7 @@ impl Constrain for Misnamed {
 macro_rules! by_name {
     ($($Family:ident)*) => {$(
         impl From<&str> for $Family {
-            /// Returns the object of a name; the call of the layer fails where there is none.
+            /// Returns the object of a name; for an unknown name the call of the layer fails.
             fn from(name: &str) -> Self {
                 Self::by_name(name).unwrap_or_else(|e| Self::new(Misnamed::new(name, &e)))
             }

@@ -3,7 +3,6 @@
 
 use cornu::Unequal;
 use cornu::data::{Array, Data, PadSide, Ragged};
-use cornu::extend::*;
 use cornu::layers::*;
 use cornu::{Input, Model, Predict, Symbol};
 use ndarray::Array2;

@@ -1,18 +1,22 @@
 //! `cornu bench`: how long a training step and a prediction take.
 
+use crate::console::Console;
 use crate::failure::Failure;
+use crate::run_file::{Given, RunOf, Source, is_run_file};
 use cornu::Opened;
 use cornu::bench::Bench;
 use std::path::PathBuf;
 
 /// Time training steps and predictions on random data.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  cornu bench model.keras --batch-size 64 --timesteps 100\n  \
+    cornu bench RUN.toml --profile")]
 pub struct Args {
-    /// A .keras file or a config.json.
+    /// A .keras file, a config.json or a RUN.toml.
     model: PathBuf,
-    /// Samples of a batch.
-    #[arg(long, default_value_t = 32, value_name = "B")]
-    batch_size: usize,
+    /// Samples of a batch; that of the RUN.toml, or 32 unless given.
+    #[arg(long, value_name = "B")]
+    batch_size: Option<usize>,
     /// Steps timed.
     #[arg(long, default_value_t = 20, value_name = "S")]
     steps: usize,
@@ -33,8 +37,21 @@ pub struct Args {
     json: bool,
 }
 
-pub fn run(args: Args) -> Result<(), Failure> {
-    let model = Opened::read(&args.model)?;
+pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
+    for (flag, n) in [("--batch-size", args.batch_size), ("--steps", Some(args.steps))] {
+        if n == Some(0) {
+            return Err(Failure::usage(format!("{flag}: must be at least 1. Received: 0")));
+        }
+    }
+    let mut batch_size = 32;
+    let model = if is_run_file(&args.model) {
+        let source = Source::read(&args.model)?;
+        let run = RunOf::new(&source, Given::default())?;
+        batch_size = run.options().batch_size();
+        run.opened()?
+    } else {
+        Opened::read(&args.model)?
+    };
     if let Some(n) = args.threads {
         model.set_threads(n);
     }
@@ -43,7 +60,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
         None => None,
     };
     let bench = Bench {
-        batch_size: args.batch_size,
+        batch_size: args.batch_size.unwrap_or(batch_size),
         steps: args.steps,
         timesteps: args.timesteps,
         lengths,
@@ -51,11 +68,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
     };
     let report = bench.run(&model)?;
     match args.json {
-        true => println!(
-            "{}",
-            serde_json::to_string(&report).map_err(|e| Failure::failed(e.to_string()))?
-        ),
-        false => print!("{report}"),
+        true => console.line(&serde_json::to_string(&report)?),
+        false => console.result(&report.to_string()),
     }
     Ok(())
 }

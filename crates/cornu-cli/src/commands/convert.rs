@@ -1,7 +1,8 @@
 //! `cornu convert`: a model file as one of another kind.
 
+use crate::console::Console;
 use crate::failure::Failure;
-use crate::files;
+use crate::files::{self, Columns};
 use cornu::bench::Bench;
 use cornu::files::{convert, quantize_int8};
 use std::path::PathBuf;
@@ -14,6 +15,10 @@ use std::path::PathBuf;
 /// A .keras, a legacy .h5 or a config.json becomes a .keras, its weights (.weights.h5,
 /// .safetensors) or its .json.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  cornu convert old.h5 new.keras\n  \
+    cornu convert model.keras model.safetensors\n  \
+    cornu convert weights.safetensors model.keras --model config.json\n  \
+    cornu convert model.keras small.keras --quantize int8 --input x.npy")]
 pub struct Args {
     /// What is read: .keras, .h5, .json, .weights.h5, .weights.json or .safetensors.
     from: PathBuf,
@@ -36,14 +41,14 @@ const RANDOM_SAMPLES: usize = 64;
 /// Their timesteps where the model leaves them open.
 const RANDOM_TIMESTEPS: usize = 20;
 
-pub fn run(args: Args) -> Result<(), Failure> {
+pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
     if args.quantize.is_none() {
         return Ok(convert(&args.from, &args.to, args.model.as_deref())?);
     }
     let given = if args.inputs.is_empty() {
         None
     } else {
-        Some(files::inputs(&cornu::Model::open(&args.from)?, &args.inputs)?)
+        Some(files::inputs(&cornu::Model::open(&args.from)?, &args.inputs, &Columns::default())?)
     };
     let what = if given.is_some() { "the data given" } else { "random numbers" };
     let x = |model: &cornu::Model| {
@@ -54,10 +59,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
     };
     let loss = quantize_int8(&args.from, &args.to, x)?;
     let cornu::files::QuantizationLoss { largest, mean, magnitude, n_layers } = loss;
-    println!("{n_layers} layers with weights of eight bits");
-    println!(
+    console.line(&format!("{n_layers} layers with weights of eight bits"));
+    console.line(&format!(
         "predictions for {what} differ by {largest:.2e} at most and {mean:.2e} in the mean, of \
             magnitudes up to {magnitude:.2e}"
-    );
+    ));
     Ok(())
 }

@@ -1,15 +1,23 @@
 //! `cornu explain`: axes, samples, steps and memory of a model on data.
 
+use crate::console::Console;
 use crate::failure::Failure;
+use crate::files::{self, Columns, DataFiles};
+use crate::run_file::{Given, RunOf, Source, is_run_file};
 use cornu::Opened;
+use cornu::data::BatchMaker;
 use cornu::explain::Explain;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Tell what each axis means, how many steps an epoch has, what padding and memory cost.
+///
+/// For sequences of unequal length it tells what each way to make batches costs.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  cornu explain RUN.toml\n  \
+    cornu explain model.keras --input x.npy --batch-size 16 --epochs 10")]
 pub struct Args {
-    /// A .keras file, a legacy .h5 or a config.json.
+    /// A .keras file, a legacy .h5, a config.json or a RUN.toml, whose training data and batches
+    /// are taken.
     model: PathBuf,
     /// Data for an input; repeat it for several inputs, in the model's order.
     #[arg(long = "input", value_name = "X")]
@@ -17,28 +25,49 @@ pub struct Args {
     /// Samples of a batch; Keras's 32 unless given.
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
+    /// How batches are made, shown first: as-they-come, shuffle, bucket, equal-length,
+    /// token-budget(N) or batch-size-1.
+    #[arg(long, value_name = "MAKER")]
+    batches: Option<String>,
     /// Epochs.
-    #[arg(long, default_value_t = 1, value_name = "E")]
-    epochs: usize,
+    #[arg(long, value_name = "E")]
+    epochs: Option<usize>,
     /// One JSON object.
     #[arg(long)]
     json: bool,
 }
 
-pub fn run(args: Args) -> Result<(), Failure> {
-    let model = Opened::read(&args.model)?;
-    let mut explain =
-        Explain::new().epochs(args.epochs).data(crate::files::inputs(&model, &args.inputs)?);
+pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
+    let mut explain = Explain::new();
+    let model = &args.model;
+    let mut data = DataFiles { inputs: args.inputs.clone(), ..DataFiles::default() };
+    let mut columns = Columns::default();
+    let model = if is_run_file(model) {
+        let source = Source::read(model)?;
+        let run = RunOf::new(&source, Given::default())?;
+        if data.inputs.is_empty() {
+            (data, columns) = (run.train().clone(), run.columns().clone());
+        }
+        let options = run.options();
+        explain = explain.batch_size(options.batch_size()).batches(options.batch_maker());
+        explain = explain.epochs(options.epochs.unwrap_or(1));
+        run.opened()?
+    } else {
+        Opened::read(model)?
+    };
     if let Some(n) = args.batch_size {
         explain = explain.batch_size(n);
     }
-    let found = explain.of(&model)?;
-    let text = if args.json {
-        serde_json::to_string(&found).map_err(|e| Failure::failed(e.to_string()))? + "\n"
-    } else {
-        found.to_string()
-    };
-    // A reader that closes the pipe early has what it wants.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    if let Some(name) = &args.batches {
+        explain = explain.batches(BatchMaker::parse(name)?);
+    }
+    if let Some(n) = args.epochs {
+        explain = explain.epochs(n);
+    }
+    let found = explain.data(files::inputs_of_part(&model, &data, &columns)?).of(&model)?;
+    match args.json {
+        true => console.line(&serde_json::to_string(&found)?),
+        false => console.result(&found.to_string()),
+    }
     Ok(())
 }

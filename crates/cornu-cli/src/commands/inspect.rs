@@ -1,11 +1,13 @@
 //! `cornu inspect`: what is inside a model file.
 
+use crate::console::Console;
 use crate::failure::Failure;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Tell what is inside a model file: classes, weights, optimizer, assets, what is legacy.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  cornu inspect model.keras\n  \
+    cornu inspect model.weights.h5 --json")]
 pub struct Args {
     /// A .keras, .h5, .weights.h5, .weights.json, .safetensors or .json file.
     file: PathBuf,
@@ -14,14 +16,11 @@ pub struct Args {
     json: bool,
 }
 
-pub fn run(args: Args) -> Result<(), Failure> {
+pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
     let found = cornu::inspect::inspect(&args.file)?;
-    let text = if args.json {
-        serde_json::to_string(&found).map_err(|e| Failure::failed(e.to_string()))? + "\n"
-    } else {
-        found.to_string()
-    };
-    // A reader that closes the pipe early has what it wants.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    match args.json {
+        true => console.line(&serde_json::to_string(&found)?),
+        false => console.result(&found.to_string()),
+    }
     Ok(())
 }

@@ -32,7 +32,7 @@ impl Stepper {
     /// Returns an optimizer with weights, before its first step.
     ///
     /// # Errors
-    /// Settings that cannot be, or weights that are no numbers.
+    /// Invalid settings, or weights that are not numbers.
     pub fn new<A: Into<Array>>(
         optimizer: impl Into<Optimizer>,
         weights: impl IntoIterator<Item = A>,
@@ -55,7 +55,7 @@ impl Stepper {
     /// Updates the weights with a gradient for each.
     ///
     /// # Errors
-    /// Another number of gradients than weights, or of other shapes.
+    /// A wrong number of gradients, or wrong shapes.
     pub fn apply<A: Into<Array>>(&mut self, gradients: impl IntoIterator<Item = A>) -> Result<()> {
         let gradients =
             gradients.into_iter().map(|g| tensor(&g.into())).collect::<Result<Vec<_>>>()?;

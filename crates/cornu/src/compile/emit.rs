@@ -137,9 +137,9 @@ impl Compiled {
     /// Writes the metrics: partials of each, in the order of [`Compiled::metrics`], to be added up
     /// over shards and batches.
     ///
-    /// `keep_masks` says whether the outputs' masks enter: they do in evaluation; in training Keras
-    /// on JAX leaves them out. What is past the end of a sequence never enters: of sequences of
-    /// unequal length each timestep counts as a sample does.
+    /// `keep_masks` is true to use the masks of the outputs: in evaluation they are used; in
+    /// training Keras on JAX ignores them. Padding of sequences of unequal length is never used;
+    /// each of their timesteps counts as a sample.
     pub fn metric_partials<'g>(
         &self,
         cx: &Cx<'g>,

@@ -1,5 +1,4 @@
-//! Losses and metrics of each output of a compiled model, resolved from Keras's compile config,
-//! with their keys in logs.
+//! Losses and metrics of each output of a compiled model, with their keys in logs.
 //!
 //! Source: keras/src/trainers/compile_utils.py and keras/src/trainers/trainer.py, Keras 3.15.1.
 //! Differs: outputs that are lists within lists are taken flat.
@@ -26,8 +25,8 @@ use std::collections::BTreeMap;
 /// - `loss`: the batches' total losses (penalties included), weighted by their number of samples;
 /// - `X_loss`, where there are several losses: the batches' losses of an output, without its loss
 ///   weight, weighted by their number of samples;
-/// - metrics: [`Metric::result`](crate::metrics::Metric::result) of partials added up over the
-///   batches.
+/// - metrics: [`MetricFunction::result`](crate::metrics::MetricFunction::result) of partials added
+///   up over the batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compiled {
     /// Losses in Keras's order; their weighted sum is the loss of the model.

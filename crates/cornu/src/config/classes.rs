@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 /// An object that files hold by its class and its config: a loss, a metric, an initializer …
 ///
-/// The built-in classes have it from the list of their family. For a class of your own
-/// the macro `class!` writes it, from what serde derives.
+/// Built-in classes implement it by the list of their family. For your own class the macro `class!`
+/// implements it, from serde's derives.
 pub trait Configured: Any + Debug + Send + Sync {
     /// Returns Keras's name of the class; for your own class the part after `>`.
     fn class(&self) -> &'static str;
@@ -18,7 +18,7 @@ pub trait Configured: Any + Debug + Send + Sync {
     /// Returns the settings under Keras's keys.
     fn config(&self) -> Value;
 
-    /// Where Keras keeps the class; empty for a class of your own.
+    /// Returns Keras's module of the class; empty for your own class.
     fn module(&self) -> &'static str {
         ""
     }

@@ -33,7 +33,7 @@ macro_rules! family {
             /// Returns the object of a class with a config.
             ///
             /// # Errors
-            /// No such class; a setting that the class does not have, or not with this value.
+            /// An unknown class, an unknown setting, or an invalid value.
             pub fn from_class(class: &str, config: serde_json::Value) -> $crate::Result<Self> {
                 if let Some(own) = $crate::config::read_own::<dyn $Trait>(class, &config) {
                     return own.map(Self::wrap);
@@ -61,7 +61,7 @@ macro_rules! family {
             /// Returns the object of a class or an alias, with Keras's defaults.
             ///
             /// # Errors
-            /// No such name; the message tells the nearest right one.
+            /// An unknown name; the message names the nearest known one.
             pub fn by_name(name: &str) -> $crate::Result<Self> {
                 let found = Self::CLASSES
                     .iter()

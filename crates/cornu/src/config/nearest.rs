@@ -21,7 +21,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known.into_iter().filter_map(of).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
-/// Returns `; did you mean …?` where a known name is close to a misspelt one, else nothing.
+/// Returns `; did you mean …?` if a known name is close to a misspelt one, otherwise the empty
+/// text.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(name, known).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default()
 }

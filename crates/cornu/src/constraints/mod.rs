@@ -8,7 +8,7 @@ use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 
 crate::config::family! {
-    /// A constraint: one of Keras's by class, or one of your own that implements [`Constrain`].
+    /// Constraint: one of Keras's, or your own that implements [`Constrain`].
     pub struct Constraint(dyn Constrain) = "constraint", "keras.constraints" {
         "NonNeg" | "non_neg" => NonNeg,
         "MaxNorm" | "max_norm" => MaxNorm,

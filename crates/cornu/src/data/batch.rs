@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 /// Way to put the samples of an epoch into batches.
 ///
-/// Every sample comes exactly once. The plan depends on lengths, batch size, seed and epoch alone.
+/// Every sample occurs exactly once. The batches depend only on lengths, batch size, seed and
+/// epoch.
 ///
 /// ```
 /// use cornu::data::{BatchMaker, Cost};
@@ -92,7 +93,7 @@ impl BatchMaker {
 
     /// Returns the samples of each batch of an epoch.
     ///
-    /// `lengths` are the timesteps of each sample; without them all count as equally long.
+    /// `lengths` are the timesteps of each sample; without them all samples have the same length.
     ///
     /// # Errors
     /// A batch size of 0, lengths of another number than the samples, more than 2^32 - 1 samples.

@@ -104,8 +104,7 @@ impl Array {
 
     /// Returns the values in another type, by Keras's name.
     ///
-    /// Half precision is held as `float32`, integers up to 16 bits and `int32` as `int32`, the
-    /// wider ones as `int64`.
+    /// Half precision becomes `float32`, integers up to 16 bits become `int32`, wider ones `int64`.
     ///
     /// # Errors
     /// An unknown name; values that the type cannot hold.

@@ -16,7 +16,7 @@ fn place(data: &Data, flat: usize) -> String {
 /// Checks that all values are finite; `who` is the file or argument.
 ///
 /// # Errors
-/// The first such value with its sample, timestep and feature.
+/// NaN or infinity; the message names the first one by sample, timestep and feature.
 pub fn check_finite(who: &str, data: &Data) -> Result<()> {
     let found = match data.values() {
         Array::F32(a) => a
@@ -43,7 +43,7 @@ pub fn check_finite(who: &str, data: &Data) -> Result<()> {
 /// allowed.
 ///
 /// # Errors
-/// The first label out of range, with its place; text, NaN.
+/// A label out of range, text or NaN; the message names the position of the first one.
 ///
 /// ```
 /// use cornu::data::{Data, check_labels};
@@ -84,7 +84,7 @@ pub fn check_labels(
 /// Checks that all `parts` (name, data) have the same number of samples, and returns it.
 ///
 /// # Errors
-/// Different numbers, or none at all. Source: `data_adapter_utils.py`, Keras 3.15.1.
+/// Different numbers, or no parts. Source: `data_adapter_utils.py`, Keras 3.15.1.
 pub fn check_cardinality(who: &str, parts: &[(&str, &Data)]) -> Result<usize> {
     let n = parts.first().map_or(0, |(_, data)| data.n_samples());
     if parts.iter().any(|(_, data)| data.n_samples() != n) {

@@ -68,8 +68,8 @@ impl ArrayInfo {
 
 /// Data set that is read batch by batch: windows over a series, files, a database.
 ///
-/// `fit`, `evaluate` and `predict` take `&set` where they take arrays; the targets stand in the
-/// set, so that the targets' argument is `()`. Each batch is read into the memory of the last one.
+/// `fit`, `evaluate` and `predict` take `&set` like arrays. The set holds the targets, so the
+/// argument for targets is `()`. Each batch is read into the memory of the last one.
 ///
 /// ```
 /// use cornu::data::{ArrayInfo, DataError, DataSet, Rows};
@@ -113,7 +113,7 @@ pub trait DataSet: Sync {
     /// written without padding.
     ///
     /// # Errors
-    /// What keeps the samples from being read.
+    /// An error of reading the samples.
     fn read(&self, array: usize, rows: &[u32], into: &mut Rows<'_>) -> Result<()>;
 }
 

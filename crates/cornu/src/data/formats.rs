@@ -92,7 +92,8 @@ fn format_of(path: &Path) -> Result<&'static Format> {
 /// that all values are finite.
 ///
 /// # Errors
-/// The file, the line and the axis at fault, and what mends it.
+/// A file that cannot be read, or data that are wrong; the message names line or axis, and the
+/// cure.
 ///
 /// ```
 /// use cornu::data::{Data, Ragged, read, write};

@@ -127,7 +127,7 @@ impl<'a> Values<'a> {
 
 /// Arrays that are given in one argument, made by [`IntoData`](super::IntoData).
 ///
-/// One array or several; those of several have names or the model's order.
+/// One array or several; several arrays have names, or the order of the model's inputs.
 #[derive(Clone, Default)]
 pub struct Arrays<'a> {
     /// Inputs, or whatever the argument is for.

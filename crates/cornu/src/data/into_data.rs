@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, HashMap};
 /// | `(a, b)`, up to six; `Vec<Data>`, `&[Data]` | several arrays, in the model's order |
 /// | `[("name", a), ("other", b)]`, `BTreeMap`, `HashMap` | several arrays, by name |
 /// | `&set` of a [`DataSet`] | all its arrays, read batch by batch |
-/// | `()` | none: the targets that a [`DataSet`] brings along |
+/// | `()` | none: for the targets of a [`DataSet`] |
 ///
 /// Types are `f32`, `f64`, `i32`, `i64`, `bool`, smaller integers, `String` and `&str`. What is
 /// borrowed in C order and in the type of the model is not copied; what is owned is moved.

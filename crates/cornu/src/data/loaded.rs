@@ -92,7 +92,7 @@ impl Loaded {
     /// Returns the samples of one part.
     ///
     /// # Errors
-    /// The file has no parts, or none of that name.
+    /// The file has no parts, or no part of this name.
     pub fn part(&self, name: &str) -> Result<Loaded> {
         let Some(split) = &self.split else {
             let rule = "the file names no parts; add a column `split`.";

@@ -268,8 +268,8 @@ fn parse_shape(value: &str) -> Result<Vec<usize>> {
 /// Decodes the bytes of a `.npy` file.
 ///
 /// # Errors
-/// A header that numpy would not have written, more values announced than bytes present, dtypes
-/// without a meaning here.
+/// A header that numpy would not write, more values than the file has bytes for, an unsupported
+/// dtype.
 pub fn decode(bytes: &[u8]) -> Result<Array> {
     let header = Header::parse(bytes)?;
     let present = bytes.len() - header.start;

@@ -144,7 +144,7 @@ impl Ragged {
     /// Returns series `i` (T_i, F…).
     ///
     /// # Errors
-    /// No such series.
+    /// An index beyond the last series.
     pub fn row(&self, i: usize) -> Result<Array> {
         if i >= self.n_samples() {
             let rule = format!("the series must be below {}.", self.n_samples());
@@ -200,7 +200,7 @@ impl Ragged {
     /// Pads the series with `value` to an array (B, T, F…), and returns it with the mask (B, T),
     /// true at real timesteps.
     ///
-    /// `T` is `to`, or the longest length. Strings are filled up with the empty string.
+    /// `T` is `to`, or the longest length. Strings are padded with the empty string.
     ///
     /// # Errors
     /// `to` below the longest length; a `value` that the type of the data cannot hold.

@@ -46,6 +46,13 @@ pub fn split_at(n_samples: usize, fraction: f64) -> Result<usize> {
 ///
 /// # Errors
 /// As [`split_at`].
+///
+/// ```
+/// use cornu::data::{Data, split_last};
+/// let (train, validation) = split_last(&Data::from([1i64, 2, 3, 4]), 0.25)?;
+/// assert_eq!((train, validation), (Data::from([1i64, 2, 3]), Data::from([4i64])));
+/// # Ok::<(), cornu::data::DataError>(())
+/// ```
 pub fn split_last(data: &Data, fraction: f64) -> Result<(Data, Data)> {
     let n = data.n_samples();
     let at = split_at(n, fraction)?;

@@ -7,7 +7,7 @@ mod text;
 pub use axes::{Axis, Entry};
 pub use memory::Memory;
 
-use crate::data::{BATCH_MAKERS, BatchMaker, Cost, Data, IntoData};
+use crate::data::{BatchMaker, Cost, Data, IntoData};
 use crate::summary::Counts;
 use crate::training::ModelRef;
 use crate::{Error, Model, Result};
@@ -33,12 +33,13 @@ use serde::Serialize;
 pub struct Explain {
     data: Vec<Data>,
     batch_size: Option<usize>,
+    batches: BatchMaker,
     epochs: usize,
 }
 
 impl Default for Explain {
     fn default() -> Self {
-        Self { data: vec![], batch_size: None, epochs: 1 }
+        Self { data: vec![], batch_size: None, batches: BatchMaker::Shuffle, epochs: 1 }
     }
 }
 
@@ -102,7 +103,7 @@ pub struct Lengths {
     pub longest: usize,
     /// Number of timesteps of all sequences.
     pub timesteps: usize,
-    /// Cost of an epoch for each way to make batches.
+    /// Cost of an epoch for each way to make batches, the one used first.
     pub batch_makers: Vec<BatchCost>,
 }
 
@@ -134,6 +135,12 @@ impl Explain {
     /// Sets the batch size.
     pub fn batch_size(mut self, n: usize) -> Self {
         self.batch_size = Some(n);
+        self
+    }
+
+    /// Sets how samples are put into batches; shuffled unless given.
+    pub fn batches(mut self, maker: BatchMaker) -> Self {
+        self.batches = maker;
         self
     }
 
@@ -209,28 +216,21 @@ impl Explain {
             last_batch: if steps == 0 { 0 } else { n - (steps - 1) * batch_size },
             epochs: self.epochs,
             n_steps: steps * self.epochs,
-            lengths: lengths.map(|l| unequal(&l, batch_size)).transpose()?,
+            lengths: lengths.map(|l| unequal(&l, batch_size, self.batches)).transpose()?,
         })
     }
 }
 
-fn unequal(lengths: &[usize], batch_size: usize) -> Result<Lengths> {
+fn unequal(lengths: &[usize], batch_size: usize, used: BatchMaker) -> Result<Lengths> {
     let longest = lengths.iter().copied().max().unwrap_or(0);
-    let budget = (batch_size * longest).max(1);
-    let mut batch_makers = Vec::new();
-    for (name, _) in BATCH_MAKERS {
-        let maker = BatchMaker::parse(&name.replace("(N)", &format!("({budget})")))?;
-        let cost = Cost::of(
-            &maker.plan_epoch(Some(lengths), lengths.len(), batch_size, 0, 0)?,
-            Some(lengths),
-        );
-        batch_makers.push(BatchCost {
-            name: maker.name(),
-            steps: cost.n_steps,
-            padded_timesteps: cost.padded_timesteps,
-            padding_share: cost.padding_share,
-        });
-    }
+    let batch_cost = |(maker, cost): (BatchMaker, Cost)| BatchCost {
+        name: maker.name(),
+        steps: cost.n_steps,
+        padded_timesteps: cost.padded_timesteps,
+        padding_share: cost.padding_share,
+    };
+    let batch_makers =
+        Cost::of_makers(lengths, batch_size, used)?.into_iter().map(batch_cost).collect();
     Ok(Lengths {
         shortest: lengths.iter().copied().min().unwrap_or(0),
         longest,

@@ -99,7 +99,7 @@ impl Explanation {
 fn write_lengths(f: &mut fmt::Formatter<'_>, l: &Lengths) -> fmt::Result {
     writeln!(
         f,
-        "Lengths: {} to {}, {} together. Ways to make batches (one epoch):",
+        "Lengths: {} to {}, {} together. Ways to make batches (one epoch), the one used first:",
         l.shortest,
         l.longest,
         count(l.timesteps, "timestep")

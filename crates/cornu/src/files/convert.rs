@@ -14,8 +14,21 @@ use std::path::Path;
 /// or with the architecture of `model` a `.keras`.
 ///
 /// # Errors
-/// A file that cannot be read, an ending that nothing is written for, weights without the model
+/// A file that cannot be read, an extension that cannot be written, weights without the model that
 /// they need.
+///
+/// ```
+/// use cornu::files::convert;
+/// use cornu::{Dense, Input, Model};
+/// # let dir = tempfile::tempdir().unwrap();
+/// let x = Input::new([3]);
+/// let model = Model::new(&x, &Dense::new(2).call(&x)?)?;
+/// let [from, to] = ["model.keras", "model.weights.h5"].map(|name| dir.path().join(name));
+/// model.save(&from)?;
+/// convert(&from, &to, None)?;
+/// model.load_weights(&to)?;
+/// # Ok::<(), cornu::Error>(())
+/// ```
 pub fn convert(from: &Path, to: &Path, model: Option<&Path>) -> Result<()> {
     let (kind, wanted) = (Kind::of(from)?, Kind::of(to)?);
     if matches!(wanted, Kind::H5 | Kind::Shards) {

@@ -1,7 +1,8 @@
 //! Models from files and into files.
 
 use crate::lowering::{LayerRef, Registry};
-use crate::saving::{Archive, H5File, Legacy, atomic};
+use crate::model::CLASS_NAMES;
+use crate::saving::{Archive, Group, H5File, Legacy, atomic};
 use crate::training::{CompiledModel, ModelRef};
 use crate::{Error, Model, Result};
 use serde_json::Value;
@@ -80,7 +81,7 @@ impl Opened {
     /// initialized from seed 0.
     ///
     /// # Errors
-    /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
+    /// The file is not a model that cornu can read, or it exceeds a safety limit; the message says
     /// which.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         Self::read_with(path, &Registry::new())
@@ -146,7 +147,7 @@ impl Opened {
     /// Returns the model as a Keras archive; see [`CompiledModel::to_archive`].
     ///
     /// # Errors
-    /// Weights that no file can hold.
+    /// Weights of a type that files cannot hold.
     pub fn to_archive(&self) -> Result<Archive> {
         match self {
             Opened::Model(model) => model.to_archive(),
@@ -183,7 +184,7 @@ impl Model {
     /// settings; see [`CompiledModel::open`] for those.
     ///
     /// # Errors
-    /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
+    /// The file is not a model that cornu can read, or it exceeds a safety limit; the message says
     /// which.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, &Registry::new())
@@ -215,6 +216,9 @@ impl Model {
         let model = Self::blank(layer, archive.assets)?;
         model.adopt_vocabularies(&archive.weights)?;
         model.read_weights(&archive.weights)?;
+        if let Some(names) = archive.metadata.get(CLASS_NAMES) {
+            model.read_class_names(names)?;
+        }
         Ok(model)
     }
 
@@ -224,16 +228,27 @@ impl Model {
         })?;
         let model = Self::blank(LayerRef::from_json(config, registry)?, vec![])?;
         model.read_legacy_weights(&legacy.layers)?;
+        if let Some(names) = &legacy.class_names {
+            model.read_class_names(names)?;
+        }
         Ok(model)
     }
 
     /// Returns the model as a Keras archive.
     ///
     /// # Errors
-    /// Weights that no file can hold.
+    /// Weights of a type that files cannot hold.
     pub fn to_archive(&self) -> Result<Archive> {
-        let mut archive = Archive::new(self.to_json(), self.write_weights()?);
+        self.archive_of(self.write_weights()?)
+    }
+
+    /// An archive of the architecture and what stands beside it, with these weights.
+    fn archive_of(&self, weights: Group) -> Result<Archive> {
+        let mut archive = Archive::new(self.to_json(), weights);
         archive.assets = self.assets()?;
+        if let Some(names) = self.class_names_json() {
+            archive.metadata[CLASS_NAMES] = names;
+        }
         Ok(archive)
     }
 
@@ -241,18 +256,29 @@ impl Model {
     /// file is kept until the new one is complete.
     ///
     /// # Errors
-    /// Another ending than `.keras`; a file that cannot be written.
+    /// An extension other than `.keras`; a file that cannot be written.
+    ///
+    /// ```
+    /// use cornu::{Dense, Input, Model};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let x = Input::new([3]);
+    /// let model = Model::new(&x, &Dense::new(2).call(&x)?)?;
+    /// let path = dir.path().join("model.keras");
+    /// model.save(&path)?;
+    /// assert_eq!(Model::open(&path)?.weights(), model.weights());
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         save(path.as_ref(), || self.to_archive())
     }
 }
 
 impl CompiledModel {
-    /// Opens the compiled model of a `.keras` file or a legacy `.h5`, with the state of its
-    /// optimizer.
+    /// Opens the compiled model of a `.keras` file, a legacy `.h5` or a `config.json`, with the
+    /// state of its optimizer.
     ///
     /// # Errors
-    /// As [`Model::open`], and where the file holds no compile settings.
+    /// As [`Model::open`]; a file without compile settings.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Opened::read(path)?.into_compiled()
     }
@@ -268,11 +294,10 @@ impl CompiledModel {
     /// Returns the model as a Keras archive, with compile settings and the state of the optimizer.
     ///
     /// # Errors
-    /// Weights that no file can hold.
+    /// Weights of a type that files cannot hold.
     pub fn to_archive(&self) -> Result<Archive> {
         let (weights, state) = self.values();
-        let mut archive = Archive::new(self.to_json(), self.write_values(&weights)?);
-        archive.assets = self.assets()?;
+        let mut archive = self.archive_of(self.write_values(&weights)?)?;
         archive.config["compile_config"] = self.compile_config(&state);
         self.write_optimizer_state(&state, &mut archive.weights)?;
         Ok(archive)

@@ -29,15 +29,17 @@ pub struct QuantizationLoss {
 /// Writes a copy of a model file with 8-bit weights for prediction, and returns the loss of
 /// precision on `x`.
 ///
-/// Dense and Embedding take the form of Keras's `quantize("int8")`, to the bit: a policy
-/// `int8_from_float32`, whole numbers and a scale for each unit (each id). Keras has no such form
-/// of an LSTM: its kernels keep their type and hold numbers `q / s`, `q` whole from -127 to 127,
-/// `s` of each column, and the key `int8_weights` beside the layer's config tells cornu to take
-/// both products in eight bits, as Keras's Dense does. Keras passes over the key and computes with
-/// the same weights in f32, so it opens the whole file. Other layers stay as they are.
+/// Dense and Embedding are written as by Keras's `quantize("int8")`, with the same bits: a policy
+/// `int8_from_float32`, whole numbers, and a scale for each unit or id.
+///
+/// Keras has no 8-bit LSTM. Kernels of an LSTM keep their type and hold values `q / s`, with `q`
+/// whole from -127 to 127 and `s` for each column. The key `int8_weights` in the layer's entry
+/// makes cornu compute both products with 8-bit numbers, as Keras's Dense does. Keras ignores the
+/// key and computes with the same weights in f32, so it can open the file. Other layers are not
+/// changed.
 ///
 /// # Errors
-/// A model that cannot be read, none of these layers in it, data that do not fit.
+/// A model that cannot be read or has none of these layers; data that do not fit.
 pub fn quantize_int8(
     from: &Path,
     to: &Path,

@@ -17,6 +17,19 @@ impl Model {
     ///
     /// In `.safetensors` a weight is named by its path in a weights file
     /// (`layers/lstm/cell/vars/0`) or by its name (`lstm/lstm_cell/kernel`).
+    ///
+    /// ```
+    /// use cornu::{Dense, Input, Model};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let x = Input::new([3]);
+    /// let model = Model::new(&x, &Dense::new(2).call(&x)?)?;
+    /// let path = dir.path().join("model.weights.h5");
+    /// model.save_weights(&path)?;
+    /// let other = Model::new(&x, &Dense::new(2).call(&x)?)?;
+    /// other.load_weights(&path)?;
+    /// assert_eq!(other.weights(), model.weights());
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn load_weights(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         match Kind::of(path)? {

@@ -23,7 +23,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 crate::config::family! {
-    /// An initializer: one of Keras's by class, or one of your own that implements [`Initialize`].
+    /// Initializer: one of Keras's, or your own that implements [`Initialize`].
     pub struct Initializer(dyn Initialize) = "initializer", "keras.initializers" {
         "Zeros" => Zeros,
         "Ones" => Ones,

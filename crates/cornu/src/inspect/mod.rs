@@ -97,8 +97,21 @@ impl StoredArray {
 /// `config.json` file.
 ///
 /// # Errors
-/// The file cannot be read, or breaks a limit kept for safety. A model that cornu does not know is
-/// no error: see [`Inspection::refused`].
+/// The file cannot be read, or it exceeds a safety limit. A model that cornu cannot open is no
+/// error: see [`Inspection::refused`].
+///
+/// ```
+/// use cornu::inspect::inspect;
+/// use cornu::{Dense, Input, Model};
+/// # let dir = tempfile::tempdir().unwrap();
+/// let x = Input::new([3]);
+/// let model = Model::new(&x, &Dense::new(2).call(&x)?)?;
+/// let path = dir.path().join("model.keras");
+/// model.save(&path)?;
+/// let report = inspect(&path)?;
+/// assert_eq!((report.weights.len(), report.weights[0].shape.as_slice()), (2, &[3, 2][..]));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
     let path = path.as_ref();
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("").to_lowercase();

@@ -72,7 +72,7 @@ fn expect_axis(who: &str, v: Var<'_>, axis: isize) -> Result<()> {
     Err(Error::argument(who, format!("`axis` must name an axis of {}", v.spec()), axis))
 }
 
-/// Values of [`BinaryCrossentropy`].
+/// Returns the values of [`BinaryCrossentropy`] before the reduction.
 pub fn binary_crossentropy<'g>(
     y_true: Var<'g>,
     y_pred: Var<'g>,

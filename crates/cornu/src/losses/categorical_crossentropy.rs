@@ -91,7 +91,7 @@ fn expect_axis(who: &str, v: Var<'_>, axis: isize) -> Result<()> {
     Err(Error::argument(who, format!("`axis` must name an axis of {}", v.spec()), axis))
 }
 
-/// Values of [`CategoricalCrossentropy`].
+/// Returns the values of [`CategoricalCrossentropy`] before the reduction.
 pub fn categorical_crossentropy<'g>(
     y_true: Var<'g>,
     y_pred: Var<'g>,

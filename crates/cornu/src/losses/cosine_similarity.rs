@@ -24,7 +24,7 @@ settings! {
     }
 }
 
-/// `x / ‖x‖` along an axis; a norm below ε counts as ε.
+/// Returns `x / ‖x‖` along an axis; a norm below ε counts as ε.
 pub fn normalize<'g>(x: Var<'g>, axis: isize) -> Var<'g> {
     let norm2 = x.square().sum(&[axis], true);
     // The square root of 0 has no derivative: there the factor is the constant 1/ε.
@@ -32,7 +32,7 @@ pub fn normalize<'g>(x: Var<'g>, axis: isize) -> Var<'g> {
     x * tiny.select(norm2.ones_like() / EPSILON, tiny.select(norm2.ones_like(), norm2).rsqrt())
 }
 
-/// `Σ y/‖y‖ · ŷ/‖ŷ‖` along an axis.
+/// Returns the cosine similarity `Σ y/‖y‖ · ŷ/‖ŷ‖` along an axis.
 pub fn cosine<'g>(y_true: Var<'g>, y_pred: Var<'g>, axis: isize) -> Result<Var<'g>> {
     let (t, p) = fit_targets("cosine_similarity", y_true.cast(y_pred.dtype()), y_pred)?;
     if axis_of(axis, p.rank()) >= p.rank() {

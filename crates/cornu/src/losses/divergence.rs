@@ -32,14 +32,14 @@ settings! {
     Poisson "poisson" {}
 }
 
-/// Values of [`KLDivergence`].
+/// Returns the values of [`KLDivergence`] before the reduction.
 pub fn kl_divergence<'g>(y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>> {
     expect_equal_shapes("kl_divergence", y_true, y_pred)?;
     let (t, p) = (y_true.cast(y_pred.dtype()).clip(EPSILON, 1.0), y_pred.clip(EPSILON, 1.0));
     Ok((t * (t / p).log()).sum(&[-1], false))
 }
 
-/// Values of [`Poisson`].
+/// Returns the values of [`Poisson`] before the reduction.
 pub fn poisson<'g>(y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>> {
     expect_equal_shapes("poisson", y_true, y_pred)?;
     Ok((y_pred - y_true.cast(y_pred.dtype()) * (y_pred + EPSILON).log()).mean(&[-1], false))

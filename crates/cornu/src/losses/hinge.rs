@@ -58,17 +58,17 @@ fn margin<'g>(who: &str, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Resul
     Ok((1.0 - signs(cx, y_true.cast(y_pred.dtype())) * y_pred).maximum(0.0))
 }
 
-/// Values of [`Hinge`].
+/// Returns the values of [`Hinge`] before the reduction.
 pub fn hinge<'g>(cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>> {
     Ok(margin("hinge", cx, y_true, y_pred)?.mean(&[-1], false))
 }
 
-/// Values of [`SquaredHinge`].
+/// Returns the values of [`SquaredHinge`] before the reduction.
 pub fn squared_hinge<'g>(cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>> {
     Ok(margin("squared_hinge", cx, y_true, y_pred)?.square().mean(&[-1], false))
 }
 
-/// Values of [`CategoricalHinge`].
+/// Returns the values of [`CategoricalHinge`] before the reduction.
 pub fn categorical_hinge<'g>(y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>> {
     expect_equal_shapes("categorical_hinge", y_true, y_pred)?;
     let t = y_true.cast(y_pred.dtype());

@@ -38,7 +38,7 @@ settings! {
     LogCosh "log_cosh" {}
 }
 
-/// Values of [`Huber`].
+/// Returns the values of [`Huber`] before the reduction.
 pub fn huber<'g>(y_true: Var<'g>, y_pred: Var<'g>, delta: f64) -> Result<Var<'g>> {
     let (t, p) = fit_targets("huber", y_true.cast(y_pred.dtype()), y_pred)?;
     let error = p - t;
@@ -49,7 +49,7 @@ pub fn huber<'g>(y_true: Var<'g>, y_pred: Var<'g>, delta: f64) -> Result<Var<'g>
         .mean(&[-1], false))
 }
 
-/// Values of [`LogCosh`].
+/// Returns the values of [`LogCosh`] before the reduction.
 pub fn log_cosh<'g>(y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>> {
     let (t, p) = fit_targets("log_cosh", y_true.cast(y_pred.dtype()), y_pred)?;
     let error = p - t;

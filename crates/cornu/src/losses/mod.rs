@@ -47,7 +47,7 @@ use crate::lowering::Cx;
 use cornu_ir::Var;
 
 crate::config::family! {
-    /// A loss: one of Keras's by class, or one of your own that implements [`LossFunction`].
+    /// Loss: one of Keras's, or your own that implements [`LossFunction`].
     pub struct Loss(dyn LossFunction, programs) = "loss", "keras.losses" {
         "MeanSquaredError" | "mse" | "MSE" => MeanSquaredError,
         "MeanAbsoluteError" | "mae" | "MAE" => MeanAbsoluteError,

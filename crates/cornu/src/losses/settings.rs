@@ -68,16 +68,16 @@ pub trait LossFunction: Configured {
         Reduction::default()
     }
 
-    /// Returns the loss of each sample (or of each timestep) from targets and predictions of one
-    /// float type, of the same rank where one of them ends in 1.
+    /// Returns the loss of each sample or timestep. Targets and predictions have the same float
+    /// type, and the same rank if one of them ends in an axis of 1.
     ///
     /// # Errors
     /// Shapes that the loss does not take.
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>>;
 
-    /// True if a value depends on other elements along an axis of predictions of this rank, but for
-    /// the last axis where it is `rank − 1` anyway. Along axis 0 the whole batch is needed in one
-    /// graph, along axis 1 whole sequences.
+    /// True if a value depends on other elements along an axis of predictions of this rank, the
+    /// last axis excepted. Along axis 0 the whole batch is needed in one graph, along axis 1 whole
+    /// sequences.
     fn joins(&self, axis: usize, rank: usize) -> bool {
         let _ = (axis, rank);
         false

@@ -31,7 +31,7 @@ settings! {
     }
 }
 
-/// Values of [`SparseCategoricalCrossentropy`].
+/// Returns the values of [`SparseCategoricalCrossentropy`] before the reduction.
 pub fn sparse_categorical_crossentropy<'g>(
     y_true: Var<'g>,
     y_pred: Var<'g>,

@@ -120,7 +120,7 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         false
     }
 
-    /// True if the layer is trainable whatever `trainable` a file holds for it.
+    /// True if the layer is always trainable, whatever `trainable` is in a file.
     fn ignores_trainable_of_file(&self) -> bool {
         false
     }
@@ -176,7 +176,7 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
     /// boundaries.
     ///
     /// # Errors
-    /// A layer that takes nothing from data; data of another kind.
+    /// A layer without `adapt`; data of the wrong kind.
     fn adapt_to(&self, _data: &Data) -> Result<Box<dyn Layer>> {
         Err(Error::Unsupported(format!("{} has nothing to adapt to data", self.class())))
     }
@@ -312,8 +312,8 @@ impl dyn Layer {
 
 /// Layer with a name, which can be called, shared and saved. Clones are handles of the same layer.
 ///
-/// A layer holds its weights: they are made when it is first called, and every model that it stands
-/// in has them, as in Keras.
+/// A layer holds its weights. They are made by the first call, and every model with the layer
+/// shares them, as in Keras.
 #[derive(Clone, Debug)]
 pub struct LayerRef(pub(super) Arc<LayerObject>);
 

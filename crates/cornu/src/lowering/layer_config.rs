@@ -1,6 +1,7 @@
 //! Layers from and to Keras's configs: the registry of classes, reading and writing.
 
 use super::layer::{Layer, LayerRef};
+use super::unknown_settings;
 use super::weight_tree::Trainable;
 use crate::config::{Classes, DTypePolicy, did_you_mean, object, parts, short, snake_case};
 use crate::{Error, Result};
@@ -31,9 +32,21 @@ impl<L: Layer + DeserializeOwned> FromConfig for L {
     }
 }
 
-/// Reads settings that serde knows.
+/// Reads settings that serde knows. An error names the setting whose value is at fault.
 pub(crate) fn read_settings<T: DeserializeOwned>(config: &Value) -> Result<T> {
-    serde_json::from_value(config.clone()).map_err(|e| Error::Config(e.to_string()))
+    let read = |v: &Value| serde_json::from_value::<T>(v.clone()).map_err(|e| e.to_string());
+    read(config).map_err(|e| {
+        // Without the setting at fault, the complaint is another one.
+        let at_fault = config.as_object().into_iter().flat_map(Map::keys).find(|key| {
+            let mut rest = config.clone();
+            rest.as_object_mut().map(|o| o.shift_remove(*key));
+            read(&rest).err().is_none_or(|other| other != e)
+        });
+        Error::Config(match at_fault {
+            Some(key) => format!("`{key}`: {e}"),
+            None => e,
+        })
+    })
 }
 
 /// Makes a layer of a config; gives it with the settings that have an effect.
@@ -58,6 +71,8 @@ pub struct Registry {
     operations: Arc<BTreeMap<String, Arc<Reader>>>,
     /// Users' own classes of other families.
     classes: Classes,
+    /// True if unknown settings are refused.
+    is_strict: bool,
 }
 
 impl std::fmt::Debug for Registry {
@@ -70,7 +85,7 @@ impl Registry {
     /// A registry without classes.
     pub(crate) fn empty() -> Self {
         let (layers, operations) = (Arc::default(), Arc::default());
-        Self { layers, operations, classes: Classes::default() }
+        Self { layers, operations, classes: Classes::default(), is_strict: false }
     }
 
     /// Users' own classes of other families than layers.
@@ -80,6 +95,24 @@ impl Registry {
 
     pub(crate) fn classes_mut(&mut self) -> &mut Classes {
         &mut self.classes
+    }
+
+    /// Returns the registry with unknown settings refused: for configs that a person writes. In a
+    /// file of Keras they are warned of.
+    ///
+    /// ```
+    /// use cornu::extend::Registry;
+    /// use cornu::LayerRef;
+    /// let config = serde_json::json!({"units": 8, "droput": 0.5});
+    /// let lstm = serde_json::json!({"class_name": "LSTM", "config": config});
+    /// let read = LayerRef::from_json(&lstm, &Registry::new().strict());
+    /// assert_eq!(
+    ///     read.unwrap_err().to_string(),
+    ///     "LSTM `lstm`: unknown setting `droput`; did you mean `dropout`?"
+    /// );
+    /// ```
+    pub fn strict(self) -> Self {
+        Self { is_strict: true, ..self }
     }
 
     /// Adds a class under the name that files hold. It takes the place of one of that name.
@@ -148,6 +181,9 @@ impl Registry {
             };
         let reader = found.ok_or_else(|| {
             let hint = did_you_mean(class, self.layers.keys().map(String::as_str));
+            if self.is_strict && !hint.is_empty() {
+                return Error::Config(format!("no layer has this class{hint}"));
+            }
             Error::Unsupported(match registered.filter(|name| *name != class) {
                 Some(name) => format!("layer class `{class}` (registered as `{name}`){hint}"),
                 None if module.is_empty() => format!("layer class `{class}`{hint}"),
@@ -224,7 +260,7 @@ impl LayerRef {
     /// Returns the layer of a Keras config, with the classes of a registry.
     ///
     /// # Errors
-    /// A class that the registry does not hold; settings that the class does not take.
+    /// A class that is not in the registry; settings that the class does not take.
     pub fn from_json(v: &Value, registry: &Registry) -> Result<Self> {
         let parts = parts("layer", v)?;
         let name = parts.config.get("name").and_then(Value::as_str).map(str::to_string);
@@ -250,7 +286,14 @@ impl LayerRef {
         // themselves.
         let trainable = rule.ignores_trainable_of_file()
             || parts.config.get("trainable").and_then(Value::as_bool).unwrap_or(true);
-        warn_unknown_keys(parts.class, &shown, &parts.config, &read, rule.common_keys());
+        if registry.is_strict {
+            let is_layer = |class: &str| registry.layers.contains_key(class);
+            unknown_settings::refuse(&parts.config, &read, rule.common_keys(), &is_layer)
+                .map_err(here)?;
+        } else {
+            let common = rule.common_keys();
+            unknown_settings::warn(parts.class, &shown, &parts.config, &read, common);
+        }
         let layer = Self::with(name, rule.into());
         let beside = ["build_config", "compile_config", INT8_WEIGHTS]
             .into_iter()
@@ -287,31 +330,5 @@ fn freeze_inside(config: &mut Value) {
 impl serde::Serialize for LayerRef {
     fn serialize<S: serde::Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
         self.to_json().serialize(s)
-    }
-}
-
-/// Names settings that the file has and cornu's layer has not: they may change results.
-fn warn_unknown_keys(class: &str, name: &str, config: &Value, read: &Value, common: &[&str]) {
-    const HANDLED: &[&str] = &[
-        "name",
-        "trainable",
-        "dtype",
-        "activity_regularizer",
-        "batch_input_shape",
-        "batch_shape",
-        "input_dtype",
-        "implementation",
-    ];
-    let Value::Object(config) = config else { return };
-    for (key, value) in config {
-        let known = common.contains(&key.as_str())
-            || HANDLED.contains(&key.as_str())
-            || read.get(key).is_some();
-        if !known && !value.is_null() && *value != Value::Bool(false) {
-            log::warn!(
-                "{class} `{name}`: setting `{key}` = {} is unknown here and has no effect",
-                short(value)
-            );
-        }
     }
 }

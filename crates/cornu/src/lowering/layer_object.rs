@@ -61,8 +61,7 @@ impl LayerRef {
         self.edit(|o| o.name = Some(name))
     }
 
-    /// Returns the layer with a dtype policy by Keras's name; the call fails where there is none of
-    /// that name.
+    /// Returns the layer with a dtype policy, by Keras's name; the call fails for an unknown name.
     ///
     /// A layer keeps its policy once it is called or held by a clone. Then this returns another
     /// layer of the same settings, with weights of its own.

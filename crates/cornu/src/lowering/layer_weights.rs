@@ -43,7 +43,7 @@ impl LayerRef {
     /// the layer share them.
     ///
     /// # Errors
-    /// Another number of weights, or a shape that is not the weight's; none is set then.
+    /// A wrong number of weights, or a wrong shape; no weight is set then.
     pub fn set_weights<A: Clone + Into<Array>>(&self, values: &[A]) -> Result<()> {
         let variables = self.variables();
         let who = || format!("{} `{}`", self.class(), self.shown_name());

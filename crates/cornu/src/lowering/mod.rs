@@ -23,6 +23,7 @@ mod preprocess;
 mod sample;
 mod layer;
 mod layer_object;
+mod unknown_settings;
 mod layer_config;
 mod layer_lowering;
 mod layer_weights;

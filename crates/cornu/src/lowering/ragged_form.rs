@@ -74,7 +74,7 @@ impl<'g> Cx<'g> {
         }
     }
 
-    /// Returns a value in packed rows (1, N, …), if its sequences end where those of the batch do.
+    /// Returns a value in packed rows (1, N, …), if its sequences have the lengths of the batch.
     pub fn in_rows(&self, f: Flow<'g>) -> Option<Flow<'g>> {
         let p = self.packing?;
         match f.ends {

@@ -30,7 +30,7 @@ pub enum SampleValues {
     Floats,
     /// Ids from 0 on, below a number.
     Ids(usize),
-    /// Words.
+    /// Random words.
     Words,
 }
 

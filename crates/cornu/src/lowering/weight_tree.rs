@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct WeightSpec {
     /// Keras's name, as `kernel`.
     pub name: &'static str,
-    /// Dims.
+    /// Dims of the weight.
     pub shape: Vec<usize>,
     /// Initializer of the weight.
     pub initializer: Initializer,

@@ -32,8 +32,8 @@ pub struct Weights<'g> {
 }
 
 impl<'g> Weights<'g> {
-    /// Binds a tree to its values with their numbers, taken in the tree's order. A weight that
-    /// stands in the tree twice has one number.
+    /// Binds a tree to values with their numbers, in the order of the tree. A weight that occurs
+    /// twice has one number.
     pub fn bind(tree: &WeightTree, values: &[(usize, Var<'g>)]) -> Self {
         Self::bind_from(tree, &mut values.iter().copied().peekable(), true)
     }

@@ -2,7 +2,7 @@
 //!
 //! Source: keras/src/metrics/correlation_metrics.py, Keras 3.15.1.
 
-use super::mean::mean_metrics;
+use super::metric_function::mean_metrics;
 use crate::losses::{EPSILON, fit_targets};
 use crate::{Error, Result};
 use cornu_ir::Var;

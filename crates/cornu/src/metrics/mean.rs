@@ -99,39 +99,3 @@ pub(super) fn ratio(totals: &[Vec<f64>]) -> MetricValue {
 pub(super) fn divide_no_nan(a: f64, b: f64) -> f64 {
     if b == 0.0 { 0.0 } else { a / b }
 }
-
-/// Makes metrics that are means of a number a sample: `Type "name" Direction {settings} |self,
-/// cx, y_true, y_pred| values`.
-macro_rules! mean_metrics {
-    ($(
-        $(#[$meta:meta])* $Type:ident $name:literal $Direction:ident {
-            $($(#[$field_meta:meta])* $field:ident: $T:ty = $default:expr),* $(,)?
-        }
-        |$this:ident, $cx:ident, $t:ident, $p:ident| $values:expr;
-    )*) => {$(
-        $crate::metrics::settings! {
-            $(#[$meta])* $Type $name "float32" {
-                $($(#[$field_meta])* $field: $T = $default),*
-            }
-        }
-
-        impl $crate::metrics::MetricFunction for $Type {
-            fn name(&self) -> &str {
-                &self.name
-            }
-            fn values<'g>(
-                &self,
-                $cx: &$crate::lowering::Cx<'g>,
-                $t: cornu_ir::Var<'g>,
-                $p: cornu_ir::Var<'g>,
-            ) -> $crate::Result<$crate::losses::Values<'g>> {
-                let $this = self;
-                Ok($values.into())
-            }
-            fn direction(&self) -> Option<$crate::metrics::Direction> {
-                Some($crate::metrics::Direction::$Direction)
-            }
-        }
-    )*};
-}
-pub(crate) use mean_metrics;

@@ -10,9 +10,9 @@ use cornu_ir::Var;
 
 /// The formula of a metric.
 ///
-/// A metric that is a mean over samples needs `values`. Any other one has sums of its own, which are
-/// added up over batches: it needs `partials` and `result`. [`class!`](crate::class) says how files
-/// name it.
+/// A metric that is a mean over samples needs `values`. Any other one has sums of its own, which
+/// are added up over batches: it needs `partials` and `result`. [`class!`](crate::class) says how
+/// files name it.
 ///
 /// ```
 /// use cornu::MetricState;
@@ -81,3 +81,39 @@ pub trait MetricFunction: Configured {
         None
     }
 }
+
+/// Makes metrics that are means of a number a sample: `Type "name" Direction {settings} |self,
+/// cx, y_true, y_pred| values`.
+macro_rules! mean_metrics {
+    ($(
+        $(#[$meta:meta])* $Type:ident $name:literal $Direction:ident {
+            $($(#[$field_meta:meta])* $field:ident: $T:ty = $default:expr),* $(,)?
+        }
+        |$this:ident, $cx:ident, $t:ident, $p:ident| $values:expr;
+    )*) => {$(
+        $crate::metrics::settings! {
+            $(#[$meta])* $Type $name "float32" {
+                $($(#[$field_meta])* $field: $T = $default),*
+            }
+        }
+
+        impl $crate::metrics::MetricFunction for $Type {
+            fn name(&self) -> &str {
+                &self.name
+            }
+            fn values<'g>(
+                &self,
+                $cx: &$crate::lowering::Cx<'g>,
+                $t: cornu_ir::Var<'g>,
+                $p: cornu_ir::Var<'g>,
+            ) -> $crate::Result<$crate::losses::Values<'g>> {
+                let $this = self;
+                Ok($values.into())
+            }
+            fn direction(&self) -> Option<$crate::metrics::Direction> {
+                Some($crate::metrics::Direction::$Direction)
+            }
+        }
+    )*};
+}
+pub(crate) use mean_metrics;

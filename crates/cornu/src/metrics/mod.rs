@@ -53,7 +53,7 @@ use cornu_ir::Var;
 use serde_json::json;
 
 crate::config::family! {
-    /// A metric: one of Keras's by class, or one of your own that implements [`MetricFunction`].
+    /// Metric: one of Keras's, or your own that implements [`MetricFunction`].
     pub struct Metric(dyn MetricFunction, programs) = "metric", "keras.metrics" {
         "MeanMetricWrapper" => MeanMetricWrapper,
         "Accuracy" => Accuracy,

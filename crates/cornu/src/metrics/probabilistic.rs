@@ -2,7 +2,7 @@
 //!
 //! Source: keras/src/metrics/probabilistic_metrics.py and hinge_metrics.py, Keras 3.15.1.
 
-use super::mean::mean_metrics;
+use super::metric_function::mean_metrics;
 use crate::losses::{
     binary_crossentropy, categorical_crossentropy, divergence, hinge,
     sparse_categorical_crossentropy,

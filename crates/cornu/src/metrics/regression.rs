@@ -2,7 +2,8 @@
 //!
 //! Source: keras/src/metrics/regression_metrics.py, Keras 3.15.1.
 
-use super::mean::{mean_metrics, ratio, weighted_mean};
+use super::mean::{ratio, weighted_mean};
+use super::metric_function::mean_metrics;
 use super::{Direction, MetricFunction, MetricValue, settings};
 use crate::Result;
 use crate::losses::{cosine_similarity, fit_targets, huber, mean_error};

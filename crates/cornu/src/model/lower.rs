@@ -40,8 +40,8 @@ fn text_dims(entry: &InputLayer, inputs: &[Spec]) -> Vec<Dim> {
 /// Lowers a model into a graph, for inputs of these types and dims: those of numeric inputs, then
 /// those that layers have encoded. Graph inputs are in this order: data, weights, others.
 ///
-/// With `packed`, some entries are (N, …): sequences of unequal length in packed rows, whose ends a
-/// mask (B, T), an input behind the data, tells.
+/// With `packed`, some inputs are sequences of unequal length in packed rows (N, …). Their mask of
+/// sequence ends (B, T) is a graph input after the data.
 pub fn lower_model<'g>(
     cx: &Cx<'g>,
     layer: &LayerRef,

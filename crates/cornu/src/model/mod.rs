@@ -9,11 +9,13 @@ mod input_check;
 mod encoding;
 mod weights_file;
 mod vocabularies;
+mod class_names;
 
 pub(crate) use crate::architecture::dtype_name;
 pub(crate) use crate::architecture::{
     Container, Functional, InputLayer, Member, MemberKind, TensorRef,
 };
+pub(crate) use class_names::CLASS_NAMES;
 pub(crate) use encoding::shaped_text;
 pub(crate) use lower::takes_text;
 pub use lower::{LoweredModel, PackedEntries, lower_model};

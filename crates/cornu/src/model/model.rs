@@ -12,13 +12,14 @@ use crate::{Error, Result};
 use cornu_cpu::{SlotId, Store};
 use cornu_ir::{Spec, Tensor};
 use serde_json::Value;
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Model: a graph of layers with their weights.
 ///
 /// A model is a cheap handle: clones share everything, and any number of threads may use it at the
-/// same time. Its weights belong to its layers: models over the same layers have the same weights,
-/// and training one moves the other. [`Model::compile`] gives the stage that can be trained.
+/// same time. The weights belong to the layers: models with the same layers share them, and
+/// training one changes the other. [`Model::compile`] returns a model that can be trained.
 ///
 /// - Threads: a model runs on all cores unless [`Model::set_threads`] says otherwise; results do
 ///   not depend on it. A service sets 1 and predicts on threads of its own
@@ -53,6 +54,8 @@ struct Parts {
     runtime: Runtime,
     /// What a file brought along for layers: vocabularies.
     assets: Vec<(String, Vec<u8>)>,
+    /// Names of the classes by output.
+    class_names: Mutex<BTreeMap<String, Vec<String>>>,
 }
 
 /// One symbol or several, as inputs or outputs of a model.
@@ -83,8 +86,8 @@ impl Model {
     /// Returns the model from input symbols to output symbols. Weights without values are
     /// initialized from seed 0; see [`Model::seed`].
     ///
-    /// A model over layers of several models that were made before has their weights. Call
-    /// [`Model::seed`] to draw them anew, each by its number there.
+    /// A model made of layers of other models has their weights. Call [`Model::seed`] to initialize
+    /// them again.
     pub fn new(inputs: impl IntoSymbols, outputs: impl IntoSymbols) -> Result<Self> {
         let ((inputs, one_in), (outputs, one_out)) =
             (inputs.into_symbols(), outputs.into_symbols());
@@ -95,6 +98,13 @@ impl Model {
     }
 
     /// Returns a model of layers one after the other.
+    ///
+    /// ```
+    /// use cornu::{Dense, Input, Model};
+    /// let layers = [Dense::new(2).into(), Dense::new(1).into()];
+    /// assert_eq!(Model::sequential(&Input::new([3]), layers)?.count_params(), 11);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn sequential(input: &Symbol, layers: impl IntoIterator<Item = LayerRef>) -> Result<Self> {
         let input = match &input.node.maker {
             Maker::Input(i) => InputLayer::clone(i),
@@ -129,8 +139,17 @@ impl Model {
         let variables = variables::variables(&tree)?;
         let store = Store::of(variables.iter().map(|v| v.value.clone()));
         let runtime = Runtime::default();
-        let nodes = OnceLock::new();
-        Ok(Self(Arc::new(Parts { nodes, layer, tree, variables, store, runtime, assets })))
+        let (nodes, class_names) = (OnceLock::new(), Mutex::default());
+        Ok(Self(Arc::new(Parts {
+            nodes,
+            layer,
+            tree,
+            variables,
+            store,
+            runtime,
+            assets,
+            class_names,
+        })))
     }
 
     fn tree_of(layer: &LayerRef) -> Result<WeightTree> {
@@ -170,7 +189,7 @@ impl Model {
     /// Returns the model of a Keras config, with the classes of a registry.
     ///
     /// # Errors
-    /// A class that the registry does not hold; settings that a class does not take.
+    /// A class that is not in the registry; settings that a class does not take.
     pub fn from_json_with(v: &Value, registry: &Registry) -> Result<Self> {
         Self::of(LayerRef::from_json(v, registry)?, 0)
     }
@@ -220,6 +239,11 @@ impl Model {
         &self.0.assets
     }
 
+    /// Names of the classes by output.
+    pub(super) fn kept_class_names(&self) -> MutexGuard<'_, BTreeMap<String, Vec<String>>> {
+        self.0.class_names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// True if any layer, at any depth, keeps its state from batch to batch.
     pub fn is_stateful(&self) -> bool {
         self.as_layer().any(&|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful))
@@ -233,8 +257,9 @@ impl Model {
         let Parts { variables, store, assets, .. } = &*self.0;
         let variables = variables.clone();
         let (store, assets) = (store.clone(), assets.clone());
+        let class_names = Mutex::new(self.kept_class_names().clone());
         let nodes = OnceLock::new();
-        Self(Arc::new(Parts { nodes, layer, tree, variables, store, runtime, assets }))
+        Self(Arc::new(Parts { nodes, layer, tree, variables, store, runtime, assets, class_names }))
     }
 
     /// Returns the architecture as Keras's config.
@@ -277,7 +302,8 @@ impl Model {
         (0..self.variables().len()).map(|i| store.view(SlotId(i)).to_tensor()).collect()
     }
 
-    /// Returns the values of all weights, in Keras's order, never between two steps of a training.
+    /// Returns the values of all weights, in Keras's order. During a training they are those after
+    /// a whole step.
     ///
     /// ```
     /// use cornu::{Dense, Input, Model};
@@ -300,7 +326,7 @@ impl Model {
     /// Sets the value of the `i`-th weight.
     ///
     /// # Errors
-    /// The shape is not the weight's.
+    /// A wrong shape.
     pub fn set_weight(&self, i: usize, value: impl Into<Array>) -> Result<()> {
         let v = &self.variables()[i];
         v.value.set(&fitted(v, value.into())?);
@@ -310,7 +336,7 @@ impl Model {
     /// Sets the values of all weights, in Keras's order.
     ///
     /// # Errors
-    /// Another number of weights, or a shape that is not the weight's; none is set then.
+    /// A wrong number of weights, or a wrong shape; no weight is set then.
     pub fn set_weights<A: Clone + Into<Array>>(&self, values: &[A]) -> Result<()> {
         let n = self.variables().len();
         if values.len() != n {

@@ -38,7 +38,7 @@ impl Model {
     /// Returns the layer of a name, as summaries show it.
     ///
     /// # Errors
-    /// The model has no layer of this name; the message tells the nearest right one.
+    /// No layer has this name; the message names the nearest one.
     ///
     /// ```
     /// use cornu::{Dense, Gru, Input, Model};
@@ -65,8 +65,7 @@ impl Model {
     /// the same layers and weights.
     ///
     /// # Errors
-    /// No layer of this name; a layer that gives several outputs or was called several times (see
-    /// [`Model::symbols`]).
+    /// No layer has this name; a layer with several outputs or calls (see [`Model::symbols`]).
     ///
     /// ```
     /// use cornu::{Dense, Input, Lstm, Model};
@@ -94,7 +93,7 @@ impl Model {
     /// next.
     ///
     /// # Errors
-    /// No layer of this name.
+    /// No layer has this name.
     pub fn symbols(&self, name: &str) -> Result<Vec<Symbol>> {
         let (member, _) = self.member(name)?;
         Ok(self.nodes()?.of_member(member))
@@ -108,7 +107,7 @@ impl Model {
     /// Returns the symbols of the inputs, in the order of Keras's `model.inputs`.
     ///
     /// # Errors
-    /// A model from a file one of whose calls fails now.
+    /// A model from a file with a call that fails.
     pub fn input_symbols(&self) -> Result<Vec<Symbol>> {
         self.symbols_of(|graph| graph.inputs.flatten())
     }
@@ -124,7 +123,7 @@ impl Model {
     /// Returns the symbol of the only input.
     ///
     /// # Errors
-    /// A model of several entries; see [`Model::input_symbols`].
+    /// A model of several inputs; see [`Model::input_symbols`].
     pub fn input(&self) -> Result<Symbol> {
         only("input", self.input_symbols()?)
     }
@@ -140,7 +139,7 @@ impl Model {
     /// Calls the model as a layer of another model, with the same weights.
     ///
     /// # Errors
-    /// Inputs that it does not take.
+    /// Inputs that the model does not take.
     ///
     /// ```
     /// use cornu::{Dense, Input, Model};
@@ -164,7 +163,7 @@ impl Model {
     /// Returns a copy of the architecture with new layers, read with a registry.
     ///
     /// # Errors
-    /// A class that the registry does not hold.
+    /// A class that is not in the registry.
     pub fn clone_model_with(&self, registry: &Registry) -> Result<Self> {
         Self::from_json_with(&self.to_json(), registry)
     }

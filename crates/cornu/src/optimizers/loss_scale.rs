@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// Optimizer with a dynamic loss scale: scales the loss, divides the gradients by the scale, and
 /// skips steps whose gradients are not finite.
 ///
-/// After `dynamic_growth_steps` finite steps in a row the scale doubles; at a step that is not
-/// finite it halves. A `loss_scale_factor` of the optimizer within is taken away.
+/// The scale doubles after `dynamic_growth_steps` finite steps in a row, and halves at a step that
+/// is not finite. A `loss_scale_factor` of the inner optimizer is removed.
 ///
 /// Source: keras/src/optimizers/loss_scale_optimizer.py, Keras 3.15.1.
 ///
@@ -23,7 +23,7 @@ pub struct LossScaleOptimizer {
     /// Name of the optimizer.
     #[serde(default = "name")]
     pub name: String,
-    /// The optimizer that moves the weights.
+    /// Optimizer that updates the weights.
     #[serde(deserialize_with = "unscaled")]
     pub inner_optimizer: Box<Optimizer>,
     /// Loss scale at the first step.

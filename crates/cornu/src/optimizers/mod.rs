@@ -79,7 +79,7 @@ pub struct SavedGroup {
 }
 
 crate::config::family! {
-    /// An update rule: one of Keras's by class, or one of your own.
+    /// Update rule: one of Keras's, or your own that implements [`UpdateRule`].
     pub struct Rule(dyn UpdateRule) = "optimizer", "keras.optimizers" {
         "SGD" | "sgd" => Sgd,
         "RMSprop" | "rmsprop" => RmsProp,
@@ -98,7 +98,7 @@ crate::config::family! {
     }
 }
 
-/// An optimizer: one of Keras's by class, or one of your own that implements [`UpdateRule`].
+/// Optimizer: one of Keras's, or your own that implements [`UpdateRule`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Optimizer {
     /// An optimizer with one update rule for all weights.

@@ -73,7 +73,7 @@ impl OptimizerMap {
 /// path. Each optimizer has its own learning rate, step count and variables, and clips the norms of
 /// its own weights.
 ///
-/// There is no one learning rate: callbacks read and set that of each optimizer within.
+/// There is no single learning rate: callbacks read and set the rate of each inner optimizer.
 ///
 /// Source: keras/src/optimizers/multi_optimizer.py, Keras 3.15.1.
 ///

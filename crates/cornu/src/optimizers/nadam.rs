@@ -11,8 +11,7 @@ optimizer! {
     /// With `uₜ = β₁·(1 - 0.96ᵗ/2)` and `Πₜ = u₁·…·uₜ`: means as in Adam, `m̂ = uₜ₊₁·m/(1 -
     /// Πₜ·uₜ₊₁) + (1-uₜ)·g/(1-Πₜ)`, `v̂ = v/(1-β₂ᵗ)`, `w ← w - lr·m̂ / (√v̂ + ε)`.
     ///
-    /// Within a LossScaleOptimizer Keras does not keep `Π`: it starts at 1 at each step, and no
-    /// file holds it.
+    /// In a LossScaleOptimizer, as in Keras, `Π` is not kept: it is 1 at each step and not saved.
     ///
     /// Source: keras/src/optimizers/nadam.py, Keras 3.15.1.
     ///

@@ -39,7 +39,7 @@ impl Optimizer {
     /// Returns the optimizer of a class with a config.
     ///
     /// # Errors
-    /// No such class; a setting that the class does not have, or not with this value.
+    /// An unknown class, an unknown setting, or an invalid value.
     pub fn from_class(class: &str, config: Value) -> Result<Self> {
         match class {
             "LossScaleOptimizer" | "lossscaleoptimizer" => outer::<LossScaleOptimizer>(config),
@@ -51,7 +51,7 @@ impl Optimizer {
     /// Returns the optimizer of a class or an alias, with Keras's defaults.
     ///
     /// # Errors
-    /// No such name; the message tells the nearest right one.
+    /// An unknown name; the message names the nearest known one.
     pub fn by_name(name: &str) -> Result<Self> {
         match name {
             "loss_scale_optimizer" | "multi_optimizer" => {

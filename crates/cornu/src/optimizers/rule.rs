@@ -10,7 +10,7 @@ use cornu_ir::{DType, Var};
 /// First value of a variable of an optimizer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Initial {
-    /// Zeros.
+    /// All elements 0.
     Zeros,
     /// One number for all elements.
     Value(f64),
@@ -23,9 +23,9 @@ pub enum Initial {
 pub struct Slot {
     /// Suffix of the name, after the weight's name.
     pub name: &'static str,
-    /// Dims.
+    /// Dims of the variable.
     pub shape: Vec<usize>,
-    /// Type.
+    /// Element type.
     pub dtype: DType,
     /// First value.
     pub initial: SlotInitial,
@@ -37,7 +37,7 @@ pub struct Slot {
 /// First value of a slot.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SlotInitial {
-    /// Zeros.
+    /// All elements 0.
     Zeros,
     /// One number for all elements.
     Value(f64),
@@ -166,7 +166,7 @@ pub trait UpdateRule: Configured {
     /// Returns the optimizer with a learning rate, which training has changed.
     fn with_learning_rate(&self, rate: f64) -> Optimizer;
 
-    /// Returns the optimizer with another fixed factor of the loss; `None` where it has none.
+    /// Returns the optimizer with another fixed loss scale; `None` if it has none.
     fn with_loss_scale_factor(&self, factor: Option<f64>) -> Option<Optimizer> {
         let _ = factor;
         None
@@ -175,7 +175,7 @@ pub trait UpdateRule: Configured {
     /// Checks the settings of the rule.
     ///
     /// # Errors
-    /// The rule that they break.
+    /// An invalid setting.
     fn check(&self) -> Result<()> {
         Ok(())
     }
@@ -189,13 +189,14 @@ pub trait UpdateRule: Configured {
         vec![]
     }
 
-    /// Returns the shared variables, renewed before any weight moves. `updates` counts the updates
-    /// made.
+    /// Returns new values of the shared variables, before the weights are updated. `updates` is the
+    /// number of updates so far.
     fn renew<'g>(&self, shared: &[Var<'g>], _updates: Var<'g>) -> Vec<Var<'g>> {
         shared.to_vec()
     }
 
-    /// Returns which part of a weight is taken off, times the learning rate, before it moves.
+    /// Returns the weight decay of a weight: the share that is subtracted, times the learning rate,
+    /// before each update.
     fn decay(&self, _var: &VarInfo, settings: &Settings<'_>) -> Option<f64> {
         settings.weight_decay
     }

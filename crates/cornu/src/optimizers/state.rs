@@ -10,9 +10,9 @@ use cornu_ir::{Builder, DType, Tensor, Var};
 pub struct StateSpec {
     /// Name, as `dense_kernel_momentum`.
     pub name: String,
-    /// Dims.
+    /// Dims of the variable.
     pub shape: Vec<usize>,
-    /// Type.
+    /// Element type.
     pub dtype: DType,
     /// First value.
     pub initial: Initial,

@@ -20,9 +20,9 @@ pub struct VarInfo {
     pub path: String,
     /// Name, as `kernel`.
     pub name: String,
-    /// Dims.
+    /// Dims of the weight.
     pub shape: Vec<usize>,
-    /// Type.
+    /// Element type.
     pub dtype: DType,
     /// Constraint that is applied after each update.
     pub constraint: Option<Constraint>,

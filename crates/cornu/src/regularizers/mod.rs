@@ -9,7 +9,7 @@ use cornu_ir::{DType, ShapeError, Var};
 use serde::{Deserialize, Serialize};
 
 crate::config::family! {
-    /// A regularizer: one of Keras's by class, or one of your own that implements [`Regularize`].
+    /// Regularizer: one of Keras's, or your own that implements [`Regularize`].
     pub struct Regularizer(dyn Regularize) = "regularizer", "keras.regularizers" {
         "L1" | "l1" => L1,
         "L2" | "l2" => L2,

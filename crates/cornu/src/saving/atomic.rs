@@ -8,8 +8,8 @@ use super::FileError;
 
 /// Writes `bytes` to `path`. The old file is kept until all bytes are on disk.
 ///
-/// A link is followed, so that the file it names is replaced and the link stays. The permissions
-/// of a file replaced are kept.
+/// A link is followed: the file that it names is replaced, and the link is kept. The permissions of
+/// a replaced file are kept.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     write_beside(path, bytes).map_err(|error| error.within(path.display().to_string()))
 }

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Error of reading or writing a model file.
 ///
-/// The text reads `who: rule. Received: what. cure`, where `who` is the file and the place in it,
-/// such as `model.keras: model.weights.h5: layers/dense/vars/0`.
+/// The text is `who: rule. Received: what. cure`, where `who` is the file and the path in it, as
+/// `model.keras: model.weights.h5: layers/dense/vars/0`.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The file breaks a rule of its format, or one of the limits kept for safety.
@@ -45,7 +45,7 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// Returns a broken rule; the place is added by [`FileError::within`] on the way out.
+    /// Returns the error of a broken rule; [`FileError::within`] adds the file.
     pub fn refused(
         rule: impl Into<String>,
         received: impl Into<String>,
@@ -59,12 +59,12 @@ impl FileError {
         }
     }
 
-    /// Something understood but not supported.
+    /// Returns the error of a feature that is not supported.
     pub fn unsupported(what: impl Into<String>, cure: impl Into<String>) -> Self {
         FileError::Unsupported { place: String::new(), what: what.into(), cure: cure.into() }
     }
 
-    /// Returns the operating system's refusal of `action`.
+    /// Returns the operating system's error of an action.
     pub fn io(action: impl Into<String>, source: io::Error) -> Self {
         FileError::Io { place: String::new(), action: action.into(), source }
     }

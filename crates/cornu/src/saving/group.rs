@@ -144,12 +144,12 @@ impl Array {
         Array { dtype: ArrayType::F32, shape: Vec::new(), bytes: x.to_le_bytes().to_vec() }
     }
 
-    /// Element type.
+    /// Returns the element type.
     pub fn dtype(&self) -> ArrayType {
         self.dtype
     }
 
-    /// Length of each axis; empty for a scalar.
+    /// Returns the length of each axis; empty for a scalar.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
@@ -164,7 +164,7 @@ impl Array {
         self.bytes.len() / self.dtype.element_bytes()
     }
 
-    /// Every value as float32; integers and float64 are rounded to the nearest.
+    /// Returns all values as float32; integers and float64 are rounded to the nearest.
     pub fn to_f32(&self) -> Result<Vec<f32>, FileError> {
         Ok(match self.dtype {
             ArrayType::F32 => self.map(f32::from_le_bytes),
@@ -179,7 +179,7 @@ impl Array {
         })
     }
 
-    /// Every value as float64; int64 beyond 2^53 is rounded to the nearest.
+    /// Returns all values as float64; int64 beyond 2^53 is rounded to the nearest.
     pub fn to_f64(&self) -> Result<Vec<f64>, FileError> {
         Ok(match self.dtype {
             ArrayType::F64 => self.map(f64::from_le_bytes),
@@ -190,7 +190,7 @@ impl Array {
         })
     }
 
-    /// Every value as int64. A float type is refused, and so is a uint64 above 2^63 - 1.
+    /// Returns all values as int64; fails for floats and for uint64 above 2^63 - 1.
     pub fn to_i64(&self) -> Result<Vec<i64>, FileError> {
         Ok(match self.dtype {
             ArrayType::Bool => self.map(|[byte]: [u8; 1]| i64::from(byte != 0)),

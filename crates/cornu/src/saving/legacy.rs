@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{Array, Attribute, FileError, Group, atomic, hdf5_read, hdf5_write};
 
+const CLASS_NAMES: &str = "class_names";
 const TOP_LEVEL: &str = "top_level_model_weights";
 
 /// Names an attribute of texts may hold: 16 bytes each, and an attribute ends at 64 kB.
@@ -30,6 +31,8 @@ pub struct Legacy {
     pub keras_version: Option<String>,
     /// The backend that wrote it.
     pub backend: Option<String>,
+    /// Names of the classes by output, which cornu writes and Keras passes over.
+    pub class_names: Option<Box<Value>>,
     /// For each layer, in the model's order, its weights.
     pub layers: Vec<(String, NamedArrays)>,
     /// Weights of the model itself, outside its layers.
@@ -74,7 +77,7 @@ fn is_legacy(root: &Group) -> bool {
 }
 
 impl Legacy {
-    /// Sorts out a tree read from a legacy file.
+    /// Returns the content of a legacy file from the tree of its groups.
     pub fn from_group(mut root: Group) -> Result<Self, FileError> {
         let mut weights = root.take_group("model_weights");
         let optimizer = root.take_group("optimizer_weights");
@@ -83,6 +86,7 @@ impl Legacy {
             training_config: json_attribute(&root, "training_config")?,
             keras_version: text_attribute(&root, "keras_version"),
             backend: text_attribute(&root, "backend"),
+            class_names: json_attribute(&root, CLASS_NAMES)?.map(Box::new),
             ..Legacy::default()
         };
         if weights.is_none() && legacy.model_config.is_none() {
@@ -132,6 +136,8 @@ impl Legacy {
         set_text(&mut root, "model_config", Some(&super::json::write(model_config)));
         let training_config = self.training_config.as_ref().map(super::json::write);
         set_text(&mut root, "training_config", training_config.as_ref());
+        let class_names = self.class_names.as_deref().map(super::json::write);
+        set_text(&mut root, CLASS_NAMES, class_names.as_ref());
         root.groups.push(("model_weights".to_owned(), weights));
         if let Some(arrays) = &self.optimizer_weights {
             list(root.group_mut("optimizer_weights"), arrays)?;
@@ -253,6 +259,7 @@ mod tests {
             training_config: None,
             keras_version: Some("2.15.0".to_owned()),
             backend: Some("tensorflow".to_owned()),
+            class_names: Some(Box::new(json!({"dense": ["run", "walk"]}))),
             layers: vec![
                 ("schicht_ä".to_owned(), vec![("schicht_ä/lstm_cell/kernel:0".to_owned(), kernel)]),
                 ("dropout".to_owned(), Vec::new()),
@@ -270,7 +277,8 @@ mod tests {
 
     #[test]
     fn weights_alone_come_back() {
-        let weights = Legacy { model_config: None, optimizer_weights: None, ..small() };
+        let weights =
+            Legacy { model_config: None, optimizer_weights: None, class_names: None, ..small() };
         let bytes = weights.to_bytes().unwrap();
         assert_eq!(H5File::from_bytes(bytes).unwrap(), H5File::Legacy(weights));
     }

@@ -21,7 +21,7 @@ pub struct Report {
     /// Epochs of sequences of unequal length, one for each way to make batches.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub epochs: Vec<RaggedEpoch>,
-    /// Where a training step on one thread spends its time, largest first.
+    /// Time of each operation in a training step on one thread, largest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub profile: Vec<ProfileRow>,
     /// GFLOP/s that one large matrix product reaches on one thread in the same run, with the

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 /// Settings of `compile`: optimizer, losses, metrics.
 ///
-/// Each is given as a value or by Keras's name, for all outputs or for each by its name. A name
-/// that nothing has is reported by [`Model::compile`](crate::Model::compile), with the nearest
-/// right one.
+/// Each is given as a value or by Keras's name, for all outputs or for each output by name. An
+/// unknown name is reported by [`Model::compile`](crate::Model::compile), with the nearest known
+/// one.
 ///
 /// | setting | names |
 /// |---|---|
@@ -114,7 +114,7 @@ impl Compile {
     /// Reads the settings as Keras serializes them.
     ///
     /// # Errors
-    /// An optimizer that does not exist.
+    /// An unknown name of an optimizer.
     pub fn from_json(config: &Value) -> Result<Self> {
         let optimizer = Optimizer::from_json(&config["optimizer"])?;
         let settings = config.as_object().cloned().unwrap_or_default();
@@ -129,7 +129,7 @@ impl Compile {
 
 /// Weights of losses: a list, or pairs of an output's name and a weight.
 pub trait IntoLossWeights {
-    /// As Keras's compile config holds them.
+    /// Returns the weights as Keras's compile config holds them.
     fn into_weights(self) -> Value;
 }
 

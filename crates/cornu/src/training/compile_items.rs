@@ -7,12 +7,12 @@ use crate::metrics::{Metric, MetricFunction};
 use crate::optimizers::{LossScaleOptimizer, MultiOptimizer, Optimizer, UpdateRule};
 use serde_json::Value;
 
-/// An optimizer, its name, or the object that Keras serializes.
+/// Optimizer of `compile`: a value, a name, or an object as Keras serializes it.
 pub trait IntoOptimizer {
     /// Returns the optimizer.
     ///
     /// # Errors
-    /// No such name, or settings that cannot be.
+    /// An unknown name, or invalid settings.
     fn into_optimizer(self) -> Result<Optimizer>;
 }
 
@@ -52,8 +52,8 @@ impl IntoOptimizer for Value {
     }
 }
 
-/// A loss, its name, the object that Keras serializes; a list of them, one for each output; pairs
-/// of an output's name and its loss; `()` for none.
+/// Losses of `compile`: a value, a name or an object as Keras serializes it; a list with one for
+/// each output; pairs of an output's name and its loss; `()` for none.
 pub trait IntoLoss {
     /// Returns the loss as Keras's compile config holds it. A loss of a user's own class is added
     /// to `classes`.
@@ -115,7 +115,7 @@ impl<L: IntoLoss, const N: usize> IntoLoss for [(&str, L); N] {
     }
 }
 
-/// A metric, its name, or the object that Keras serializes.
+/// Metric of `compile`: a value, a name, or an object as Keras serializes it.
 pub trait IntoMetric {
     /// Returns the metric as Keras's compile config holds it. A metric of a user's own class is
     /// added to `classes`.
@@ -147,7 +147,7 @@ impl IntoMetric for Value {
     }
 }
 
-/// Metrics: a list or a tuple of them (of lists, where a model has several outputs), or pairs of an
+/// Metrics of `compile`: a list or tuple of metrics (of lists for several outputs), or pairs of an
 /// output's name and its metrics.
 pub trait IntoMetrics {
     /// Returns the metrics as Keras's compile config holds them.

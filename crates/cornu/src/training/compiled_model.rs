@@ -17,10 +17,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A compiled model: a [`Model`] with loss, metrics, an optimizer and its state.
 ///
-/// It derefs to its model, with which it shares the weights: whatever a model can do (`predict`,
-/// `summary`, `weights`), it can do, too. Saved, it keeps settings and state of the optimizer.
+/// It derefs to its model, with which it shares the weights, so it has all functions of a model
+/// (`predict`, `summary`, `weights`). A saved compiled model keeps settings and state of the
+/// optimizer.
 ///
-/// What is not compiled cannot be trained:
+/// A model that is not compiled cannot be trained:
 ///
 /// ```compile_fail
 /// use cornu::{Dense, Fit, Input, Model};
@@ -30,7 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// # Ok::<(), cornu::Error>(())
 /// ```
 ///
-/// Training moves the weights that the model, and every other model over its layers, predicts with:
+/// Training changes the weights of the model and of every other model with the same layers:
 ///
 /// ```
 /// use cornu::{Compile, Dense, Input, Model, Predict};
@@ -107,13 +108,13 @@ impl Deref for CompiledModel {
 impl Model {
     /// Compiles the model with losses, metrics and an optimizer, whose state is new.
     ///
-    /// The model stays as it is and shares its weights with the compiled one. Which weights are
-    /// trained is settled here: [`Model::set_trainable`] takes effect when the model is compiled
-    /// the next time, as in Keras.
+    /// The model itself is not changed and shares its weights with the compiled model. `compile`
+    /// decides which weights are trained: [`Model::set_trainable`] takes effect at the next
+    /// `compile`, as in Keras.
     ///
     /// # Errors
-    /// Settings that cannot be: a name that no optimizer, loss, metric or output has, a value out
-    /// of its range.
+    /// Invalid settings: an unknown name of an optimizer, loss, metric or output, or a value out of
+    /// range.
     ///
     /// # Source
     /// `compile` of keras/src/trainers/trainer.py, Keras 3.15.1.

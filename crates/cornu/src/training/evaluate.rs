@@ -75,6 +75,18 @@ impl CompiledModel {
     ///
     /// # Errors
     /// Data that do not fit the model, or targets that do not fit its losses.
+    ///
+    /// ```
+    /// use cornu::metrics::MetricValue;
+    /// use cornu::{Compile, Dense, Evaluate, Input, Model};
+    /// use ndarray::arr2;
+    /// let x = Input::new([1]);
+    /// let dense = Dense::new(1).kernel_initializer("ones");
+    /// let model = Model::new(&x, &dense.call(&x)?)?.compile(Compile::new("sgd", "mse"))?;
+    /// let logs = model.evaluate(&arr2(&[[1.0f32]]), &arr2(&[[3.0f32]]), Evaluate::new())?;
+    /// assert_eq!(logs["loss"], MetricValue::Number(4.0)); // (3 − 1)²
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn evaluate<'a>(
         &self,
         x: impl IntoData<'a>,
@@ -128,6 +140,9 @@ impl CompiledModel {
             if listeners.reads_batches() {
                 let so_far = running.logs(compiled);
                 listeners.tell(self, |c, run| c.on_test_batch_end(run, step, &so_far))?;
+            }
+            if listeners.is_interrupted() {
+                break;
             }
         }
         let logs = running.logs(compiled);

@@ -48,6 +48,14 @@ impl<'a> Examples<'a> {
             };
             let who =
                 names.get(i).map_or(format!("target {i}"), |n| format!("target of output `{n}`"));
+            if d.dtype() == "string" {
+                return Err(Error::argument(
+                    who,
+                    "targets are numbers; give the number of each class (from 0 on, in the order \
+                     of `Model::set_class_names`), or a 1 in its place of several",
+                    "strings",
+                ));
+            }
             Fed::new(&who, d, dtype)
         };
         let y = by_names(y, &names, "targets")?;
@@ -71,7 +79,7 @@ impl<'a> Examples<'a> {
         Ok(Self { inputs, targets, weights, in_order: model.is_stateful() })
     }
 
-    /// Samples.
+    /// Returns the number of samples.
     pub fn n_samples(&self) -> usize {
         self.inputs.first().map_or(0, Fed::n_samples)
     }

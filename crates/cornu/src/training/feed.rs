@@ -76,7 +76,7 @@ impl<'a> Fed<'a> {
         Ok(Self { filled_up, ..Self::new(who, Values::Held(Cow::Owned(data)), dtype)? })
     }
 
-    /// Samples.
+    /// Returns the number of samples.
     pub(crate) fn n_samples(&self) -> usize {
         self.offsets.as_ref().map_or(self.dims[0], |o| o.len() - 1)
     }

@@ -5,7 +5,7 @@ use super::compiled_model::CompiledModel;
 use super::evaluate::Evaluate;
 use super::examples::Examples;
 use super::fit_options::Fit;
-use super::history::{History, Logs};
+use super::history::{History, Interruption, Logs};
 use super::listeners::Listeners;
 use super::notice::unoptimized;
 use super::position::Position;
@@ -13,7 +13,7 @@ use super::progress::Progress;
 use super::step::Stepping;
 use crate::compile::Compiled;
 use crate::data::{
-    Arrays, ClassWeights, Cost, IntoData, LabelForm, class_weights_to_sample_weights, split_at,
+    Arrays, ClassWeights, IntoData, LabelForm, class_weights_to_sample_weights, split_at,
 };
 use crate::runtime::Mode;
 use crate::{Error, Result};
@@ -24,8 +24,8 @@ impl CompiledModel {
     /// targets, `y` is `()`.
     ///
     /// # Errors
-    /// Data that do not fit the model, or a failing callback; the weights stay as the last step
-    /// left them.
+    /// Data that do not fit the model, or an error of a callback. The weights are those after the
+    /// last step.
     pub fn fit<'a>(
         &mut self,
         x: impl IntoData<'a>,
@@ -109,6 +109,7 @@ impl CompiledModel {
             options.initial_epoch,
             &compiled.metrics,
         )?;
+        listeners.stop_request = options.stop.take();
         let mut history = History::default();
         if options.tbptt == Some(0) {
             return Err(Error::argument(
@@ -126,20 +127,15 @@ impl CompiledModel {
             &mut listeners,
             &mut history,
         );
+        if history.interrupted.is_some() {
+            listeners.progress.clear();
+            ended?;
+            return Ok(history);
+        }
         if options.epochs > 0 {
             self.finalize_weights()?;
         }
         let logs = ended?;
-        if let Some(lengths) = examples.lengths() {
-            listeners.progress.train_end(
-                options.batches,
-                &Cost::of_makers(
-                    &lengths,
-                    self.batch_size_for(options.batch_size)?,
-                    options.batches,
-                )?,
-            );
-        }
         listeners.tell(self, |c, run| c.on_train_end(run, &logs))?;
         Ok(history)
     }
@@ -168,7 +164,6 @@ impl CompiledModel {
                 options.seed,
                 epoch as u64,
             )?;
-            let cost = lengths.as_deref().map(|l| Cost::of(&plan, Some(l)));
             listeners.progress.epoch_begin(epoch, plan.len());
             listeners.tell(self, |c, run| c.on_epoch_begin(run, epoch))?;
             let reads = listeners.reads_batches();
@@ -187,9 +182,14 @@ impl CompiledModel {
                     listeners.progress.step(step, &so_far);
                     listeners.tell(self, |c, run| c.on_train_batch_end(run, step, &so_far))?;
                 }
-                if listeners.stop_training {
+                if listeners.stop_training || listeners.is_interrupted() {
                     break;
                 }
+            }
+            let interruption = Interruption { epoch, steps: listeners.position.step };
+            if listeners.is_interrupted() {
+                history.interrupted = Some(interruption);
+                break;
             }
             logs = listeners.position.running.logs(compiled);
             if let Some(v) =
@@ -201,11 +201,15 @@ impl CompiledModel {
                     .unequal(options.unequal)
                     .epoch_loss(options.epoch_loss);
                 let val = self.evaluate_examples(v, &resolved, &evaluate, listeners)?;
+                if listeners.is_interrupted() {
+                    history.interrupted = Some(interruption);
+                    break;
+                }
                 logs.extend(val.into_iter().map(|(k, v)| (format!("val_{k}"), v)));
             }
             listeners.position = Position::at(epoch + 1);
             listeners.tell(self, |c, run| c.on_epoch_end(run, epoch, &mut logs))?;
-            listeners.progress.epoch_end(epoch, examples.n_samples(), cost.as_ref(), &logs);
+            listeners.progress.epoch_end(epoch, examples.n_samples(), &logs);
             history.push(epoch, &logs);
             if listeners.stop_training {
                 break;

@@ -4,6 +4,8 @@ use super::callbacks::Callback;
 use super::given::Given;
 use super::unequal::{EpochLoss, Unequal};
 use crate::data::{BatchMaker, ClassWeights, IntoData};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Settings of `fit`, with Keras's names and defaults.
 ///
@@ -33,6 +35,19 @@ use crate::data::{BatchMaker, ClassWeights, IntoData};
 /// [`TerminateOnNaN`]: crate::callbacks::TerminateOnNaN
 /// [`SwapEMAWeights`]: crate::callbacks::SwapEMAWeights
 /// [`LambdaCallback`]: crate::callbacks::LambdaCallback
+///
+/// ```
+/// use cornu::callbacks::EarlyStopping;
+/// use cornu::{Compile, Dense, Fit, Input, Model};
+/// use ndarray::arr2;
+/// let x = Input::new([1]);
+/// let mut model = Model::new(&x, &Dense::new(1).call(&x)?)?.compile(Compile::new("sgd", "mse"))?;
+/// let (x, y) = (arr2(&[[1.0f32], [2.0]]), arr2(&[[2.0f32], [4.0]]));
+/// let fit = Fit::new().epochs(5).batch_size(2).verbose(0).callback(EarlyStopping::new("loss"));
+/// let loss = model.fit(&x, &y, fit)?.get("loss").unwrap();
+/// assert!(loss.last() < loss.first());
+/// # Ok::<(), cornu::Error>(())
+/// ```
 pub struct Fit<'a> {
     pub(super) batch_size: usize,
     pub(super) epochs: usize,
@@ -50,6 +65,7 @@ pub struct Fit<'a> {
     pub(super) epoch_loss: EpochLoss,
     pub(super) tbptt: Option<usize>,
     pub(super) callbacks: Vec<Box<dyn Callback>>,
+    pub(super) stop: Option<Arc<AtomicBool>>,
 }
 
 impl Default for Fit<'_> {
@@ -71,6 +87,7 @@ impl Default for Fit<'_> {
             epoch_loss: EpochLoss::Timesteps,
             tbptt: None,
             callbacks: vec![],
+            stop: None,
         }
     }
 }
@@ -195,6 +212,33 @@ impl<'a> Fit<'a> {
     /// Adds a callback.
     pub fn callback(mut self, c: impl Callback + 'static) -> Self {
         self.callbacks.push(Box::new(c));
+        self
+    }
+
+    /// Ends training after the batch at which `stop` is found set: by another thread, or by the
+    /// handler of a signal.
+    ///
+    /// The weights stay as the last step left them, and [`History::interrupted`] tells where
+    /// training ended. An epoch that was not finished has no values in the history. Callbacks are
+    /// not told that training ended, so a backup is kept and no best weights are restored.
+    ///
+    /// [`History::interrupted`]: super::History::interrupted
+    ///
+    /// ```
+    /// use cornu::{Compile, Dense, Fit, Input, Model};
+    /// use std::sync::{Arc, atomic::AtomicBool};
+    /// let x = Input::new([2]);
+    /// let model = Model::new(&x, &Dense::new(1).call(&x)?)?;
+    /// let (x, y) = (ndarray::arr2(&[[1.0f32, 0.0]]), ndarray::arr2(&[[1.0f32]]));
+    /// let stop = Arc::new(AtomicBool::new(true));
+    /// let fit = Fit::new().epochs(9).verbose(0).stop_request(stop);
+    /// let history = model.compile(Compile::new("sgd", "mse"))?.fit(&x, &y, fit)?;
+    /// let at = history.interrupted.expect("training was interrupted");
+    /// assert_eq!((at.epoch, at.steps, history.epochs.len()), (0, 1, 0));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    pub fn stop_request(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = Some(stop);
         self
     }
 

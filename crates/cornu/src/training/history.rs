@@ -115,6 +115,17 @@ pub struct History {
     pub values: BTreeMap<String, Vec<MetricValue>>,
     /// Epochs that were run, counted from 0.
     pub epochs: Vec<usize>,
+    /// Where a stop request ended training; `None` where training ran to its end.
+    pub interrupted: Option<Interruption>,
+}
+
+/// Where a stop request ended training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interruption {
+    /// The epoch, counted from 0, that was not finished.
+    pub epoch: usize,
+    /// Training steps done in that epoch.
+    pub steps: usize,
 }
 
 impl History {

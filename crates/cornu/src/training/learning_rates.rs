@@ -16,7 +16,7 @@ impl CompiledModel {
     /// Returns the learning rate of the next step, also with a schedule.
     ///
     /// # Errors
-    /// A MultiOptimizer, which has none of its own.
+    /// A MultiOptimizer, which has no single rate.
     pub fn current_learning_rate(&self) -> Result<f64> {
         let rates = self.learning_rates()?;
         if let [(_, rate)] = rates[..] { Ok(rate) } else { Err(several_rates("reading it")) }
@@ -51,7 +51,18 @@ impl CompiledModel {
     /// Sets the learning rate of the next steps.
     ///
     /// # Errors
-    /// A MultiOptimizer, which has none of its own; an optimizer that follows a schedule.
+    /// A MultiOptimizer, which has no single rate; an optimizer with a schedule.
+    ///
+    /// ```
+    /// use cornu::optimizers::Sgd;
+    /// use cornu::{Compile, Dense, Input, Model};
+    /// let x = Input::new([1]);
+    /// let model = Model::new(&x, &Dense::new(1).call(&x)?)?;
+    /// let model = model.compile(Compile::new(Sgd::new(0.5), "mse"))?;
+    /// model.set_learning_rate(0.25)?;
+    /// assert_eq!(model.learning_rate(), Some(0.25));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn set_learning_rate(&self, rate: f64) -> Result<()> {
         let several = self.optimizer.paced(&self.vars).len() != 1;
         if several { Err(several_rates(rate)) } else { self.set_learning_rate_at(0, rate) }
@@ -60,7 +71,7 @@ impl CompiledModel {
     /// Sets one of the [`CompiledModel::learning_rates`].
     ///
     /// # Errors
-    /// No such number; an optimizer that follows a schedule.
+    /// An invalid index; an optimizer with a schedule.
     pub fn set_learning_rate_at(&self, i: usize, rate: f64) -> Result<()> {
         let paced = self.optimizer.paced(&self.vars);
         let paced = paced.get(i).ok_or_else(|| {

@@ -6,6 +6,8 @@ use super::position::Position;
 use super::progress::Progress;
 use crate::Result;
 use crate::compile::OutputMetric;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The callbacks of a run with what they may look at and change.
 pub(crate) struct Listeners {
@@ -13,6 +15,8 @@ pub(crate) struct Listeners {
     pub(crate) progress: Progress,
     pub(crate) stop_training: bool,
     pub(crate) position: Position,
+    /// Set from outside to end the run after a batch.
+    pub(crate) stop_request: Option<Arc<AtomicBool>>,
     epochs: usize,
     metrics: Vec<OutputMetric>,
 }
@@ -32,6 +36,7 @@ impl Listeners {
             progress,
             stop_training: false,
             position: Position::at(initial_epoch),
+            stop_request: None,
             epochs,
             metrics: metrics.to_vec(),
         })
@@ -44,6 +49,7 @@ impl Listeners {
             progress: Progress::new(0, 0),
             stop_training: false,
             position: Position::default(),
+            stop_request: None,
             epochs: 0,
             metrics: vec![],
         }
@@ -55,7 +61,7 @@ impl Listeners {
         model: &CompiledModel,
         mut hook: impl FnMut(&mut dyn Callback, &mut Run<'_>) -> Result<()>,
     ) -> Result<()> {
-        let Self { callbacks, progress, stop_training, position, epochs, metrics } = self;
+        let Self { callbacks, progress, stop_training, position, epochs, metrics, .. } = self;
         let mut print = |message: &str| progress.print(message);
         for c in callbacks {
             hook(
@@ -71,6 +77,11 @@ impl Listeners {
             )?;
         }
         Ok(())
+    }
+
+    /// True once the run is asked from outside to end.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.stop_request.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
     /// Whether the values of each step are asked for.

@@ -41,7 +41,7 @@ pub use compile_items::{IntoLoss, IntoMetric, IntoMetrics, IntoOptimizer};
 pub use compiled_model::{CompiledModel, ModelRef};
 pub use evaluate::Evaluate;
 pub use fit_options::Fit;
-pub use history::{History, Logs, value_json};
+pub use history::{History, Interruption, Logs, value_json};
 pub use outputs::{Output, Outputs};
 pub use predict::Predict;
 pub use streams::Streams;

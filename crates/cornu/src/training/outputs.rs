@@ -204,7 +204,7 @@ impl Outputs {
     /// Returns the output of a name.
     ///
     /// # Errors
-    /// A name that no output has.
+    /// An unknown name.
     pub fn named(&self, name: &str) -> Result<Output<'_>> {
         self.iter().find(|output| output.name == name).ok_or_else(|| {
             let near = did_you_mean(name, self.names.iter().map(String::as_str));

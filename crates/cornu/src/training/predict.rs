@@ -112,11 +112,12 @@ pub(crate) struct BatchOutputs {
 }
 
 impl Model {
-    /// Returns the outputs for data, in the order of `model.outputs`; results do not depend on the
-    /// batch size. Outputs by timestep of sequences of unequal length are such sequences again.
+    /// Returns the outputs for data, in the order of Keras's `model.outputs`. Results do not depend
+    /// on the batch size. For sequences of unequal length, outputs by timestep are sequences of the
+    /// same lengths.
     ///
-    /// Any number of threads may predict with one model at the same time. Beside a training of the
-    /// same weights, each batch is computed with the weights as a step left them.
+    /// Any number of threads may predict with one model at the same time. If the same weights are
+    /// trained meanwhile, each batch sees the weights between two steps, never during one.
     ///
     /// ```
     /// use cornu::{Input, Model, Predict, Rescaling};

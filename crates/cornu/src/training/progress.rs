@@ -2,9 +2,8 @@
 
 use super::bar::Bar;
 use super::history::Logs;
-use crate::data::{BatchMaker, Cost};
 use crate::metrics::MetricValue;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
 /// Shows a run as Keras's verbose does: 0 nothing, 1 a bar (lines where there is no terminal), 2 a
@@ -15,13 +14,16 @@ pub(crate) struct Progress {
     started: Instant,
     epochs: usize,
     steps: usize,
-    /// Of the fastest epoch.
-    timesteps_per_s: f64,
+}
+
+/// Writes a line to standard error. One that nobody reads any more must not end the run.
+fn line(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 impl Progress {
     pub(crate) fn new(verbose: u8, epochs: usize) -> Self {
-        Self { verbose, bar: None, started: Instant::now(), epochs, steps: 0, timesteps_per_s: 0.0 }
+        Self { verbose, bar: None, started: Instant::now(), epochs, steps: 0 }
     }
 
     pub(crate) fn epoch_begin(&mut self, epoch: usize, steps: usize) {
@@ -33,7 +35,7 @@ impl Progress {
         if self.verbose == 1 && std::io::stderr().is_terminal() {
             self.bar = Bar::new(steps);
             if self.bar.is_some() {
-                eprintln!("Epoch {}/{}", epoch + 1, self.epochs);
+                line(&format!("Epoch {}/{}", epoch + 1, self.epochs));
             }
         }
     }
@@ -47,7 +49,7 @@ impl Progress {
     pub(crate) fn print(&self, message: &str) {
         match &self.bar {
             Some(bar) => bar.print_past(message),
-            None => eprintln!("{message}"),
+            None => line(message),
         }
     }
 
@@ -57,56 +59,28 @@ impl Progress {
         }
     }
 
-    pub(crate) fn epoch_end(
-        &mut self,
-        epoch: usize,
-        samples: usize,
-        cost: Option<&Cost>,
-        logs: &Logs,
-    ) {
-        if self.verbose == 0 {
-            return;
-        }
+    /// Takes the bar away.
+    pub(crate) fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.clear();
         }
+    }
+
+    pub(crate) fn epoch_end(&mut self, epoch: usize, samples: usize, logs: &Logs) {
+        if self.verbose == 0 {
+            return;
+        }
+        self.clear();
         let seconds = self.started.elapsed().as_secs_f64();
-        self.timesteps_per_s = self
-            .timesteps_per_s
-            .max(cost.map_or(0.0, |c| c.real_timesteps as f64 / seconds.max(1e-9)));
         let per_step = per_step(seconds / self.steps.max(1) as f64);
-        eprintln!(
+        line(&format!(
             "Epoch {}/{} - {}/{} - {samples} samples - {seconds:.2}s - {per_step}/step - {}",
             epoch + 1,
             self.epochs,
             self.steps,
             self.steps,
             text(logs)
-        );
-    }
-}
-
-impl Progress {
-    /// What each way to make batches of sequences of unequal length costs an epoch, the one used
-    /// first, with its speed.
-    pub(crate) fn train_end(&self, used: BatchMaker, costs: &[(BatchMaker, Cost)]) {
-        if self.verbose == 0 {
-            return;
-        }
-        for (maker, c) in costs {
-            let speed = if *maker == used {
-                format!(" - {:.0} real timesteps/s", self.timesteps_per_s)
-            } else {
-                String::new()
-            };
-            let share = 100.0 * c.padding_share;
-            eprintln!(
-                "batches {} - {} steps - {} real timesteps - {share:.1} % padding if padded{speed}",
-                maker.name(),
-                c.n_steps,
-                c.real_timesteps
-            );
-        }
+        ));
     }
 }
 

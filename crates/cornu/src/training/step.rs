@@ -21,7 +21,7 @@ use std::sync::atomic::Ordering;
 pub struct ProfileRow {
     /// The operation, or a phase in brackets.
     pub name: String,
-    /// Calls.
+    /// Number of calls.
     pub calls: usize,
     /// Milliseconds of all calls.
     pub ms: f64,

@@ -16,11 +16,11 @@ use std::sync::Arc;
 /// Streaming inference: many series through one model, each one timestep at a time. The states of
 /// each series are kept under its number. Series that come together run as one batch.
 ///
-/// A step gives, to the bit, what [`Model::predict`] gives at that timestep for the series so far.
-/// It allocates nothing but for a stream that comes for the first time.
+/// A step returns the same bits as [`Model::predict`] at that timestep of the series so far. It
+/// allocates memory only at the first timestep of a series.
 ///
 /// # Shapes
-/// A timestep (F), or (n, F) of n streams, row after row; what comes out likewise, (U) or (n, U).
+/// A timestep (F), or (n, F) of n series, one row for each; outputs (U) or (n, U).
 ///
 /// ```
 /// use cornu::Streams;
@@ -29,7 +29,7 @@ use std::sync::Arc;
 /// let mut streams = Streams::new(Model::new(&inputs, &Lstm::new(2).call(&inputs)?)?, 8)?;
 /// let (mut first, mut second) = ([0.0; 2], [0.0; 4]);
 /// streams.step(7, &[0.5], &mut first)?;
-/// // Stream 7 goes on while stream 9 begins.
+/// // Series 7 continues while series 9 starts.
 /// streams.step_many(&[9, 7], &[0.5, -1.0], &mut second)?;
 /// assert_eq!(second[..2], first);
 /// assert_ne!(second[2..], first);
@@ -126,8 +126,8 @@ impl Streams {
     /// after the other.
     ///
     /// # Errors
-    /// A model whose output at a timestep takes more than the timesteps up to it (a layer that
-    /// walks backwards, pools or convolves over time, attends); several entries or outputs.
+    /// A model whose output at a timestep depends on more than the timesteps up to it (a layer that
+    /// runs backwards, pools or convolves over time, or attends); several inputs or outputs.
     pub fn new(model: Model, most: usize) -> Result<Self> {
         step_by_step(model.as_layer())?;
         let inputs = model.inputs();
@@ -227,8 +227,8 @@ impl Streams {
     /// U).
     ///
     /// # Errors
-    /// A stream that comes twice; numbers that are not n times those of a timestep. Nothing has
-    /// happened then.
+    /// A series that occurs twice; a number of values that is not n times that of a timestep. No
+    /// state is changed then.
     pub fn step_many(&mut self, streams: &[u64], x: &[f32], y: &mut [f32]) -> Result<()> {
         let n = streams.len();
         if x.len() != n * self.n_in || y.len() != n * self.n_out {

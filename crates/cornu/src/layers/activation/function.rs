@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// Layer that applies an activation function of `keras.activations`.
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/activations/activation.py, Keras 3.15.1.

@@ -17,7 +17,7 @@ use serde_json::json;
 /// `max_value`.
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/activations/relu.py, Keras 3.15.1.
@@ -44,7 +44,7 @@ pub struct Relu {
 /// Leaky rectifier: `x` from 0 on, `negative_slope · x` below 0.
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/activations/leaky_relu.py, Keras 3.15.1.
@@ -69,7 +69,7 @@ pub struct LeakyRelu {
 /// arXiv:1511.07289).
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/activations/elu.py, Keras 3.15.1.

@@ -14,7 +14,8 @@ use serde_json::json;
 /// Softmax along one or more axes: `exp(x) / Σ exp(x)`; masked elements get 0.
 ///
 /// # Shapes
-/// Any; the output has the input's. The mask stretches to the input by numpy's rule.
+/// Any shape; the output has the shape of the input. The mask is broadcast to the input as in
+/// numpy.
 ///
 /// # Source
 /// keras/src/layers/activations/softmax.py, Keras 3.15.1.

@@ -22,8 +22,8 @@ use serde_json::{Value, json};
 ///
 /// # Shapes
 /// query (B, T, F), value (B, S, F), key (B, S, F; by default the value); y (B, T, F), with
-/// `return_attention_scores` also the weights (B, H, T, S). Masks of query, value and key leave
-/// their pairs of steps out; the query's goes on.
+/// `return_attention_scores` also the weights (B, H, T, S). Masked timesteps of query, value and
+/// key are ignored; the query's mask is passed on.
 ///
 /// # Source
 /// keras/src/layers/attention/grouped_query_attention.py, Keras 3.15.1.

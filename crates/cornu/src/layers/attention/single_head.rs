@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 ///
 /// # Shapes
 /// Inputs [query (B, T, F), value (B, S, V)] or [query, value, key (B, S, F)]; y (B, T, V), and
-/// with `return_attention_scores` the weights (B, T, S). The value's mask leaves steps out, the
-/// query's sets outputs to 0 and goes on.
+/// with `return_attention_scores` the weights (B, T, S). Masked values are ignored; outputs of
+/// masked queries are 0, and the query's mask is passed on.
 ///
 /// # Source
 /// keras/src/layers/attention/attention.py, Keras 3.15.1.
@@ -49,6 +49,13 @@ pub struct Attention {
 ///
 /// # Source
 /// keras/src/layers/attention/additive_attention.py, Keras 3.15.1.
+///
+/// ```
+/// let [q, v] = [ndarray::arr3(&[[[0.0f32]]]).into(), ndarray::arr3(&[[[5.0f32]]]).into()];
+/// let y = cornu::LayerRef::new(cornu::AdditiveAttention::new()).apply_all(&[q, v])?;
+/// assert_eq!(y[0], ndarray::arr3(&[[[5.0f32]]]).into()); // One value gets all the weight.
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AdditiveAttention {
@@ -313,7 +320,6 @@ impl Layer for AdditiveAttention {
 pub(super) struct Heads {
     /// Factor on the queries.
     pub scale: f64,
-    /// Share of the attention weights dropped in training.
     pub dropout: f64,
     /// Sum of products from keys and queries to scores.
     pub scores: String,
@@ -326,8 +332,7 @@ pub(super) struct Heads {
 }
 
 impl Heads {
-    /// Outputs and weights for projected q, k, v under a mask of fewer or equal axes than the
-    /// scores.
+    /// Outputs and weights for projected q, k, v; the mask has at most the axes of the scores.
     pub fn attend<'g>(
         &self,
         cx: &Cx<'g>,
@@ -357,17 +362,14 @@ impl Heads {
     }
 }
 
-/// Parts of the attention mask: masks of query (B, T), value and key (B, S), causality, a window,
-/// and the mask of the call.
+/// Parts of the attention mask: of query (B, T), value and key (B, S), of the call (B, T, S);
+/// whether later timesteps are hidden; the window in timesteps.
 pub(super) struct AttentionMask<'g> {
     pub query: Option<Var<'g>>,
     pub value: Option<Var<'g>>,
     pub key: Option<Var<'g>>,
-    /// (B, T, S), or what stretches to it.
     pub given: Option<Var<'g>>,
-    /// No later step is seen.
     pub causal: bool,
-    /// Size of the window: a query attends only to timesteps nearer than this.
     pub window: Option<usize>,
 }
 

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 /// x (B, …, F), W (F, U), b (U), y (B, …, U).
 ///
 /// # Source
-/// keras/src/layers/core/dense.py, Keras 3.15.1. Differs: of quantized kernels those of eight bits.
+/// keras/src/layers/core/dense.py, Keras 3.15.1. Differs: quantized kernels have 8 bits only.
 ///
 /// ```
 /// use cornu::{Dense, Input, Model};

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 /// Dense layer whose product is an einsum equation: `y = activation(einsum(equation, x, W) + b)`.
 ///
 /// # Shapes
-/// As the equation says: with `abc,cd->abd` x (B, T, F), W (F, U), y (B, T, U); `...` stands for
-/// the axes left. `output_shape` holds the dims of y but the batch, and those under `...` not; b
+/// As in the equation: with `abc,cd->abd` x (B, T, F), W (F, U), y (B, T, U); `...` stands for all
+/// other axes. `output_shape` holds the dims of y without the batch and without those of `...`; b
 /// has the dims of `bias_axes`.
 ///
 /// # Source

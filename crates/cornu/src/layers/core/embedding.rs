@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 /// x (B, …) of ids below V, embeddings (V, D), y (B, …, D); with `mask_zero` the mask is `x ≠ 0`.
 ///
 /// # Source
-/// keras/src/layers/core/embedding.py, Keras 3.15.1. Differs: an id outside 0..V gives zeros; of
-/// quantized tables those of eight bits.
+/// keras/src/layers/core/embedding.py, Keras 3.15.1. Differs: an id outside 0..V gives zeros;
+/// quantized tables have 8 bits only.
 ///
 /// ```
 /// use cornu::data::Array;
@@ -88,7 +88,7 @@ impl Embedding {
         Self { input_dim, output_dim, ..Self::default() }
     }
 
-    /// Masks the timesteps whose id is 0, which then stands for padding.
+    /// Sets whether timesteps with id 0 are masked.
     pub fn mask_zero(mut self, on: bool) -> Self {
         self.mask_zero = on;
         self

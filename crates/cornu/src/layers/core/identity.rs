@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Layer that returns its input unchanged.
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/core/identity.py, Keras 3.15.1.

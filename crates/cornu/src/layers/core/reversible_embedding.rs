@@ -20,9 +20,9 @@ use serde_json::json;
 /// V).
 ///
 /// # Source
-/// keras/src/layers/core/reversible_embedding.py, Keras 3.15.1. LoRA of the table serves both ways.
-/// Differs: no quantized tables; `reverse_dtype` float32 or float64 does not change the type in
-/// which the layer computes.
+/// keras/src/layers/core/reversible_embedding.py, Keras 3.15.1. LoRA of the table applies in both
+/// directions. Differs: no quantized tables; `reverse_dtype` float32 or float64 does not change the
+/// type of computation.
 ///
 /// ```
 /// use cornu::extend::Arg;

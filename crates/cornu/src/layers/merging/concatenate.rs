@@ -12,8 +12,8 @@ use serde_json::json;
 /// Concatenates two or more inputs along an axis.
 ///
 /// # Shapes
-/// Two or more of (B, …) with equal dims but for the axis, whose numbers add up. The mask, where
-/// any value has one, is that of the values along the axis; along the last one it is true where any
+/// Two or more inputs (B, …) with equal dims except along the axis, where their lengths add up.
+/// Masks are concatenated along the axis; along the last axis the mask is true where any input's
 /// is.
 ///
 /// # Source

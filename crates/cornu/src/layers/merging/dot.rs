@@ -13,8 +13,8 @@ use serde_json::json;
 /// Product of two inputs, sample by sample, summed over an axis of each.
 ///
 /// # Shapes
-/// x₁ (B, …, D, …) and x₂ (B, …, D, …), y (B, the rest of x₁, the rest of x₂); (B, 1) when nothing
-/// rests.
+/// x₁ (B, …, D, …) and x₂ (B, …, D, …), y (B, other axes of x₁, other axes of x₂), or (B, 1) if
+/// there are no others.
 ///
 /// # Source
 /// keras/src/layers/merging/dot.py, Keras 3.15.1.

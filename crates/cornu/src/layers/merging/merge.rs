@@ -13,8 +13,9 @@ macro_rules! merging_layers {
         #[doc = $doc]
         ///
         /// # Shapes
-        /// Two or more of (B, …), y (B, …): dims are equal or 1; a value of fewer axes gets axes of
-        /// 1 after the batch. The mask, where all values have one, is true where any is.
+        /// Two or more inputs (B, …), y (B, …): dims are equal or 1; an input with fewer axes gets
+        /// axes of 1 after the batch. If all inputs have a mask, the output's is true where any of
+        /// them is.
         ///
         /// # Source
         #[doc = concat!("keras/src/layers/merging/", $file, ".py, Keras 3.15.1.")]

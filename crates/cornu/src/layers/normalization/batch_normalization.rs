@@ -22,16 +22,16 @@ use serde_json::Value;
 /// moving = momentum · moving + (1 − momentum) · (mean, variance)
 /// ```
 ///
-/// In training mean and variance are the batch's, over unmasked steps where there is a mask; in
-/// inference, or frozen, the moving ones.
+/// Training uses mean and variance of the batch, without masked timesteps. Inference, and a frozen
+/// layer, use the moving mean and variance.
 ///
 /// # Shapes
 /// x and y (B, …, C, …); gamma, beta, moving_mean and moving_variance (C), with C the dim of
 /// `axis`.
 ///
 /// # Source
-/// keras/src/layers/normalization/batch_normalization.py, Keras 3.15.1. Differs: `synchronized`
-/// changes nothing here.
+/// keras/src/layers/normalization/batch_normalization.py, Keras 3.15.1. Differs: `synchronized` has
+/// no effect.
 ///
 /// ```
 /// use cornu::data::Array;

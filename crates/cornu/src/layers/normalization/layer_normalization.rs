@@ -93,7 +93,7 @@ pub struct RmsNormalization {
 /// Unit normalization: scales each sample to Euclidean length 1 along one or more axes.
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/normalization/unit_normalization.py, Keras 3.15.1.

@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 /// power iteration (Miyato et al. 2018, arXiv:1802.05957).
 ///
 /// # Shapes
-/// Those of the layer inside; vector_u (1, last dim of the kernel).
+/// Shapes of the wrapped layer; vector_u (1, last dim of the kernel).
 ///
 /// # Source
 /// keras/src/layers/normalization/spectral_normalization.py, Keras 3.15.1, as on its JAX backend:
-/// the kernel kept is not the divided one.
+/// the saved kernel is not the divided one.
 ///
 /// ```
 /// use cornu::data::Array;

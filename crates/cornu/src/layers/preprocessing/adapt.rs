@@ -86,7 +86,7 @@ impl StringLookup {
     /// ```
     ///
     /// # Errors
-    /// Data that are no strings; a vocabulary in the settings.
+    /// Data that are not strings; a vocabulary in the settings.
     pub fn adapt(self, data: impl Into<Data>) -> Result<Self> {
         let data = data.into();
         let words = strings(&[&data])?.iter().cloned().collect();
@@ -106,7 +106,7 @@ impl IntegerLookup {
     /// Learns the vocabulary from the whole numbers of data, the most frequent first.
     ///
     /// # Errors
-    /// Data that are no whole numbers; a vocabulary in the settings.
+    /// Data that are not whole numbers; a vocabulary in the settings.
     pub fn adapt(mut self, data: impl Into<Data>) -> Result<Self> {
         let data = data.into();
         let numbers = data.values().to_i64()?.iter().copied().collect();
@@ -130,7 +130,7 @@ impl TextVectorization {
     /// ```
     ///
     /// # Errors
-    /// Data that are no strings; a vocabulary in the settings.
+    /// Data that are not strings; a vocabulary in the settings.
     pub fn adapt(mut self, data: impl Into<Data>) -> Result<Self> {
         let data = data.into();
         let documents = self.documents(strings(&[&data])?)?;
@@ -156,7 +156,7 @@ impl Normalization {
     /// ```
     ///
     /// # Errors
-    /// Data that are no numbers or lack the axes; mean and variance in the settings.
+    /// Data that are not numbers or lack the axes; mean and variance in the settings.
     pub fn adapt(mut self, data: impl Into<Data>) -> Result<Self> {
         if self.mean.is_some() || self.variance.is_some() {
             return Err(Error::argument(
@@ -217,7 +217,7 @@ impl Discretization {
     /// ```
     ///
     /// # Errors
-    /// No `num_bins`; data that are no numbers.
+    /// No `num_bins`; data that are not numbers.
     pub fn adapt(mut self, data: impl Into<Data>) -> Result<Self> {
         let n = self.num_bins.filter(|n| (1..1 << 24).contains(n) && self.epsilon > 1e-7);
         let n = n.ok_or_else(|| {

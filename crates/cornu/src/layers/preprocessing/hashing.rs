@@ -22,8 +22,8 @@ use serde_json::{Value, json};
 /// is `num_bins`.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/hashing.py, Keras 3.15.1. Differs: must read an entry of the
-/// model; no sparse values.
+/// keras/src/layers/preprocessing/hashing.py, Keras 3.15.1. Differs: must read an input of the
+/// model directly; no sparse values.
 ///
 /// ```
 /// use cornu::data::Array;
@@ -58,7 +58,7 @@ pub struct Hashing {
 ///
 /// # Source
 /// keras/src/layers/preprocessing/hashed_crossing.py, Keras 3.15.1, and TensorFlow's
-/// `sparse.cross_hashed`. Differs: must read entries of the model; no sparse values.
+/// `sparse.cross_hashed`. Differs: must read inputs of the model directly; no sparse values.
 ///
 /// ```
 /// use cornu::{HashedCrossing, Input, Model, Predict};
@@ -106,7 +106,7 @@ impl Hashing {
         Self { num_bins, ..Self::default() }
     }
 
-    /// How bins are encoded.
+    /// Sets how bins are encoded.
     pub fn output_mode(mut self, mode: OutputMode) -> Self {
         self.output_mode = mode;
         self
@@ -119,7 +119,7 @@ impl HashedCrossing {
         Self { num_bins, ..Self::default() }
     }
 
-    /// How bins are encoded.
+    /// Sets how bins are encoded.
     pub fn output_mode(mut self, mode: OutputMode) -> Self {
         self.output_mode = mode;
         self

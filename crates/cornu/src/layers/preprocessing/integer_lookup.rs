@@ -14,8 +14,8 @@ use std::sync::OnceLock;
 
 /// Gives the id of each whole number in a vocabulary.
 ///
-/// Ids begin with the mask token's 0 (if there is one), then those of unknown numbers (of k, number
-/// mod k picks one), then the vocabulary's. With `invert`, ids to numbers.
+/// Ids are, in order: 0 for the mask token (if there is one), the ids of unknown numbers (of k ids,
+/// number mod k gives one), then those of the vocabulary. With `invert`, ids are mapped to numbers.
 ///
 /// # Shapes
 /// x (…), y (…) of ids with `int`; x (B, n), y (B, V) with `multi_hot`, `count`, `tf_idf`; x (…,
@@ -23,8 +23,8 @@ use std::sync::OnceLock;
 ///
 /// # Source
 /// keras/src/layers/preprocessing/integer_lookup.py and index_lookup.py, Keras 3.15.1. Differs:
-/// with `num_oov_indices=0` an unknown number is an error in an entry that is read as it comes; in
-/// what other layers compute it is −1, or no 1 at all; no `farmhash`, no sparse values.
+/// with `num_oov_indices=0` an unknown number in an input of the model is an error; in the output
+/// of another layer its id is −1, and its vector has no 1. No `farmhash`, no sparse values.
 ///
 /// ```
 /// use cornu::data::Array;
@@ -58,7 +58,7 @@ pub struct IntegerLookup {
     pub vocabulary_dtype: String,
     /// Inverse document frequency of each token of `vocabulary`, for the mode `tf_idf`.
     pub idf_weights: Option<Vec<f64>>,
-    /// The tokens; none if a file holds them beside the config.
+    /// The tokens; `None` if a file holds them outside the config.
     pub vocabulary: Option<Vec<i64>>,
     /// Size of the vocabulary as Keras counted it, with the tokens for masked and unknown.
     pub vocabulary_size: Option<usize>,
@@ -98,7 +98,7 @@ impl IntegerLookup {
         Self { vocabulary: Some(vocabulary.into()), ..Self::default() }
     }
 
-    /// How numbers are encoded.
+    /// Sets how numbers are encoded.
     pub fn output_mode(mut self, mode: LookupMode) -> Self {
         self.output_mode = mode;
         self

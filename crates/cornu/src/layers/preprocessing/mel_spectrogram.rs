@@ -20,7 +20,7 @@ use serde_json::{Number, Value, json};
 ///
 /// # Source
 /// keras/src/layers/preprocessing/mel_spectrogram.py, Keras 3.15.1. Differs: `window` is `hann`,
-/// `hamming` or none. `top_db` looks at the loudest number of the whole batch, as Keras's does.
+/// `hamming` or none. `top_db` is relative to the largest number of the whole batch, as in Keras.
 ///
 /// ```
 /// use cornu::{Input, MelSpectrogram};

@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 /// Scales and shifts inputs: `x · scale + offset`.
 ///
 /// # Shapes
-/// Any; the output has the input's. Scale and offset are numbers, or lists that stretch to the last
-/// axes.
+/// Any shape; the output has the shape of the input. Scale and offset are numbers, or lists that
+/// are broadcast to the last axes.
 ///
 /// # Source
 /// keras/src/layers/preprocessing/rescaling.py, Keras 3.15.1.

@@ -25,8 +25,8 @@ const EPSILON: f64 = 1e-7;
 /// T), y (B, C N, T') or (B, C, T', N).
 ///
 /// # Source
-/// keras/src/layers/preprocessing/stft_spectrogram.py, Keras 3.15.1. Differs: of scipy's windows
-/// `hann` and `hamming`, or a list.
+/// keras/src/layers/preprocessing/stft_spectrogram.py, Keras 3.15.1. Differs: `window` is `hann`,
+/// `hamming` or a list of numbers.
 ///
 /// ```
 /// use cornu::{Input, StftSpectrogram};

@@ -17,9 +17,10 @@ use std::sync::OnceLock;
 /// Gives the id of each word in a vocabulary. Words enter the model as strings and are looked up
 /// before the graph runs.
 ///
-/// Ids begin with the mask token's 0 (if there is one), then those of unknown words, then the
-/// vocabulary's. Of several ids for unknown words a word's fingerprint picks one. With `invert`,
-/// ids to words: they leave the model as strings, and no other layer reads them.
+/// Ids are, in order: 0 for the mask token (if there is one), the ids of unknown words, then those
+/// of the vocabulary. If there are several ids for unknown words, the hash of a word gives one.
+/// With `invert`, ids are mapped to words; these are outputs of the model as strings, and no other
+/// layer can read them.
 ///
 /// # Shapes
 /// x (B, …) of strings, y (B, …) of ids with `int`; x (B, n), y (B, V) with `multi_hot`, `count`,
@@ -27,7 +28,8 @@ use std::sync::OnceLock;
 ///
 /// # Source
 /// keras/src/layers/preprocessing/string_lookup.py and index_lookup.py, Keras 3.15.1. Differs: must
-/// read an entry of the model or, with `invert`, be an output of it; no sparse values.
+/// read an input of the model directly or, with `invert`, be an output of the model; no sparse
+/// values.
 ///
 /// ```
 /// use cornu::{Input, Model, Predict, StringLookup};
@@ -59,7 +61,7 @@ pub struct StringLookup {
     pub pad_to_max_tokens: bool,
     /// Inverse document frequency of each token of `vocabulary`, for the mode `tf_idf`.
     pub idf_weights: Option<Vec<f64>>,
-    /// The tokens; none if a file holds them beside the config.
+    /// The tokens; `None` if a file holds them outside the config.
     pub vocabulary: Option<Vec<String>>,
     /// Size of the vocabulary as Keras counted it, with the tokens for masked and unknown.
     pub vocabulary_size: Option<usize>,
@@ -104,13 +106,13 @@ impl StringLookup {
         }
     }
 
-    /// How words are encoded.
+    /// Sets how words are encoded.
     pub fn output_mode(mut self, mode: LookupMode) -> Self {
         self.output_mode = mode;
         self
     }
 
-    /// Word that stands for missing data: gets id 0.
+    /// Sets the word that stands for missing data and gets id 0.
     pub fn mask_token(mut self, token: impl Into<String>) -> Self {
         self.mask_token = Some(token.into());
         self

@@ -44,14 +44,14 @@ pub enum Split {
 /// as strings; they are standardized, split, joined to n-grams and looked up before the graph runs.
 ///
 /// # Shapes
-/// x (B) or (B, 1) of strings; y (B, T) of ids with `int`, T the `output_sequence_length` or the
-/// longest text of the batch, filled up with 0; y (B, V) with `multi_hot`, `count`, `tf_idf`.
-/// Without `split` x is (B, T) of words.
+/// x (B) or (B, 1) of strings; y (B, T) of ids with `int`, padded with 0 to T, the
+/// `output_sequence_length` or the longest text of the batch; y (B, V) with `multi_hot`, `count`,
+/// `tf_idf`. Without `split` x is (B, T) of words.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/text_vectorization.py, Keras 3.15.1. Differs: must read an entry
-/// of the model; no `one_hot`, no ragged or sparse values, no functions as `standardize` or
-/// `split`.
+/// keras/src/layers/preprocessing/text_vectorization.py, Keras 3.15.1. Differs: must read an input
+/// of the model directly; no `one_hot`, no ragged or sparse values, no functions as `standardize`
+/// or `split`.
 ///
 /// ```
 /// use cornu::{Input, Model, Predict, TextVectorization};
@@ -84,7 +84,7 @@ pub struct TextVectorization {
     pub sparse: bool,
     /// Keras's `ragged`; the call fails if it is true.
     pub ragged: bool,
-    /// The tokens; none if a file holds them beside the config.
+    /// The tokens; `None` if a file holds them outside the config.
     pub vocabulary: Option<Vec<String>>,
     /// Inverse document frequency of each token of `vocabulary`, for the mode `tf_idf`.
     pub idf_weights: Option<Vec<f64>>,
@@ -125,7 +125,7 @@ impl TextVectorization {
         Self { vocabulary: Some(vocabulary), ..Self::default() }
     }
 
-    /// How a text is encoded.
+    /// Sets how texts are encoded.
     pub fn output_mode(mut self, mode: LookupMode) -> Self {
         self.output_mode = mode;
         self

@@ -11,7 +11,7 @@ use serde_json::json;
 /// divided by the batch size.
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/regularization/activity_regularization.py, Keras 3.15.1.

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 /// − rate` (Srivastava et al. 2014).
 ///
 /// # Shapes
-/// Any; the output has the input's. Along an axis where `noise_shape` says 1, elements are dropped
-/// together.
+/// Any shape; the output has the shape of the input. Along an axis where `noise_shape` is 1,
+/// elements are dropped together.
 ///
 /// # Source
 /// keras/src/layers/regularization/dropout.py, Keras 3.15.1.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// Adds Gaussian noise in training: `x + stddev · n` with n standard normal.
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/regularization/gaussian_noise.py, Keras 3.15.1.
@@ -38,7 +38,7 @@ pub struct GaussianNoise {
 /// normal (Srivastava et al. 2014).
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/regularization/gaussian_dropout.py, Keras 3.15.1.
@@ -64,8 +64,8 @@ pub struct GaussianDropout {
 /// et al. 2017, arXiv:1706.02515).
 ///
 /// # Shapes
-/// Any; the output has the input's. Along an axis where `noise_shape` says 1, elements are dropped
-/// together.
+/// Any shape; the output has the shape of the input. Along an axis where `noise_shape` is 1,
+/// elements are dropped together.
 ///
 /// # Source
 /// keras/src/layers/regularization/alpha_dropout.py, Keras 3.15.1.

@@ -11,7 +11,7 @@ use serde_json::json;
 /// Gives each sample another shape with the same elements.
 ///
 /// # Shapes
-/// x (B, …), y (B, target…); a −1 in the target is what the other dims leave.
+/// x (B, …), y (B, target…); the other dims determine a −1 in the target.
 ///
 /// # Source
 /// keras/src/layers/reshaping/reshape.py, Keras 3.15.1.

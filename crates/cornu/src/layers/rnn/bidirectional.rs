@@ -31,9 +31,9 @@ pub enum MergeMode {
 /// and Paliwal 1997).
 ///
 /// # Shapes
-/// x (B, T, F); out as the layer's, with 2U in place of U for `concat`; two outputs without a merge
-/// mode. With `return_state` the states of the forward layer follow, then those of the backward
-/// layer; `initial_state` is in the same order.
+/// x (B, T, F); the output is that of the layer, with 2U instead of U for `concat`; without a merge
+/// mode there are two outputs. With `return_state` the states of the forward layer follow, then
+/// those of the backward layer; `initial_state` has the same order.
 ///
 /// # Source
 /// keras/src/layers/rnn/bidirectional.py, Keras 3.15.1.

@@ -24,8 +24,8 @@ use serde_json::{Value, json};
 /// ```
 ///
 /// # Shapes
-/// x (B, F), states h and c (B, U), W (F, 4U), R (U, 4U), b (4U); out h (B, U), and the next h and
-/// c.
+/// x (B, F), states h and c (B, U), W (F, 4U), R (U, 4U), b (4U); outputs h (B, U), and the next h
+/// and c.
 ///
 /// # Source
 /// `LSTMCell` of keras/src/layers/rnn/lstm.py, Keras 3.15.1.

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 /// Recurrent layer of any cell: runs a [`Cell`](crate::extend::Cell) over the timesteps.
 ///
 /// # Shapes
-/// x (B, T, …), out as the cell's output (B, …), or (B, T, …) with `return_sequences`; with
+/// x (B, T, …); the output is that of the cell (B, …), or (B, T, …) with `return_sequences`; with
 /// `return_state` also the states.
 ///
 /// # Source

@@ -19,8 +19,8 @@ use serde_json::json;
 /// `return_state` also h (B, U). `initial_state` is h.
 ///
 /// # Source
-/// keras/src/layers/rnn/simple_rnn.py, Keras 3.15.1. As there, its config holds no seed, and Keras
-/// itself takes an `activity_regularizer` without ever applying or writing it.
+/// keras/src/layers/rnn/simple_rnn.py, Keras 3.15.1. As in Keras, the config holds no seed.
+/// Differs: Keras takes an `activity_regularizer` but neither applies nor saves it.
 ///
 /// ```
 /// use cornu::data::Array;

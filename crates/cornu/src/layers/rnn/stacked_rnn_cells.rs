@@ -15,7 +15,7 @@ use std::collections::HashMap;
 /// next.
 ///
 /// # Shapes
-/// x (B, F); the states are those of the cells, first cell first; out as the last cell's.
+/// x (B, F); the states are those of all cells, in order; the output is that of the last cell.
 ///
 /// # Source
 /// keras/src/layers/rnn/stacked_rnn_cells.py, Keras 3.15.1.

@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 /// Wrapper that applies a layer to every timestep, with the same weights.
 ///
 /// # Shapes
-/// x (B, T, …), y (B, T, …): the layer sees (B, …) and its output gains the axis of time.
+/// x (B, T, …), y (B, T, …); the inner layer is applied to (B, …) of each timestep.
 ///
 /// # Source
-/// keras/src/layers/rnn/time_distributed.py, Keras 3.15.1. Timesteps stand as rows of one batch,
-/// but for a layer that counts over the batch in training (BatchNormalization): there one follows
-/// the other. Differs: no layer inside may be stateful.
+/// keras/src/layers/rnn/time_distributed.py, Keras 3.15.1. All timesteps are rows of one batch. For
+/// a layer whose training depends on the batch (BatchNormalization) they are computed one after the
+/// other. Differs: the inner layer must not be stateful.
 ///
 /// ```
 /// use cornu::data::Array;

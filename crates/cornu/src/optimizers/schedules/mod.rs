@@ -51,8 +51,7 @@ pub trait ScheduleFunction: Configured {
 }
 
 crate::config::family! {
-    /// A learning rate schedule: one of Keras's by class, or one of your own that implements
-    /// [`ScheduleFunction`].
+    /// Learning rate schedule: one of Keras's, or your own that implements [`ScheduleFunction`].
     pub struct Schedule(dyn ScheduleFunction) =
         "learning rate schedule", "keras.optimizers.schedules"
     {

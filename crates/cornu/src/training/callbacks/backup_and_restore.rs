@@ -16,10 +16,10 @@ arguments! {
     /// The backup holds weights, optimizer, position in the random numbers, states of layers,
     /// epoch, batch and the sums of the metrics. It is deleted at the end of training.
     ///
-    /// Source: keras/src/callbacks/backup_and_restore.py, Keras 3.15.1. Differs: all of it stands
-    /// in one file, written beside and renamed; a backup within an epoch goes on within it; only
-    /// the callback's own files are deleted. What other callbacks remember starts anew, as in
-    /// Keras.
+    /// Source: keras/src/callbacks/backup_and_restore.py, Keras 3.15.1. Differs: the backup is one
+    /// file, which is written to a temporary name and renamed; a run can continue within an epoch;
+    /// only the callback's own files are deleted. The state of other callbacks is not restored, as
+    /// in Keras.
     ///
     /// ```
     /// use cornu::Fit;

@@ -132,13 +132,13 @@ fn in_words(key: &str) -> String {
 
 macro_rules! callbacks {
     ($($class:literal => $Type:ident),* $(,)?) => {
-        /// Keras's names of the callbacks that [`by_class`](Self::by_class) can make.
+        /// Keras's names of the callbacks that `by_class` can make.
         pub const CLASSES: &[&str] = &[$($class),*];
 
         /// Returns the callback of a Keras class with its arguments.
         ///
         /// # Errors
-        /// No such class, an argument it does not have, or one without a meaning.
+        /// An unknown class, an unknown argument, or an invalid value.
         pub fn by_class(class: &str, config: Value) -> Result<Box<dyn Callback>> {
             let callback: Box<dyn Callback> = match class {
                 $($class => Box::new(

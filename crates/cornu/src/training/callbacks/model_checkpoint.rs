@@ -11,8 +11,9 @@ use std::path::Path;
 arguments! {
     /// Callback that saves checkpoints during training: the whole model or its weights.
     ///
-    /// Source: keras/src/callbacks/model_checkpoint.py, Keras 3.15.1. Differs: a file is written
-    /// beside and renamed, so a run killed while saving leaves the checkpoint before whole.
+    /// Source: keras/src/callbacks/model_checkpoint.py, Keras 3.15.1. Differs: a file is written to
+    /// a temporary name and renamed, so a run that is killed while saving leaves the previous
+    /// checkpoint.
     ///
     /// ```
     /// use cornu::Fit;

@@ -1,0 +1,17 @@
+//! Models by path: a model's file, or a RUN.toml that says how one is built.
+
+use crate::failure::Failure;
+use crate::run_file::{self, Source, is_run_file};
+use cornu::Opened;
+use std::path::Path;
+
+/// The model of a file.
+///
+/// # Errors
+/// No model, or a RUN.toml with a mistake.
+pub fn open(path: &Path) -> Result<Opened, Failure> {
+    if is_run_file(path) {
+        return run_file::opened(&Source::read(path)?);
+    }
+    Ok(Opened::read(path)?)
+}
