@@ -260,5 +260,22 @@ fn commands_in_the_documents_exist() {
             assert!(text.contains(&command), "{}: {command}", file.display());
         }
     }
-    assert!(seen >= 17, "{seen} commands");
+    assert!(seen >= 17, "{seen} examples");
+    let mut seen = 0;
+    for file in files.iter().filter(|f| f.extension().is_some_and(|e| e == "md")) {
+        let text = std::fs::read_to_string(file).expect("text");
+        let mut in_text = false;
+        for line in text.lines() {
+            in_text = if line.starts_with("```") { line == "```text" } else { in_text };
+            let own_line = line.strip_prefix(if in_text { "" } else { "    " });
+            let own_line = own_line.and_then(|l| l.strip_prefix("cornu "));
+            for command in own_line.into_iter().chain(line.split("`cornu ").skip(1)) {
+                let name = command.split(|c: char| !c.is_alphanumeric()).next().expect("a word");
+                let source = root.join(format!("crates/cornu-cli/src/commands/{name}.rs"));
+                assert!(source.exists(), "{}: no command `{name}`", file.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 20, "{seen} commands");
 }
