@@ -167,8 +167,10 @@ fn unequal_series_are_told_apart() {
     assert!(text.contains("true \\ predicted  rest  run  walk"), "{text}");
     let bins: Vec<&str> = text.lines().filter(|l| l.contains(" timesteps: ")).collect();
     assert_eq!(bins.len(), 4, "{text}");
-    let n = |line: &&str| line.split_once(": ").and_then(|l| l.1.split_whitespace().next());
-    let counts = bins.iter().map(|l| n(l).expect("a count").parse::<usize>().expect("a number"));
+    let counts = bins.iter().map(|line| {
+        let count = line.split_once("timesteps: ").expect("a bin").1.split_whitespace().next();
+        count.expect("a count").parse::<usize>().expect("a number")
+    });
     assert_eq!(counts.sum::<usize>(), 150, "{text}");
 }
 

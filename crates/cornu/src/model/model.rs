@@ -21,13 +21,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 /// same time. The weights belong to the layers: models with the same layers share them, and
 /// training one changes the other. [`Model::compile`] returns a model that can be trained.
 ///
-/// - Threads: a model runs on all cores unless [`Model::set_threads`] says otherwise; results do
-///   not depend on it. A service sets 1 and predicts on threads of its own
-///   ([`crate::guide::speed`]).
-/// - Sharing: two models over the same layers share weights; [`Model::clone_model`] makes layers of
-///   its own ([`crate::guide::states_and_streaming`]).
-/// - Fine-tuning: [`Model::symbol`] cuts at an inner layer, [`Model::layer`] gives a layer to freeze
-///   or to read ([`crate::guide::fine_tuning`]).
+/// - Threads: [`Model::set_threads`], all cores unless set; see [`crate::guide::speed`].
+/// - Sharing: [`Model::clone_model`] makes layers of its own, and so weights.
+/// - Fine-tuning: [`Model::symbol`], [`Model::layer`]; see [`crate::guide::fine_tuning`].
 ///
 /// ```
 /// use cornu::{Dense, Input, Lstm, Model};
