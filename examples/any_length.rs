@@ -4,7 +4,6 @@
 //!     cargo run --release -p cornu --example any_length
 
 use cornu::Unequal;
-use cornu::data::BatchMaker;
 use cornu::prelude::*;
 use ndarray::Array2;
 

@@ -4,7 +4,7 @@
 //!
 //!     cargo run --release -p cornu --example long_series
 
-use cornu::data::{BatchMaker, Cost, PadSide};
+use cornu::data::{Cost, PadSide};
 use cornu::prelude::*;
 use ndarray::Array2;
 use std::time::Instant;

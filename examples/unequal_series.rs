@@ -4,7 +4,6 @@
 //!
 //!     cargo run --release -p cornu --example unequal_series
 
-use cornu::data::{ClassNames, TrainTestSplit, argmax};
 use cornu::optimizers::Adam;
 use cornu::prelude::*;
 use cornu::report::{ClassificationReport, accuracy_by_length};

@@ -213,6 +213,27 @@ fn the_list_of_the_page_is_trained() {
 }
 
 #[test]
+fn the_commands_of_the_example_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/japanese-vowels");
+    for name in ["train.jsonl", "test.jsonl", "run.toml"] {
+        std::fs::copy(example.join(name), dir.path().join(name)).unwrap();
+    }
+    let readme = std::fs::read_to_string(example.join("README.md")).unwrap();
+    let block = readme.split("```sh\n").nth(1).and_then(|b| b.split("```").next()).unwrap();
+    assert!(block.lines().count() >= 5, "{block}");
+    for line in block.lines() {
+        let words = line.split('#').next().unwrap().split_whitespace().skip(1);
+        let mut args: Vec<&str> = words.collect();
+        if args == ["fit", "run.toml"] {
+            args.extend(["--epochs", "2"]);
+        }
+        let told = said(dir.path(), &args);
+        assert!(!told.is_empty(), "{line}");
+    }
+}
+
+#[test]
 fn the_graph_of_the_page_is_trained() {
     let dir = folder();
     let p = dir.path();

@@ -6,10 +6,13 @@
 pub use crate::callbacks::{
     self, Callback, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau, Run,
 };
-pub use crate::data::{Array, Data, Ragged};
+pub use crate::data::{
+    Array, BatchMaker, ClassNames, Data, PadSequences, Ragged, StandardScaler, TrainTestSplit,
+    Windows, argmax, to_categorical,
+};
 pub use crate::layers::*;
 pub use crate::{
-    Compile, CompiledModel, Error, Evaluate, Fit, History, Input, Logs, Model, Opened, Predict,
-    Registry, Result, Streams, Symbol, initializers, losses, metrics, optimizers,
-    optimizers::schedules, regularizers,
+    Compile, CompiledModel, Error, Evaluate, Fit, History, Input, Logs, Model, Opened, Outputs,
+    Predict, Registry, Result, Streams, Symbol, initializers, losses, metrics, optimizers,
+    optimizers::schedules, regularizers, report,
 };

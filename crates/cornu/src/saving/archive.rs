@@ -151,7 +151,7 @@ impl<'a> Members<'a> {
         }
         check_count(members_said(bytes))?;
         let zip = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
-        if zip.offset() != 0 {
+        if zip.offset() != 0 || !begins_at_first_byte(bytes) {
             return Err(broken("other bytes before the archive"));
         }
         check_count(zip.len())?;
@@ -244,16 +244,32 @@ impl<'a> Members<'a> {
     }
 }
 
-/// How many members the archive's last record says it has, known before they are listed.
-fn members_said(bytes: &[u8]) -> usize {
+/// Where the archive's last record stands, and the record, known before members are listed.
+fn last_record(bytes: &[u8]) -> Option<(usize, &[u8])> {
     const RECORD: &[u8] = b"PK\x05\x06";
     const RECORD_BYTES: usize = 22;
     let longest = RECORD_BYTES + usize::from(u16::MAX);
-    let tail = &bytes[bytes.len().saturating_sub(longest)..];
-    tail.windows(RECORD_BYTES)
-        .rev()
-        .find(|record| record.starts_with(RECORD))
-        .map_or(0, |record| usize::from(u16::from_le_bytes([record[10], record[11]])))
+    let first = bytes.len().saturating_sub(longest);
+    let mut records = bytes[first..].windows(RECORD_BYTES).enumerate().rev();
+    let (at, record) = records.find(|(_, record)| record.starts_with(RECORD))?;
+    Some((first + at, record))
+}
+
+/// How many members the archive's last record says it has.
+fn members_said(bytes: &[u8]) -> usize {
+    last_record(bytes).map_or(0, |(_, r)| usize::from(u16::from_le_bytes([r[10], r[11]])))
+}
+
+/// True if the list of members ends where the last record begins, counted from the first byte:
+/// else other bytes stand before the archive. A list beyond 4 GB is told by a record of 64 bits.
+fn begins_at_first_byte(bytes: &[u8]) -> bool {
+    /// The record of 64 bits and its locator.
+    const WIDE_RECORDS_BYTES: u64 = 56 + 20;
+    let Some((at, r)) = last_record(bytes) else { return false };
+    let number = |i: usize| u64::from(u32::from_le_bytes([r[i], r[i + 1], r[i + 2], r[i + 3]]));
+    let (list_bytes, list_at, at) = (number(12), number(16), at as u64);
+    let end = list_at + list_bytes;
+    list_at == u64::from(u32::MAX) || end == at || end + WIDE_RECORDS_BYTES == at
 }
 
 fn check_count(n_members: usize) -> Result<(), FileError> {
