@@ -1,11 +1,10 @@
 //! The same model with open timesteps: series of 20 and of 25 steps, one by one, in batches of
 //! equal length, and mixed as they are.
 //!
-//!     cargo run --release --example any_length
+//!     cargo run --release -p cornu --example any_length
 
 use cornu::Unequal;
-use cornu::data::{Array, BatchMaker, Data, Ragged};
-use cornu::{Compile, Dense, Fit, Input, Lstm, Model};
+use cornu::prelude::*;
 use ndarray::Array2;
 
 fn main() -> cornu::Result<()> {

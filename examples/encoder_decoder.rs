@@ -1,6 +1,6 @@
 //! An encoder and a decoder, trained as one model, that learn to write a row of digits backwards.
-//! Two inner models over the same layers then decode it, greedily and by beam search.
-//! The guide's page `states_and_streaming` explains the steps.
+//! Two inner models over the same layers decode it, greedily and by beam search; the guide's page
+//! `states_and_streaming` explains the steps.
 //!
 //!     cargo run --release -p cornu --example encoder_decoder
 
@@ -14,8 +14,7 @@ const LENGTH: usize = 5;
 const UNITS: usize = 64;
 
 /// Rows of digits that look drawn at random.
-fn questions(n: usize, seed: u64) -> Array2<i32> {
-    let mut state = seed;
+fn questions(n: usize, mut state: u64) -> Array2<i32> {
     Array2::from_shape_simple_fn((n, LENGTH), || {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (state >> 33) as i32 % DIGITS as i32
@@ -40,8 +39,7 @@ fn decode(models: [&Model; 2], question: &Array2<i32>, width: usize) -> Result<(
             }
         }
         longer.sort_by(|a, b| b.1.total_cmp(&a.1));
-        longer.truncate(width);
-        beam = longer;
+        beam = longer.into_iter().take(width).collect();
     }
     let (digits, score, ..) = beam.remove(0);
     Ok((digits[1..].to_vec(), score))
@@ -53,7 +51,6 @@ fn main() -> Result<()> {
     let encoder_lstm = LayerRef::new(Lstm::new(UNITS).return_state(true));
     let decoder_lstm = LayerRef::new(Lstm::new(UNITS).return_sequences(true).return_state(true));
     let head = LayerRef::new(Dense::new(DIGITS).activation("softmax"));
-
     let (question, given) = (Input::ids([LENGTH]), Input::ids([LENGTH]));
     let encoded = encoder_lstm.call_all(&embedding.call(&question)?)?; // output, h, c
     let steps = embedding.call(&given)?.with("initial_state", [&encoded[1], &encoded[2]]);
@@ -61,7 +58,6 @@ fn main() -> Result<()> {
     let settings = Compile::new(Adam::new(0.01), "sparse_categorical_crossentropy");
     let model = Model::new([&question, &given], &answer)?;
     let mut model = model.compile(settings.metrics(["accuracy"]))?;
-
     // The decoder is given the right answer, one timestep late (teacher forcing).
     let x = questions(2000, 1);
     let y = x.slice(s![.., ..;-1]).to_owned();

@@ -4,7 +4,7 @@
 //!
 //!     cargo run --release -p cornu --features plot --example forecasting
 
-use cornu::data::{StandardScaler, Windows, read};
+use cornu::data::read;
 use cornu::optimizers::Adam;
 use cornu::prelude::*;
 use cornu::report::LinePlot;

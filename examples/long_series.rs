@@ -2,14 +2,10 @@
 //! somewhere in noise. They are learned as they are, then padded to the longest and masked; the
 //! time follows the timesteps.
 //!
-//!     cargo run --release --example long_series
+//!     cargo run --release -p cornu --example long_series
 
-use cornu::data::{Array, BatchMaker, Cost, Data, PadSide, Ragged};
-use cornu::metrics::MetricValue;
-use cornu::{
-    Compile, CompiledModel, Dense, Evaluate, Fit, GlobalAveragePooling1d, Gru, Input, Masking,
-    Model,
-};
+use cornu::data::{Cost, PadSide};
+use cornu::prelude::*;
 use ndarray::Array2;
 use std::time::Instant;
 
@@ -67,7 +63,7 @@ fn model() -> cornu::Result<CompiledModel> {
 
 fn accuracy(model: &CompiledModel, x: &Data, y: &Data) -> cornu::Result<f64> {
     let logs = model.evaluate(x, y, Evaluate::new())?;
-    Ok(if let Some(MetricValue::Number(a)) = logs.get("accuracy") { *a } else { f64::NAN })
+    Ok(logs["accuracy"].number())
 }
 
 fn main() -> cornu::Result<()> {

@@ -57,7 +57,7 @@ fn main() -> cornu::Result<()> {
     // Three streams, one for each temperature, step together and keep their states apart.
     let temperatures = [0.2, 0.7, 1.2];
     let mut streams = Streams::new(model.model().clone(), 3)?;
-    let mut texts = vec![String::from("Tyger"); 3];
+    let mut texts = vec![String::from("Tyger Tyger"); 3];
     let mut y = vec![0.0; 3 * streams.n_out()];
     let mut state = 1u64;
     for step in 0..200 {

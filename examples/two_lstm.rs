@@ -1,9 +1,9 @@
 //! Two LSTM layers on series of 20 timesteps of one feature: summary, and training in batches of
 //! ten.
 //!
-//!     cargo run --release --example two_lstm
+//!     cargo run --release -p cornu --example two_lstm
 
-use cornu::{Compile, Dense, Fit, Input, Lstm, Model};
+use cornu::prelude::*;
 use ndarray::{Array2, Array3};
 
 fn main() -> cornu::Result<()> {

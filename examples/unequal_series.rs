@@ -4,7 +4,6 @@
 //!
 //!     cargo run --release -p cornu --example unequal_series
 
-use cornu::data::{ClassNames, TrainTestSplit, argmax};
 use cornu::optimizers::Adam;
 use cornu::prelude::*;
 use cornu::report::{ClassificationReport, accuracy_by_length};
@@ -21,7 +20,7 @@ fn motions(n: usize) -> (Vec<Vec<[f32; 6]>>, Vec<&'static str>) {
         let (length, start) = (8 + (draw() * 72.0) as usize, draw() * 6.0);
         let mut step = |t: usize| {
             let angle = start + t as f32 * std::f32::consts::TAU / period;
-            std::array::from_fn(|f| (angle + f as f32).sin() + 1.5 * (draw() - 0.5))
+            std::array::from_fn(|f| (angle + f as f32).sin() + 4.0 * (draw() - 0.5))
         };
         ((0..length).map(&mut step).collect(), name)
     };

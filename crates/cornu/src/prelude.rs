@@ -3,7 +3,9 @@
 //! Losses, metrics, optimizers and other families stand in modules of their own (`losses`,
 //! `metrics`, `optimizers`, …), for some of their names are alike.
 
-pub use crate::callbacks::{self, Callback, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau};
+pub use crate::callbacks::{
+    self, Callback, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau, Run,
+};
 pub use crate::data::{
     Array, BatchMaker, ClassNames, Data, PadSequences, Ragged, StandardScaler, TrainTestSplit,
     Windows, argmax, to_categorical,

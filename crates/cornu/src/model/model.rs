@@ -21,6 +21,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 /// same time. The weights belong to the layers: models with the same layers share them, and
 /// training one changes the other. [`Model::compile`] returns a model that can be trained.
 ///
+/// - Threads: [`Model::set_threads`], all cores unless set; see [`crate::guide::speed`].
+/// - Sharing: [`Model::clone_model`] makes layers of its own, and so weights.
+/// - Fine-tuning: [`Model::symbol`], [`Model::layer`]; see [`crate::guide::fine_tuning`].
+///
 /// ```
 /// use cornu::{Dense, Input, Lstm, Model};
 /// let inputs = Input::new([20, 1]);

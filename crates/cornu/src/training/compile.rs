@@ -12,6 +12,15 @@ use serde_json::{Map, Value, json};
 /// unknown name is reported by [`Model::compile`](crate::Model::compile), with the nearest known
 /// one.
 ///
+/// | setting | names |
+/// |---|---|
+/// | optimizer | [`Optimizer::CLASSES`], also in lower case |
+/// | loss | [`Loss::CLASSES`] and their snake case; `"mse"`, `"mae"`, `"bce"`, `"kld"` … |
+/// | metric | [`Metric::CLASSES`] and their snake case; `"mse"`, `"bce"` …; `"accuracy"` |
+///
+/// [`Loss::CLASSES`]: crate::losses::Loss::CLASSES
+/// [`Metric::CLASSES`]: crate::metrics::Metric::CLASSES
+///
 /// ```
 /// use cornu::losses::BinaryCrossentropy;
 /// use cornu::metrics::{AUC, Accuracy, F1Score};

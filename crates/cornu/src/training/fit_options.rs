@@ -9,17 +9,32 @@ use std::sync::atomic::AtomicBool;
 
 /// Settings of `fit`, with Keras's names and defaults.
 ///
-/// Callbacks: [`EarlyStopping`](crate::callbacks::EarlyStopping),
-/// [`ModelCheckpoint`](crate::callbacks::ModelCheckpoint),
-/// [`BackupAndRestore`](crate::callbacks::BackupAndRestore),
-/// [`ReduceLROnPlateau`](crate::callbacks::ReduceLROnPlateau),
-/// [`LearningRateScheduler`](crate::callbacks::LearningRateScheduler),
-/// [`CSVLogger`](crate::callbacks::CSVLogger), [`TensorBoard`](crate::callbacks::TensorBoard),
-/// [`TerminateOnNaN`](crate::callbacks::TerminateOnNaN),
-/// [`SwapEMAWeights`](crate::callbacks::SwapEMAWeights),
-/// [`RemoteMonitor`](crate::callbacks::RemoteMonitor),
-/// [`LambdaCallback`](crate::callbacks::LambdaCallback) of closures, and your own
-/// [`Callback`](crate::callbacks::Callback).
+/// Callbacks are added by [`Fit::callback`]:
+///
+/// | callback | what it does |
+/// |---|---|
+/// | [`EarlyStopping`] | ends training when a value no longer improves |
+/// | [`ModelCheckpoint`] | saves the model, or the best one so far |
+/// | [`ReduceLROnPlateau`] | lowers the learning rate when a value no longer improves |
+/// | [`LearningRateScheduler`] | sets the learning rate of each epoch by a function |
+/// | [`CSVLogger`], [`TensorBoard`], [`RemoteMonitor`] | report the values of each epoch |
+/// | [`BackupAndRestore`] | goes on where an interrupted run ended |
+/// | [`TerminateOnNaN`] | ends training when the loss is not a number |
+/// | [`SwapEMAWeights`] | evaluates and saves with averaged weights |
+/// | [`LambdaCallback`] | calls closures |
+/// | your own | implements [`Callback`] |
+///
+/// [`EarlyStopping`]: crate::callbacks::EarlyStopping
+/// [`ModelCheckpoint`]: crate::callbacks::ModelCheckpoint
+/// [`ReduceLROnPlateau`]: crate::callbacks::ReduceLROnPlateau
+/// [`LearningRateScheduler`]: crate::callbacks::LearningRateScheduler
+/// [`CSVLogger`]: crate::callbacks
+/// [`TensorBoard`]: crate::callbacks::TensorBoard
+/// [`RemoteMonitor`]: crate::callbacks
+/// [`BackupAndRestore`]: crate::callbacks::BackupAndRestore
+/// [`TerminateOnNaN`]: crate::callbacks::TerminateOnNaN
+/// [`SwapEMAWeights`]: crate::callbacks::SwapEMAWeights
+/// [`LambdaCallback`]: crate::callbacks::LambdaCallback
 ///
 /// ```
 /// use cornu::callbacks::EarlyStopping;
