@@ -1,4 +1,4 @@
-//! Options of `fit`, each declared once: a flag of the command line and a key of RUN.toml's `[fit]`.
+//! Options of `fit`, each declared once: a flag and a key of RUN.toml's `[fit]`.
 
 use cornu::Fit;
 use cornu::data::{BatchMaker, ClassWeights};
