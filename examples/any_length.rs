@@ -3,8 +3,8 @@
 //!
 //!     cargo run --release --example any_length
 
+use cornu::Unequal;
 use cornu::data::{Array, BatchMaker, Data, Ragged};
-use cornu::training::Unequal;
 use cornu::{Compile, Dense, Fit, Input, Lstm, Model};
 use ndarray::Array2;
 

@@ -66,7 +66,7 @@ fn model() -> cornu::Result<CompiledModel> {
 }
 
 fn accuracy(model: &CompiledModel, x: &Data, y: &Data) -> cornu::Result<f64> {
-    let logs = model.evaluate(x, y, &Evaluate::default())?;
+    let logs = model.evaluate(x, y, Evaluate::new())?;
     Ok(if let Some(MetricValue::Number(a)) = logs.get("accuracy") { *a } else { f64::NAN })
 }
 

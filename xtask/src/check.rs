@@ -1,6 +1,7 @@
 //! `cargo xtask check`: what a change must pass, the cheapest first, up to the first failure.
 
-use crate::{keras_python, sanitize, tidy, tracked};
+use crate::cargo::cargo;
+use crate::{features, keras_python, sanitize, tidy, tracked};
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -13,6 +14,11 @@ const STEPS: &[Step] = &[
     ("tidy", tidy::run),
     ("clippy", |root| {
         cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
+    }),
+    ("features", features::run),
+    ("publish", |root| {
+        let args = ["publish", "--workspace", "--dry-run", "--no-verify", "--allow-dirty", "-q"];
+        cargo(root, &args, &[])
     }),
     ("docs", |root| {
         cargo(
@@ -63,15 +69,4 @@ fn tests(root: &Path) -> Result<(), String> {
     let python = keras_python::interpreter(root);
     let python = python.to_str().ok_or("the workspace's path is not Unicode")?;
     cargo(root, &["test", "--workspace"], &[(keras_python::VARIABLE, python)])
-}
-
-pub(crate) fn cargo(root: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<(), String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status =
-        Command::new(cargo).args(args).envs(env.iter().copied()).current_dir(root).status();
-    match status {
-        Ok(s) if s.success() => Ok(()),
-        Ok(s) => Err(format!("`cargo {}` ended with {s}", args.join(" "))),
-        Err(e) => Err(format!("cargo does not start: {e}")),
-    }
 }

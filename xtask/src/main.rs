@@ -6,6 +6,8 @@ mod tracked;
 mod tidy;
 mod keras_python;
 mod sanitize;
+mod cargo;
+mod features;
 mod check;
 mod pages;
 
@@ -14,7 +16,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask COMMAND
 
-  check          everything a change must pass: format, tidy, clippy, docs, tests
+  check          everything a change must pass: format, tidy, clippy, features, docs, tests
   tidy           the project's own rules about its files
   sanitize       the tests of the crate with `unsafe` under AddressSanitizer and valgrind
   symbols        writes docs/KERAS.md anew: each public symbol of Keras and its state here

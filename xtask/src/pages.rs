@@ -1,7 +1,7 @@
 //! `cargo xtask symbols`, `cargo xtask run-page`: pages written by the tests that otherwise compare
 //! them.
 
-use crate::check::cargo;
+use crate::cargo::cargo;
 use std::path::Path;
 
 /// What tells a test to write its page.

@@ -1,8 +1,8 @@
 //! Classes by name: targets of strings as a loss takes them, and the names kept in the model.
 
 use crate::failure::Failure;
-use cornu::config::did_you_mean;
 use cornu::data::{Array, Data, Ragged, check_labels};
+use cornu::extend::did_you_mean;
 use cornu::losses::Loss;
 use cornu::{CompiledModel, Model};
 use ndarray::{ArrayD, Axis, IxDyn};
@@ -37,9 +37,9 @@ pub fn loss_of(model: &CompiledModel, output: usize) -> Option<Loss> {
     let classes = width(model, output);
     match loss.as_str() {
         Some("crossentropy" | "ce") if classes == Some(1) => {
-            Loss::try_from("binary_crossentropy").ok()
+            Loss::by_name("binary_crossentropy").ok()
         }
-        Some("crossentropy" | "ce") => Loss::try_from("sparse_categorical_crossentropy").ok(),
+        Some("crossentropy" | "ce") => Loss::by_name("sparse_categorical_crossentropy").ok(),
         _ => Loss::from_json(loss).ok(),
     }
 }
@@ -149,7 +149,7 @@ fn too_narrow(place: &str, names: &[String], width: usize) -> Failure {
 /// Fails where a target is an id of a class that its output does not have.
 pub fn check_ids(model: &CompiledModel, targets: &[Data], called: &str) -> Result<(), Failure> {
     for (i, target) in targets.iter().enumerate().take(model.output_specs().len()) {
-        let loss = loss_of(model, i).filter(Loss::takes_class_ids);
+        let loss = loss_of(model, i).filter(|loss| loss.takes_class_ids());
         let (Some(loss), Some(width)) = (loss, width(model, i)) else { continue };
         let ignored = loss.to_json().pointer("/config/ignore_class").and_then(Value::as_i64);
         check_labels(called, target, width, ignored)?;

@@ -60,6 +60,11 @@ pub fn error(message: &str) {
     marked("error", AnsiColor::Red, message);
 }
 
+/// Writes a warning to standard error.
+pub fn warning(message: &str) {
+    marked("warning", AnsiColor::Yellow, message);
+}
+
 /// A word in colour, where standard error is a terminal, and what it is about.
 fn marked(word: &str, colour: AnsiColor, text: &str) {
     let style = Style::new().bold().fg_color(Some(colour.into()));

@@ -1,6 +1,7 @@
 //! Values of losses and metrics as text.
 
-use cornu::training::{Logs, value_json};
+use cornu::Logs;
+use cornu::extend::value_json;
 
 /// The values as a JSON object, or a line each.
 pub fn text(logs: &Logs, json: bool) -> String {

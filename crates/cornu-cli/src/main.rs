@@ -4,7 +4,6 @@
 mod failure;
 mod console;
 mod signals;
-mod plot;
 mod logs;
 mod options;
 mod classes;
@@ -69,7 +68,27 @@ commands! {
     Schema schema;
 }
 
+/// Prints the warnings of the library.
+struct Warnings;
+
+impl log::Log for Warnings {
+    fn enabled(&self, metadata: &log::Metadata) -> bool {
+        metadata.level() <= log::Level::Warn && metadata.target().starts_with("cornu")
+    }
+
+    fn log(&self, record: &log::Record) {
+        if self.enabled(record.metadata()) {
+            console::warning(&record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
 fn main() -> ExitCode {
+    if log::set_logger(&Warnings).is_ok() {
+        log::set_max_level(log::LevelFilter::Warn);
+    }
     // A broken invariant is cornu's own fault: it is told in one line, without a trace.
     std::panic::set_hook(Box::new(|_| {}));
     let done = std::panic::catch_unwind(|| {

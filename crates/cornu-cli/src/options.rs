@@ -235,7 +235,7 @@ impl FitOptions {
     }
 
     /// The settings of `fit`, for options that were checked.
-    pub fn settings(&self) -> Fit {
+    pub fn settings(&self) -> Fit<'static> {
         let mut fit = Fit::new()
             .batch_size(self.batch_size())
             .epochs(self.epochs.unwrap_or(1))

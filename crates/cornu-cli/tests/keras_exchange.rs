@@ -1,9 +1,9 @@
 //! The live exchange with real Keras: each opens what the other saved, predicts the same and trains
 //! on.
 
+use cornu::callbacks::{Frequency, TensorBoard};
 use cornu::data::{Array, Data, read, write};
 use cornu::saving::H5File;
-use cornu::training::callbacks::{Frequency, TensorBoard};
 use cornu::{
     Add, Attention, Bidirectional, Compile, Concatenate, Dense, Embedding, Fit,
     GlobalAveragePooling1d, Gru, Input, LayerRef, Lstm, Masking, Model, Normalization, Predict,
@@ -136,7 +136,7 @@ fn masked_models() -> Result<Vec<(&'static str, Model, Data)>> {
 
     let x = Input::new([6, 3]);
     let m = Masking::default().call(&Normalization::new(&[0.0; 3], &[1.0; 3]).call(&x)?)?;
-    let y = Bidirectional::new(Gru::new(3).return_sequences(true))?.call(&m)?;
+    let y = Bidirectional::new(Gru::new(3).return_sequences(true)).call(&m)?;
     let y = Lstm::new(2).call(&Dense::new(5).activation("tanh").call(&y)?)?;
     all.push(("chain", Model::new(&x, &y)?, numbers()));
 
@@ -161,7 +161,7 @@ fn masks_of_models_built_here_flow_the_same_in_keras() {
     for (name, model, x) in masked_models().unwrap() {
         let model = model.seed(3).unwrap();
         model.save(at(name, "_built.keras")).unwrap();
-        let y = model.predict(&x, &Predict::default()).unwrap().remove(0);
+        let y = model.predict(&x, Predict::new()).unwrap().into_vec().remove(0);
         write(at(name, "_x.npy"), &[("x".into(), x)]).unwrap();
         write(at(name, "_built.npy"), &[("y".into(), y)]).unwrap();
     }
@@ -188,17 +188,11 @@ fn event_files_hold_what_the_run_came_to() {
         .epochs(2)
         .shuffle(false)
         .verbose(0)
-        .validation_data(&numbers(5, 0.7), &numbers(5, 0.2))
+        .validation_data(numbers(5, 0.7), numbers(5, 0.2))
         .callback(board);
-    let history = model.fit(&numbers(10, 0.3), &numbers(10, 0.9), fit).unwrap();
+    let history = model.fit(numbers(10, 0.3), numbers(10, 0.9), fit).unwrap();
     std::fs::write(dir.path().join("history.json"), history.to_json().to_string()).unwrap();
-    let kernel = model.weight(0);
-    let kernel = ndarray::ArrayD::from_shape_vec(
-        ndarray::IxDyn(&kernel.dims),
-        kernel.to_f64().iter().map(|w| *w as f32).collect(),
-    )
-    .unwrap();
-    write(dir.path().join("kernel.npy"), &[("w".into(), Data::Dense(Array::F32(kernel)))]).unwrap();
+    write(dir.path().join("kernel.npy"), &[("w".into(), Data::Dense(model.weight(0)))]).unwrap();
     keras(&python, "events", dir.path());
 }
 

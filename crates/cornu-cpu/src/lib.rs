@@ -43,3 +43,6 @@ pub use store::{Reading, SlotId, Store, Writing};
 pub use threads::Threads;
 pub use variable::Variable;
 pub use workspace::Workspace;
+
+/// The `opt-level` with which cargo compiled this crate: `0` where nothing is optimized.
+pub const OPT_LEVEL: &str = env!("CORNU_OPT_LEVEL");

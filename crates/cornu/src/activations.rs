@@ -1,40 +1,48 @@
-//! Activations by Keras's names: one table.
+//! Activation functions by Keras's names.
 //!
 //! Source: keras/src/activations/activations.py and keras/src/backend/jax/nn.py, Keras 3.15.1.
 
+use crate::config::did_you_mean;
 use crate::constraints::Axes;
 use crate::{Error, Result};
-use cornu_ir::Var;
 use cornu_ir::composites::{log_softmax, softmax};
 use cornu_ir::ops::Activation as Gate;
+use cornu_ir::{ShapeError, Var};
 use serde_json::Value;
 
 macro_rules! activations {
     ($($F:ident $name:literal $(| $alias:literal)* |$x:ident| $body:expr;)*) => {
-        /// An activation of `keras.activations`, with its default arguments, or a layer in the
-        /// place of one.
+        /// Activation function of `keras.activations` with default arguments, or an activation
+        /// layer.
         #[derive(Clone, Debug, PartialEq)]
         #[allow(missing_docs)]
-        pub enum Activation { $($F,)* Layer(Box<LayerActivation>) }
+        pub enum Activation {
+            $($F,)*
+            /// An activation layer without weights.
+            Layer(Box<LayerActivation>),
+            /// An unknown name, which the call of the layer reports.
+            Misnamed(String),
+        }
 
         impl Activation {
-            /// All that have a name.
+            /// All activation functions with a name.
             pub const ALL: &'static [Activation] = &[$(Activation::$F),*];
 
-            /// Keras's name; a layer's is its class.
+            /// Returns Keras's name; for a layer its class.
             pub fn name(&self) -> &str {
                 match self {
                     $(Activation::$F => $name,)*
                     Activation::Layer(layer) => layer.class(),
+                    Activation::Misnamed(name) => name,
                 }
             }
 
-            /// The activation of a name or alias.
+            /// Returns the activation of a name or alias.
             pub fn by_name(name: &str) -> Option<Activation> {
                 match name { $($name $(| $alias)* => Some(Activation::$F),)* _ => None }
             }
 
-            /// Applies it.
+            /// Applies the activation to a value of a graph.
             ///
             /// ```
             /// use cornu::activations::Activation;
@@ -53,6 +61,13 @@ macro_rules! activations {
                         $body
                     })*
                     Activation::Layer(layer) => layer.function.of(x),
+                    Activation::Misnamed(name) => {
+                        let rule = format!("there is no activation `{name}`{}", hint(name));
+                        x.builder().fail(ShapeError {
+                            op: "activation".into(), rule, received: format!("`{name}`"),
+                        });
+                        x
+                    }
                 }
             }
         }
@@ -93,18 +108,18 @@ activations! {
     Sparsemax "sparsemax" |x| sparsemax(x);
 }
 
-/// `x` where positive, else `slope · x`.
+/// Leaky rectifier: `x` above 0, else `slope · x`.
 pub fn leaky_relu<'g>(x: Var<'g>, slope: f64) -> Var<'g> {
     x.ge(0.0).select(x, x * slope)
 }
 
-/// `x` where positive, else `alpha · (exp(x) − 1)`.
+/// Exponential linear unit: `x` above 0, else `alpha · (exp(x) − 1)`.
 pub fn elu<'g>(x: Var<'g>, alpha: f64) -> Var<'g> {
     // The branch not taken must stay finite, for its gradient is multiplied by 0.
     x.gt(0.0).select(x, x.minimum(0.0).expm1() * alpha)
 }
 
-/// The rectifier of `keras.activations.relu` with its settings.
+/// Rectifier of `keras.activations.relu` with its settings.
 pub fn relu<'g>(
     x: Var<'g>,
     negative_slope: f64,
@@ -131,7 +146,7 @@ pub fn gelu<'g>(x: Var<'g>, approximate: bool) -> Var<'g> {
     }
 }
 
-/// The first half of an axis times the sigmoid of the second.
+/// Gated linear unit: the first half of an axis times the sigmoid of the second.
 pub fn glu<'g>(x: Var<'g>, axis: isize) -> Var<'g> {
     let n = x.dim(axis).unwrap_or(0);
     x.slice(axis, 0, n / 2) * x.slice(axis, n / 2, n / 2 * 2).sigmoid()
@@ -142,8 +157,10 @@ fn hard_sigmoid<'g>(x: Var<'g>) -> Var<'g> {
 }
 
 /// Sparsemax along the last axis (Martins and Astudillo 2016, arXiv:1602.02068), with the threshold
-/// as Keras 3.15.1 computes it: from the running sums of the support added up, where the paper
-/// takes the last of them alone; the two agree on a support of one.
+/// of Keras 3.15.1.
+///
+/// Keras adds up the running sums of the support, where the paper takes the last one; both agree on
+/// a support of one.
 pub fn sparsemax<'g>(x: Var<'g>) -> Var<'g> {
     let (sorted, _) = x.sort_last(true);
     let dims = x.dims();
@@ -163,7 +180,7 @@ pub fn sparsemax<'g>(x: Var<'g>) -> Var<'g> {
     (x - tau).maximum(0.0)
 }
 
-/// An activation layer without weights in the place of a function, with its settings.
+/// Activation layer without weights, used as an activation function.
 ///
 /// # Source
 /// keras/src/activations/__init__.py (`get` takes any callable), Keras 3.15.1. Differs: PReLU,
@@ -263,7 +280,7 @@ impl Activation {
         }
     }
 
-    /// The same activation inside a recurrent primitive, where its derivative is a function of its
+    /// Returns the activation for recurrent operations, if its derivative is a function of its
     /// value.
     pub fn gate(&self) -> Option<Gate> {
         Some(match self {
@@ -283,8 +300,8 @@ impl Activation {
         })
     }
 
-    /// Reads what Keras writes for an activation: a name, `null` for linear, a serialized function
-    /// or a serialized layer.
+    /// Reads an activation as Keras writes it: a name, `null` for linear, a serialized function or
+    /// layer.
     pub fn from_json(v: &Value) -> Result<Self> {
         if let Some(function) = Function::of_layer(v)? {
             return Ok(Activation::Layer(Box::new(LayerActivation {
@@ -305,11 +322,12 @@ impl Activation {
         Activation::by_name(name)
             .or_else(|| Activation::by_name(&crate::config::snake_case(name)))
             .ok_or_else(|| {
-                let known = Activation::ALL.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ");
-                Error::Unsupported(format!(
-                    "activation {}; there are {known}",
-                    crate::config::short(v)
-                ))
+                let known = || {
+                    let all: Vec<&str> = Activation::ALL.iter().map(|a| a.name()).collect();
+                    format!("; there are {}", all.join(", "))
+                };
+                let hint = Some(hint(name)).filter(|h| !h.is_empty()).unwrap_or_else(known);
+                Error::Unsupported(format!("activation {}{hint}", crate::config::short(v)))
             })
     }
 }
@@ -322,11 +340,16 @@ impl Default for Activation {
     }
 }
 
-impl TryFrom<&str> for Activation {
-    type Error = Error;
-    fn try_from(name: &str) -> Result<Self> {
-        Activation::from_json(&Value::String(name.into()))
+impl From<&str> for Activation {
+    /// Returns the activation of a name; for an unknown name the call of the layer fails.
+    fn from(name: &str) -> Self {
+        Activation::from_json(&name.into()).unwrap_or_else(|_| Activation::Misnamed(name.into()))
     }
+}
+
+/// The nearest right name, for messages.
+fn hint(name: &str) -> String {
+    did_you_mean(name, Activation::ALL.iter().map(|a| a.name()))
 }
 
 impl serde::Serialize for Activation {

@@ -1,59 +1,138 @@
-//! What can go wrong, said so that the reader knows who, which rule, what came, and what to change.
+//! The error type: every error says who, which rule, what was received, and the cure.
 
 use cornu_ir::{ShapeError, Spec};
 
-/// The result of everything that can fail.
+/// Result of cornu's functions, with [`Error`] as error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can go wrong.
+/// Error of cornu: says who complains, which rule was broken, and what was received.
+///
+/// The message also names the change that mends it. Programs match the variants, or ask for the
+/// parts.
+///
+/// ```
+/// use cornu::{Dense, Error, Input, Model, Predict};
+/// let x = Input::named("series", [20, 1]);
+/// let model = Model::new(&x, &Dense::new(2).call(&x)?)?;
+/// let error = model.predict(&ndarray::Array2::<f32>::zeros((5, 20)), Predict::new()).unwrap_err();
+/// assert!(matches!(error, Error::Shape { .. }));
+/// assert_eq!(error.expected(), Some("rank 3, (None, 20, 1) = (batch, timesteps, features)"));
+/// assert_eq!(error.received(), Some("rank 2, (5, 20)"));
+/// assert!(error.cure().unwrap().contains("reshape"));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
-    /// A layer was called on values it does not take.
+    /// A layer was called on inputs that it does not take.
     #[error("{class} `{name}`: {rule}. Received: {received}")]
     Call {
-        /// Class of the layer, in Keras's word.
+        /// Keras's name of the layer's class.
         class: String,
-        /// Its name.
+        /// Name of the layer.
         name: String,
-        /// What must hold.
+        /// The rule that was broken.
         rule: String,
-        /// What came.
+        /// The value that was received.
         received: String,
     },
-    /// A setting that has no meaning.
+    /// A setting has an invalid value.
     #[error("{who}: {rule}. Received: {received}")]
     Argument {
-        /// Whose setting.
+        /// Owner of the setting.
         who: String,
-        /// What must hold.
+        /// The rule that was broken.
         rule: String,
-        /// What came.
+        /// The value that was received.
         received: String,
     },
-    /// Data that do not fit the model.
+    /// Data of a shape that the model does not take.
+    #[error("{who}: expected {expected}. Received: {received}{}", after(cure))]
+    Shape {
+        /// The input, the target or the weight.
+        who: String,
+        /// The axis that differs, where it is one; 0 is the batch.
+        axis: Option<usize>,
+        /// What must hold.
+        expected: String,
+        /// What came.
+        received: String,
+        /// The change that mends it, where one is known.
+        cure: Option<String>,
+    },
+    /// Data do not fit the model.
     #[error("{0}")]
     Data(String),
-    /// A configuration that cannot be read.
+    /// A configuration cannot be read.
     #[error("{0}")]
     Config(String),
-    /// Understood, but not something cornu does.
+    /// A feature of Keras that cornu does not support.
     #[error("not supported: {0}")]
     Unsupported(String),
-    /// A model file.
+    /// A model file is damaged or cannot be read.
     #[error(transparent)]
     File(#[from] crate::saving::FileError),
     /// Reading or writing failed.
     #[error("{what}: {source}")]
     Io {
-        /// Which file or stream.
+        /// File or stream.
         what: String,
-        /// Why.
+        /// Error of the operating system.
         source: std::io::Error,
     },
 }
 
+/// A cure behind a message.
+fn after(cure: &Option<String>) -> String {
+    cure.as_ref().map_or(String::new(), |cure| format!("; {cure}"))
+}
+
 impl Error {
-    /// A setting of `who` that breaks `rule`.
+    /// Returns the class and the name of the layer that complains, where one does.
+    pub fn layer(&self) -> Option<(&str, &str)> {
+        match self {
+            Error::Call { class, name, .. } => Some((class, name)),
+            _ => None,
+        }
+    }
+
+    /// Returns the axis that differs, where one does; 0 is the batch.
+    pub fn axis(&self) -> Option<usize> {
+        match self {
+            Error::Shape { axis, .. } => *axis,
+            _ => None,
+        }
+    }
+
+    /// Returns what must hold.
+    pub fn expected(&self) -> Option<&str> {
+        match self {
+            Error::Shape { expected: rule, .. }
+            | Error::Call { rule, .. }
+            | Error::Argument { rule, .. } => Some(rule),
+            _ => None,
+        }
+    }
+
+    /// Returns what came.
+    pub fn received(&self) -> Option<&str> {
+        match self {
+            Error::Shape { received, .. }
+            | Error::Call { received, .. }
+            | Error::Argument { received, .. } => Some(received),
+            _ => None,
+        }
+    }
+
+    /// Returns the change that mends it, where the error knows one.
+    pub fn cure(&self) -> Option<&str> {
+        match self {
+            Error::Shape { cure, .. } => cure.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Returns the error of a setting of `who` that breaks `rule`.
     pub fn argument(
         who: impl Into<String>,
         rule: impl Into<String>,
@@ -62,8 +141,8 @@ impl Error {
         Error::Argument { who: who.into(), rule: rule.into(), received: received.to_string() }
     }
 
-    /// A call with shapes that break `rule`. The layer's class and name are added where the layer
-    /// is known.
+    /// Returns the error of a call with shapes that break `rule`. Class and name of the layer are
+    /// added by [`Error::of_layer`].
     pub fn shapes(rule: impl Into<String>, received: &[Spec]) -> Self {
         let dims = |s: &Spec| cornu_ir::spec::dims_text(&s.dims);
         let received = match received {
@@ -73,7 +152,7 @@ impl Error {
         Error::Call { class: String::new(), name: String::new(), rule: rule.into(), received }
     }
 
-    /// Whether cornu understood what was asked, and does not do it.
+    /// True for a feature of Keras that cornu does not support.
     pub fn is_unsupported(&self) -> bool {
         match self {
             Error::Unsupported(_) => true,
@@ -82,7 +161,7 @@ impl Error {
         }
     }
 
-    /// The same error, raised by this layer.
+    /// Returns the error with class and name of the layer that raised it.
     pub fn of_layer(self, layer_class: &str, layer_name: &str) -> Self {
         match self {
             Error::Call { class, rule, received, .. } if class.is_empty() => {

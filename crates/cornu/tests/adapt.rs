@@ -4,8 +4,9 @@
 //! The fixture is made by `python/make_adapt.py`.
 
 use cornu::data::{Array, Data, Ragged};
-use cornu::model::InputLayer;
-use cornu::{Input, LayerRef, Model, Normalization, Predict, Registry, StringLookup};
+use cornu::extend::InputLayer;
+use cornu::extend::Registry;
+use cornu::{Input, LayerRef, Model, Normalization, Predict, StringLookup};
 use ndarray::{ArrayD, IxDyn, array};
 use serde_json::Value;
 
@@ -52,7 +53,7 @@ fn adapted_layers_agree_with_keras() {
     for (n, case) in cases.iter().enumerate() {
         let what = format!("case {n}, {}", case["layer"]["class_name"]);
         let dtype = case["dtype"].as_str().unwrap();
-        let layer = LayerRef::from_json(&case["layer"], &Registry::builtin())
+        let layer = LayerRef::from_json(&case["layer"], &Registry::new())
             .unwrap()
             .adapt(&data(&case["adapt_to"], dtype))
             .unwrap_or_else(|e| panic!("{what}: {e}"));
@@ -74,7 +75,8 @@ fn adapted_layers_agree_with_keras() {
             ..InputLayer::default()
         });
         let model = Model::new(&input, &layer.call(&input).unwrap()).unwrap();
-        let y = model.predict(&x, &Predict::default()).unwrap_or_else(|e| panic!("{what}: {e}"));
+        let y =
+            model.predict(&x, Predict::new()).unwrap_or_else(|e| panic!("{what}: {e}")).into_vec();
         let shape: Vec<usize> = case["shape"]
             .as_array()
             .unwrap()
@@ -114,7 +116,11 @@ fn adapted_layers_agree_with_keras() {
             continue;
         }
         let again = Model::from_archive(archive).unwrap();
-        assert_eq!(again.predict(&x, &Predict::default()).unwrap(), y, "{what}: saved and opened");
+        assert_eq!(
+            again.predict(&x, Predict::new()).unwrap().into_vec(),
+            y,
+            "{what}: saved and opened"
+        );
     }
 }
 
@@ -125,7 +131,7 @@ fn sequences_of_unequal_length_are_adapted_to_as_they_are() {
     let layer = Normalization::default().adapt(series).unwrap();
     let x = Input::new([1, 2]);
     let model = Model::new(&x, &layer.call(&x).unwrap()).unwrap();
-    let y = model.predict(&array![[[3.0f32, 2.0]]], &Predict::default()).unwrap();
+    let y = model.predict(&array![[[3.0f32, 2.0]]], Predict::new()).unwrap().into_vec();
     assert_eq!(y[0], array![[[0.0f32, 0.0]]].into());
 }
 

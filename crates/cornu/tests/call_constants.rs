@@ -145,7 +145,8 @@ fn a_constant_gives_what_an_input_of_its_values_gives() {
             "bool" => Data::from(second.mapv(|v| v != 0.0)),
             _ => Data::from(second),
         };
-        let of = |m: &Model, x: Vec<Data>| m.predict(x, &Predict::default()).unwrap().remove(0);
+        let of =
+            |m: &Model, x: Vec<Data>| m.predict(x, Predict::new()).unwrap().into_vec().remove(0);
         let got = of(&constant, vec![Data::from(x.clone())]);
         assert_eq!(got, of(&symbolic, vec![Data::from(x.clone()), second]), "{}", case.class);
         // What was read is written again.
@@ -160,7 +161,7 @@ fn a_constant_of_one_row_stands_for_every_sample() {
     let one = numbers(&[1, T, 6], 40);
     let repeated = one.broadcast(IxDyn(&[B, T, 6])).unwrap().to_owned();
     let x = Data::from(numbers(&[B, T, 6], 1));
-    let of = |m: &Model| m.predict(&x, &Predict::default()).unwrap();
+    let of = |m: &Model| m.predict(&x, Predict::new()).unwrap().into_vec();
     for mut case in cases().into_iter().filter(|c| ["Add", "Multiply"].contains(&c.class)) {
         let want = of(&model(&case, Some(&repeated)));
         case.second_dims[0] = 1;
@@ -179,6 +180,6 @@ fn constants_beside_sequences_of_unequal_length_are_refused() {
     let open = Model::from_json(&config).unwrap();
     let series = [2, 4].map(|n| cornu::data::Array::from(numbers(&[n, 6], n)));
     let x = cornu::data::Ragged::from_list(series).unwrap();
-    let error = open.predict(&x, &Predict::default()).unwrap_err().to_string();
+    let error = open.predict(&x, Predict::new()).unwrap_err().to_string();
     assert!(error.contains("`layer`") && error.contains("constant"), "{error}");
 }

@@ -3,13 +3,13 @@
 //!
 //! The fixture is made by `python/make_callbacks.py`.
 
-use cornu::data::{Array, Data};
-use cornu::metrics::MetricValue;
-use cornu::training::Logs;
-use cornu::training::callbacks::{
+use cornu::Logs;
+use cornu::callbacks::{
     BackupAndRestore, Callback, Frequency, LambdaCallback, LearningRateScheduler, RemoteMonitor,
     Run, by_class,
 };
+use cornu::data::{Array, Data};
+use cornu::metrics::MetricValue;
 use cornu::{
     Compile, CompiledModel, Dense, Dropout, Error, Fit, Gru, Input, Lstm, Model, Reshape, Result,
 };
@@ -39,9 +39,9 @@ fn table(v: &Value) -> Data {
     Data::Dense(Array::F32(ArrayD::from_shape_vec(shape, rows.concat()).unwrap()))
 }
 
-fn fit(f: &Value, validate: bool) -> Fit {
+fn fit(f: &Value, validate: bool) -> Fit<'static> {
     let fit = Fit::new().batch_size(5).shuffle(false).verbose(0);
-    if validate { fit.validation_data(&table(&f["vx"]), &table(&f["vy"])) } else { fit }
+    if validate { fit.validation_data(table(&f["vx"]), table(&f["vy"])) } else { fit }
 }
 
 fn model(name: &str) -> CompiledModel {
@@ -49,7 +49,7 @@ fn model(name: &str) -> CompiledModel {
 }
 
 fn weights(m: &Model) -> Vec<f64> {
-    m.weights().iter().flat_map(|t| t.to_f64()).collect()
+    m.weights().iter().flat_map(|a| a.to_f64().unwrap().to_owned()).collect()
 }
 
 /// The arguments with a folder of our own in place of `DIR`.
@@ -125,7 +125,7 @@ fn runs_with_callbacks_come_to_what_keras_came_to() {
                 );
             }
             let history = m
-                .fit(&table(&f["x"]), &table(&f["y"]), fit)
+                .fit(table(&f["x"]), table(&f["y"]), fit)
                 .unwrap_or_else(|e| panic!("{what}: {e}"))
                 .to_json();
             let ours = |k: &str| {
@@ -220,7 +220,7 @@ fn hooks_come_in_keras_order() {
     let f = fixture();
     let told = Arc::new(Mutex::new(Vec::new()));
     model("plain")
-        .fit(&table(&f["x"]), &table(&f["y"]), fit(&f, true).epochs(2).callback(Told(told.clone())))
+        .fit(table(&f["x"]), table(&f["y"]), fit(&f, true).epochs(2).callback(Told(told.clone())))
         .unwrap();
     let told = told.lock().unwrap();
     let hooks = |all: &[Value]| all.iter().map(Value::to_string).collect::<Vec<_>>();
@@ -234,7 +234,7 @@ fn a_schedule_of_epochs_sets_the_rate() {
         let halving =
             LearningRateScheduler::new(|epoch, rate| if epoch > 0 { rate * 0.5 } else { rate });
         let history = model(name)
-            .fit(&table(&f["x"]), &table(&f["y"]), fit(&f, false).epochs(3).callback(halving))
+            .fit(table(&f["x"]), table(&f["y"]), fit(&f, false).epochs(3).callback(halving))
             .unwrap()
             .to_json();
         let theirs = f["halved"][name][0].as_object().unwrap();
@@ -290,7 +290,7 @@ fn a_run_killed_anywhere_goes_on_to_the_same_bits() {
             .seed(5)
             .callback(backup)
             .callback(Killer(killed_at));
-        m.fit(&table(&f["x"]), &table(&f["y"]), fit)
+        m.fit(table(&f["x"]), table(&f["y"]), fit)
     };
     let averaged = || model("averaged");
     let models: [(&str, &dyn Fn() -> CompiledModel); 3] =
@@ -339,7 +339,7 @@ fn adapted() -> CompiledModel {
     let values: Vec<Tensor> = model
         .weights()
         .iter()
-        .map(|t| Tensor::new(&t.dims, (0..t.to_f64().len()).map(value).collect()))
+        .map(|a| Tensor::new(a.shape(), (0..a.len()).map(value).collect()))
         .collect();
     model.set_weights(&values).unwrap();
     model
@@ -376,7 +376,7 @@ fn values_are_posted_as_keras_posts_them() {
         });
         let monitor = RemoteMonitor::new(&root).path("/here").field("values").send_as_json(as_json);
         model("plain")
-            .fit(&table(&f["x"]), &table(&f["y"]), fit(&f, false).epochs(1).callback(monitor))
+            .fit(table(&f["x"]), table(&f["y"]), fit(&f, false).epochs(1).callback(monitor))
             .unwrap();
         let (head, body) = heard.join().unwrap();
         assert!(head.starts_with("POST /here HTTP/1.1"), "{head}");
@@ -406,7 +406,7 @@ fn an_error_in_a_callback_ends_the_run_and_keeps_what_was_trained() {
         if epoch == 1 { Err(Error::Data("enough".into())) } else { Ok(()) }
     });
     let e = m
-        .fit(&table(&f["x"]), &table(&f["y"]), fit(&f, false).epochs(9).callback(failing))
+        .fit(table(&f["x"]), table(&f["y"]), fit(&f, false).epochs(9).callback(failing))
         .unwrap_err()
         .to_string();
     assert!(e.contains("enough"), "{e}");

@@ -20,7 +20,6 @@ fn data(n: usize) -> (Array3<f32>, ndarray::Array2<f32>) {
 fn model() -> CompiledModel {
     let x = Input::new([9, 4]);
     let h = Bidirectional::new(LayerRef::new(Lstm::new(24).return_sequences(true).dropout(0.2)))
-        .unwrap()
         .call(&x)
         .unwrap();
     let h = BatchNormalization::default().call(&h).unwrap();
@@ -41,7 +40,7 @@ fn trained(threads: usize) -> (Vec<Vec<u64>>, Vec<u64>) {
     m.set_threads(threads);
     let history = m.fit(&x, &y, Fit::new().batch_size(64).epochs(2).seed(7).verbose(0)).unwrap();
     let weights = (0..m.variables().len())
-        .map(|i| m.weight(i).to_f64().into_iter().map(f64::to_bits).collect())
+        .map(|i| m.weight(i).to_f64().unwrap().iter().map(|x| x.to_bits()).collect())
         .collect();
     let logs =
         ["loss", "mae"].iter().flat_map(|k| history.get(k).unwrap()).map(f64::to_bits).collect();
@@ -62,7 +61,7 @@ fn prediction_depends_on_no_other_row() {
     let mut m = model();
     let run = |m: &Model, x: &Array3<f32>, batch_size| -> Vec<u32> {
         let Data::Dense(a) =
-            m.predict(x, &Predict { batch_size, ..Predict::default() }).unwrap().remove(0)
+            m.predict(x, Predict::new().batch_size(batch_size)).unwrap().into_vec().remove(0)
         else {
             panic!("a rectangle")
         };
@@ -87,7 +86,7 @@ fn a_batch_whose_rows_meet_is_not_cut() {
         let y = layer.call(&h).unwrap();
         let m = Model::new(&input, &y).unwrap().seed(5).unwrap();
         let Data::Dense(a) =
-            m.predict(&x, &Predict { batch_size: 96, ..Predict::default() }).unwrap().remove(0)
+            m.predict(&x, Predict::new().batch_size(96)).unwrap().into_vec().remove(0)
         else {
             panic!("a rectangle")
         };

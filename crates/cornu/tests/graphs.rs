@@ -1,7 +1,7 @@
 //! Small models as graphs and plans: their stable text, kept beside.
 
-use cornu::layers::Cx;
-use cornu::model::lower_model;
+use cornu::extend::Cx;
+use cornu::extend::lower_model;
 use cornu::{
     Add, Bidirectional, Conv1d, Dense, Embedding, GlobalAveragePooling1d, Gru, Input,
     LayerNormalization, LayerRef, Lstm, Masking, Model, SimpleRnn, Symbol,
@@ -26,7 +26,7 @@ fn text(model: &Model, batch: usize, timesteps: usize) -> String {
             s
         })
         .collect();
-    let lowered = lower_model(&cx, model.layer(), model.tree(), &specs, None).unwrap();
+    let lowered = lower_model(&cx, model.as_layer(), model.tree(), &specs, None).unwrap();
     for o in &lowered.outputs {
         b.output("output", o.value);
     }
@@ -52,7 +52,7 @@ fn ten_small_models() {
     check("gru", series(), |x| Gru::new(3).call(x));
     check("simple_rnn", series(), |x| SimpleRnn::new(3).call(x));
     check("masked", series(), |x| Lstm::new(3).call(&Masking::new(0.0).call(x)?));
-    check("bidirectional", series(), |x| Bidirectional::new(LayerRef::new(Lstm::new(3)))?.call(x));
+    check("bidirectional", series(), |x| Bidirectional::new(LayerRef::new(Lstm::new(3))).call(x));
     check("embedding", Input::ids([None::<usize>]), |x| {
         GlobalAveragePooling1d::default().call(&Embedding::new(7, 3).call(x)?)
     });

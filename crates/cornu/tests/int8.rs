@@ -27,7 +27,7 @@ fn a_file_that_keras_rounded_predicts_what_keras_does_and_is_written_back() {
     let path = folder.path().join("again.keras");
     model.save(&path).unwrap();
     for model in [&mut model, &mut Model::open(&path).unwrap()] {
-        let got = numbers(&model.predict(vec![x.clone()], &Predict::default()).unwrap());
+        let got = numbers(&model.predict(vec![x.clone()], Predict::new()).unwrap().into_vec());
         let worst = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         // Products of whole numbers are exact; the rest is rounding of float32.
         assert!(got.len() == want.len() && worst < 1e-6, "{worst}");
@@ -59,26 +59,24 @@ fn a_rounded_lstm_stays_near_and_forgets_its_packed_weights_when_they_change() {
     assert_eq!(loss.n_layers, 3);
     assert!(loss.largest > 0.0 && loss.largest < 0.05 * loss.magnitude, "{loss:?}");
     let eight = Model::open(&rounded).unwrap();
-    let together = numbers(
-        &eight.predict(series(33), &Predict { batch_size: 33, ..Predict::default() }).unwrap(),
-    );
-    let alone = numbers(
-        &eight.predict(series(33), &Predict { batch_size: 1, ..Predict::default() }).unwrap(),
-    );
+    let together =
+        numbers(&eight.predict(series(33), Predict::new().batch_size(33)).unwrap().into_vec());
+    let alone =
+        numbers(&eight.predict(series(33), Predict::new().batch_size(1)).unwrap().into_vec());
     assert_eq!(together, alone, "a row does not depend on its batch");
     // Other weights in the same model: what was packed of the first must go.
     model.fit(series(33), targets(), Fit::new().epochs(3)).unwrap();
     model.save(&whole).unwrap();
     quantize_int8(&whole, &other, |_| Ok(series(33))).unwrap();
     eight.load_weights(&other).unwrap();
-    let changed = numbers(
-        &eight.predict(series(33), &Predict { batch_size: 33, ..Predict::default() }).unwrap(),
-    );
+    let changed =
+        numbers(&eight.predict(series(33), Predict::new().batch_size(33)).unwrap().into_vec());
     let fresh = numbers(
         &Model::open(&other)
             .unwrap()
-            .predict(series(33), &Predict { batch_size: 33, ..Predict::default() })
-            .unwrap(),
+            .predict(series(33), Predict::new().batch_size(33))
+            .unwrap()
+            .into_vec(),
     );
     assert_eq!(changed, fresh);
     assert_ne!(changed, together);

@@ -1,10 +1,10 @@
 //! A stop request ends training after a batch, and the run goes on from its backup as if it had
 //! never stopped.
 
-use cornu::training::Interruption;
-use cornu::training::callbacks::{BackupAndRestore, EarlyStopping, LambdaCallback};
+use cornu::Interruption;
+use cornu::callbacks::{BackupAndRestore, EarlyStopping, LambdaCallback};
+use cornu::data::Array;
 use cornu::{Compile, CompiledModel, Dense, Fit, History, Input, LayerRef, Lstm, Model};
-use cornu_ir::Tensor;
 use ndarray::{Array2, Array3};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ fn data() -> (Array3<f32>, Array2<f32>) {
     (x, y)
 }
 
-fn options() -> Fit {
+fn options() -> Fit<'static> {
     Fit::new().batch_size(2).epochs(4).seed(3).verbose(0)
 }
 
@@ -37,7 +37,7 @@ fn stopped(model: &mut CompiledModel, fit: Fit, after: usize) -> History {
     model.fit(&x, &y, fit.callback(requests).stop_request(stop)).unwrap()
 }
 
-fn trained() -> Vec<Tensor> {
+fn trained() -> Vec<Array> {
     let mut model = model();
     let (x, y) = data();
     let history = model.fit(&x, &y, options()).unwrap();

@@ -22,7 +22,9 @@ fn check(name: &str) {
     for ending in ["h5", "keras"] {
         let model = Model::open(folder().join(format!("{name}.{ending}")))
             .unwrap_or_else(|e| panic!("{name}.{ending}: {e}"));
-        for (got, want) in model.predict(&x[..], &Predict::default()).unwrap().iter().zip(&want) {
+        for (got, want) in
+            model.predict(&x[..], Predict::new()).unwrap().into_vec().iter().zip(&want)
+        {
             let (got, want) = (got.values().to_f32().unwrap(), want.values().to_f32().unwrap());
             assert_eq!(got.shape(), want.shape(), "{name}.{ending}");
             let worst = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

@@ -54,7 +54,8 @@ fn layers_agree_with_keras() {
         let path = folder.join(format!("{name}.keras"));
         let model = Model::open(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
         let x = data(&case["x"], case["dtype"].as_str().unwrap().starts_with("int"));
-        let y = model.predict(&x, &Predict::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let y =
+            model.predict(&x, Predict::new()).unwrap_or_else(|e| panic!("{name}: {e}")).into_vec();
         let y = y[0].values().to_f64().unwrap();
         let shape: Vec<usize> = case["shape"]
             .as_array()

@@ -30,7 +30,7 @@ fn training_goes_on() {
             .unwrap();
     let (x, y) = (array(&expected["x"], &[12, 5, 3]), array(&expected["y"], &[12, 1]));
     let mut model = CompiledModel::open(folder.join("model.h5")).unwrap();
-    let logs = model.evaluate(&x, &y, &Evaluate { batch_size: 4, ..Evaluate::default() }).unwrap();
+    let logs = model.evaluate(&x, &y, Evaluate::new().batch_size(4)).unwrap();
     for (name, want) in expected["evaluate"].as_object().unwrap() {
         let Some(MetricValue::Number(got)) = logs.get(name) else { panic!("{name} is missing") };
         assert!((got - want.as_f64().unwrap()).abs() < 1e-5, "{name}: {got} against {want}");

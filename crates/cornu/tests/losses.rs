@@ -2,8 +2,8 @@
 //! (`python/make_losses.py`), losses cut in shards against whole batches, and gradients of losses
 //! against central differences.
 
-use cornu::compile::{Compiled, Outputs};
-use cornu::layers::{Cx, Flow};
+use cornu::extend::{Compiled, Outputs};
+use cornu::extend::{Cx, Flow};
 use cornu::losses::Loss;
 use cornu::metrics::{Metric, MetricValue};
 use cornu_cpu::{Feed, Fetch, Part, Program, ProgramSpec, Shard, Store, Threads, Workspace};
@@ -415,7 +415,7 @@ fn unfit_shapes_are_named() {
     let cx = Cx::new(&b, true, Some(4));
     let x = |dims: &[usize]| b.input("x", Spec::known(DType::F32, dims));
     let message = |loss: &str, t: &[usize], p: &[usize], w: Option<&[usize]>| {
-        let e = Loss::try_from(loss).unwrap().total(&cx, x(t), x(p), None, w.map(x));
+        let e = Loss::by_name(loss).unwrap().total(&cx, x(t), x(p), None, w.map(x));
         e.err().map(|e| e.to_string()).unwrap_or_default()
     };
     assert!(message("bce", &[4, 3], &[4, 1], None).contains("targets (4, 3), predictions (4, 1)"));
@@ -426,7 +426,7 @@ fn unfit_shapes_are_named() {
     assert!(
         message("mse", &[4, 5, 1], &[4, 5, 1], Some(&[4])).contains("values (4, 5), weights (4,)")
     );
-    assert!(Loss::try_from("no_such_loss").unwrap_err().to_string().contains("MeanSquaredError"));
+    assert!(Loss::by_name("no_such_loss").unwrap_err().to_string().contains("MeanSquaredError"));
     assert!(
         Loss::from_class("MeanSquaredError", serde_json::json!({"reduction": "average"}))
             .unwrap_err()

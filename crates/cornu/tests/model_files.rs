@@ -29,7 +29,7 @@ fn packed(name: &str) -> Vec<(String, Vec<u8>)> {
             let mut member = zip.by_index(index).unwrap();
             let mut bytes = Vec::new();
             member.read_to_end(&mut bytes).unwrap();
-            (member.name().unwrap().into_owned(), bytes)
+            (member.name().to_owned(), bytes)
         })
         .collect()
 }

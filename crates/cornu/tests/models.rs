@@ -2,9 +2,9 @@
 //! evaluate and train as in Keras, and after saving and opening predict the same bits.
 
 use cornu::data::{ClassWeights, Data, npy};
+use cornu::extend::value_json;
 use cornu::saving::Archive;
 use cornu::summary::Summary;
-use cornu::training::value_json;
 use cornu::{Evaluate, Fit, Model, Opened, Predict};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ fn cases() -> BTreeMap<String, Files> {
         let mut member = zip.by_index(i).unwrap();
         let mut bytes = Vec::new();
         member.read_to_end(&mut bytes).unwrap();
-        let name = member.name().unwrap().into_owned();
+        let name = member.name().to_owned();
         let (case, file) = name.split_once('/').unwrap();
         cases.entry(case.into()).or_default().insert(file.into(), bytes);
     }
@@ -107,12 +107,8 @@ fn differences(files: &Files) -> Result<Vec<String>, Box<dyn Error>> {
         Ok::<_, Box<dyn Error>>(Opened::from_archive(Archive::from_bytes(&files["model.keras"])?)?)
     };
     let (x, y, w) = (arrays(files, "x"), arrays(files, "y"), arrays(files, "w"));
-    let sample_weight = (!w.is_empty()).then_some(w);
     let batch_size = told["batch_size"].as_u64().unwrap() as usize;
-    let predict = Predict {
-        batch_size: told["predict_batch_size"].as_u64().unwrap() as usize,
-        ..Predict::default()
-    };
+    let predict = Predict::new().batch_size(told["predict_batch_size"].as_u64().unwrap() as usize);
 
     if let Some(want) = files.get("summary.txt") {
         let summary = Summary::new(&open()?).line_length(80).render()?;
@@ -122,7 +118,7 @@ fn differences(files: &Files) -> Result<Vec<String>, Box<dyn Error>> {
     }
     compare(
         "prediction",
-        &open()?.predict(&x[..], &predict)?,
+        &open()?.predict(&x[..], predict)?.into_vec(),
         &arrays(files, "predict"),
         EXACT,
         &mut faults,
@@ -133,15 +129,14 @@ fn differences(files: &Files) -> Result<Vec<String>, Box<dyn Error>> {
         std::fs::write(&path, bytes)?;
         compare(
             "prediction of the legacy file",
-            &Model::open(path)?.predict(&x[..], &predict)?,
+            &Model::open(path)?.predict(&x[..], predict)?.into_vec(),
             &arrays(files, "predict"),
             EXACT,
             &mut faults,
         );
     }
-    let options =
-        Evaluate { batch_size, sample_weight: sample_weight.clone(), ..Evaluate::default() };
-    let logs = open()?.into_compiled()?.evaluate(&x[..], &y[..], &options)?;
+    let options = Evaluate::new().batch_size(batch_size).sample_weight(&w);
+    let logs = open()?.into_compiled()?.evaluate(&x[..], &y[..], options)?;
     let logs: Value = logs
         .iter()
         .map(|(k, v)| (k.clone(), value_json(v)))
@@ -165,17 +160,15 @@ fn differences(files: &Files) -> Result<Vec<String>, Box<dyn Error>> {
                 .collect();
             fit = fit.class_weight(weights);
         }
-        if let Some(w) = sample_weight {
-            fit = fit.sample_weight(w);
-        }
+        fit = fit.sample_weight(&w);
         let history = model.fit(&x[..], &y[..], fit)?;
         compare_logs("fit", &history.to_json(), &told["history"], TRAINED, &mut faults);
         let bytes = model.to_archive()?.to_bytes()?;
         let saved = Model::from_archive(Archive::from_bytes(&bytes)?)?;
-        let trained = saved.predict(&x[..], &predict)?;
+        let trained = saved.predict(&x[..], predict)?.into_vec();
         compare("trained prediction", &trained, &arrays(files, "trained"), TRAINED, &mut faults);
         model.reset_states();
-        for (here, there) in model.predict(&x[..], &predict)?.iter().zip(&trained) {
+        for (here, there) in model.predict(&x[..], predict)?.into_vec().iter().zip(&trained) {
             if here.values().to_f32().unwrap() != there.values().to_f32().unwrap() {
                 faults.push("the saved model predicts other bits than the one in memory".into());
             }

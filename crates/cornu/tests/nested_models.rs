@@ -67,10 +67,10 @@ fn a_dict_finds_the_entries_of_an_inner_model() {
         let x: Vec<Data> =
             [array![[1f32, 2.0]], array![[5f32, 9.0]]].map(|a| Array::from(a).into()).to_vec();
         assert_eq!(
-            model.predict(x, &Predict::default()).unwrap()[0],
+            model.predict(x, Predict::new()).unwrap().into_vec()[0],
             Array::from(array![[4f32, 7.0]]).into()
         );
-        let written = model.layer().to_json();
+        let written = model.as_layer().to_json();
         let node = written["config"]["layers"]
             .as_array()
             .unwrap()
@@ -111,7 +111,7 @@ fn a_mask_told_to_an_inner_model_reaches_its_layers() {
         Array::from(array![[true, true, false]]).into(),
     ];
     assert_eq!(
-        model.predict(x, &Predict::default()).unwrap()[0],
+        model.predict(x, Predict::new()).unwrap().into_vec()[0],
         Array::from(array![[1.5f32]]).into()
     );
 }

@@ -1,7 +1,7 @@
 //! Sequences of unequal length in one batch: each gives what it gives alone.
 
+use cornu::Unequal;
 use cornu::data::{Array, Data, Ragged};
-use cornu::training::Unequal;
 use cornu::{
     Bidirectional, Compile, CompiledModel, Conv1d, Dense, Evaluate, Fit, GlobalAveragePooling1d,
     GlobalMaxPooling1d, Gru, Input, LayerRef, Lstm, Model, Padding, Predict, Symbol,
@@ -51,7 +51,7 @@ fn models() -> Vec<(&'static str, Model)> {
         build("backwards", &|x| Lstm::new(5).go_backwards(true).call(x)),
         build("gru", &|x| Gru::new(5).call(x)),
         build("bidirectional", &|x| {
-            Bidirectional::new(LayerRef::new(Lstm::new(4).return_sequences(true)))?.call(x)
+            Bidirectional::new(LayerRef::new(Lstm::new(4).return_sequences(true))).call(x)
         }),
         build("mean", &|x| {
             GlobalAveragePooling1d::default().call(&Lstm::new(5).return_sequences(true).call(x)?)
@@ -66,10 +66,10 @@ fn models() -> Vec<(&'static str, Model)> {
 fn a_sequence_gives_in_a_batch_what_it_gives_alone() {
     let all = series(&LENGTHS, 3);
     for (name, model) in models() {
-        let together = model.predict(&ragged(&all), &Predict::default()).unwrap().remove(0);
+        let together = model.predict(ragged(&all), Predict::new()).unwrap().into_vec().remove(0);
         let alone: Vec<f32> = all
             .iter()
-            .flat_map(|a| numbers(&model.predict(&one(a), &Predict::default()).unwrap()[0]))
+            .flat_map(|a| numbers(&model.predict(one(a), Predict::new()).unwrap().into_vec()[0]))
             .collect();
         let got = numbers(&together);
         assert_eq!(got.len(), alone.len(), "{name}");
@@ -87,7 +87,7 @@ fn order_and_batch_size_change_no_bit() {
     let backwards: Vec<_> = all.iter().rev().cloned().collect();
     let (_, mut model) = models().remove(2);
     let run = |model: &Model, data: &Data, batch_size| {
-        numbers(&model.predict(data, &Predict { batch_size, ..Predict::default() }).unwrap()[0])
+        numbers(&model.predict(data, Predict::new().batch_size(batch_size)).unwrap().into_vec()[0])
     };
     let first = run(&mut model, &ragged(&all), 32);
     assert_eq!(first, run(&mut model, &ragged(&all), 4));
@@ -109,7 +109,7 @@ fn training_counts_real_timesteps_only() {
     let y = Dense::new(2).call(&Lstm::new(4).return_sequences(true).call(&x).unwrap()).unwrap();
     let mut model = Model::new(&x, &y).unwrap().compile(Compile::new("sgd", "mse")).unwrap();
     let loss = |model: &mut CompiledModel, x: &Data, y: &Data| match &model
-        .evaluate(x, y, &Evaluate::default())
+        .evaluate(x, y, Evaluate::new())
         .unwrap()["loss"]
     {
         cornu::metrics::MetricValue::Number(n) => *n,
@@ -125,7 +125,7 @@ fn training_counts_real_timesteps_only() {
         / n as f64;
     assert!((together - alone).abs() < 1e-6, "{together} {alone}");
     let history = model
-        .fit(&ragged(&all), &ragged(&targets), Fit::new().epochs(30).batch_size(3).verbose(0))
+        .fit(ragged(&all), ragged(&targets), Fit::new().epochs(30).batch_size(3).verbose(0))
         .unwrap();
     let losses = history.get("loss").unwrap();
     assert!(losses[29] < losses[0] * 0.9, "{losses:?}");
@@ -138,16 +138,11 @@ fn what_would_read_past_an_end_is_refused() {
         .call(&Conv1d::new(4, 3).strides(2).padding(Padding::Same).call(&x).unwrap())
         .unwrap();
     let model = Model::new(&x, &y).unwrap();
-    let e =
-        model.predict(&ragged(&series(&LENGTHS, 3)), &Predict::default()).unwrap_err().to_string();
+    let e = model.predict(ragged(&series(&LENGTHS, 3)), Predict::new()).unwrap_err().to_string();
     assert!(e.contains("Conv1D `conv1d`") && e.contains("equal-length"), "{e}");
     // Batches of one sequence need no mask.
-    assert!(
-        model
-            .predict(&ragged(&series(&[4, 9], 3)), &Predict { batch_size: 1, ..Predict::default() })
-            .is_ok()
-    );
-    let refuse = Predict { unequal: Unequal::Refuse, ..Predict::default() };
-    let e = model.predict(&ragged(&series(&[4, 9], 3)), &refuse).unwrap_err().to_string();
+    assert!(model.predict(ragged(&series(&[4, 9], 3)), Predict::new().batch_size(1)).is_ok());
+    let refuse = Predict::new().unequal(Unequal::Refuse);
+    let e = model.predict(ragged(&series(&[4, 9], 3)), refuse).unwrap_err().to_string();
     assert!(e.contains("4 to 9 timesteps") && e.contains("batch size 1"), "{e}");
 }

@@ -66,7 +66,7 @@ fn near(what: &str, got: &[f64], want: &[f64]) {
 }
 
 fn predicted(model: &Model, x: &Data, batch_size: usize) -> Vec<f64> {
-    let y = model.predict(x, &Predict { batch_size, ..Predict::default() }).unwrap();
+    let y = model.predict(x, Predict::new().batch_size(batch_size)).unwrap().into_vec();
     y[0].values().to_f64().unwrap().iter().copied().collect()
 }
 

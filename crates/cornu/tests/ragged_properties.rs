@@ -1,9 +1,9 @@
 //! Prediction of sequences does not depend on their order, on the batch size, or on the side and
 //! amount of padding: the same bits.
 
+use cornu::Unequal;
 use cornu::data::{Array, Data, PadSide, Ragged};
 use cornu::layers::*;
-use cornu::training::Unequal;
 use cornu::{Input, Model, Predict, Symbol};
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ fn models() -> Vec<Model> {
     vec![
         model_of(|x| Lstm::new(5).call(&Masking::new(0.0).call(x)?)),
         model_of(|x| {
-            let x = Bidirectional::new(Gru::new(33).return_sequences(true))?
+            let x = Bidirectional::new(Gru::new(33).return_sequences(true))
                 .call(&Masking::new(0.0).call(x)?)?;
             TimeDistributed::new(LayerRef::new(Dense::new(3).activation("softmax")))
                 .call(&LayerNormalization::new().call(&x)?)
@@ -93,8 +93,8 @@ proptest! {
         MODELS.with_borrow_mut(|models| {
             let model = &mut models[which];
             let run = |x: &Data, batch_size| {
-                let how = Predict { batch_size, unequal: Unequal::Known };
-                model.predict(x, &how).unwrap().remove(0)
+                let how = Predict::new().batch_size(batch_size).unequal(Unequal::Known);
+                model.predict(x, how).unwrap().into_vec().remove(0)
             };
             let whole = Data::Ragged(ragged(&all));
             let want = bits(&run(&whole, 32), &lengths, PadSide::Post);
@@ -123,14 +123,15 @@ proptest! {
 fn empty_sequences_have_their_place() {
     let lengths = [3, 0, 5, 0];
     for model in models() {
-        let y = model.predict(&ragged(&series(&lengths)), &Predict::default()).unwrap().remove(0);
+        let y =
+            model.predict(ragged(&series(&lengths)), Predict::new()).unwrap().into_vec().remove(0);
         assert_eq!(y.n_samples(), 4);
         assert!(y.values().to_f32().unwrap().iter().all(|v| v.is_finite()));
         if let Some(got) = y.lengths() {
             assert_eq!(got, lengths);
         }
         let all_empty =
-            model.predict(&ragged(&series(&[0, 0])), &Predict::default()).unwrap().remove(0);
+            model.predict(ragged(&series(&[0, 0])), Predict::new()).unwrap().into_vec().remove(0);
         assert_eq!(all_empty.n_samples(), 2);
     }
 }
@@ -153,8 +154,12 @@ fn several_ragged_inputs_must_agree_in_their_lengths() {
         )
     };
     let x = Data::Ragged(ragged(&series(&lengths)));
-    let y = model.predict(vec![x.clone(), wide(&lengths)], &Predict::default()).unwrap().remove(0);
+    let y = model
+        .predict(vec![x.clone(), wide(&lengths)], Predict::new())
+        .unwrap()
+        .into_vec()
+        .remove(0);
     assert_eq!(y.lengths().unwrap(), lengths);
-    let e = model.predict(vec![x, wide(&[4, 3, 6])], &Predict::default()).unwrap_err().to_string();
+    let e = model.predict(vec![x, wide(&[4, 3, 6])], Predict::new()).unwrap_err().to_string();
     assert!(e.contains("agree in the timesteps"), "{e}");
 }

@@ -1,8 +1,8 @@
 //! Weights belong to layers: models over the same layers share them, and any number of threads
 //! predicts with one model.
 
+use cornu::Streams;
 use cornu::data::Data;
-use cornu::training::Streams;
 use cornu::{
     BatchNormalization, Compile, CompiledModel, Dense, Fit, Input, LayerRef, Lstm, Model, Predict,
 };
@@ -19,11 +19,11 @@ fn targets(n: usize) -> Array2<f32> {
 }
 
 fn bits(model: &Model, x: &Array3<f32>) -> Vec<u32> {
-    let y = model.predict(x, &Predict::default()).unwrap().remove(0);
+    let y = model.predict(x, Predict::new()).unwrap().into_vec().remove(0);
     y.values().to_f32().unwrap().iter().map(|v| v.to_bits()).collect()
 }
 
-fn fit() -> Fit {
+fn fit() -> Fit<'static> {
     Fit::new().epochs(2).batch_size(8).verbose(0)
 }
 
@@ -63,10 +63,10 @@ fn models_over_the_same_layers_share_their_weights() {
     let (whole, encoder, decoder) = encoder_and_whole();
     let (x, y) = (series(24), targets(24));
     let through = || {
-        let code = encoder.predict(&x, &Predict::default()).unwrap();
-        decoder.predict(code, &Predict::default()).unwrap().remove(0)
+        let code = encoder.predict(&x, Predict::new()).unwrap().into_vec();
+        decoder.predict(code, Predict::new()).unwrap().into_vec().remove(0)
     };
-    let of_whole = || whole.predict(&x, &Predict::default()).unwrap().remove(0);
+    let of_whole = || whole.predict(&x, Predict::new()).unwrap().into_vec().remove(0);
     assert_eq!(of_whole(), through());
     let before = bits(&encoder, &x);
     let mut compiled = whole.compile(Compile::new("adam", "mse")).unwrap();
@@ -89,17 +89,17 @@ fn models_over_the_same_layers_share_their_weights() {
 fn a_model_inside_a_model_is_the_same_model() {
     let (_, encoder, _) = encoder_and_whole();
     let x = Input::new([None, Some(3)]);
-    let y = Dense::new(1).call(&encoder.layer().call(&x).unwrap()).unwrap();
+    let y = Dense::new(1).call(&encoder.call(&x).unwrap()).unwrap();
     let outer = Model::new(&x, &y).unwrap();
     let before = bits(&encoder, &series(4));
     let mut outer = outer.compile(Compile::new("sgd", "mse")).unwrap();
-    outer.fit(&series(16), &targets(16), fit()).unwrap();
+    outer.fit(series(16), targets(16), fit()).unwrap();
     assert_ne!(bits(&encoder, &series(4)), before);
     encoder.seed(7).unwrap();
     assert_eq!(outer.weight(0), encoder_of(&outer));
 }
 
-fn encoder_of(outer: &CompiledModel) -> cornu_ir::Tensor {
+fn encoder_of(outer: &CompiledModel) -> cornu::data::Array {
     outer.weights().swap_remove(0)
 }
 
@@ -112,7 +112,7 @@ fn a_layer_at_two_depths_has_one_set_of_weights() {
     let d = square();
     let (x, z) = (Input::new([3]), Input::new([3]));
     let inner = Model::new(&z, &d.call(&z).unwrap()).unwrap();
-    let nested = Model::new(&x, &d.call(&inner.layer().call(&x).unwrap()).unwrap()).unwrap();
+    let nested = Model::new(&x, &d.call(&inner.call(&x).unwrap()).unwrap()).unwrap();
     assert_eq!((nested.count_params(), nested.weights().len()), (12, 2));
     nested.set_weights(&flat.weights()).unwrap();
     let x = array![[0.3f32, -0.2, 0.9], [1.0, 0.1, -0.4]];
@@ -125,7 +125,7 @@ fn a_layer_at_two_depths_has_one_set_of_weights() {
     let folder = tempfile::tempdir().unwrap();
     nested.save(folder.path().join("m.keras")).unwrap();
     let opened = Model::open(folder.path().join("m.keras")).unwrap();
-    let of = |m: &Model| m.predict(&x, &Predict::default()).unwrap();
+    let of = |m: &Model| m.predict(&x, Predict::new()).unwrap().into_vec();
     assert_eq!(of(&opened), of(&nested));
 }
 
@@ -133,7 +133,7 @@ fn a_layer_at_two_depths_has_one_set_of_weights() {
 fn settings_that_cannot_be_lose_nothing() {
     let (whole, ..) = encoder_and_whole();
     let mut compiled = whole.compile(Compile::new("adam", "mse")).unwrap();
-    compiled.fit(&series(16), &targets(16), fit()).unwrap();
+    compiled.fit(series(16), targets(16), fit()).unwrap();
     let trained = bits(&whole, &series(4));
     assert!(whole.compile(Compile::new("adamant", "mse")).is_err());
     assert!(compiled.compile(Compile::new("adamant", "mse")).is_err());
@@ -158,11 +158,11 @@ fn trainable_takes_effect_when_compiled() {
     assert_eq!(moved(&mut compiled), [true; 5], "as it was compiled");
     let graph = whole.graph();
     let head = graph.members.iter().find(|m| m.name == "head").unwrap();
-    let cornu::model::MemberKind::Layer(head) = &head.kind else { panic!("a layer") };
+    let cornu::extend::MemberKind::Layer(head) = &head.kind else { panic!("a layer") };
     head.set_trainable(true);
-    whole.layer().set_trainable(true);
+    whole.as_layer().set_trainable(true);
     graph.members.iter().for_each(|m| {
-        if let cornu::model::MemberKind::Layer(l) = &m.kind {
+        if let cornu::extend::MemberKind::Layer(l) = &m.kind {
             l.set_trainable(l.class() == "Dense");
         }
     });
@@ -180,7 +180,7 @@ fn a_layer_in_use_keeps_its_name() {
     let b = Model::new(&x, &second.call(&x).unwrap()).unwrap();
     assert_eq!(a.output_names(), ["first"]);
     assert_eq!(b.output_names(), ["second"]);
-    b.set_weight(0, &cornu_ir::Tensor::new(&[2, 2], vec![5.0f32; 4])).unwrap();
+    b.set_weight(0, Array2::from_elem((2, 2), 5.0f32)).unwrap();
     assert_ne!(a.weight(0), b.weight(0));
     let other = Input::new([3]);
     let error = first.call(&other).unwrap_err().to_string();
@@ -194,7 +194,7 @@ fn predictions_beside_a_training_see_whole_steps() {
     let x = Input::new([2]);
     let plain = LayerRef::new(Dense { use_bias: false, ..Dense::new(1) });
     let model = Model::new(&x, &plain.call(&x).unwrap()).unwrap();
-    model.set_weight(0, &cornu_ir::Tensor::new(&[2, 1], vec![0.5f32; 2])).unwrap();
+    model.set_weight(0, array![[0.5f32], [0.5]]).unwrap();
     let mut compiled = model.compile(Compile::new("adam", "mse")).unwrap();
     let (x, y) = (Array2::from_elem((64, 2), 0.3f32), Array2::from_elem((64, 1), 9.0f32));
     std::thread::scope(|s| {
@@ -204,9 +204,9 @@ fn predictions_beside_a_training_see_whole_steps() {
         });
         let mut n = 0;
         while !training.is_finished() || n < 10 {
-            let y = model.predict(&array![[1.0f32, -1.0]], &Predict::default()).unwrap();
+            let y = model.predict(&array![[1.0f32, -1.0]], Predict::new()).unwrap().into_vec();
             assert_eq!(y[0].values().to_f32().unwrap()[[0, 0]], 0.0);
-            let w = model.weights().remove(0).to_f64();
+            let w = model.weight(0).to_f64().unwrap().into_owned().into_raw_vec_and_offset().0;
             assert_eq!(w[0], w[1]);
             n += 1;
         }
@@ -222,7 +222,7 @@ fn streams_of_one_model_run_beside_each_other() {
     let model = Model::new(&x, &y).unwrap();
     let data = series(1);
     let last = |y: Data| y.values().to_f32().unwrap().iter().copied().collect::<Vec<f32>>();
-    let want = last(model.predict(&data, &Predict::default()).unwrap().remove(0));
+    let want = last(model.predict(&data, Predict::new()).unwrap().into_vec().remove(0));
     std::thread::scope(|s| {
         for stream in 0..4 {
             let (model, data, want) = (model.clone(), &data, &want);
@@ -243,7 +243,7 @@ fn twins() -> Model {
     let x = Input::new([2]);
     let plain = LayerRef::new(Dense { use_bias: false, ..Dense::new(1) });
     let model = Model::new(&x, &plain.call(&x).unwrap()).unwrap();
-    model.set_weight(0, &cornu_ir::Tensor::new(&[2, 1], vec![0.5f32; 2])).unwrap();
+    model.set_weight(0, array![[0.5f32], [0.5]]).unwrap();
     model
 }
 
@@ -257,9 +257,9 @@ fn predictions_on_a_thread_pool_of_the_callers_end_beside_a_training() {
         let training = s.spawn(move || {
             compiled.fit(&x, &y, Fit::new().epochs(20).batch_size(8).verbose(0)).unwrap();
         });
-        let options = Predict { batch_size: 4096, ..Predict::default() };
+        let options = Predict::new().batch_size(4096);
         (0..200).into_par_iter().for_each(|_| {
-            model.predict(&many, &options).unwrap();
+            model.predict(&many, options).unwrap().into_vec();
         });
         training.join().unwrap();
     });
@@ -272,7 +272,7 @@ fn files_saved_beside_a_training_hold_whole_steps() {
     let (a, b) = (a.call(&x).unwrap(), b.call(&x).unwrap());
     let model = Model::new(&x, &cornu::Add::default().call([&a, &b]).unwrap()).unwrap();
     for i in 0..2 {
-        model.set_weight(i, &cornu_ir::Tensor::new(&[2, 1], vec![0.5f32; 2])).unwrap();
+        model.set_weight(i, array![[0.5f32], [0.5]]).unwrap();
     }
     let mut compiled = model.compile(Compile::new("sgd", "mse")).unwrap();
     let (x, y) = (Array2::from_elem((64, 2), 0.03f32), Array2::from_elem((64, 1), 9.0f32));
@@ -297,7 +297,7 @@ fn a_model_under_another_name_is_trained_as_it_says() {
     other.set_trainable(true);
     let mut compiled = other.compile(Compile::new("sgd", "mse")).unwrap();
     compiled.train_on_batch(&array![[1.0f32, 1.0]], &array![[5.0f32]]).unwrap();
-    assert_ne!(model.weight(0).to_f64(), [0.5, 0.5]);
+    assert_ne!(model.weight(0), array![[0.5f32], [0.5]].into());
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn a_stateful_layer_called_twice_goes_on_with_its_state() {
     model.set_weights(&[ones.clone(), ones, zero]).unwrap();
     let x = Array3::from_elem((1, 1, 1), 1.0f32);
     let of = || -> Vec<f32> {
-        let y = model.predict(&x, &Predict::default()).unwrap();
+        let y = model.predict(&x, Predict::new()).unwrap().into_vec();
         // Keras runs the call of the last output first.
         y.iter().rev().map(|d| d.values().to_f32().unwrap()[[0, 0]]).collect()
     };

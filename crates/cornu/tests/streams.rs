@@ -1,9 +1,10 @@
 //! Streams: each timestep gives what the whole series gives there, to the bit, and allocates
 //! nothing. Truncated backpropagation.
 
+use cornu::Streams;
 use cornu::data::{Array, Data, Ragged};
+use cornu::extend::*;
 use cornu::layers::*;
-use cornu::training::Streams;
 use cornu::{Compile, Fit, Input, Model, Predict, Symbol};
 use ndarray::Array2;
 
@@ -55,7 +56,7 @@ fn bits(v: impl IntoIterator<Item = f32>) -> Vec<u32> {
 fn a_step_gives_what_the_series_gives_there() {
     let all = series();
     for model in models() {
-        let whole = model.predict(&ragged(&all), &Predict::default()).unwrap().remove(0);
+        let whole = model.predict(ragged(&all), Predict::new()).unwrap().into_vec().remove(0);
         let want = bits(whole.values().to_f32().unwrap().iter().copied());
         let mut streams = Streams::new(model, 3).unwrap();
         let u = streams.n_out();
@@ -110,7 +111,7 @@ fn a_step_allocates_nothing() {
 fn what_looks_ahead_is_no_stream() {
     let refused = [
         model_of(|x| Lstm::new(2).go_backwards(true).call(x)),
-        model_of(|x| Bidirectional::new(Lstm::new(2))?.call(x)),
+        model_of(|x| Bidirectional::new(Lstm::new(2)).call(x)),
         model_of(|x| Conv1d::new(2, 3).call(x)),
         model_of(|x| GlobalMaxPooling1d::default().call(x)),
     ];
@@ -133,7 +134,7 @@ fn trained(k: Option<usize>, backwards: bool) -> (Vec<f64>, Vec<Vec<f64>>) {
         .collect();
     let model = model_of(|x| {
         let x = if backwards {
-            Bidirectional::new(Lstm::new(4).return_sequences(true))?.call(x)?
+            Bidirectional::new(Lstm::new(4).return_sequences(true)).call(x)?
         } else {
             Lstm::new(4).return_sequences(true).call(x)?
         };
@@ -144,8 +145,9 @@ fn trained(k: Option<usize>, backwards: bool) -> (Vec<f64>, Vec<Vec<f64>>) {
     if let Some(k) = k {
         fit = fit.tbptt(k);
     }
-    let losses = model.fit(&ragged(&all), &ragged(&targets), fit).unwrap().get("loss").unwrap();
-    (losses, model.weights().iter().map(cornu_ir::Tensor::to_f64).collect())
+    let losses = model.fit(ragged(&all), ragged(&targets), fit).unwrap().get("loss").unwrap();
+    let numbers = |a: &Array| a.to_f64().unwrap().iter().copied().collect();
+    (losses, model.weights().iter().map(numbers).collect())
 }
 
 #[test]

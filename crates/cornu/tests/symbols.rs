@@ -6,6 +6,7 @@
 //! where a symbol has no state.
 
 use cornu::activations::Activation;
+use cornu::callbacks;
 use cornu::constraints::Constraint;
 use cornu::initializers::Initializer;
 use cornu::layers::{ALIASES, CLASSES};
@@ -15,7 +16,6 @@ use cornu::ops::Operation;
 use cornu::optimizers::Optimizer;
 use cornu::optimizers::schedules::Schedule;
 use cornu::regularizers::Regularizer;
-use cornu::training::callbacks;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -163,21 +163,21 @@ fn known(module: &str, name: &str) -> bool {
                 || ALIASES.iter().any(|(other, _)| *other == name)
                 || merging(name).is_some_and(|class| CLASSES.contains(&class))
         }
-        "losses" => Loss::try_from(name).is_ok(),
+        "losses" => Loss::by_name(name).is_ok(),
         // A model can be compiled with the name of a loss as metric.
         "metrics" => {
-            Metric::try_from(name).is_ok()
-                || (name.starts_with(char::is_lowercase) && Loss::try_from(name).is_ok())
+            Metric::by_name(name).is_ok()
+                || (name.starts_with(char::is_lowercase) && Loss::by_name(name).is_ok())
         }
         "optimizers" => Optimizer::CLASSES.contains(&name),
         "optimizers.schedules" => Schedule::CLASSES.contains(&name),
         "initializers" => {
-            Initializer::try_from(name).is_ok()
+            Initializer::by_name(name).is_ok()
                 || name.ends_with("Initializer")
                     && Initializer::from_class(name, serde_json::json!({})).is_ok()
         }
-        "regularizers" => Regularizer::try_from(name).is_ok(),
-        "constraints" => Constraint::try_from(name).is_ok(),
+        "regularizers" => Regularizer::by_name(name).is_ok(),
+        "constraints" => Constraint::by_name(name).is_ok(),
         "callbacks" => callbacks::CLASSES.contains(&name),
         "activations" => Activation::by_name(name).is_some(),
         _ => false,

@@ -52,8 +52,9 @@ fn agrees(model: &mut Model, case: &Value, name: &str) {
     let x: Vec<Data> = case["inputs"].as_array().unwrap().iter().map(data).collect();
     let batch_size = case["batch_size"].as_u64().unwrap() as usize;
     let got = model
-        .predict(x, &Predict { batch_size, ..Predict::default() })
-        .unwrap_or_else(|e| panic!("{name}: {e}"));
+        .predict(x, Predict::new().batch_size(batch_size))
+        .unwrap_or_else(|e| panic!("{name}: {e}"))
+        .into_vec();
     let got = got[0].values().to_f32().unwrap();
     let shape: Vec<usize> =
         case["shape"].as_array().unwrap().iter().map(|d| d.as_u64().unwrap() as usize).collect();
@@ -142,12 +143,12 @@ fn numbers_come_back_from_ids() {
     let x = Input::ids([3]);
     let y = IntegerLookup::new([12, -36]).call(&x).unwrap();
     let there = Model::new(&x, &y).unwrap();
-    let ids = there.predict(&array![[12i32, 7, -36]], &Predict::default()).unwrap();
+    let ids = there.predict(&array![[12i32, 7, -36]], Predict::new()).unwrap().into_vec();
     assert_eq!(ids[0], Array::from(array![[1i64, 0, 2]]).into());
     let mut back = IntegerLookup::new([12, -36]);
     back.invert = true;
     let y = back.call(&x).unwrap();
-    let numbers = Model::new(&x, &y).unwrap().predict(&ids[..], &Predict::default()).unwrap();
+    let numbers = Model::new(&x, &y).unwrap().predict(&ids[..], Predict::new()).unwrap().into_vec();
     assert_eq!(numbers[0], Array::from(array![[12i64, -1, -36]]).into());
 }
 
@@ -159,16 +160,19 @@ fn words_come_back_from_ids() {
     let ids = array![[3i32, 0, 1, 9], [2, -1, 3, 2]];
     let y = back.clone().call(&x).unwrap();
     let model = Model::new(&x, &y).unwrap();
-    let words = model.predict(&ids, &Predict { batch_size: 1, ..Predict::default() }).unwrap();
+    let words = model.predict(&ids, Predict::new().batch_size(1)).unwrap().into_vec();
     // As `StringLookup(vocabulary=["horn", "hunt"], mask_token="", invert=True)` of Keras 3.15.1
     // gives them on these ids.
     let want = array![["hunt", "", "[UNK]", "[UNK]"], ["horn", "[UNK]", "hunt", "horn"]]
         .map(|w| w.to_string());
     assert_eq!(words[0], Array::from(want.clone()).into());
-    let outer = Model::new(&x, &model.layer().call(&x).unwrap()).unwrap();
-    assert_eq!(outer.predict(&ids, &Predict::default()).unwrap()[0], Array::from(want).into());
+    let outer = Model::new(&x, &model.call(&x).unwrap()).unwrap();
+    assert_eq!(
+        outer.predict(&ids, Predict::new()).unwrap().into_vec()[0],
+        Array::from(want).into()
+    );
     let read = Model::new(&x, &StringLookup::new(["a"]).call(&y).unwrap())
-        .and_then(|m| m.predict(&ids, &Predict::default()));
+        .and_then(|m| m.predict(&ids, Predict::new()));
     assert!(matches!(read, Err(Error::Unsupported(_))));
     back.output_mode = cornu::layers::LookupMode::Count;
     assert!(matches!(back.call(&x), Err(Error::Argument { .. })));
@@ -183,34 +187,31 @@ fn what_cannot_be_looked_up_is_an_error() {
     layer.num_oov_indices = 0;
     let model = Model::new(&x, &layer.call(&x).unwrap()).unwrap();
     assert_eq!(
-        model.predict(&words("a"), &Predict::default()).unwrap()[0],
+        model.predict(words("a"), Predict::new()).unwrap().into_vec()[0],
         Array::from(array![[0i64]]).into()
     );
-    let e = model.predict(&words("b"), &Predict::default()).unwrap_err().to_string();
+    let e = model.predict(words("b"), Predict::new()).unwrap_err().to_string();
     assert!(e.contains("num_oov_indices=0") && e.contains("\"b\""), "{e}");
-    let e = model.predict(&array![[1.0f32]], &Predict::default()).unwrap_err().to_string();
+    let e = model.predict(&array![[1.0f32]], Predict::new()).unwrap_err().to_string();
     assert!(e.contains("expected strings"), "{e}");
     let numbers = Input::ids([2]);
     let mut layer = IntegerLookup::new([4, -1]);
     (layer.num_oov_indices, layer.mask_token) = (0, Some(9));
     let model = Model::new(&numbers, &layer.call(&numbers).unwrap()).unwrap();
     assert_eq!(
-        model.predict(&array![[9i32, -1]], &Predict::default()).unwrap()[0],
+        model.predict(&array![[9i32, -1]], Predict::new()).unwrap().into_vec()[0],
         Array::from(array![[0i64, 2]]).into()
     );
-    let e = model.predict(&array![[4i32, 5]], &Predict::default()).unwrap_err().to_string();
+    let e = model.predict(&array![[4i32, 5]], Predict::new()).unwrap_err().to_string();
     assert!(e.contains("num_oov_indices=0") && e.contains('5'), "{e}");
     let e = Model::new(&x, &TextVectorization::default().call(&x).unwrap())
         .unwrap()
-        .predict(&words("b"), &Predict::default())
+        .predict(words("b"), Predict::new())
         .unwrap_err()
         .to_string();
     assert!(e.contains("a vocabulary is needed"), "{e}");
     let y = Dense::new(1).call(&x).unwrap();
-    let e = Model::new(&x, &y)
-        .unwrap()
-        .predict(&words("b"), &Predict::default())
-        .unwrap_err()
-        .to_string();
+    let e =
+        Model::new(&x, &y).unwrap().predict(words("b"), Predict::new()).unwrap_err().to_string();
     assert!(e.contains("must be read by TextVectorization, StringLookup"), "{e}");
 }

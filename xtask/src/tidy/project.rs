@@ -41,19 +41,19 @@ pub(super) const FAMILIES: &[Family] = &[
         folder: "crates/cornu/src/losses/",
         implements: "LossFunction",
         file: "crates/cornu/src/losses/mod.rs",
-        list: "losses",
+        list: "family",
     },
     Family {
         folder: "crates/cornu/src/metrics/",
         implements: "MetricFunction",
         file: "crates/cornu/src/metrics/mod.rs",
-        list: "metrics",
+        list: "family",
     },
     Family {
         folder: "crates/cornu/src/optimizers/",
-        implements: "Rule",
+        implements: "UpdateRule",
         file: "crates/cornu/src/optimizers/mod.rs",
-        list: "optimizers",
+        list: "family",
     },
     Family {
         folder: "crates/cornu/src/initializers/",

@@ -4,7 +4,7 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::run_file::{Given, RunOf, Source, is_run_file};
 use cornu::Opened;
-use cornu::training::bench::Bench;
+use cornu::bench::Bench;
 use std::path::PathBuf;
 
 /// Time training steps and predictions on random data.

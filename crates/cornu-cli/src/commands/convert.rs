@@ -3,8 +3,8 @@
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::files::{self, Columns};
+use cornu::bench::Bench;
 use cornu::files::{convert, quantize_int8};
-use cornu::training::bench::Bench;
 use std::path::PathBuf;
 
 /// Write a model file as one of another kind, by the endings.

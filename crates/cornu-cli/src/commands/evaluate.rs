@@ -3,12 +3,12 @@
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::files::{self, Columns, DataFiles};
-use crate::report::Report;
 use crate::streams::{Format, Streams};
-use crate::{classes, labels, logs};
-use cornu::data::Data;
-use cornu::training::{EpochLoss, Unequal};
+use crate::{classes, labels, logs, report};
+use cornu::data::{ClassNames, Data};
+use cornu::report::ClassificationReport;
 use cornu::{CompiledModel, Evaluate, Opened, Predict};
+use cornu::{EpochLoss, Unequal};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
@@ -77,32 +77,32 @@ fn evaluate(args: Args, streams: &Streams, console: &Console) -> Result<(), Fail
     let y = classes::encode(&model, read.y, &called)?;
     let epoch_loss =
         args.epoch_loss.as_deref().map(EpochLoss::parse).transpose()?.unwrap_or_default();
-    let options = Evaluate {
-        batch_size: args.batch_size,
-        sample_weight: read.weights,
-        unequal: args.pad.map_or(Unequal::Known, Unequal::Pad),
-        epoch_loss,
-    };
-    let values = model.evaluate(&read.x[..], &y[..], &options)?;
+    let unequal = args.pad.map_or(Unequal::Known, Unequal::Pad);
+    let mut options =
+        Evaluate::new().batch_size(args.batch_size).unequal(unequal).epoch_loss(epoch_loss);
+    if let Some(weights) = read.weights {
+        options = options.sample_weight(weights);
+    }
+    let values = model.evaluate(&read.x[..], &y[..], options)?;
     let mut reports = vec![];
     if args.report {
-        let how = Predict { batch_size: args.batch_size, unequal: options.unequal };
-        let predicted = model.predict(read.x, &how)?;
+        let how = Predict::new().batch_size(args.batch_size).unequal(unequal);
+        let predicted = model.predict(read.x, how)?.into_vec();
         reports = reports_of(Opened::Compiled(Box::new(model)), &y, &predicted)?;
     }
     if args.json {
         let mut object: Map<String, Value> =
-            values.iter().map(|(k, v)| (k.clone(), cornu::training::value_json(v))).collect();
+            values.iter().map(|(k, v)| (k.clone(), cornu::extend::value_json(v))).collect();
         if args.report {
-            let of = reports.iter().map(|(output, r)| (output.clone(), r.json()));
+            let of = reports.iter().map(|(output, r)| (output.clone(), report::json(r)));
             object.insert("report".into(), Value::Object(of.collect()));
         }
         console.json(&Value::Object(object));
         return Ok(());
     }
     console.result(&logs::text(&values, false));
-    for (output, report) in reports {
-        console.result(&format!("\noutput `{output}`\n{}", report.text()));
+    for (output, found) in reports {
+        console.result(&format!("\noutput `{output}`\n{}", report::text(&found)));
     }
     Ok(())
 }
@@ -112,7 +112,7 @@ fn reports_of(
     model: Opened,
     targets: &[Data],
     predicted: &[Data],
-) -> Result<Vec<(String, Report)>, Failure> {
+) -> Result<Vec<(String, ClassificationReport)>, Failure> {
     let mut reports = vec![];
     let outputs = model.output_names();
     let Opened::Compiled(compiled) = &model else { return Ok(reports) };
@@ -134,8 +134,9 @@ fn reports_of(
         let names = labels::names(&model, i, width.max(largest + 1));
         // What a loss ignores (a negative class) is no class.
         let pairs = wanted.iter().zip(&found.ids).filter(|(w, _)| **w >= 0);
-        let report = Report::new(names, pairs.map(|(w, p)| (*w as usize, *p)));
-        reports.push((output.clone(), report));
+        let (wanted, found): (Vec<i64>, Vec<i64>) = pairs.map(|(w, p)| (*w, *p as i64)).unzip();
+        let names = ClassNames::new(names)?;
+        reports.push((output.clone(), ClassificationReport::new(wanted, found, Some(&names))?));
     }
     Ok(reports)
 }

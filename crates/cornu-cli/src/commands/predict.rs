@@ -6,7 +6,7 @@ use crate::files::{self, Columns};
 use crate::labels;
 use crate::outputs::{self, Target};
 use crate::streams::{Format, Streams, is_stream};
-use cornu::training::Unequal;
+use cornu::Unequal;
 use cornu::{Opened, Predict};
 use std::path::PathBuf;
 
@@ -73,11 +73,10 @@ fn predict(args: &Args, streams: &Streams, console: &Console) -> Result<(), Fail
         Target { who: "--output".into(), path, endings: ENDINGS }.check(false)?;
     }
     let x = files::inputs(&model, &streams.inputs(&args.inputs)?, &Columns::default())?;
-    let options = Predict {
-        batch_size: args.batch_size.unwrap_or(32),
-        unequal: args.pad.map_or(Unequal::Known, Unequal::Pad),
-    };
-    let predicted = model.predict(x, &options)?;
+    let options = Predict::new()
+        .batch_size(args.batch_size.unwrap_or(32))
+        .unequal(args.pad.map_or(Unequal::Known, Unequal::Pad));
+    let predicted = model.predict(x, options)?.into_vec();
     for (i, (path, data)) in args.outputs.iter().zip(predicted).enumerate() {
         let parts = match args.labels {
             true => labels::parts(&model, i, &data)?,

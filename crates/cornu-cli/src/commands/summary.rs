@@ -69,17 +69,17 @@ fn object(model: &cornu::Model) -> serde_json::Value {
         .members
         .iter()
         .map(|m| match &m.kind {
-            cornu::model::MemberKind::Input(i) => serde_json::json!({
+            cornu::extend::MemberKind::Input(i) => serde_json::json!({
                 "name": m.name, "class": "InputLayer", "shape": shape(&i.batch_shape),
             }),
-            cornu::model::MemberKind::Layer(l) => serde_json::json!({
+            cornu::extend::MemberKind::Layer(l) => serde_json::json!({
                 "name": m.name, "class": l.class(),
                 "shapes": m.outputs.iter().flatten().map(|s| shape(&s.dims)).collect::<Vec<_>>(),
             }),
         })
         .collect();
     serde_json::json!({
-        "name": model.layer().shown_name(), "parameters": model.count_params(),
+        "name": model.as_layer().shown_name(), "parameters": model.count_params(),
         "inputs": model.inputs().iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(),
         "outputs": model.output_names(), "layers": layers,
     })

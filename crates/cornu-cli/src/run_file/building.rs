@@ -5,12 +5,13 @@ use super::reading::Source;
 use super::tables::LayerTable;
 use crate::failure::Failure;
 use crate::files::{self, Columns, DataFiles};
-use cornu::config::did_you_mean;
+use cornu::Unequal;
 use cornu::data::Data;
-use cornu::layers::{Arg, Call};
-use cornu::model::InputLayer;
-use cornu::training::Unequal;
-use cornu::{Compile, Input, LayerRef, Model, Opened, Predict, Registry, Symbol};
+use cornu::extend::InputLayer;
+use cornu::extend::Registry;
+use cornu::extend::did_you_mean;
+use cornu::extend::{Arg, Call};
+use cornu::{Compile, Input, LayerRef, Model, Opened, Predict, Symbol};
 use serde_json::Value;
 
 /// Types of inputs.
@@ -274,7 +275,7 @@ impl<'a> Builder<'a> {
     fn layer(&self, i: usize, table: &LayerTable) -> Result<LayerRef, Failure> {
         let config = keras_object(&Value::Object(table.settings.clone()));
         let object = serde_json::json!({"class_name": table.class, "config": config});
-        LayerRef::from_json(&object, &Registry::builtin().strict()).map_err(|e| self.at_layer(i, e))
+        LayerRef::from_json(&object, &Registry::new().strict()).map_err(|e| self.at_layer(i, e))
     }
 
     /// The number of the input that a layer is called on, if it is called on one.
@@ -306,10 +307,10 @@ impl<'a> Builder<'a> {
         let adapt = || -> Result<LayerRef, Failure> {
             let before = before()?;
             let x = files::inputs_of_part(&before, &self.shown.files, &self.shown.columns)?;
-            let options = Predict { unequal: self.shown.unequal, ..Predict::default() };
+            let options = Predict::new().unequal(self.shown.unequal);
             let (at, shown): (usize, Vec<Data>) = match input {
                 Some(at) => (at, x),
-                None => (0, before.predict(x, &options)?),
+                None => (0, before.predict(x, options)?.into_vec()),
             };
             let data = shown.get(at).ok_or_else(|| Failure::failed("the data hold no input"))?;
             Ok(layer.adapt(data)?)

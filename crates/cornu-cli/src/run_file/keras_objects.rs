@@ -2,7 +2,7 @@
 
 use super::reading::Source;
 use crate::failure::Failure;
-use cornu::config::{did_you_mean, snake_case};
+use cornu::extend::{did_you_mean, snake_case};
 use cornu::losses::Loss;
 use cornu::metrics::Metric;
 use cornu::optimizers::Optimizer;
@@ -121,9 +121,9 @@ fn named(what: &str, v: &Value, classes: &[&str], more: &[&str]) -> Result<(), F
 /// Whether a name is a shorter one of the family: `mse`.
 fn by_alias(what: &str, name: &str) -> bool {
     match what {
-        "optimizer" => Optimizer::try_from(name).is_ok(),
-        "loss" => Loss::try_from(name).is_ok(),
-        _ => Metric::try_from(name).is_ok(),
+        "optimizer" => Optimizer::by_name(name).is_ok(),
+        "loss" => Loss::by_name(name).is_ok(),
+        _ => Metric::by_name(name).is_ok(),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::lines::{Node, Place, line_of};
 use super::tables::RunFile;
 use crate::failure::Failure;
-use cornu::config::did_you_mean;
+use cornu::extend::did_you_mean;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 

@@ -11,10 +11,10 @@ use crate::options::{FitOptions, WrongOption};
 use crate::outputs;
 use crate::training::{Blame, Job, Results};
 use cornu::Opened;
-use cornu::config::did_you_mean;
+use cornu::Unequal;
+use cornu::callbacks::{self, Callback};
 use cornu::data::FORMATS;
-use cornu::training::Unequal;
-use cornu::training::callbacks::{self, Callback};
+use cornu::extend::did_you_mean;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 

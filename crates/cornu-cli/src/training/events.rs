@@ -1,9 +1,10 @@
 //! Events of a run as lines of JSON, and how far it came.
 
 use crate::console::Console;
+use cornu::Logs;
 use cornu::Result;
-use cornu::training::callbacks::{Callback, Run};
-use cornu::training::{Logs, value_json};
+use cornu::callbacks::{Callback, Run};
+use cornu::extend::value_json;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -10,10 +10,10 @@ use crate::files::{self, Columns, DataFiles, Samples};
 use crate::logs;
 use crate::options::FitOptions;
 use crate::signals::Interrupt;
+use cornu::callbacks::Callback;
 use cornu::data::Data;
-use cornu::training::callbacks::Callback;
-use cornu::training::{Interruption, Unequal};
 use cornu::{CompiledModel, Evaluate, Fit, History, Predict};
+use cornu::{Interruption, Unequal};
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -99,12 +99,12 @@ impl Job<'_> {
             .stop_request(interrupt.request());
         if ask.json {
             console.json(&json!({
-                "event": "start", "model": self.model.layer().shown_name(),
+                "event": "start", "model": self.model.as_layer().shown_name(),
                 "samples": train.x.first().map_or(0, Data::n_samples),
                 "epochs": self.options.epochs.unwrap_or(1), "batch_size": self.options.batch_size(),
             }));
         }
-        let trained = self.model.fit(train.x, train.y, fit);
+        let trained = self.model.fit(&train.x[..], &train.y[..], fit);
         let history = match trained {
             Ok(history) => history,
             // The first step may have failed; before a second one there was something learned.
@@ -174,12 +174,14 @@ impl Job<'_> {
         self.pad.map_or(Unequal::Known, Unequal::Pad)
     }
 
-    fn evaluate_settings(&self, sample_weight: Option<Vec<Data>>) -> Evaluate {
-        Evaluate {
-            batch_size: self.options.batch_size(),
-            sample_weight,
-            unequal: self.unequal(),
-            epoch_loss: self.options.epoch_loss(),
+    fn evaluate_settings(&self, sample_weight: Option<Vec<Data>>) -> Evaluate<'static> {
+        let settings = Evaluate::new()
+            .batch_size(self.options.batch_size())
+            .unequal(self.unequal())
+            .epoch_loss(self.options.epoch_loss());
+        match sample_weight {
+            Some(weights) => settings.sample_weight(weights),
+            None => settings,
         }
     }
 
@@ -195,21 +197,25 @@ impl Job<'_> {
             all.iter().map(|d| Ok(d.slice(0..n)?)).collect()
         };
         let inputs = || -> Result<(), Failure> {
-            let how = Predict { batch_size: n, unequal: self.unequal() };
-            self.model.predict(head(&samples.x)?, &how)?;
+            let how = Predict::new().batch_size(n).unequal(self.unequal());
+            self.model.predict(head(&samples.x)?, how)?;
             Ok(())
         };
         inputs().map_err(|f| (self.blame)(data, f))?;
         let check = || -> Result<(), Failure> {
             let weights = samples.weights.as_deref().map(head).transpose()?;
             let settings = self.evaluate_settings(weights);
-            self.model.evaluate(head(&samples.x)?, head(&samples.y)?, &settings)?;
+            self.model.evaluate(head(&samples.x)?, head(&samples.y)?, settings)?;
             Ok(())
         };
         check().map_err(|f| (self.blame)(losses, f))
     }
 
-    fn fit_settings(&mut self, train: &Samples, test: Option<&Samples>) -> Result<Fit, Failure> {
+    fn fit_settings<'a>(
+        &mut self,
+        train: &'a Samples,
+        test: Option<&'a Samples>,
+    ) -> Result<Fit<'a>, Failure> {
         let mut fit = self.options.settings().unequal(self.unequal());
         if let Some(w) = &train.weights {
             fit = fit.sample_weight(&w[..]);
@@ -273,7 +279,7 @@ impl Job<'_> {
 
     fn tell_test(&self, test: Samples, tell: &Tell<'_>) -> Result<(), Failure> {
         let settings = self.evaluate_settings(test.weights);
-        let values = self.model.evaluate(test.x, test.y, &settings)?;
+        let values = self.model.evaluate(test.x, test.y, settings)?;
         if tell.json {
             tell.console.json(&json!({"event": "test", "logs": logs_json(&values)}));
             return Ok(());

@@ -3,8 +3,8 @@
 use super::blame::Blame;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::files;
 use crate::outputs::{self, Target};
-use crate::{files, plot};
 use cornu::{CompiledModel, History};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -91,7 +91,7 @@ impl Results {
             keep("history", p, files::write_json(p, &history.to_json()).map(|()| p.clone()));
         }
         if let Some(p) = &self.plot {
-            keep("curves", p, plot::curves(p, history).map(|()| p.clone()));
+            keep("curves", p, history.plot(p).map(|()| p.clone()).map_err(Failure::from));
         }
         failed.map_or(Ok(()), Err)
     }
@@ -100,7 +100,7 @@ impl Results {
     /// model it goes into the current folder.
     pub fn interrupted(&self, model: &CompiledModel) -> Self {
         let beside = |p: &Option<PathBuf>| p.as_deref().map(outputs::interrupted);
-        let name = format!("{}.interrupted.keras", model.layer().shown_name());
+        let name = format!("{}.interrupted.keras", model.as_layer().shown_name());
         Self {
             model: beside(&self.model).or(Some(PathBuf::from(name))),
             history: beside(&self.history),

@@ -11,8 +11,8 @@ use crate::spec::{DType, Dim, ShapeError, Spec};
 use crate::tensor::{Tensor, View, ViewMut};
 use crate::var::Var;
 use crate::with_float;
-use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// What is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

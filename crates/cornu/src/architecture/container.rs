@@ -1,21 +1,21 @@
-//! The layers that are models.
+//! Models used as layers.
 
 use super::functional::Functional;
 use super::sequential::Sequential;
 use crate::lowering::LayerRef;
 use std::any::Any;
 
-/// A layer that is a model.
+/// Model that is used as a layer.
 #[derive(Clone, Copy, Debug)]
 pub enum Container<'a> {
     /// A graph of layers.
     Functional(&'a Functional),
-    /// Layers one after the other.
+    /// A chain of layers.
     Sequential(&'a Sequential),
 }
 
 impl<'a> Container<'a> {
-    /// The graph of its layers; none for a Sequential whose input is not known.
+    /// Returns the graph of layers; `None` for a Sequential without a known input shape.
     pub fn graph(self) -> Option<&'a Functional> {
         match self {
             Container::Functional(f) => Some(f),
@@ -25,7 +25,7 @@ impl<'a> Container<'a> {
 }
 
 impl LayerRef {
-    /// The model inside, for a layer that is a model.
+    /// Returns the model, if the layer is one.
     pub fn as_container(&self) -> Option<Container<'_>> {
         let rule: &dyn Any = self.rule();
         let sequential = || rule.downcast_ref().map(Container::Sequential);

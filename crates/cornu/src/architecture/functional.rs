@@ -9,32 +9,32 @@ use crate::{Error, Result};
 use cornu_ir::Spec;
 use std::collections::HashMap;
 
-/// What a member of a model is.
+/// Kind of a member of a model: an input or a layer.
 #[derive(Clone, Debug)]
 pub enum MemberKind {
-    /// An entry.
+    /// An input.
     Input(InputLayer),
     /// A layer, or an operation of `keras.ops`.
     Layer(LayerRef),
 }
 
-/// A member of a model: an entry or a layer, with its calls.
+/// Member of a model: an input or a layer, with its calls.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// Name, unique in the model.
     pub name: String,
-    /// What it is.
+    /// Input or layer.
     pub kind: MemberKind,
-    /// Its calls in the model, in order. An entry has none.
+    /// Calls of the layer in the model, in order. An input has none.
     pub calls: Vec<Call<TensorRef>>,
-    /// Specs of the outputs of each call; an entry has one call in this sense.
+    /// Types and dims of the outputs of each call; an input counts as one call.
     pub outputs: Vec<Vec<Spec>>,
-    /// Its weights.
+    /// Weights of the layer.
     pub tree: WeightTree,
 }
 
 impl Member {
-    /// Class, in Keras's word.
+    /// Returns Keras's name of the class.
     pub fn class(&self) -> &'static str {
         match &self.kind {
             MemberKind::Input(_) => "InputLayer",
@@ -50,7 +50,7 @@ impl Member {
         }
     }
 
-    /// Number of ids, for a layer that reads ids.
+    /// Returns the number of ids, for a layer that reads ids.
     pub fn n_ids(&self) -> Option<usize> {
         match &self.kind {
             MemberKind::Input(_) => None,
@@ -58,7 +58,7 @@ impl Member {
         }
     }
 
-    /// Whether Keras counts it among the layers of the model (operations are not).
+    /// True if Keras counts the member as a layer; operations are not counted.
     pub fn is_layer(&self) -> bool {
         match &self.kind {
             MemberKind::Input(_) => true,
@@ -67,21 +67,22 @@ impl Member {
     }
 }
 
-/// A model as a graph of layers.
+/// Graph of the layers of a model.
 ///
 /// # Source
 /// keras/src/models/functional.py and keras/src/ops/function.py, Keras 3.15.1.
 #[derive(Clone, Debug)]
 pub struct Functional {
-    /// Members in Keras's order: by depth, then as the outputs reach them.
+    /// Inputs and layers in Keras's order: by depth, then in the order in which the outputs reach
+    /// them.
     pub members: Vec<Member>,
-    /// The calls in the order in which Keras runs them: member, call.
+    /// Calls in the order in which Keras runs them: member, call.
     pub order: Vec<(usize, usize)>,
     /// Structure of the inputs.
     pub inputs: Nest,
     /// Structure of the outputs.
     pub outputs: Nest,
-    /// Specs of the outputs, flattened.
+    /// Types and dims of the outputs, flattened.
     pub output_specs: Vec<Spec>,
 }
 
@@ -158,7 +159,7 @@ impl Functional {
                     let specs = call.try_map(|t| output(t).map(|o| o.spec.clone()))?;
                     let masked = call.try_map(|t| output(t).map(|o| o.masked))?;
                     if !built[m] {
-                        members[m].tree = layer.weights(&specs)?;
+                        members[m].tree = layer.weight_tree(&specs)?;
                         built[m] = true;
                     }
                     done[m][c] = Some(infer_with(&layer, &members[m].tree, &specs, &masked)?);
@@ -217,8 +218,8 @@ impl Functional {
         Self::assemble(drafts, at(0), at(layers.len()))
     }
 
-    /// The members that Keras counts as layers, with their group in a weights file: `lstm`,
-    /// `lstm_1`, …
+    /// Returns the members that Keras counts as layers, with their groups in a weights file:
+    /// `lstm`, `lstm_1`, …
     pub fn groups(&self) -> Vec<(usize, String)> {
         let mut seen: HashMap<String, usize> = HashMap::new();
         let layers = self.members.iter().enumerate().filter(|(_, m)| m.is_layer());

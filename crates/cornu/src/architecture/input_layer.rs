@@ -1,27 +1,27 @@
-//! The entries of a model.
+//! The inputs of a model.
 
 use crate::{Error, Result};
 use cornu_ir::{DType, Dim, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The entry of a model: its shape with the batch, and its type.
-/// Source: keras/src/layers/core/input_layer.py, Keras 3.15.1.
+/// Settings of a model's input: shape with the batch, type, name. Source:
+/// keras/src/layers/core/input_layer.py, Keras 3.15.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct InputLayer {
-    /// Dims, batch first; `None` where not known.
+    /// Dims with the batch first; `None` for unknown ones.
     #[serde(alias = "batch_input_shape")]
     pub batch_shape: Vec<Dim>,
-    /// Keras's name of the type.
+    /// Keras's name of the element type, as `float32`.
     pub dtype: String,
-    /// Kept for Keras.
+    /// Setting kept for Keras's files; without effect in cornu.
     pub sparse: bool,
-    /// Kept for Keras.
+    /// Setting kept for Keras's files; without effect in cornu.
     pub ragged: bool,
-    /// Name.
+    /// Name of the input; `None` to number it.
     pub name: Option<String>,
-    /// Kept for Keras.
+    /// Setting kept for Keras's files; without effect in cornu.
     pub optional: bool,
 }
 
@@ -39,7 +39,7 @@ impl Default for InputLayer {
 }
 
 impl InputLayer {
-    /// Element type and dims of the value in a graph.
+    /// Returns element type and dims of the input in a graph.
     pub fn spec(&self) -> Spec {
         let dtype = match self.dtype.as_str() {
             "float64" => DType::F64,

@@ -11,24 +11,23 @@ use crate::{Error, Result};
 use cornu_ir::{Dim, Spec};
 use serde_json::{Value, json};
 
-/// A model of layers one after the other. Without an entry it takes the shape of what it is first
-/// called on.
+/// Model of layers one after the other. Without an input it takes its shape from the first call.
 ///
 /// # Source
 /// keras/src/models/sequential.py, Keras 3.15.1.
 #[derive(Clone, Debug)]
 pub struct Sequential {
-    /// The layers by name.
+    /// The layers with their names.
     pub layers: Vec<(String, LayerRef)>,
-    /// The entry, when its shape is known.
+    /// The input, if its shape is known.
     pub input: Option<InputLayer>,
-    /// The shape Keras built it with, as its config says.
+    /// Shape with which Keras built the model, from its config.
     pub build_input_shape: Option<Value>,
     chain: Option<Functional>,
 }
 
 impl Sequential {
-    /// A model of an entry and layers.
+    /// Returns a model of an input and layers.
     pub fn new(input: Option<InputLayer>, layers: Vec<LayerRef>) -> Result<Self> {
         let names = names_in_order(&layers);
         Self::named(input, names.into_iter().zip(layers).collect(), None)
@@ -53,7 +52,7 @@ impl Sequential {
         Ok(Self { layers, input, build_input_shape, chain })
     }
 
-    /// The chain as a graph of layers, when the shape of the input is known.
+    /// Returns the graph of layers; `None` if the input shape is not known.
     pub fn chain(&self) -> Option<&Functional> {
         self.chain.as_ref()
     }

@@ -7,7 +7,8 @@ use cornu_ir::spec::dims_text;
 use cornu_ir::{Builder, DType, Dim, Spec};
 use std::sync::Arc;
 
-/// A value before there are data: its shape, and which layer gives it.
+/// Symbol: stands for an input or the output of a layer while a model is built; it has a shape, but
+/// no data.
 #[derive(Clone, Debug)]
 pub struct Symbol {
     pub(crate) node: Arc<CallNode>,
@@ -36,32 +37,33 @@ pub(crate) enum Maker {
 }
 
 impl Symbol {
-    /// Element type and dims.
+    /// Returns element type and dims.
     pub fn spec(&self) -> &Spec {
         &self.node.outputs[self.index].spec
     }
 
-    /// The dims, batch first.
+    /// Returns the dims, batch first; `None` for unknown ones.
     pub fn shape(&self) -> &[Dim] {
         &self.spec().dims
     }
 
-    /// The dims as Keras prints them: `(None, 20, 1)`.
+    /// Returns the dims as Keras prints them: `(None, 20, 1)`.
     pub fn shape_text(&self) -> String {
         dims_text(self.shape())
     }
 
-    /// Whether the value carries a mask.
+    /// True if the symbol carries a mask.
     pub fn is_masked(&self) -> bool {
         self.node.outputs[self.index].masked
     }
 }
 
-/// The entry of a model.
+/// Inputs of models: its functions make symbols.
 pub struct Input;
 
 impl Input {
-    /// A symbol of given dims without the batch; `None` stands for "not known yet".
+    /// Returns an input symbol of floats with these dims, without the batch; `None` for unknown
+    /// ones.
     ///
     /// ```
     /// use cornu::Input;
@@ -74,13 +76,13 @@ impl Input {
         Input::of(InputLayer { batch_shape: dims, ..InputLayer::default() })
     }
 
-    /// A symbol of strings: words or texts, of given dims without the batch.
+    /// Returns an input symbol of strings with these dims, without the batch.
     pub fn text<D: Into<Dim>>(shape: impl IntoIterator<Item = D>) -> Symbol {
         let dims = std::iter::once(None).chain(shape.into_iter().map(Into::into)).collect();
         Input::of(InputLayer { batch_shape: dims, dtype: "string".into(), ..InputLayer::default() })
     }
 
-    /// A symbol of an input layer with all its settings.
+    /// Returns the input symbol of an input layer with all its settings.
     pub fn of(layer: InputLayer) -> Symbol {
         let spec = layer.spec();
         let call = Call { args: vec![], kwargs: vec![] };
@@ -91,7 +93,7 @@ impl Input {
         }
     }
 
-    /// A symbol with a name.
+    /// Returns an input symbol of floats with a name.
     pub fn named<D: Into<Dim>>(name: &str, shape: impl IntoIterator<Item = D>) -> Symbol {
         let dims = std::iter::once(None).chain(shape.into_iter().map(Into::into)).collect();
         Input::of(InputLayer {
@@ -101,16 +103,16 @@ impl Input {
         })
     }
 
-    /// A symbol of whole numbers (ids for an embedding).
+    /// Returns an input symbol of whole numbers, as ids for an embedding.
     pub fn ids<D: Into<Dim>>(shape: impl IntoIterator<Item = D>) -> Symbol {
         let dims = std::iter::once(None).chain(shape.into_iter().map(Into::into)).collect();
         Input::of(InputLayer { batch_shape: dims, dtype: "int32".into(), ..InputLayer::default() })
     }
 }
 
-/// What a layer can be called on: a symbol, several, or a call with keyword arguments.
+/// Arguments of a layer's call: one symbol, several, or a call with keyword arguments.
 pub trait IntoCall {
-    /// As a call.
+    /// Returns the arguments as a call.
     fn into_call(self) -> Call<Symbol>;
 }
 
@@ -139,14 +141,34 @@ impl IntoCall for Call<Symbol> {
 }
 
 impl Symbol {
-    /// A call on this symbol, to which keyword arguments can be added.
+    /// Returns a call on this symbol, to which keyword arguments can be added.
     pub fn call(&self) -> Call<Symbol> {
         Call::one(self.clone())
+    }
+
+    /// Returns a call on this symbol with symbols as a keyword argument: `initial_state`, `mask`.
+    ///
+    /// ```
+    /// use cornu::{Input, Lstm};
+    /// let (x, y) = (Input::new([20, 1]), Input::new([None, Some(3)]));
+    /// let states = Lstm::new(8).return_state(true).call_all(&x)?;
+    /// let decoder = Lstm::new(8).return_sequences(true);
+    /// let h = decoder.call(y.with("initial_state", [&states[1], &states[2]]))?;
+    /// assert_eq!(h.shape_text(), "(None, None, 8)");
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    pub fn with<'a>(
+        &self,
+        name: &str,
+        symbols: impl IntoIterator<Item = &'a Symbol>,
+    ) -> Call<Symbol> {
+        let symbols: Vec<&Symbol> = symbols.into_iter().collect();
+        self.call().with_symbols(name, &symbols)
     }
 }
 
 impl Call<Symbol> {
-    /// With symbols as a keyword argument: `initial_state`, `mask`.
+    /// Adds symbols as a keyword argument: `initial_state`, `mask`.
     pub fn with_symbols(self, name: &str, symbols: &[&Symbol]) -> Self {
         let arg = match symbols {
             [one] => Arg::Value((*one).clone()),
@@ -157,7 +179,7 @@ impl Call<Symbol> {
 }
 
 impl LayerRef {
-    /// Calls the layer; the same layer may be called again and shares its weights.
+    /// Calls the layer on symbols and returns its output. Further calls share the weights.
     pub fn call(&self, inputs: impl IntoCall) -> Result<Symbol> {
         let mut all = self.call_all(inputs)?;
         match all.len() {
@@ -170,7 +192,7 @@ impl LayerRef {
         }
     }
 
-    /// Calls a layer of several outputs.
+    /// Calls the layer on symbols and returns all its outputs.
     pub fn call_all(&self, inputs: impl IntoCall) -> Result<Vec<Symbol>> {
         let call = inputs.into_call();
         let specs = call.map(|s| s.spec().clone());
@@ -187,7 +209,7 @@ pub(super) fn infer(
     specs: &Call<Spec>,
     masked: &Call<bool>,
 ) -> Result<Vec<Output>> {
-    let tree = layer.weights(specs)?;
+    let tree = layer.weight_tree(specs)?;
     infer_with(layer, &tree, specs, masked)
 }
 

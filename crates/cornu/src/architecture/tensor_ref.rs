@@ -5,30 +5,30 @@ use crate::lowering::Arg;
 use crate::{Error, Result};
 use serde_json::{Value, json};
 
-/// A value between layers: member of the model, which of its calls, which of the call's outputs.
+/// Reference to a value between layers: member of the model, call, output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TensorRef {
     /// Index of the member.
     pub member: usize,
-    /// Which call of it.
+    /// Index of the call.
     pub call: usize,
-    /// Which output.
+    /// Index of the output.
     pub output: usize,
 }
 
-/// The structure of a model's inputs or outputs: one, a list, or by name.
+/// Structure of the inputs or outputs of a model: one, a list, or by name.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Nest {
     /// One value.
     One(TensorRef),
     /// A list.
     List(Vec<Nest>),
-    /// By name, in Keras's order: sorted.
+    /// Values by name, sorted as in Keras.
     Dict(Vec<(String, Nest)>),
 }
 
 impl Nest {
-    /// All values, in the order of `model.inputs`.
+    /// Returns all values, in the order of Keras's `model.inputs`.
     pub fn flatten(&self) -> Vec<TensorRef> {
         match self {
             Nest::One(t) => vec![*t],
@@ -41,8 +41,8 @@ impl Nest {
         }
     }
 
-    /// For each value, the places of the lists around it but for the outermost: `1/` for one in a
-    /// list that is the second item.
+    /// Returns, for each value, the positions of its lists except the outermost: `1/` for a value
+    /// in a list that is the second item.
     pub fn places(&self) -> Vec<String> {
         fn walk(n: &Nest, path: &[usize], places: &mut Vec<String>) {
             match n {
@@ -64,7 +64,7 @@ impl Nest {
         places
     }
 
-    /// The names, when the structure is by name, in the order of `flatten`.
+    /// Returns the names, in the order of `flatten`, if the structure is by name.
     pub fn keys(&self) -> Option<Vec<&str>> {
         match self {
             Nest::Dict(items) => {
@@ -76,7 +76,7 @@ impl Nest {
         }
     }
 
-    /// Reads `["name", 0, 0]`, a list of such, or a dict of such.
+    /// Reads `["name", 0, 0]`, a list of them, or a dict of them, from Keras's config.
     pub fn from_json(
         v: &Value,
         find: &dyn Fn(&str, usize, usize) -> Result<TensorRef>,
@@ -110,7 +110,7 @@ impl Nest {
         }
     }
 
-    /// As Keras writes it; `end` writes one value.
+    /// Returns the structure as Keras writes it; `end` writes one value.
     pub fn to_json(&self, end: &dyn Fn(TensorRef) -> Value) -> Value {
         match self {
             Nest::One(t) => end(*t),
@@ -159,8 +159,8 @@ pub fn arg_from_json(
     Ok(Arg::Json(v.clone()))
 }
 
-/// A keyword argument as Keras 2 wrote it: `["layer", 0, 1]` is a tensor, `["_CONSTANT_VALUE", -1,
-/// x]` a plain value.
+/// Returns a keyword argument as Keras 2 wrote it: `["layer", 0, 1]` is a tensor,
+/// `["_CONSTANT_VALUE", -1, x]` a plain value.
 pub fn legacy_arg(
     v: &Value,
     find: &dyn Fn(&str, usize, usize) -> Result<TensorRef>,

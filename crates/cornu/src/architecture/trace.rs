@@ -5,6 +5,7 @@
 
 use super::functional::{Draft, Functional, MemberKind};
 use super::input_layer::InputLayer;
+use super::nodes::Nodes;
 use super::symbol::{CallNode, Maker, Symbol};
 use super::tensor_ref::{Nest, TensorRef};
 use crate::lowering::LayerRef;
@@ -66,7 +67,7 @@ pub(crate) fn trace(
     outputs: &[Symbol],
     one_input: bool,
     one_output: bool,
-) -> Result<Functional> {
+) -> Result<(Functional, Nodes)> {
     let mut t = Trace::default();
     outputs.iter().for_each(|o| t.visit(&o.node));
     for s in inputs {
@@ -140,7 +141,9 @@ pub(crate) fn trace(
         [s] if one => Nest::One(reference(s)),
         many => Nest::List(many.iter().map(|s| Nest::One(reference(s))).collect()),
     };
-    Functional::assemble(drafts, nest(inputs, one_input), nest(outputs, one_output))
+    let nodes = Nodes(calls.iter().map(|c| c.iter().map(|n| Arc::clone(n)).collect()).collect());
+    let graph = Functional::assemble(drafts, nest(inputs, one_input), nest(outputs, one_output))?;
+    Ok((graph, nodes))
 }
 
 fn maker_name(n: &Arc<CallNode>) -> String {

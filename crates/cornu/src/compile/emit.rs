@@ -1,15 +1,15 @@
 //! Losses and metrics written into the graph of a shard.
 
 use super::Compiled;
-use crate::layers::{Cx, Flow, both};
+use crate::lowering::{Cx, Flow, both};
 use crate::{Error, Result};
 use cornu_ir::spec::product;
 use cornu_ir::{DType, Var};
 
-/// Losses of a shard.
+/// Losses of one shard of a batch.
 #[derive(Clone, Debug)]
 pub struct LossParts<'g> {
-    /// This shard's part of the weighted sum, without the layers' penalties; `None` when the model
+    /// This shard's part of the weighted sum, without the layers' penalties; `None` if the model
     /// has no loss.
     pub total: Option<Var<'g>>,
     /// This shard's part of each loss, without its weight, in the order of [`Compiled::losses`].
@@ -91,8 +91,8 @@ fn by_rows<'g>(cx: &Cx<'g>, j: Judged<'g>, keep_mask: bool) -> (Judged<'g>, Opti
 }
 
 impl Compiled {
-    /// Writes the losses. `sample_weights` holds one for each output (empty for none); masks are
-    /// those of the outputs.
+    /// Writes the losses into the graph. `sample_weights` holds one for each output (empty for
+    /// none); masks are those of the outputs.
     pub fn loss_parts<'g>(
         &self,
         cx: &Cx<'g>,
@@ -137,9 +137,9 @@ impl Compiled {
     /// Writes the metrics: partials of each, in the order of [`Compiled::metrics`], to be added up
     /// over shards and batches.
     ///
-    /// `keep_masks` says whether the outputs' masks enter: they do in evaluation; in training Keras
-    /// on JAX leaves them out. What is past the end of a sequence never enters: of sequences of
-    /// unequal length each timestep counts as a sample does.
+    /// `keep_masks` is true to use the masks of the outputs: in evaluation they are used; in
+    /// training Keras on JAX ignores them. Padding of sequences of unequal length is never used;
+    /// each of their timesteps counts as a sample.
     pub fn metric_partials<'g>(
         &self,
         cx: &Cx<'g>,

@@ -1,23 +1,25 @@
-//! Which loss stands on which output, with which weight, under which key.
+//! Losses of each output, with weights and keys.
 
-use super::outputs::{Outputs, Task, function_name, is_object, leaves, pair_targets, wrong};
+use super::outputs::{
+    Outputs, Task, function_name, in_argument, is_object, leaves, pair_targets, wrong,
+};
 use crate::Result;
 use crate::losses::Loss;
 use cornu_ir::Spec;
 use serde_json::Value;
 
-/// A loss of an output.
+/// Loss of one output of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputLoss {
-    /// Number of the output.
+    /// Index of the output.
     pub output: usize,
-    /// Number of its target.
+    /// Index of the target.
     pub target: usize,
     /// The loss.
     pub loss: Loss,
-    /// Its weight in the total.
+    /// Weight in the total loss.
     pub weight: Option<f64>,
-    /// Its own key in logs, where there are several losses.
+    /// Key in logs, if there are several losses.
     pub key: Option<String>,
 }
 
@@ -131,13 +133,31 @@ fn weights(loss: &Value, loss_weights: &Value) -> Result<Option<Vec<Option<f64>>
 fn read(v: &Value, y_true: &Spec, y_pred: &Spec) -> Result<Loss> {
     let Some(name) = function_name(v) else { return Loss::from_json(v) };
     if !["crossentropy", "ce"].contains(&name.to_lowercase().as_str()) {
-        return Loss::try_from(name);
+        return Loss::by_name(name);
     }
-    Loss::try_from(match Task::of(y_true, y_pred) {
+    Loss::by_name(match Task::of(y_true, y_pred) {
         Task::Binary => "binary_crossentropy",
         Task::SparseCategorical => "sparse_categorical_crossentropy",
         Task::Categorical => "categorical_crossentropy",
     })
+}
+
+/// Fails if a loss or an output that it names does not exist.
+pub(super) fn check(loss: &Value, loss_weights: &Value, outputs: &Outputs) -> Result<()> {
+    if loss.is_null() {
+        return Ok(());
+    }
+    let loss = &listed("loss", loss, outputs)?;
+    if !loss_weights.is_object() {
+        weights(loss, loss_weights)?;
+    }
+    for (output, entry) in by_output(loss, outputs)? {
+        let spec = &outputs.specs[output];
+        leaves(entry).into_iter().filter(|l| !l.is_null()).try_for_each(|leaf| {
+            read(leaf, spec, spec).map(drop).map_err(|e| in_argument("loss", e))
+        })?;
+    }
+    Ok(())
 }
 
 /// The losses, and the keys that Keras shows without ever setting them.

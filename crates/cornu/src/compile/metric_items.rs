@@ -1,24 +1,24 @@
-//! Which metrics stand on which output, and under which keys.
+//! Metrics of each output, with keys.
 
-use super::outputs::{Outputs, Task, function_name, is_object, leaves, wrong};
+use super::outputs::{Outputs, Task, function_name, in_argument, is_object, leaves, wrong};
 use crate::Result;
 use crate::config::snake_case;
 use crate::metrics::{MeanMetricWrapper, Metric};
 use cornu_ir::Spec;
 use serde_json::{Value, json};
 
-/// A metric of an output.
+/// Metric of one output of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputMetric {
-    /// Number of the output.
+    /// Index of the output.
     pub output: usize,
-    /// Number of its target.
+    /// Index of the target.
     pub target: usize,
     /// The metric.
     pub metric: Metric,
-    /// Whether sample weights enter.
+    /// True if sample weights are used.
     pub weighted: bool,
-    /// Its key in logs.
+    /// Key in logs.
     pub key: String,
 }
 
@@ -28,7 +28,7 @@ fn read(v: &Value, y_true: &Spec, y_pred: &Spec) -> Result<Metric> {
     let Some(name) = function_name(v) else { return Metric::from_json(v) };
     if !["accuracy", "acc"].contains(&name.to_lowercase().as_str()) {
         return match v.is_string() {
-            true => Ok(Metric::try_from(name)?.renamed(name)),
+            true => Metric::by_name_as(name, name),
             false => Ok(MeanMetricWrapper::of(v, &snake_case(name)).into()),
         };
     }
@@ -86,6 +86,17 @@ fn by_output<'a>(
         )),
         _ => Err(wrong(argument, "expected a list, or a dict by the names of outputs", given)),
     }
+}
+
+/// Fails if a metric or an output that it names does not exist.
+pub(super) fn check(argument: &str, given: &Value, outputs: &Outputs) -> Result<()> {
+    for (output, entries) in by_output(argument, given, outputs)? {
+        let spec = &outputs.specs[output];
+        entries.into_iter().filter(|v| !v.is_null()).try_for_each(|v| {
+            read(v, spec, spec).map(drop).map_err(|e| in_argument(argument, e))
+        })?;
+    }
+    Ok(())
 }
 
 /// The metrics of one argument of `compile`, their keys the plain names.

@@ -1,5 +1,4 @@
-//! What a compiled model reports: losses and metrics of each output, resolved from Keras's compile
-//! config, and their keys in logs.
+//! Losses and metrics of each output of a compiled model, with their keys in logs.
 //!
 //! Source: keras/src/trainers/compile_utils.py and keras/src/trainers/trainer.py, Keras 3.15.1.
 //! Differs: outputs that are lists within lists are taken flat.
@@ -26,13 +25,13 @@ use std::collections::BTreeMap;
 /// - `loss`: the batches' total losses (penalties included), weighted by their number of samples;
 /// - `X_loss`, where there are several losses: the batches' losses of an output, without its loss
 ///   weight, weighted by their number of samples;
-/// - metrics: [`Metric::result`](crate::metrics::Metric::result) of partials added up over the
-///   batches.
+/// - metrics: [`MetricFunction::result`](crate::metrics::MetricFunction::result) of partials added
+///   up over the batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compiled {
-    /// The losses, in Keras's order; their sum, each times its weight, is the model's loss.
+    /// Losses in Keras's order; their weighted sum is the loss of the model.
     pub losses: Vec<OutputLoss>,
-    /// The metrics, those without sample weights first.
+    /// Metrics, those without sample weights first.
     pub metrics: Vec<OutputMetric>,
     /// Keys that Keras shows with the value 0, for only the first loss of a list on a single output
     /// enters.
@@ -40,13 +39,24 @@ pub struct Compiled {
 }
 
 impl Compiled {
+    /// Fails if a loss, a metric or an output that a compile config names does not exist.
+    ///
+    /// # Errors
+    /// The name, and the nearest right one.
+    pub(crate) fn check(config: &Value, outputs: &Outputs) -> Result<()> {
+        let part = |key: &str| outputs::plain(config.get(key).unwrap_or(&Value::Null));
+        loss_items::check(&part("loss"), &part("loss_weights"), outputs)?;
+        metric_items::check("metrics", &part("metrics"), outputs)?;
+        metric_items::check("weighted_metrics", &part("weighted_metrics"), outputs)
+    }
+
     /// Resolves `loss`, `loss_weights`, `metrics` and `weighted_metrics` of a compile config.
     ///
     /// `targets` holds the specs of the data's targets: one for each output, or one for each output
     /// that has a loss.
     ///
     /// ```
-    /// use cornu::compile::{Compiled, Outputs};
+    /// use cornu::extend::{Compiled, Outputs};
     /// use cornu_ir::{DType, Spec};
     /// let column = |n| Spec::new(DType::F32, [None, Some(n)]);
     /// let outputs = Outputs::list([("a", column(1)), ("b", column(4))]);
@@ -77,12 +87,12 @@ impl Compiled {
         Ok(Self { losses, metrics, idle })
     }
 
-    /// Whether a loss needs the whole batch in one graph.
+    /// True if a loss needs the whole batch in one graph.
     pub fn couples_rows(&self, outputs: &Outputs) -> bool {
         self.losses.iter().any(|l| l.loss.couples_rows(outputs.specs[l.output].rank()))
     }
 
-    /// The keys of logs, sorted as Keras shows them.
+    /// Returns the keys of logs, sorted as Keras shows them.
     pub fn keys(&self) -> Vec<String> {
         let mut keys: Vec<String> = std::iter::once("loss".to_string())
             .chain(self.metrics.iter().map(|m| m.key.clone()))
@@ -94,9 +104,9 @@ impl Compiled {
         keys
     }
 
-    /// Logs: from the mean of the total loss, the means of the losses (in the order of `losses`)
-    /// and the totals of the metrics (in the order of `metrics`, a vector for each partial). Of
-    /// values that share a key the last stays, as in Keras.
+    /// Returns the logs from the mean of the total loss, the means of the losses (in the order of
+    /// `losses`) and the totals of the metrics (in the order of `metrics`, a vector for each
+    /// partial). If values share a key, the last is kept, as in Keras.
     pub fn logs(
         &self,
         loss: f64,

@@ -5,22 +5,22 @@ use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde_json::Value;
 
-/// Outputs of a model, in the order of `model.outputs`.
+/// Outputs of a model for losses and metrics, in the order of Keras's `model.outputs`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outputs {
-    /// The names of the layers that give them.
+    /// Names of the output layers.
     pub names: Vec<String>,
-    /// Their keys, when the model gives a dict.
+    /// Keys of the outputs, if the model returns a dict.
     pub keys: Option<Vec<String>>,
-    /// Their specs.
+    /// Types and dims of the outputs.
     pub specs: Vec<Spec>,
-    /// For outputs in lists within the list, the places of these lists: `1/` for those of the
-    /// second item; else empty.
+    /// Positions of nested lists for outputs inside them, as `1/` for the second item; otherwise
+    /// empty.
     pub within: Vec<String>,
 }
 
 impl Outputs {
-    /// One output or a list of them.
+    /// Returns one output or a list of them.
     pub fn list<'a>(outputs: impl IntoIterator<Item = (&'a str, Spec)>) -> Self {
         let (names, specs): (Vec<String>, Vec<Spec>) =
             outputs.into_iter().map(|(name, spec)| (name.to_string(), spec)).unzip();
@@ -28,17 +28,17 @@ impl Outputs {
         Self { names, keys: None, specs, within }
     }
 
-    /// How many there are.
+    /// Returns the number of outputs.
     pub fn len(&self) -> usize {
         self.specs.len()
     }
 
-    /// Whether there is none.
+    /// True if there is no output.
     pub fn is_empty(&self) -> bool {
         self.specs.is_empty()
     }
 
-    /// What users call an output: its key, or the name of its layer.
+    /// Returns the name of an output for users: its key, or the name of its layer.
     pub fn called(&self, i: usize) -> &str {
         match &self.keys {
             Some(keys) => &keys[i],
@@ -164,4 +164,13 @@ pub(super) fn pair_targets(
 /// An error in an argument of `compile`.
 pub(super) fn wrong(argument: &str, rule: impl Into<String>, received: &Value) -> Error {
     Error::argument(format!("compile, `{argument}`"), rule, short(received))
+}
+
+/// An error of a loss or metric that an argument of `compile` holds.
+pub(super) fn in_argument(argument: &str, e: Error) -> Error {
+    match e {
+        Error::Unsupported(m) => Error::Config(format!("compile, `{argument}`: {m}")),
+        Error::Config(m) => Error::Config(format!("compile, `{argument}`: {m}")),
+        other => other,
+    }
 }

@@ -1,29 +1,35 @@
 //! How Keras writes objects: `{"module": …, "class_name": …, "config": {…}, "registered_name": …}`.
 
+mod classes;
 mod family;
 mod nearest;
 mod numbers;
 mod policy;
+mod setters;
 
+pub use classes::{Classes, Configured};
+pub(crate) use classes::{Listed, read_own, serialized};
+pub(crate) use family::family;
 pub use nearest::{did_you_mean, nearest};
 pub(crate) use numbers::whole;
 pub use policy::DTypePolicy;
+pub(crate) use setters::setters;
 
 use crate::{Error, Result};
 use serde_json::{Map, Value, json};
 
-/// An object as Keras serializes it.
+/// Returns an object as Keras serializes it.
 pub fn object(module: &str, class: &str, config: Value) -> Value {
     json!({"module": module, "class_name": class, "config": config, "registered_name": null})
 }
 
-/// The parts of a serialized object.
+/// Parts of a serialized object.
 pub struct ObjectParts<'a> {
-    /// Class, in Keras's word.
+    /// Keras's name of the class.
     pub class: &'a str,
-    /// Its settings.
+    /// Settings of the object.
     pub config: Value,
-    /// Where Keras keeps the class; empty in legacy files.
+    /// Keras's module of the class; empty in legacy files.
     pub module: &'a str,
 }
 
@@ -41,7 +47,7 @@ pub fn parts<'a>(what: &str, v: &'a Value) -> Result<ObjectParts<'a>> {
     Ok(ObjectParts { class, config, module: v.get("module").and_then(Value::as_str).unwrap_or("") })
 }
 
-/// A value's text, cut to a readable length.
+/// Returns a value's text, cut to a readable length.
 pub fn short(v: &Value) -> String {
     let s = v.to_string();
     match s.char_indices().nth(120) {
@@ -50,11 +56,11 @@ pub fn short(v: &Value) -> String {
     }
 }
 
-/// A class name as Keras writes it in names of layers and groups of weights: `LSTM` is `lstm`,
-/// `SimpleRNN` is `simple_rnn`, `ReLU` is `re_lu`.
+/// Returns a class name as Keras writes it in names of layers and groups of weights: `LSTM` is
+/// `lstm`, `SimpleRNN` is `simple_rnn`, `ReLU` is `re_lu`.
 ///
 /// ```
-/// use cornu::config::snake_case;
+/// use cornu::extend::snake_case;
 /// assert_eq!(snake_case("SimpleRNN"), "simple_rnn");
 /// assert_eq!(snake_case("Conv1DTranspose"), "conv1d_transpose");
 /// assert_eq!(snake_case("PReLU"), "p_re_lu");

@@ -5,8 +5,9 @@ use crate::{Error, Result};
 use cornu_ir::DType;
 use serde_json::{Value, json};
 
-/// A dtype policy: `float32`, `float64`, `float16`, `bfloat16`, `mixed_float16`, `mixed_bfloat16`,
-/// `int8_from_float32`. Source: keras/src/dtype_policies/dtype_policy.py, Keras 3.15.1.
+/// Dtype policy of a layer: `float32`, `float64`, `float16`, `bfloat16`, `mixed_float16`,
+/// `mixed_bfloat16` or `int8_from_float32`. Source: keras/src/dtype_policies/dtype_policy.py, Keras
+/// 3.15.1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DTypePolicy(String);
 
@@ -23,7 +24,7 @@ impl DTypePolicy {
     const NAMES: &'static [&'static str] =
         &["float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16", INT8];
 
-    /// A policy by name.
+    /// Returns a policy by name.
     pub fn new(name: &str) -> Result<Self> {
         match Self::NAMES.contains(&name) {
             true => Ok(Self(name.into())),
@@ -46,7 +47,15 @@ impl DTypePolicy {
         }
     }
 
-    /// Reads a name or a serialized policy.
+    /// Fails if there is no policy of this name.
+    ///
+    /// # Errors
+    /// The names there are.
+    pub(crate) fn check(&self) -> Result<()> {
+        Self::new(&self.0).map(drop)
+    }
+
+    /// Returns the policy of a name or a serialized policy.
     pub fn from_json(v: &Value) -> Result<Self> {
         match v {
             Value::Null => Ok(Self::default()),
@@ -67,7 +76,7 @@ impl DTypePolicy {
         }
     }
 
-    /// As Keras serializes it.
+    /// Returns the policy as Keras serializes it.
     pub fn to_json(&self) -> Value {
         match self.is_int8() {
             true => object(
@@ -79,23 +88,29 @@ impl DTypePolicy {
         }
     }
 
-    /// The policy's name.
+    /// Returns the policy's name.
     pub fn name(&self) -> &str {
         &self.0
     }
 
-    /// The type of the weights.
+    /// Returns the type of the weights.
     pub fn variable_name(&self) -> &str {
         if self.0.starts_with("mixed_") || self.is_int8() { "float32" } else { &self.0 }
     }
 
-    /// Whether Dense and Embedding hold their weights in eight bits.
+    /// True if Dense and Embedding hold their weights in eight bits.
     pub fn is_int8(&self) -> bool {
         self.0 == INT8
     }
 
-    /// The type cornu computes in: f64 for `float64`, else f32.
+    /// Returns the type of computation: f64 for `float64`, else f32.
     pub fn float(&self) -> DType {
         if self.0 == "float64" { DType::F64 } else { DType::F32 }
+    }
+}
+
+impl From<&str> for DTypePolicy {
+    fn from(name: &str) -> Self {
+        Self(name.into())
     }
 }

@@ -5,7 +5,7 @@ use super::error::{DataError, Result};
 use ndarray::{ArrayD, Axis, IxDyn};
 use std::ops::Range;
 
-/// An array of any rank; the first axis, where there is one, is the samples.
+/// Array of numbers or strings, of any rank. The first axis counts the samples.
 ///
 /// Made from any `ndarray` array or view, owned or borrowed, and from vectors.
 ///
@@ -18,17 +18,17 @@ use std::ops::Range;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Array {
-    /// float32
+    /// Values of type `float32`.
     F32(ArrayD<f32>),
-    /// float64
+    /// Values of type `float64`.
     F64(ArrayD<f64>),
-    /// int32
+    /// Values of type `int32`.
     I32(ArrayD<i32>),
-    /// int64
+    /// Values of type `int64`.
     I64(ArrayD<i64>),
-    /// bool
+    /// Values of type `bool`.
     Bool(ArrayD<bool>),
-    /// string
+    /// Values of type `string`.
     Str(ArrayD<String>),
 }
 
@@ -62,12 +62,12 @@ macro_rules! map_each {
 pub(crate) use {each, map_each};
 
 impl Array {
-    /// The lengths of the axes.
+    /// Returns the lengths of the axes.
     pub fn shape(&self) -> &[usize] {
         each!(self, a => a.shape())
     }
 
-    /// The type by Keras's name: `float32`, `float64`, `int32`, `int64`, `bool`, `string`.
+    /// Returns the type by Keras's name: `float32`, `float64`, `int32`, `int64`, `bool`, `string`.
     pub fn dtype(&self) -> &'static str {
         match self {
             Array::F32(_) => "float32",
@@ -79,27 +79,27 @@ impl Array {
         }
     }
 
-    /// The number of axes.
+    /// Returns the number of axes.
     pub fn rank(&self) -> usize {
         self.shape().len()
     }
 
-    /// The number of values.
+    /// Returns the number of values.
     pub fn len(&self) -> usize {
         each!(self, a => a.len())
     }
 
-    /// Whether there is no value.
+    /// True if there is no value.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The length of the first axis; 0 for a single number, which has none.
+    /// Returns the length of the first axis; 0 for a single number, which has none.
     pub fn n_samples(&self) -> usize {
         self.shape().first().copied().unwrap_or(0)
     }
 
-    /// The samples `rows`, in their order; a row may come twice.
+    /// Returns the samples `rows`, in this order; a row may occur twice.
     ///
     /// # Errors
     /// A single number has no samples; a row beyond the last.
@@ -116,8 +116,8 @@ impl Array {
         Ok(map_each!(self, a => take_rows(a, rows)))
     }
 
-    /// The samples of a range, as numpy's `a[start:end]`: what lies beyond the last sample is not
-    /// there.
+    /// Returns the samples of a range, as numpy's `a[start:end]`: indices beyond the last sample
+    /// are ignored.
     pub fn slice(&self, rows: Range<usize>) -> Result<Array> {
         self.need_samples("slice")?;
         let end = rows.end.min(self.n_samples());
@@ -125,7 +125,7 @@ impl Array {
         Ok(map_each!(self, a => a.slice_axis(Axis(0), (start..end).into()).to_owned()))
     }
 
-    /// All samples of `parts`, one part after the other.
+    /// Returns all samples of `parts`, concatenated along the first axis.
     ///
     /// # Errors
     /// Parts of different types or of different shapes beyond the first axis; no part at all.
@@ -169,7 +169,7 @@ impl Array {
         })
     }
 
-    /// The same values in C order under another shape.
+    /// Returns the values, in C order, in another shape.
     ///
     /// # Errors
     /// A shape that holds another number of values.

@@ -1,13 +1,14 @@
 //! Batch makers: which samples go together, in which order.
 
 use super::error::{DataError, Result};
+use super::shuffle::{shuffle, stream};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 
-/// How an epoch is cut into batches.
+/// Way to put the samples of an epoch into batches.
 ///
-/// Every sample comes exactly once. The plan depends on lengths, batch size, seed and epoch alone.
+/// Every sample occurs exactly once. The batches depend only on lengths, batch size, seed and
+/// epoch.
 ///
 /// ```
 /// use cornu::data::{BatchMaker, Cost};
@@ -21,21 +22,22 @@ use std::collections::BTreeMap;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchMaker {
-    /// In the order of the data.
+    /// Takes samples in the order of the data.
     AsTheyCome,
-    /// In a seeded random order, drawn anew each epoch.
+    /// Shuffles the samples in each epoch, by the seed.
     Shuffle,
-    /// Series of similar length together; which, and the order of the batches, is seeded.
+    /// Puts series of similar length together; order of series and batches depends on the seed.
     Bucket,
-    /// Each batch holds series of one length only; left-overs of a length make a smaller batch.
+    /// Puts only series of equal length together; the last batch of a length may be smaller.
     EqualLength,
-    /// As many series as fit so many timesteps once padded; a longer series goes alone.
+    /// Fills each batch up to a number of timesteps, padding included; a longer series is a batch
+    /// of its own.
     TokenBudget(usize),
-    /// One series a batch, in a seeded random order.
+    /// Takes one series for each batch, in an order that depends on the seed.
     BatchSizeOne,
 }
 
-/// Every batch maker: its name and what it does. `token-budget` takes its number of timesteps:
+/// Names and descriptions of all batch makers. `token-budget` takes a number of timesteps:
 /// `token-budget(4096)`.
 pub const BATCH_MAKERS: &[(&str, &str)] = &[
     ("as-they-come", "in the order of the data"),
@@ -50,7 +52,7 @@ pub const BATCH_MAKERS: &[(&str, &str)] = &[
 const BUCKET_SPREAD: f64 = 0.1;
 
 impl BatchMaker {
-    /// The batch maker of that name.
+    /// Returns the batch maker of a name.
     ///
     /// # Errors
     /// An unknown name; `token-budget` without a number above 0.
@@ -77,7 +79,7 @@ impl BatchMaker {
         })
     }
 
-    /// The name that [`BatchMaker::parse`] takes.
+    /// Returns the name that [`BatchMaker::parse`] reads.
     pub fn name(self) -> String {
         match self {
             Self::AsTheyCome => "as-they-come".to_owned(),
@@ -89,9 +91,9 @@ impl BatchMaker {
         }
     }
 
-    /// The samples of each batch of an epoch.
+    /// Returns the samples of each batch of an epoch.
     ///
-    /// `lengths` are the timesteps of each sample; without them all count as equally long.
+    /// `lengths` are the timesteps of each sample; without them all samples have the same length.
     ///
     /// # Errors
     /// A batch size of 0, lengths of another number than the samples, more than 2^32 - 1 samples.
@@ -114,7 +116,7 @@ impl BatchMaker {
             let rule = "an epoch holds at most 4,294,967,295 samples.";
             return Err(DataError::invalid("batch maker", rule, n_samples.to_string()));
         };
-        let mut rng = epoch_rng(seed, epoch);
+        let mut rng = stream(seed, b"batch", epoch);
         let mut rows: Vec<u32> = (0..n).collect();
         if self != Self::AsTheyCome {
             shuffle(&mut rows, &mut rng);
@@ -135,34 +137,6 @@ impl BatchMaker {
         };
         shuffle(&mut batches, &mut rng);
         Ok(batches)
-    }
-}
-
-/// The random stream of one epoch: ChaCha8 keyed by the seed, its stream numbered by the epoch.
-fn epoch_rng(seed: u64, epoch: u64) -> ChaCha8Rng {
-    let mut key = [0u8; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..13].copy_from_slice(b"batch");
-    let mut rng = ChaCha8Rng::from_seed(key);
-    rng.set_stream(epoch);
-    rng
-}
-
-/// Fisher-Yates, from the last place down.
-fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
-    for i in (1..items.len()).rev() {
-        items.swap(i, below(i as u64 + 1, rng) as usize);
-    }
-}
-
-/// A number in `0..n`, each as likely: draws in the incomplete last stretch are thrown away.
-fn below(n: u64, rng: &mut ChaCha8Rng) -> u64 {
-    let usable = u64::MAX - u64::MAX % n;
-    loop {
-        let draw = rng.next_u64();
-        if draw < usable {
-            return draw % n;
-        }
     }
 }
 
@@ -222,22 +196,22 @@ fn within_budget(
     batches
 }
 
-/// What a plan costs.
+/// Cost of the batches of an epoch: steps and padding.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Cost {
-    /// The share of a padded epoch that is padding.
+    /// Share of padding in the padded epoch.
     pub padding_share: f64,
-    /// The number of batches.
+    /// Number of batches.
     pub n_steps: usize,
-    /// The timesteps of all series.
+    /// Number of timesteps of all series.
     pub real_timesteps: usize,
-    /// The timesteps once each batch is padded to its longest series.
+    /// Number of timesteps if each batch is padded to its longest series.
     pub padded_timesteps: usize,
 }
 
 impl Cost {
-    /// The costs of an epoch of each batch maker, the one used first. A token budget, unless used,
-    /// is that of the batch size at the longest series.
+    /// Returns the cost of an epoch for each batch maker, the used one first. A token budget that
+    /// is not used is the batch size times the longest series.
     ///
     /// # Errors
     /// As [`BatchMaker::plan_epoch`].
@@ -271,7 +245,7 @@ impl Cost {
         std::iter::once(used).chain(others).map(cost).collect()
     }
 
-    /// The cost of a plan; without lengths each sample counts as one timestep.
+    /// Returns the cost of batches; without lengths each sample counts as one timestep.
     pub fn of(plan: &[Vec<u32>], lengths: Option<&[usize]>) -> Cost {
         let length = |row: &u32| lengths.map_or(1, |l| l.get(*row as usize).copied().unwrap_or(0));
         let real: usize = plan.iter().flatten().map(length).sum();

@@ -5,11 +5,11 @@ use super::axes::position_text;
 use super::error::{DataError, Result};
 use ndarray::{ArrayD, CowArray, IxDyn};
 
-/// An array that is borrowed when its type was right already.
+/// Array after a cast: borrowed if it already had the type, owned otherwise.
 pub type Cast<'a, T> = CowArray<'a, T, IxDyn>;
 
 impl Array {
-    /// The values as `float32`, rounded to nearest.
+    /// Returns the values as `float32`, rounded to the nearest.
     ///
     /// # Errors
     /// Strings.
@@ -24,7 +24,7 @@ impl Array {
         })
     }
 
-    /// The values as `float64`.
+    /// Returns the values as `float64`.
     ///
     /// # Errors
     /// Strings.
@@ -39,7 +39,7 @@ impl Array {
         })
     }
 
-    /// The values as `int32`; fractions are cut off, as numpy and Keras do.
+    /// Returns the values as `int32`; fractions are cut off, as numpy and Keras do.
     ///
     /// # Errors
     /// Strings, NaN, and what int32 cannot hold, with the position.
@@ -70,7 +70,7 @@ impl Array {
         })
     }
 
-    /// The values as `int64`; fractions are cut off, as numpy and Keras do.
+    /// Returns the values as `int64`; fractions are cut off, as numpy and Keras do.
     ///
     /// # Errors
     /// Strings, NaN, and what int64 cannot hold, with the position.
@@ -87,7 +87,7 @@ impl Array {
         })
     }
 
-    /// Whether each value differs from zero; NaN does.
+    /// Returns true for each value other than 0; NaN counts as true.
     ///
     /// # Errors
     /// Strings.
@@ -102,10 +102,9 @@ impl Array {
         })
     }
 
-    /// The values as the type that Keras calls `dtype`.
+    /// Returns the values in another type, by Keras's name.
     ///
-    /// Half precision is held as `float32`, integers up to 16 bits and `int32` as `int32`, the
-    /// wider ones as `int64`.
+    /// Half precision becomes `float32`, integers up to 16 bits become `int32`, wider ones `int64`.
     ///
     /// # Errors
     /// An unknown name; values that the type cannot hold.

@@ -13,10 +13,10 @@ fn place(data: &Data, flat: usize) -> String {
     }
 }
 
-/// Checks that no value is NaN or infinite; `who` is the file or argument.
+/// Checks that all values are finite; `who` is the file or argument.
 ///
 /// # Errors
-/// The first such value with its sample, timestep and feature.
+/// NaN or infinity; the message names the first one by sample, timestep and feature.
 pub fn check_finite(who: &str, data: &Data) -> Result<()> {
     let found = match data.values() {
         Array::F32(a) => a
@@ -39,11 +39,11 @@ pub fn check_finite(who: &str, data: &Data) -> Result<()> {
     }
 }
 
-/// Checks that integer labels lie in `0..n_classes`; `ignored` (a loss's `ignore_class`) is let
-/// through.
+/// Checks that class ids lie in `0..n_classes`; `ignored` (the `ignore_class` of a loss) is
+/// allowed.
 ///
 /// # Errors
-/// The first label out of range, with its place; text, NaN.
+/// A label out of range, text or NaN; the message names the position of the first one.
 ///
 /// ```
 /// use cornu::data::{Data, check_labels};
@@ -81,10 +81,10 @@ pub fn check_labels(
     }
 }
 
-/// Checks that all `parts` (name, data) hold one number of samples, and returns it.
+/// Checks that all `parts` (name, data) have the same number of samples, and returns it.
 ///
 /// # Errors
-/// Different numbers, or none at all. Source: `data_adapter_utils.py`, Keras 3.15.1.
+/// Different numbers, or no parts. Source: `data_adapter_utils.py`, Keras 3.15.1.
 pub fn check_cardinality(who: &str, parts: &[(&str, &Data)]) -> Result<usize> {
     let n = parts.first().map_or(0, |(_, data)| data.n_samples());
     if parts.iter().any(|(_, data)| data.n_samples() != n) {

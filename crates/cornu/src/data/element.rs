@@ -3,14 +3,21 @@
 use super::array::Array;
 use super::ragged::Ragged;
 use super::source::Data;
+use cornu_ir::tensor::Slice;
 use ndarray::{ArrayBase, ArrayD, Data as Storage, Dimension};
 
-/// A type whose `ndarray` arrays and vectors can be given to a model.
+/// Element type: `ndarray` arrays and vectors of it can be given to a model.
 ///
 /// Small integers widen to `int32`, `u32` and `usize` to `int64`.
 pub trait Element: Clone {
-    /// The array, wrapped with its type.
+    /// Returns values as an [`Array`].
     fn wrap(values: ArrayD<Self>) -> Array;
+
+    /// Returns borrowed numbers, if models take the type without a cast.
+    #[doc(hidden)]
+    fn borrow(_values: &[Self]) -> Option<Slice<'_>> {
+        None
+    }
 }
 
 macro_rules! elements {
@@ -23,11 +30,28 @@ macro_rules! elements {
     };
 }
 
-elements! {
+macro_rules! borrowed_elements {
+    ($($ty:ty => $variant:ident;)*) => {
+        $(impl Element for $ty {
+            fn wrap(values: ArrayD<Self>) -> Array {
+                Array::$variant(values)
+            }
+
+            fn borrow(values: &[Self]) -> Option<Slice<'_>> {
+                Some(Slice::$variant(values))
+            }
+        })*
+    };
+}
+
+borrowed_elements! {
     f32 => F32;
     f64 => F64;
     i32 => I32;
     i64 => I64;
+}
+
+elements! {
     bool => Bool;
     String => Str;
     i8 => I32 as i32;

@@ -2,21 +2,21 @@
 
 use std::path::Path;
 
-/// The result of everything in [`crate::data`].
+/// Result of functions of [`crate::data`].
 pub type Result<T> = std::result::Result<T, DataError>;
 
-/// How a caller should treat a [`DataError`].
+/// Kind of a [`DataError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataErrorKind {
     /// The data or the request is wrong.
     Invalid,
     /// The file could not be read or written.
     Io,
-    /// The request is understood, but this build cannot do it.
+    /// This build does not support the request.
     Unsupported,
 }
 
-/// An error of the form `who: rule Received: what`.
+/// Error of data, of the form `who: rule Received: what`.
 ///
 /// ```
 /// use cornu::data::{Array, Data, check_finite};
@@ -30,18 +30,18 @@ pub enum DataErrorKind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{who}: {rule} Received: {received}.")]
 pub struct DataError {
-    /// The file, line, array or function that complains.
+    /// File, line, array or function that reports the error.
     pub who: String,
-    /// What must hold, and the change that mends it.
+    /// The rule that was broken, and the cure.
     pub rule: String,
-    /// What came instead.
+    /// The value that was received.
     pub received: String,
-    /// How to treat it.
+    /// Kind of the error.
     pub kind: DataErrorKind,
 }
 
 impl DataError {
-    /// A mistake in the data or the request.
+    /// Returns the error of wrong data or a wrong request.
     pub fn invalid(
         who: impl Into<String>,
         rule: impl Into<String>,
@@ -55,7 +55,7 @@ impl DataError {
         }
     }
 
-    /// Something this build cannot do.
+    /// Returns the error of a request that this build does not support.
     pub fn unsupported(
         who: impl Into<String>,
         rule: impl Into<String>,
@@ -64,7 +64,7 @@ impl DataError {
         Self { kind: DataErrorKind::Unsupported, ..Self::invalid(who, rule, received) }
     }
 
-    /// A failure of the file system; `doing` is "read" or "written".
+    /// Returns the error of the file system; `doing` is "read" or "written".
     pub fn io(path: &Path, doing: &str, error: &std::io::Error) -> Self {
         let rule = format!("the file must be there and allow to be {doing}.");
         Self {
@@ -73,7 +73,7 @@ impl DataError {
         }
     }
 
-    /// The same error, named after the file or argument in which it arose.
+    /// Adds the file or argument in which the error occurred.
     pub fn within(mut self, place: &str) -> Self {
         self.who = format!("{place}: {}", self.who);
         self

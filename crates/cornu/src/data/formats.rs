@@ -3,15 +3,15 @@
 use super::error::{DataError, Result};
 use super::loaded::{Loaded, ReadOptions};
 use super::source::Data;
-use super::{delimited, jsonl, npy, npz};
+use super::{jsonl, npy, npz};
 use crate::saving::{FileError, atomic};
 use std::path::Path;
 
-/// One file format.
+/// File format of data.
 pub struct Format {
-    /// The ending of the file's name, without the dot.
+    /// Extension of the file name, without the dot.
     pub extension: &'static str,
-    /// What a file of this format holds.
+    /// Description of the format.
     pub about: &'static str,
     read: fn(&Path, &ReadOptions) -> Result<Loaded>,
     encode: Option<fn(&[(String, Data)]) -> Result<Vec<u8>>>,
@@ -19,7 +19,7 @@ pub struct Format {
 
 macro_rules! formats {
     ($($extension:literal, $about:literal, $read:path, $encode:expr;)*) => {
-        /// Every format that is read, and written where it has a writer.
+        /// All file formats that can be read; some can be written too.
         pub static FORMATS: &[Format] = &[
             $(Format { extension: $extension, about: $about, read: $read, encode: $encode },)*
         ];
@@ -31,12 +31,42 @@ formats![
     "npz", "named arrays; series as values (N, F), offsets (B + 1) and \
         labels", npz::read, Some(npz::write);
     "csv", "a table, or series as series_id, timestep, f0, …, \
-        label", delimited::read_csv, Some(delimited::write_csv);
-    "tsv", "as csv, with tabs and without quotes", delimited::read_tsv, Some(delimited::write_tsv);
+        label", table::read_csv, Some(table::write_csv);
+    "tsv", "as csv, with tabs and without quotes", table::read_tsv, Some(table::write_tsv);
     "jsonl", "one sample a line: {\"x\": [[f0, …], …], \"label\": 3} or \
         {\"text\": \"…\"}", jsonl::read, Some(jsonl::write);
     "parquet", "as csv; needs the feature `parquet`", read_parquet, None;
 ];
+
+#[cfg(feature = "csv")]
+use super::delimited as table;
+
+/// Tables in a build without the feature `csv`.
+#[cfg(not(feature = "csv"))]
+mod table {
+    use super::{Data, DataError, Loaded, Path, ReadOptions, Result};
+
+    fn refused<T>(format: &str) -> Result<T> {
+        let rule = "tables are read and written by builds of cornu with the feature `csv`.";
+        Err(DataError::unsupported(format, rule, "a build without it"))
+    }
+
+    pub(super) fn read_csv(_: &Path, _: &ReadOptions) -> Result<Loaded> {
+        refused("csv")
+    }
+
+    pub(super) fn read_tsv(_: &Path, _: &ReadOptions) -> Result<Loaded> {
+        refused("tsv")
+    }
+
+    pub(super) fn write_csv(_: &[(String, Data)]) -> Result<Vec<u8>> {
+        refused("csv")
+    }
+
+    pub(super) fn write_tsv(_: &[(String, Data)]) -> Result<Vec<u8>> {
+        refused("tsv")
+    }
+}
 
 #[cfg(feature = "parquet")]
 use super::parquet::read as read_parquet;
@@ -58,10 +88,12 @@ fn format_of(path: &Path) -> Result<&'static Format> {
     })
 }
 
-/// Reads a data file by its ending, with checks for samples that agree and values that are finite.
+/// Reads a data file; its extension gives the format. Checks that the numbers of samples agree and
+/// that all values are finite.
 ///
 /// # Errors
-/// The file, the line and the axis at fault, and what mends it.
+/// A file that cannot be read, or data that are wrong; the message names line or axis, and the
+/// cure.
 ///
 /// ```
 /// use cornu::data::{Data, Ragged, read, write};
@@ -78,7 +110,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Loaded> {
     read_with(path, &ReadOptions::default())
 }
 
-/// [`read`] with options.
+/// Reads a data file with options; see [`read`].
 ///
 /// # Errors
 /// As [`read`].
@@ -90,8 +122,8 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Loaded
     loaded.checked(&who, options)
 }
 
-/// Writes named parts as the ending of the name says: beside, then renamed, so that a file is whole
-/// or not there.
+/// Writes named arrays to a data file; its extension gives the format. The file is written to a
+/// temporary name and renamed, so it is never incomplete.
 ///
 /// # Errors
 /// A format that cannot hold the parts; a file system that fails.

@@ -4,22 +4,23 @@ use super::checks::{check_cardinality, check_finite};
 use super::error::{DataError, Result};
 use super::source::Data;
 
-/// How files are read.
+/// Options for reading data files.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadOptions {
-    /// Whether a table begins with names; `None` finds out: a first line without any number is
-    /// names.
+    /// True if a table begins with column names; `None` to detect them: a first line without
+    /// numbers holds names.
     pub header: Option<bool>,
-    /// Whether NaN and infinity are let through; without it they are errors that name their place.
+    /// True to allow NaN and infinity; otherwise they are errors that name the position.
     pub allow_non_finite: bool,
-    /// The keys, members or columns that are inputs, in the model's order, where their names do not
-    /// say so; all others without a role are then left out.
+    /// Names of the keys, members or columns that are inputs, in the model's order. All others
+    /// without a role are ignored then.
     pub inputs: Vec<String>,
-    /// The keys, members or columns that are targets, where their names do not say so.
+    /// Names of the keys, members or columns that are targets.
     pub targets: Vec<String>,
-    /// Whether each listed column of a table is an input of its own, and not a feature of one.
+    /// True if each listed column of a table is an input of its own, rather than a feature of one
+    /// input.
     pub apart: bool,
-    /// The most bytes that the members of an archive may unpack to.
+    /// Largest number of bytes to which the members of an archive may unpack.
     pub max_unpacked_bytes: u64,
 }
 
@@ -66,32 +67,32 @@ impl ReadOptions {
     }
 }
 
-/// The content of one data file.
+/// Content of a data file: inputs, targets, sample weights.
 ///
 /// A file may hold features and labels together (`.jsonl`, `.csv`, `.npz`, `.parquet`) or one array
 /// (`.npy`).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Loaded {
-    /// The inputs by name, in the file's order.
+    /// Inputs by name, in the file's order.
     pub inputs: Vec<(String, Data)>,
-    /// The targets by name, in the file's order; empty where the file has none.
+    /// Targets by name, in the file's order; empty if the file has none.
     pub targets: Vec<(String, Data)>,
-    /// Weights by sample or by timestep.
+    /// Sample weights, by sample or by timestep.
     pub sample_weight: Option<Data>,
-    /// The part each sample belongs to (`train`, `test`, …), where the file says so.
+    /// Part of each sample (`train`, `test`, …), if the file has parts.
     pub split: Option<Vec<String>>,
 }
 
 impl Loaded {
-    /// The number of samples.
+    /// Returns the number of samples.
     pub fn n_samples(&self) -> usize {
         self.inputs.iter().chain(&self.targets).next().map_or(0, |(_, data)| data.n_samples())
     }
 
-    /// Only the samples of the part `name`.
+    /// Returns the samples of one part.
     ///
     /// # Errors
-    /// The file has no parts, or none of that name.
+    /// The file has no parts, or no part of this name.
     pub fn part(&self, name: &str) -> Result<Loaded> {
         let Some(split) = &self.split else {
             let rule = "the file names no parts; add a column `split`.";
@@ -117,8 +118,7 @@ impl Loaded {
         })
     }
 
-    /// What the file gives where a target is asked for: its targets, or, if it names none, all it
-    /// holds.
+    /// Returns the targets of the file, or all its arrays if it names no targets.
     pub fn into_targets(self) -> Vec<(String, Data)> {
         if self.targets.is_empty() { self.inputs } else { self.targets }
     }

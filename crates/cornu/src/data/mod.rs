@@ -25,15 +25,27 @@ mod axes;
 
 mod array;
 mod cast;
+mod tensors;
 mod ragged;
 
 mod source;
+mod data_set;
+mod given;
 mod element;
+mod into_data;
+mod lists;
 pub use array::Array;
+pub use data_set::{ArrayInfo, DataSet, Number, Role, Rows};
+pub(crate) use data_set::{SetArray, read_rows};
 pub use element::Element;
 pub use error::{DataError, DataErrorKind};
+pub use given::Arrays;
+pub(crate) use given::{Values, by_names};
+pub use into_data::{IntoData, ListItem};
+pub use lists::Timestep;
 pub use ragged::{PadSide, Ragged};
 pub use source::Data;
+pub(crate) use tensors::{array_of, tensor_of};
 
 mod checks;
 pub use checks::{check_cardinality, check_finite, check_labels};
@@ -41,9 +53,11 @@ pub use checks::{check_cardinality, check_finite, check_labels};
 mod loaded;
 pub use loaded::{Loaded, ReadOptions};
 
+#[cfg(any(feature = "csv", feature = "parquet"))]
 mod columns;
 mod nested;
 mod jsonl;
+#[cfg(feature = "csv")]
 mod delimited;
 pub mod npy;
 mod npz;
@@ -53,7 +67,19 @@ mod parquet;
 mod formats;
 pub use formats::{FORMATS, Format, read, read_with, write};
 
+mod shuffle;
 mod batch;
 mod split;
 pub use batch::{BATCH_MAKERS, BatchMaker, Cost};
 pub use split::{ClassWeights, LabelForm, class_weights_to_sample_weights, split_at, split_last};
+
+mod classes;
+mod pad_sequences;
+mod standard_scaler;
+mod train_test_split;
+mod windows;
+pub use classes::{ClassNames, argmax, to_categorical};
+pub use pad_sequences::PadSequences;
+pub use standard_scaler::StandardScaler;
+pub use train_test_split::{SplitRows, TrainTestSplit};
+pub use windows::{WindowSet, Windows};

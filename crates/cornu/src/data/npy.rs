@@ -121,6 +121,12 @@ impl Header {
         }
         Ok(match (kind, item_bytes) {
             (b'b', 1) => Array::Bool(self.shaped(body.iter().map(|&b| b != 0).collect())),
+            #[cfg(not(feature = "float16"))]
+            (b'f', 2) => {
+                let rule = "float16 is read by builds of cornu with the feature `float16`.";
+                return Err(DataError::unsupported("npy", rule, "a build without it"));
+            }
+            #[cfg(feature = "float16")]
             (b'f', 2) => Array::F32(
                 self.shaped(numbers!(u16).map(|b| half::f16::from_bits(b).to_f32()).collect()),
             ),
@@ -259,11 +265,11 @@ fn parse_shape(value: &str) -> Result<Vec<usize>> {
     Ok(shape)
 }
 
-/// The array in the bytes of a `.npy` file.
+/// Decodes the bytes of a `.npy` file.
 ///
 /// # Errors
-/// A header that numpy would not have written, more values announced than bytes present, dtypes
-/// without a meaning here.
+/// A header that numpy would not write, more values than the file has bytes for, an unsupported
+/// dtype.
 pub fn decode(bytes: &[u8]) -> Result<Array> {
     let header = Header::parse(bytes)?;
     let present = bytes.len() - header.start;
@@ -278,7 +284,7 @@ pub fn decode(bytes: &[u8]) -> Result<Array> {
     header.decode(&bytes[header.start..header.start + header.body_bytes])
 }
 
-/// The bytes of a `.npy` file: little endian, C order, byte for byte what `numpy.save` writes.
+/// Encodes an array as a `.npy` file: little endian, C order, the same bytes as `numpy.save`.
 ///
 /// ```
 /// use cornu::data::{Array, npy};

@@ -41,10 +41,7 @@ fn members(path: &Path, max_unpacked_bytes: u64) -> Result<Vec<(String, Array)>>
     let mut left = max_unpacked_bytes;
     for i in 0..archive.len() {
         let member = archive.by_index(i).map_err(broken)?;
-        let Some(name) = member.name().map_err(broken)?.strip_suffix(".npy").map(str::to_owned)
-        else {
-            continue;
-        };
+        let Some(name) = member.name().strip_suffix(".npy").map(str::to_owned) else { continue };
         let packed = member.compressed_size();
         let within = |e: DataError| e.within(&format!("`{name}`"));
         let array = read_member(member, packed, &mut left).map_err(within)?;

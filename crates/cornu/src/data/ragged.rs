@@ -6,7 +6,7 @@ use super::error::{DataError, Result};
 use ndarray::{ArrayD, Axis};
 use std::ops::Range;
 
-/// Series of unequal length held end to end: series `i` is `values[offsets[i]..offsets[i + 1]]`.
+/// Series of unequal length, concatenated: series `i` is `values[offsets[i]..offsets[i + 1]]`.
 ///
 /// Shapes: values (N, F…), offsets (B + 1), `N` the sum of the lengths. Empty series are allowed.
 ///
@@ -26,19 +26,18 @@ pub struct Ragged {
     offsets: Vec<usize>,
 }
 
-/// Where padding goes, in the words of Keras's `pad_sequences`.
+/// Side of padding, as in Keras's `pad_sequences`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PadSide {
-    /// Before the series.
+    /// Padding before the series.
     Pre,
-    /// After the series: the side that recurrent layers run fastest.
+    /// Padding after the series; recurrent layers are fastest with it.
     #[default]
     Post,
 }
 
 impl Ragged {
-    /// Series from their values end to end and the offset at which each begins, with the total
-    /// last.
+    /// Returns series from concatenated values and the offset of each series, with the total last.
     ///
     /// # Errors
     /// Offsets that do not begin with 0, fall, or do not end with the number of rows of `values`.
@@ -70,7 +69,7 @@ impl Ragged {
         Ok(Self { values, offsets })
     }
 
-    /// Series from a list of arrays (T_i, F…), one a series.
+    /// Returns series from a list of arrays (T_i, F…), one for each series.
     ///
     /// # Errors
     /// No series; series that differ in their type or in anything but the number of timesteps.
@@ -107,7 +106,7 @@ impl Ragged {
         Ok(Self { values: Array::concat(&parts)?, offsets })
     }
 
-    /// All timesteps of all series (N, F…).
+    /// Returns all timesteps of all series (N, F…).
     pub fn values(&self) -> &Array {
         &self.values
     }
@@ -117,35 +116,35 @@ impl Ragged {
         self.values
     }
 
-    /// Where each series begins, and the total: B + 1 entries.
+    /// Returns the offset of each series, with the total last: B + 1 entries.
     pub fn offsets(&self) -> &[usize] {
         &self.offsets
     }
 
-    /// The number of series.
+    /// Returns the number of series.
     pub fn n_samples(&self) -> usize {
         self.offsets.len() - 1
     }
 
-    /// The number of timesteps of all series together.
+    /// Returns the number of timesteps of all series together.
     pub fn n_timesteps(&self) -> usize {
         self.values.n_samples()
     }
 
-    /// The number of timesteps of each series.
+    /// Returns the number of timesteps of each series.
     pub fn lengths(&self) -> Vec<usize> {
         self.offsets.windows(2).map(|w| w[1] - w[0]).collect()
     }
 
-    /// The number of timesteps of the longest series.
+    /// Returns the number of timesteps of the longest series.
     pub fn longest(&self) -> usize {
         self.offsets.windows(2).map(|w| w[1] - w[0]).max().unwrap_or(0)
     }
 
-    /// Series `i` (T_i, F…).
+    /// Returns series `i` (T_i, F…).
     ///
     /// # Errors
-    /// No such series.
+    /// An index beyond the last series.
     pub fn row(&self, i: usize) -> Result<Array> {
         if i >= self.n_samples() {
             let rule = format!("the series must be below {}.", self.n_samples());
@@ -154,7 +153,7 @@ impl Ragged {
         self.values.slice(self.offsets[i]..self.offsets[i + 1])
     }
 
-    /// The series `rows`, in their order; one may come twice.
+    /// Returns the series `rows`, in this order; a row may occur twice.
     ///
     /// # Errors
     /// A row beyond the last.
@@ -175,7 +174,7 @@ impl Ragged {
         Ok(Ragged { values: map_each!(&self.values, a => gather(a, &timesteps)), offsets })
     }
 
-    /// The series of a range; what lies beyond the last is not there.
+    /// Returns the series of a range; indices beyond the last are ignored.
     pub fn slice(&self, rows: Range<usize>) -> Result<Ragged> {
         let end = rows.end.min(self.n_samples());
         let start = rows.start.min(end);
@@ -184,7 +183,7 @@ impl Ragged {
         Ok(Ragged { values: self.values.slice(base..self.offsets[end])?, offsets })
     }
 
-    /// All series of `parts`, one part after the other.
+    /// Returns all series of `parts`, one part after the other.
     ///
     /// # Errors
     /// As [`Array::concat`].
@@ -198,10 +197,10 @@ impl Ragged {
         Ok(Ragged { values: Array::concat(&values)?, offsets })
     }
 
-    /// A rectangle (B, T, F…) filled up with `value`, and the mask (B, T) that is true at real
-    /// timesteps.
+    /// Pads the series with `value` to an array (B, T, F…), and returns it with the mask (B, T),
+    /// true at real timesteps.
     ///
-    /// `T` is `to`, or the longest length. Strings are filled up with the empty string.
+    /// `T` is `to`, or the longest length. Strings are padded with the empty string.
     ///
     /// # Errors
     /// `to` below the longest length; a `value` that the type of the data cannot hold.
@@ -272,7 +271,7 @@ impl Ragged {
         self.values.clone().reshape(&shape).ok()
     }
 
-    /// The number of values in one timestep.
+    /// Returns the number of values in one timestep.
     pub fn timestep_width(&self) -> usize {
         each!(&self.values, a => a.shape()[1..].iter().product())
     }

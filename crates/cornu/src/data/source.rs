@@ -6,7 +6,7 @@ use super::error::{DataError, Result};
 use super::ragged::Ragged;
 use std::ops::Range;
 
-/// The values of one input, target or weight: dense, or ragged in time.
+/// Values of one input, target or sample weight: an array, or series of unequal length.
 ///
 /// `impl Into<Data>` takes ndarrays of any rank, by value, by reference or as views, vectors,
 /// [`Array`] and [`Ragged`].
@@ -21,14 +21,14 @@ use std::ops::Range;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Data {
-    /// A rectangle (B, …).
+    /// Array (B, …).
     Dense(Array),
     /// Series of unequal length.
     Ragged(Ragged),
 }
 
 impl Data {
-    /// Series as a rectangle where all have one length, else ragged.
+    /// Returns series as an array if all have the same length, else as ragged series.
     pub fn from_series(series: Ragged) -> Data {
         match series.rectangle() {
             Some(array) => Data::Dense(array),
@@ -36,7 +36,7 @@ impl Data {
         }
     }
 
-    /// The number of samples.
+    /// Returns the number of samples.
     pub fn n_samples(&self) -> usize {
         match self {
             Data::Dense(a) => a.n_samples(),
@@ -44,12 +44,12 @@ impl Data {
         }
     }
 
-    /// The type by Keras's name.
+    /// Returns the type by Keras's name.
     pub fn dtype(&self) -> &'static str {
         self.values().dtype()
     }
 
-    /// The values in whichever form they are held: (B, …) or (N, …).
+    /// Returns the values: (B, …) of an array, (N, …) of ragged series.
     pub fn values(&self) -> &Array {
         match self {
             Data::Dense(a) => a,
@@ -57,7 +57,7 @@ impl Data {
         }
     }
 
-    /// The lengths of the series; `None` for a rectangle, whose series share one.
+    /// Returns the lengths of ragged series; `None` for an array.
     pub fn lengths(&self) -> Option<Vec<usize>> {
         match self {
             Data::Dense(_) => None,
@@ -65,7 +65,7 @@ impl Data {
         }
     }
 
-    /// The shape of one sample; `None` is an axis whose length differs from series to series.
+    /// Returns the shape of one sample, with `None` for an axis of unequal lengths.
     pub fn sample_shape(&self) -> Vec<Option<usize>> {
         match self {
             Data::Dense(a) => a.shape().iter().skip(1).map(|&d| Some(d)).collect(),
@@ -75,7 +75,8 @@ impl Data {
         }
     }
 
-    /// The shape in words: `(4, 20, 1)`, or `(4, 7..29, 12)` with the shortest and longest length.
+    /// Returns the shape as text: `(4, 20, 1)`, or `(4, 7..29, 12)` with the shortest and longest
+    /// length.
     pub fn shape_text(&self) -> String {
         match self {
             Data::Dense(a) => shape_text(a.shape()),
@@ -90,7 +91,7 @@ impl Data {
         }
     }
 
-    /// The samples `rows`, in their order.
+    /// Returns the samples `rows`, in this order.
     ///
     /// # Errors
     /// As [`Array::take`].
@@ -101,7 +102,7 @@ impl Data {
         })
     }
 
-    /// The samples of a range; what lies beyond the last is not there.
+    /// Returns the samples of a range; indices beyond the last are ignored.
     ///
     /// # Errors
     /// A single number has no samples.
@@ -112,7 +113,7 @@ impl Data {
         })
     }
 
-    /// All samples of `parts`; a rectangle among ragged parts becomes ragged.
+    /// Returns all samples of `parts`, concatenated; an array among ragged parts becomes ragged.
     ///
     /// # Errors
     /// As [`Array::concat`].
@@ -125,7 +126,7 @@ impl Data {
         Ok(Data::Ragged(Ragged::concat(&series)?))
     }
 
-    /// The series, each with its length: those of a rectangle (B, T, F…) all have T.
+    /// Returns the samples as series; those of an array (B, T, F…) all have length T.
     ///
     /// # Errors
     /// A rectangle without an axis of timesteps.

@@ -7,11 +7,11 @@ use super::source::Data;
 use ndarray::{ArrayD, Axis};
 use std::collections::BTreeMap;
 
-/// The weight of each class; a class that is not named weighs 1.
+/// Weights of classes; a class without an entry has weight 1.
 pub type ClassWeights = BTreeMap<i64, f32>;
 
-/// Where the validation part begins: `floor(n (1 - fraction))`; the last samples validate, before
-/// any shuffling.
+/// Returns the index of the first validation sample, `floor(n (1 - fraction))`: the last samples,
+/// before shuffling, are validation data.
 ///
 /// Source: `array_slicing.py::train_validation_split`, Keras 3.15.1.
 ///
@@ -42,20 +42,27 @@ pub fn split_at(n_samples: usize, fraction: f64) -> Result<usize> {
     Ok(at)
 }
 
-/// The samples to train on and the last ones, to validate on.
+/// Splits data into training data and validation data, the last samples.
 ///
 /// # Errors
 /// As [`split_at`].
+///
+/// ```
+/// use cornu::data::{Data, split_last};
+/// let (train, validation) = split_last(&Data::from([1i64, 2, 3, 4]), 0.25)?;
+/// assert_eq!((train, validation), (Data::from([1i64, 2, 3]), Data::from([4i64])));
+/// # Ok::<(), cornu::data::DataError>(())
+/// ```
 pub fn split_last(data: &Data, fraction: f64) -> Result<(Data, Data)> {
     let n = data.n_samples();
     let at = split_at(n, fraction)?;
     Ok((data.slice(0..at)?, data.slice(at..n)?))
 }
 
-/// How targets name their classes.
+/// Form of class labels in targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LabelForm {
-    /// As Keras infers it: a last axis of 1 is dropped, a longer one is one-hot, rank 1 holds
+    /// Inferred as in Keras: a last axis of 1 is dropped, a longer one is one-hot, rank 1 holds
     /// integers.
     #[default]
     Inferred,
@@ -64,7 +71,7 @@ pub enum LabelForm {
     Integer,
 }
 
-/// The weight of each sample, or timestep, from the weight of its class.
+/// Returns the weight of each sample or timestep from the weight of its class.
 ///
 /// Shapes: (B,) or (B, 1) -> (B,); one-hot (B, C) -> (B,); by timestep (B, T) in
 /// [`LabelForm::Integer`], (B, T, 1) or one-hot (B, T, C) -> (B, T); ragged targets give ragged

@@ -7,7 +7,7 @@ use cornu_ir::spec::dims_text;
 use cornu_ir::{Dim, Spec};
 use serde::Serialize;
 
-/// An input or output of a model.
+/// Input or output of a model in a report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Entry {
     /// Name of the layer.
@@ -16,18 +16,18 @@ pub struct Entry {
     pub shape: String,
     /// Element type.
     pub dtype: String,
-    /// Its axes.
+    /// Axes of the input or output.
     pub axes: Vec<Axis>,
 }
 
-/// One axis.
+/// Axis of an input or output.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Axis {
-    /// What it counts: `batch`, `timesteps`, `features`.
+    /// Name of the axis: `batch`, `timesteps`, `features`.
     pub name: &'static str,
-    /// Its number; none where the model leaves it open.
+    /// Length of the axis; `None` if the model leaves it open.
     pub size: Option<usize>,
-    /// Who says how large it is, and why.
+    /// Explanation of the length.
     pub why: String,
 }
 

@@ -1,7 +1,7 @@
 //! What a training step keeps in memory.
 
-use crate::data::Data;
-use crate::layers::Cx;
+use crate::data::{Data, IntoData};
+use crate::lowering::Cx;
 use crate::model::{lower_model, takes_text};
 use crate::summary::Counts;
 use crate::training::ModelRef;
@@ -9,25 +9,23 @@ use crate::{Model, Result};
 use cornu_ir::plan::value_bytes;
 use cornu_ir::{Builder, Op, Spec};
 use serde::Serialize;
-use std::borrow::Cow;
 
-/// Bytes that a training step keeps, estimated.
+/// Estimated memory of a training step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Memory {
-    /// Weights.
+    /// Bytes of the weights.
     pub weights_bytes: usize,
-    /// Gradients: as many as there are trainable weights.
+    /// Bytes of the gradients of trainable weights.
     pub gradients_bytes: usize,
-    /// The optimizer's variables; none where the model is not compiled.
+    /// Bytes of the optimizer's variables; `None` if the model is not compiled.
     pub optimizer_bytes: Option<usize>,
-    /// One batch of inputs; none where dims are open.
+    /// Bytes of one batch of inputs; `None` if dims are open.
     pub batch_bytes: Option<usize>,
-    /// What the forward pass gives out between inputs and outputs, which the gradient reads; none
-    /// where dims are open.
+    /// Bytes of the activations that the gradient needs; `None` if dims are open.
     pub activations_bytes: Option<usize>,
-    /// All that is known together.
+    /// Sum of all known bytes.
     pub total_bytes: usize,
-    /// The shapes of the batch that was counted.
+    /// Shapes of the batch.
     pub batch_shapes: Option<Vec<Vec<usize>>>,
 }
 
@@ -97,13 +95,7 @@ fn fed_specs(model: &Model, shapes: &[Vec<usize>], data: &[Data]) -> Result<Opti
     Ok(if data.is_empty() {
         None
     } else {
-        Some(
-            model
-                .feed_inputs(data.iter().map(Cow::Borrowed).collect())?
-                .iter()
-                .map(|f| f.spec(batch))
-                .collect(),
-        )
+        Some(model.feed_inputs(data.into_data()?)?.iter().map(|f| f.spec(batch)).collect())
     })
 }
 
@@ -111,7 +103,7 @@ fn fed_specs(model: &Model, shapes: &[Vec<usize>], data: &[Data]) -> Result<Opti
 fn forward_bytes(model: &Model, specs: &[Spec]) -> Result<(usize, usize)> {
     let b = Builder::new();
     let cx = Cx::new(&b, true, specs.first().and_then(|s| s.dims[0]));
-    let lowered = lower_model(&cx, model.layer(), model.tree(), specs, None)?;
+    let lowered = lower_model(&cx, model.as_layer(), model.tree(), specs, None)?;
     lowered.outputs.iter().for_each(|o| b.output("output", o.value));
     drop(lowered);
     drop(cx);

@@ -1,4 +1,4 @@
-//! What a model makes of data, in words and numbers: axes, samples, batches, memory.
+//! Reports on a model and its data: axes, samples, batches, memory.
 
 mod axes;
 mod memory;
@@ -7,14 +7,13 @@ mod text;
 pub use axes::{Axis, Entry};
 pub use memory::Memory;
 
-use crate::data::{BatchMaker, Cost, Data};
+use crate::data::{BatchMaker, Cost, Data, IntoData};
 use crate::summary::Counts;
 use crate::training::ModelRef;
 use crate::{Error, Model, Result};
 use serde::Serialize;
-use std::borrow::Cow;
 
-/// What is asked.
+/// Builder of the report on a model and its data.
 ///
 /// ```
 /// use cornu::explain::Explain;
@@ -44,114 +43,114 @@ impl Default for Explain {
     }
 }
 
-/// The answer.
+/// Report on a model and its data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Explanation {
     /// Name of the model.
     pub model: String,
-    /// Its parameters, the optimizer's variables not among them.
+    /// Number of parameters, without the optimizer's variables.
     pub n_params: usize,
-    /// Those that an optimizer moves.
+    /// Number of trainable parameters.
     pub n_trainable: usize,
-    /// What goes in.
+    /// Inputs of the model.
     pub inputs: Vec<Entry>,
-    /// What comes out.
+    /// Outputs of the model.
     pub outputs: Vec<Entry>,
-    /// The batch.
+    /// Batch size and its origin.
     pub batch: Batch,
-    /// What the data hold, when some are given.
+    /// Report on the data, if any are given.
     pub data: Option<Samples>,
-    /// What a training step keeps.
+    /// Memory of a training step.
     pub memory: Memory,
 }
 
-/// How many samples a batch holds, and who says so.
+/// Batch size and its origin.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Batch {
-    /// Samples of a batch.
+    /// Number of samples in a batch.
     pub size: usize,
-    /// `model`, `given` or `default`.
+    /// Origin of the batch size: `model`, `given` or `default`.
     pub set_by: &'static str,
 }
 
-/// What data come to.
+/// Report on data: samples, shapes, steps.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Samples {
-    /// Samples.
+    /// Number of samples.
     pub n_samples: usize,
-    /// Shapes: `(100, 20, 1)`, `(270, 7..29, 12)`.
+    /// Shapes of the inputs, as `(100, 20, 1)` or `(270, 7..29, 12)`.
     pub shapes: Vec<String>,
-    /// In words: `100 samples of 20 timesteps of 1 feature`.
+    /// Shapes in words, as `100 samples of 20 timesteps of 1 feature`.
     pub words: Vec<String>,
-    /// Steps of an epoch.
+    /// Number of steps in an epoch.
     pub steps_per_epoch: usize,
-    /// Samples of the last batch.
+    /// Number of samples in the last batch.
     pub last_batch: usize,
-    /// Epochs.
+    /// Number of epochs.
     pub epochs: usize,
-    /// Steps of all epochs.
+    /// Number of steps in all epochs.
     pub n_steps: usize,
-    /// Lengths, where they are unequal.
+    /// Lengths of sequences, if they are unequal.
     pub lengths: Option<Lengths>,
 }
 
-/// Sequences of unequal length.
+/// Report on sequences of unequal length.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Lengths {
-    /// Of the shortest.
+    /// Length of the shortest sequence.
     pub shortest: usize,
-    /// Of the longest.
+    /// Length of the longest sequence.
     pub longest: usize,
-    /// Of all together.
+    /// Number of timesteps of all sequences.
     pub timesteps: usize,
-    /// What each way to make batches costs in an epoch, the one used first.
+    /// Cost of an epoch for each way to make batches, the one used first.
     pub batch_makers: Vec<BatchCost>,
 }
 
-/// What a way to make batches costs in an epoch.
+/// Cost of an epoch for one way to make batches.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BatchCost {
-    /// Its name.
+    /// Name of the batch maker.
     pub name: String,
-    /// Batches.
+    /// Number of batches.
     pub steps: usize,
-    /// Timesteps once padded.
+    /// Number of timesteps with padding.
     pub padded_timesteps: usize,
-    /// Share of them that is padding.
+    /// Share of padding in the timesteps.
     pub padding_share: f64,
 }
 
 impl Explain {
-    /// Without data, with Keras's batch size and one epoch.
+    /// Returns a builder without data, with Keras's batch size and one epoch.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With data for the inputs, in the model's order.
+    /// Sets the data for the inputs, in the model's order.
     pub fn data<D: Into<Data>>(mut self, data: impl IntoIterator<Item = D>) -> Self {
         self.data = data.into_iter().map(Into::into).collect();
         self
     }
 
-    /// With so many samples a batch.
+    /// Sets the batch size.
     pub fn batch_size(mut self, n: usize) -> Self {
         self.batch_size = Some(n);
         self
     }
 
-    /// With samples put into batches in this way; shuffled unless given.
+    /// Sets how samples are put into batches; shuffled unless given.
     pub fn batches(mut self, maker: BatchMaker) -> Self {
         self.batches = maker;
         self
     }
 
-    /// Over so many epochs.
+    /// Sets the number of epochs.
     pub fn epochs(mut self, n: usize) -> Self {
         self.epochs = n;
         self
     }
 
-    /// The answer for a model.
+    /// Returns the report on a model.
     ///
     /// # Errors
     /// Data that do not fit the model; a batch size of 0.
@@ -181,7 +180,7 @@ impl Explain {
         let data = shapes.is_some().then(|| self.samples(&inputs, batch.size)).transpose()?;
         let counts = Counts::of(stage);
         Ok(Explanation {
-            model: model.layer().shown_name(),
+            model: model.as_layer().shown_name(),
             n_params: counts.trainable + counts.fixed,
             n_trainable: counts.trainable,
             inputs,
@@ -196,19 +195,7 @@ impl Explain {
     /// an error.
     fn batch_shapes(&self, model: &Model, batch_size: usize) -> Result<Vec<Vec<usize>>> {
         let n = self.data.first().map_or(0, Data::n_samples);
-        let longest = |d: &Data| d.lengths().and_then(|l| l.into_iter().max()).unwrap_or(0);
-        let whole: Vec<Vec<usize>> = model
-            .shaped(self.data.iter().map(Cow::Borrowed).collect())?
-            .iter()
-            .map(|d| {
-                std::iter::once(d.n_samples())
-                    .chain(
-                        d.sample_shape().into_iter().map(|dim| dim.unwrap_or_else(|| longest(d))),
-                    )
-                    .collect()
-            })
-            .collect();
-        model.check_inputs(&whole)?;
+        let whole = model.shapes_of((&self.data[..]).into_data()?)?;
         Ok(whole
             .into_iter()
             .map(|s| {

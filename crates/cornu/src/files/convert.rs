@@ -7,15 +7,28 @@ use crate::saving::{Group, H5File, NamedArrays, atomic, hdf5_write, json, safete
 use crate::{Error, Result};
 use std::path::Path;
 
-/// Writes a model file of one kind as another, by the endings.
+/// Converts a model file to another format; the extensions give the formats.
 ///
 /// A whole model (`.keras`, legacy `.h5`, `config.json`) becomes a `.keras`, its weights
 /// (`.weights.h5`, `.safetensors`) or its `.json`. Weights alone become weights of the other kind,
 /// or with the architecture of `model` a `.keras`.
 ///
 /// # Errors
-/// A file that cannot be read, an ending that nothing is written for, weights without the model
+/// A file that cannot be read, an extension that cannot be written, weights without the model that
 /// they need.
+///
+/// ```
+/// use cornu::files::convert;
+/// use cornu::{Dense, Input, Model};
+/// # let dir = tempfile::tempdir().unwrap();
+/// let x = Input::new([3]);
+/// let model = Model::new(&x, &Dense::new(2).call(&x)?)?;
+/// let [from, to] = ["model.keras", "model.weights.h5"].map(|name| dir.path().join(name));
+/// model.save(&from)?;
+/// convert(&from, &to, None)?;
+/// model.load_weights(&to)?;
+/// # Ok::<(), cornu::Error>(())
+/// ```
 pub fn convert(from: &Path, to: &Path, model: Option<&Path>) -> Result<()> {
     let (kind, wanted) = (Kind::of(from)?, Kind::of(to)?);
     if matches!(wanted, Kind::H5 | Kind::Shards) {
@@ -104,7 +117,7 @@ mod tests {
     }
 
     fn weights(m: &Model) -> Vec<Tensor> {
-        (0..m.variables().len()).map(|i| m.weight(i)).collect()
+        m.tensors()
     }
 
     #[test]

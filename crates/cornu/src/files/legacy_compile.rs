@@ -6,6 +6,7 @@
 //! read; settings that cannot be read leave the model without them.
 
 use crate::losses::Loss;
+use crate::lowering::Registry;
 use crate::metrics::Metric;
 use crate::model::to_tensor;
 use crate::saving::{Legacy, NamedArrays};
@@ -54,10 +55,10 @@ fn objects(v: &Value, anew: &dyn Fn(&Value) -> Result<Value>) -> Result<Value> {
 fn metric(v: &Value) -> Result<Value> {
     let of = |key: &str| v.get("config").and_then(|c| c.get(key)).and_then(Value::as_str);
     let metric = match of("fn") {
-        Some(function) => {
-            let metric = Metric::try_from(function)?;
-            of("name").map_or(metric.clone(), |name| metric.renamed(name))
-        }
+        Some(function) => match of("name") {
+            Some(name) => Metric::by_name_as(function, name)?,
+            None => Metric::by_name(function)?,
+        },
         None => Metric::from_json(v)?,
     };
     Ok(metric.to_json())
@@ -93,18 +94,20 @@ fn of_today(v: &Value) -> Value {
 impl CompiledModel {
     /// Compiles a model with the settings of a legacy file, if it has some that can be read, and
     /// takes its optimizer's state where it fits.
-    pub(super) fn from_legacy(model: &Model, legacy: &Legacy) -> Option<Self> {
+    pub(super) fn from_legacy(model: &Model, legacy: &Legacy, registry: &Registry) -> Option<Self> {
         let training = legacy
             .training_config
             .as_ref()
             .filter(|t| t.get("optimizer_config").is_some_and(|o| !o.is_null()))?;
-        let compiled =
-            compile_config(training).and_then(|c| CompiledModel::new(model.clone(), c, true));
+        let classes = registry.classes();
+        let compiled = classes
+            .scope(|| compile_config(training))
+            .and_then(|c| CompiledModel::from_config(model.clone(), &c, classes));
         let compiled = match compiled {
             Ok(compiled) => compiled,
             Err(e) => {
-                eprintln!(
-                    "warning: the file's training config is not taken, so the model must be \
+                log::warn!(
+                    "the file's training config is not taken, so the model must be \
                      compiled anew: {e}"
                 );
                 return None;
@@ -113,8 +116,8 @@ impl CompiledModel {
         if let Some(arrays) = &legacy.optimizer_weights
             && !compiled.read_legacy_optimizer(arrays).unwrap_or(false)
         {
-            eprintln!(
-                "warning: the state of the optimizer is not taken from the file, for it is of \
+            log::warn!(
+                "the state of the optimizer is not taken from the file, for it is of \
                  another form: the optimizer starts anew"
             );
         }

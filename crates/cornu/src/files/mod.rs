@@ -1,12 +1,14 @@
-//! Models from files and into files: opened, saved, converted.
+//! Model files: opened, saved, converted.
 
 mod kind;
 mod legacy_compile;
 mod open;
 mod weights;
+mod partial_weights;
 mod convert;
 mod quantize;
 
 pub use convert::convert;
 pub use open::Opened;
+pub use partial_weights::{LoadWeights, LoadedWeights};
 pub use quantize::{QuantizationLoss, quantize_int8};

@@ -1,6 +1,6 @@
 //! Models from files and into files.
 
-use crate::layers::{LayerRef, Registry};
+use crate::lowering::{LayerRef, Registry};
 use crate::model::CLASS_NAMES;
 use crate::saving::{Archive, Group, H5File, Legacy, atomic};
 use crate::training::{CompiledModel, ModelRef};
@@ -9,11 +9,11 @@ use serde_json::Value;
 use std::ops::Deref;
 use std::path::Path;
 
-/// A model from a file, compiled if the file holds compile settings. It derefs to the model.
+/// Model from a file, compiled if the file holds compile settings. It derefs to the model.
 pub enum Opened {
-    /// The file holds no compile settings, or none that can be read.
+    /// A model, from a file without compile settings.
     Model(Model),
-    /// The file holds compile settings.
+    /// A compiled model, from a file with compile settings.
     Compiled(Box<CompiledModel>),
 }
 
@@ -77,57 +77,77 @@ impl<'a> From<&'a Opened> for ModelRef<'a> {
 }
 
 impl Opened {
-    /// Opens a `.keras` file, a legacy `.h5` or a `config.json`; the last has first weights from
-    /// seed 0.
+    /// Opens a `.keras` file, a legacy `.h5` or a `config.json`. For the last, weights are
+    /// initialized from seed 0.
     ///
     /// # Errors
-    /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
+    /// The file is not a model that cornu can read, or it exceeds a safety limit; the message says
     /// which.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        Self::read_with(path, &Registry::new())
+    }
+
+    /// Opens a model file with the classes of a registry.
+    ///
+    /// # Errors
+    /// As [`Opened::read`].
+    pub fn read_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Self> {
         read(path.as_ref(), |content| match content {
-            Content::Archive(archive) => Self::from_archive(archive),
-            Content::Legacy(legacy) => Self::from_legacy(&legacy),
-            Content::Config(config) => Self::compiled(Model::from_json(&config)?, &config),
+            Content::Archive(archive) => Self::from_archive_with(archive, registry),
+            Content::Legacy(legacy) => Self::from_legacy(&legacy, registry),
+            Content::Config(config) => {
+                Self::compiled(Model::from_json_with(&config, registry)?, &config, registry)
+            }
         })
     }
 
-    /// The model of an archive: architecture, weights, compile settings, state of the optimizer.
+    /// Returns the model of an archive: architecture, weights, compile settings, state of the
+    /// optimizer.
     ///
     /// # Errors
     /// As [`Opened::read`].
     pub fn from_archive(archive: Archive) -> Result<Self> {
+        Self::from_archive_with(archive, &Registry::new())
+    }
+
+    fn from_archive_with(archive: Archive, registry: &Registry) -> Result<Self> {
         let state = archive.weights.group("optimizer").cloned();
         let config = archive.config.clone();
-        let opened = Self::compiled(Model::from_archive(archive)?, &config)?;
+        let model = Model::from_archive_with(archive, registry)?;
+        let opened = Self::compiled(model, &config, registry)?;
         if let (Opened::Compiled(compiled), Some(state)) = (&opened, state) {
             compiled.read_optimizer_state(&state)?;
         }
         Ok(opened)
     }
 
-    pub(crate) fn from_legacy(legacy: &Legacy) -> Result<Self> {
-        let model = Model::from_legacy(legacy)?;
-        Ok(match CompiledModel::from_legacy(&model, legacy) {
+    fn from_legacy(legacy: &Legacy, registry: &Registry) -> Result<Self> {
+        let model = Model::from_legacy(legacy, registry)?;
+        Ok(match CompiledModel::from_legacy(&model, legacy, registry) {
             Some(compiled) => Opened::Compiled(Box::new(compiled)),
             None => Opened::Model(model),
         })
     }
 
     /// The model compiled with the settings beside its config, if there are some.
-    fn compiled(model: Model, config: &Value) -> Result<Self> {
+    fn compiled(model: Model, config: &Value, registry: &Registry) -> Result<Self> {
         let settings = config
             .get("compile_config")
             .filter(|c| c.get("optimizer").is_some_and(|o| !o.is_null()));
         Ok(match settings {
-            Some(c) => Opened::Compiled(Box::new(CompiledModel::new(model, c.clone(), true)?)),
+            Some(c) => Opened::Compiled(Box::new(CompiledModel::from_config(
+                model,
+                c,
+                registry.classes(),
+            )?)),
             None => Opened::Model(model),
         })
     }
 
-    /// The model as an archive, as Keras writes it; see [`CompiledModel::to_archive`].
+    /// Returns the model as a Keras archive; see [`CompiledModel::to_archive`].
     ///
     /// # Errors
-    /// Weights that no file can hold.
+    /// Weights of a type that files cannot hold.
     pub fn to_archive(&self) -> Result<Archive> {
         match self {
             Opened::Model(model) => model.to_archive(),
@@ -143,7 +163,7 @@ impl Opened {
         save(path.as_ref(), || self.to_archive())
     }
 
-    /// The compiled model.
+    /// Returns the compiled model.
     ///
     /// # Errors
     /// The file held no compile settings.
@@ -151,7 +171,7 @@ impl Opened {
         match self {
             Opened::Compiled(compiled) => Ok(*compiled),
             Opened::Model(model) => Err(Error::argument(
-                format!("model `{}`", model.layer().shown_name()),
+                format!("model `{}`", model.as_layer().shown_name()),
                 "it must be compiled (optimizer, loss) before it is trained or evaluated",
                 "a model that is not compiled",
             )),
@@ -164,22 +184,35 @@ impl Model {
     /// settings; see [`CompiledModel::open`] for those.
     ///
     /// # Errors
-    /// The file is not a model cornu reads, or breaks a limit kept for safety; the message says
+    /// The file is not a model that cornu can read, or it exceeds a safety limit; the message says
     /// which.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, &Registry::new())
+    }
+
+    /// Opens a model file with the classes of a registry, which may include your own layers and
+    /// other classes.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn open_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Self> {
         read(path.as_ref(), |content| match content {
-            Content::Archive(archive) => Self::from_archive(archive),
-            Content::Legacy(legacy) => Self::from_legacy(&legacy),
-            Content::Config(config) => Self::from_json(&config),
+            Content::Archive(archive) => Self::from_archive_with(archive, registry),
+            Content::Legacy(legacy) => Self::from_legacy(&legacy, registry),
+            Content::Config(config) => Self::from_json_with(&config, registry),
         })
     }
 
-    /// The model of an archive: architecture and weights.
+    /// Returns the model of an archive: architecture and weights.
     ///
     /// # Errors
     /// As [`Model::open`].
     pub fn from_archive(archive: Archive) -> Result<Self> {
-        let layer = LayerRef::from_json(&archive.config, &Registry::builtin())?;
+        Self::from_archive_with(archive, &Registry::new())
+    }
+
+    fn from_archive_with(archive: Archive, registry: &Registry) -> Result<Self> {
+        let layer = LayerRef::from_json(&archive.config, registry)?;
         let model = Self::blank(layer, archive.assets)?;
         model.adopt_vocabularies(&archive.weights)?;
         model.read_weights(&archive.weights)?;
@@ -189,11 +222,11 @@ impl Model {
         Ok(model)
     }
 
-    pub(crate) fn from_legacy(legacy: &Legacy) -> Result<Self> {
+    pub(crate) fn from_legacy(legacy: &Legacy, registry: &Registry) -> Result<Self> {
         let config = legacy.model_config.as_ref().ok_or_else(|| {
             Error::Config("the file holds weights alone; give the model too (--weights)".into())
         })?;
-        let model = Self::blank(LayerRef::from_json(config, &Registry::builtin())?, vec![])?;
+        let model = Self::blank(LayerRef::from_json(config, registry)?, vec![])?;
         model.read_legacy_weights(&legacy.layers)?;
         if let Some(names) = &legacy.class_names {
             model.read_class_names(names)?;
@@ -201,10 +234,10 @@ impl Model {
         Ok(model)
     }
 
-    /// The model as an archive, as Keras writes it.
+    /// Returns the model as a Keras archive.
     ///
     /// # Errors
-    /// Weights that no file can hold.
+    /// Weights of a type that files cannot hold.
     pub fn to_archive(&self) -> Result<Archive> {
         self.archive_of(self.write_weights()?)
     }
@@ -219,31 +252,49 @@ impl Model {
         Ok(archive)
     }
 
-    /// Saves the model as a `.keras` file, written beside and renamed: an old file stays whole
-    /// until the new one is.
+    /// Saves the model as a `.keras` file. It is written to a temporary name and renamed, so an old
+    /// file is kept until the new one is complete.
     ///
     /// # Errors
-    /// Another ending than `.keras`; a file that cannot be written.
+    /// An extension other than `.keras`; a file that cannot be written.
+    ///
+    /// ```
+    /// use cornu::{Dense, Input, Model};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let x = Input::new([3]);
+    /// let model = Model::new(&x, &Dense::new(2).call(&x)?)?;
+    /// let path = dir.path().join("model.keras");
+    /// model.save(&path)?;
+    /// assert_eq!(Model::open(&path)?.weights(), model.weights());
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         save(path.as_ref(), || self.to_archive())
     }
 }
 
 impl CompiledModel {
-    /// Opens the model of a `.keras` file, a legacy `.h5` or a `config.json` as it was compiled,
-    /// with the state of its optimizer.
+    /// Opens the compiled model of a `.keras` file, a legacy `.h5` or a `config.json`, with the
+    /// state of its optimizer.
     ///
     /// # Errors
-    /// As [`Model::open`], and where the file holds no compile settings.
+    /// As [`Model::open`]; a file without compile settings.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Opened::read(path)?.into_compiled()
     }
 
-    /// The model as an archive, with compile settings and the state of the optimizer, as Keras
-    /// writes it.
+    /// Opens a compiled model with the classes of a registry; see [`Model::open_with`].
     ///
     /// # Errors
-    /// Weights that no file can hold.
+    /// As [`CompiledModel::open`].
+    pub fn open_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Self> {
+        Opened::read_with(path, registry)?.into_compiled()
+    }
+
+    /// Returns the model as a Keras archive, with compile settings and the state of the optimizer.
+    ///
+    /// # Errors
+    /// Weights of a type that files cannot hold.
     pub fn to_archive(&self) -> Result<Archive> {
         let (weights, state) = self.values();
         let mut archive = self.archive_of(self.write_values(&weights)?)?;

@@ -2,7 +2,7 @@
 
 use crate::config::object;
 use crate::data::{self, Data};
-use crate::layers::{INT8_WEIGHTS, WeightTree};
+use crate::lowering::{INT8_WEIGHTS, WeightTree};
 use crate::model::int8_array;
 use crate::saving::{Archive, Array};
 use crate::{Error, Model, Predict, Result};
@@ -13,31 +13,33 @@ use std::path::Path;
 /// What is added to the largest magnitude before dividing by it, as in Keras.
 const EPSILON: f32 = 1e-7;
 
-/// What predictions lose by weights of eight bits, over all outputs of some samples.
+/// Differences of predictions between 8-bit and original weights, over all outputs of some samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct QuantizationLoss {
-    /// Largest difference of two numbers.
+    /// Largest absolute difference.
     pub largest: f64,
-    /// Mean of the differences.
+    /// Mean absolute difference.
     pub mean: f64,
-    /// Largest magnitude of a prediction, to set them against.
+    /// Largest absolute prediction, for comparison.
     pub magnitude: f64,
-    /// Layers whose weights have eight bits now.
+    /// Number of layers with 8-bit weights.
     pub n_layers: usize,
 }
 
-/// Writes a model with weights of eight bits beside, for prediction, and tells what predictions for
-/// `x` lose.
+/// Writes a copy of a model file with 8-bit weights for prediction, and returns the loss of
+/// precision on `x`.
 ///
-/// Dense and Embedding take the form of Keras's `quantize("int8")`, to the bit: a policy
-/// `int8_from_float32`, whole numbers and a scale for each unit (each id). Keras has no such form
-/// of an LSTM: its kernels keep their type and hold numbers `q / s`, `q` whole from -127 to 127,
-/// `s` of each column, and the key `int8_weights` beside the layer's config tells cornu to take
-/// both products in eight bits, as Keras's Dense does. Keras passes over the key and computes with
-/// the same weights in f32, so it opens the whole file. Other layers stay as they are.
+/// Dense and Embedding are written as by Keras's `quantize("int8")`, with the same bits: a policy
+/// `int8_from_float32`, whole numbers, and a scale for each unit or id.
+///
+/// Keras has no 8-bit LSTM. Kernels of an LSTM keep their type and hold values `q / s`, with `q`
+/// whole from -127 to 127 and `s` for each column. The key `int8_weights` in the layer's entry
+/// makes cornu compute both products with 8-bit numbers, as Keras's Dense does. Keras ignores the
+/// key and computes with the same weights in f32, so it can open the file. Other layers are not
+/// changed.
 ///
 /// # Errors
-/// A model that cannot be read, none of these layers in it, data that do not fit.
+/// A model that cannot be read or has none of these layers; data that do not fit.
 pub fn quantize_int8(
     from: &Path,
     to: &Path,
@@ -70,8 +72,8 @@ pub fn quantize_int8(
     }
     let after = Model::from_archive(archive.clone())?;
     let x = x(&before)?;
-    let options = Predict::default();
-    let pairs = before.predict(x.clone(), &options)?.into_iter().zip(after.predict(x, &options)?);
+    let (first, second) = (before.predict(&x, Predict::new())?, after.predict(&x, Predict::new())?);
+    let pairs = first.into_vec().into_iter().zip(second.into_vec());
     let (mut largest, mut sum, mut n, mut magnitude) = (0.0f64, 0.0, 0.0f64, 0.0f64);
     for (a, b) in pairs {
         for (a, b) in numbers(a.values())?.into_iter().zip(numbers(b.values())?) {

@@ -12,9 +12,24 @@ pub(super) fn metadata() -> Vec<(String, String)> {
 }
 
 impl Model {
-    /// Takes the weights of a `.weights.h5`, `.weights.json` (shards), `.safetensors`, `.keras` or
-    /// legacy `.h5` file of the same architecture. In `.safetensors` a weight goes by its path in a
-    /// weights file (`layers/lstm/cell/vars/0`) or by its name (`lstm/lstm_cell/kernel`).
+    /// Loads the weights of a file with the same architecture: `.weights.h5`, `.weights.json`
+    /// (shards), `.safetensors`, `.keras` or legacy `.h5`.
+    ///
+    /// In `.safetensors` a weight is named by its path in a weights file
+    /// (`layers/lstm/cell/vars/0`) or by its name (`lstm/lstm_cell/kernel`).
+    ///
+    /// ```
+    /// use cornu::{Dense, Input, Model};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let x = Input::new([3]);
+    /// let model = Model::new(&x, &Dense::new(2).call(&x)?)?;
+    /// let path = dir.path().join("model.weights.h5");
+    /// model.save_weights(&path)?;
+    /// let other = Model::new(&x, &Dense::new(2).call(&x)?)?;
+    /// other.load_weights(&path)?;
+    /// assert_eq!(other.weights(), model.weights());
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn load_weights(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         match Kind::of(path)? {
@@ -49,11 +64,11 @@ impl Model {
 
     /// The weights under their paths in a weights file.
     fn named_weights(&self) -> Result<NamedArrays> {
-        let float =
-            ArrayType::from_name(self.layer().policy().variable_name()).unwrap_or(ArrayType::F32);
+        let float = ArrayType::from_name(self.as_layer().policy().variable_name())
+            .unwrap_or(ArrayType::F32);
         self.variables()
             .iter()
-            .zip(&self.weights())
+            .zip(&self.tensors())
             .map(|(v, value)| Ok((v.file_path(), to_file_array(value, float)?)))
             .collect()
     }

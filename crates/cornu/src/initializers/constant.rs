@@ -1,23 +1,65 @@
-//! Weights that start alike.
+//! Constant initial values.
 
 use super::{Draw, Initialize};
 use crate::Result;
 use serde::{Deserialize, Serialize};
 
-/// All 0.
+/// Initializer that sets all elements to 0.
+///
+/// ```
+/// use cornu::extend::{Draw, Initialize};
+/// use cornu::initializers::Zeros;
+/// assert_eq!(Zeros::new().values(&[2], &mut Draw::new(0, 0))?, [0.0, 0.0]);
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Zeros {}
 
-/// All 1.
+/// Initializer that sets all elements to 1.
+///
+/// ```
+/// use cornu::extend::{Draw, Initialize};
+/// use cornu::initializers::Ones;
+/// assert_eq!(Ones::new().values(&[2], &mut Draw::new(0, 0))?, [1.0, 1.0]);
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ones {}
 
-/// All of one value.
+/// Initializer that sets all elements to one value.
+///
+/// ```
+/// use cornu::extend::{Draw, Initialize};
+/// use cornu::initializers::Constant;
+/// assert_eq!(Constant::new(0.5).values(&[2], &mut Draw::new(0, 0))?, [0.5, 0.5]);
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Constant {
-    /// The value.
+    /// Value of all elements.
     pub value: f64,
+}
+
+impl Zeros {
+    /// Returns the initializer.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+impl Ones {
+    /// Returns the initializer.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+impl Constant {
+    /// Returns the initializer of a value.
+    pub fn new(value: f64) -> Self {
+        Self { value }
+    }
 }
 
 impl Initialize for Zeros {

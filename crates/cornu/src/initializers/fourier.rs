@@ -1,30 +1,48 @@
-//! Weights that start as a transform: the identity, a short-time Fourier transform.
+//! Initial values of a transform: the identity, a short-time Fourier transform.
 
 use super::{Draw, Initialize};
+use crate::config::setters;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The identity matrix, times a factor.
+/// Initializer of an identity matrix, times a factor.
+///
+/// ```
+/// use cornu::extend::{Draw, Initialize};
+/// use cornu::initializers::Identity;
+/// let w = Identity::new(2.0).values(&[2, 2], &mut Draw::new(0, 0))?;
+/// assert_eq!(w, [2.0, 0.0, 0.0, 2.0]); // row by row
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Identity {
-    /// Factor.
+    /// Factor of the matrix.
     #[serde(skip_serializing)]
     pub gain: f64,
 }
 
-/// The real or imaginary part of a short-time Fourier transform: (frame length, 1, frequencies).
+/// Initializer of the real or imaginary part of a short-time Fourier transform: (frame length, 1,
+/// frequencies).
+///
+/// ```
+/// use cornu::extend::{Draw, Initialize};
+/// use cornu::initializers::Stft;
+/// let w = Stft::new().values(&[4, 1, 3], &mut Draw::new(0, 0))?;
+/// assert_eq!(w[..3], [0.0, 0.0, 0.0]); // The Hann window starts at 0.
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Stft {
-    /// `real` or `imag`.
+    /// Part of the transform: `real` or `imag`.
     pub side: String,
-    /// `hann`, `hamming`, or the window's numbers; none for no window.
+    /// Window: `hann`, `hamming`, or a list of numbers; `None` for no window.
     pub window: Option<Value>,
-    /// Whether the window is a period of its function.
+    /// True for a periodic window, false for a symmetric one.
     pub periodic: bool,
-    /// `density`, `spectrum` or none.
+    /// Scaling of the window: `density`, `spectrum` or none.
     pub scaling: Option<String>,
 }
 
@@ -45,6 +63,27 @@ impl Default for Stft {
     }
 }
 
+impl Identity {
+    /// Returns the initializer of the identity times a factor.
+    pub fn new(gain: f64) -> Self {
+        Self { gain }
+    }
+}
+
+impl Stft {
+    /// Returns the initializer of the real part, with a Hann window.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(Stft {
+    into side: String,
+    some_into window: Value,
+    plain periodic: bool,
+    some_into scaling: String,
+});
+
 impl Initialize for Identity {
     fn values(&self, shape: &[usize], _: &mut Draw) -> Result<Vec<f64>> {
         let [rows, columns] = shape else {
@@ -61,7 +100,7 @@ impl Initialize for Identity {
 }
 
 impl Stft {
-    fn window(&self, n: usize) -> Result<Option<Vec<f64>>> {
+    fn window_values(&self, n: usize) -> Result<Option<Vec<f64>>> {
         let wrong = |v: &Value| {
             Error::Unsupported(format!("initializer STFT with window {}", crate::config::short(v)))
         };
@@ -108,7 +147,7 @@ impl Initialize for Stft {
                 format!("{shape:?}, {}", self.side),
             ));
         }
-        let window = self.window(frame)?;
+        let window = self.window_values(frame)?;
         let scale = match (&window, self.scaling.as_deref()) {
             (Some(w), Some("density")) => w.iter().map(|x| x * x).sum::<f64>().sqrt(),
             (Some(w), Some("spectrum")) => w.iter().map(|x| x.abs()).sum(),

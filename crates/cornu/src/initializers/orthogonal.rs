@@ -1,18 +1,29 @@
 //! Orthogonal matrices.
 
+use super::variance::seeded;
 use super::{Draw, Initialize, own_draw};
+use crate::config::setters;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A matrix with orthonormal columns (or rows, where it is wider than tall), from the QR factors of
-/// a normal one (Saxe et al. 2014, arXiv:1312.6120).
+/// Initializer of a matrix with orthonormal columns (or rows, if it is wider than tall), from the
+/// QR factors of a random normal matrix (Saxe et al. 2014, arXiv:1312.6120).
+///
+/// ```
+/// use cornu::extend::{Draw, Initialize};
+/// use cornu::initializers::Orthogonal;
+/// let w = Orthogonal::default().values(&[2, 2], &mut Draw::new(0, 0))?;
+/// let (length, product) = (w[0] * w[0] + w[2] * w[2], w[0] * w[1] + w[2] * w[3]);
+/// assert!((length - 1.0).abs() < 1e-6 && product.abs() < 1e-6);
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Orthogonal {
-    /// Its own seed.
+    /// Seed of the initializer; `None` to draw from the model's seed.
     pub seed: Option<Value>,
-    /// Factor on the matrix.
+    /// Factor of the matrix.
     pub gain: f64,
 }
 
@@ -21,6 +32,9 @@ impl Default for Orthogonal {
         Self { seed: None, gain: 1.0 }
     }
 }
+
+seeded!(Orthogonal);
+setters!(Orthogonal { plain gain: f64 });
 
 impl Initialize for Orthogonal {
     fn values(&self, shape: &[usize], draw: &mut Draw) -> Result<Vec<f64>> {

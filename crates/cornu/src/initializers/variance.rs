@@ -1,11 +1,12 @@
-//! Random weights, some scaled by the numbers of units they join.
+//! Random initial values, some scaled by the number of inputs and outputs of a weight.
 
 use super::{Draw, Initialize, own_draw};
+use crate::config::setters;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Units that a weight of a shape takes in and gives out (Keras 3.15.1, `compute_fans`).
+/// Returns the numbers of inputs and outputs of a weight of a shape (Keras 3.15.1, `compute_fans`).
 pub fn fans(
     shape: &[usize],
     input_axes: &Option<Vec<isize>>,
@@ -27,21 +28,31 @@ pub fn fans(
     }
 }
 
-/// Random with a variance of `scale` over the fan of `mode`.
+/// Initializer of random values with variance `scale / fan`, with the fan of `mode`: inputs,
+/// outputs or their mean.
+///
+/// ```
+/// use cornu::extend::{Draw, Initialize};
+/// use cornu::initializers::VarianceScaling;
+/// let w = VarianceScaling::new().seed(1).values(&[3, 2], &mut Draw::new(0, 0))?;
+/// assert_eq!(w.len(), 6);
+/// assert_eq!(w, VarianceScaling::new().seed(1).values(&[3, 2], &mut Draw::new(9, 9))?);
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct VarianceScaling {
-    /// Its own seed.
+    /// Seed of the initializer; `None` to draw from the model's seed.
     pub seed: Option<Value>,
     /// Numerator of the variance.
     pub scale: f64,
-    /// `fan_in`, `fan_out` or `fan_avg`.
+    /// Fan that divides the variance: `fan_in`, `fan_out` or `fan_avg`.
     pub mode: String,
-    /// `truncated_normal`, `untruncated_normal` or `uniform`.
+    /// Distribution: `truncated_normal`, `untruncated_normal` or `uniform`.
     pub distribution: String,
-    /// Axes counted as input, when not by position.
+    /// Axes that count as inputs; `None` for Keras's default.
     pub input_axes: Option<Vec<isize>>,
-    /// Axes counted as output, when not by position.
+    /// Axes that count as outputs; `None` for Keras's default.
     pub output_axes: Option<Vec<isize>>,
 }
 
@@ -56,6 +67,17 @@ impl Default for VarianceScaling {
             output_axes: None,
         }
     }
+}
+
+/// The rule by which an initializer takes over axes that count as input and output.
+macro_rules! takes_fans {
+    () => {
+        fn with_fans(&self, inputs: &[isize], outputs: &[isize]) -> Option<super::Initializer> {
+            let named = self.input_axes.is_some() && self.output_axes.is_some();
+            let (input_axes, output_axes) = (Some(inputs.to_vec()), Some(outputs.to_vec()));
+            (!named).then(|| Self { input_axes, output_axes, ..self.clone() }.into())
+        }
+    };
 }
 
 impl Initialize for VarianceScaling {
@@ -95,6 +117,32 @@ impl Initialize for VarianceScaling {
             }
         })
     }
+
+    takes_fans!();
+}
+
+/// The builder methods of an initializer that draws: its own seed.
+macro_rules! seeded {
+    ($($Name:ident)*) => {$(
+        impl $Name {
+            /// Returns the initializer with Keras's defaults.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            /// Sets a seed, instead of drawing from the model's.
+            pub fn seed(mut self, seed: u64) -> Self {
+                self.seed = Some(seed.into());
+                self
+            }
+        }
+    )*};
+}
+pub(super) use seeded;
+
+seeded! {
+    VarianceScaling GlorotUniform GlorotNormal HeUniform HeNormal LecunUniform LecunNormal
+    RandomNormal RandomUniform TruncatedNormal
 }
 
 macro_rules! scaled {
@@ -103,11 +151,11 @@ macro_rules! scaled {
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
         #[serde(default)]
         pub struct $Name {
-            /// Its own seed.
+            /// Seed of the initializer; `None` to draw from the model's seed.
             pub seed: Option<Value>,
-            /// Axes counted as input, when not by position.
+            /// Axes that count as inputs; `None` for Keras's default.
             pub input_axes: Option<Vec<isize>>,
-            /// Axes counted as output, when not by position.
+            /// Axes that count as outputs; `None` for Keras's default.
             pub output_axes: Option<Vec<isize>>,
         }
 
@@ -123,33 +171,77 @@ macro_rules! scaled {
                 }
                 .values(shape, draw)
             }
+
+            takes_fans!();
         }
     )*};
 }
 
 scaled! {
-    GlorotUniform 1.0 "fan_avg" "uniform" "Even within √(6 / (fan in + fan out)) (Glorot and \
-        Bengio 2010).";
-    GlorotNormal 1.0 "fan_avg" "truncated_normal" "Normal with variance 2 / (fan in + fan out) \
-        (Glorot and Bengio 2010).";
-    HeUniform 2.0 "fan_in" "uniform" "Even within √(6 / fan in) (He et al. 2015, \
-        arXiv:1502.01852).";
-    HeNormal 2.0 "fan_in" "truncated_normal" "Normal with variance 2 / fan in (He et al. 2015, \
-        arXiv:1502.01852).";
-    LecunUniform 1.0 "fan_in" "uniform" "Even within √(3 / fan in) (LeCun et al. 1998).";
-    LecunNormal 1.0 "fan_in" "truncated_normal" "Normal with variance 1 / fan in (LeCun et al. \
-        1998).";
+    GlorotUniform 1.0 "fan_avg" "uniform"
+        "Glorot initializer: uniform within ±√(6 / (fan in + fan out)) (Glorot and Bengio \
+        2010).\n\n```\n\
+        use cornu::extend::{Draw, Initialize};\n\
+        use cornu::initializers::GlorotUniform;\n\
+        let w = GlorotUniform::new().values(&[3, 1], &mut Draw::new(0, 0))?;\n\
+        assert!(w.iter().all(|w| w.abs() <= 1.225)); // √(6 / 4)\n\
+        # Ok::<(), cornu::Error>(())\n```";
+    GlorotNormal 1.0 "fan_avg" "truncated_normal"
+        "Glorot initializer: truncated normal with variance 2 / (fan in + fan out) (Glorot and \
+        Bengio 2010).\n\n```\n\
+        use cornu::extend::{Draw, Initialize};\n\
+        use cornu::initializers::GlorotNormal;\n\
+        let w = GlorotNormal::new().values(&[3, 1], &mut Draw::new(0, 0))?;\n\
+        assert!(w.iter().all(|w| w.abs() <= 1.608)); // 2 √(2 / 4) / 0.8796\n\
+        # Ok::<(), cornu::Error>(())\n```";
+    HeUniform 2.0 "fan_in" "uniform"
+        "He initializer: uniform within ±√(6 / fan in) (He et al. 2015, arXiv:1502.01852).\n\n```\n\
+        use cornu::extend::{Draw, Initialize};\n\
+        use cornu::initializers::HeUniform;\n\
+        let w = HeUniform::new().values(&[3, 1], &mut Draw::new(0, 0))?;\n\
+        assert!(w.iter().all(|w| w.abs() <= 1.415)); // √(6 / 3)\n\
+        # Ok::<(), cornu::Error>(())\n```";
+    HeNormal 2.0 "fan_in" "truncated_normal"
+        "He initializer: truncated normal with variance 2 / fan in (He et al. 2015, \
+        arXiv:1502.01852).\n\n```\n\
+        use cornu::extend::{Draw, Initialize};\n\
+        use cornu::initializers::HeNormal;\n\
+        let w = HeNormal::new().values(&[3, 1], &mut Draw::new(0, 0))?;\n\
+        assert!(w.iter().all(|w| w.abs() <= 1.857)); // 2 √(2 / 3) / 0.8796\n\
+        # Ok::<(), cornu::Error>(())\n```";
+    LecunUniform 1.0 "fan_in" "uniform"
+        "LeCun initializer: uniform within ±√(3 / fan in) (LeCun et al. 1998).\n\n```\n\
+        use cornu::extend::{Draw, Initialize};\n\
+        use cornu::initializers::LecunUniform;\n\
+        let w = LecunUniform::new().values(&[3, 1], &mut Draw::new(0, 0))?;\n\
+        assert!(w.iter().all(|w| w.abs() <= 1.0)); // √(3 / 3)\n\
+        # Ok::<(), cornu::Error>(())\n```";
+    LecunNormal 1.0 "fan_in" "truncated_normal"
+        "LeCun initializer: truncated normal with variance 1 / fan in (LeCun et al. 1998).\n\n```\n\
+        use cornu::extend::{Draw, Initialize};\n\
+        use cornu::initializers::LecunNormal;\n\
+        let w = LecunNormal::new().values(&[3, 1], &mut Draw::new(0, 0))?;\n\
+        assert!(w.iter().all(|w| w.abs() <= 1.313)); // 2 √(1 / 3) / 0.8796\n\
+        # Ok::<(), cornu::Error>(())\n```";
 }
 
-/// Normal.
+/// Initializer of normally distributed values.
+///
+/// ```
+/// use cornu::extend::{Draw, Initialize};
+/// use cornu::initializers::RandomNormal;
+/// let w = RandomNormal::new().seed(1).values(&[3], &mut Draw::new(0, 0))?;
+/// assert_eq!(w, RandomNormal::new().seed(1).values(&[3], &mut Draw::new(9, 9))?);
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RandomNormal {
-    /// Its own seed.
+    /// Seed of the initializer; `None` to draw from the model's seed.
     pub seed: Option<Value>,
-    /// Mean.
+    /// Mean of the distribution.
     pub mean: f64,
-    /// Standard deviation.
+    /// Standard deviation of the distribution.
     pub stddev: f64,
 }
 
@@ -167,15 +259,23 @@ impl Initialize for RandomNormal {
     }
 }
 
-/// Normal within two deviations of the mean.
+/// Initializer of normally distributed values within two standard deviations of the mean.
+///
+/// ```
+/// use cornu::extend::{Draw, Initialize};
+/// use cornu::initializers::TruncatedNormal;
+/// let w = TruncatedNormal::new().values(&[100], &mut Draw::new(0, 0))?;
+/// assert!(w.iter().all(|w| w.abs() <= 2.0 * 0.05)); // by default stddev = 0.05
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TruncatedNormal {
-    /// Its own seed.
+    /// Seed of the initializer; `None` to draw from the model's seed.
     pub seed: Option<Value>,
-    /// Mean.
+    /// Mean of the distribution.
     pub mean: f64,
-    /// Standard deviation before the cut.
+    /// Standard deviation before truncation.
     pub stddev: f64,
 }
 
@@ -195,15 +295,23 @@ impl Initialize for TruncatedNormal {
     }
 }
 
-/// Even between two values.
+/// Initializer of uniformly distributed values between two numbers.
+///
+/// ```
+/// use cornu::extend::{Draw, Initialize};
+/// use cornu::initializers::RandomUniform;
+/// let w = RandomUniform::new().values(&[100], &mut Draw::new(0, 0))?;
+/// assert!(w.iter().all(|w| w.abs() <= 0.05)); // by default from −0.05 to 0.05
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RandomUniform {
-    /// Its own seed.
+    /// Seed of the initializer; `None` to draw from the model's seed.
     pub seed: Option<Value>,
-    /// Lowest.
+    /// Smallest value.
     pub minval: f64,
-    /// Highest.
+    /// Largest value.
     pub maxval: f64,
 }
 
@@ -222,3 +330,12 @@ impl Initialize for RandomUniform {
             .collect())
     }
 }
+
+setters!(VarianceScaling {
+    plain scale: f64,
+    into mode: String,
+    into distribution: String,
+});
+setters!(RandomNormal { plain mean: f64, plain stddev: f64 });
+setters!(TruncatedNormal { plain mean: f64, plain stddev: f64 });
+setters!(RandomUniform { plain minval: f64, plain maxval: f64 });

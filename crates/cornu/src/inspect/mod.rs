@@ -1,9 +1,10 @@
-//! What is inside a model file, whether or not cornu can run the model.
+//! Inspection of model files, also of models that cornu cannot run.
 
 mod older;
 mod text;
 
 use crate::layers::CLASSES;
+use crate::lowering::Registry;
 use crate::saving::{
     Archive, Array, FileError, Group, H5File, Legacy, NamedArrays, atomic, json, safetensors,
     sharded,
@@ -14,69 +15,69 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What is inside a file.
+/// Report on a model file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Inspection {
-    /// Which kind of file it is.
+    /// Kind of the file.
     pub kind: &'static str,
-    /// The version of Keras that wrote it.
+    /// Version of Keras that wrote the file.
     pub keras_version: Option<String>,
-    /// The backend that wrote it.
+    /// Backend of Keras that wrote the file.
     pub backend: Option<String>,
-    /// When it was saved.
+    /// Date of saving.
     pub saved: Option<String>,
-    /// The architecture.
+    /// Architecture of the model.
     pub model: Option<Architecture>,
     /// Optimizer and loss of a compiled model.
     pub compiled: Option<CompiledWith>,
-    /// The weights, in the file's order.
+    /// Weights, in the file's order.
     pub weights: Vec<StoredArray>,
-    /// The optimizer's variables.
+    /// Variables of the optimizer.
     pub optimizer: Vec<StoredArray>,
     /// Other arrays: states of metrics.
     pub others: Vec<StoredArray>,
     /// Files of layers, such as vocabularies, with their bytes.
     pub assets: Vec<(String, usize)>,
-    /// What is legacy, and what it is read as.
+    /// Legacy settings and how they are read.
     pub legacy: Vec<String>,
-    /// Why cornu does not open it as a model, if so.
+    /// Reason why cornu does not open the model; `None` if it does.
     pub refused: Option<String>,
 }
 
-/// An architecture in short.
+/// Short description of an architecture.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Architecture {
-    /// `Functional`, `Sequential`.
+    /// Class of the model: `Functional` or `Sequential`.
     pub class: String,
-    /// Its name.
+    /// Name of the model.
     pub name: String,
-    /// How often each class of layer occurs, models inside and wrapped layers included.
+    /// Number of layers of each class, including inner models and wrapped layers.
     pub classes: Vec<(String, usize)>,
-    /// Classes that cornu has not.
+    /// Classes that cornu does not know.
     pub unknown: Vec<String>,
 }
 
-/// What a model was compiled with.
+/// Optimizer and loss of a compiled model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CompiledWith {
     /// Class of the optimizer.
     pub optimizer: String,
-    /// The loss as the file has it.
+    /// Loss as it is in the file.
     pub loss: Value,
 }
 
-/// An array of a file.
+/// Array of a model file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StoredArray {
-    /// Its path or name.
+    /// Path or name of the array.
     pub path: String,
-    /// Its dims.
+    /// Dims of the array.
     pub shape: Vec<usize>,
-    /// Its type.
+    /// Element type of the array.
     pub dtype: &'static str,
-    /// Its bytes.
+    /// Size of the array in bytes.
     pub bytes: usize,
-    /// The layer it belongs to, or the weight it is read as.
+    /// Layer to which the array belongs, or weight as which it is read.
     pub of: Option<String>,
 }
 
@@ -92,12 +93,25 @@ impl StoredArray {
     }
 }
 
-/// Looks into a `.keras`, `.h5`, `.weights.h5`, `.weights.json` (shards), `.safetensors` or
+/// Inspects a `.keras`, `.h5`, `.weights.h5`, `.weights.json` (shards), `.safetensors` or
 /// `config.json` file.
 ///
 /// # Errors
-/// The file cannot be read, or breaks a limit kept for safety. A model that cornu does not know is
-/// no error: see [`Inspection::refused`].
+/// The file cannot be read, or it exceeds a safety limit. A model that cornu cannot open is no
+/// error: see [`Inspection::refused`].
+///
+/// ```
+/// use cornu::inspect::inspect;
+/// use cornu::{Dense, Input, Model};
+/// # let dir = tempfile::tempdir().unwrap();
+/// let x = Input::new([3]);
+/// let model = Model::new(&x, &Dense::new(2).call(&x)?)?;
+/// let path = dir.path().join("model.keras");
+/// model.save(&path)?;
+/// let report = inspect(&path)?;
+/// assert_eq!((report.weights.len(), report.weights[0].shape.as_slice()), (2, &[3, 2][..]));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
     let path = path.as_ref();
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("").to_lowercase();
@@ -180,10 +194,10 @@ fn of_legacy(l: Legacy) -> Inspection {
     found.keras_version = l.keras_version.clone();
     found.backend = l.backend.clone();
     found.compiled = l.training_config.as_ref().and_then(compiled_with);
-    let model = l
-        .model_config
-        .as_ref()
-        .and_then(|_| Model::from_legacy(&l).map_err(|e| found.refused = Some(e.to_string())).ok());
+    let model = l.model_config.as_ref().and_then(|_| {
+        let model = Model::from_legacy(&l, &Registry::new());
+        model.map_err(|e| found.refused = Some(e.to_string())).ok()
+    });
     let mapped = model.as_ref().map(older::legacy_places).unwrap_or_default();
     for (layer, arrays) in &l.layers {
         let places = mapped

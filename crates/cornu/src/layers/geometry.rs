@@ -1,16 +1,15 @@
-//! Settings of layers that work along time, as Keras reads and writes them: extents, padding, the
-//! order of axes.
+//! Settings of layers with windows along time: extents, padding, order of axes.
 
 use crate::lowering::RaggedForm;
 use crate::{Error, Result};
 use cornu_ir::{Dim, Var};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A number along time. Keras takes `3` or `[3]` and writes `[3]`.
+/// Number of timesteps: a kernel, window or stride. Keras reads `3` or `[3]` and writes `[3]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent(pub usize);
 
-/// A number before and one after. Keras takes `1` or `[1, 1]` and writes `[1, 1]`.
+/// Numbers of timesteps before and after. Keras reads `1` or `[1, 1]` and writes `[1, 1]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair(pub usize, pub usize);
 
@@ -75,34 +74,34 @@ impl<'de> Deserialize<'de> for Pair {
     }
 }
 
-/// Where the channels stand.
+/// Order of the axes: channels last or channels first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DataFormat {
-    /// (B, T, C).
+    /// Channels on the last axis: (B, T, C).
     #[default]
     ChannelsLast,
-    /// (B, C, T).
+    /// Channels on axis 1: (B, C, T).
     ChannelsFirst,
 }
 
 impl DataFormat {
-    /// The axis of the channels.
+    /// Returns the axis of the channels.
     pub fn channel_axis(self) -> isize {
         if self == DataFormat::ChannelsLast { -1 } else { 1 }
     }
 
-    /// The axis of time.
+    /// Returns the axis of the timesteps.
     pub fn time_axis(self) -> isize {
         if self == DataFormat::ChannelsLast { 1 } else { 2 }
     }
 
-    /// A value of each timestep (B, T) along the axes of the data.
+    /// Returns values by timestep (B, T) with an axis of 1 for the channels.
     pub fn by_step(self, v: Var<'_>) -> Var<'_> {
         v.expand_dims(if self == DataFormat::ChannelsLast { 2 } else { 1 })
     }
 
-    /// From this order to (B, T, C), or back.
+    /// Moves the axes from this order to (B, T, C), or back.
     pub fn exchange<'g>(self, x: Var<'g>) -> Var<'g> {
         if self == DataFormat::ChannelsLast { x } else { x.swap_axes(1, 2) }
     }
@@ -120,21 +119,21 @@ impl<'de> Deserialize<'de> for DataFormat {
     }
 }
 
-/// What stands around the data where windows reach over its ends.
+/// Padding at both ends of the data, for windows that reach over them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
-    /// Nothing: windows stay inside.
+    /// No padding: windows stay inside.
     #[default]
     Valid,
-    /// As much as makes T' = ⌈T / stride⌉, the odd one behind.
+    /// Padding that makes T' = ⌈T / stride⌉; an odd one goes to the end.
     Same,
-    /// Only before, so that no output sees a later input.
+    /// Padding at the start only, so that no output depends on a later input.
     Causal,
 }
 
 impl Padding {
-    /// By Keras's name.
+    /// Returns the padding of Keras's name.
     pub fn by_name(name: &str) -> Result<Self> {
         match name.to_lowercase().as_str() {
             "valid" => Ok(Padding::Valid),
@@ -144,8 +143,8 @@ impl Padding {
         }
     }
 
-    /// How windows take sequences of unequal length: where those of a sequence lie must not depend
-    /// on its length.
+    /// Returns how windows handle sequences of unequal length: their positions must not depend on
+    /// the length.
     pub fn ragged_form(self, stride: usize) -> RaggedForm {
         match self {
             Padding::Same if stride > 1 => RaggedForm::Refused,
@@ -153,8 +152,8 @@ impl Padding {
         }
     }
 
-    /// Elements put before and after `n` of them, for windows that span `span` elements and start
-    /// every `stride`.
+    /// Returns the elements of padding before and after `n` elements, for windows of `span`
+    /// elements that start every `stride`.
     pub fn around(self, n: Dim, span: usize, stride: usize) -> (usize, usize) {
         match (self, n) {
             (Padding::Valid, _) => (0, 0),

@@ -28,13 +28,8 @@ mod attention;
 mod preprocessing;
 
 pub use self::core::lora::Lora;
-pub use crate::lowering::{
-    Arg, Call, Cell, Cx, Decoder, Dropped, Encoder, Flow, FromConfig, Gathered, Layer, LayerRef,
-    Lookup, MaskRule, Masked, Packing, RaggedForm, Recurrent, Registry, RowState, Sample,
-    SampleInput, SampleValues, States, Walk, Weight, WeightSpec, WeightTree, Weights, WholeCell,
-    WholeRun, expect_rank, known_dim,
-};
-pub(crate) use crate::lowering::{INT8_WEIGHTS, both};
+pub use crate::lowering::LayerRef;
+use crate::lowering::{Layer, Registry, Sample};
 pub use geometry::{DataFormat, Extent, Padding, Pair};
 pub use preprocessing::category_encoding::OutputMode;
 pub use preprocessing::text_vectorization::{Split, Standardize};
@@ -47,11 +42,11 @@ macro_rules! layers {
     ($($family:ident::$module:ident: $($class:literal => $Type:ident),+;)*) => {
         $(pub use self::$family::$module::{$($Type),+};)*
 
-        /// Classes in Keras's words.
+        /// Keras's names of all layer classes.
         pub const CLASSES: &[&str] = &[$($($class),+),*];
 
         impl Sample {
-            /// The samples of all layers by class, for the conformance tests.
+            /// Returns the samples of all layers by class, for the conformance tests.
             pub fn of_layers() -> Vec<(&'static str, Vec<Sample>)> {
                 vec![$($(($class, <$Type as Layer>::samples())),+),*]
             }
@@ -63,8 +58,10 @@ macro_rules! layers {
         }
 
         $($(impl $Type {
-            /// Calls the layer on values: makes a new named layer of these settings and a symbol of
-            /// what it gives.
+            /// Calls a new layer with these settings on symbols, and returns its output symbol.
+            ///
+            /// # Errors
+            /// Inputs or settings that the layer does not take; a layer of several outputs.
             pub fn call(
                 self,
                 inputs: impl $crate::architecture::IntoCall,
@@ -72,7 +69,26 @@ macro_rules! layers {
                 LayerRef::new(self).call(inputs)
             }
 
-            /// The layer with a name, to be called, shared or put into a model.
+            /// Calls a new layer with these settings on symbols, and returns all its output
+            /// symbols: with `return_state` the output and the states.
+            ///
+            /// # Errors
+            /// Inputs or settings that the layer does not take.
+            pub fn call_all(
+                self,
+                inputs: impl $crate::architecture::IntoCall,
+            ) -> $crate::Result<Vec<$crate::architecture::Symbol>> {
+                LayerRef::new(self).call_all(inputs)
+            }
+
+            /// Returns a layer with these settings and a dtype policy, by Keras's name: `float32`,
+            /// `float64`, `mixed_bfloat16` …
+            pub fn dtype(self, policy: impl Into<$crate::config::DTypePolicy>) -> LayerRef {
+                LayerRef::new(self).dtype(policy)
+            }
+
+            /// Returns a layer with these settings and a name, to be called, shared or put into a
+            /// model.
             pub fn name(self, name: impl Into<String>) -> LayerRef {
                 LayerRef::new(self).name(name)
             }
@@ -149,7 +165,7 @@ layers! {
     preprocessing::mel_spectrogram: "MelSpectrogram" => MelSpectrogram;
 }
 
-/// Other names of classes that Keras exports, with the name that its files hold.
+/// Aliases of layer classes that Keras exports, with the names that its files hold.
 pub const ALIASES: &[(&str, &str)] = &[
     ("AvgPool1D", "AveragePooling1D"),
     ("Convolution1D", "Conv1D"),

@@ -1,39 +1,58 @@
-//! Cross-entropies of probabilities of yes and no.
+//! Binary cross-entropies.
 
-use super::{LossFunction, Values, expect_equal_shapes, settings};
-use crate::layers::Cx;
+use super::{LossFunction, Values, expect_equal_shapes, named, settings};
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use cornu_ir::builder::axis_of;
 use cornu_ir::composites;
 
 settings! {
-    /// `mean(−y·log(p) − (1 − y)·log(1 − p))` along an axis, `p` kept within `ε..1 − ε`.
+    /// Binary cross-entropy: `mean(−y·log(p) − (1 − y)·log(1 − p))` along an axis, with `p` kept
+    /// within `ε..1 − ε`.
+    ///
+    /// ```
+    /// use cornu::losses::{BinaryCrossentropy, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(BinaryCrossentropy::new());
+    /// let loss = loss.value(&arr2(&[[1.0f32], [0.0]]), &arr2(&[[0.5f32], [0.5]]))?;
+    /// assert!((loss - 0.6931).abs() < 1e-4); // ln 2
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     BinaryCrossentropy "binary_crossentropy" {
-        /// Predictions are logits, whose sigmoid is `p`.
+        /// True if predictions are logits; their sigmoid is `p`.
         from_logits: bool = false,
-        /// Targets are drawn to 1/2 by this share.
+        /// Label smoothing: share by which targets move towards 1/2.
         label_smoothing: f64 = 0.0,
-        /// The axis of the mean.
+        /// Axis of the mean.
         axis: isize = -1,
     }
 }
 
 settings! {
-    /// Binary cross-entropy weighted by `(1 − p_t)^γ`, `p_t` the probability given to the truth
-    /// (Lin and others 2018, arXiv:1708.02002).
+    /// Focal binary cross-entropy: weighted by `(1 − p_t)^γ`, with `p_t` the probability of the
+    /// true class (Lin et al. 2018, arXiv:1708.02002).
+    ///
+    /// ```
+    /// use cornu::losses::{BinaryFocalCrossentropy, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(BinaryFocalCrossentropy::new());
+    /// let loss = loss.value(&arr2(&[[1.0f32], [0.0]]), &arr2(&[[0.5f32], [0.5]]))?;
+    /// assert!((loss - 0.1733).abs() < 1e-4); // 0.5² · ln 2
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     BinaryFocalCrossentropy "binary_focal_crossentropy" {
-        /// Predictions are logits, whose sigmoid is `p`.
+        /// True if predictions are logits; their sigmoid is `p`.
         from_logits: bool = false,
-        /// Targets are drawn to 1/2 by this share.
+        /// Label smoothing: share by which targets move towards 1/2.
         label_smoothing: f64 = 0.0,
-        /// The axis of the mean.
+        /// Axis of the mean.
         axis: isize = -1,
-        /// Weigh positives by `alpha` and negatives by `1 − alpha`.
+        /// True to weight positives by `alpha` and negatives by `1 − alpha`.
         apply_class_balancing: bool = false,
         /// Weight of the positives.
         alpha: f64 = 0.25,
-        /// Focusing exponent.
+        /// Focusing exponent γ.
         gamma: f64 = 2.0,
     }
 }
@@ -53,7 +72,7 @@ fn expect_axis(who: &str, v: Var<'_>, axis: isize) -> Result<()> {
     Err(Error::argument(who, format!("`axis` must name an axis of {}", v.spec()), axis))
 }
 
-/// Values of [`BinaryCrossentropy`].
+/// Returns the values of [`BinaryCrossentropy`] before the reduction.
 pub fn binary_crossentropy<'g>(
     y_true: Var<'g>,
     y_pred: Var<'g>,
@@ -68,6 +87,8 @@ pub fn binary_crossentropy<'g>(
 }
 
 impl LossFunction for BinaryCrossentropy {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok(binary_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)?
             .into())
@@ -79,6 +100,8 @@ impl LossFunction for BinaryCrossentropy {
 }
 
 impl LossFunction for BinaryFocalCrossentropy {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         expect_equal_shapes(&self.name, y_true, y_pred)?;
         expect_axis(&self.name, y_pred, self.axis)?;

@@ -1,7 +1,7 @@
 //! Cross-entropies of one-hot targets.
 
-use super::{EPSILON, LossFunction, Values, expect_equal_shapes, settings};
-use crate::layers::Cx;
+use super::{EPSILON, LossFunction, Values, expect_equal_shapes, named, settings};
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::builder::axis_of;
 use cornu_ir::composites::{self, softmax};
@@ -10,38 +10,67 @@ use cornu_ir::spec::dims_text;
 use cornu_ir::{DType, Var};
 
 settings! {
-    /// `−Σ y·log(p)` along an axis; `p` sums to 1 there and is kept within `ε..1 − ε`.
+    /// Cross-entropy of one-hot targets: `−Σ y·log(p)` along an axis. `p` is scaled to sum 1 and
+    /// kept within `ε..1 − ε`.
+    ///
+    /// ```
+    /// use cornu::losses::{CategoricalCrossentropy, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(CategoricalCrossentropy::new());
+    /// let loss = loss.value(&arr2(&[[0.0f32, 1.0]]), &arr2(&[[0.5f32, 0.5]]))?;
+    /// assert!((loss - 0.6931).abs() < 1e-4); // ln 2
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     CategoricalCrossentropy "categorical_crossentropy" {
-        /// Predictions are logits, whose softmax is `p`.
+        /// True if predictions are logits; their softmax is `p`.
         from_logits: bool = false,
-        /// Targets are drawn to the uniform distribution by this share.
+        /// Label smoothing: share by which targets move towards the uniform distribution.
         label_smoothing: f64 = 0.0,
-        /// The axis of the classes.
+        /// Axis of the classes.
         axis: isize = -1,
     }
 }
 
 settings! {
-    /// `−Σ α·(1 − p)^γ·y·log(p)` along an axis (Lin and others 2018, arXiv:1708.02002).
+    /// Focal cross-entropy of one-hot targets: `−Σ α·(1 − p)^γ·y·log(p)` along an axis (Lin et al.
+    /// 2018, arXiv:1708.02002).
+    ///
+    /// ```
+    /// use cornu::losses::{CategoricalFocalCrossentropy, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(CategoricalFocalCrossentropy::new());
+    /// let loss = loss.value(&arr2(&[[0.0f32, 1.0]]), &arr2(&[[0.5f32, 0.5]]))?;
+    /// assert!((loss - 0.0433).abs() < 1e-4); // 0.25 · 0.5² · ln 2
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     CategoricalFocalCrossentropy "categorical_focal_crossentropy" {
-        /// Predictions are logits, whose softmax is `p`.
+        /// True if predictions are logits; their softmax is `p`.
         from_logits: bool = false,
-        /// Targets are drawn to the uniform distribution by this share.
+        /// Label smoothing: share by which targets move towards the uniform distribution.
         label_smoothing: f64 = 0.0,
-        /// The axis of the classes.
+        /// Axis of the classes.
         axis: isize = -1,
-        /// Weight.
+        /// Weight α.
         alpha: f64 = 0.25,
-        /// Focusing exponent.
+        /// Focusing exponent γ.
         gamma: f64 = 2.0,
     }
 }
 
 settings! {
-    /// `(1 − p_y^q) / q`, between the absolute error (q → 1) and the cross-entropy (q → 0), for
-    /// targets that are class ids (Zhang and Sabuncu 2018, arXiv:1805.07836).
+    /// Generalized cross-entropy of class ids: `(1 − p_y^q) / q`, between the absolute error (q →
+    /// 1) and the cross-entropy (q → 0) (Zhang and Sabuncu 2018, arXiv:1805.07836).
+    ///
+    /// ```
+    /// use cornu::losses::{CategoricalGeneralizedCrossEntropy, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(CategoricalGeneralizedCrossEntropy::new());
+    /// let loss = loss.value(&arr2(&[[1i32]]), &arr2(&[[0.75f32, 0.25]]))?;
+    /// assert!((loss - 1.0).abs() < 1e-4); // (1 − √0.25) / 0.5
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     CategoricalGeneralizedCrossEntropy "categorical_generalized_cross_entropy" {
-        /// Exponent, above 0 and below 1.
+        /// Exponent q, above 0 and below 1.
         q: f64 = 0.5,
     }
 }
@@ -62,7 +91,7 @@ fn expect_axis(who: &str, v: Var<'_>, axis: isize) -> Result<()> {
     Err(Error::argument(who, format!("`axis` must name an axis of {}", v.spec()), axis))
 }
 
-/// Values of [`CategoricalCrossentropy`].
+/// Returns the values of [`CategoricalCrossentropy`] before the reduction.
 pub fn categorical_crossentropy<'g>(
     y_true: Var<'g>,
     y_pred: Var<'g>,
@@ -78,6 +107,8 @@ pub fn categorical_crossentropy<'g>(
 }
 
 impl LossFunction for CategoricalCrossentropy {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok(categorical_crossentropy(
             y_true,
@@ -95,6 +126,8 @@ impl LossFunction for CategoricalCrossentropy {
 }
 
 impl LossFunction for CategoricalFocalCrossentropy {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         expect_equal_shapes(&self.name, y_true, y_pred)?;
         expect_axis(&self.name, y_pred, self.axis)?;
@@ -111,6 +144,8 @@ impl LossFunction for CategoricalFocalCrossentropy {
 }
 
 impl LossFunction for CategoricalGeneralizedCrossEntropy {
+    named!();
+
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         if !(self.q > 0.0 && self.q < 1.0) {
             return Err(Error::argument(&self.name, "`q` must be above 0 and below 1", self.q));

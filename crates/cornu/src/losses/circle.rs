@@ -1,22 +1,35 @@
-//! Circle loss: embeddings of one class drawn together, those of others pushed apart.
+//! Circle loss: a loss on embeddings with class ids.
 
-use super::{LossFunction, Values, settings};
-use crate::layers::Cx;
+use super::{LossFunction, Values, named, settings};
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::ops::Iota;
 use cornu_ir::spec::dims_text;
 use cornu_ir::{DType, Var};
 
 settings! {
+    /// Circle loss: pulls embeddings of one class together and pushes those of different classes
+    /// apart (Sun et al. 2020, arXiv:2002.10857).
+    ///
     /// `softplus(log Σ exp(−γ·w_p·d_p) + log Σ exp(γ·w_n·d_n))` over the pairs of a batch, of one
     /// class (p) and of two (n), from the cosine distances of embeddings `ŷ: (B, F)` of norm 1 with
-    /// class ids `y: (B)` (Sun and others 2020, arXiv:2002.10857).
+    /// class ids `y: (B)`.
+    ///
+    /// ```
+    /// use cornu::losses::{Circle, Loss};
+    /// use ndarray::{arr1, arr2};
+    /// let loss = Loss::from(Circle::new());
+    /// let y_pred = arr2(&[[1.0f32, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]);
+    /// assert!(loss.value(&arr1(&[0i32, 0, 1, 1]), &y_pred)? < 0.01); // classes apart
+    /// assert!(loss.value(&arr1(&[0i32, 1, 0, 1]), &y_pred)? > 1.0); // classes mixed
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     Circle "circle" {
         /// Scale γ.
         gamma: f64 = 80.0,
-        /// How far from the ideal a pair may be.
+        /// Relaxation margin of the similarities.
         margin: f64 = 0.4,
-        /// Leave out the pair of a sample with itself.
+        /// True to leave out the pair of a sample with itself.
         remove_diagonal: bool = true,
     }
 }
@@ -32,6 +45,8 @@ fn logsumexp_where<'g>(x: Var<'g>, counts: Var<'g>) -> (Var<'g>, Var<'g>) {
 }
 
 impl LossFunction for Circle {
+    named!();
+
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         let n = y_pred.dim(0);
         if y_pred.rank() != 2

@@ -1,21 +1,33 @@
-//! Connectionist temporal classification: the cost of a label sequence whose alignment with time is
-//! unknown.
+//! Connectionist temporal classification (CTC).
 
-use super::{LossFunction, Values, settings};
-use crate::layers::Cx;
+use super::{LossFunction, Values, named, settings};
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::composites::ctc;
 use cornu_ir::spec::dims_text;
 use cornu_ir::{DType, Var};
 
 settings! {
-    /// `−log P(labels | logits)` over all alignments. Shapes: labels `(B, L)`, class ids padded
-    /// with 0, which is also the blank; logits `(B, T, V)` (Graves and others 2006). Differs from
-    /// others: every sample has all T timesteps.
+    /// Connectionist temporal classification (Graves et al. 2006): `−log P(labels | logits)` over
+    /// all alignments of labels and timesteps.
+    ///
+    /// Shapes: labels `(B, L)`, class ids padded with 0, which is also the blank; logits `(B, T,
+    /// V)`. Every sample has all T timesteps.
+    ///
+    /// ```
+    /// use cornu::losses::{CTC, Loss};
+    /// use ndarray::{arr2, arr3};
+    /// let loss = Loss::from(CTC::new());
+    /// let loss = loss.value(&arr2(&[[1i32]]), &arr3(&[[[0.0f32, 0.0]]]))?;
+    /// assert!((loss - 0.6931).abs() < 1e-4); // P = ½
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     CTC "ctc" {}
 }
 
 impl LossFunction for CTC {
+    named!();
+
     fn joins(&self, axis: usize, _: usize) -> bool {
         axis == 1
     }

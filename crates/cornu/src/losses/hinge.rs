@@ -1,24 +1,48 @@
-//! Margins: targets are −1 and 1, or one-hot.
+//! Hinge losses: targets are −1 and 1, or one-hot.
 
-use super::{LossFunction, Values, expect_equal_shapes, settings};
+use super::{LossFunction, Values, expect_equal_shapes, named, settings};
 use crate::Result;
-use crate::layers::Cx;
+use crate::lowering::Cx;
 use cornu_ir::Var;
 
 settings! {
-    /// `mean(max(1 − y·ŷ, 0))` over the last axis. Targets of a batch that are all 0 or 1 become −1
-    /// and 1.
+    /// Hinge loss: `mean(max(1 − y·ŷ, 0))` over the last axis. Targets of a batch that are all 0 or
+    /// 1 become −1 and 1.
+    ///
+    /// ```
+    /// use cornu::losses::{Hinge, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(Hinge::new());
+    /// assert_eq!(loss.value(&arr2(&[[1.0f32], [-1.0]]), &arr2(&[[0.5f32], [0.5]]))?, 1.0);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     Hinge "hinge" {}
 }
 
 settings! {
-    /// `mean(max(1 − y·ŷ, 0)²)` over the last axis. Targets of a batch that are all 0 or 1 become
-    /// −1 and 1.
+    /// Squared hinge loss: `mean(max(1 − y·ŷ, 0)²)` over the last axis. Targets of a batch that are
+    /// all 0 or 1 become −1 and 1.
+    ///
+    /// ```
+    /// use cornu::losses::{Loss, SquaredHinge};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(SquaredHinge::new());
+    /// assert_eq!(loss.value(&arr2(&[[1.0f32], [-1.0]]), &arr2(&[[0.5f32], [0.5]]))?, 1.25);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     SquaredHinge "squared_hinge" {}
 }
 
 settings! {
-    /// `max(max((1 − y)·ŷ) − Σ y·ŷ + 1, 0)` over the last axis, `y` one-hot.
+    /// Hinge loss of one-hot targets: `max(max((1 − y)·ŷ) − Σ y·ŷ + 1, 0)` over the last axis.
+    ///
+    /// ```
+    /// use cornu::losses::{CategoricalHinge, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(CategoricalHinge::new());
+    /// assert_eq!(loss.value(&arr2(&[[0.0f32, 1.0]]), &arr2(&[[0.5f32, 0.75]]))?, 0.75);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     CategoricalHinge "categorical_hinge" {}
 }
 
@@ -34,17 +58,17 @@ fn margin<'g>(who: &str, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Resul
     Ok((1.0 - signs(cx, y_true.cast(y_pred.dtype())) * y_pred).maximum(0.0))
 }
 
-/// Values of [`Hinge`].
+/// Returns the values of [`Hinge`] before the reduction.
 pub fn hinge<'g>(cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>> {
     Ok(margin("hinge", cx, y_true, y_pred)?.mean(&[-1], false))
 }
 
-/// Values of [`SquaredHinge`].
+/// Returns the values of [`SquaredHinge`] before the reduction.
 pub fn squared_hinge<'g>(cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>> {
     Ok(margin("squared_hinge", cx, y_true, y_pred)?.square().mean(&[-1], false))
 }
 
-/// Values of [`CategoricalHinge`].
+/// Returns the values of [`CategoricalHinge`] before the reduction.
 pub fn categorical_hinge<'g>(y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>> {
     expect_equal_shapes("categorical_hinge", y_true, y_pred)?;
     let t = y_true.cast(y_pred.dtype());
@@ -54,18 +78,24 @@ pub fn categorical_hinge<'g>(y_true: Var<'g>, y_pred: Var<'g>) -> Result<Var<'g>
 }
 
 impl LossFunction for Hinge {
+    named!();
+
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok(hinge(cx, y_true, y_pred)?.into())
     }
 }
 
 impl LossFunction for SquaredHinge {
+    named!();
+
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok(squared_hinge(cx, y_true, y_pred)?.into())
     }
 }
 
 impl LossFunction for CategoricalHinge {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         Ok(categorical_hinge(y_true, y_pred)?.into())
     }

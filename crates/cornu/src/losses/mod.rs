@@ -1,5 +1,5 @@
-//! Losses by their Keras classes: what a prediction costs, a number a sample or a timestep, and how
-//! the batch's numbers become one.
+//! Losses by their Keras classes: a value for each sample or timestep, reduced to one number for
+//! the batch.
 //!
 //! Source: keras/src/losses/losses.py and keras/src/losses/loss.py, Keras 3.15.1. Differs: values
 //! are computed in the type of the predictions; where Keras would stretch a sample axis against a
@@ -37,100 +37,81 @@ pub use mean_error::{
 pub use overlap::{Dice, Tversky};
 pub(crate) use ranks::{expect_equal_shapes, fit_targets, squeeze_or_expand};
 pub use reduction::Reduction;
-pub(crate) use settings::{EPSILON, settings};
-pub use settings::{LossFunction, Settings, Values};
+pub(crate) use settings::{EPSILON, named, settings};
+pub use settings::{LossFunction, Values};
 pub use sparse_categorical_crossentropy::SparseCategoricalCrossentropy;
 
 use crate::Result;
-use crate::layers::Cx;
+use crate::config::Classes;
+use crate::lowering::Cx;
 use cornu_ir::Var;
 
-macro_rules! losses {
-    ($($class:literal $(| $alias:literal)* => $Type:ident),* $(,)?) => {
-        crate::family! {
-            /// A loss by its Keras class.
-            pub enum Loss = "loss", "keras.losses" { $($class $(| $alias)* => $Type),* }
-        }
-
-        impl Loss {
-            fn function(&self) -> &dyn LossFunction {
-                match self { $(Self::$Type(loss) => loss),* }
-            }
-        }
-    };
-}
-
-losses! {
-    "MeanSquaredError" | "mse" | "MSE" => MeanSquaredError,
-    "MeanAbsoluteError" | "mae" | "MAE" => MeanAbsoluteError,
-    "MeanAbsolutePercentageError" | "mape" | "MAPE" => MeanAbsolutePercentageError,
-    "MeanSquaredLogarithmicError" | "msle" | "MSLE" => MeanSquaredLogarithmicError,
-    "Huber" | "huber_loss" => Huber,
-    "LogCosh" | "logcosh" => LogCosh,
-    "CosineSimilarity" => CosineSimilarity,
-    "BinaryCrossentropy" | "bce" | "BCE" => BinaryCrossentropy,
-    "BinaryFocalCrossentropy" => BinaryFocalCrossentropy,
-    "CategoricalCrossentropy" => CategoricalCrossentropy,
-    "CategoricalFocalCrossentropy" => CategoricalFocalCrossentropy,
-    "CategoricalGeneralizedCrossEntropy" => CategoricalGeneralizedCrossEntropy,
-    "SparseCategoricalCrossentropy" => SparseCategoricalCrossentropy,
-    "KLDivergence" | "kld" | "KLD" | "kullback_leibler_divergence" => KLDivergence,
-    "Poisson" => Poisson,
-    "Hinge" => Hinge,
-    "SquaredHinge" => SquaredHinge,
-    "CategoricalHinge" => CategoricalHinge,
-    "Dice" => Dice,
-    "Tversky" => Tversky,
-    "Circle" => Circle,
-    "CTC" => CTC,
+crate::config::family! {
+    /// Loss: one of Keras's, or your own that implements [`LossFunction`].
+    pub struct Loss(dyn LossFunction, programs) = "loss", "keras.losses" {
+        "MeanSquaredError" | "mse" | "MSE" => MeanSquaredError,
+        "MeanAbsoluteError" | "mae" | "MAE" => MeanAbsoluteError,
+        "MeanAbsolutePercentageError" | "mape" | "MAPE" => MeanAbsolutePercentageError,
+        "MeanSquaredLogarithmicError" | "msle" | "MSLE" => MeanSquaredLogarithmicError,
+        "Huber" | "huber_loss" => Huber,
+        "LogCosh" | "logcosh" => LogCosh,
+        "CosineSimilarity" => CosineSimilarity,
+        "BinaryCrossentropy" | "bce" | "BCE" => BinaryCrossentropy,
+        "BinaryFocalCrossentropy" => BinaryFocalCrossentropy,
+        "CategoricalCrossentropy" => CategoricalCrossentropy,
+        "CategoricalFocalCrossentropy" => CategoricalFocalCrossentropy,
+        "CategoricalGeneralizedCrossEntropy" => CategoricalGeneralizedCrossEntropy,
+        "SparseCategoricalCrossentropy" => SparseCategoricalCrossentropy,
+        "KLDivergence" | "kld" | "KLD" | "kullback_leibler_divergence" => KLDivergence,
+        "Poisson" => Poisson,
+        "Hinge" => Hinge,
+        "SquaredHinge" => SquaredHinge,
+        "CategoricalHinge" => CategoricalHinge,
+        "Dice" => Dice,
+        "Tversky" => Tversky,
+        "Circle" => Circle,
+        "CTC" => CTC,
+    }
 }
 
 impl Loss {
-    /// Keras's name of this loss.
-    pub fn name(&self) -> &str {
-        self.function().name()
+    /// Adds the loss to a list of users' own classes, if it is of one.
+    pub(crate) fn add_to(&self, classes: &mut Classes) {
+        if let Some(name) = self.registered_name() {
+            classes.add_object::<dyn LossFunction>(name, self.config(), self.object.clone());
+        }
     }
 
-    /// Whether targets are ids of classes.
-    pub fn takes_class_ids(&self) -> bool {
-        self.function().takes_class_ids()
-    }
-
-    /// How the values of a batch become one.
-    pub fn reduction(&self) -> Reduction {
-        self.function().reduction()
-    }
-
-    /// Whether a row's value depends on other rows in a way that only a graph holding the whole
-    /// batch can compute. `rank` is that of the predictions.
+    /// True if the value of a row depends on other rows, so that the batch must not be cut into
+    /// shards. `rank` is that of the predictions.
     pub fn couples_rows(&self, rank: usize) -> bool {
-        self.function().joins(0, rank)
+        self.object.joins(0, rank)
     }
 
-    /// Whether the value of a timestep of predictions (B, T, …) of this rank depends on that
+    /// True if the value of a timestep of predictions (B, T, …) of this rank depends on that
     /// timestep alone.
     pub fn is_by_timestep(&self, rank: usize) -> bool {
-        rank > 2 && !self.function().joins(1, rank)
+        rank > 2 && !self.object.joins(1, rank)
     }
 
-    /// The values before the reduction, as Keras's `call` gives them. `y_true` may be of any type.
+    /// Returns the values before the reduction, as Keras's `call` does. `y_true` may have any type.
     pub fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         let y_pred = if y_pred.dtype().is_float() { y_pred } else { cx.to_float(y_pred) };
         let (y_true, y_pred) = squeeze_or_expand(y_true.cast(y_pred.dtype()), y_pred, true);
-        self.function().values(cx, y_true, y_pred)
+        self.object.values(cx, y_true, y_pred)
     }
 
-    /// This shard's part of the batch's loss, a scalar: the sum over the shards is the loss that
-    /// Keras reports for the batch.
+    /// Returns this shard's part of the loss of the batch, a scalar. The sum over the shards is the
+    /// loss that Keras reports for the batch.
     ///
     /// ```
-    /// use cornu::{layers::Cx, losses::Loss};
+    /// use cornu::{extend::Cx, losses::Loss};
     /// use cornu_ir::{Builder, DType, Spec, Tensor, interpret::interpret};
     /// let b = Builder::new();
     /// let cx = Cx::new(&b, true, Some(2));
     /// let spec = Spec::known(DType::F64, &[2, 2]);
     /// let (y_true, y_pred) = (b.input("y_true", spec.clone()), b.input("y_pred", spec));
-    /// let loss = Loss::try_from("mse").unwrap().total(&cx, y_true, y_pred, None, None).unwrap();
+    /// let loss = Loss::by_name("mse").unwrap().total(&cx, y_true, y_pred, None, None).unwrap();
     /// b.output("loss", loss);
     /// let y_true = Tensor::new(&[2, 2], vec![0.0f64, 1.0, 0.0, 0.0]);
     /// let y_pred = Tensor::new(&[2, 2], vec![1.0f64, 1.0, 1.0, 0.0]);

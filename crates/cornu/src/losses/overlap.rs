@@ -1,29 +1,51 @@
-//! Overlaps of sets given by probabilities: Dice and Tversky.
+//! Dice and Tversky losses: overlap of targets and predicted probabilities.
 
-use super::{EPSILON, LossFunction, Values, fit_targets, settings};
-use crate::layers::Cx;
+use super::{EPSILON, LossFunction, Values, fit_targets, named, settings};
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use cornu_ir::builder::axis_of;
 use serde::{Deserialize, Serialize};
 
 settings! {
-    /// `1 − 2·Σ y·p / (Σ y + Σ p + ε)` over axes.
+    /// Dice loss: `1 − 2·Σ y·p / (Σ y + Σ p + ε)` over axes.
+    ///
+    /// ```
+    /// use cornu::losses::{Dice, Loss};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(Dice::new());
+    /// let y_true = arr2(&[[1.0f32, 1.0, 0.0, 0.0]]);
+    /// let loss = loss.value(&y_true, &arr2(&[[1.0f32, 0.0, 0.0, 0.0]]))?;
+    /// assert!((loss - 0.3333).abs() < 1e-4); // 1 − 2 · 1 / 3
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     Dice "dice" {
-        /// Axes of the sums; `None` for all, the batch among them.
+        /// Axes of the sums; `None` for all, including the batch.
         axis: Option<Axes> = None,
     }
 }
 
 settings! {
-    /// `1 − Σ y·p / (Σ y·p + α·Σ y·(1 − p) + β·Σ (1 − y)·p + ε)` over axes (Salehi and others 2017,
+    /// Tversky loss: Dice with weights for false negatives and false positives (Salehi et al. 2017,
     /// arXiv:1706.05721).
+    ///
+    /// `1 − Σ y·p / (Σ y·p + α·Σ y·(1 − p) + β·Σ (1 − y)·p + ε)` over axes.
+    ///
+    /// ```
+    /// use cornu::losses::{Loss, Tversky};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(Tversky::new());
+    /// let y_true = arr2(&[[1.0f32, 1.0, 0.0, 0.0]]);
+    /// let loss = loss.value(&y_true, &arr2(&[[1.0f32, 0.0, 0.0, 0.0]]))?;
+    /// assert!((loss - 0.3333).abs() < 1e-4); // 1 − 1 / (1 + 0.5 · 1)
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     Tversky "tversky" {
-        /// Weight of what is missed.
+        /// Weight of false negatives.
         alpha: f64 = 0.5,
-        /// Weight of what is found without being there.
+        /// Weight of false positives.
         beta: f64 = 0.5,
-        /// Axes of the sums; `None` for all, the batch among them.
+        /// Axes of the sums; `None` for all, including the batch.
         axis: Option<Axes> = None,
     }
 }
@@ -32,9 +54,9 @@ settings! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Axes {
-    /// One.
+    /// One axis.
     One(isize),
-    /// Several.
+    /// Several axes.
     Many(Vec<isize>),
 }
 
@@ -61,6 +83,8 @@ fn sum<'g>(who: &str, cx: &Cx<'g>, v: Var<'g>, axis: &Option<Axes>) -> Result<Va
 }
 
 impl LossFunction for Dice {
+    named!();
+
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         let (t, p) = fit_targets(&self.name, y_true, y_pred)?;
         let sum = |v: Var<'g>| sum(&self.name, cx, v, &self.axis);
@@ -76,6 +100,8 @@ impl LossFunction for Dice {
 }
 
 impl LossFunction for Tversky {
+    named!();
+
     fn values<'g>(&self, cx: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         let (t, p) = fit_targets(&self.name, y_true, y_pred)?;
         let sum = |v: Var<'g>| sum(&self.name, cx, v, &self.axis);

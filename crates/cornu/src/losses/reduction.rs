@@ -1,24 +1,24 @@
-//! How the values of a batch become one number, by Keras's names.
+//! Reductions of the values of a batch to one number, by Keras's names.
 //!
 //! Source: keras/src/losses/loss.py, Keras 3.15.1.
 
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// How the values of a batch become one number.
+/// How a loss reduces the values of a batch to one number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Option<String>", into = "Option<&'static str>")]
 pub enum Reduction {
-    /// The sum over the number of values; under a mask, over the number of values that count.
+    /// Mean of the values, without masked ones.
     #[default]
     SumOverBatchSize,
-    /// The same by another name.
+    /// Mean of the values: another name of `SumOverBatchSize`.
     Mean,
-    /// The sum.
+    /// Sum of the values.
     Sum,
-    /// The sum over the sum of the weights.
+    /// Sum of the weighted values divided by the sum of the weights.
     MeanWithSampleWeight,
-    /// None: no gradient can be taken of it, and in evaluation the mean is reported.
+    /// No reduction: a model cannot be trained with it, and evaluation reports the mean.
     None,
 }
 

@@ -1,7 +1,7 @@
 //! Cross-entropy of targets that are class ids.
 
-use super::{LossFunction, Values, settings};
-use crate::layers::Cx;
+use super::{LossFunction, Values, named, settings};
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::builder::axis_of;
 use cornu_ir::composites;
@@ -9,20 +9,29 @@ use cornu_ir::spec::dims_text;
 use cornu_ir::{DType, Var};
 
 settings! {
-    /// `−log(p_y)`, `y` the class id, `p` along the last axis; it sums to 1 there and is kept
-    /// within `ε..1 − ε`.
+    /// Cross-entropy of class ids: `−log(p_y)` with `y` the class id. `p` is scaled to sum 1 along
+    /// the last axis and kept within `ε..1 − ε`.
+    ///
+    /// ```
+    /// use cornu::losses::{Loss, SparseCategoricalCrossentropy};
+    /// use ndarray::arr2;
+    /// let loss = Loss::from(SparseCategoricalCrossentropy::new());
+    /// let loss = loss.value(&arr2(&[[1i32]]), &arr2(&[[0.5f32, 0.5]]))?;
+    /// assert!((loss - 0.6931).abs() < 1e-4); // ln 2
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     SparseCategoricalCrossentropy "sparse_categorical_crossentropy" {
-        /// Predictions are logits, whose softmax is `p`.
+        /// True if predictions are logits; their softmax is `p`.
         from_logits: bool = false,
-        /// A class whose targets do not count.
+        /// Class whose targets are ignored; `None` for no class.
         ignore_class: Option<i64> = None,
-        /// The axis of the classes; the last.
+        /// Axis of the classes, which must be the last.
         #[serde(skip_serializing)]
         axis: isize = -1,
     }
 }
 
-/// Values of [`SparseCategoricalCrossentropy`].
+/// Returns the values of [`SparseCategoricalCrossentropy`] before the reduction.
 pub fn sparse_categorical_crossentropy<'g>(
     y_true: Var<'g>,
     y_pred: Var<'g>,
@@ -66,6 +75,8 @@ pub fn sparse_categorical_crossentropy<'g>(
 }
 
 impl LossFunction for SparseCategoricalCrossentropy {
+    named!();
+
     fn values<'g>(&self, _: &Cx<'g>, y_true: Var<'g>, y_pred: Var<'g>) -> Result<Values<'g>> {
         sparse_categorical_crossentropy(
             y_true,

@@ -5,7 +5,7 @@
 use super::ranks::squeeze_or_expand;
 use super::reduction::Reduction;
 use super::settings::Values;
-use crate::layers::Cx;
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use cornu_ir::builder::broadcast_dims;

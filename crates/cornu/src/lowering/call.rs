@@ -4,20 +4,20 @@
 use crate::{Error, Result};
 use serde_json::Value;
 
-/// One argument of a call.
+/// Argument of a layer's call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Arg<V> {
-    /// A value of the graph.
+    /// A single value.
     Value(V),
     /// A list or tuple.
     List(Vec<Arg<V>>),
-    /// By name.
+    /// Values by name.
     Dict(Vec<(String, Arg<V>)>),
-    /// Anything else, as Keras wrote it.
+    /// Plain JSON, as Keras wrote it.
     Json(Value),
 }
 
-/// The arguments of one call of a layer.
+/// Arguments of a call of a layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call<V> {
     /// Positional arguments; the first holds the inputs.
@@ -65,12 +65,12 @@ impl<V> Arg<V> {
         }
     }
 
-    /// All values in it, in order; those by name in the order of their names, as Keras counts them.
+    /// Returns all values in order; values by name are sorted by name, as in Keras.
     pub fn flatten(&self) -> Vec<&V> {
         self.flatten_all().into_iter().flatten().collect()
     }
 
-    /// As [`Arg::flatten`], with a place kept for each plain item.
+    /// Returns all values in order, with `None` for plain JSON.
     pub fn flatten_all(&self) -> Vec<Option<&V>> {
         match self {
             Arg::Value(v) => vec![Some(v)],
@@ -84,7 +84,7 @@ impl<V> Arg<V> {
         }
     }
 
-    /// The same structure of other values.
+    /// Maps all values and keeps the structure.
     pub fn try_map<W, E>(&self, f: &mut impl FnMut(&V) -> Result<W, E>) -> Result<Arg<W>, E> {
         Ok(match self {
             Arg::Value(v) => Arg::Value(f(v)?),
@@ -143,40 +143,40 @@ impl<V> Call<V> {
         Ok(Self { args, kwargs: kwargs.collect::<Result<_, E>>()? })
     }
 
-    /// A call on one value.
+    /// Returns a call on one value.
     pub fn one(v: V) -> Self {
         Self { args: vec![Arg::Value(v)], kwargs: vec![] }
     }
 
-    /// A call on a list of values.
+    /// Returns a call on a list of values.
     pub fn list(values: impl IntoIterator<Item = V>) -> Self {
         Self { args: vec![Arg::List(values.into_iter().map(Arg::Value).collect())], kwargs: vec![] }
     }
 
-    /// With a keyword argument.
+    /// Adds a keyword argument.
     pub fn with(mut self, name: &str, arg: Arg<V>) -> Self {
         self.kwargs.retain(|(n, _)| n != name);
         self.kwargs.push((name.into(), arg));
         self
     }
 
-    /// The argument at a position or of a name; plain `null` counts as absent.
+    /// Returns the argument at a position or with a name; JSON `null` counts as absent.
     pub fn arg(&self, position: usize, name: &str) -> Option<&Arg<V>> {
         let found = self.args.get(position).or_else(|| self.kwarg(name));
         found.filter(|a| !matches!(a, Arg::Json(Value::Null)))
     }
 
-    /// The keyword argument of a name.
+    /// Returns a keyword argument by name.
     pub fn kwarg(&self, name: &str) -> Option<&Arg<V>> {
         self.kwargs.iter().find(|(n, _)| n == name).map(|(_, a)| a)
     }
 
-    /// The value of a keyword argument.
+    /// Returns the value of a keyword argument.
     pub fn kwarg_value(&self, name: &str) -> Option<&V> {
         self.kwarg(name).and_then(|a| a.flatten().first().copied())
     }
 
-    /// A keyword argument that is true or false.
+    /// Returns a keyword argument that is true or false.
     pub fn flag(&self, name: &str) -> Option<bool> {
         match self.kwarg(name) {
             Some(Arg::Json(Value::Bool(b))) => Some(*b),
@@ -184,12 +184,12 @@ impl<V> Call<V> {
         }
     }
 
-    /// The values of the first argument, flattened.
+    /// Returns the values of the first argument, flattened.
     pub fn inputs(&self) -> Vec<&V> {
         self.args.first().map_or(vec![], Arg::flatten)
     }
 
-    /// The only value of the first argument.
+    /// Returns the only value of the first argument.
     pub fn input(&self) -> Result<&V> {
         match self.inputs()[..] {
             [v] => Ok(v),
@@ -199,12 +199,12 @@ impl<V> Call<V> {
         }
     }
 
-    /// All values: of positional arguments, then of keyword arguments.
+    /// Returns all values: those of positional, then those of keyword arguments.
     pub fn values(&self) -> Vec<&V> {
         self.args.iter().chain(self.kwargs.iter().map(|(_, a)| a)).flat_map(Arg::flatten).collect()
     }
 
-    /// The same call of other values.
+    /// Maps all values of the call.
     pub fn try_map<W, E>(&self, mut f: impl FnMut(&V) -> Result<W, E>) -> Result<Call<W>, E> {
         let args = self.args.iter().map(|a| a.try_map(&mut f)).collect::<Result<_, E>>()?;
         let kwargs = self
@@ -215,7 +215,7 @@ impl<V> Call<V> {
         Ok(Call { args, kwargs })
     }
 
-    /// The same call of other values.
+    /// Maps all values of the call.
     pub fn map<W>(&self, mut f: impl FnMut(&V) -> W) -> Call<W> {
         self.try_map(|v| Ok::<_, std::convert::Infallible>(f(v))).unwrap_or_else(|e| match e {})
     }

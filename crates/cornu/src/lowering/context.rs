@@ -13,7 +13,8 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// The lowering context: the graph that a layer writes into, the mode, and what the layers gather.
+/// Lowering context: the graph that layers write into, the mode, and the losses and updates of the
+/// layers.
 #[derive(Clone)]
 pub struct Cx<'g> {
     /// The graph that the layers write.
@@ -76,7 +77,7 @@ impl<'g> Cx<'g> {
         Self { states, ..self.clone() }
     }
 
-    /// Copy of this context for a batch whose sequences of unequal length stand in packed rows.
+    /// Copy of this context for a batch in packed rows.
     pub fn with_packing(&self, packing: Packing<'g>) -> Self {
         Self { packing: Some(packing), ..self.clone() }
     }
@@ -183,8 +184,8 @@ impl<'g> Cx<'g> {
         }
     }
 
-    /// Before there are data, returns a value of the dims that Keras declares for the layer, where
-    /// they differ from those of its result.
+    /// Returns a value with the dims that Keras declares for the layer, while shapes are inferred,
+    /// if they differ from those of the result.
     pub fn declared(&self, v: Var<'g>, dims: &[Dim]) -> Var<'g> {
         if self.batch.is_none() && !self.inside {
             self.builder.full(v.dtype(), dims, 0.0)
@@ -237,8 +238,8 @@ impl<'g> Cx<'g> {
     /// Returns a state kept from batch to batch, as it is before this batch. `w` are the weights
     /// that the layer is lowered with. The state's next value must be set with [`Cx::set_state`].
     ///
-    /// A layer that is called again in the same batch goes on with the state that its call before
-    /// left; where states are kept for each stream, each call has its own.
+    /// A layer that is called again in the same batch continues with the state of its previous
+    /// call. In [`Streams`](crate::Streams) each call has its own state.
     pub fn state(&self, w: &Weights<'g>, index: usize, dims: &[Dim]) -> Var<'g> {
         let key = (w.first, index);
         let before_this_call =

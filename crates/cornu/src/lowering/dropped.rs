@@ -48,7 +48,7 @@ impl<'g> Dropped<'g> {
         dropped_for(self.recurrent, h, k)
     }
 
-    /// Products of the input with the columns of all gates, `units` each, side by side.
+    /// Returns the products of the input with the columns of all gates, `units` each, side by side.
     pub fn input_by_gates(
         &self,
         x: Var<'g>,
@@ -59,7 +59,7 @@ impl<'g> Dropped<'g> {
         by_gates(self.input, x, w, units, product)
     }
 
-    /// Products of the state with the columns of all gates, `units` each, side by side.
+    /// Returns the products of the state with the columns of all gates, `units` each, side by side.
     pub fn state_by_gates(
         &self,
         h: Var<'g>,

@@ -7,10 +7,10 @@ use cornu_ir::{DType, Spec, Var};
 pub struct Flow<'g> {
     /// The value.
     pub value: Var<'g>,
-    /// bool (B, T): true at the timesteps that count; Keras's mask.
+    /// Keras's mask, bool (B, T): true at the timesteps that count.
     pub mask: Option<Var<'g>>,
-    /// bool (B, T): true at a sequence's own timesteps, in a batch of sequences of unequal length.
-    /// No result depends on values past an end, even where Keras would ignore a mask.
+    /// Mask of sequence ends, bool (B, T): true at real timesteps, in a batch of sequences of
+    /// unequal length. No result depends on padding, even where Keras would ignore a mask.
     pub ends: Option<Var<'g>>,
     /// True if value, mask and ends are in packed rows, with the axes (1, N, …) for (B, T, …): see
     /// [`Packing`](super::Packing).

@@ -33,7 +33,7 @@ pub struct Gathered<'g> {
     pub(super) n_random: u64,
 }
 
-/// Rules for the states of recurrent layers, besides the layers' own settings.
+/// Treatment of the states of recurrent layers, besides their settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct States {
     /// Truncated backpropagation: in training, gradients pass back over at most this many

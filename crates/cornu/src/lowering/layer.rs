@@ -14,6 +14,7 @@ use super::weights::Weights;
 use super::whole_cell::WholeCell;
 use crate::config::{DTypePolicy, snake_case};
 use crate::data::Data;
+use crate::eager::Programs;
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_cpu::Variable;
@@ -23,7 +24,7 @@ use std::any::Any;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-/// What a layer does with the mask of its inputs.
+/// How a layer handles the mask of its inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaskRule {
     /// The outputs carry the mask of the (first) input.
@@ -34,26 +35,27 @@ pub enum MaskRule {
     Own,
 }
 
-/// The settings of a layer and what they mean. Its weights are held by the [`LayerRef`] around it,
-/// shapes come with each call.
+/// Trait of layers: settings, weights and formula. The weights are held by the [`LayerRef`] of the
+/// layer; shapes come with each call.
 pub trait Layer: Any + std::fmt::Debug + Send + Sync {
-    /// Class, in Keras's word: `LSTM`.
+    /// Returns Keras's name of the class, as `LSTM`.
     fn class(&self) -> &'static str;
 
-    /// The class's name in Keras's source, where it is exported under another; summaries show it.
+    /// Returns the name of the class in Keras's source, which summaries show, if it differs from
+    /// the exported name.
     fn own_class(&self) -> &'static str {
         self.class()
     }
 
-    /// The stem of the names of unnamed layers and of the groups in a weights file: `lstm`.
+    /// Returns the default name of a layer, also used in weights files, as `lstm`.
     fn stem(&self) -> String {
         snake_case(self.own_class())
     }
 
-    /// Settings under Keras's keys, but for name, trainable and dtype.
+    /// Returns the settings under Keras's keys, without name, trainable and dtype.
     fn config(&self) -> Value;
 
-    /// The weights for inputs of these shapes.
+    /// Returns the weights for inputs of these shapes.
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree>;
 
     /// Writes the layer's operations for a call into the graph. Also run on unknown dims, which
@@ -65,37 +67,34 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         call: &Call<Flow<'g>>,
     ) -> Result<Vec<Flow<'g>>>;
 
-    /// What the layer does with the mask of its inputs.
+    /// Returns how the layer handles the mask of its inputs.
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Drop
     }
 
-    /// How the layer takes sequences of unequal length. By default it refuses them: a layer that is
-    /// safe says so itself.
+    /// Returns how the layer handles sequences of unequal length. By default it refuses them.
     fn ragged_form(&self) -> RaggedForm {
         RaggedForm::Refused
     }
 
-    /// Whether the output at a timestep depends on the timesteps up to it alone, so that the layer
-    /// can run on streams. A layer that works timestep by timestep does, and a recurrent layer that
-    /// runs forward.
+    /// True if the output at a timestep depends only on timesteps up to it, so that the layer can
+    /// run on streams.
     fn is_causal(&self) -> bool {
         let runs_forward = self.as_recurrent().is_some_and(|r| !r.walk().go_backwards);
         runs_forward || matches!(self.ragged_form(), RaggedForm::ByTimestep(_))
     }
 
-    /// Number of ids, for a layer that reads ids from 0 on.
+    /// Returns the number of ids, for a layer that reads ids from 0 on.
     fn n_ids(&self) -> Option<usize> {
         None
     }
 
-    /// Whether a sample's result in training depends on the other samples of the batch.
+    /// True if the result of a sample in training depends on other samples of the batch.
     fn counts_over_batch(&self) -> bool {
         false
     }
 
-    /// Whether the layers inside take over the `trainable` that a file holds for this layer, as a
-    /// cell does that its layer makes itself. In Keras the layers inside otherwise keep their own.
+    /// True if inner layers take over the `trainable` that a file holds for this layer.
     fn passes_trainable_on(&self) -> bool {
         false
     }
@@ -106,12 +105,12 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         self.as_recurrent().is_some()
     }
 
-    /// The penalty on the layer's outputs.
+    /// Returns the regularizer of the outputs.
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         None
     }
 
-    /// Where Keras keeps the class.
+    /// Returns Keras's module of the class; empty for a class of your own.
     fn module(&self) -> &'static str {
         "keras.layers"
     }
@@ -121,12 +120,12 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         false
     }
 
-    /// True if the layer is trainable whatever `trainable` a file holds for it.
+    /// True if the layer is always trainable, whatever `trainable` is in a file.
     fn ignores_trainable_of_file(&self) -> bool {
         false
     }
 
-    /// Keras's registered name, for classes outside `keras.layers`.
+    /// Returns the registered name, for classes outside `keras.layers`.
     fn registered_name(&self) -> Option<&'static str> {
         None
     }
@@ -137,33 +136,33 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         false
     }
 
-    /// The keys among name, trainable and dtype that the config holds; `dtype_name` is a dtype
-    /// written as its name alone.
+    /// Returns which of the keys name, trainable and dtype the config holds; `dtype_name` is a
+    /// dtype as its name alone.
     fn common_keys(&self) -> &'static [&'static str] {
         &["name", "trainable", "dtype"]
     }
 
-    /// The cell, for layers that are cells of a recurrence.
+    /// Returns the cell, if the layer is one.
     fn as_cell(&self) -> Option<&dyn Cell> {
         None
     }
 
-    /// The recurrent layer, for layers that run along sequences.
+    /// Returns the recurrent layer, if the layer is one.
     fn as_recurrent(&self) -> Option<&dyn Recurrent> {
         None
     }
 
-    /// The lookup, for layers with a vocabulary.
+    /// Returns the lookup, for layers with a vocabulary.
     fn as_lookup(&self) -> Option<&dyn Lookup> {
         None
     }
 
-    /// The encoder, for layers that read raw inputs before the graph runs.
+    /// Returns the encoder, for layers that read raw inputs before the graph runs.
     fn as_encoder(&self) -> Option<&dyn Encoder> {
         None
     }
 
-    /// The decoder, for layers whose outputs are words.
+    /// Returns the decoder, for layers whose outputs are words.
     fn as_decoder(&self) -> Option<&dyn Decoder> {
         None
     }
@@ -177,24 +176,24 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
     /// boundaries.
     ///
     /// # Errors
-    /// A layer that takes nothing from data; data of another kind.
+    /// A layer without `adapt`; data of the wrong kind.
     fn adapt_to(&self, _data: &Data) -> Result<Box<dyn Layer>> {
         Err(Error::Unsupported(format!("{} has nothing to adapt to data", self.class())))
     }
 
-    /// Whether it reads numbers and arrays in a call as Keras wrote them. For every other layer
-    /// arrays are values of the graph.
+    /// True if the layer reads numbers and arrays of a call as Keras wrote them; for other layers
+    /// they become values of the graph.
     fn reads_literals(&self) -> bool {
         false
     }
 
-    /// The layers inside a wrapper: attribute and layer.
+    /// Returns the layers inside a wrapper: attribute and layer.
     fn inner(&self) -> Vec<(&'static str, &LayerRef)> {
         vec![]
     }
 
-    /// The cases on which the conformance tests check the layer. A layer whose settings all have
-    /// defaults, called on a sequence, needs none of its own.
+    /// Returns the cases of the conformance tests. A layer on sequences whose settings all have
+    /// defaults needs none.
     fn samples() -> Vec<Sample>
     where
         Self: Sized,
@@ -202,33 +201,33 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         vec![Sample::new(Value::Object(Map::new()))]
     }
 
-    /// All layers directly inside: those of a wrapper, or the layers of a model.
+    /// Returns the layers directly inside: those of a wrapper or of a model.
     fn contained(&self) -> Vec<&LayerRef> {
         self.inner().into_iter().map(|(_, l)| l).collect()
     }
 }
 
-/// One step of a recurrence. [`Rnn`](crate::Rnn) runs it over time; a cell of your own needs the
-/// first five methods.
+/// Trait of cells: one timestep of a recurrent layer. [`Rnn`](crate::Rnn) runs a cell over time; a
+/// cell of your own needs the first five methods.
 ///
 /// A cell is a [`Layer`] too, as in Keras: called on `[x, state, …]` it does one step.
 ///
 /// # Shapes
 /// x (B, …) is one timestep of the sequence, a state (B, …).
 pub trait Cell: std::fmt::Debug + Send + Sync {
-    /// Class, in Keras's word: `GRUCell`.
+    /// Returns Keras's name of the class, as `GRUCell`.
     fn class(&self) -> &'static str;
 
-    /// Settings under Keras's keys, but for name, trainable and dtype.
+    /// Returns the settings under Keras's keys, without name, trainable and dtype.
     fn config(&self) -> Value;
 
-    /// The weights for steps of this shape.
+    /// Returns the weights for timesteps of this shape.
     fn weights(&self, x: &Spec) -> Result<WeightTree>;
 
-    /// Dims of each state, without the batch.
+    /// Returns the dims of each state, without the batch.
     fn state_dims(&self, x: &Spec) -> Result<Vec<Vec<Dim>>>;
 
-    /// The step: the output and the next states. `dropped` has an entry for each of
+    /// Computes one timestep: the output and the next states. `dropped` has one entry for each of
     /// [`Cell::n_dropped`].
     fn step<'g>(
         &self,
@@ -238,7 +237,7 @@ pub trait Cell: std::fmt::Debug + Send + Sync {
         states: &[Var<'g>],
     ) -> Result<(Var<'g>, Vec<Var<'g>>)>;
 
-    /// Dims of the output, without the batch.
+    /// Returns the dims of the output, without the batch.
     fn output_dims(&self, x: &Spec) -> Result<Vec<Dim>> {
         self.state_dims(x)?
             .into_iter()
@@ -246,37 +245,38 @@ pub trait Cell: std::fmt::Debug + Send + Sync {
             .ok_or_else(|| Error::argument("", "a cell needs a state", "none"))
     }
 
-    /// The state that stands for the output where a timestep is masked.
+    /// Returns the index of the state that replaces the output at masked timesteps.
     fn output_state(&self, _: &Spec) -> Result<usize> {
         Ok(0)
     }
 
-    /// Axes of a step, batch first.
+    /// Returns the number of axes of a timestep, with the batch.
     fn step_rank(&self) -> usize {
         2
     }
 
-    /// The masks of dropout for the steps of a batch in training, the same at every timestep.
+    /// Draws the dropout masks of a batch, the same for all timesteps.
     fn draw<'g>(&self, _: &Cx<'g>, _: &Spec) -> Result<Vec<Dropped<'g>>> {
         Ok(vec![Dropped::default(); self.n_dropped()])
     }
 
-    /// Number of cells with dropout of their own that it is made of.
+    /// Returns the number of inner cells with their own dropout.
     fn n_dropped(&self) -> usize {
         1
     }
 
-    /// The primitive that does all timesteps at once, when there is one for these settings.
+    /// Returns the operation that computes all timesteps at once, if there is one for these
+    /// settings.
     fn whole(&self) -> Option<&dyn WholeCell> {
         None
     }
 
-    /// The cells inside: attribute and cell.
+    /// Returns the inner cells: attribute and cell.
     fn inner(&self) -> Vec<(&'static str, &LayerRef)> {
         vec![]
     }
 
-    /// The cases on which the conformance tests check the cell: one timestep and the states.
+    /// Returns the cases of the conformance tests: one timestep and the states.
     fn samples() -> Vec<Sample>
     where
         Self: Sized,
@@ -284,36 +284,36 @@ pub trait Cell: std::fmt::Debug + Send + Sync {
         vec![]
     }
 
-    /// Where Keras keeps the class.
+    /// Returns Keras's module of the class.
     fn module(&self) -> &'static str {
         "keras.layers"
     }
 
-    /// Keras's registered name, for classes outside `keras.layers`.
+    /// Returns the registered name, for classes outside `keras.layers`.
     fn registered_name(&self) -> Option<&'static str> {
         None
     }
 }
 
-/// Recurrent layer: what [`Bidirectional`](crate::Bidirectional) wraps.
+/// Trait of recurrent layers, which [`Bidirectional`](crate::Bidirectional) can wrap.
 pub trait Recurrent {
-    /// Its direction, state and outputs.
+    /// Returns direction, state and outputs of the layer.
     fn walk(&self) -> Walk;
     /// Copy of the layer with another direction, state and outputs.
     fn walking(&self, walk: Walk) -> Box<dyn Layer>;
 }
 
 impl dyn Layer {
-    /// Whether sequences of unequal length may stand in one batch here.
+    /// True if the layer takes sequences of unequal length in one batch.
     pub fn takes_ragged(&self) -> bool {
         self.ragged_form() != RaggedForm::Refused
     }
 }
 
-/// A layer with a name: what is called, shared and saved. Clones are handles of the same layer.
+/// Layer with a name, which can be called, shared and saved. Clones are handles of the same layer.
 ///
-/// A layer holds its weights: they are made when it is first called, and every model that it stands
-/// in has them, as in Keras.
+/// A layer holds its weights. They are made by the first call, and every model with the layer
+/// shares them, as in Keras.
 #[derive(Clone, Debug)]
 pub struct LayerRef(pub(super) Arc<LayerObject>);
 
@@ -336,4 +336,6 @@ pub(super) struct LayerObject {
     pub(super) held: Mutex<Vec<Variable>>,
     /// What it keeps from batch to batch, where it is a stateful recurrent layer.
     pub(super) states: LayerStates,
+    /// The programs by which it runs alone.
+    pub(super) programs: Programs,
 }

@@ -3,7 +3,7 @@
 use super::layer::{Layer, LayerRef};
 use super::unknown_settings;
 use super::weight_tree::Trainable;
-use crate::config::{DTypePolicy, nearest, object, parts, short, snake_case};
+use crate::config::{Classes, DTypePolicy, did_you_mean, object, parts, short, snake_case};
 use crate::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -11,16 +11,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A layer that is made from Keras's config. Every layer whose settings serde reads is one; a layer
-/// that holds other layers reads them with the registry.
+/// Trait of layers that are made from Keras's config. All layers that serde deserializes implement
+/// it; a layer with inner layers reads them with the registry.
 pub trait FromConfig: Layer + Sized {
-    /// Makes the layer of a config.
+    /// Returns the layer of a config.
     ///
     /// # Errors
     /// Settings that are missing or of another kind; layers inside that the registry does not know.
     fn from_config(config: &Value, registry: &Registry) -> Result<Self>;
 
-    /// The settings of `config` that have an effect. A warning names those that are not among them.
+    /// Returns the settings of `config` that have an effect; a warning names all others.
     fn understood(&self, _config: &Value) -> Value {
         self.config()
     }
@@ -52,21 +52,26 @@ pub(crate) fn read_settings<T: DeserializeOwned>(config: &Value) -> Result<T> {
 /// Makes a layer of a config; gives it with the settings that have an effect.
 type Reader = dyn Fn(&Value, &Registry) -> Result<(Box<dyn Layer>, Value)> + Send + Sync;
 
-/// The classes of layers that can be read from files, by Keras's names. Layers of your own are
-/// added to the built-in ones.
+/// Registry of classes for opening files, by Keras's names: all built-in classes, and your own
+/// layers, losses, metrics …
 ///
 /// ```
-/// use cornu::{Dense, LayerRef, Registry};
-/// let mut registry = Registry::builtin();
-/// registry.add::<Dense>("MyDense");
-/// let config = serde_json::json!({"class_name": "MyDense", "config": {"units": 3}});
+/// use cornu::extend::Registry;
+/// use cornu::{Dense, LayerRef};
+/// let registry = Registry::new().layer::<Dense>("my>MyDense");
+/// let config = serde_json::json!({
+///     "class_name": "MyDense", "registered_name": "my>MyDense", "config": {"units": 3},
+/// });
 /// assert_eq!(LayerRef::from_json(&config, &registry)?.class(), "Dense");
 /// # Ok::<(), cornu::Error>(())
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Registry {
-    layers: BTreeMap<String, Arc<Reader>>,
-    operations: BTreeMap<String, Arc<Reader>>,
+    layers: Arc<BTreeMap<String, Arc<Reader>>>,
+    operations: Arc<BTreeMap<String, Arc<Reader>>>,
+    /// Users' own classes of other families.
+    classes: Classes,
+    /// True if unknown settings are refused.
     is_strict: bool,
 }
 
@@ -78,18 +83,29 @@ impl std::fmt::Debug for Registry {
 
 impl Registry {
     /// A registry without classes.
-    pub fn empty() -> Self {
-        Self::default()
+    pub(crate) fn empty() -> Self {
+        let (layers, operations) = (Arc::default(), Arc::default());
+        Self { layers, operations, classes: Classes::default(), is_strict: false }
+    }
+
+    /// Users' own classes of other families than layers.
+    pub(crate) fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
+    pub(crate) fn classes_mut(&mut self) -> &mut Classes {
+        &mut self.classes
     }
 
     /// Returns the registry with unknown settings refused: for configs that a person writes. In a
     /// file of Keras they are warned of.
     ///
     /// ```
-    /// use cornu::{LayerRef, Registry};
+    /// use cornu::extend::Registry;
+    /// use cornu::LayerRef;
     /// let config = serde_json::json!({"units": 8, "droput": 0.5});
     /// let lstm = serde_json::json!({"class_name": "LSTM", "config": config});
-    /// let read = LayerRef::from_json(&lstm, &Registry::builtin().strict());
+    /// let read = LayerRef::from_json(&lstm, &Registry::new().strict());
     /// assert_eq!(
     ///     read.unwrap_err().to_string(),
     ///     "LSTM `lstm`: unknown setting `droput`; did you mean `dropout`?"
@@ -100,8 +116,8 @@ impl Registry {
     }
 
     /// Adds a class under the name that files hold. It takes the place of one of that name.
-    pub fn add<L: FromConfig>(&mut self, class: &str) {
-        self.layers.insert(
+    pub(crate) fn add<L: FromConfig>(&mut self, class: &str) {
+        Arc::make_mut(&mut self.layers).insert(
             class.into(),
             Arc::new(|config, registry| {
                 let layer = L::from_config(config, registry)?;
@@ -114,7 +130,7 @@ impl Registry {
     /// Adds another name of a class that the registry holds.
     pub(crate) fn add_alias(&mut self, alias: &str, class: &str) {
         if let Some(reader) = self.layers.get(class).cloned() {
-            self.layers.insert(alias.into(), reader);
+            Arc::make_mut(&mut self.layers).insert(alias.into(), reader);
         }
     }
 
@@ -127,11 +143,21 @@ impl Registry {
         let reader = move |config: &Value, _: &Registry| {
             read(class, config).map(|o| (Box::new(o) as Box<dyn Layer>, config.clone()))
         };
-        self.operations.insert(class.into(), Arc::new(reader));
+        Arc::make_mut(&mut self.operations).insert(class.into(), Arc::new(reader));
     }
 
     /// The layer of a class with a config, and the settings that have an effect.
-    fn read(&self, module: &str, class: &str, config: &Value) -> Result<(Box<dyn Layer>, Value)> {
+    fn read(
+        &self,
+        module: &str,
+        class: &str,
+        registered: Option<&str>,
+        config: &Value,
+    ) -> Result<(Box<dyn Layer>, Value)> {
+        let own = registered.filter(|name| name.contains('>'));
+        if let Some(reader) = own.and_then(|name| self.layers.get(name)) {
+            return reader(config, self);
+        }
         if class == "Lambda" {
             return Err(Error::Unsupported(
                 "Lambda holds code, which a file must not bring along; \
@@ -149,21 +175,25 @@ impl Registry {
                 })?)
             } else {
                 let legacy = || self.operations.get(class).filter(|_| module.is_empty());
-                self.layers.get(class).or_else(legacy)
+                // A class of a package of its own is not the built-in one of the same name.
+                let builtin = self.layers.get(class).filter(|_| own.is_none());
+                builtin.or_else(legacy)
             };
         let reader = found.ok_or_else(|| {
-            let near = nearest(class, self.layers.keys().map(String::as_str));
-            match near.filter(|_| self.is_strict) {
-                Some(near) => {
-                    Error::Config(format!("no layer has this class; did you mean `{near}`?"))
-                }
-                None => Error::Unsupported(format!("layer class `{class}` (module `{module}`)")),
+            let hint = did_you_mean(class, self.layers.keys().map(String::as_str));
+            if self.is_strict && !hint.is_empty() {
+                return Error::Config(format!("no layer has this class{hint}"));
             }
+            Error::Unsupported(match registered.filter(|name| *name != class) {
+                Some(name) => format!("layer class `{class}` (registered as `{name}`){hint}"),
+                None if module.is_empty() => format!("layer class `{class}`{hint}"),
+                None => format!("layer class `{class}` (module `{module}`){hint}"),
+            })
         })?;
         reader(config, self)
     }
 
-    /// The layer that a setting holds.
+    /// Returns the layer that a setting of a config holds.
     pub fn layer_of(&self, config: &Value, key: &str) -> Result<LayerRef> {
         let v = config.get(key).filter(|v| !v.is_null());
         let v = v.ok_or_else(|| Error::Config(format!("missing field `{key}`")))?;
@@ -184,7 +214,7 @@ fn is_int8(config: &Value) -> bool {
 }
 
 impl LayerRef {
-    /// As Keras serializes it, under a name.
+    /// Returns the layer as Keras serializes it, with a name.
     pub fn to_json_named(&self, name: &str) -> Value {
         let rule = self.rule();
         let mut config = Map::new();
@@ -212,6 +242,9 @@ impl LayerRef {
         let mut v = object(rule.module(), self.class(), config);
         if let Some(registered) = rule.registered_name() {
             v["registered_name"] = json!(registered);
+            if rule.module().is_empty() {
+                v["module"] = Value::Null;
+            }
         }
         for (key, value) in &self.0.beside {
             v[key] = value.clone();
@@ -219,15 +252,15 @@ impl LayerRef {
         v
     }
 
-    /// As Keras serializes it.
+    /// Returns the layer as Keras serializes it.
     pub fn to_json(&self) -> Value {
         self.to_json_named(&self.shown_name())
     }
 
-    /// Reads what Keras writes, with the classes of a registry.
+    /// Returns the layer of a Keras config, with the classes of a registry.
     ///
     /// # Errors
-    /// A class that the registry does not hold; settings that the class does not take.
+    /// A class that is not in the registry; settings that the class does not take.
     pub fn from_json(v: &Value, registry: &Registry) -> Result<Self> {
         let parts = parts("layer", v)?;
         let name = parts.config.get("name").and_then(Value::as_str).map(str::to_string);
@@ -240,7 +273,9 @@ impl LayerRef {
         if is_int8(&settings) {
             settings["int8"] = json!(true);
         }
-        let (rule, read) = registry.read(parts.module, parts.class, &settings).map_err(here)?;
+        let registered = v.get("registered_name").and_then(Value::as_str);
+        let read = || registry.read(parts.module, parts.class, registered, &settings);
+        let (rule, read) = registry.classes.scope(read).map_err(here)?;
         let policy = if rule.common_keys().iter().any(|k| k.starts_with("dtype")) {
             parts.config.get("dtype")
         } else {

@@ -23,9 +23,10 @@ fn constant(name: Option<&str>, v: &Value) -> Result<Tensor> {
 }
 
 impl LayerRef {
-    /// The weights for inputs of these shapes.
-    pub fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+    /// Returns the weights for inputs of these shapes.
+    pub fn weight_tree(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
+        self.0.dtype.check().map_err(here)?;
         let constant = |name: Option<&str>, v: &Value| Ok(constant(name, v)?.spec());
         let call = if self.takes_constants(call) {
             &call.clone().with_constants(constant).map_err(here)?
@@ -33,6 +34,8 @@ impl LayerRef {
             call
         };
         let mut tree = self.rule().weights(call).map_err(here)?;
+        tree.check_names().map_err(here)?;
+        self.rule().activity_regularizer().map_or(Ok(()), |r| r.check()).map_err(here)?;
         tree.set_dtype(self.0.dtype.float());
         let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
         tree.hold(&mut held).map_err(|e| e.of_layer(self.class(), &self.shown_name()))?;
@@ -113,7 +116,8 @@ impl LayerRef {
         Ok(outs)
     }
 
-    /// Lowers a call: the layer's own operations, then its mask and the penalty on its activity.
+    /// Lowers a call: writes the layer's operations, its mask and the penalty of its activity
+    /// regularizer.
     pub fn lower<'g>(
         &self,
         cx: &Cx<'g>,
@@ -169,7 +173,7 @@ impl LayerRef {
         Ok(outs)
     }
 
-    /// The same layer adapted to data: its vocabulary, its statistics, its boundaries.
+    /// Returns the layer adapted to data: with a vocabulary, statistics or boundaries.
     ///
     /// # Errors
     /// As [`Layer::adapt_to`].

@@ -4,6 +4,7 @@ use super::layer::{Layer, LayerObject, LayerRef};
 use super::layer_states::LayerStates;
 use super::weight_tree::Trainable;
 use crate::config::DTypePolicy;
+use crate::eager::Programs;
 use serde_json::Map;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex};
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 impl LayerRef {
-    /// An unnamed layer.
+    /// Returns an unnamed layer.
     pub fn new(rule: impl Layer + 'static) -> Self {
         Self::with(None, Arc::new(rule))
     }
@@ -28,6 +29,7 @@ impl LayerRef {
             rule,
             held: Mutex::default(),
             states: LayerStates::default(),
+            programs: Programs::default(),
         }))
     }
 
@@ -44,6 +46,7 @@ impl LayerRef {
             rule: shared.rule.clone(),
             held: Mutex::default(),
             states: LayerStates::default(),
+            programs: Programs::default(),
         });
         f(&mut object);
         Self(Arc::new(object))
@@ -58,11 +61,12 @@ impl LayerRef {
         self.edit(|o| o.name = Some(name))
     }
 
-    /// Returns the layer with a dtype policy.
+    /// Returns the layer with a dtype policy, by Keras's name; the call fails for an unknown name.
     ///
     /// A layer keeps its policy once it is called or held by a clone. Then this returns another
     /// layer of the same settings, with weights of its own.
-    pub fn dtype(self, policy: DTypePolicy) -> Self {
+    pub fn dtype(self, policy: impl Into<DTypePolicy>) -> Self {
+        let policy = policy.into();
         self.edit(|o| o.dtype = policy)
     }
 
@@ -72,8 +76,8 @@ impl LayerRef {
         self
     }
 
-    /// Makes the layer and all layers inside it trainable or frozen, wherever it stands. It takes
-    /// effect when a model with the layer is compiled the next time.
+    /// Sets the layer and all layers inside it trainable or frozen. It takes effect at the next
+    /// `compile` of a model with the layer.
     ///
     /// # Source
     /// `Layer.trainable` of keras/src/layers/layer.py, Keras 3.15.1.
@@ -83,42 +87,47 @@ impl LayerRef {
         self.rule().contained().iter().for_each(|l| l.set_trainable(trainable));
     }
 
-    /// Identity and order of creation.
+    /// Returns the number of the layer, in order of creation.
     pub fn id(&self) -> u64 {
         self.0.id
     }
 
-    /// Class, in Keras's word.
+    /// Returns Keras's name of the class.
     pub fn class(&self) -> &'static str {
         self.0.rule.class()
     }
 
-    /// The name given, if one was.
+    /// Returns the given name, if there is one.
     pub fn given_name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
 
-    /// The name given, or the class's.
+    /// Returns the given name, or that of the class.
     pub fn shown_name(&self) -> String {
         self.0.name.clone().unwrap_or_else(|| self.rule().stem())
     }
 
-    /// Whether its weights may be trained.
+    /// True if the layer is trainable.
     pub fn is_trainable(&self) -> bool {
         self.0.trainable.get()
     }
 
-    /// Its dtype policy.
+    /// Returns the dtype policy.
     pub fn policy(&self) -> &DTypePolicy {
         &self.0.dtype
     }
 
-    /// Its settings.
+    /// The programs by which it runs alone.
+    pub(crate) fn programs(&self) -> &Programs {
+        &self.0.programs
+    }
+
+    /// Returns the settings of the layer.
     pub fn rule(&self) -> &dyn Layer {
         &*self.0.rule
     }
 
-    /// Whether it, or a layer inside it at any depth, fulfils a condition.
+    /// True if the layer, or a layer inside it at any depth, satisfies a condition.
     pub fn any(&self, is: &dyn Fn(&LayerRef) -> bool) -> bool {
         is(self) || self.rule().contained().iter().any(|l| l.any(is))
     }

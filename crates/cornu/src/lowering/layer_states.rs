@@ -6,8 +6,7 @@ use cornu_ir::{Spec, Tensor};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The states of a layer by number and by rows of the batch, shared by every model that the layer
-/// stands in.
+/// States of a stateful layer, by number and batch size, shared by every model with the layer.
 #[derive(Clone, Debug, Default)]
 pub struct LayerStates(Arc<Mutex<BTreeMap<(usize, usize), Variable>>>);
 

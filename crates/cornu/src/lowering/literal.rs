@@ -6,7 +6,7 @@ use crate::{Error, Result};
 use cornu_ir::{DType, Tensor};
 use serde_json::Value;
 
-/// The type of Keras's name.
+/// Returns the type of Keras's name.
 pub fn dtype_of(name: &str) -> Result<DType> {
     Ok(match name {
         "float64" => DType::F64,
@@ -22,11 +22,11 @@ pub fn dtype_of(name: &str) -> Result<DType> {
 pub struct Literal {
     /// Its numbers.
     pub tensor: Tensor,
-    /// Whether it takes the type of what stands beside it.
+    /// True if it takes the type of what stands beside it.
     pub weak: bool,
 }
 
-/// A number, a truth value, a list of them, or an array as Keras writes one.
+/// Returns a number, a truth value, a list of them, or an array as Keras writes one.
 pub fn literal(v: &Value) -> Result<Literal> {
     let wrong = || Error::Unsupported(format!("an operation's argument {}", short(v)));
     if let Some("__tensor__" | "__numpy__") = v.get("class_name").and_then(Value::as_str) {
@@ -88,7 +88,7 @@ fn gather(
     }
 }
 
-/// The same numbers in another type.
+/// Returns the same numbers in another type.
 pub fn with_dtype(t: &Tensor, dtype: DType) -> Tensor {
     let v = t.to_f64();
     match dtype {
@@ -100,7 +100,7 @@ pub fn with_dtype(t: &Tensor, dtype: DType) -> Tensor {
     }
 }
 
-/// The type that two types take together.
+/// Returns the type that two types take together.
 pub fn promoted(a: DType, b: DType) -> DType {
     let rank = |d: DType| match d {
         DType::Bool => 0,

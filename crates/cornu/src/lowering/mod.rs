@@ -26,6 +26,7 @@ mod layer_object;
 mod unknown_settings;
 mod layer_config;
 mod layer_lowering;
+mod layer_weights;
 
 pub use call::{Arg, Call};
 pub use context::Cx;

@@ -9,18 +9,19 @@ use cornu_ir::ops::{Iota, MaskLayout, ScatterAdd};
 use cornu_ir::spec::product;
 use cornu_ir::{DType, Dim, Var};
 
-/// The packed rows of a batch, which all its values share.
+/// Packed rows of a batch of sequences of unequal length: the layout that all values of the batch
+/// share.
 #[derive(Clone, Copy, Debug)]
 pub struct Packing<'g> {
-    /// bool (B, T): which timesteps are a sequence's own.
+    /// Mask of real timesteps, bool (B, T).
     pub own: Var<'g>,
-    /// bool (1, N): which rows are.
+    /// Mask of real rows, bool (1, N).
     pub live: Var<'g>,
-    /// i32 (T): live sequences at each step.
+    /// Number of sequences at each timestep, i32 (T).
     pub batch_sizes: Var<'g>,
-    /// i32 (B): the sample of each sorted sequence, and the sorted place of each sample.
+    /// Sample of each sorted sequence, i32 (B).
     pub order: Var<'g>,
-    /// See `order`.
+    /// Position of each sample among the sorted sequences, i32 (B).
     pub places: Var<'g>,
     /// i32 (N): the place b T + t of each row, -1 for none.
     place: Var<'g>,
@@ -37,7 +38,7 @@ fn first_rows<'g>(rows: Var<'g>, n: usize) -> Var<'g> {
 }
 
 impl<'g> Packing<'g> {
-    /// The rows of sequences whose own timesteps a mask (B, T) tells, in N rows.
+    /// Returns the layout of sequences whose real timesteps are given by a mask (B, T), in N rows.
     pub fn new(own: Var<'g>, rows: usize) -> Self {
         let layout = own.builder().apply(MaskLayout { reverse: false, zero_masked: true }, &[own]);
         let place = first_rows(layout[0], rows);
@@ -52,12 +53,12 @@ impl<'g> Packing<'g> {
         }
     }
 
-    /// B.
+    /// Returns the number of samples, B.
     pub fn batch(&self) -> Dim {
         self.own.dim(0)
     }
 
-    /// T.
+    /// Returns the number of timesteps, T.
     pub fn timesteps(&self) -> Dim {
         self.own.dim(1)
     }
@@ -66,7 +67,7 @@ impl<'g> Packing<'g> {
         [&[self.batch(), self.timesteps()], rest].concat()
     }
 
-    /// (B, T, …) as (1, N, …).
+    /// Packs a value (B, T, …) to (1, N, …).
     pub fn pack(&self, v: Var<'g>) -> Var<'g> {
         let dims = v.dims();
         // What comes after an error has no axes.
@@ -74,7 +75,7 @@ impl<'g> Packing<'g> {
         v.reshape(&[&[product(over_time)], rest].concat()).gather(self.place).expand_dims(0)
     }
 
-    /// (1, N, …) as (B, T, …), 0 past the ends.
+    /// Unpacks a value (1, N, …) to (B, T, …), padded with 0.
     pub fn unpack(&self, v: Var<'g>) -> Var<'g> {
         v.squeeze(0)
             .gather(self.row)
@@ -90,17 +91,17 @@ impl<'g> Packing<'g> {
         self.live.squeeze(0).select(self.pack(sample).squeeze(0), -1.0)
     }
 
-    /// A value a sample, (B, …), at each of its timesteps: (1, N, …).
+    /// Repeats a value of each sample, (B, …), at all its timesteps: (1, N, …).
     pub fn spread(&self, v: Var<'g>) -> Var<'g> {
         v.gather(self.sample()).expand_dims(0)
     }
 
-    /// The sum over the timesteps of each sample, (B, …), of (1, N, …).
+    /// Returns the sum over the timesteps of each sample, (B, …), of (1, N, …).
     pub fn sum(&self, v: Var<'g>) -> Var<'g> {
         v.builder().apply1(ScatterAdd { rows: self.batch() }, &[v.squeeze(0), self.sample()])
     }
 
-    /// (1, N, …) of sequences from their last timestep to their first.
+    /// Reverses the timesteps of each sequence of a value (1, N, …).
     pub fn reversed(&self, v: Var<'g>) -> Var<'g> {
         let walked =
             v.builder().apply(MaskLayout { reverse: true, zero_masked: true }, &[self.own]);
@@ -109,8 +110,8 @@ impl<'g> Packing<'g> {
         v.squeeze(0).gather(from).expand_dims(0)
     }
 
-    /// Of i32 (N) by timestep, what each sequence has at its last one, or at its first: (B), -1 for
-    /// an empty one.
+    /// Returns the number of each sequence at its last, or first, timestep: i32 (B) from i32 (N),
+    /// -1 for an empty sequence.
     pub fn last(&self, v: Var<'g>, first: bool) -> Var<'g> {
         let dims = self.dims_over_time(&[]);
         let step = v.builder().apply1(Iota { dtype: DType::I32, dims: dims.clone(), axis: 1 }, &[]);
@@ -123,8 +124,7 @@ impl<'g> Packing<'g> {
         row.ge(0.0).select(v.gather(row), -1.0)
     }
 
-    /// The rows that a mask (1, N) leaves, walked one way or the other, as [`Masked`] rows of
-    /// these.
+    /// Returns the rows that a mask (1, N) keeps, in one of two directions, as [`Masked`] rows.
     pub fn masked(&self, mask: Var<'g>, op: MaskLayout) -> Masked<'g> {
         let layout = mask.builder().apply(op, &[self.unpack(mask)]);
         let place = first_rows(layout[0], self.place.dim(0).unwrap_or(0));
@@ -138,18 +138,18 @@ impl<'g> Packing<'g> {
     }
 }
 
-/// Packed rows of which a mask leaves fewer.
+/// Packed rows under a mask.
 #[derive(Clone, Copy, Debug)]
 pub struct Masked<'g> {
-    /// i32 (N): the row that each row left was, -1 for none.
+    /// Original row of each kept row, i32 (N); -1 for none.
     pub from: Var<'g>,
-    /// i32 (T).
+    /// Number of sequences at each timestep, i32 (T).
     pub batch_sizes: Var<'g>,
-    /// i32 (B).
+    /// Sample of each sorted sequence, i32 (B).
     pub order: Var<'g>,
-    /// i32 (B).
+    /// Position of each sample among the sorted sequences, i32 (B).
     pub places: Var<'g>,
-    /// i32 (N): for each row, the row left of the last step at or before it in the order walked, -1
-    /// for none.
+    /// Last kept row at or before each row, in the direction of the recurrence, i32 (N); -1 for
+    /// none.
     pub to: Var<'g>,
 }

@@ -4,12 +4,12 @@
 use crate::Result;
 use crate::data::Data;
 
-/// Preprocessing layer: runs on the raw inputs of the model, before the graph.
+/// Trait of preprocessing layers: run on the raw inputs of the model, before the graph.
 pub trait Encoder {
     /// Encodes the data of each input of the call for the graph.
     fn encode(&self, inputs: &[&Data]) -> Result<Data>;
 
-    /// True if it pads sequences of unequal length to the longest of the batch and emits no mask.
+    /// True if the layer pads sequences to the longest of the batch and emits no mask.
     fn fills_up(&self) -> bool {
         false
     }
@@ -25,19 +25,18 @@ pub trait Encoder {
     }
 }
 
-/// Layer whose outputs are words: the graph computes ids, which are decoded when they leave the
-/// model.
+/// Trait of layers whose outputs are words: the graph computes ids, which are decoded after it.
 pub trait Decoder {
     /// Returns the words of ids.
     fn decode(&self, ids: &Data) -> Result<Data>;
 }
 
-/// Layer that keeps a vocabulary, which a file may hold beside the config.
+/// Trait of layers with a vocabulary, which a file may hold outside the config.
 pub trait Lookup {
-    /// Takes over what a file holds: the lines of `vocabulary.txt`, the weights of `tf_idf`.
+    /// Loads the vocabulary of a file: the lines of `vocabulary.txt`, and the weights of `tf_idf`.
     ///
     /// # Errors
-    /// Lines that are no tokens of the layer's kind.
+    /// Lines that are not valid tokens of the layer.
     fn adopt(&self, lines: Option<Vec<String>>, idf_weights: Option<Vec<f32>>) -> Result<()>;
 
     /// Returns the groups below the layer's own that hold the same vocabulary again.

@@ -7,24 +7,22 @@ use crate::activations::Activation;
 use cornu_ir::Var;
 use serde_json::Value;
 
-/// How a layer takes a batch of sequences of unequal length.
+/// How a layer handles a batch of sequences of unequal length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RaggedForm {
-    /// Refused by name: what the layer gives at one timestep depends on how many there are.
+    /// Refused with an error: the layer's outputs depend on the number of timesteps.
     Refused,
-    /// Padded to (B, T, …). The layer heeds [`Flow::ends`]: nothing past a sequence's end enters
-    /// its results.
+    /// Padded to (B, T, …). The layer uses [`Flow::ends`]: results do not depend on padding.
     Padded,
-    /// Timestep by timestep, so packed rows do as well, where all inputs have at least so many
-    /// axes.
+    /// By timestep, padded or in packed rows, if all inputs have at least this many axes.
     ByTimestep(usize),
-    /// Padded or in packed rows: the layer itself sees which it got.
+    /// Padded or in packed rows; the layer distinguishes them by [`Flow::packed`].
     Either,
 }
 
 impl RaggedForm {
-    /// By timestep for a layer that works along these axes of (batch, timesteps, features), if
-    /// they are axes of features; otherwise refused.
+    /// Returns `ByTimestep` for a layer along these axes of (batch, timesteps, features) if they
+    /// are axes of features, else `Refused`.
     pub fn along_features(axes: &[isize]) -> Self {
         let features = axes.iter().all(|a| *a == -1 || *a >= 2);
         if features { Self::ByTimestep(3) } else { Self::Refused }
@@ -40,7 +38,7 @@ impl RaggedForm {
         }
     }
 
-    /// The form of an activation: a pointwise one takes (batch, timesteps), too.
+    /// Returns the form of an activation: a pointwise one takes (batch, timesteps), too.
     pub fn of_activation(activation: &Activation) -> Self {
         match &activation.axes()[..] {
             [] => Self::ByTimestep(2),
@@ -48,7 +46,7 @@ impl RaggedForm {
         }
     }
 
-    /// The same form for a layer whose outputs go through an activation.
+    /// Returns the form with an activation of the outputs.
     pub fn with_activation(self, activation: &Activation) -> Self {
         if Self::of_activation(activation) == Self::Refused { Self::Refused } else { self }
     }
@@ -65,7 +63,7 @@ impl<'g> Cx<'g> {
         }
     }
 
-    /// A value with the axes (B, T, …).
+    /// Returns a value with the axes (B, T, …).
     pub fn padded(&self, f: Flow<'g>) -> Flow<'g> {
         let Some(p) = self.packing.filter(|_| f.packed) else { return f };
         Flow {
@@ -76,7 +74,7 @@ impl<'g> Cx<'g> {
         }
     }
 
-    /// A value in packed rows (1, N, …), if its sequences end where those of the batch do.
+    /// Returns a value in packed rows (1, N, …), if its sequences have the lengths of the batch.
     pub fn in_rows(&self, f: Flow<'g>) -> Option<Flow<'g>> {
         let p = self.packing?;
         match f.ends {

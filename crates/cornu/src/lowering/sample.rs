@@ -6,31 +6,31 @@ use serde_json::Value;
 /// Settings of a layer and the inputs of a call, on which the conformance tests check it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// The settings under Keras's keys.
+    /// Settings under Keras's keys.
     pub config: Value,
-    /// The inputs of the call.
+    /// Inputs of the call.
     pub inputs: Vec<SampleInput>,
 }
 
-/// One input of a [`Sample`].
+/// Input of a [`Sample`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct SampleInput {
     /// Dims without the batch; `None` is the axis of time.
     pub shape: Vec<Dim>,
-    /// What the input holds.
+    /// Kind of values.
     pub values: SampleValues,
-    /// The keyword argument that takes the input; none for the inputs of the first argument.
+    /// Keyword argument of the input; `None` for the first argument.
     pub keyword: Option<&'static str>,
 }
 
-/// What an input of a [`Sample`] holds.
+/// Kind of values of an input of a [`Sample`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SampleValues {
     /// Floats around 0.
     Floats,
     /// Ids from 0 on, below a number.
     Ids(usize),
-    /// Words.
+    /// Random words.
     Words,
 }
 
@@ -39,33 +39,33 @@ impl SampleInput {
         Self { shape: shape.into_iter().map(Into::into).collect(), values, keyword: None }
     }
 
-    /// Floats of these dims without the batch; `None` is the axis of time.
+    /// Returns an input of floats with these dims, without the batch; `None` for the time axis.
     pub fn floats<D: Into<Dim>>(shape: impl IntoIterator<Item = D>) -> Self {
         Self::of(shape, SampleValues::Floats)
     }
 
-    /// Ids below `n` of these dims.
+    /// Returns an input of ids below `n` with these dims.
     pub fn ids<D: Into<Dim>>(shape: impl IntoIterator<Item = D>, n: usize) -> Self {
         Self::of(shape, SampleValues::Ids(n))
     }
 
-    /// Words of these dims.
+    /// Returns an input of words with these dims.
     pub fn words<D: Into<Dim>>(shape: impl IntoIterator<Item = D>) -> Self {
         Self::of(shape, SampleValues::Words)
     }
 
-    /// Sequences of 4 features: the input of a sample that names no other.
+    /// Returns an input of sequences with 4 features, the default of a sample.
     pub fn sequence() -> Self {
         Self::floats([None, Some(4)])
     }
 
-    /// The same input as a keyword argument.
+    /// Makes the input a keyword argument.
     pub fn keyword(mut self, name: &'static str) -> Self {
         self.keyword = Some(name);
         self
     }
 
-    /// Element type of the input; words have none.
+    /// Returns the element type of the input; `None` for words.
     pub fn dtype(&self) -> Option<DType> {
         match self.values {
             SampleValues::Floats => Some(DType::F64),
@@ -76,18 +76,18 @@ impl SampleInput {
 }
 
 impl Sample {
-    /// A sample of settings, on sequences of 4 features.
+    /// Returns a sample with settings, on sequences of 4 features.
     pub fn new(config: Value) -> Self {
         Self { config, inputs: vec![SampleInput::sequence()] }
     }
 
-    /// With other inputs.
+    /// Sets the inputs.
     pub fn on(mut self, inputs: impl IntoIterator<Item = SampleInput>) -> Self {
         self.inputs = inputs.into_iter().collect();
         self
     }
 
-    /// A sample of each of several settings, on sequences of 4 features.
+    /// Returns one sample for each of several settings, on sequences of 4 features.
     pub fn each(configs: impl IntoIterator<Item = Value>) -> Vec<Self> {
         configs.into_iter().map(Self::new).collect()
     }

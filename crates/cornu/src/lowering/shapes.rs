@@ -17,7 +17,7 @@ pub fn expect_rank(spec: &Spec, ranks: std::ops::RangeInclusive<usize>, axes: &s
     Err(Error::shapes(format!("expected input of {rank} {axes}"), std::slice::from_ref(spec)))
 }
 
-/// The number of an axis that weights are made for.
+/// Returns the length of an axis for which weights are made.
 pub fn known_dim(spec: &Spec, axis: isize, what: &str) -> Result<usize> {
     let i = cornu_ir::builder::axis_of(axis, spec.rank());
     let dim = spec.dims.get(i).copied().flatten();
@@ -31,7 +31,7 @@ pub fn known_dim(spec: &Spec, axis: isize, what: &str) -> Result<usize> {
     })
 }
 
-/// The dims that elements of `from` take under a target in which one dim may be −1.
+/// Returns the dims that elements of `from` take under a target in which one dim may be −1.
 pub fn resolve_shape(from: &[Dim], target: &[isize]) -> Result<Vec<Dim>> {
     let received = || Spec::new(cornu_ir::DType::F32, from);
     if target.iter().any(|&d| d < -1) || target.iter().filter(|&&d| d == -1).count() > 1 {

@@ -20,8 +20,8 @@ pub(super) fn warn(class: &str, name: &str, config: &Value, read: &Value, common
         let known = [common, COMMON, WITHOUT_EFFECT].iter().any(|k| k.contains(&key.as_str()))
             || read.get(key).is_some();
         if !known && !value.is_null() && *value != Value::Bool(false) {
-            eprintln!(
-                "warning: {class} `{name}`: setting `{key}` = {} is unknown here and has no effect",
+            log::warn!(
+                "{class} `{name}`: setting `{key}` = {} is unknown here and has no effect",
                 short(value)
             );
         }
@@ -85,12 +85,12 @@ fn unknown(key: &str, read: &Map<String, Value>, more: &[&str]) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use crate::{LayerRef, Registry};
+    use crate::lowering::{LayerRef, Registry};
     use serde_json::json;
 
     fn refused(class: &str, config: serde_json::Value) -> String {
         let object = json!({"class_name": class, "config": config});
-        LayerRef::from_json(&object, &Registry::builtin().strict()).unwrap_err().to_string()
+        LayerRef::from_json(&object, &Registry::new().strict()).unwrap_err().to_string()
     }
 
     #[test]
@@ -116,8 +116,8 @@ mod tests {
 
     #[test]
     fn what_a_layer_takes_and_writes_is_read_strictly() {
-        let registry = Registry::builtin().strict();
-        for (class, samples) in crate::Sample::of_layers() {
+        let registry = Registry::new().strict();
+        for (class, samples) in crate::lowering::Sample::of_layers() {
             for sample in samples {
                 let given = json!({"class_name": class, "config": sample.config});
                 let layer = LayerRef::from_json(&given, &registry).unwrap();

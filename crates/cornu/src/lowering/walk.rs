@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Walk {
-    /// Return the output of every timestep, not only the last.
+    /// True to return the output of every timestep, not only the last.
     pub return_sequences: bool,
-    /// Return the last states beside the output.
+    /// True to return the last states after the output.
     pub return_state: bool,
-    /// Process the sequence from the last timestep to the first.
+    /// True to process the sequence from the last timestep to the first.
     pub go_backwards: bool,
-    /// Keep the state of each row for the next batch.
+    /// True to keep the state of each row for the next batch.
     pub stateful: bool,
-    /// Keras's `unroll`: changes only the outputs at masked timesteps, see [`Walk::zeroes`] and
+    /// Keras's `unroll`: changes only the outputs at masked timesteps; see [`Walk::zeroes`] and
     /// [`Walk::holds_state`].
     pub unroll: bool,
-    /// Output 0 at masked timesteps, instead of the output before.
+    /// True to output 0 at masked timesteps, instead of repeating the previous output.
     pub zero_output_for_mask: bool,
 }
 

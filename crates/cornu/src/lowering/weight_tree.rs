@@ -13,38 +13,37 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// One weight.
+/// Description of a weight: name, shape, initializer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeightSpec {
-    /// Keras's name: `kernel`.
+    /// Keras's name, as `kernel`.
     pub name: &'static str,
-    /// Dims.
+    /// Dims of the weight.
     pub shape: Vec<usize>,
-    /// How it starts.
+    /// Initializer of the weight.
     pub initializer: Initializer,
-    /// Whether an optimizer may move it.
+    /// True if the weight may be trained.
     pub trainable: bool,
-    /// The penalty on it.
+    /// Regularizer of the weight.
     pub regularizer: Option<Regularizer>,
-    /// The projection after each update.
+    /// Constraint that is applied after each update.
     pub constraint: Option<Constraint>,
-    /// Part of a bias that starts at 1, from and to (the forget gates of an LSTM).
+    /// Range of a bias that is initialized to 1 (the forget gate of an LSTM).
     pub ones: Option<(usize, usize)>,
-    /// Values it starts from in place of the initializer's.
+    /// First values, instead of those of the initializer.
     pub start: Option<Vec<f64>>,
-    /// The type it is kept in; set from the layer's policy.
+    /// Element type, set from the layer's dtype policy.
     pub dtype: Option<DType>,
-    /// What holds its value; set when the layer is called.
+    /// Variable that holds the value, set when the layer is called.
     pub variable: Option<Variable>,
-    /// Whether its numbers are whole, from -127 to 127, and stand in files in eight bits.
+    /// True if the values are whole numbers from -127 to 127, stored as 8-bit numbers in files.
     pub int8: bool,
-    /// Of a matrix of LoRA, what the product is multiplied by before it joins the kernel. Files
-    /// hold the sum as the kernel.
+    /// LoRA scale, alpha / rank, for a LoRA matrix. Files hold the sum as the kernel.
     pub lora: Option<f64>,
 }
 
 impl WeightSpec {
-    /// A trainable weight.
+    /// Returns a trainable weight.
     pub fn new(name: &'static str, shape: &[usize], initializer: &Initializer) -> Self {
         Self {
             name,
@@ -62,57 +61,57 @@ impl WeightSpec {
         }
     }
 
-    /// With a penalty.
+    /// Sets the regularizer.
     pub fn regularizer(mut self, r: &Option<Regularizer>) -> Self {
         self.regularizer = r.clone();
         self
     }
 
-    /// With a projection.
+    /// Sets the constraint.
     pub fn constraint(mut self, c: &Option<Constraint>) -> Self {
         self.constraint = c.clone();
         self
     }
 
-    /// Starting from values of its own, if there are some.
+    /// Sets first values, instead of those of the initializer.
     pub fn starting_at(mut self, values: Option<Vec<f64>>) -> Self {
         self.start = values;
         self
     }
 
-    /// Whole numbers of eight bits, never trained.
+    /// Marks the weight as 8-bit whole numbers, which are not trained.
     pub fn int8(self) -> Self {
         Self { int8: true, trainable: false, ..self }
     }
 
-    /// One of two matrices of LoRA, the first of which stands before the second.
+    /// Marks the weight as a LoRA matrix.
     pub fn lora(self, scale: f64) -> Self {
         Self { lora: Some(scale), ..self }
     }
 
-    /// Never trained.
+    /// Marks the weight as not trainable.
     pub fn fixed(mut self) -> Self {
         self.trainable = false;
         self
     }
 
-    /// The type it is kept in.
+    /// Returns the element type.
     pub fn dtype(&self) -> DType {
         self.dtype.unwrap_or(DType::F32)
     }
 
-    /// Number of elements.
+    /// Returns the number of elements.
     pub fn n_elements(&self) -> usize {
         self.shape.iter().product()
     }
 }
 
-/// Whether a layer is trainable: one setting for all handles of the layer.
+/// Setting whether a layer is trainable, shared by all handles of the layer.
 #[derive(Clone, Debug)]
 pub struct Trainable(Arc<AtomicBool>);
 
 impl Trainable {
-    /// A setting of its own.
+    /// Returns a new setting.
     pub fn new(trainable: bool) -> Self {
         Self(Arc::new(AtomicBool::new(trainable)))
     }
@@ -133,22 +132,22 @@ impl PartialEq for Trainable {
     }
 }
 
-/// The weights of a layer and of the layers inside it, in Keras's order of creation.
+/// Weights of a layer and of the layers inside it, in Keras's order of creation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeightTree {
-    /// Its own weights.
+    /// Weights of the layer itself.
     pub vars: Vec<WeightSpec>,
-    /// The layers inside, under the attribute by which Keras's files name them.
+    /// Inner layers, by the attribute that names them in Keras's files.
     pub children: Vec<(String, WeightTree)>,
-    /// Whether the layer is trainable.
+    /// True if the layer is trainable.
     pub trainable: Trainable,
-    /// Whether the layers inside are frozen with it. In Keras setting `trainable` goes down to
-    /// them, making or reading a layer with `trainable=False` does not.
+    /// True if freezing the layer freezes its inner layers. In Keras setting `trainable` does so;
+    /// making or reading a layer with `trainable=False` does not.
     pub freezes_inside: bool,
-    /// A weight of a layer inside (its group, its number) that Keras's files hold a second time,
-    /// before this layer's own.
+    /// Weight of an inner layer (group, number) that Keras's files hold a second time, before those
+    /// of this layer.
     pub held_twice: Option<(String, usize)>,
-    /// The layer's name, which files note beside its weights.
+    /// Name of the layer, which files note with its weights.
     pub label: String,
     /// What holds the states that a recurrent layer keeps from batch to batch.
     pub(crate) states: Option<LayerStates>,
@@ -169,17 +168,17 @@ impl Default for WeightTree {
 }
 
 impl WeightTree {
-    /// A layer without weights.
+    /// Returns the tree of a layer without weights.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// A layer with weights of its own only.
+    /// Returns the tree of a layer without inner layers.
     pub fn of(vars: Vec<WeightSpec>) -> Self {
         Self { vars, ..Self::default() }
     }
 
-    /// A layer whose weights stand in layers inside it.
+    /// Returns the tree of a layer whose weights are all in inner layers.
     pub fn inside(children: impl IntoIterator<Item = (impl Into<String>, WeightTree)>) -> Self {
         Self {
             children: children.into_iter().map(|(n, t)| (n.into(), t)).collect(),
@@ -187,8 +186,8 @@ impl WeightTree {
         }
     }
 
-    /// Calls `f` for each weight with the path of its group, its number in it, and whether it is
-    /// trained under what is above.
+    /// Calls `f` for each weight with the path of its group, its number in the group, and true if
+    /// it is trained.
     pub fn walk<'a>(
         &'a self,
         path: &str,
@@ -205,9 +204,19 @@ impl WeightTree {
         }
     }
 
-    /// Whether the layers inside may be trained, given what is above.
+    /// True if the inner layers may be trained; `above` is true if the outer layers may be.
     pub fn trains_inside(&self, above: bool) -> bool {
         above && (self.trainable.get() || !self.freezes_inside)
+    }
+
+    /// Fails if an initializer, a regularizer or a constraint was given by a name that none has.
+    pub(super) fn check_names(&self) -> Result<()> {
+        for w in &self.vars {
+            w.initializer.check()?;
+            w.regularizer.as_ref().map_or(Ok(()), |r| r.check())?;
+            w.constraint.as_ref().map_or(Ok(()), |c| c.check())?;
+        }
+        self.children.iter().try_for_each(|(_, c)| c.check_names())
     }
 
     /// Gives a type to the weights that have none yet.
@@ -230,8 +239,8 @@ impl WeightTree {
         }
     }
 
-    /// The number of each weight, in the tree's order, among those that differ: a layer that stands
-    /// in the tree twice has the same weights there.
+    /// Returns the number of each weight, in the order of the tree. A layer that occurs twice has
+    /// the same numbers.
     pub fn numbers(&self) -> Vec<usize> {
         let mut numbers = Vec::new();
         let mut seen: HashMap<usize, usize> = HashMap::new();
@@ -307,12 +316,12 @@ impl WeightTree {
         self.children.iter_mut().try_for_each(|(_, c)| c.hold_from(variables, next))
     }
 
-    /// Number of weights.
+    /// Returns the number of weights.
     pub fn n_vars(&self) -> usize {
         self.vars.len() + self.children.iter().map(|(_, c)| c.n_vars()).sum::<usize>()
     }
 
-    /// Number of parameters.
+    /// Returns the number of parameters.
     pub fn n_params(&self) -> usize {
         self.vars.iter().map(WeightSpec::n_elements).sum::<usize>()
             + self.children.iter().map(|(_, c)| c.n_params()).sum::<usize>()

@@ -5,25 +5,25 @@ use super::weight_tree::WeightTree;
 use cornu_ir::Var;
 use std::iter::Peekable;
 
-/// A weight in a graph.
+/// Weight as a value of a graph.
 #[derive(Clone, Debug)]
 pub struct Weight<'g> {
     /// Keras's name.
     pub name: &'static str,
-    /// Its value.
+    /// Value of the weight.
     pub value: Var<'g>,
-    /// Its number among all weights of the model.
+    /// Number among all weights of the model.
     pub number: usize,
 }
 
-/// The weights of a layer in a graph.
+/// Weights of a layer as values of a graph.
 #[derive(Clone, Debug)]
 pub struct Weights<'g> {
-    /// Its own.
+    /// Weights of the layer itself.
     pub vars: Vec<Weight<'g>>,
-    /// Those of the layers inside.
+    /// Weights of the inner layers.
     pub children: Vec<(String, Weights<'g>)>,
-    /// Whether the layer and all above it are trainable.
+    /// True if the layer and all above it are trainable.
     pub trainable: bool,
     /// Number of the layer's first weight.
     pub first: usize,
@@ -32,8 +32,8 @@ pub struct Weights<'g> {
 }
 
 impl<'g> Weights<'g> {
-    /// Binds a tree to its values with their numbers, taken in the tree's order. A weight that
-    /// stands in the tree twice has one number.
+    /// Binds a tree to values with their numbers, in the order of the tree. A weight that occurs
+    /// twice has one number.
     pub fn bind(tree: &WeightTree, values: &[(usize, Var<'g>)]) -> Self {
         Self::bind_from(tree, &mut values.iter().copied().peekable(), true)
     }
@@ -62,7 +62,7 @@ impl<'g> Weights<'g> {
         Self { vars, children, trainable, first, states }
     }
 
-    /// The weight of a name, which the layer's `weights` declared.
+    /// Returns the weight of a name, which the layer's `weights` declared.
     pub fn var(&self, name: &str) -> Var<'g> {
         self.get(name).unwrap_or_else(|| {
             panic!(
@@ -72,23 +72,23 @@ impl<'g> Weights<'g> {
         })
     }
 
-    /// The weight of a name, if the layer has it.
+    /// Returns the weight of a name, if the layer has it.
     pub fn get(&self, name: &str) -> Option<Var<'g>> {
         self.weight(name).map(|w| w.value)
     }
 
-    /// The weight of a name with its number.
+    /// Returns the weight of a name with its number.
     pub fn weight(&self, name: &str) -> Option<&Weight<'g>> {
         self.vars.iter().find(|w| w.name == name)
     }
 
-    /// The values, in the order of the tree.
+    /// Returns the values, in the order of the tree.
     pub fn values(&self) -> Vec<Var<'g>> {
         let own = self.vars.iter().map(|w| w.value);
         own.chain(self.children.iter().flat_map(|(_, c)| c.values())).collect()
     }
 
-    /// The same weights with other values, in the order of the tree: inside the body of a scan.
+    /// Replaces all values, in the order of the tree, for the body of a scan.
     pub fn rebind<'b>(&self, values: &[Var<'b>]) -> Weights<'b> {
         self.rebound(&mut values.iter().copied())
     }
@@ -105,7 +105,7 @@ impl<'g> Weights<'g> {
         Weights { vars, children, trainable: self.trainable, first: self.first, states }
     }
 
-    /// The weights of a layer inside.
+    /// Returns the weights of an inner layer.
     pub fn child(&self, name: &str) -> &Weights<'g> {
         &self
             .children

@@ -4,7 +4,7 @@ use super::weights::Weights;
 use cornu_ir::Var;
 use cornu_ir::builder::concat;
 
-/// A cell with a primitive for all timesteps of packed rows.
+/// Trait of cells with one operation for all timesteps of packed rows.
 pub trait WholeCell {
     /// Returns the outputs (N, U) and the last states (B, U).
     fn run<'g>(&self, w: &Weights<'g>, run: &WholeRun<'g>) -> (Var<'g>, Vec<Var<'g>>);
@@ -12,7 +12,7 @@ pub trait WholeCell {
 
 /// Inputs of a [`WholeCell`]: the sequences of a batch in packed rows.
 pub struct WholeRun<'g> {
-    /// (N, F), or (N, G F) where each of G gates has the input dropped in its own way.
+    /// Input rows (N, F), or (N, G F) if each of G gates has its own dropout mask.
     pub rows: Var<'g>,
     /// True if `rows` holds one input per gate.
     pub input_by_gate: bool,

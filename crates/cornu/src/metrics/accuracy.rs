@@ -1,8 +1,8 @@
-//! How often a prediction is right.
+//! Accuracies: how often a prediction is right.
 //!
 //! Source: keras/src/metrics/accuracy_metrics.py, Keras 3.15.1.
 
-use super::mean::mean_metrics;
+use super::metric_function::mean_metrics;
 use crate::losses::fit_targets;
 use crate::{Error, Result};
 use cornu_ir::ops::Iota;
@@ -10,20 +10,52 @@ use cornu_ir::spec::dims_text;
 use cornu_ir::{DType, Var};
 
 mean_metrics! {
-    /// How often targets and predictions are equal.
+    /// Share of predictions that equal their target.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{Accuracy, MetricValue};
+    /// use ndarray::arr2;
+    /// let mut metric = MetricState::new(Accuracy::new());
+    /// metric.update(&arr2(&[[1.0f32], [2.0]]), &arr2(&[[1.0f32], [3.0]]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(0.5));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     Accuracy "accuracy" Up {} |this, _cx, t, p| {
         let (t, p) = fit_targets(&this.name, t, p)?;
         t.eq(p).cast(p.dtype())
     };
-    /// How often predictions lie on the target's side of a threshold.
+    /// Share of predictions on the right side of a threshold.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{BinaryAccuracy, MetricValue};
+    /// use ndarray::arr2;
+    /// let mut metric = MetricState::new(BinaryAccuracy::new());
+    /// metric.update(&arr2(&[[1.0f32], [0.0]]), &arr2(&[[0.9f32], [0.8]]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(0.5));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     BinaryAccuracy "binary_accuracy" Up {
-        /// Above it a prediction is 1.
+        /// Threshold above which a prediction counts as 1.
         threshold: f64 = 0.5,
     } |this, _cx, t, p| {
         let (t, p) = fit_targets(&this.name, t, p)?;
         p.gt(this.threshold).cast(p.dtype()).eq(t).cast(p.dtype())
     };
-    /// How often the largest prediction stands where the largest target stands.
+    /// Share of samples whose largest prediction is at the class of the one-hot target.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{CategoricalAccuracy, MetricValue};
+    /// use ndarray::arr2;
+    /// let mut metric = MetricState::new(CategoricalAccuracy::new());
+    /// let y_true = arr2(&[[0.0f32, 1.0], [1.0, 0.0]]);
+    /// let y_pred = arr2(&[[0.25f32, 0.75], [0.25, 0.75]]);
+    /// metric.update(&y_true, &y_pred)?;
+    /// assert_eq!(metric.result(), MetricValue::Number(0.5));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     CategoricalAccuracy "categorical_accuracy" Up {} |this, _cx, t, p| {
         let (rank, t_dims, p_dims) = (p.rank(), t.dims(), p.dims());
         if t.rank() != rank || rank == 0 || t_dims[..rank - 1] != p_dims[..rank - 1] {
@@ -32,15 +64,37 @@ mean_metrics! {
         }
         t.argmax(-1).eq(p.argmax(-1)).cast(p.dtype())
     };
-    /// How often the largest prediction is that of the target's class id.
+    /// Share of samples whose largest prediction is at the class id of the target.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MetricValue, SparseCategoricalAccuracy};
+    /// use ndarray::arr2;
+    /// let mut metric = MetricState::new(SparseCategoricalAccuracy::new());
+    /// metric.update(&arr2(&[[1i32], [0]]), &arr2(&[[0.25f32, 0.75], [0.25, 0.75]]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(0.5));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     SparseCategoricalAccuracy "sparse_categorical_accuracy" Up {} |this, _cx, t, p| {
         let class = class_ids(&this.name, t, p)?;
         let hit = p.argmax(-1).cast(p.dtype()).eq(class).cast(p.dtype());
         if hit.rank() > 1 && hit.dim(-1) == Some(1) { hit.squeeze(-1) } else { hit }
     };
-    /// How often the class of a one-hot target is among the `k` largest predictions.
+    /// Share of samples whose one-hot target is among the `k` largest predictions.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MetricValue, TopKCategoricalAccuracy};
+    /// use ndarray::arr2;
+    /// let mut metric = MetricState::new(TopKCategoricalAccuracy::new().k(2));
+    /// let y_true = arr2(&[[0.0f32, 0.0, 1.0], [1.0, 0.0, 0.0]]);
+    /// let y_pred = arr2(&[[0.1f32, 0.5, 0.4], [0.1, 0.5, 0.4]]);
+    /// metric.update(&y_true, &y_pred)?;
+    /// assert_eq!(metric.result(), MetricValue::Number(0.5));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     TopKCategoricalAccuracy "top_k_categorical_accuracy" Up {
-        /// How many count.
+        /// Number of largest predictions that count.
         k: usize = 5,
     } |this, _cx, t, p| {
         if t.rank() == 0 {
@@ -50,11 +104,21 @@ mean_metrics! {
         let class = t.argmax(-1);
         in_top_k(class_ids(&this.name, class.cast(p.dtype()), p)?, p, this.k).cast(p.dtype())
     };
-    /// How often the class id of a target is among the `k` largest predictions.
+    /// Share of samples whose class id is among the `k` largest predictions.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MetricValue, SparseTopKCategoricalAccuracy};
+    /// use ndarray::arr2;
+    /// let mut metric = MetricState::new(SparseTopKCategoricalAccuracy::new().k(2));
+    /// metric.update(&arr2(&[[2i32], [0]]), &arr2(&[[0.1f32, 0.5, 0.4], [0.1, 0.5, 0.4]]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(0.5));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     SparseTopKCategoricalAccuracy "sparse_top_k_categorical_accuracy" Up {
-        /// How many count.
+        /// Number of largest predictions that count.
         k: usize = 5,
-        /// Predictions are class ids, the likeliest first.
+        /// True if predictions are class ids, the likeliest first.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         from_sorted_ids: bool = false,
     } |this, _cx, t, p| {

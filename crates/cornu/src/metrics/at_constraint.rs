@@ -1,10 +1,10 @@
-//! The best of one rate while another is kept.
+//! The best of one rate while another is at least a given value.
 //!
 //! Source: keras/src/metrics/confusion_metrics.py, Keras 3.15.1.
 
 use super::confusion::Question;
 use super::{Direction, MetricFunction, MetricValue, settings};
-use crate::layers::Cx;
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 
@@ -26,11 +26,11 @@ macro_rules! at_constraint {
         settings! {
             $(#[$meta])*
             $Type $name "float32" {
-                /// What must be reached, from 0 to 1.
+                /// Smallest allowed value of the other rate, from 0 to 1.
                 $field: f64 = 0.5,
-                /// Thresholds tried, at equal distances from 0 to 1.
+                /// Number of thresholds tried, evenly spaced from 0 to 1.
                 num_thresholds: usize = 200,
-                /// Only this column counts.
+                /// Column of the predictions that counts; `None` for all.
                 class_id: Option<usize> = None,
             }
         }
@@ -86,16 +86,56 @@ macro_rules! at_constraint {
 
 // Each rate of [true positives, true negatives, false positives, false negatives].
 at_constraint! {
-    /// The highest sensitivity at a specificity not below the one given.
+    /// Highest sensitivity among thresholds with at least a given specificity.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MetricValue, SensitivityAtSpecificity};
+    /// use ndarray::arr1;
+    /// let mut metric = MetricState::new(SensitivityAtSpecificity::new().specificity(0.9));
+    /// metric.update(&arr1(&[0.0f32, 0.0, 1.0, 1.0]), &arr1(&[0.0f32, 0.5, 0.3, 0.9]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(0.5));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     SensitivityAtSpecificity "sensitivity_at_specificity" specificity:
         kept |c| rate(c[1], c[2]), best |c| rate(c[0], c[3]);
-    /// The highest specificity at a sensitivity not below the one given.
+    /// Highest specificity among thresholds with at least a given sensitivity.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MetricValue, SpecificityAtSensitivity};
+    /// use ndarray::arr1;
+    /// let mut metric = MetricState::new(SpecificityAtSensitivity::new().sensitivity(0.9));
+    /// metric.update(&arr1(&[0.0f32, 0.0, 1.0, 1.0]), &arr1(&[0.0f32, 0.5, 0.3, 0.9]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(0.5));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     SpecificityAtSensitivity "specificity_at_sensitivity" sensitivity:
         kept |c| rate(c[0], c[3]), best |c| rate(c[1], c[2]);
-    /// The highest precision at a recall not below the one given.
+    /// Highest precision among thresholds with at least a given recall.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MetricValue, PrecisionAtRecall};
+    /// use ndarray::arr1;
+    /// let mut metric = MetricState::new(PrecisionAtRecall::new().recall(0.5));
+    /// metric.update(&arr1(&[0.0f32, 0.0, 1.0, 1.0]), &arr1(&[0.0f32, 0.5, 0.3, 0.9]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(1.0));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     PrecisionAtRecall "precision_at_recall" recall:
         kept |c| rate(c[0], c[3]), best |c| rate(c[0], c[2]);
-    /// The highest recall at a precision not below the one given.
+    /// Highest recall among thresholds with at least a given precision.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MetricValue, RecallAtPrecision};
+    /// use ndarray::arr1;
+    /// let mut metric = MetricState::new(RecallAtPrecision::new().precision(0.9));
+    /// metric.update(&arr1(&[0.0f32, 0.0, 1.0, 1.0]), &arr1(&[0.0f32, 0.5, 0.3, 0.9]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(0.5));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     RecallAtPrecision "recall_at_precision" precision:
         kept |c| rate(c[0], c[2]), best |c| rate(c[0], c[3]);
 }

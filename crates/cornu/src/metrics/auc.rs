@@ -1,65 +1,76 @@
-//! The area under a curve of rates over thresholds.
+//! Area under a curve of rates over thresholds (AUC).
 //!
 //! Source: keras/src/metrics/confusion_metrics.py, Keras 3.15.1.
 
 use super::confusion::{Question, evenly_spaced};
 use super::mean::divide_no_nan;
 use super::{Direction, MetricFunction, MetricValue, settings};
-use crate::layers::Cx;
 use crate::losses::EPSILON;
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 
 settings! {
-    /// The area under the ROC, precision-recall or precision-recall-gain curve, by a Riemann sum
-    /// over thresholds.
+    /// Area under the ROC, precision-recall or precision-recall-gain curve, by a Riemann sum over
+    /// thresholds.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{AUC, MetricValue};
+    /// use ndarray::arr1;
+    /// let mut metric = MetricState::new(AUC::new());
+    /// metric.update(&arr1(&[0.0f32, 0.0, 1.0, 1.0]), &arr1(&[0.0f32, 0.5, 0.3, 0.9]))?;
+    /// assert!(matches!(metric.result(), MetricValue::Number(v) if (v - 0.75).abs() < 1e-4));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     AUC "auc" "float32" {
-        /// How many thresholds, at equal distances.
+        /// Number of evenly spaced thresholds.
         num_thresholds: usize = 200,
-        /// Which curve.
+        /// The curve.
         curve: AucCurve = AucCurve::Roc,
-        /// How the curve runs between thresholds.
+        /// Interpolation of the curve between thresholds.
         summation_method: AucSummation = AucSummation::Interpolation,
-        /// A curve for each column of the predictions, then their mean.
+        /// True to compute one area for each column of the predictions, then their mean.
         multi_label: bool = false,
-        /// Columns of the predictions.
+        /// Number of columns of the predictions.
         num_labels: Option<usize> = None,
-        /// Weights of the columns.
+        /// Weights of the columns in the mean.
         label_weights: Option<Vec<f64>> = None,
-        /// Predictions are logits.
+        /// True if predictions are logits.
         from_logits: bool = false,
-        /// The thresholds between 0 and 1, in place of `num_thresholds`.
+        /// Thresholds between 0 and 1, instead of `num_thresholds` ones.
         #[serde(skip_serializing_if = "Option::is_none")]
         thresholds: Option<Vec<f64>> = None,
     }
 }
 
-/// A curve.
+/// Curve whose area [`AUC`] computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AucCurve {
-    /// True against false positive rate.
+    /// True positive rate over false positive rate (ROC).
     #[serde(rename = "ROC", alias = "roc")]
     Roc,
-    /// Precision against recall.
+    /// Precision over recall.
     #[serde(rename = "PR", alias = "pr")]
     Pr,
-    /// Precision gain against recall gain.
+    /// Precision gain over recall gain.
     #[serde(rename = "PRGAIN", alias = "prgain")]
     PrGain,
 }
 
-/// How a curve runs between thresholds.
+/// Interpolation of a curve between thresholds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AucSummation {
-    /// By the mean of the ends; by Davis and Goadrich's interpolation for precision and recall.
+    /// Mean of the values at both thresholds; for precision and recall the interpolation of Davis
+    /// and Goadrich.
     #[serde(alias = "Interpolation")]
     Interpolation,
-    /// By the higher end.
+    /// The larger of the values at both thresholds.
     #[serde(alias = "Majoring")]
     Majoring,
-    /// By the lower end.
+    /// The smaller of the values at both thresholds.
     #[serde(alias = "Minoring")]
     Minoring,
 }

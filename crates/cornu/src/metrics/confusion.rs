@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 /// The score of classes outside the top k.
 pub(super) const NEG_INF: f64 = -1e10;
 
-/// One threshold or several.
+/// Thresholds above which a prediction is positive: one or several.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Thresholds {
-    /// One.
+    /// One threshold.
     One(f64),
-    /// Several.
+    /// Several thresholds.
     Many(Vec<f64>),
 }
 

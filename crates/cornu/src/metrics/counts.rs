@@ -6,7 +6,7 @@ use super::confusion::{Counts, NEG_INF, Question, Thresholds, evenly_spaced};
 use super::mean::divide_no_nan;
 use super::{Direction, MetricFunction, MetricValue, settings};
 use crate::Result;
-use crate::layers::Cx;
+use crate::lowering::Cx;
 use cornu_ir::Var;
 
 macro_rules! counts {
@@ -14,7 +14,7 @@ macro_rules! counts {
         settings! {
             $(#[$meta])*
             $Type $name "float32" {
-                /// Above which a prediction is positive; 0.5 where none is given.
+                /// Thresholds above which a prediction is positive; by default 0.5.
                 thresholds: Option<Thresholds> = None,
             }
         }
@@ -46,13 +46,53 @@ macro_rules! counts {
 }
 
 counts! {
-    /// Weight of the positives predicted as such.
+    /// Number of positives predicted as positive, weighted.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MetricValue, TruePositives};
+    /// use ndarray::arr1;
+    /// let mut metric = MetricState::new(TruePositives::new());
+    /// metric.update(&arr1(&[1.0f32, 1.0, 0.0, 0.0]), &arr1(&[0.9f32, 0.8, 0.7, 0.1]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(2.0));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     TruePositives "true_positives" true_positives;
-    /// Weight of the negatives predicted as such.
+    /// Number of negatives predicted as negative, weighted.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MetricValue, TrueNegatives};
+    /// use ndarray::arr1;
+    /// let mut metric = MetricState::new(TrueNegatives::new());
+    /// metric.update(&arr1(&[1.0f32, 1.0, 0.0, 0.0]), &arr1(&[0.9f32, 0.8, 0.7, 0.1]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(1.0));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     TrueNegatives "true_negatives" true_negatives;
-    /// Weight of the negatives predicted as positives.
+    /// Number of negatives predicted as positive, weighted.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{FalsePositives, MetricValue};
+    /// use ndarray::arr1;
+    /// let mut metric = MetricState::new(FalsePositives::new());
+    /// metric.update(&arr1(&[1.0f32, 1.0, 0.0, 0.0]), &arr1(&[0.9f32, 0.8, 0.7, 0.1]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(1.0));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     FalsePositives "false_positives" false_positives;
-    /// Weight of the positives predicted as negatives.
+    /// Number of positives predicted as negative, weighted.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{FalseNegatives, MetricValue};
+    /// use ndarray::arr1;
+    /// let mut metric = MetricState::new(FalseNegatives::new());
+    /// metric.update(&arr1(&[1.0f32, 1.0, 0.0, 0.0]), &arr1(&[0.9f32, 0.8, 0.7, 0.1]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(0.0));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     FalseNegatives "false_negatives" false_negatives;
 }
 
@@ -71,11 +111,11 @@ macro_rules! shares {
         settings! {
             $(#[$meta])*
             $Type $name "float32" {
-                /// Above which a prediction is positive; 0.5 where none is given.
+                /// Thresholds above which a prediction is positive; by default 0.5.
                 thresholds: Option<Thresholds> = None,
                 /// Only the `k` largest predictions of a row can be positive.
                 top_k: Option<usize> = None,
-                /// Only this column counts.
+                /// Column of the predictions that counts; `None` for all.
                 class_id: Option<usize> = None,
             }
         }
@@ -112,8 +152,28 @@ macro_rules! shares {
 }
 
 shares! {
-    /// Of what is predicted positive, the share that is.
+    /// Precision: share of the positive predictions that are right.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MetricValue, Precision};
+    /// use ndarray::arr1;
+    /// let mut metric = MetricState::new(Precision::new());
+    /// metric.update(&arr1(&[1.0f32, 0.0]), &arr1(&[0.9f32, 0.8]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(0.5));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     Precision "precision" false_positives;
-    /// Of what is positive, the share predicted so.
+    /// Recall: share of the positives that are predicted as positive.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MetricValue, Recall};
+    /// use ndarray::arr1;
+    /// let mut metric = MetricState::new(Recall::new());
+    /// metric.update(&arr1(&[1.0f32, 1.0]), &arr1(&[0.9f32, 0.2]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(0.5));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     Recall "recall" false_negatives;
 }

@@ -1,46 +1,72 @@
-//! F scores: means of precision and recall.
+//! F scores: weighted means of precision and recall.
 //!
 //! Source: keras/src/metrics/f_score_metrics.py, Keras 3.15.1.
 
 use super::{Direction, MetricFunction, MetricValue, settings};
-use crate::layers::Cx;
 use crate::losses::EPSILON;
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use cornu_ir::spec::dims_text;
 use serde::{Deserialize, Serialize};
 
 settings! {
-    /// `(1 + β²)·precision·recall / (β²·precision + recall)` for each class. Shapes: (B, C) only.
+    /// F-beta score of each class: `(1 + β²)·precision·recall / (β²·precision + recall)`. Shapes:
+    /// (B, C) only.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{Average, FBetaScore, MetricValue};
+    /// use ndarray::arr2;
+    /// let f2 = FBetaScore::new().average(Some(Average::Macro)).beta(2.0);
+    /// let mut metric = MetricState::new(f2);
+    /// let y_true = arr2(&[[1.0f32, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]);
+    /// let y_pred = arr2(&[[0.9f32, 0.1], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]]);
+    /// metric.update(&y_true, &y_pred)?;
+    /// assert!(matches!(metric.result(), MetricValue::Number(v) if (v - 0.5).abs() < 1e-4));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     FBetaScore "fbeta_score" "float32" {
-        /// How the classes' scores become one; `None` keeps them.
+        /// Average over the classes; `None` for one score for each class.
         average: Option<Average> = None,
-        /// Above 1, recall counts more.
+        /// Weight β of recall: above 1 recall counts more than precision.
         beta: f64 = 1.0,
-        /// Above which a prediction is positive; without it, the largest of a row.
+        /// Threshold above which a prediction is positive; `None` for the largest of a row.
         threshold: Option<f64> = None,
     }
 }
 
 settings! {
-    /// The F score with β = 1.
+    /// F1 score of each class: the harmonic mean of precision and recall. Shapes: (B, C) only.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{Average, F1Score, MetricValue};
+    /// use ndarray::arr2;
+    /// let mut metric = MetricState::new(F1Score::new().average(Some(Average::Macro)));
+    /// let y_true = arr2(&[[1.0f32, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]);
+    /// let y_pred = arr2(&[[0.9f32, 0.1], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]]);
+    /// metric.update(&y_true, &y_pred)?;
+    /// assert!(matches!(metric.result(), MetricValue::Number(v) if (v - 0.5).abs() < 1e-4));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     F1Score "f1_score" "float32" {
-        /// How the classes' scores become one; `None` keeps them.
+        /// Average over the classes; `None` for one score for each class.
         average: Option<Average> = None,
-        /// Above which a prediction is positive; without it, the largest of a row.
+        /// Threshold above which a prediction is positive; `None` for the largest of a row.
         threshold: Option<f64> = None,
     }
 }
 
-/// How scores of classes become one.
+/// Average of the scores of classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Average {
-    /// One score of all decisions together.
+    /// One score from the counts of all classes together.
     Micro,
-    /// Their mean.
+    /// Mean of the scores.
     Macro,
-    /// Their mean weighted by how often each class occurs.
+    /// Mean of the scores, weighted by the number of samples of each class.
     Weighted,
 }
 

@@ -1,10 +1,10 @@
-//! Intersection over union of classes.
+//! Intersection over union of classes (IoU).
 //!
 //! Source: keras/src/metrics/iou_metrics.py, Keras 3.15.1.
 
 use super::{Direction, MetricFunction, MetricValue, settings};
-use crate::layers::Cx;
 use crate::losses::EPSILON;
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::builder::axis_of;
 use cornu_ir::ops::ScatterAdd;
@@ -12,75 +12,129 @@ use cornu_ir::spec::{dims_text, product};
 use cornu_ir::{DType, Var};
 
 settings! {
-    /// Mean over chosen classes of `TP / (TP + FP + FN)`.
+    /// Intersection over union of chosen classes: the mean of `TP / (TP + FP + FN)`.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{IoU, MetricValue};
+    /// use ndarray::arr1;
+    /// let mut metric = MetricState::new(IoU::new());
+    /// metric.update(&arr1(&[0i32, 0, 1, 1]), &arr1(&[0i32, 1, 0, 1]))?;
+    /// assert!(matches!(metric.result(), MetricValue::Number(v) if (v - 0.3333).abs() < 1e-4));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     IoU "io_u" "int32" {
-        /// How many classes there are.
+        /// Number of classes.
         num_classes: usize = 2,
-        /// The classes in the mean.
+        /// Classes whose mean is taken.
         target_class_ids: Vec<usize> = vec![0],
-        /// A class whose targets do not count.
+        /// Class whose targets are ignored; `None` for no class.
         ignore_class: Option<i64> = None,
-        /// Targets are class ids, else one-hot.
+        /// True if targets are class ids, false if one-hot.
         sparse_y_true: bool = true,
-        /// Predictions are class ids, else a number a class.
+        /// True if predictions are class ids, false if they are a number for each class.
         sparse_y_pred: bool = true,
-        /// The axis of the classes.
+        /// Axis of the classes.
         axis: isize = -1,
     }
 }
 
 settings! {
-    /// Intersection over union of two classes told apart by a threshold.
+    /// Intersection over union of two classes, which a threshold separates.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{BinaryIoU, MetricValue};
+    /// use ndarray::arr1;
+    /// let mut metric = MetricState::new(BinaryIoU::new());
+    /// metric.update(&arr1(&[0.0f32, 1.0, 0.0, 1.0]), &arr1(&[0.1f32, 0.2, 0.6, 0.7]))?;
+    /// assert!(matches!(metric.result(), MetricValue::Number(v) if (v - 0.3333).abs() < 1e-4));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     BinaryIoU "binary_io_u" "int32" {
-        /// The classes in the mean.
+        /// Classes whose mean is taken.
         target_class_ids: Vec<usize> = vec![0, 1],
-        /// At or above which a prediction is 1.
+        /// Threshold from which on a prediction counts as 1.
         threshold: f64 = 0.5,
     }
 }
 
 settings! {
-    /// Mean over all classes of `TP / (TP + FP + FN)`.
+    /// Intersection over union of all classes: the mean of `TP / (TP + FP + FN)`.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MeanIoU, MetricValue};
+    /// use ndarray::arr1;
+    /// let mut metric = MetricState::new(MeanIoU::new());
+    /// metric.update(&arr1(&[0i32, 0, 1, 1]), &arr1(&[0i32, 1, 0, 1]))?;
+    /// assert!(matches!(metric.result(), MetricValue::Number(v) if (v - 0.3333).abs() < 1e-4));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     MeanIoU "mean_io_u" "int32" {
-        /// How many classes there are.
+        /// Number of classes.
         num_classes: usize = 2,
-        /// A class whose targets do not count.
+        /// Class whose targets are ignored; `None` for no class.
         ignore_class: Option<i64> = None,
-        /// Targets are class ids, else one-hot.
+        /// True if targets are class ids, false if one-hot.
         sparse_y_true: bool = true,
-        /// Predictions are class ids, else a number a class.
+        /// True if predictions are class ids, false if they are a number for each class.
         sparse_y_pred: bool = true,
-        /// The axis of the classes.
+        /// Axis of the classes.
         axis: isize = -1,
     }
 }
 
 settings! {
-    /// Mean over chosen classes of `TP / (TP + FP + FN)`, of one-hot targets.
+    /// Intersection over union of chosen classes, for one-hot targets.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MetricValue, OneHotIoU};
+    /// use ndarray::arr2;
+    /// let mut metric = MetricState::new(OneHotIoU::new());
+    /// let y_true = arr2(&[[1.0f32, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]);
+    /// let y_pred = arr2(&[[0.9f32, 0.1], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]]);
+    /// metric.update(&y_true, &y_pred)?;
+    /// assert!(matches!(metric.result(), MetricValue::Number(v) if (v - 0.3333).abs() < 1e-4));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     OneHotIoU "one_hot_io_u" "int32" {
-        /// How many classes there are.
+        /// Number of classes.
         num_classes: usize = 2,
-        /// The classes in the mean.
+        /// Classes whose mean is taken.
         target_class_ids: Vec<usize> = vec![0],
-        /// A class whose targets do not count.
+        /// Class whose targets are ignored; `None` for no class.
         ignore_class: Option<i64> = None,
-        /// Predictions are class ids, else a number a class.
+        /// True if predictions are class ids, false if they are a number for each class.
         sparse_y_pred: bool = false,
-        /// The axis of the classes.
+        /// Axis of the classes.
         axis: isize = -1,
     }
 }
 
 settings! {
-    /// Mean over all classes of `TP / (TP + FP + FN)`, of one-hot targets.
+    /// Intersection over union of all classes, for one-hot targets.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MetricValue, OneHotMeanIoU};
+    /// use ndarray::arr2;
+    /// let mut metric = MetricState::new(OneHotMeanIoU::new());
+    /// let y_true = arr2(&[[1.0f32, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]);
+    /// let y_pred = arr2(&[[0.9f32, 0.1], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]]);
+    /// metric.update(&y_true, &y_pred)?;
+    /// assert!(matches!(metric.result(), MetricValue::Number(v) if (v - 0.3333).abs() < 1e-4));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     OneHotMeanIoU "one_hot_mean_io_u" "int32" {
-        /// How many classes there are.
+        /// Number of classes.
         num_classes: usize = 2,
-        /// A class whose targets do not count.
+        /// Class whose targets are ignored; `None` for no class.
         ignore_class: Option<i64> = None,
-        /// Predictions are class ids, else a number a class.
+        /// True if predictions are class ids, false if they are a number for each class.
         sparse_y_pred: bool = false,
-        /// The axis of the classes.
+        /// Axis of the classes.
         axis: isize = -1,
     }
 }

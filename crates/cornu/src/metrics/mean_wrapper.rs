@@ -5,18 +5,18 @@
 use super::mean::{masked_mean, ratio};
 use super::{Direction, Metric, MetricFunction, MetricValue, settings};
 use crate::config::snake_case;
-use crate::layers::Cx;
 use crate::losses::Loss;
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use serde_json::{Map, Value};
 
 settings! {
-    /// The mean of a function by its Keras name: a loss, or a metric that is a mean.
+    /// Mean of a loss or metric that Keras names by its function.
     MeanMetricWrapper "mean_metric_wrapper" "float32" {
-        /// The function, a name or a serialized function.
+        /// The function: a name or a serialized function.
         r#fn: Value = Value::Null,
-        /// What the function takes besides targets and predictions, by its argument's name.
+        /// Arguments of the function besides targets and predictions, by name.
         #[serde(flatten)]
         arguments: Map<String, Value> = Map::new(),
     }
@@ -49,11 +49,10 @@ impl MeanMetricWrapper {
         if let Some(class) = named(Loss::CLASSES) {
             return Loss::from_class(class, arguments).map(Inner::Loss);
         }
-        match Metric::from_class(named(Metric::CLASSES).unwrap_or(name), arguments)? {
-            Metric::MeanMetricWrapper(_) => {
-                Err(Error::argument(&self.name, "`fn` must be a function of Keras", name))
-            }
-            metric => Ok(Inner::Metric(metric)),
+        let metric = Metric::from_class(named(Metric::CLASSES).unwrap_or(name), arguments)?;
+        match metric.downcast_ref::<Self>() {
+            Some(_) => Err(Error::argument(&self.name, "`fn` must be a function of Keras", name)),
+            None => Ok(Inner::Metric(metric)),
         }
     }
 }

@@ -1,32 +1,43 @@
-//! The coefficient of determination.
+//! Coefficient of determination (R²).
 //!
 //! Source: keras/src/metrics/regression_metrics.py, Keras 3.15.1.
 
 use super::{Direction, MetricFunction, MetricValue, settings};
-use crate::layers::Cx;
 use crate::losses::squeeze_or_expand;
+use crate::lowering::Cx;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use cornu_ir::spec::dims_text;
 use serde::{Deserialize, Serialize};
 
 settings! {
-    /// `1 − Σ(y − ŷ)² / Σ(y − mean(y))²` for each output column. Shapes: (B, F) only.
+    /// Coefficient of determination, R², of each output column: `1 − Σ(y − ŷ)² / Σ(y − mean(y))²`.
+    /// Shapes: (B, F) only.
+    ///
+    /// ```
+    /// use cornu::MetricState;
+    /// use cornu::metrics::{MetricValue, R2Score};
+    /// use ndarray::arr2;
+    /// let mut metric = MetricState::new(R2Score::new());
+    /// metric.update(&arr2(&[[1.0f32], [3.0]]), &arr2(&[[1.0f32], [2.0]]))?;
+    /// assert_eq!(metric.result(), MetricValue::Number(0.5));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     R2Score "r2_score" "float32" {
-        /// How the columns' scores become one; `None` keeps them.
+        /// Average over the columns; `None` for one score for each column.
         class_aggregation: Option<ClassAggregation> = Some(ClassAggregation::UniformAverage),
         /// Number of predictors, for the adjusted score; 0 for the plain one.
         num_regressors: usize = 0,
     }
 }
 
-/// How scores of columns become one.
+/// Average of the scores of columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassAggregation {
-    /// Their mean.
+    /// Mean of the scores.
     UniformAverage,
-    /// Their mean weighted by the columns' variances.
+    /// Mean of the scores, weighted by the variance of each column.
     VarianceWeightedAverage,
 }
 

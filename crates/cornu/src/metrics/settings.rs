@@ -1,57 +1,45 @@
-//! What every metric has: a name, sums over a shard, and what the totals say.
+//! What a metric says, which way it gets better, and the settings of built-in metrics.
 
-use crate::Result;
-use crate::layers::Cx;
-use cornu_ir::Var;
-
-/// What a metric says.
+/// Result of a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MetricValue {
     /// One number.
     Number(f64),
-    /// A number a class or threshold.
+    /// One number for each class or threshold.
     List(Vec<f64>),
 }
 
 impl MetricValue {
-    /// A list, which is a number when it has one element.
+    /// Returns a list, or a number if there is only one element.
     pub fn list(values: Vec<f64>) -> Self {
         match values[..] {
             [one] => Self::Number(one),
             _ => Self::List(values),
         }
     }
+
+    /// Returns the number, or the first one of a list.
+    ///
+    /// ```
+    /// use cornu::metrics::MetricValue;
+    /// assert_eq!(MetricValue::Number(0.75).number(), 0.75);
+    /// assert_eq!(MetricValue::List(vec![0.5, 1.0]).number(), 0.5);
+    /// ```
+    pub fn number(&self) -> f64 {
+        match self {
+            Self::Number(x) => *x,
+            Self::List(items) => items.first().copied().unwrap_or(f64::NAN),
+        }
+    }
 }
 
-/// Which way a metric gets better.
+/// Direction in which a metric improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// More is better.
+    /// Larger values are better.
     Up,
-    /// Less is better.
+    /// Smaller values are better.
     Down,
-}
-
-/// The formula of a metric. Targets and weights have the type of the predictions.
-pub trait MetricFunction {
-    /// Keras's name.
-    fn name(&self) -> &str;
-
-    /// Sums over this shard.
-    fn partials<'g>(
-        &self,
-        cx: &Cx<'g>,
-        y_true: Var<'g>,
-        y_pred: Var<'g>,
-        mask: Option<Var<'g>>,
-        weight: Option<Var<'g>>,
-    ) -> Result<Vec<Var<'g>>>;
-
-    /// The metric of their totals.
-    fn result(&self, totals: &[Vec<f64>]) -> MetricValue;
-
-    /// Which way it gets better, where Keras says so.
-    fn direction(&self) -> Option<Direction>;
 }
 
 /// Makes the struct of a metric: Keras's config keys with their defaults, `name` and `dtype` among
@@ -64,7 +52,7 @@ macro_rules! settings {
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(default)]
         pub struct $Type {
-            /// Keras's name, the key in logs.
+            /// Name of the metric, its key in logs.
             pub name: String,
             /// Keras's type of the sums.
             pub dtype: serde_json::Value,
@@ -75,6 +63,33 @@ macro_rules! settings {
             fn default() -> Self {
                 Self { name: $name.into(), dtype: $dtype.into(), $($field: $default),* }
             }
+        }
+
+        impl $Type {
+            /// Returns the metric with Keras's defaults.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            /// Sets the name of the metric, its key in logs.
+            pub fn name(mut self, name: impl Into<String>) -> Self {
+                self.name = name.into();
+                self
+            }
+
+            /// Sets Keras's type of the sums.
+            pub fn dtype(mut self, dtype: impl Into<serde_json::Value>) -> Self {
+                self.dtype = dtype.into();
+                self
+            }
+
+            $(
+                #[doc = concat!("Sets `", stringify!($field), "`; see the field of this name.")]
+                pub fn $field(mut self, $field: $T) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
         }
     };
 }

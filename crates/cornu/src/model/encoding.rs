@@ -5,9 +5,8 @@ use super::model::Model;
 use super::takes_text;
 use crate::architecture::{Container, Functional, MemberKind, TensorRef};
 use crate::data::{Array, Data};
-use crate::layers::LayerRef;
+use crate::lowering::LayerRef;
 use crate::{Error, Result};
-use std::borrow::Cow;
 
 /// A call of a layer that encodes entries before the graph runs.
 pub(crate) struct Read<'a> {
@@ -106,23 +105,10 @@ impl Model {
         }
         Ok(found)
     }
-
-    /// Data for the entries, text in the entry's shape: a single column is as good as an axis of 1.
-    pub(crate) fn shaped<'d>(&self, x: Vec<Cow<'d, Data>>) -> Result<Vec<Cow<'d, Data>>> {
-        let entries = self.inputs();
-        let shaped = |(i, data): (usize, Cow<'d, Data>)| match entries.get(i) {
-            Some((name, entry)) if takes_text(entry) => {
-                let anew = shaped_text(name, entry.batch_shape.len(), &data)?;
-                Ok(anew.map_or(data, Cow::Owned))
-            }
-            _ => Ok(data),
-        };
-        x.into_iter().enumerate().map(shaped).collect()
-    }
 }
 
 /// Text in another shape, where the entry's is another.
-fn shaped_text(name: &str, rank: usize, data: &Data) -> Result<Option<Data>> {
+pub(crate) fn shaped_text(name: &str, rank: usize, data: &Data) -> Result<Option<Data>> {
     let array = match data {
         Data::Dense(array @ Array::Str(_)) => array,
         Data::Ragged(r) if matches!(r.values(), Array::Str(_)) => return Ok(None),

@@ -5,7 +5,7 @@ use crate::{Error, Result};
 use cornu_ir::{Spec, spec::dims_text};
 
 impl Model {
-    /// The concrete specs of data for the entries, or what does not fit and why.
+    /// Returns the concrete specs of data for the entries, or what does not fit and why.
     pub fn check_inputs(&self, shapes: &[Vec<usize>]) -> Result<Vec<Spec>> {
         let entries = self.inputs();
         if entries.len() != shapes.len() {
@@ -14,7 +14,7 @@ impl Model {
             return Err(Error::Data(format!(
                 "model `{}` has {} inputs ({names}). Received: {} arrays; give one for each, in \
                     this order",
-                self.layer().shown_name(),
+                self.as_layer().shown_name(),
                 entries.len(),
                 shapes.len()
             )));
@@ -26,7 +26,7 @@ impl Model {
             let fits = want.rank() == got.len()
                 && want.dims.iter().zip(&got).skip(1).all(|(w, g)| w.is_none() || w == g);
             if !fits {
-                return Err(Error::Data(axis_message(name, &want, shape)));
+                return Err(misfit(name, &want, shape));
             }
             specs.push(Spec::new(want.dtype, got));
         }
@@ -41,7 +41,7 @@ impl Model {
 }
 
 /// Says which axis of the data does not fit, and what would.
-fn axis_message(name: &str, want: &Spec, got: &[usize]) -> String {
+fn misfit(name: &str, want: &Spec, got: &[usize]) -> Error {
     let axes: &[&str] = match want.rank() {
         2 => &["batch", "features"],
         3 => &["batch", "timesteps", "features"],
@@ -50,28 +50,32 @@ fn axis_message(name: &str, want: &Spec, got: &[usize]) -> String {
     let received = dims_text(&got.iter().map(|d| Some(*d)).collect::<Vec<_>>());
     let expected = dims_text(&want.dims);
     let called = if axes.len() > 1 { format!(" = ({})", axes.join(", ")) } else { String::new() };
+    let who = format!("input `{name}`");
     if want.rank() != got.len() {
         let cure = match (want.rank(), got.len()) {
-            (3, 2) => {
-                "; a series of one feature needs a last axis of 1: reshape (batch, timesteps) to \
-                    (batch, timesteps, 1)"
-            }
-            (w, g) if g + 1 == w => "; a single sample needs a first axis of 1, the batch",
-            _ => "",
+            (3, 2) => Some(
+                "a series of one feature needs a last axis of 1: reshape (batch, timesteps) to \
+                 (batch, timesteps, 1)",
+            ),
+            (w, g) if g + 1 == w => Some("a single sample needs a first axis of 1, the batch"),
+            _ => None,
         };
-        return format!(
-            "input `{name}`: expected rank {}, {expected}{called}. Received: rank {}, \
-                {received}{cure}",
-            want.rank(),
-            got.len()
-        );
+        return Error::Shape {
+            who,
+            axis: None,
+            expected: format!("rank {}, {expected}{called}", want.rank()),
+            received: format!("rank {}, {received}", got.len()),
+            cure: cure.map(str::to_string),
+        };
     }
     let bad = want.dims.iter().zip(got).position(|(w, g)| w.is_some_and(|w| w != *g)).unwrap_or(0);
     let axis = axes.get(bad).map_or(format!("axis {bad}"), |a| format!("axis {bad} ({a})"));
     let number = want.dims[bad].unwrap_or(0);
-    format!(
-        "input `{name}`: expected {number} on {axis}, {expected}{called}. Received: {} there, \
-            {received}",
-        got[bad]
-    )
+    Error::Shape {
+        who,
+        axis: Some(bad),
+        expected: format!("{number} on {axis}, {expected}{called}"),
+        received: format!("{} there, {received}", got[bad]),
+        cure: None,
+    }
 }

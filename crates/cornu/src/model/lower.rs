@@ -1,11 +1,11 @@
 //! A model as a graph once batch and timesteps are numbers.
 
 use crate::architecture::{Container, Functional, InputLayer, MemberKind};
-use crate::layers::{Call, Cx, Flow, LayerRef, Packing, WeightTree, Weights};
+use crate::lowering::{Call, Cx, Flow, LayerRef, Packing, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::{DType, Dim, Spec, Var};
 
-/// A model lowered into a graph.
+/// Model lowered into a graph.
 pub struct LoweredModel<'g> {
     /// The outputs, flattened, each with its mask.
     pub outputs: Vec<Flow<'g>>,
@@ -13,18 +13,17 @@ pub struct LoweredModel<'g> {
     pub weights: Vec<Var<'g>>,
     /// The data as inputs of the graph.
     pub inputs: Vec<Var<'g>>,
-    /// The packed rows of sequences of unequal length; what tells their ends is an input of the
-    /// graph.
+    /// Packed rows of sequences of unequal length, whose mask is an input of the graph.
     pub packing: Option<Packing<'g>>,
 }
 
-/// In which entries sequences of unequal length stand in packed rows.
+/// Inputs whose sequences of unequal length are in packed rows.
 pub struct PackedEntries<'a> {
-    /// B and T: samples, and timesteps at most.
+    /// Number of samples, B, and largest number of timesteps, T.
     pub batch_and_timesteps: [usize; 2],
-    /// N.
+    /// Number of rows, N.
     pub rows: usize,
-    /// Whether each entry does.
+    /// True for each input in packed rows.
     pub entries: &'a [bool],
 }
 
@@ -38,11 +37,11 @@ fn text_dims(entry: &InputLayer, inputs: &[Spec]) -> Vec<Dim> {
     std::iter::once(batch).chain(entry.batch_shape.iter().skip(1).map(|d| d.or(Some(1)))).collect()
 }
 
-/// Lowers a model for inputs of these specs: those of its entries of numbers, then what layers have
-/// encoded. Graph inputs are made in this order: data, weights, then what layers ask for.
+/// Lowers a model into a graph, for inputs of these types and dims: those of numeric inputs, then
+/// those that layers have encoded. Graph inputs are in this order: data, weights, others.
 ///
-/// With `packed`, some entries are (N, …): sequences of unequal length in packed rows, whose ends a
-/// mask (B, T), an input behind the data, tells.
+/// With `packed`, some inputs are sequences of unequal length in packed rows (N, …). Their mask of
+/// sequence ends (B, T) is a graph input after the data.
 pub fn lower_model<'g>(
     cx: &Cx<'g>,
     layer: &LayerRef,

@@ -4,6 +4,7 @@ mod lower;
 mod variables;
 #[allow(clippy::module_inception)]
 mod model;
+mod parts;
 mod input_check;
 mod encoding;
 mod weights_file;
@@ -11,14 +12,14 @@ mod vocabularies;
 mod class_names;
 
 pub(crate) use crate::architecture::dtype_name;
-pub use crate::architecture::{
-    Container, Functional, Input, InputLayer, IntoCall, Member, MemberKind, Nest, Sequential,
-    Symbol, TensorRef,
+pub(crate) use crate::architecture::{
+    Container, Functional, InputLayer, Member, MemberKind, TensorRef,
 };
 pub(crate) use class_names::CLASS_NAMES;
+pub(crate) use encoding::shaped_text;
 pub(crate) use lower::takes_text;
 pub use lower::{LoweredModel, PackedEntries, lower_model};
 pub use model::{IntoSymbols, Model};
 pub use variables::Variable;
 pub(crate) use variables::variables;
-pub(crate) use weights_file::{int8_array, to_file_array, to_tensor};
+pub(crate) use weights_file::{int8_array, older_path, to_file_array, to_tensor};

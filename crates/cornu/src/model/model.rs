@@ -2,23 +2,24 @@
 
 use super::variables::{self, Variable};
 use crate::architecture::{
-    Container, Functional, InputLayer, Maker, MemberKind, Nest, Sequential, Symbol, TensorRef,
-    trace,
+    Container, Functional, InputLayer, Maker, MemberKind, Nest, Nodes, Sequential, Symbol,
+    TensorRef, trace,
 };
-use crate::layers::{Call, LayerRef, Registry, WeightTree};
+use crate::data::{Array, array_of, tensor_of};
+use crate::lowering::{Call, LayerRef, Registry, WeightTree};
 use crate::runtime::Runtime;
 use crate::{Error, Result};
 use cornu_cpu::{SlotId, Store};
 use cornu_ir::{Spec, Tensor};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// A model: a graph of layers with its weights.
+/// Model: a graph of layers with their weights.
 ///
 /// A model is a cheap handle: clones share everything, and any number of threads may use it at the
-/// same time. Its weights belong to its layers: models over the same layers have the same weights,
-/// and training one moves the other. [`Model::compile`] gives the stage that can be trained.
+/// same time. The weights belong to the layers: models with the same layers share them, and
+/// training one changes the other. [`Model::compile`] returns a model that can be trained.
 ///
 /// ```
 /// use cornu::{Dense, Input, Lstm, Model};
@@ -33,8 +34,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Clone)]
 pub struct Model(Arc<Parts>);
 
-/// What the handles of a model share.
+/// Data that the handles of a model share.
 struct Parts {
+    /// The symbols of the layers' calls: those that the model was made from, or made when asked.
+    nodes: OnceLock<Nodes>,
     layer: LayerRef,
     tree: WeightTree,
     variables: Vec<Variable>,
@@ -47,9 +50,9 @@ struct Parts {
     class_names: Mutex<BTreeMap<String, Vec<String>>>,
 }
 
-/// One symbol or several.
+/// One symbol or several, as inputs or outputs of a model.
 pub trait IntoSymbols {
-    /// The symbols, and whether it is one alone.
+    /// Returns the symbols, and true if it is a single one.
     fn into_symbols(self) -> (Vec<Symbol>, bool);
 }
 
@@ -72,18 +75,28 @@ impl IntoSymbols for &[Symbol] {
 }
 
 impl Model {
-    /// The model between symbols. Weights that have no value yet get their first, drawn from seed 0
-    /// by their number in this model; see [`Model::seed`].
+    /// Returns the model from input symbols to output symbols. Weights without values are
+    /// initialized from seed 0; see [`Model::seed`].
     ///
-    /// A model over layers of several models that were made before has their weights. Call
-    /// [`Model::seed`] to draw them anew, each by its number there.
+    /// A model made of layers of other models has their weights. Call [`Model::seed`] to initialize
+    /// them again.
     pub fn new(inputs: impl IntoSymbols, outputs: impl IntoSymbols) -> Result<Self> {
         let ((inputs, one_in), (outputs, one_out)) =
             (inputs.into_symbols(), outputs.into_symbols());
-        Self::of(LayerRef::new(trace(&inputs, &outputs, one_in, one_out)?).name("functional"), 0)
+        let (graph, nodes) = trace(&inputs, &outputs, one_in, one_out)?;
+        let model = Self::of(LayerRef::new(graph).name("functional"), 0)?;
+        model.0.nodes.get_or_init(|| nodes);
+        Ok(model)
     }
 
-    /// A model of layers one after the other.
+    /// Returns a model of layers one after the other.
+    ///
+    /// ```
+    /// use cornu::{Dense, Input, Model};
+    /// let layers = [Dense::new(2).into(), Dense::new(1).into()];
+    /// assert_eq!(Model::sequential(&Input::new([3]), layers)?.count_params(), 11);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn sequential(input: &Symbol, layers: impl IntoIterator<Item = LayerRef>) -> Result<Self> {
         let input = match &input.node.maker {
             Maker::Input(i) => InputLayer::clone(i),
@@ -118,8 +131,17 @@ impl Model {
         let variables = variables::variables(&tree)?;
         let store = Store::of(variables.iter().map(|v| v.value.clone()));
         let runtime = Runtime::default();
-        let class_names = Mutex::default();
-        Ok(Self(Arc::new(Parts { layer, tree, variables, store, runtime, assets, class_names })))
+        let (nodes, class_names) = (OnceLock::new(), Mutex::default());
+        Ok(Self(Arc::new(Parts {
+            nodes,
+            layer,
+            tree,
+            variables,
+            store,
+            runtime,
+            assets,
+            class_names,
+        })))
     }
 
     fn tree_of(layer: &LayerRef) -> Result<WeightTree> {
@@ -129,7 +151,7 @@ impl Model {
             .flatten()
             .into_iter()
             .map(|t| graph.members[t.member].outputs[t.call][t.output].clone());
-        layer.weights(&Call::list(specs))
+        layer.weight_tree(&Call::list(specs))
     }
 
     fn graph_of(layer: &LayerRef) -> Result<&Functional> {
@@ -150,14 +172,22 @@ impl Model {
         }
     }
 
-    /// Reads the architecture from Keras's config (the whole of config.json), with first weights
+    /// Returns the model of a Keras config (the content of config.json), with weights initialized
     /// from seed 0.
     pub fn from_json(v: &Value) -> Result<Self> {
-        Self::of(LayerRef::from_json(v, &Registry::builtin())?, 0)
+        Self::from_json_with(v, &Registry::new())
     }
 
-    /// Returns the model with first weights from a seed, which also draws what is random in
-    /// training. Other models over its layers get these weights, too.
+    /// Returns the model of a Keras config, with the classes of a registry.
+    ///
+    /// # Errors
+    /// A class that is not in the registry; settings that a class does not take.
+    pub fn from_json_with(v: &Value, registry: &Registry) -> Result<Self> {
+        Self::of(LayerRef::from_json(v, registry)?, 0)
+    }
+
+    /// Initializes all weights from a seed, which also seeds dropout and noise in training. Other
+    /// models with the same layers get these weights too.
     pub fn seed(self, seed: u64) -> Result<Self> {
         let first = |(i, v): (usize, &Variable)| v.first_value(seed, i);
         let values = self.variables().iter().enumerate().map(first).collect::<Result<Vec<_>>>()?;
@@ -166,20 +196,19 @@ impl Model {
         Ok(self)
     }
 
-    /// Sets the seed of what is random in training: dropout, noise.
+    /// Sets the seed of dropout and noise in training.
     pub fn set_seed(&self, seed: u64) {
         self.runtime().set_seed(seed);
     }
 
-    /// Sets how many threads run; all cores unless set. Results do not depend on it.
+    /// Sets the number of threads; by default all cores. Results do not depend on it.
     pub fn set_threads(&self, n: usize) {
         self.runtime().set_threads(n);
     }
 
-    /// Makes all layers trainable or frozen. It takes effect when the model is compiled the next
-    /// time, as in Keras.
+    /// Sets all layers trainable or frozen. It takes effect at the next `compile`, as in Keras.
     pub fn set_trainable(&self, trainable: bool) {
-        self.layer().set_trainable(trainable);
+        self.as_layer().set_trainable(trainable);
     }
 
     /// Sets the states of stateful layers to 0.
@@ -207,93 +236,107 @@ impl Model {
         self.0.class_names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a layer, at any depth, keeps its state from batch to batch.
+    /// True if any layer, at any depth, keeps its state from batch to batch.
     pub fn is_stateful(&self) -> bool {
-        self.layer().any(&|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful))
+        self.as_layer().any(&|l| l.rule().as_recurrent().is_some_and(|r| r.walk().stateful))
     }
 
-    /// Returns a model of the same layers, and so the same weights, with a name.
+    /// Returns the model with a name; layers and weights are shared.
     pub fn name(self, name: &str) -> Self {
         let runtime = self.runtime().renewed();
-        let layer = self.layer().clone().name(name);
+        let layer = self.as_layer().clone().name(name);
         let tree = Self::tree_of(&layer).expect("a model's layer, under another name");
         let Parts { variables, store, assets, .. } = &*self.0;
         let variables = variables.clone();
         let (store, assets) = (store.clone(), assets.clone());
         let class_names = Mutex::new(self.kept_class_names().clone());
-        Self(Arc::new(Parts { layer, tree, variables, store, runtime, assets, class_names }))
+        let nodes = OnceLock::new();
+        Self(Arc::new(Parts { nodes, layer, tree, variables, store, runtime, assets, class_names }))
     }
 
-    /// The model's own architecture as Keras's config.
+    /// Returns the architecture as Keras's config.
     pub fn to_json(&self) -> Value {
-        self.layer().to_json()
+        self.as_layer().to_json()
     }
 
-    /// The graph of layers.
+    /// Returns the graph of layers.
     pub fn graph(&self) -> &Functional {
-        Self::graph_of(self.layer()).expect("a model has a graph: it was made from one")
+        Self::graph_of(self.as_layer()).expect("a model has a graph: it was made from one")
     }
 
-    /// The model as a layer, to be called inside another model, with the same weights.
-    pub fn layer(&self) -> &LayerRef {
+    /// Returns the model as a layer, to be called inside another model with the same weights.
+    pub fn as_layer(&self) -> &LayerRef {
         &self.0.layer
     }
 
-    /// The weights as a tree, as files group them.
+    /// The symbols of the layers' calls.
+    pub(super) fn nodes(&self) -> Result<&Nodes> {
+        if let Some(nodes) = self.0.nodes.get() {
+            return Ok(nodes);
+        }
+        let nodes = Nodes::of(self.graph())?;
+        Ok(self.0.nodes.get_or_init(|| nodes))
+    }
+
+    /// Returns the weights as a tree, grouped as in files.
     pub fn tree(&self) -> &WeightTree {
         &self.0.tree
     }
 
-    /// The weights, in Keras's order.
+    /// Returns the variables of the weights, in Keras's order.
     pub fn variables(&self) -> &[Variable] {
         &self.0.variables
     }
 
-    /// The value of the `i`-th weight.
-    pub fn weight(&self, i: usize) -> Tensor {
-        self.variables()[i].value.tensor()
-    }
-
-    /// Gives the `i`-th weight a value.
-    ///
-    /// # Errors
-    /// The shape is not the weight's.
-    pub fn set_weight(&self, i: usize, value: &Tensor) -> Result<()> {
-        self.check_weight(i, value)?;
-        self.variables()[i].value.set(value);
-        Ok(())
-    }
-
-    /// Fails unless a value has the shape and type of the `i`-th weight.
-    fn check_weight(&self, i: usize, value: &Tensor) -> Result<()> {
-        let v = &self.variables()[i];
-        if value.dims != v.spec.shape || value.dtype() != v.spec.dtype() {
-            let (shape, dtype) = (&v.spec.shape, v.spec.dtype());
-            let rule = format!("weight `{}` has shape {shape:?} and type {dtype}", v.file_path());
-            let received = format!("{:?} of type {}", value.dims, value.dtype());
-            return Err(Error::argument("set_weight", rule, received));
-        }
-        Ok(())
-    }
-
     /// The values of all weights, in Keras's order, as one step left them.
-    pub fn weights(&self) -> Vec<Tensor> {
+    pub(crate) fn tensors(&self) -> Vec<Tensor> {
         let store = self.store().read();
         (0..self.variables().len()).map(|i| store.view(SlotId(i)).to_tensor()).collect()
     }
 
-    /// Gives all weights their values, in Keras's order.
+    /// Returns the values of all weights, in Keras's order. During a training they are those after
+    /// a whole step.
+    ///
+    /// ```
+    /// use cornu::{Dense, Input, Model};
+    /// let x = Input::new([3]);
+    /// let model = Model::new(&x, &Dense::new(2).call(&x)?)?;
+    /// let weights = model.weights();
+    /// assert_eq!((weights[0].shape(), weights[1].shape()), (&[3, 2][..], &[2][..]));
+    /// model.set_weights(&weights)?;
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    pub fn weights(&self) -> Vec<Array> {
+        self.tensors().iter().map(array_of).collect()
+    }
+
+    /// Returns the value of the `i`-th weight.
+    pub fn weight(&self, i: usize) -> Array {
+        array_of(&self.variables()[i].value.tensor())
+    }
+
+    /// Sets the value of the `i`-th weight.
     ///
     /// # Errors
-    /// Another number of weights, or a shape that is not the weight's; none is set then.
-    pub fn set_weights(&self, values: &[Tensor]) -> Result<()> {
+    /// A wrong shape.
+    pub fn set_weight(&self, i: usize, value: impl Into<Array>) -> Result<()> {
+        let v = &self.variables()[i];
+        v.value.set(&fitted(v, value.into())?);
+        Ok(())
+    }
+
+    /// Sets the values of all weights, in Keras's order.
+    ///
+    /// # Errors
+    /// A wrong number of weights, or a wrong shape; no weight is set then.
+    pub fn set_weights<A: Clone + Into<Array>>(&self, values: &[A]) -> Result<()> {
         let n = self.variables().len();
         if values.len() != n {
             let rule = format!("the model has {n} weights");
             return Err(Error::argument("set_weights", rule, values.len()));
         }
-        values.iter().enumerate().try_for_each(|(i, value)| self.check_weight(i, value))?;
-        self.replace_weights(values);
+        let fitted = self.variables().iter().zip(values).map(|(v, a)| fitted(v, a.clone().into()));
+        self.replace_weights(&fitted.collect::<Result<Vec<_>>>()?);
         Ok(())
     }
 
@@ -303,12 +346,12 @@ impl Model {
         values.iter().enumerate().for_each(|(i, value)| store.replace(SlotId(i), value));
     }
 
-    /// Number of parameters.
+    /// Returns the number of parameters.
     pub fn count_params(&self) -> usize {
         self.variables().iter().map(|v| v.spec.n_elements()).sum()
     }
 
-    /// The entries with their names, in the order of `model.inputs`.
+    /// Returns the inputs with their names, in the order of Keras's `model.inputs`.
     pub fn inputs(&self) -> Vec<(String, InputLayer)> {
         let g = self.graph();
         let entry = |t: TensorRef| match &g.members[t.member].kind {
@@ -324,19 +367,28 @@ impl Model {
         g.inputs.flatten().into_iter().map(entry).collect()
     }
 
-    /// Specs of the outputs, in the order of `model.outputs`.
+    /// Returns type and dims of each output, in the order of Keras's `model.outputs`.
     pub fn output_specs(&self) -> &[Spec] {
         &self.graph().output_specs
     }
 
-    /// Names of the outputs: the layers that give them.
+    /// Returns the names of the outputs: those of their layers.
     pub fn output_names(&self) -> Vec<String> {
         let g = self.graph();
         g.outputs.flatten().into_iter().map(|t| g.members[t.member].name.clone()).collect()
     }
 
-    /// The structure of the outputs.
+    /// Returns the structure of the outputs: one, a list, or by name.
     pub fn output_nest(&self) -> &Nest {
         &self.graph().outputs
     }
+}
+
+/// An array as the value of a weight.
+fn fitted(v: &Variable, array: Array) -> Result<Tensor> {
+    if array.shape() != v.spec.shape {
+        let rule = format!("weight `{}` has shape {:?}", v.path, v.spec.shape);
+        return Err(Error::argument("set_weights", rule, format!("{:?}", array.shape())));
+    }
+    tensor_of(&array, v.spec.dtype())
 }

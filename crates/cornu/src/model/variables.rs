@@ -1,14 +1,14 @@
 //! The weights of a model: where each stands in a file, and how it starts.
 
 use crate::initializers::Draw;
-use crate::layers::{WeightSpec, WeightTree};
+use crate::lowering::{WeightSpec, WeightTree};
 use crate::{Error, Result};
 use cornu_ir::{DType, Tensor};
 
-/// One weight of a model.
+/// Weight of a model, with its position in files.
 #[derive(Clone, Debug)]
 pub struct Variable {
-    /// Group in a weights file: `layers/lstm/cell`.
+    /// Group in a weights file, as `layers/lstm/cell`.
     pub group: String,
     /// Number in the group.
     pub index: usize,
@@ -16,16 +16,16 @@ pub struct Variable {
     pub(crate) again: Vec<(String, usize)>,
     /// What holds its value; the layer's, so that every model with the layer has it.
     pub(crate) value: cornu_cpu::Variable,
-    /// The path by which optimizers know it: `lstm/lstm_cell/kernel`.
+    /// Path for optimizers, as `lstm/lstm_cell/kernel`.
     pub path: String,
-    /// Its spec.
+    /// Name, shape and settings of the weight.
     pub spec: WeightSpec,
-    /// Whether an optimizer may move it: its own word and that of all layers around it.
+    /// True if the weight, its layer and all outer layers are trainable.
     pub trainable: bool,
 }
 
 impl Variable {
-    /// Where its array stands in a weights file: `layers/lstm/cell/vars/0`.
+    /// Returns the path of the array in a weights file, as `layers/lstm/cell/vars/0`.
     pub fn file_path(&self) -> String {
         format!("{}/vars/{}", self.group, self.index)
     }
@@ -36,7 +36,7 @@ impl Variable {
         std::iter::once((&self.group[..], self.index)).chain(again)
     }
 
-    /// Its value at the start, for a model with this seed.
+    /// Returns the initial value, for a model with this seed.
     pub fn first_value(&self, seed: u64, number: usize) -> Result<Tensor> {
         let spec = &self.spec;
         let drawn = || spec.initializer.values(&spec.shape, &mut Draw::new(seed, number as u64));

@@ -2,7 +2,7 @@
 
 use super::model::Model;
 use crate::architecture::{Container, Functional, MemberKind};
-use crate::layers::{LayerRef, Lookup};
+use crate::lowering::{LayerRef, Lookup};
 use crate::saving::{Array as FileArray, Group};
 use crate::{Error, Result};
 

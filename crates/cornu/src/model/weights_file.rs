@@ -2,7 +2,7 @@
 
 use super::model::Model;
 use crate::architecture::MemberKind;
-use crate::layers::WeightTree;
+use crate::lowering::WeightTree;
 use crate::saving::{Array, ArrayType, Group, NamedArrays};
 use crate::{Error, Result};
 use cornu_cpu::SlotId;
@@ -74,7 +74,7 @@ impl Model {
         Ok(())
     }
 
-    fn checked(&self, v: &super::Variable, path: &str, array: &Array) -> Result<Tensor> {
+    pub(crate) fn checked(&self, v: &super::Variable, path: &str, array: &Array) -> Result<Tensor> {
         if array.shape() != v.spec.shape {
             return Err(Error::Config(format!(
                 "weights: `{path}` must have shape {:?}. Received: {:?}",
@@ -88,15 +88,15 @@ impl Model {
     /// The weights as the groups of a weights file: a group for each layer, also for those without
     /// weights.
     pub(crate) fn write_weights(&self) -> Result<Group> {
-        self.write_values(&self.weights())
+        self.write_values(&self.tensors())
     }
 
     /// As [`Model::write_weights`], of values that the weights had at one time.
     pub(crate) fn write_values(&self, values: &[Tensor]) -> Result<Group> {
         let mut root = Group::default();
         write_groups(self.tree(), "", &mut root);
-        let float =
-            ArrayType::from_name(self.layer().policy().variable_name()).unwrap_or(ArrayType::F32);
+        let float = ArrayType::from_name(self.as_layer().policy().variable_name())
+            .unwrap_or(ArrayType::F32);
         for (i, v) in self.variables().iter().enumerate().filter(|(_, v)| v.spec.lora.is_none()) {
             let value = self.merged(i, values);
             let array =
@@ -226,7 +226,7 @@ impl Model {
 
 /// Where tf_keras wrote what Keras 3 writes elsewhere: the forward layer of a Bidirectional is
 /// `layer` there, and the products of attention begin with an underscore.
-fn older_path(path: &str) -> String {
+pub(crate) fn older_path(path: &str) -> String {
     let older = |part: &str| match part {
         "forward_layer" => "layer".to_string(),
         "query_dense" | "key_dense" | "value_dense" | "output_dense" => format!("_{part}"),

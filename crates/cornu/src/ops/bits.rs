@@ -6,12 +6,12 @@ use cornu_ir::ops::{Bitcast, BitsFn};
 use cornu_ir::{DType, Var};
 use serde_json::Value;
 
-/// Whether a value is no number.
+/// True if a value is no number.
 pub fn is_nan(x: Var<'_>) -> Var<'_> {
     x.is_nan().cast(DType::Bool)
 }
 
-/// Whether a float's sign is minus, also that of 0.
+/// True if a float's sign is minus, also that of 0.
 pub fn sign_bit(x: Var<'_>) -> Var<'_> {
     let bits = x.builder().apply1(Bitcast, &[x]);
     bits.lt(0.0)
@@ -25,7 +25,7 @@ pub fn power_of_two<'g>(n: Var<'g>, dtype: DType) -> Var<'g> {
     two(half) * two(n - half)
 }
 
-/// The next float after `a` towards `b`.
+/// Returns the next float after `a` towards `b`.
 pub fn next_after<'g>(a: Var<'g>, b: Var<'g>) -> Var<'g> {
     let (a, b) = a.broadcast_with(b, "next_after");
     let cast = |x: Var<'g>| x.builder().apply1(Bitcast, &[x]);
@@ -45,7 +45,7 @@ pub fn next_after<'g>(a: Var<'g>, b: Var<'g>) -> Var<'g> {
 }
 
 impl<'g> OpCall<'_, 'g> {
-    /// A function of the bits of two values.
+    /// Returns a function of the bits of two values.
     pub fn bits(&self, f: BitsFn) -> Result<Vec<Var<'g>>> {
         let (a, b) = self.operands(0, 1)?;
         if a.dtype().is_float() {
@@ -60,7 +60,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![a.bits(f, b)])
     }
 
-    /// All bits the other way round.
+    /// Returns all bits the other way round.
     pub fn inverted_bits(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         if x.dtype().is_float() {
@@ -73,7 +73,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![if x.dtype() == DType::Bool { x.not() } else { x * -1.0 - 1.0 }])
     }
 
-    /// The least common multiple.
+    /// Returns the least common multiple.
     pub fn lcm(&self) -> Result<Vec<Var<'g>>> {
         let divisor = self.bits(BitsFn::Gcd)?[0];
         let (a, b) = self.operands(0, 1)?;
@@ -83,7 +83,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![multiple.maximum(multiple * -1.0)])
     }
 
-    /// The same bits as numbers of another type of the same width.
+    /// Returns the same bits as numbers of another type of the same width.
     pub fn view(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         let name = self.setting("dtype").and_then(Value::as_str).unwrap_or_default();
@@ -104,7 +104,7 @@ impl<'g> OpCall<'_, 'g> {
         }
     }
 
-    /// A cast to a type, kept within what it can hold.
+    /// Returns a cast to a type, kept within what it can hold.
     pub fn saturate_cast(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         let name = self.setting("dtype").and_then(Value::as_str).unwrap_or_default();

@@ -36,7 +36,7 @@ fn wrapped<'g>(index: Var<'g>, n: Dim) -> Var<'g> {
     known(n).map_or(index, |n| index.lt(0.0).select(index + n as f64, index))
 }
 
-/// The element of each row that a place names: `x (rows…, n)`, `index (rows…, k)`; outside,
+/// Returns the element of each row that a place names: `x (rows…, n)`, `index (rows…, k)`; outside,
 /// `otherwise`.
 pub fn pick<'g>(x: Var<'g>, index: Var<'g>, otherwise: f64) -> Var<'g> {
     let (dims, to) = (x.dims(), index.dims());

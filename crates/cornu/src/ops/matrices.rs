@@ -163,8 +163,8 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![q.slice(-1, 0, k), r.slice(-2, 0, k)])
     }
 
-    /// A norm of matrices on two axes: by columns (1, −1), rows (±∞), or singular values (2, −2,
-    /// `nuc`).
+    /// Returns a norm of matrices on two axes: by columns (1, −1), rows (±∞), or singular values
+    /// (2, −2, `nuc`).
     pub fn matrix_norm(&self, name: Option<&str>, p: f64) -> Result<Vec<Var<'g>>> {
         let x = self.as_float(self.value(0)?);
         let axes = self.axes(x.rank())?;

@@ -30,8 +30,8 @@ impl<'g> OpCall<'_, 'g> {
         self.integer(name)?.ok_or_else(|| self.unsupported(format!("no {name}")))
     }
 
-    /// The same elements under other dims. A first dim of −1 that leaves the batch alone keeps it
-    /// as it is.
+    /// Returns the same elements under other dims. A first dim of −1 that leaves the batch alone
+    /// keeps it as it is.
     pub fn reshape(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         let target = self
@@ -60,7 +60,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![x.reshape(&dims)])
     }
 
-    /// All elements on one axis.
+    /// Returns all elements on one axis.
     pub fn ravel(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         self.cx.keep_whole();

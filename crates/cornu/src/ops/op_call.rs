@@ -55,7 +55,7 @@ impl<'g> OpCall<'_, 'g> {
         Error::Unsupported(format!("operation {} with {what}", self.class))
     }
 
-    /// A setting that was given.
+    /// Returns a setting that was given.
     pub fn setting(&self, name: &str) -> Option<&Value> {
         self.settings.get(name).filter(|v| !v.is_null())
     }
@@ -67,7 +67,7 @@ impl<'g> OpCall<'_, 'g> {
         ))
     }
 
-    /// A whole number.
+    /// Returns a whole number.
     pub fn integer(&self, name: &str) -> Result<Option<isize>> {
         self.setting(name)
             .map(|v| v.as_i64().map(|i| i as isize).ok_or_else(|| self.wrong(name)))
@@ -83,29 +83,29 @@ impl<'g> OpCall<'_, 'g> {
         self.setting(name).map(|v| list(v).ok_or_else(|| self.wrong(name))).transpose()
     }
 
-    /// A number.
+    /// Returns a number.
     pub fn real(&self, name: &str, otherwise: f64) -> Result<f64> {
         self.setting(name).map_or(Ok(otherwise), |v| json::float(v).ok_or_else(|| self.wrong(name)))
     }
 
-    /// A switch.
+    /// Returns a switch.
     pub fn flag(&self, name: &str, otherwise: bool) -> bool {
         self.setting(name).and_then(Value::as_bool).unwrap_or(otherwise)
     }
 
-    /// A text.
+    /// Returns a text.
     pub fn text(&self, name: &str) -> Result<&str> {
         self.setting(name).and_then(Value::as_str).ok_or_else(|| self.wrong(name))
     }
 
-    /// The type asked for.
+    /// Returns the type asked for.
     pub fn dtype(&self) -> Result<Option<DType>> {
         self.setting("dtype")
             .map(|v| v.as_str().ok_or_else(|| self.wrong("dtype")).and_then(dtype_of))
             .transpose()
     }
 
-    /// An axis of a value.
+    /// Returns an axis of a value.
     pub fn axis(&self, axis: isize, rank: usize) -> Result<usize> {
         let i = cornu_ir::builder::axis_of(axis, rank);
         if i < rank {
@@ -142,7 +142,7 @@ impl<'g> OpCall<'_, 'g> {
         })
     }
 
-    /// An argument as a value.
+    /// Returns an argument as a value.
     pub fn value(&self, i: usize) -> Result<Var<'g>> {
         let arg = self.arg(i)?;
         if let Arg::Value(f) = arg {
@@ -152,12 +152,12 @@ impl<'g> OpCall<'_, 'g> {
         Ok(self.cx.builder.constant(l.tensor))
     }
 
-    /// All values of all arguments, in floats.
+    /// Returns all values of all arguments, in floats.
     pub fn all_float(&self) -> Result<Vec<Var<'g>>> {
         (0..self.call.args.len()).map(|i| self.value(i).map(|v| self.as_float(v))).collect()
     }
 
-    /// An argument that may be absent, as a value.
+    /// Returns an argument that may be absent, as a value.
     pub fn optional(&self, position: usize, name: &str) -> Result<Option<Var<'g>>> {
         let Some(arg) = self.call.arg(position, name) else { return Ok(None) };
         match arg {
@@ -166,7 +166,7 @@ impl<'g> OpCall<'_, 'g> {
         }
     }
 
-    /// An argument whose numbers are written in the config.
+    /// Returns an argument whose numbers are written in the config.
     pub fn known_numbers(&self, position: usize, name: &str) -> Result<Option<Tensor>> {
         match self.call.arg(position, name) {
             None => Ok(None),
@@ -177,12 +177,12 @@ impl<'g> OpCall<'_, 'g> {
         }
     }
 
-    /// The values of the first argument, a list, in the type they take together.
+    /// Returns the values of the first argument, a list, in the type they take together.
     pub fn list(&self) -> Result<Vec<Var<'g>>> {
         self.list_of(0)
     }
 
-    /// The values of an argument, a list, in the type they take together.
+    /// Returns the values of an argument, a list, in the type they take together.
     pub fn list_of(&self, i: usize) -> Result<Vec<Var<'g>>> {
         let items = match self.arg(i)? {
             Arg::List(items) => items.clone(),
@@ -204,12 +204,12 @@ impl<'g> OpCall<'_, 'g> {
         Ok(values.into_iter().map(|v| v.cast(dtype)).collect())
     }
 
-    /// A value in a float type.
+    /// Returns a value in a float type.
     pub fn as_float(&self, x: Var<'g>) -> Var<'g> {
         if x.dtype().is_float() { x } else { x.cast(self.cx.float()) }
     }
 
-    /// An argument as truth values.
+    /// Returns an argument as truth values.
     pub fn bool_value(&self, i: usize) -> Result<Var<'g>> {
         Ok(self.value(i)?.cast(DType::Bool))
     }
@@ -237,30 +237,30 @@ impl<'g> OpCall<'_, 'g> {
         Ok((give(i, a)?, give(j, b)?))
     }
 
-    /// A rule of two values.
+    /// Returns a rule of two values.
     pub fn pair(&self, f: impl Fn(Var<'g>, Var<'g>) -> Var<'g>) -> Result<Vec<Var<'g>>> {
         let (a, b) = self.operands(0, 1)?;
         Ok(vec![f(a, b)])
     }
 
-    /// A rule of two floats.
+    /// Returns a rule of two floats.
     pub fn float_pair(&self, f: impl Fn(Var<'g>, Var<'g>) -> Var<'g>) -> Result<Vec<Var<'g>>> {
         let (a, b) = self.operands(0, 1)?;
         Ok(vec![f(self.as_float(a), self.as_float(b))])
     }
 
-    /// A rule of two truth values.
+    /// Returns a rule of two truth values.
     pub fn bool_pair(&self, f: impl Fn(Var<'g>, Var<'g>) -> Var<'g>) -> Result<Vec<Var<'g>>> {
         Ok(vec![f(self.bool_value(0)?, self.bool_value(1)?)])
     }
 
-    /// A rule of one number; truth values count as 0 and 1.
+    /// Returns a rule of one number; truth values count as 0 and 1.
     pub fn number(&self, f: impl Fn(Var<'g>) -> Var<'g>) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         Ok(vec![f(if x.dtype() == DType::Bool { x.cast(DType::I32) } else { x })])
     }
 
-    /// A rule of one float.
+    /// Returns a rule of one float.
     pub fn float(&self, f: impl Fn(Var<'g>) -> Var<'g>) -> Result<Vec<Var<'g>>> {
         Ok(vec![f(self.as_float(self.value(0)?))])
     }
@@ -318,7 +318,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![self.cx.builder.full(self.dtype()?.unwrap_or(x.dtype()), &x.dims(), number)])
     }
 
-    /// The second argument everywhere, like the first.
+    /// Returns the second argument everywhere, like the first.
     pub fn full_like(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         Ok(vec![self.value(1)?.cast(self.dtype()?.unwrap_or(x.dtype())).broadcast_to(&x.dims())])
@@ -340,7 +340,7 @@ impl<'g> OpCall<'_, 'g> {
     }
 }
 
-/// An axis moved to another place.
+/// Returns an axis moved to another place.
 pub fn moved(x: Var<'_>, from: usize, to: usize) -> Var<'_> {
     let mut order: Vec<usize> = (0..x.rank()).collect();
     let axis = order.remove(from);
@@ -348,7 +348,7 @@ pub fn moved(x: Var<'_>, from: usize, to: usize) -> Var<'_> {
     x.transpose(&order)
 }
 
-/// The number of an axis where it is known; before data arrive, none.
+/// Returns the number of an axis where it is known; before data arrive, none.
 pub fn known(d: Dim) -> Option<isize> {
     d.map(|n| n as isize)
 }

@@ -31,7 +31,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
     TABLES.iter().copied().flatten()
 }
 
-/// An operation of `keras.ops` in a model. It has no weights, and what it gives carries no mask.
+/// Operation of `keras.ops` in a model. It has no weights, and its outputs have no mask.
 ///
 /// # Source
 /// keras/src/ops, Keras 3.15.1.
@@ -42,12 +42,12 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// The classes of operations, in Keras's words.
+    /// Returns the classes of operations, in Keras's words.
     pub fn classes() -> impl Iterator<Item = &'static str> {
         rows().map(|row| row.0)
     }
 
-    /// The operation of a class of `keras.ops` with its settings, as Keras writes them.
+    /// Returns the operation of a class of `keras.ops` with its settings, as Keras writes them.
     ///
     /// ```
     /// use cornu::{Input, LayerRef, Operation};

@@ -3,8 +3,7 @@
 use super::indexing::iota;
 use super::op_call::Unequal::Refused;
 use super::op_call::{MATH, NN, NUMPY, OpCall, Row, moved};
-use crate::lowering::Arg;
-use crate::lowering::literal::promoted;
+use crate::lowering::{Arg, literal::promoted};
 use crate::{Error, Result};
 use cornu_ir::builder::stack;
 use cornu_ir::composites::{einsum, softmax};
@@ -51,7 +50,7 @@ pub static ROWS: &[Row] = &[
 ];
 
 impl<'g> OpCall<'_, 'g> {
-    /// The matrix product by numpy's rule.
+    /// Returns the matrix product by numpy's rule.
     pub fn matmul(&self) -> Result<Vec<Var<'g>>> {
         let (a, b) = self.operands(0, 1)?;
         let dtype = a.dtype();
@@ -76,7 +75,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![z.cast(promoted(dtype, dtype))])
     }
 
-    /// The product of the last axis of the first with the last but one of the second.
+    /// Returns the product of the last axis of the first with the last but one of the second.
     pub fn dot(&self) -> Result<Vec<Var<'g>>> {
         let (a, b) = self.operands(0, 1)?;
         if a.rank() == 0 || b.rank() == 0 {

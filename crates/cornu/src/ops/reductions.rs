@@ -77,7 +77,7 @@ fn there(x: Var<'_>, otherwise: f64) -> Var<'_> {
 }
 
 impl<'g> OpCall<'_, 'g> {
-    /// The axes that `axis` names; all of them where it is absent.
+    /// Returns the axes that `axis` names; all of them where it is absent.
     pub fn axes(&self, rank: usize) -> Result<Vec<isize>> {
         let all = || (0..rank as isize).collect();
         let axes: Vec<isize> = self.integers("axis")?.unwrap_or_else(all);
@@ -95,14 +95,14 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![f(x, &self.axes(x.rank())?, self.flag("keepdims", false))])
     }
 
-    /// A rule of one number over axes; truth values count as 0 and 1.
+    /// Returns a rule of one number over axes; truth values count as 0 and 1.
     pub fn reduce(&self, f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         let x = if x.dtype() == DType::Bool { x.cast(DType::I32) } else { x };
         self.over(self.dtype()?.map_or(x, |d| x.cast(d)), f)
     }
 
-    /// A rule of one float over axes.
+    /// Returns a rule of one float over axes.
     pub fn reduce_float(
         &self,
         f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>,
@@ -110,7 +110,7 @@ impl<'g> OpCall<'_, 'g> {
         self.over(self.as_float(self.value(0)?), f)
     }
 
-    /// A rule of truth values over axes.
+    /// Returns a rule of truth values over axes.
     pub fn reduce_bool(
         &self,
         f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>,
@@ -118,7 +118,7 @@ impl<'g> OpCall<'_, 'g> {
         self.over(self.bool_value(0)?, f)
     }
 
-    /// The extreme over axes, of the values and of `initial`.
+    /// Returns the extreme over axes, of the values and of `initial`.
     pub fn extreme(
         &self,
         f: impl Fn(Var<'g>, &[isize], bool) -> Var<'g>,
@@ -130,8 +130,8 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![join(y, initial)])
     }
 
-    /// The mean over axes, each element as much as its weight. Weights of rank 1 are those of the
-    /// axis.
+    /// Returns the mean over axes, each element as much as its weight. Weights of rank 1 are those
+    /// of the axis.
     pub fn average(&self) -> Result<Vec<Var<'g>>> {
         let Some(w) = self.optional(1, "weights")? else {
             return self.reduce_float(|x, axes, _| x.mean(axes, false));
@@ -193,7 +193,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok((axes.into_iter().map(|a| a as isize).collect(), given))
     }
 
-    /// A value by the root of its mean square.
+    /// Returns a value by the root of its mean square.
     pub fn rms_norm(&self) -> Result<Vec<Var<'g>>> {
         let x = self.as_float(self.value(0)?);
         let (axes, given) = self.normalized(x, 1)?;
@@ -201,7 +201,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![given[0].map_or(y, |scale| y * scale)])
     }
 
-    /// A value brought to mean 0 and variance 1, times gamma, plus beta.
+    /// Returns a value brought to mean 0 and variance 1, times gamma, plus beta.
     pub fn layer_norm(&self) -> Result<Vec<Var<'g>>> {
         let x = self.as_float(self.value(0)?);
         let (axes, given) = self.normalized(x, 2)?;
@@ -216,7 +216,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![given[1].map_or(y, |beta| y + beta)])
     }
 
-    /// A norm over axes.
+    /// Returns a norm over axes.
     pub fn norm(&self) -> Result<Vec<Var<'g>>> {
         let order = self.setting("ord").cloned();
         let name = order.as_ref().and_then(|o| o.as_str().map(str::to_string));
@@ -244,7 +244,7 @@ impl<'g> OpCall<'_, 'g> {
         })
     }
 
-    /// A rule of one float along axes, which stay.
+    /// Returns a rule of one float along axes, which stay.
     pub fn along(
         &self,
         otherwise: isize,
@@ -260,7 +260,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![f(x, &axes)])
     }
 
-    /// A rule along one axis, given for the last.
+    /// Returns a rule along one axis, given for the last.
     pub fn last(&self, f: impl Fn(Var<'g>) -> Var<'g>) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         let axis = self.axis(self.integer("axis")?.unwrap_or(-1), x.rank())?;
@@ -269,7 +269,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![moved(f(moved(x, axis, end)), end, axis)])
     }
 
-    /// The place of an extreme along an axis, or among all elements.
+    /// Returns the place of an extreme along an axis, or among all elements.
     pub fn place(&self, f: impl Fn(Var<'g>, isize) -> Var<'g>) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         let Some(axis) = self.integer("axis")? else {
@@ -301,7 +301,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![x.cumsum(axis as isize, false)])
     }
 
-    /// The k largest along the last axis, and their places.
+    /// Returns the k largest along the last axis, and their places.
     pub fn top_k(&self) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         let k = self

@@ -3,8 +3,7 @@
 use super::indexing::pick;
 use super::op_call::Unequal::Refused;
 use super::op_call::{MATH, NUMPY, OpCall, Row, known};
-use crate::lowering::Arg;
-use crate::lowering::literal::promoted;
+use crate::lowering::{Arg, literal::promoted};
 use crate::{Error, Result};
 use cornu_ir::builder::concat;
 use cornu_ir::spec::product;
@@ -49,7 +48,7 @@ impl<'g> OpCall<'_, 'g> {
         )])
     }
 
-    /// The number of the bin of each element.
+    /// Returns the number of the bin of each element.
     pub fn digitize(&self) -> Result<Vec<Var<'g>>> {
         let (x, edges) = self.operands(0, 1)?;
         let bins =
@@ -94,7 +93,7 @@ impl<'g> OpCall<'_, 'g> {
         })
     }
 
-    /// The place of an extreme among what is a number; −1 where nothing is.
+    /// Returns the place of an extreme among what is a number; −1 where nothing is.
     pub fn nan_place(
         &self,
         otherwise: f64,
@@ -127,7 +126,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(axes)
     }
 
-    /// Whether each element is one of a list.
+    /// True if each element is one of a list.
     pub fn is_in(&self) -> Result<Vec<Var<'g>>> {
         let (x, list) = self.operands(0, 1)?;
         if matches!(self.call.args.get(1), Some(Arg::Value(_))) {
@@ -137,7 +136,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![if self.flag("invert", false) { found.not() } else { found }])
     }
 
-    /// Whether two values are within a tolerance of each other.
+    /// True if two values are within a tolerance of each other.
     pub fn is_close(&self) -> Result<Var<'g>> {
         let (a, b) = self.operands(0, 1)?;
         let (a, b) = self.as_float(a).broadcast_with(self.as_float(b), "isclose");

@@ -86,7 +86,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![y.reshape(&dims)])
     }
 
-    /// The whole value repeated along its axes.
+    /// Returns the whole value repeated along its axes.
     pub fn tile(&self) -> Result<Vec<Var<'g>>> {
         let mut x = self.value(0)?;
         let mut times = self.integers("repeats")?.ok_or_else(|| self.unsupported("no repeats"))?;
@@ -309,7 +309,7 @@ impl<'g> OpCall<'_, 'g> {
         Ok(vec![x])
     }
 
-    /// The value below (or above) the diagonal `k` of the last two axes, 0 elsewhere.
+    /// Returns the value below (or above) the diagonal `k` of the last two axes, 0 elsewhere.
     pub fn triangle(&self, lower: bool) -> Result<Vec<Var<'g>>> {
         let x = self.value(0)?;
         if x.rank() < 2 {

@@ -1,11 +1,14 @@
-//! Adafactor: mean squares kept as a product of row and column means.
+//! The optimizer Adafactor.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 use cornu_ir::{DType, Var};
 
 optimizer! {
+    /// Adafactor: keeps the mean squares of a matrix as a product of row and column means (Shazeer
+    /// and Stern 2018, arXiv:1804.04235).
+    ///
     /// With `β₂ₜ = 1 - tᵈ`, `d` the decay, and `s = g² + ε₁`: row means `r ← β₂ₜ·r +
     /// (1-β₂ₜ)·mean₋₁(s)`, column means `c` alike over axis -2, `v = (r / mean(r)) ⊗ c`; below rank
     /// 2 `v ← β₂ₜ·v + (1-β₂ₜ)·s`. `u = g/√v`, clipped to a root mean square of at most the
@@ -13,16 +16,26 @@ optimizer! {
     ///
     /// Source: keras/src/optimizers/adafactor.py, Keras 3.15.1, where `relative_step` has no effect
     /// either.
+    ///
+    /// ```
+    /// use cornu::Stepper;
+    /// use cornu::optimizers::Adafactor;
+    /// use ndarray::arr1;
+    /// let mut optimizer = Stepper::new(Adafactor::new(0.5), [arr1(&[1.0f32])])?;
+    /// optimizer.apply([arr1(&[1.0f32])])?; // the gradient
+    /// assert!((optimizer.weights()[0].to_f64()?[[0]] - 0.5).abs() < 1e-4);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub struct Adafactor("adafactor", learning_rate = 0.001, weight_decay = None) {
-        /// Power of the step by which the means' memory grows.
+        /// Exponent `d` of the decay rate of the means.
         beta_2_decay: f64 = -0.8,
-        /// Added to squared gradients, `ε₁`.
+        /// Small number `ε₁` added to squared gradients.
         epsilon_1: f64 = 1e-30,
-        /// Least size of a weight for the size of its steps, `ε₂`.
+        /// Smallest norm `ε₂` of a weight for the size of its steps.
         epsilon_2: f64 = 1e-3,
-        /// Largest root mean square of a direction.
+        /// Largest root mean square of a step.
         clip_threshold: f64 = 1.0,
-        /// Whether the learning rate is at most `1/√t`, as it is in any case.
+        /// Keras's `relative_step`, without effect: the learning rate is always at most `1/√t`.
         relative_step: bool = true,
     }
 }
@@ -31,7 +44,9 @@ fn root_mean_square<'g>(x: Var<'g>) -> Var<'g> {
     (x.square().sum_all() / x.count(&x.all_axes())).sqrt()
 }
 
-impl Rule for Adafactor {
+impl UpdateRule for Adafactor {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         let rank = var.shape.len();
         let velocity = Slot::like("velocity", var);

@@ -1,23 +1,36 @@
-//! Adam: means of gradients and of their squares, corrected for their start at 0.
+//! The optimizer Adam.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 use cornu_ir::Var;
 
 optimizer! {
+    /// Adam: steps along the mean gradient, divided by the root of the mean squared gradient
+    /// (Kingma and Ba 2014, arXiv:1412.6980).
+    ///
     /// `m ← m + (1-β₁)·(g - m)`, `v ← v + (1-β₂)·(g² - v)`, `w ← w - m·lr·√(1-β₂ᵗ)/(1-β₁ᵗ) / (√v +
     /// ε)`.
     ///
     /// Source: keras/src/optimizers/adam.py, Keras 3.15.1.
+    ///
+    /// ```
+    /// use cornu::Stepper;
+    /// use cornu::optimizers::Adam;
+    /// use ndarray::arr1;
+    /// let mut optimizer = Stepper::new(Adam::new(0.5), [arr1(&[1.0f32])])?;
+    /// optimizer.apply([arr1(&[1.0f32])])?; // the gradient
+    /// assert!((optimizer.weights()[0].to_f64()?[[0]] - 0.5).abs() < 1e-4);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub struct Adam("adam", learning_rate = 0.001, weight_decay = None) {
-        /// Part of the mean gradient that stays at each step, `β₁`.
+        /// Decay rate `β₁` of the mean gradient.
         beta_1: f64 = 0.9,
-        /// Part of the mean square that stays at each step, `β₂`.
+        /// Decay rate `β₂` of the mean squared gradient.
         beta_2: f64 = 0.999,
-        /// Added to the root, `ε`.
+        /// Small number `ε` added to the root.
         epsilon: f64 = 1e-7,
-        /// Whether the largest mean square so far divides.
+        /// True to divide by the largest mean square so far.
         amsgrad: bool = false,
     }
 }
@@ -30,18 +43,18 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    /// The slots: means interleaved by weight, then the largest mean squares.
+    /// Returns the slots: means interleaved by weight, then the largest mean squares.
     pub fn slots(var: &VarInfo, amsgrad: bool) -> Vec<Vec<Slot>> {
         let means = vec![Slot::like("momentum", var), Slot::like("velocity", var)];
         if amsgrad { vec![means, vec![Slot::like("velocity_hat", var)]] } else { vec![means] }
     }
 
-    /// The means renewed.
+    /// Returns the means renewed.
     pub fn renewed<'g>(&self, g: Var<'g>, m: Var<'g>, v: Var<'g>) -> (Var<'g>, Var<'g>) {
         (m + (g - m) * (1.0 - self.beta_1), v + (g.square() - v) * (1.0 - self.beta_2))
     }
 
-    /// A step over the slots momentum, velocity and, with amsgrad, the largest velocity.
+    /// Returns a step over the slots momentum, velocity and, with amsgrad, the largest velocity.
     pub fn step<'g>(&self, at: &Step<'_, 'g>, rate: Var<'g>) -> Moved<'g> {
         let alpha = rate * at.warmed(self.beta_2).sqrt() / at.warmed(self.beta_1);
         let (m, v) = self.renewed(at.gradient, at.slots[0], at.slots[1]);
@@ -55,7 +68,9 @@ impl Moments {
     }
 }
 
-impl Rule for Adam {
+impl UpdateRule for Adam {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         Moments::slots(var, self.amsgrad)
     }

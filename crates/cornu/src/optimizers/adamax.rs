@@ -1,24 +1,39 @@
-//! Adamax: Adam with the largest recent gradient in place of the mean square.
+//! The optimizer Adamax.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 
 optimizer! {
+    /// Adamax: Adam with the largest recent gradient instead of the mean square (Kingma and Ba
+    /// 2014, arXiv:1412.6980).
+    ///
     /// `m ← m + (1-β₁)·(g - m)`, `u ← max(β₂·u, |g|)`, `w ← w - lr·m / ((1-β₁ᵗ)·(u + ε))`.
     ///
     /// Source: keras/src/optimizers/adamax.py, Keras 3.15.1.
+    ///
+    /// ```
+    /// use cornu::Stepper;
+    /// use cornu::optimizers::Adamax;
+    /// use ndarray::arr1;
+    /// let mut optimizer = Stepper::new(Adamax::new(0.5), [arr1(&[1.0f32])])?;
+    /// optimizer.apply([arr1(&[1.0f32])])?; // the gradient
+    /// assert!((optimizer.weights()[0].to_f64()?[[0]] - 0.5).abs() < 1e-4);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub struct Adamax("adamax", learning_rate = 0.001, weight_decay = None) {
-        /// Part of the mean gradient that stays at each step, `β₁`.
+        /// Decay rate `β₁` of the mean gradient.
         beta_1: f64 = 0.9,
-        /// Part of the largest gradient that stays at each step, `β₂`.
+        /// Decay rate `β₂` of the largest gradient.
         beta_2: f64 = 0.999,
-        /// Added to the largest gradient, `ε`.
+        /// Small number `ε` added to the largest gradient.
         epsilon: f64 = 1e-7,
     }
 }
 
-impl Rule for Adamax {
+impl UpdateRule for Adamax {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         vec![vec![Slot::like("momentum", var), Slot::like("norm", var)]]
     }

@@ -6,14 +6,18 @@
 
 use super::clipping::clip;
 use super::learning_rate::LearningRate;
-use super::rule::{Rule, Step};
+use super::rule::{Step, UpdateRule};
 use super::settings::{Settings, patterns};
 use super::state::{ITERATION, Layout, Place, layout};
 use super::weights::{Scope, Update};
 use cornu_ir::{DType, ShapeError, Var};
 
 /// The learning rate of this step, f32.
-pub(super) fn learning_rate<'g>(rule: &dyn Rule, layout: &Layout, state: &[Var<'g>]) -> Var<'g> {
+pub(super) fn learning_rate<'g>(
+    rule: &dyn UpdateRule,
+    layout: &Layout,
+    state: &[Var<'g>],
+) -> Var<'g> {
     match (rule.settings().learning_rate, layout.rate) {
         (LearningRate::Schedule(s), _) => s.of(state[ITERATION]),
         (LearningRate::Number(_), Some(i)) => state[i],
@@ -23,7 +27,7 @@ pub(super) fn learning_rate<'g>(rule: &dyn Rule, layout: &Layout, state: &[Var<'
 
 /// The weights and the state after one step.
 pub(super) fn apply<'g>(
-    rule: &dyn Rule,
+    rule: &dyn UpdateRule,
     scope: Scope<'_>,
     params: &[Var<'g>],
     gradients: &[Var<'g>],
@@ -154,7 +158,7 @@ fn average<'g>(
 
 /// What is left to do when training ends: the averages take the weights' place.
 pub(super) fn finalize<'g>(
-    rule: &dyn Rule,
+    rule: &dyn UpdateRule,
     scope: Scope<'_>,
     state: &[Var<'g>],
 ) -> Option<Update<'g>> {

@@ -1,4 +1,4 @@
-//! The macro that makes an optimizer's struct: the settings that all share, and its own.
+//! The macros that make an optimizer's struct: the settings that all share, and its own.
 
 /// Makes an optimizer's struct: the shared settings, then its own, in the order of Keras's config,
 /// with defaults and builder methods.
@@ -14,11 +14,12 @@ macro_rules! optimizer {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize)]
         pub struct $Type {
-            /// Name.
+            /// Name of the optimizer.
             pub name: String,
             /// Learning rate: a number or a schedule.
             pub learning_rate: $crate::optimizers::LearningRate,
-            /// Part of the weight that is taken off before each update, times the learning rate.
+            /// Weight decay: this share of the weight, times the learning rate, is subtracted
+            /// before each update.
             pub weight_decay: Option<f64>,
             /// Largest norm of each weight's gradient.
             pub clipnorm: Option<f64>,
@@ -26,19 +27,19 @@ macro_rules! optimizer {
             pub global_clipnorm: Option<f64>,
             /// Largest absolute value in a gradient.
             pub clipvalue: Option<f64>,
-            /// Whether a moving average of the weights is kept, which replaces them at the end of
+            /// True to keep a moving average of the weights, which replaces them at the end of
             /// training.
             pub use_ema: bool,
-            /// Part of the average that stays at each step.
+            /// Decay rate of the moving average.
             pub ema_momentum: f64,
-            /// After how many steps the average replaces the weights during training.
+            /// Number of steps after which the average replaces the weights during training.
             pub ema_overwrite_frequency: Option<u32>,
-            /// Factor of the loss, taken off the gradients again.
+            /// Fixed loss scale: the loss is multiplied by it, the gradients are divided by it.
             pub loss_scale_factor: Option<f64>,
-            /// How many steps gradients are averaged over before an update.
+            /// Number of steps over which gradients are averaged before an update.
             pub gradient_accumulation_steps: Option<u32>,
             $($(#[$field_meta])* pub $field: $T,)*
-            /// Regular expressions: a weight in whose name one is found does not decay. No part of
+            /// Regular expressions: weights whose name contains a match do not decay. Not part of
             /// the config, as in Keras.
             #[serde(skip)]
             pub exclude_from_weight_decay: Vec<String>,
@@ -65,68 +66,69 @@ macro_rules! optimizer {
         }
 
         impl $Type {
-            /// Keras's defaults at a learning rate.
+            /// Returns the optimizer with a learning rate and Keras's defaults.
             pub fn new(learning_rate: impl Into<$crate::optimizers::LearningRate>) -> Self {
                 Self { learning_rate: learning_rate.into(), ..Self::default() }
             }
 
-            /// With a name.
+            /// Sets the name.
             pub fn name(mut self, name: impl Into<String>) -> Self {
                 self.name = name.into();
                 self
             }
 
-            /// With decaying weights.
+            /// Sets the weight decay.
             pub fn weight_decay(mut self, x: f64) -> Self {
                 self.weight_decay = Some(x);
                 self
             }
 
-            /// With a largest norm of each weight's gradient.
+            /// Sets the largest norm of each weight's gradient.
             pub fn clipnorm(mut self, x: f64) -> Self {
                 self.clipnorm = Some(x);
                 self
             }
 
-            /// With a largest norm of all gradients together.
+            /// Sets the largest norm of all gradients together.
             pub fn global_clipnorm(mut self, x: f64) -> Self {
                 self.global_clipnorm = Some(x);
                 self
             }
 
-            /// With a largest absolute value in gradients.
+            /// Sets the largest absolute value in a gradient.
             pub fn clipvalue(mut self, x: f64) -> Self {
                 self.clipvalue = Some(x);
                 self
             }
 
-            /// With a moving average of the weights, of which `momentum` stays at each step.
+            /// Keeps a moving average of the weights with this decay rate, which replaces them at
+            /// the end of training.
             pub fn ema(mut self, momentum: f64) -> Self {
                 self.use_ema = true;
                 self.ema_momentum = momentum;
                 self
             }
 
-            /// With the average replacing the weights every `n` steps.
+            /// Replaces the weights by the average every `n` steps.
             pub fn ema_overwrite_frequency(mut self, n: u32) -> Self {
                 self.ema_overwrite_frequency = Some(n);
                 self
             }
 
-            /// With a factor of the loss.
+            /// Sets the fixed loss scale.
             pub fn loss_scale_factor(mut self, x: f64) -> Self {
                 self.loss_scale_factor = Some(x);
                 self
             }
 
-            /// With gradients averaged over `n` steps before an update.
+            /// Averages gradients over `n` steps before an update.
             pub fn gradient_accumulation_steps(mut self, n: u32) -> Self {
                 self.gradient_accumulation_steps = Some(n);
                 self
             }
 
-            /// With weights that do not decay: those in whose name one of the regular expressions
-            /// is found.
+            /// Excludes weights from decay: those whose name contains a match of one of the regular
+            /// expressions.
             pub fn exclude_from_weight_decay(
                 mut self,
                 expressions: impl IntoIterator<Item = impl Into<String>>,
@@ -136,31 +138,12 @@ macro_rules! optimizer {
             }
 
             $(
-                #[doc = concat!("With `", stringify!($field), "`.")]
+                #[doc = concat!("Sets `", stringify!($field), "`; see the field of this name.")]
                 pub fn $field(mut self, $field: $T) -> Self {
                     self.$field = $field;
                     self
                 }
             )*
-        }
-
-        impl $crate::optimizers::settings::HasSettings for $Type {
-            fn settings(&self) -> $crate::optimizers::settings::Settings<'_> {
-                $crate::optimizers::settings::Settings {
-                    name: &self.name,
-                    learning_rate: &self.learning_rate,
-                    weight_decay: self.weight_decay,
-                    clipnorm: self.clipnorm,
-                    global_clipnorm: self.global_clipnorm,
-                    clipvalue: self.clipvalue,
-                    use_ema: self.use_ema,
-                    ema_momentum: self.ema_momentum,
-                    ema_overwrite_frequency: self.ema_overwrite_frequency,
-                    loss_scale_factor: self.loss_scale_factor,
-                    gradient_accumulation_steps: self.gradient_accumulation_steps,
-                    exclude_from_weight_decay: &self.exclude_from_weight_decay,
-                }
-            }
         }
 
         const _: () = {
@@ -239,4 +222,37 @@ macro_rules! optimizer {
         };
     };
 }
-pub(super) use optimizer;
+
+/// The rules of an optimizer made by `optimizer!` about the settings that all share.
+macro_rules! shared_settings {
+    () => {
+        fn settings(&self) -> $crate::optimizers::Settings<'_> {
+            $crate::optimizers::Settings {
+                name: &self.name,
+                learning_rate: &self.learning_rate,
+                weight_decay: self.weight_decay,
+                clipnorm: self.clipnorm,
+                global_clipnorm: self.global_clipnorm,
+                clipvalue: self.clipvalue,
+                use_ema: self.use_ema,
+                ema_momentum: self.ema_momentum,
+                ema_overwrite_frequency: self.ema_overwrite_frequency,
+                loss_scale_factor: self.loss_scale_factor,
+                gradient_accumulation_steps: self.gradient_accumulation_steps,
+                exclude_from_weight_decay: &self.exclude_from_weight_decay,
+            }
+        }
+
+        fn with_learning_rate(&self, rate: f64) -> $crate::optimizers::Optimizer {
+            Self { learning_rate: rate.into(), ..self.clone() }.into()
+        }
+
+        fn with_loss_scale_factor(
+            &self,
+            loss_scale_factor: Option<f64>,
+        ) -> Option<$crate::optimizers::Optimizer> {
+            Some(Self { loss_scale_factor, ..self.clone() }.into())
+        }
+    };
+}
+pub(super) use {optimizer, shared_settings};

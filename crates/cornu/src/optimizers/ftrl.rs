@@ -1,32 +1,46 @@
-//! FTRL: follow the regularized leader, for sparse weights.
+//! The optimizer FTRL.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, SlotInitial, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, SlotInitial, Step, UpdateRule};
 use crate::{Error, Result};
 
 optimizer! {
-    /// With `p` the negated power: `n' = n + g²`, `z ← z + g + 2·l2ₛ·w - (n'ᵖ - nᵖ)/lr·w`,
-    /// `w ← (clip(z, -l1, l1) - z) / (n'ᵖ/lr + 2·(l2 + β/(2·lr)))`.
+    /// FTRL, follow the regularized leader: an optimizer for sparse weights (McMahan et al. 2013).
+    ///
+    /// With `p` the negated power: `n' = n + g²`, `z ← z + g + 2·l2ₛ·w - (n'ᵖ - nᵖ)/lr·w`, `w ←
+    /// (clip(z, -l1, l1) - z) / (n'ᵖ/lr + 2·(l2 + β/(2·lr)))`.
     ///
     /// Source: keras/src/optimizers/ftrl.py, Keras 3.15.1.
+    ///
+    /// ```
+    /// use cornu::Stepper;
+    /// use cornu::optimizers::Ftrl;
+    /// use ndarray::arr1;
+    /// let mut optimizer = Stepper::new(Ftrl::new(0.5), [arr1(&[1.0f32])])?;
+    /// optimizer.apply([arr1(&[1.0f32])])?; // the gradient
+    /// assert!((optimizer.weights()[0].to_f64()?[[0]] - 0.2218).abs() < 1e-4);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub struct Ftrl("ftrl", learning_rate = 0.001, weight_decay = None) {
-        /// How the learning rate falls with the sum of squares; at most 0.
+        /// Power of the sum of squares in the learning rate; at most 0.
         learning_rate_power: f64 = -0.5,
         /// First value of the sums of squares.
         initial_accumulator_value: f64 = 0.1,
-        /// Penalty `l1`, which makes weights 0.
+        /// Penalty `l1`, which drives weights to 0.
         l1_regularization_strength: f64 = 0.0,
         /// Penalty `l2`.
         l2_regularization_strength: f64 = 0.0,
-        /// Penalty on the size of weights, `l2ₛ`.
+        /// Shrinkage penalty `l2ₛ` on the size of weights.
         l2_shrinkage_regularization_strength: f64 = 0.0,
-        /// `β` of the paper.
+        /// The number `β` of the paper.
         beta: f64 = 0.0,
     }
 }
 
-impl Rule for Ftrl {
+impl UpdateRule for Ftrl {
+    shared_settings!();
+
     fn check(&self) -> Result<()> {
         let not_negative = [
             ("initial_accumulator_value", self.initial_accumulator_value),

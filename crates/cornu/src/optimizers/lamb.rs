@@ -1,26 +1,41 @@
-//! LAMB: Adam's direction at the size of the weight it moves.
+//! The optimizer LAMB.
 
 use super::VarInfo;
 use super::adam::Moments;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 
 optimizer! {
+    /// LAMB: Adam with each step scaled to the norm of its weight (You et al. 2019,
+    /// arXiv:1904.00962).
+    ///
     /// Means as in Adam, `u = m/(1-β₁ᵗ) / (√(v/(1-β₂ᵗ)) + ε)`, `w ← w - lr·u·‖w‖/‖u‖` (the ratio is
     /// 1 where a norm is 0).
     ///
     /// Source: keras/src/optimizers/lamb.py, Keras 3.15.1.
+    ///
+    /// ```
+    /// use cornu::Stepper;
+    /// use cornu::optimizers::Lamb;
+    /// use ndarray::arr1;
+    /// let mut optimizer = Stepper::new(Lamb::new(0.5), [arr1(&[1.0f32])])?;
+    /// optimizer.apply([arr1(&[1.0f32])])?; // the gradient
+    /// assert!((optimizer.weights()[0].to_f64()?[[0]] - 0.5).abs() < 1e-4);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub struct Lamb("lamb", learning_rate = 0.001, weight_decay = None) {
-        /// Part of the mean gradient that stays at each step, `β₁`.
+        /// Decay rate `β₁` of the mean gradient.
         beta_1: f64 = 0.9,
-        /// Part of the mean square that stays at each step, `β₂`.
+        /// Decay rate `β₂` of the mean squared gradient.
         beta_2: f64 = 0.999,
-        /// Added to the root, `ε`.
+        /// Small number `ε` added to the root.
         epsilon: f64 = 1e-7,
     }
 }
 
-impl Rule for Lamb {
+impl UpdateRule for Lamb {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         Moments::slots(var, false)
     }

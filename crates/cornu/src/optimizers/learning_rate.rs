@@ -5,18 +5,17 @@ use crate::{Error, Result};
 use serde::de::Error as _;
 use serde_json::Value;
 
-/// How far an optimizer goes at each step.
+/// Learning rate of an optimizer: a number or a schedule.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LearningRate {
-    /// A number: the first value of the variable that Keras saves as `learning_rate`, which
-    /// callbacks may change.
+    /// A number, which callbacks may change; Keras saves it as the variable `learning_rate`.
     Number(f64),
-    /// A function of the number of steps made; it has no variable.
+    /// A schedule: a function of the number of steps. It has no variable.
     Schedule(Schedule),
 }
 
 impl LearningRate {
-    /// Reads a number or a serialized schedule.
+    /// Reads a number or a serialized schedule from Keras's config.
     pub fn from_json(v: &Value) -> Result<Self> {
         match v {
             Value::Number(n) => Ok(Self::Number(n.as_f64().unwrap_or(f64::NAN))),

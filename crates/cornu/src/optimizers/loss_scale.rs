@@ -1,14 +1,14 @@
-//! LossScaleOptimizer: another optimizer behind a loss scale that follows what the gradients bear.
+//! LossScaleOptimizer: an optimizer with a dynamic loss scale.
 
 use super::{Initial, Optimizer, Scope, StateSpec, Update};
 use cornu_ir::{DType, Var};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Scales the loss, takes the scale off the gradients, and leaves out steps whose gradients are not
-/// finite.
+/// Optimizer with a dynamic loss scale: scales the loss, divides the gradients by the scale, and
+/// skips steps whose gradients are not finite.
 ///
-/// After `dynamic_growth_steps` finite steps in a row the scale doubles; at a step that is not
-/// finite it halves. A `loss_scale_factor` of the optimizer within is taken away.
+/// The scale doubles after `dynamic_growth_steps` finite steps in a row, and halves at a step that
+/// is not finite. A `loss_scale_factor` of the inner optimizer is removed.
 ///
 /// Source: keras/src/optimizers/loss_scale_optimizer.py, Keras 3.15.1.
 ///
@@ -20,16 +20,16 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LossScaleOptimizer {
-    /// Name.
+    /// Name of the optimizer.
     #[serde(default = "name")]
     pub name: String,
-    /// The optimizer that moves the weights.
+    /// Optimizer that updates the weights.
     #[serde(deserialize_with = "unscaled")]
     pub inner_optimizer: Box<Optimizer>,
-    /// The first scale.
+    /// Loss scale at the first step.
     #[serde(default = "initial_scale")]
     pub initial_scale: f64,
-    /// Finite steps in a row before the scale doubles.
+    /// Number of finite steps in a row after which the scale doubles.
     #[serde(default = "dynamic_growth_steps")]
     pub dynamic_growth_steps: u32,
 }
@@ -62,7 +62,7 @@ pub(super) fn scale<'g>(state: &[Var<'g>]) -> Option<Var<'g>> {
 }
 
 impl LossScaleOptimizer {
-    /// Keras's defaults around an optimizer.
+    /// Returns a loss scale optimizer around another, with Keras's defaults.
     pub fn new(inner: impl Into<Optimizer>) -> Self {
         let inner_optimizer = Box::new(inner.into().with_loss_scale_factor(None));
         Self {

@@ -1,11 +1,12 @@
-//! Optimizers: how weights move. Each writes its step into a graph, so that forward, gradient and
-//! update are one program.
+//! Optimizers: how weights follow their gradients. Each writes its step into a graph, so that
+//! forward pass, gradient and update are one program.
 //!
 //! Source: keras/src/optimizers, Keras 3.15.1.
 
 pub mod schedules;
 mod learning_rate;
 mod weights;
+mod pattern;
 mod settings;
 mod rule;
 mod define;
@@ -29,6 +30,7 @@ mod schedule_free_adamw;
 mod loss_scale;
 mod multi;
 mod places;
+mod reading;
 
 pub use adadelta::Adadelta;
 pub use adafactor::Adafactor;
@@ -46,89 +48,77 @@ pub use muon::Muon;
 pub use nadam::Nadam;
 pub(crate) use places::Paced;
 pub use rmsprop::RmsProp;
-pub use rule::Initial;
+pub use rule::{Initial, Moved, Slot, SlotInitial, Step, UpdateRule};
 pub use schedule_free_adamw::ScheduleFreeAdamW;
+pub use settings::Settings;
 pub use sgd::Sgd;
 pub use state::StateSpec;
 pub use weights::{Update, VarInfo};
 
 use crate::Result;
 use cornu_ir::Var;
-use rule::Rule;
-use settings::Changeable;
 use std::ops::Range;
 use weights::Scope;
 
 /// What an optimizer is: a rule for each weight, or one around others.
 enum Kind<'a> {
-    Rule(&'a dyn Rule),
+    Rule(&'a dyn UpdateRule),
     Scaled(&'a LossScaleOptimizer),
     Several(&'a MultiOptimizer),
 }
 
-/// A group in which a file keeps variables of an optimizer.
+/// Group of a file that holds variables of an optimizer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavedGroup {
-    /// Path below the optimizer: `vars`.
+    /// Path of the group below the optimizer, as `vars`.
     pub path: String,
-    /// The name that the group notes.
+    /// Name that the file notes for the group.
     pub name: String,
-    /// Which of the variables stand in it.
+    /// Range of the optimizer's variables that the group holds.
     pub places: Range<usize>,
 }
 
-macro_rules! optimizers {
-    ($($class:literal $(| $alias:literal)* => $Type:ident),* $(,)?) => {
-        crate::family! {
-            /// An optimizer by its Keras class.
-            pub enum Optimizer = "optimizer", "keras.optimizers" {
-                $($class $(| $alias)* => $Type,)*
-                "LossScaleOptimizer" | "lossscaleoptimizer" => LossScaleOptimizer,
-                "MultiOptimizer" | "multioptimizer" => MultiOptimizer,
-            }
-        }
-
-        impl Optimizer {
-            fn kind(&self) -> Kind<'_> {
-                match self {
-                    $(Self::$Type(x) => Kind::Rule(x),)*
-                    Self::LossScaleOptimizer(x) => Kind::Scaled(x),
-                    Self::MultiOptimizer(x) => Kind::Several(x),
-                }
-            }
-
-            fn changeable(&mut self) -> Option<Changeable<'_>> {
-                match self {
-                    $(Self::$Type(x) => Some(Changeable {
-                        learning_rate: &mut x.learning_rate,
-                        loss_scale_factor: &mut x.loss_scale_factor,
-                    }),)*
-                    Self::LossScaleOptimizer(_) | Self::MultiOptimizer(_) => None,
-                }
-            }
-        }
-    };
+crate::config::family! {
+    /// Update rule: one of Keras's, or your own that implements [`UpdateRule`].
+    pub struct Rule(dyn UpdateRule) = "optimizer", "keras.optimizers" {
+        "SGD" | "sgd" => Sgd,
+        "RMSprop" | "rmsprop" => RmsProp,
+        "Adam" | "adam" => Adam,
+        "AdamW" | "adamw" => AdamW,
+        "Adagrad" | "adagrad" => Adagrad,
+        "Adadelta" | "adadelta" => Adadelta,
+        "Adamax" | "adamax" => Adamax,
+        "Nadam" | "nadam" => Nadam,
+        "Ftrl" | "ftrl" => Ftrl,
+        "Lion" | "lion" => Lion,
+        "Lamb" | "lamb" => Lamb,
+        "Adafactor" | "adafactor" => Adafactor,
+        "Muon" | "muon" => Muon,
+        "ScheduleFreeAdamW" | "schedulefreeadamw" => ScheduleFreeAdamW,
+    }
 }
 
-optimizers! {
-    "SGD" | "sgd" => Sgd,
-    "RMSprop" | "rmsprop" => RmsProp,
-    "Adam" | "adam" => Adam,
-    "AdamW" | "adamw" => AdamW,
-    "Adagrad" | "adagrad" => Adagrad,
-    "Adadelta" | "adadelta" => Adadelta,
-    "Adamax" | "adamax" => Adamax,
-    "Nadam" | "nadam" => Nadam,
-    "Ftrl" | "ftrl" => Ftrl,
-    "Lion" | "lion" => Lion,
-    "Lamb" | "lamb" => Lamb,
-    "Adafactor" | "adafactor" => Adafactor,
-    "Muon" | "muon" => Muon,
-    "ScheduleFreeAdamW" | "schedulefreeadamw" => ScheduleFreeAdamW,
+/// Optimizer: one of Keras's, or your own that implements [`UpdateRule`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Optimizer {
+    /// An optimizer with one update rule for all weights.
+    Rule(Rule),
+    /// An optimizer with a dynamic loss scale.
+    LossScale(LossScaleOptimizer),
+    /// Several optimizers, each for some of the weights.
+    Multi(MultiOptimizer),
 }
 
 impl Optimizer {
-    /// Checks the settings, and that they suit the weights.
+    fn kind(&self) -> Kind<'_> {
+        match self {
+            Self::Rule(rule) => Kind::Rule(&**rule),
+            Self::LossScale(outer) => Kind::Scaled(outer),
+            Self::Multi(outer) => Kind::Several(outer),
+        }
+    }
+
+    /// Checks the settings, also against the weights.
     pub fn check(&self, vars: &[VarInfo]) -> Result<()> {
         match self.kind() {
             Kind::Rule(rule) => rule::checked(rule),
@@ -137,8 +127,9 @@ impl Optimizer {
         }
     }
 
-    /// Its variables for the trainable weights, in the order in which Keras saves them: iteration,
-    /// learning rate (none with a schedule), averages, accumulated gradients, then its own.
+    /// Returns the optimizer's variables for the trainable weights, in Keras's order: iteration,
+    /// learning rate (none with a schedule), averages, accumulated gradients, then those of the
+    /// update rule.
     pub fn state(&self, vars: &[VarInfo]) -> Vec<StateSpec> {
         self.state_in(Scope::new(vars))
     }
@@ -151,8 +142,8 @@ impl Optimizer {
         }
     }
 
-    /// Writes one step: the weights and variables that follow from the present ones and the
-    /// gradients, all in order. Wrong counts are recorded in the builder.
+    /// Writes one step into the graph: returns the new weights and variables, in order. Wrong
+    /// counts are recorded in the builder.
     pub fn update<'g>(
         &self,
         vars: &[VarInfo],
@@ -177,8 +168,8 @@ impl Optimizer {
         }
     }
 
-    /// Writes what Keras does when `fit` ends, if anything: moving averages take the weights'
-    /// place.
+    /// Writes the update that Keras makes when `fit` ends, if any: moving averages replace the
+    /// weights.
     pub fn finalize<'g>(
         &self,
         vars: &[VarInfo],
@@ -201,7 +192,7 @@ impl Optimizer {
         }
     }
 
-    /// The loss from which gradients are to be taken.
+    /// Returns the scaled loss, of which the gradient is computed.
     pub fn scale_loss<'g>(&self, loss: Var<'g>, state: &[Var<'g>]) -> Var<'g> {
         let by = |factor: Option<f64>| factor.map_or(loss, |x| loss * x);
         match self.kind() {
@@ -211,7 +202,8 @@ impl Optimizer {
         }
     }
 
-    /// The scale that the gradients given to `update` must bear, where it is one of the variables.
+    /// Returns the dynamic loss scale, which the gradients given to `update` must have; `None`
+    /// without one.
     pub fn dynamic_scale<'g>(&self, state: &[Var<'g>]) -> Option<Var<'g>> {
         match self.kind() {
             Kind::Scaled(_) => loss_scale::scale(state),
@@ -219,7 +211,7 @@ impl Optimizer {
         }
     }
 
-    /// The learning rate as it was set; a MultiOptimizer has several.
+    /// Returns the learning rate setting; `None` for a MultiOptimizer, which has several.
     pub fn learning_rate(&self) -> Option<&LearningRate> {
         match self.kind() {
             Kind::Rule(rule) => Some(rule.settings().learning_rate),
@@ -228,8 +220,8 @@ impl Optimizer {
         }
     }
 
-    /// The same with learning rates as they stand, `at` telling a variable's value: how they go
-    /// back into the config that is saved. A schedule stays.
+    /// Returns the optimizer with its current learning rates, as the saved config holds them. `at`
+    /// returns the value of a variable. Schedules are kept.
     pub fn with_learning_rates(mut self, vars: &[VarInfo], at: &dyn Fn(usize) -> f64) -> Self {
         self.settle_rates(Scope::new(vars), at);
         self
@@ -237,38 +229,33 @@ impl Optimizer {
 
     fn settle_rates(&mut self, scope: Scope<'_>, at: &dyn Fn(usize) -> f64) {
         match self {
-            Self::LossScaleOptimizer(outer) => outer
+            Self::LossScale(outer) => outer
                 .inner_optimizer
                 .settle_rates(scope.without_attributes(), &|i| at(i + loss_scale::OWN)),
-            Self::MultiOptimizer(outer) => outer.settle_rates(scope, at),
-            own => {
-                if let Some(Changeable { learning_rate: LearningRate::Number(rate), .. }) =
-                    own.changeable()
-                {
-                    *rate = at(state::RATE);
+            Self::Multi(outer) => outer.settle_rates(scope, at),
+            Self::Rule(rule) => {
+                if let LearningRate::Number(_) = rule.settings().learning_rate {
+                    *self = rule.with_learning_rate(at(state::RATE));
                 }
             }
         }
     }
 
     /// The same with another fixed factor of the loss, where it has one.
-    fn with_loss_scale_factor(mut self, factor: Option<f64>) -> Self {
-        match &mut self {
-            Self::MultiOptimizer(outer) => {
+    fn with_loss_scale_factor(self, factor: Option<f64>) -> Self {
+        match self {
+            Self::Multi(mut outer) => {
                 outer.loss_scale_factor = factor;
-                *outer = outer.clone().settled();
+                outer.settled().into()
             }
-            own => {
-                if let Some(own) = own.changeable() {
-                    *own.loss_scale_factor = factor;
-                }
+            Self::Rule(rule) => {
+                rule.with_loss_scale_factor(factor).unwrap_or(Optimizer::Rule(rule))
             }
+            Self::LossScale(outer) => outer.into(),
         }
-        self
     }
 
-    /// The groups in which Keras saves its variables. Those of an optimizer within stand in its own
-    /// group too.
+    /// Returns the groups in which Keras saves the variables, with those of inner optimizers.
     pub fn groups(&self, vars: &[VarInfo]) -> Vec<SavedGroup> {
         self.groups_in(Scope::new(vars), "", 0)
     }
@@ -307,7 +294,7 @@ impl Optimizer {
         groups
     }
 
-    /// Its name, under which Keras saves its variables.
+    /// Returns the name under which Keras saves the variables.
     pub fn name(&self) -> &str {
         match self.kind() {
             Kind::Rule(rule) => rule.settings().name,

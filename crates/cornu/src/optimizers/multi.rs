@@ -1,43 +1,43 @@
-//! MultiOptimizer: weights moved by one optimizer or another, as their paths say.
+//! MultiOptimizer: several optimizers, each for some of the weights.
 
+use super::pattern::Pattern;
 use super::state::first;
 use super::{Initial, Optimizer, Scope, StateSpec, Update, VarInfo};
 use crate::config::{object, parts};
 use crate::{Error, Result};
 use cornu_ir::{DType, ShapeError, Var};
-use regex_lite::Regex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use std::ops::Range;
 
-/// Which optimizer moves which weight: by the weight's path, by a regular expression that matches
-/// the whole path, or by default.
+/// Map from weights to optimizers: by the weight's path, by a regular expression that matches the
+/// whole path, or by default.
 ///
 /// Source: keras/src/optimizers/multi_optimizer.py, Keras 3.15.1. Differs: expressions have no
 /// look-around, and their classes (`\w`, `\d`) are of ASCII.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OptimizerMap {
-    /// For a weight that no entry names.
+    /// Optimizer of the weights that no entry matches.
     pub default_optimizer: Box<Optimizer>,
-    /// Paths or expressions, with their optimizers. More than one expression that matches a path is
-    /// an error.
+    /// Paths or regular expressions, with their optimizers. Two expressions that match the same
+    /// path are an error.
     pub optimizer_map: Vec<(String, Optimizer)>,
 }
 
 impl OptimizerMap {
-    /// One optimizer for all weights.
+    /// Returns a map with one optimizer for all weights.
     pub fn new(default: impl Into<Optimizer>) -> Self {
         Self { default_optimizer: Box::new(default.into()), optimizer_map: Vec::new() }
     }
 
-    /// With another for the weights of a path or an expression.
+    /// Adds an optimizer for the weights of a path or an expression.
     pub fn with(mut self, path: impl Into<String>, optimizer: impl Into<Optimizer>) -> Self {
         self.optimizer_map.push((path.into(), optimizer.into()));
         self
     }
 
     /// Which optimizer moves a weight; the default is the last.
-    fn number(&self, expressions: &[Regex], path: &str) -> Result<usize> {
+    fn number(&self, expressions: &[Pattern], path: &str) -> Result<usize> {
         if let Some(i) = self.optimizer_map.iter().position(|(key, _)| key == path) {
             return Ok(i);
         }
@@ -60,25 +60,20 @@ impl OptimizerMap {
         }
     }
 
-    fn expressions(&self) -> Result<Vec<Regex>> {
+    fn expressions(&self) -> Result<Vec<Pattern>> {
+        let rule = "each key must be a path or a regular expression without look-around";
         let whole = |(key, _): &(String, Optimizer)| {
-            let wrong = |_| {
-                Error::argument(
-                    "OptimizerMap",
-                    "each key must be a path or a regular expression without look-around",
-                    key,
-                )
-            };
-            Regex::new(&format!("^(?:{key})$")).map_err(wrong)
+            Pattern::new("OptimizerMap", rule, &format!("^(?:{key})$"))
         };
         self.optimizer_map.iter().map(whole).collect()
     }
 }
 
-/// Moves each weight by the optimizer that its path is mapped to. Each has its own learning rate,
-/// count of steps and variables; norms that clip are taken over its weights alone.
+/// Several optimizers in one: each weight is updated by the optimizer that the map gives for its
+/// path. Each optimizer has its own learning rate, step count and variables, and clips the norms of
+/// its own weights.
 ///
-/// There is no one learning rate: callbacks read and set that of each optimizer within.
+/// There is no single learning rate: callbacks read and set the rate of each inner optimizer.
 ///
 /// Source: keras/src/optimizers/multi_optimizer.py, Keras 3.15.1.
 ///
@@ -93,11 +88,11 @@ impl OptimizerMap {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultiOptimizer {
-    /// Name.
+    /// Name of the optimizer.
     pub name: String,
-    /// Who moves what.
+    /// Map from weights to optimizers.
     pub optimizer_map: OptimizerMap,
-    /// A factor of the loss, for all of them in place of their own.
+    /// Fixed loss scale, for all inner optimizers.
     pub loss_scale_factor: Option<f64>,
 }
 
@@ -131,13 +126,13 @@ impl Part<'_> {
 }
 
 impl MultiOptimizer {
-    /// Keras's defaults for a map.
+    /// Returns a MultiOptimizer of a map, with Keras's defaults.
     pub fn new(map: OptimizerMap) -> Self {
         Self { name: "multi_optimizer".into(), optimizer_map: map, loss_scale_factor: None }
             .settled()
     }
 
-    /// With a factor of the loss.
+    /// Sets the fixed loss scale.
     pub fn loss_scale_factor(mut self, factor: f64) -> Self {
         self.loss_scale_factor = Some(factor);
         self.settled()
@@ -175,7 +170,7 @@ impl MultiOptimizer {
             return Err(Error::argument("OptimizerMap", "each key may stand once", &keys[i].0));
         }
         for inner in self.each() {
-            if matches!(inner, Optimizer::LossScaleOptimizer(_) | Optimizer::MultiOptimizer(_)) {
+            if !matches!(inner, Optimizer::Rule(_)) {
                 return Err(Error::argument(
                     "OptimizerMap",
                     "an optimizer within must move weights itself; wrap the MultiOptimizer",

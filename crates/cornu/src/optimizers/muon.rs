@@ -1,48 +1,61 @@
-//! Muon: momentum made orthogonal, for matrices; AdamW for everything else.
+//! The optimizer Muon.
 
 use super::VarInfo;
 use super::adam::Moments;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 use super::settings::{Settings, patterns};
 use crate::Result;
 use cornu_ir::Var;
 
 optimizer! {
+    /// Muon: orthogonalized momentum for matrices, AdamW for all other weights.
+    ///
     /// Matrices: `m ← m + g + (μ-1)·m`, `x` = `g + μ·m` (Nesterov) or `m`, over its norm; some
     /// rounds of `A = x·xᵀ, x ← a·x + (b·A + c·A·A)·x`; `w ← w - lr·x·√max(rows, columns)·rate`.
     /// Others: AdamW.
     ///
     /// Source: keras/src/optimizers/muon.py, Keras 3.15.1.
+    ///
+    /// ```
+    /// use cornu::Stepper;
+    /// use cornu::optimizers::Muon;
+    /// use ndarray::arr1;
+    /// let mut optimizer = Stepper::new(Muon::new(0.5), [arr1(&[1.0f32])])?;
+    /// optimizer.apply([arr1(&[1.0f32])])?; // the gradient
+    /// assert!((optimizer.weights()[0].to_f64()?[[0]] - 0.498).abs() < 1e-4); // a vector: AdamW
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub struct Muon("muon", learning_rate = 0.001, weight_decay = Some(0.004)) {
-        /// AdamW's `β₁`.
+        /// Decay rate `β₁` of AdamW.
         adam_beta_1: f64 = 0.9,
-        /// AdamW's `β₂`.
+        /// Decay rate `β₂` of AdamW.
         adam_beta_2: f64 = 0.999,
-        /// Added to AdamW's root.
+        /// Small number added to the root of AdamW.
         epsilon: f64 = 1e-7,
-        /// Regular expressions: a weight in whose path one is found is moved by AdamW.
+        /// Regular expressions: AdamW updates the weights whose path contains a match.
         exclude_layers: Vec<String> = Vec::new(),
-        /// `a` of the iteration.
+        /// Coefficient `a` of the Newton-Schulz iteration.
         muon_a: f64 = 3.4445,
-        /// `b` of the iteration.
+        /// Coefficient `b` of the Newton-Schulz iteration.
         muon_b: f64 = -4.7750,
-        /// `c` of the iteration.
+        /// Coefficient `c` of the Newton-Schulz iteration.
         muon_c: f64 = 2.0315,
-        /// AdamW's learning rate in parts of Muon's.
+        /// Learning rate of AdamW divided by that of Muon.
         #[serde(serialize_with = "crate::config::whole")]
         adam_lr_ratio: f64 = 1.0,
-        /// Part of the momentum that stays at each step, `μ`.
+        /// Decay rate `μ` of the momentum.
         momentum: f64 = 0.95,
-        /// Rounds of the iteration.
+        /// Number of Newton-Schulz iterations.
         ns_steps: u32 = 5,
-        /// Whether the gradient counts as taken after the momentum's movement.
+        /// True for Nesterov momentum.
         nesterov: bool = true,
-        /// Whether embeddings are moved by AdamW.
+        /// True if AdamW updates embeddings.
         exclude_embeddings: bool = true,
-        /// Decay of the weights that AdamW moves.
+        /// Weight decay of the weights that AdamW updates.
         adam_weight_decay: Option<f64> = Some(0.004),
-        /// Size of a step in parts of its matrix's longer side's root; `null` leaves it.
+        /// Factor of the step, times the root of the longer side of the matrix; `None` for no
+        /// factor.
         rms_rate: Option<f64> = Some(0.2),
     }
 }
@@ -71,7 +84,9 @@ impl Muon {
     }
 }
 
-impl Rule for Muon {
+impl UpdateRule for Muon {
+    shared_settings!();
+
     fn check(&self) -> Result<()> {
         patterns("Muon exclude_layers", &self.exclude_layers).map(drop)
     }

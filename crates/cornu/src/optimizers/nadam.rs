@@ -1,24 +1,35 @@
-//! Nadam: Adam with Nesterov's look ahead.
+//! The optimizer Nadam.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, Step, UpdateRule};
 use cornu_ir::{DType, Var};
 
 optimizer! {
+    /// Nadam: Adam with Nesterov momentum (Dozat 2016).
+    ///
     /// With `uₜ = β₁·(1 - 0.96ᵗ/2)` and `Πₜ = u₁·…·uₜ`: means as in Adam, `m̂ = uₜ₊₁·m/(1 -
     /// Πₜ·uₜ₊₁) + (1-uₜ)·g/(1-Πₜ)`, `v̂ = v/(1-β₂ᵗ)`, `w ← w - lr·m̂ / (√v̂ + ε)`.
     ///
-    /// Within a LossScaleOptimizer Keras does not keep `Π`: it starts at 1 at each step, and no
-    /// file holds it.
+    /// In a LossScaleOptimizer, as in Keras, `Π` is not kept: it is 1 at each step and not saved.
     ///
     /// Source: keras/src/optimizers/nadam.py, Keras 3.15.1.
+    ///
+    /// ```
+    /// use cornu::Stepper;
+    /// use cornu::optimizers::Nadam;
+    /// use ndarray::arr1;
+    /// let mut optimizer = Stepper::new(Nadam::new(0.5), [arr1(&[1.0f32])])?;
+    /// optimizer.apply([arr1(&[1.0f32])])?; // the gradient
+    /// assert!((optimizer.weights()[0].to_f64()?[[0]] - 0.4686).abs() < 1e-4);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub struct Nadam("nadam", learning_rate = 0.001, weight_decay = None) {
-        /// Part of the mean gradient that stays at each step, `β₁`.
+        /// Decay rate `β₁` of the mean gradient.
         beta_1: f64 = 0.9,
-        /// Part of the mean square that stays at each step, `β₂`.
+        /// Decay rate `β₂` of the mean squared gradient.
         beta_2: f64 = 0.999,
-        /// Added to the root, `ε`.
+        /// Small number `ε` added to the root.
         epsilon: f64 = 1e-7,
     }
 }
@@ -26,7 +37,9 @@ optimizer! {
 /// Base of the factor by which the momentum grows to its full size.
 const DECAY: f64 = 0.96;
 
-impl Rule for Nadam {
+impl UpdateRule for Nadam {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         vec![vec![Slot::like("momentum", var), Slot::like("velocity", var)]]
     }

@@ -36,7 +36,8 @@ impl Paced<'_> {
 }
 
 impl Optimizer {
-    /// Writes the learning rate of the coming step, f32; a MultiOptimizer has several.
+    /// Writes the learning rate of the next step (f32) into the graph; `None` for a MultiOptimizer,
+    /// which has several.
     pub fn current_learning_rate<'g>(&self, state: &[Var<'g>]) -> Option<Var<'g>> {
         match self.kind() {
             Kind::Rule(rule) => {
@@ -49,7 +50,7 @@ impl Optimizer {
         }
     }
 
-    /// Where the learning rate stands among the variables; with a schedule there is none.
+    /// Returns the index of the learning rate among the variables; `None` with a schedule.
     pub fn learning_rate_index(&self) -> Option<usize> {
         match self.kind() {
             Kind::Rule(rule) => state::layout(rule, &[], Attributes::Kept).rate,
@@ -60,7 +61,7 @@ impl Optimizer {
         }
     }
 
-    /// Where the count of steps stands among the variables.
+    /// Returns the index of the step count among the variables.
     pub fn iteration_index(&self) -> usize {
         match self.kind() {
             Kind::Rule(_) | Kind::Several(_) => state::ITERATION,

@@ -1,32 +1,47 @@
-//! AdamW whose weights are an average, so that no schedule is needed.
+//! The optimizer AdamW without a schedule.
 
 use super::VarInfo;
-use super::define::optimizer;
-use super::rule::{Moved, Rule, Slot, SlotInitial, Step};
+use super::define::{optimizer, shared_settings};
+use super::rule::{Moved, Slot, SlotInitial, Step, UpdateRule};
 
 optimizer! {
-    /// With `z` the fast weights (first the weights themselves) and `y` the weights that gradients
-    /// are taken at: `v ← v + (1-β₂)·(g² - v)`, `x = (y - (1-β₁)·z)/β₁`, `z ← z -
+    /// AdamW without a schedule: the weights are an average over all steps (Defazio et al. 2024,
+    /// arXiv:2405.15682).
+    ///
+    /// With `z` the fast weights (first the weights themselves) and `y` the weights at which
+    /// gradients are computed: `v ← v + (1-β₂)·(g² - v)`, `x = (y - (1-β₁)·z)/β₁`, `z ← z -
     /// lr·g/(√(v/(1-β₂ᵗ)) + ε)`, `x ← (1-1/t)·x + z/t`, `y ← (1-β₁)·z + β₁·x`. During warm-up `lr`
     /// grows with `t`.
     ///
     /// Source: keras/src/optimizers/schedule_free_adamw.py, Keras 3.15.1.
+    ///
+    /// ```
+    /// use cornu::Stepper;
+    /// use cornu::optimizers::ScheduleFreeAdamW;
+    /// use ndarray::arr1;
+    /// let mut optimizer = Stepper::new(ScheduleFreeAdamW::new(0.5), [arr1(&[1.0f32])])?;
+    /// optimizer.apply([arr1(&[1.0f32])])?; // the gradient
+    /// assert!((optimizer.weights()[0].to_f64()?[[0]] - 0.5).abs() < 1e-4);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub struct ScheduleFreeAdamW(
         "schedule_free_adam_w", learning_rate = 0.0025, weight_decay = None
     ) {
-        /// Part of the average in the weights, `β₁`.
+        /// Share `β₁` of the average in the weights.
         beta_1: f64 = 0.9,
-        /// Part of the mean square that stays at each step, `β₂`.
+        /// Decay rate `β₂` of the mean squared gradient.
         beta_2: f64 = 0.999,
-        /// Added to the root, `ε`.
+        /// Small number `ε` added to the root.
         epsilon: f64 = 1e-8,
-        /// Steps until the learning rate is reached.
+        /// Number of warm-up steps, in which the learning rate grows.
         #[serde(serialize_with = "crate::config::whole")]
         warmup_steps: f64 = 0.0,
     }
 }
 
-impl Rule for ScheduleFreeAdamW {
+impl UpdateRule for ScheduleFreeAdamW {
+    shared_settings!();
+
     fn slots(&self, var: &VarInfo) -> Vec<Vec<Slot>> {
         vec![vec![
             Slot::like("momentum", var).initial(SlotInitial::Weight),

@@ -1,34 +1,64 @@
 //! The settings that all optimizers share.
 
 use super::learning_rate::LearningRate;
+use super::pattern::Pattern;
 use crate::{Error, Result};
 
-/// The shared settings of an optimizer.
+/// Settings that every optimizer has.
 ///
 /// Source: keras/src/optimizers/base_optimizer.py, Keras 3.15.1.
-pub(super) struct Settings<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// Name of the optimizer.
     pub name: &'a str,
+    /// Learning rate: a number or a schedule.
     pub learning_rate: &'a LearningRate,
+    /// Weight decay: this share of the weight, times the learning rate, is subtracted before each
+    /// update.
     pub weight_decay: Option<f64>,
+    /// Largest norm of each weight's gradient.
     pub clipnorm: Option<f64>,
+    /// Largest norm of all gradients together.
     pub global_clipnorm: Option<f64>,
+    /// Largest absolute value in a gradient.
     pub clipvalue: Option<f64>,
+    /// True if a moving average of the weights is kept, which replaces them at the end of training.
     pub use_ema: bool,
+    /// Decay rate of the moving average.
     pub ema_momentum: f64,
+    /// Number of steps after which the average replaces the weights during training.
     pub ema_overwrite_frequency: Option<u32>,
+    /// Fixed loss scale: the loss is multiplied by it, the gradients are divided by it.
     pub loss_scale_factor: Option<f64>,
+    /// Number of steps over which gradients are averaged before an update.
     pub gradient_accumulation_steps: Option<u32>,
+    /// Regular expressions: weights whose name contains a match do not decay.
     pub exclude_from_weight_decay: &'a [String],
 }
 
-/// The shared settings of whoever has them.
-pub(super) trait HasSettings {
-    fn settings(&self) -> Settings<'_>;
+impl<'a> Settings<'a> {
+    /// Returns Keras's defaults with a name and a learning rate.
+    pub fn new(name: &'a str, learning_rate: &'a LearningRate) -> Self {
+        Self {
+            name,
+            learning_rate,
+            weight_decay: None,
+            clipnorm: None,
+            global_clipnorm: None,
+            clipvalue: None,
+            use_ema: false,
+            ema_momentum: 0.99,
+            ema_overwrite_frequency: None,
+            loss_scale_factor: None,
+            gradient_accumulation_steps: None,
+            exclude_from_weight_decay: &[],
+        }
+    }
 }
 
 impl Settings<'_> {
     /// The rules that Keras's constructor enforces.
-    pub fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         if let Some(1) = self.gradient_accumulation_steps {
             return Err(Error::argument(
                 "gradient_accumulation_steps",
@@ -68,23 +98,13 @@ impl Settings<'_> {
     }
 
     /// After how many steps the weights move: `None` is every one.
-    pub fn accumulation_steps(&self) -> Option<f64> {
+    pub(super) fn accumulation_steps(&self) -> Option<f64> {
         self.gradient_accumulation_steps.filter(|&n| n > 1).map(f64::from)
     }
 }
 
 /// Expressions searched for in names.
-pub(super) fn patterns(who: &str, expressions: &[String]) -> Result<Vec<regex_lite::Regex>> {
-    let read = |e: &String| {
-        regex_lite::Regex::new(e).map_err(|_| {
-            Error::argument(who, "each entry must be a regular expression without look-around", e)
-        })
-    };
-    expressions.iter().map(read).collect()
-}
-
-/// The settings that others change: the learning rate, the factor of the loss.
-pub(super) struct Changeable<'a> {
-    pub learning_rate: &'a mut LearningRate,
-    pub loss_scale_factor: &'a mut Option<f64>,
+pub(super) fn patterns(who: &str, expressions: &[String]) -> Result<Vec<Pattern>> {
+    let rule = "each entry must be a regular expression without look-around";
+    expressions.iter().map(|e| Pattern::new(who, rule, e)).collect()
 }

@@ -1,20 +1,20 @@
 //! What an optimizer remembers, in the order in which Keras saves it.
 
 use super::learning_rate::LearningRate;
-use super::rule::{Initial, Rule, Slot, SlotInitial};
+use super::rule::{Initial, Slot, SlotInitial, UpdateRule};
 use super::weights::{Attributes, VarInfo};
 use cornu_ir::{Builder, DType, Tensor, Var};
 
-/// One variable of an optimizer.
+/// Variable of an optimizer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StateSpec {
-    /// Name: `dense_kernel_momentum`.
+    /// Name, as `dense_kernel_momentum`.
     pub name: String,
-    /// Dims.
+    /// Dims of the variable.
     pub shape: Vec<usize>,
-    /// Type.
+    /// Element type.
     pub dtype: DType,
-    /// How it starts.
+    /// First value.
     pub initial: Initial,
 }
 
@@ -23,7 +23,7 @@ impl StateSpec {
         Self { name: name.into(), shape: vec![], dtype, initial }
     }
 
-    /// Its first value, for the first values of the trainable weights.
+    /// Returns the first value, given those of the trainable weights.
     pub fn first_value(&self, weights: &[Tensor]) -> Tensor {
         match self.initial {
             Initial::Zeros => Tensor::zeros(self.dtype, &self.shape),
@@ -54,7 +54,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// The present value.
+    /// Returns the present value.
     pub fn value<'g>(&self, builder: &'g Builder, state: &[Var<'g>]) -> Var<'g> {
         match *self {
             Self::At(i) => state[i],
@@ -94,7 +94,7 @@ pub(super) fn first(rate: &LearningRate) -> Vec<StateSpec> {
 }
 
 /// The layout of a rule's variables for the trainable weights.
-pub(super) fn layout(rule: &dyn Rule, vars: &[VarInfo], attributes: Attributes) -> Layout {
+pub(super) fn layout(rule: &dyn UpdateRule, vars: &[VarInfo], attributes: Attributes) -> Layout {
     let settings = rule.settings();
     let mut specs = first(settings.learning_rate);
     let rate = (specs.len() > RATE).then_some(RATE);

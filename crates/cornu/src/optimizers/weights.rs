@@ -13,18 +13,18 @@ pub(super) enum Attributes {
     Lost,
 }
 
-/// A trainable weight, as optimizers see it.
+/// Trainable weight: name, shape and constraint for an optimizer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VarInfo {
-    /// Path: `dense/kernel`.
+    /// Path, as `dense/kernel`.
     pub path: String,
-    /// Name: `kernel`.
+    /// Name, as `kernel`.
     pub name: String,
-    /// Dims.
+    /// Dims of the weight.
     pub shape: Vec<usize>,
-    /// Type.
+    /// Element type.
     pub dtype: DType,
-    /// The projection after each update.
+    /// Constraint that is applied after each update.
     pub constraint: Option<Constraint>,
 }
 
@@ -40,12 +40,12 @@ impl From<&Variable> for VarInfo {
     }
 }
 
-/// The weights and the optimizer's variables after a step, in the order they came.
+/// Weights and variables of an optimizer after a step, in their order.
 #[derive(Clone, Debug)]
 pub struct Update<'g> {
-    /// Trainable weights.
+    /// New values of the trainable weights.
     pub params: Vec<Var<'g>>,
-    /// The optimizer's variables.
+    /// New values of the optimizer's variables.
     pub state: Vec<Var<'g>>,
 }
 

@@ -1,14 +1,16 @@
-//! Penalties on weights and activities.
+//! Regularizers: penalties on weights and outputs, added to the loss.
 //!
 //! Source: keras/src/regularizers/regularizers.py, Keras 3.15.1.
 
+use crate::Result;
+use crate::config::Configured;
 use cornu_ir::ops::Iota;
 use cornu_ir::{DType, ShapeError, Var};
 use serde::{Deserialize, Serialize};
 
-crate::family! {
-    /// A regularizer by its Keras class.
-    pub enum Regularizer = "regularizer", "keras.regularizers" {
+crate::config::family! {
+    /// Regularizer: one of Keras's, or your own that implements [`Regularize`].
+    pub struct Regularizer(dyn Regularize) = "regularizer", "keras.regularizers" {
         "L1" | "l1" => L1,
         "L2" | "l2" => L2,
         "L1L2" | "l1_l2" => L1L2,
@@ -16,50 +18,122 @@ crate::family! {
     }
 }
 
-/// `l1 · Σ|w|`.
+/// Trait of regularizers: the penalty of a weight or an output.
+///
+/// ```
+/// use cornu::extend::{Regularize, Var, serde};
+/// use cornu::{Dense, Input};
+///
+/// /// `factor · Σ ln(1 + w²)`.
+/// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+/// struct Cauchy {
+///     factor: f64,
+/// }
+/// cornu::class!(Cauchy = "robust>Cauchy");
+///
+/// impl Regularize for Cauchy {
+///     fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
+///         (x.square() + 1.0).log().sum_all() * self.factor
+///     }
+/// }
+///
+/// Dense::new(3).kernel_regularizer(Cauchy { factor: 0.1 }).call(&Input::new([4]))?;
+/// # Ok::<(), cornu::Error>(())
+/// ```
+pub trait Regularize: Configured {
+    /// Returns the penalty of a weight or an output, a scalar.
+    fn of<'g>(&self, x: Var<'g>) -> Var<'g>;
+
+    /// Checks that the regularizer can be used: fails for a name that no class has.
+    #[doc(hidden)]
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// L1 penalty: `l1 · Σ|w|`.
+///
+/// ```
+/// use cornu::metrics::MetricValue;
+/// use cornu::regularizers::L1;
+/// use cornu::{Compile, Dense, Evaluate, Input, Model};
+/// use ndarray::arr2;
+/// let x = Input::new([2]);
+/// let dense = Dense::new(1).kernel_initializer("ones").kernel_regularizer(L1::new(0.5));
+/// let model = Model::new(&x, &dense.call(&x)?)?.compile(Compile::new("sgd", "mse"))?;
+/// let logs = model.evaluate(&arr2(&[[0.0f32, 0.0]]), &arr2(&[[0.0f32]]), Evaluate::new())?;
+/// assert_eq!(logs["loss"], MetricValue::Number(1.0)); // 0.5 · (|1| + |1|)
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct L1 {
-    /// Factor.
+    /// Factor of the penalty.
     pub l1: f64,
 }
 
-/// `l2 · Σw²`.
+/// L2 penalty: `l2 · Σw²`.
+///
+/// ```
+/// use cornu::metrics::MetricValue;
+/// use cornu::regularizers::L2;
+/// use cornu::{Compile, Dense, Evaluate, Input, Model};
+/// use ndarray::arr2;
+/// let x = Input::new([2]);
+/// let dense = Dense::new(1).kernel_initializer("ones").kernel_regularizer(L2::new(0.25));
+/// let model = Model::new(&x, &dense.call(&x)?)?.compile(Compile::new("sgd", "mse"))?;
+/// let logs = model.evaluate(&arr2(&[[0.0f32, 0.0]]), &arr2(&[[0.0f32]]), Evaluate::new())?;
+/// assert_eq!(logs["loss"], MetricValue::Number(0.5)); // 0.25 · (1² + 1²)
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct L2 {
-    /// Factor.
+    /// Factor of the penalty.
     pub l2: f64,
 }
 
-/// `l1 · Σ|w| + l2 · Σw²`.
+/// L1 and L2 penalty: `l1 · Σ|w| + l2 · Σw²`.
+///
+/// ```
+/// use cornu::metrics::MetricValue;
+/// use cornu::regularizers::L1L2;
+/// use cornu::{Compile, Dense, Evaluate, Input, Model};
+/// use ndarray::arr2;
+/// let x = Input::new([2]);
+/// let dense = Dense::new(1).kernel_initializer("ones").kernel_regularizer(L1L2::new(0.5, 0.25));
+/// let model = Model::new(&x, &dense.call(&x)?)?.compile(Compile::new("sgd", "mse"))?;
+/// let logs = model.evaluate(&arr2(&[[0.0f32, 0.0]]), &arr2(&[[0.0f32]]), Evaluate::new())?;
+/// assert_eq!(logs["loss"], MetricValue::Number(1.5)); // 0.5 · 2 + 0.25 · 2
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct L1L2 {
-    /// Factor of the absolute values.
+    /// Factor of the sum of absolute values.
     pub l1: f64,
-    /// Factor of the squares.
+    /// Factor of the sum of squares.
     pub l2: f64,
 }
 
-/// `factor` times the mean of |cos| between the rows (or columns) of a matrix.
+/// Orthogonality penalty: `factor` times the mean |cos| between the rows (or columns) of a matrix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Orthogonal {
-    /// Factor.
+    /// Factor of the penalty.
     pub factor: f64,
-    /// Which vectors are to be orthogonal.
+    /// Vectors that should be orthogonal: rows or columns.
     pub mode: OrthogonalMode,
 }
 
-/// Which vectors of a matrix are to be orthogonal.
+/// Vectors of a matrix that should be orthogonal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrthogonalMode {
-    /// Its rows.
+    /// The rows of the matrix.
     #[default]
     Rows,
-    /// Its columns.
+    /// The columns of the matrix.
     Columns,
 }
 
@@ -70,7 +144,7 @@ impl Default for Orthogonal {
     }
 }
 
-impl Orthogonal {
+impl Regularize for Orthogonal {
     fn of<'g>(&self, w: Var<'g>) -> Var<'g> {
         if w.rank() != 2 {
             w.builder().fail(ShapeError::new(
@@ -110,14 +184,41 @@ impl Default for L1L2 {
     }
 }
 
-impl Regularizer {
-    /// The penalty of a value, a scalar.
-    pub fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
-        match self {
-            Self::L1(r) => x.abs().sum_all() * r.l1,
-            Self::L2(r) => x.square().sum_all() * r.l2,
-            Self::Orthogonal(r) => r.of(x),
-            Self::L1L2(r) => x.abs().sum_all() * r.l1 + x.square().sum_all() * r.l2,
-        }
+impl Regularize for L1 {
+    fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
+        x.abs().sum_all() * self.l1
+    }
+}
+
+impl Regularize for L2 {
+    fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
+        x.square().sum_all() * self.l2
+    }
+}
+
+impl Regularize for L1L2 {
+    fn of<'g>(&self, x: Var<'g>) -> Var<'g> {
+        x.abs().sum_all() * self.l1 + x.square().sum_all() * self.l2
+    }
+}
+
+impl L1 {
+    /// Returns the penalty with a factor.
+    pub fn new(l1: f64) -> Self {
+        Self { l1 }
+    }
+}
+
+impl L2 {
+    /// Returns the penalty with a factor.
+    pub fn new(l2: f64) -> Self {
+        Self { l2 }
+    }
+}
+
+impl L1L2 {
+    /// Returns the penalty with factors of the absolute values and of the squares.
+    pub fn new(l1: f64, l2: f64) -> Self {
+        Self { l1, l2 }
     }
 }

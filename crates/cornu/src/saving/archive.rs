@@ -32,7 +32,7 @@ const MAX_MEMBERS: usize = 10_000;
 const JSON_EXPANSION: u64 = 32;
 const JSON_FLOOR_BYTES: u64 = 1 << 20;
 
-/// What a `.keras` file holds.
+/// Content of a `.keras` file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Archive {
     /// `keras_version` and `date_saved`.
@@ -47,7 +47,7 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// An archive of a model saved now.
+    /// Returns an archive of a model saved now.
     pub fn new(config: Value, weights: Group) -> Self {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
         Archive {
@@ -58,12 +58,12 @@ impl Archive {
         }
     }
 
-    /// The version of Keras that the file names.
+    /// Returns the version of Keras that the file names.
     pub fn keras_version(&self) -> Option<&str> {
         self.metadata.get("keras_version")?.as_str()
     }
 
-    /// The asset of that path, without the leading `assets/`.
+    /// Returns the asset of that path, without the leading `assets/`.
     pub fn asset(&self, path: &str) -> Option<&[u8]> {
         self.assets.iter().find(|(key, _)| key == path).map(|(_, bytes)| bytes.as_slice())
     }
@@ -86,7 +86,7 @@ impl Archive {
         })
     }
 
-    /// The bytes of the `.keras` file; the same archive gives the same bytes.
+    /// Returns the bytes of the `.keras` file; the same archive gives the same bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, FileError> {
         let weights = hdf5_write::write(&self.weights).map_err(|error| error.within(WEIGHTS))?;
         let metadata = super::json::write(&self.metadata);
@@ -109,7 +109,7 @@ impl Archive {
         })
     }
 
-    /// Saves to `path`, whole or not at all.
+    /// Writes the file to `path`; it is never left incomplete.
     pub fn write(&self, path: &Path) -> Result<(), FileError> {
         let bytes = self.to_bytes().map_err(|error| error.within(path.display().to_string()))?;
         atomic::write(path, &bytes)
@@ -151,18 +151,18 @@ impl<'a> Members<'a> {
         }
         check_count(members_said(bytes))?;
         let zip = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
-        if zip.offset() != 0 {
+        if zip.offset() != 0 || !begins_at_first_byte(bytes) {
             return Err(broken("other bytes before the archive"));
         }
         check_count(zip.len())?;
-        if zip.has_duplicate_names() {
+        // The reader keeps one member of each name.
+        if members_said(bytes) != zip.len() {
             return Err(broken("two members of one name"));
         }
         let mut names = Vec::with_capacity(zip.len());
         for name in zip.file_names() {
-            let name = name.map_err(broken)?.into_owned();
-            check_path(&name)?;
-            names.push(name);
+            check_path(name)?;
+            names.push(name.to_owned());
         }
         Ok(Members { zip, names, budget: Budget::of_file(bytes.len()) })
     }
@@ -244,16 +244,32 @@ impl<'a> Members<'a> {
     }
 }
 
-/// How many members the archive's last record says it has, known before they are listed.
-fn members_said(bytes: &[u8]) -> usize {
+/// Where the archive's last record stands, and the record, known before members are listed.
+fn last_record(bytes: &[u8]) -> Option<(usize, &[u8])> {
     const RECORD: &[u8] = b"PK\x05\x06";
     const RECORD_BYTES: usize = 22;
     let longest = RECORD_BYTES + usize::from(u16::MAX);
-    let tail = &bytes[bytes.len().saturating_sub(longest)..];
-    tail.windows(RECORD_BYTES)
-        .rev()
-        .find(|record| record.starts_with(RECORD))
-        .map_or(0, |record| usize::from(u16::from_le_bytes([record[10], record[11]])))
+    let first = bytes.len().saturating_sub(longest);
+    let mut records = bytes[first..].windows(RECORD_BYTES).enumerate().rev();
+    let (at, record) = records.find(|(_, record)| record.starts_with(RECORD))?;
+    Some((first + at, record))
+}
+
+/// How many members the archive's last record says it has.
+fn members_said(bytes: &[u8]) -> usize {
+    last_record(bytes).map_or(0, |(_, r)| usize::from(u16::from_le_bytes([r[10], r[11]])))
+}
+
+/// True if the list of members ends where the last record begins, counted from the first byte:
+/// else other bytes stand before the archive. A list beyond 4 GB is told by a record of 64 bits.
+fn begins_at_first_byte(bytes: &[u8]) -> bool {
+    /// The record of 64 bits and its locator.
+    const WIDE_RECORDS_BYTES: u64 = 56 + 20;
+    let Some((at, r)) = last_record(bytes) else { return false };
+    let number = |i: usize| u64::from(u32::from_le_bytes([r[i], r[i + 1], r[i + 2], r[i + 3]]));
+    let (list_bytes, list_at, at) = (number(12), number(16), at as u64);
+    let end = list_at + list_bytes;
+    list_at == u64::from(u32::MAX) || end == at || end + WIDE_RECORDS_BYTES == at
 }
 
 fn check_count(n_members: usize) -> Result<(), FileError> {
@@ -346,7 +362,7 @@ mod tests {
         let found: Vec<_> = (0..zip.len())
             .map(|index| {
                 let member = zip.by_index(index).unwrap();
-                (member.name().unwrap().into_owned(), member.compression())
+                (member.name().to_owned(), member.compression())
             })
             .collect();
         let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::FileError;
 
-/// Puts `bytes` at `path`. Until all of them are safe on disk, what was at `path` stays as it was.
+/// Writes `bytes` to `path`. The old file is kept until all bytes are on disk.
 ///
-/// A link is followed, so that the file it names is replaced and the link stays. The permissions
-/// of a file replaced are kept.
+/// A link is followed: the file that it names is replaced, and the link is kept. The permissions of
+/// a replaced file are kept.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     write_beside(path, bytes).map_err(|error| error.within(path.display().to_string()))
 }
@@ -36,25 +36,57 @@ fn write_beside(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".cornu-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let mut part = builder.tempfile_in(directory).map_err(failed)?;
-    part.write_all(bytes).map_err(failed)?;
+    let mut part = Part::beside(directory).map_err(failed)?;
+    part.file.write_all(bytes).map_err(failed)?;
     if let Some(found) = existing {
-        fs::set_permissions(part.path(), found.permissions()).map_err(failed)?;
+        fs::set_permissions(&part.path, found.permissions()).map_err(failed)?;
     }
-    part.as_file().sync_all().map_err(failed)?;
-    part.persist(&target).map_err(|error| failed(error.error))?;
+    part.file.sync_all().map_err(failed)?;
+    part.rename(&target).map_err(failed)?;
     // The rename itself is on disk once the directory is; not every file system can sync one.
     if let Ok(directory) = File::open(directory) {
         let _ = directory.sync_all();
     }
     Ok(())
+}
+
+/// A new file of a name that no other one has, removed unless it is renamed.
+struct Part {
+    file: File,
+    path: PathBuf,
+    is_renamed: bool,
+}
+
+impl Part {
+    fn beside(directory: &Path) -> std::io::Result<Self> {
+        let process = std::process::id();
+        let mut number = 0u32;
+        loop {
+            let path = directory.join(format!(".cornu-{process}-{number}.part"));
+            match fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(file) => return Ok(Self { file, path, is_renamed: false }),
+                // Another thread writes, or a process of this number was killed as it wrote.
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && number < 10_000 => {
+                    number += 1;
+                }
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    fn rename(mut self, target: &Path) -> std::io::Result<()> {
+        fs::rename(&self.path, target)?;
+        self.is_renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.is_renamed {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Reads a whole file; a directory, a pipe or a device is refused.

@@ -4,10 +4,10 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Why a model file could not be read or written.
+/// Error of reading or writing a model file.
 ///
-/// The text reads `who: rule. Received: what. cure`, where `who` is the file and the place in it,
-/// such as `model.keras: model.weights.h5: layers/dense/vars/0`.
+/// The text is `who: rule. Received: what. cure`, where `who` is the file and the path in it, as
+/// `model.keras: model.weights.h5: layers/dense/vars/0`.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The file breaks a rule of its format, or one of the limits kept for safety.
@@ -15,11 +15,11 @@ pub enum FileError {
     Refused {
         /// File and place in it.
         place: String,
-        /// What holds for every such file.
+        /// Rule of the format.
         rule: String,
-        /// What this one has instead.
+        /// What the file has instead.
         received: String,
-        /// The change that mends it.
+        /// The cure.
         cure: String,
     },
     /// The file is understood, and holds something that is not supported.
@@ -45,7 +45,7 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// A broken rule; the place is added by [`FileError::within`] on the way out.
+    /// Returns the error of a broken rule; [`FileError::within`] adds the file.
     pub fn refused(
         rule: impl Into<String>,
         received: impl Into<String>,
@@ -59,17 +59,17 @@ impl FileError {
         }
     }
 
-    /// Something understood but not supported.
+    /// Returns the error of a feature that is not supported.
     pub fn unsupported(what: impl Into<String>, cure: impl Into<String>) -> Self {
         FileError::Unsupported { place: String::new(), what: what.into(), cure: cure.into() }
     }
 
-    /// The operating system's refusal of `action`.
+    /// Returns the operating system's error of an action.
     pub fn io(action: impl Into<String>, source: io::Error) -> Self {
         FileError::Io { place: String::new(), action: action.into(), source }
     }
 
-    /// Says where: `outer` goes in front of the place known so far.
+    /// Adds the file or part of it in which the error occurred.
     pub fn within(mut self, outer: impl AsRef<str>) -> Self {
         let (FileError::Refused { place, .. }
         | FileError::Unsupported { place, .. }
@@ -82,7 +82,7 @@ impl FileError {
         self
     }
 
-    /// Whether the file is sound but holds something that is not supported.
+    /// True if the file is sound but holds something that is not supported.
     pub fn is_unsupported(&self) -> bool {
         matches!(self, FileError::Unsupported { .. })
     }

@@ -8,6 +8,7 @@
 //! # Ok::<(), cornu::saving::FileError>(())
 //! ```
 
+#[cfg(feature = "float16")]
 use half::{bf16, f16};
 
 use super::FileError;
@@ -49,23 +50,23 @@ impl ArrayType {
         (ArrayType::F64, "float64", 8),
     ];
 
-    /// Bytes of one element.
+    /// Returns the bytes of one element.
     pub fn element_bytes(self) -> usize {
         Self::ALL[self as usize].2
     }
 
-    /// The name Keras gives it.
+    /// Returns Keras's name of the type.
     pub fn name(self) -> &'static str {
         Self::ALL[self as usize].1
     }
 
-    /// The type of a Keras name.
+    /// Returns the type of a Keras name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|row| row.1 == name).map(|row| row.0)
     }
 }
 
-/// A named array's value: element type, shape, bytes in little-endian order, last axis fastest.
+/// Array of a file: element type, shape, bytes in little-endian order, last axis fastest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Array {
     dtype: ArrayType,
@@ -74,7 +75,7 @@ pub struct Array {
 }
 
 impl Array {
-    /// An array of `bytes`, which must be as many as type and shape say.
+    /// Returns an array of `bytes`, which must be as many as type and shape say.
     pub fn new(dtype: ArrayType, shape: Vec<usize>, bytes: Vec<u8>) -> Result<Self, FileError> {
         let expected_bytes =
             shape.iter().try_fold(dtype.element_bytes(), |n, &dim| n.checked_mul(dim));
@@ -88,19 +89,19 @@ impl Array {
         Ok(Array { dtype, shape, bytes })
     }
 
-    /// A float32 array.
+    /// Returns a float32 array.
     pub fn from_f32(shape: &[usize], values: &[f32]) -> Result<Self, FileError> {
         let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         Array::new(ArrayType::F32, shape.to_vec(), bytes)
     }
 
-    /// A float64 array.
+    /// Returns a float64 array.
     pub fn from_f64(shape: &[usize], values: &[f64]) -> Result<Self, FileError> {
         let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         Array::new(ArrayType::F64, shape.to_vec(), bytes)
     }
 
-    /// A float array of the type named, each value rounded to nearest even.
+    /// Returns a float array of the type named, each value rounded to nearest even.
     pub fn from_f32_as(
         dtype: ArrayType,
         shape: &[usize],
@@ -109,10 +110,14 @@ impl Array {
         let bytes = match dtype {
             ArrayType::F32 => return Array::from_f32(shape, values),
             ArrayType::F64 => values.iter().flat_map(|&x| f64::from(x).to_le_bytes()).collect(),
+            #[cfg(feature = "float16")]
             ArrayType::F16 => values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
+            #[cfg(feature = "float16")]
             ArrayType::BF16 => {
                 values.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect()
             }
+            #[cfg(not(feature = "float16"))]
+            half @ (ArrayType::F16 | ArrayType::BF16) => return Err(without_float16(half)),
             other => {
                 return Err(FileError::refused(
                     "weights are stored in a float type",
@@ -124,53 +129,57 @@ impl Array {
         Array::new(dtype, shape.to_vec(), bytes)
     }
 
-    /// A scalar int32, as Keras stores an optimizer's iteration.
+    /// Returns a scalar int32, as Keras stores an optimizer's iteration.
     pub fn i32_scalar(x: i32) -> Self {
         Array { dtype: ArrayType::I32, shape: Vec::new(), bytes: x.to_le_bytes().to_vec() }
     }
 
-    /// A scalar int64, as Keras on TensorFlow stores an optimizer's iteration.
+    /// Returns a scalar int64, as Keras on TensorFlow stores an optimizer's iteration.
     pub fn i64_scalar(x: i64) -> Self {
         Array { dtype: ArrayType::I64, shape: Vec::new(), bytes: x.to_le_bytes().to_vec() }
     }
 
-    /// A scalar float32, as Keras stores a learning rate.
+    /// Returns a scalar float32, as Keras stores a learning rate.
     pub fn f32_scalar(x: f32) -> Self {
         Array { dtype: ArrayType::F32, shape: Vec::new(), bytes: x.to_le_bytes().to_vec() }
     }
 
-    /// Element type.
+    /// Returns the element type.
     pub fn dtype(&self) -> ArrayType {
         self.dtype
     }
 
-    /// Length of each axis; empty for a scalar.
+    /// Returns the length of each axis; empty for a scalar.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// The values' bytes, little-endian.
+    /// Returns the values' bytes, little-endian.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Number of elements.
+    /// Returns the number of elements.
     pub fn n_elements(&self) -> usize {
         self.bytes.len() / self.dtype.element_bytes()
     }
 
-    /// Every value as float32; integers and float64 are rounded to the nearest.
+    /// Returns all values as float32; integers and float64 are rounded to the nearest.
     pub fn to_f32(&self) -> Result<Vec<f32>, FileError> {
         Ok(match self.dtype {
             ArrayType::F32 => self.map(f32::from_le_bytes),
             ArrayType::F64 => self.map(|bytes| f64::from_le_bytes(bytes) as f32),
+            #[cfg(feature = "float16")]
             ArrayType::F16 => self.map(|bytes| f16::from_le_bytes(bytes).to_f32()),
+            #[cfg(feature = "float16")]
             ArrayType::BF16 => self.map(|bytes| bf16::from_le_bytes(bytes).to_f32()),
+            #[cfg(not(feature = "float16"))]
+            half @ (ArrayType::F16 | ArrayType::BF16) => return Err(without_float16(half)),
             _ => self.to_i64()?.into_iter().map(|x| x as f32).collect(),
         })
     }
 
-    /// Every value as float64; int64 beyond 2^53 is rounded to the nearest.
+    /// Returns all values as float64; int64 beyond 2^53 is rounded to the nearest.
     pub fn to_f64(&self) -> Result<Vec<f64>, FileError> {
         Ok(match self.dtype {
             ArrayType::F64 => self.map(f64::from_le_bytes),
@@ -181,7 +190,7 @@ impl Array {
         })
     }
 
-    /// Every value as int64. A float type is refused, and so is a uint64 above 2^63 - 1.
+    /// Returns all values as int64; fails for floats and for uint64 above 2^63 - 1.
     pub fn to_i64(&self) -> Result<Vec<i64>, FileError> {
         Ok(match self.dtype {
             ArrayType::Bool => self.map(|[byte]: [u8; 1]| i64::from(byte != 0)),
@@ -218,7 +227,7 @@ impl Array {
     }
 }
 
-/// An attribute of a group that holds text; attributes of numbers are not kept.
+/// Text attribute of a group; attributes of numbers are not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attribute {
     /// One text.
@@ -227,7 +236,7 @@ pub enum Attribute {
     Texts(Vec<String>),
 }
 
-/// A group: its `name` attribute, its arrays and the groups in it.
+/// Group of a file: name, arrays and inner groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Group {
     /// The attribute `name`, by which Keras notes which layer the numbered weights are of.
@@ -241,26 +250,26 @@ pub struct Group {
 }
 
 impl Group {
-    /// The array at a path such as `layers/dense/vars/0`.
+    /// Returns the array at a path such as `layers/dense/vars/0`.
     pub fn get(&self, path: &str) -> Option<&Array> {
         let (parent, name) = parent_and_name(path);
         let parent = self.group(parent)?;
         parent.arrays.iter().find(|(key, _)| key == name).map(|(_, array)| array)
     }
 
-    /// The group at a path such as `layers/dense/vars`; the empty path is this group.
+    /// Returns the group at a path such as `layers/dense/vars`; the empty path is this group.
     pub fn group(&self, path: &str) -> Option<&Group> {
         parts(path).try_fold(self, |group, part| {
             group.groups.iter().find(|(key, _)| key == part).map(|(_, group)| group)
         })
     }
 
-    /// The attribute of that name.
+    /// Returns the attribute of that name.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|(key, _)| key == name).map(|(_, attribute)| attribute)
     }
 
-    /// Puts an array at a path, making the groups on the way. A path taken is an error.
+    /// Inserts an array at a path and makes its groups. A path that exists is an error.
     pub fn insert(&mut self, path: &str, array: Array) -> Result<(), FileError> {
         let (parent, name) = parent_and_name(path);
         let parent = self.group_mut(parent);
@@ -278,7 +287,7 @@ impl Group {
         Ok(())
     }
 
-    /// The group at a path, made with those on the way where there is none yet.
+    /// Returns the group at a path, which is made if it does not exist.
     pub fn group_mut(&mut self, path: &str) -> &mut Group {
         parts(path).fold(self, |group, part| {
             let at = group.groups.iter().position(|(key, _)| key == part).unwrap_or_else(|| {
@@ -289,7 +298,7 @@ impl Group {
         })
     }
 
-    /// Takes the array at a path out of the tree.
+    /// Removes and returns the array at a path.
     pub fn take(&mut self, path: &str) -> Option<Array> {
         let (parent, name) = parent_and_name(path);
         self.group(parent)?;
@@ -298,13 +307,13 @@ impl Group {
         Some(parent.arrays.remove(at).1)
     }
 
-    /// Takes the group of that name out of this one.
+    /// Removes and returns an inner group.
     pub fn take_group(&mut self, name: &str) -> Option<Group> {
         let at = self.groups.iter().position(|(key, _)| key == name)?;
         Some(self.groups.remove(at).1)
     }
 
-    /// Every array with its path, groups in their order.
+    /// Returns all arrays with their paths.
     pub fn walk(&self) -> Vec<(String, &Array)> {
         let mut found = Vec::new();
         self.walk_into("", &mut found);
@@ -338,6 +347,14 @@ fn parts(path: &str) -> impl Iterator<Item = &str> {
 
 fn parent_and_name(path: &str) -> (&str, &str) {
     path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", path))
+}
+
+#[cfg(not(feature = "float16"))]
+fn without_float16(dtype: ArrayType) -> FileError {
+    FileError::unsupported(
+        format!("an array of {} in this build", dtype.name()),
+        "Build cornu with the feature `float16`.",
+    )
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 const MAX_DEPTH: usize = 64;
 const MAX_OBJECT_HEADER_BYTES: usize = 4 << 20;
 
-/// Whether these bytes begin as HDF5 does.
+/// True if these bytes begin as HDF5 does.
 pub fn is_hdf5(bytes: &[u8]) -> bool {
     bytes.starts_with(SIGNATURE)
 }

@@ -31,7 +31,7 @@ pub fn save(path: &Path, root: &Group) -> Result<(), FileError> {
     atomic::write(path, &bytes)
 }
 
-/// The bytes of the file of a tree.
+/// Returns the bytes of the file of a tree.
 pub fn write(root: &Group) -> Result<Vec<u8>, FileError> {
     guarded(|| {
         let mut file = FileBuilder::new();

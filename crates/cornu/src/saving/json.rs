@@ -36,7 +36,7 @@ fn broken(received: String) -> FileError {
     )
 }
 
-/// The number in `value`, the words `NaN`, `Infinity` and `-Infinity` included.
+/// Returns the number in `value`, the words `NaN`, `Infinity` and `-Infinity` included.
 pub fn float(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
@@ -50,7 +50,7 @@ pub fn float(value: &Value) -> Option<f64> {
     }
 }
 
-/// The value that [`write()`] prints as Python prints the float `x`.
+/// Returns the value that [`write()`] prints as Python prints the float `x`.
 pub fn value_of(x: f64) -> Value {
     if let Some(number) = serde_json::Number::from_f64(x) {
         return Value::Number(number);

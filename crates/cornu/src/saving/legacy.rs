@@ -20,7 +20,7 @@ const MAX_NAMES: usize = 3_000;
 /// Arrays with the names the file lists them by, in its order.
 pub type NamedArrays = Vec<(String, Array)>;
 
-/// What a legacy file holds.
+/// Content of a legacy `.h5` file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Legacy {
     /// The model's class and config; none in a file of weights alone.
@@ -41,7 +41,7 @@ pub struct Legacy {
     pub optimizer_weights: Option<NamedArrays>,
 }
 
-/// What a file named `.h5` turns out to be.
+/// Content of an `.h5` file: weights of Keras 3, or a legacy file.
 #[derive(Debug, Clone, PartialEq)]
 pub enum H5File {
     /// `.weights.h5` of Keras 3.
@@ -77,7 +77,7 @@ fn is_legacy(root: &Group) -> bool {
 }
 
 impl Legacy {
-    /// Sorts out a tree read from a legacy file.
+    /// Returns the content of a legacy file from the tree of its groups.
     pub fn from_group(mut root: Group) -> Result<Self, FileError> {
         let mut weights = root.take_group("model_weights");
         let optimizer = root.take_group("optimizer_weights");
@@ -117,7 +117,7 @@ impl Legacy {
         Ok(legacy)
     }
 
-    /// The bytes of a legacy file that Keras opens.
+    /// Returns the bytes of a legacy file that Keras opens.
     pub fn to_bytes(&self) -> Result<Vec<u8>, FileError> {
         let mut weights = Group::default();
         set_names(&mut weights, "layer_names", self.layers.iter().map(|(name, _)| name));
@@ -145,7 +145,7 @@ impl Legacy {
         hdf5_write::write(&root)
     }
 
-    /// Saves to `path`, whole or not at all.
+    /// Writes the file to `path`; it is never left incomplete.
     pub fn write(&self, path: &Path) -> Result<(), FileError> {
         let bytes = self.to_bytes().map_err(|error| error.within(path.display().to_string()))?;
         atomic::write(path, &bytes)

@@ -1,14 +1,20 @@
 //! `.safetensors`: a flat list of named arrays.
 
-use std::collections::HashMap;
 use std::path::Path;
 
-use ::safetensors::tensor::{Dtype, SafeTensors, TensorView};
-
-use super::error::guarded;
 use super::legacy::NamedArrays;
-use super::{Array, ArrayType, FileError, atomic};
+use super::{FileError, atomic};
 
+#[cfg(feature = "safetensors")]
+use super::error::guarded;
+#[cfg(feature = "safetensors")]
+use super::{Array, ArrayType};
+#[cfg(feature = "safetensors")]
+use ::safetensors::tensor::{Dtype, SafeTensors, TensorView};
+#[cfg(feature = "safetensors")]
+use std::collections::HashMap;
+
+#[cfg(feature = "safetensors")]
 const TYPES: [(Dtype, ArrayType); 13] = [
     (Dtype::BOOL, ArrayType::Bool),
     (Dtype::I8, ArrayType::I8),
@@ -31,7 +37,28 @@ pub fn read(path: &Path) -> Result<NamedArrays, FileError> {
     from_bytes(&bytes).map_err(|error| error.within(path.display().to_string()))
 }
 
+#[cfg(not(feature = "safetensors"))]
+fn without_feature<T>() -> Result<T, FileError> {
+    Err(FileError::unsupported(
+        "safetensors in this build",
+        "Build cornu with the feature `safetensors`.",
+    ))
+}
+
+/// Reads the bytes of a file; needs the feature `safetensors`.
+#[cfg(not(feature = "safetensors"))]
+pub fn from_bytes(_: &[u8]) -> Result<NamedArrays, FileError> {
+    without_feature()
+}
+
+/// The bytes of a file with these arrays; needs the feature `safetensors`.
+#[cfg(not(feature = "safetensors"))]
+pub fn to_bytes(_: &NamedArrays, _: &[(String, String)]) -> Result<Vec<u8>, FileError> {
+    without_feature()
+}
+
 /// Reads the bytes of a file; arrays come sorted by name.
+#[cfg(feature = "safetensors")]
 pub fn from_bytes(bytes: &[u8]) -> Result<NamedArrays, FileError> {
     guarded(|| {
         let file = SafeTensors::deserialize(bytes).map_err(broken)?;
@@ -52,7 +79,8 @@ pub fn from_bytes(bytes: &[u8]) -> Result<NamedArrays, FileError> {
     })
 }
 
-/// The bytes of a file with these arrays and this metadata of texts.
+/// Returns the bytes of a file with these arrays and this metadata of texts.
+#[cfg(feature = "safetensors")]
 pub fn to_bytes(arrays: &NamedArrays, metadata: &[(String, String)]) -> Result<Vec<u8>, FileError> {
     let mut views = Vec::with_capacity(arrays.len());
     for (index, (name, array)) in arrays.iter().enumerate() {
@@ -72,7 +100,7 @@ pub fn to_bytes(arrays: &NamedArrays, metadata: &[(String, String)]) -> Result<V
     ::safetensors::serialize(views, metadata).map_err(broken)
 }
 
-/// Saves to `path`, whole or not at all.
+/// Writes the file to `path`; it is never left incomplete.
 pub fn write(
     path: &Path,
     arrays: &NamedArrays,
@@ -83,6 +111,7 @@ pub fn write(
     atomic::write(path, &bytes)
 }
 
+#[cfg(feature = "safetensors")]
 fn broken(error: impl std::fmt::Display) -> FileError {
     FileError::refused(
         "the file must be sound safetensors",
@@ -91,7 +120,7 @@ fn broken(error: impl std::fmt::Display) -> FileError {
     )
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "safetensors"))]
 mod tests {
     use super::*;
 

@@ -71,7 +71,7 @@ fn merge(into: &mut Group, from: Group, path: &str) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Writes `weights` as `x.weights.json` and shards of at most `max_shard_bytes` beside it.
+/// Writes weights as `x.weights.json` and shards of at most `max_shard_bytes` in the same folder.
 pub fn write(path: &Path, weights: &Group, max_shard_bytes: usize) -> Result<(), FileError> {
     write_shards(path, weights, max_shard_bytes)
         .map_err(|error| error.within(path.display().to_string()))

@@ -4,23 +4,23 @@
 //! writes.
 
 use super::rows::is_mask_argument;
-use crate::layers::{Call, Cx, Flow, LayerRef, WeightTree, Weights};
+use crate::lowering::{Call, Cx, Flow, LayerRef, WeightTree, Weights};
 use crate::model::{MemberKind, TensorRef};
 use crate::{Model, Result};
 use cornu_ir::{Builder, DType, Spec, ValueId};
 use std::collections::HashSet;
 use std::fmt;
 
-/// What a layer does with masks.
+/// Use of masks by a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MaskFlow {
-    /// Its output carries a mask that does not come from its inputs' masks.
+    /// True if the layer makes a new mask.
     pub made: bool,
-    /// What it computes depends on a mask.
+    /// True if the outputs depend on a mask.
     pub used: bool,
-    /// Its output carries on an input's mask.
+    /// True if the mask of an input is passed on.
     pub passed: bool,
-    /// An input's mask ends here, without use or while the output still has timesteps.
+    /// True if the mask of an input is dropped, unused or although the output has timesteps.
     pub dropped: bool,
 }
 
@@ -38,12 +38,12 @@ impl fmt::Display for MaskFlow {
     }
 }
 
-/// The flow of masks through a model.
+/// Report on the masks of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MaskReport {
-    /// For each member of the graph.
+    /// Use of masks by each member of the graph.
     pub members: Vec<MaskFlow>,
-    /// For each output that has timesteps and has lost its mask: which layer dropped it.
+    /// Warnings for outputs with timesteps whose mask a layer dropped.
     pub warnings: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ struct Carried {
 }
 
 impl MaskReport {
-    /// Follows the masks of a model.
+    /// Returns the report on a model.
     pub fn of(model: &Model) -> Result<Self> {
         let graph = model.graph();
         let mut members = vec![MaskFlow::default(); graph.members.len()];

@@ -1,32 +1,32 @@
 //! How many parameters a model has, and how many bytes they take in Keras's types.
 
-use crate::layers::{LayerRef, WeightSpec, WeightTree};
+use crate::lowering::{LayerRef, WeightSpec, WeightTree};
 use crate::model::{Container, Functional, MemberKind};
 use crate::training::{CompiledModel, ModelRef};
 use cornu_ir::DType;
 use std::collections::HashSet;
 
-/// Numbers of parameters with their bytes.
+/// Numbers and bytes of parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counts {
-    /// Trainable parameters.
+    /// Number of trainable parameters.
     pub trainable: usize,
     /// Bytes of the trainable parameters.
     pub trainable_bytes: f64,
-    /// Parameters that no optimizer moves.
+    /// Number of non-trainable parameters.
     pub fixed: usize,
-    /// Bytes of those.
+    /// Bytes of the non-trainable parameters.
     pub fixed_bytes: f64,
-    /// Variables of the optimizer, once there are some: numbers and bytes.
+    /// Number and bytes of the optimizer's variables, if there are any.
     pub optimizer: Option<(usize, f64)>,
 }
 
 impl Counts {
-    /// The counts of a model. The optimizer's variables count once they exist: after loading, or
-    /// from the first step.
+    /// Returns the counts of a model. The optimizer's variables are counted after the first step or
+    /// after loading.
     pub fn of<'a>(model: impl Into<ModelRef<'a>>) -> Self {
         let (model, mut c) = (model.into(), Self::default());
-        let (layer, tree) = (model.model().layer(), model.model().tree());
+        let (layer, tree) = (model.model().as_layer(), model.model().tree());
         let mut seen = HashSet::new();
         walk(layer, tree, true, &mut |trainable, bits, w| {
             // A layer that the model holds twice has its weights once.
@@ -51,14 +51,14 @@ impl Counts {
         c
     }
 
-    /// All parameters, the optimizer's included, and their bytes.
+    /// Returns number and bytes of all parameters and optimizer variables.
     pub fn total(&self) -> (usize, f64) {
         let (n, bytes) = self.optimizer.unwrap_or_default();
         (self.trainable + self.fixed + n, self.trainable_bytes + self.fixed_bytes + bytes)
     }
 }
 
-/// Bytes in the unit that fits, by 1024: `1.19 KB`.
+/// Returns bytes as text in units of 1024: `1.19 KB`.
 ///
 /// ```
 /// assert_eq!(cornu::summary::readable_bytes(1220.0, "B"), "1.19 KB");

@@ -1,4 +1,4 @@
-//! The table of a model's layers, as Keras prints it.
+//! Summaries: the table of a model's layers, as Keras prints it.
 
 mod wrap;
 mod style;
@@ -17,7 +17,7 @@ use crate::{Model, Result};
 use rows::Rows;
 use style::Extra;
 
-/// The table of a model's layers.
+/// Summary: the table of a model's layers.
 ///
 /// ```
 /// use cornu::summary::Summary;
@@ -47,7 +47,7 @@ pub struct Summary<'m> {
 }
 
 impl<'m> Summary<'m> {
-    /// The table of a model, in the style of Keras 3.
+    /// Returns the summary of a model, in the style of Keras 3.
     pub fn new(model: impl Into<ModelRef<'m>>) -> Self {
         Self {
             model: model.into(),
@@ -60,44 +60,43 @@ impl<'m> Summary<'m> {
         }
     }
 
-    /// With lines of so many characters; by default Keras's length, within the columns.
+    /// Sets the number of characters in a line; by default as in Keras.
     pub fn line_length(mut self, n: usize) -> Self {
         self.line_length = Some(n);
         self
     }
 
-    /// For a terminal of so many columns (80 by default), of which Keras leaves 4 free.
+    /// Sets the number of terminal columns, by default 80; Keras leaves 4 of them free.
     pub fn columns(mut self, n: usize) -> Self {
         self.columns = n;
         self
     }
 
-    /// In another style.
+    /// Sets the style.
     pub fn style(mut self, style: Style) -> Self {
         self.style = style;
         self
     }
 
-    /// With a column of what each layer does with a mask, and a warning for each output whose loss
-    /// misses one.
+    /// Adds a column on masks, and warnings for outputs that have lost their mask.
     pub fn masks(mut self, masks: bool) -> Self {
         self.masks = masks;
         self
     }
 
-    /// With the layers of models inside.
+    /// Sets whether the layers of inner models are shown.
     pub fn expand_nested(mut self, expand: bool) -> Self {
         self.expand_nested = expand;
         self
     }
 
-    /// With a column that says which layers are trainable.
+    /// Adds a column that shows which layers are trainable.
     pub fn show_trainable(mut self, show: bool) -> Self {
         self.show_trainable = show;
         self
     }
 
-    /// The text, each line ended.
+    /// Returns the summary as text.
     ///
     /// # Errors
     /// The line is too short for its columns.
@@ -151,16 +150,15 @@ fn trainable_word(row: &rows::Row, style: Style) -> &'static str {
 }
 
 impl Model {
-    /// The table of the layers as Keras prints it where there is no terminal. See [`Summary`] for
-    /// other lengths and styles.
+    /// Returns the table of the layers as Keras prints it. See [`Summary`] for other widths and
+    /// styles.
     pub fn summary(&self) -> String {
         Summary::new(self).render().expect("the default length holds the columns")
     }
 }
 
 impl CompiledModel {
-    /// The table of the layers, with the optimizer's parameters once there are some; see
-    /// [`Model::summary`].
+    /// Returns the table of the layers with the optimizer's parameters; see [`Model::summary`].
     pub fn summary(&self) -> String {
         Summary::new(self).render().expect("the default length holds the columns")
     }

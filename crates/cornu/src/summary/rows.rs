@@ -2,7 +2,7 @@
 
 use super::style::Style;
 use crate::Model;
-use crate::layers::{Call, LayerRef};
+use crate::lowering::{Call, LayerRef};
 use crate::model::{Container, Functional, Member, MemberKind, TensorRef};
 use cornu_ir::Dim;
 
@@ -15,7 +15,7 @@ pub(super) struct Row {
     pub is_input: bool,
     /// Shapes of the outputs of the last call.
     pub shapes: Vec<Vec<Dim>>,
-    /// Whether calls gave outputs of different shapes.
+    /// True if calls gave outputs of different shapes.
     pub several_shapes: bool,
     pub n_params: usize,
     pub has_weights: bool,
@@ -24,9 +24,9 @@ pub(super) struct Row {
     pub reads: Vec<String>,
     /// How many models deep the row stands.
     pub level: usize,
-    /// Whether it is the last of the model inside which it stands.
+    /// True if it is the last of the model inside which it stands.
     pub last_inside: bool,
-    /// Whether rows of its own layers follow.
+    /// True if rows of its own layers follow.
     pub is_expanded: bool,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Row {
 pub(super) struct Rows {
     pub model_name: String,
     pub rows: Vec<Row>,
-    /// Whether the model is a chain, whose connections go without saying.
+    /// True if the model is a chain, whose connections go without saying.
     pub is_chain: bool,
 }
 
@@ -50,13 +50,14 @@ impl Rows {
                 vec![false; graph.members.len()]
             },
         };
-        let is_sequential = matches!(model.layer().as_container(), Some(Container::Sequential(_)));
+        let is_sequential =
+            matches!(model.as_layer().as_container(), Some(Container::Sequential(_)));
         let mut rows = Vec::new();
         for (i, m) in graph.members.iter().enumerate() {
             if shown.hidden[i] || (is_sequential && matches!(m.kind, MemberKind::Input(_))) {
                 continue;
             }
-            let trainable = model.layer().is_trainable() && is_trainable(m);
+            let trainable = model.as_layer().is_trainable() && is_trainable(m);
             let mut row = row(m, trainable, 0);
             row.member = Some(i);
             row.name = shown.name(i);
@@ -71,7 +72,7 @@ impl Rows {
                 expand(m, trainable, 1, &mut rows);
             }
         }
-        let name = model.layer().shown_name();
+        let name = model.as_layer().shown_name();
         let model_name = if style == Style::Classic {
             older_name(&name, "functional", "model", 0)
         } else {

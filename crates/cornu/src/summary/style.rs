@@ -3,15 +3,14 @@
 use super::wrap::Align;
 use crate::Error;
 
-/// How a summary looks.
+/// Style of a summary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {
-    /// Keras 3: boxes.
+    /// Style of Keras 3: boxes.
     #[default]
     Keras,
-    /// Keras 2: rules of `_` and `=`. The names that Keras 3 gives by itself to a model and its
-    /// inputs are spelled as Keras 2 gave them (`model`, `input_1`), and the operations that
-    /// compute masks are left out, which Keras 2 kept inside its layers.
+    /// Style of Keras 2: lines of `_` and `=`. Default names are spelled as in Keras 2 (`model`,
+    /// `input_1`), and operations that compute masks are left out.
     Classic,
 }
 

@@ -1,6 +1,30 @@
 //! Text in columns, broken into lines as the Python library rich breaks it.
 
+#[cfg(feature = "progress")]
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Without the feature `progress` every character takes one column.
+#[cfg(not(feature = "progress"))]
+trait OneColumn {
+    fn width(&self) -> usize;
+}
+
+#[cfg(not(feature = "progress"))]
+impl OneColumn for str {
+    fn width(&self) -> usize {
+        self.chars().count()
+    }
+}
+
+#[cfg(feature = "progress")]
+fn char_width(c: char) -> usize {
+    c.width().unwrap_or(0)
+}
+
+#[cfg(not(feature = "progress"))]
+fn char_width(_: char) -> usize {
+    1
+}
 
 /// Where text stands in its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +54,7 @@ fn cut(line: String, width: usize, align: Align) -> String {
     }
     let mut kept = String::new();
     for c in line.chars() {
-        if kept.width() + c.width().unwrap_or(0) > width.saturating_sub(1) {
+        if kept.width() + char_width(c) > width.saturating_sub(1) {
             break;
         }
         kept.push(c);
@@ -118,7 +142,7 @@ fn chopped(word: &str, width: usize) -> Vec<String> {
     let mut pieces = vec![String::new()];
     for c in word.chars() {
         let last = pieces.last_mut().expect("never empty");
-        if last.width() + c.width().unwrap_or(0) > width && !last.is_empty() {
+        if last.width() + char_width(c) > width && !last.is_empty() {
             pieces.push(c.to_string());
         } else {
             last.push(c);

@@ -1,8 +1,8 @@
 //! Samples put together into a batch.
 
 use super::feed::Fed;
-use super::into_data::Unequal;
 use super::shards::Shards;
+use super::unequal::Unequal;
 use crate::runtime::{BatchShape, PackedRows};
 use crate::{Error, Result};
 use cornu_ir::{DType, Spec, Tensor};
@@ -11,16 +11,16 @@ use std::hash::{Hash, Hasher};
 /// The data sets of a run.
 pub(crate) struct Sets<'a> {
     /// The entries of the model.
-    pub(crate) inputs: &'a [Fed],
+    pub(crate) inputs: &'a [Fed<'a>],
     /// Targets and weights.
-    pub(crate) further: Vec<&'a Fed>,
+    pub(crate) further: Vec<&'a Fed<'a>>,
     /// True if samples keep their places in a batch: a stateful layer goes on with the state of the
     /// same place.
     pub(crate) in_order: bool,
 }
 
 impl<'a> Sets<'a> {
-    fn all(&self) -> impl Iterator<Item = &'a Fed> {
+    fn all(&self) -> impl Iterator<Item = &'a Fed<'a>> {
         self.inputs.iter().chain(self.further.iter().copied())
     }
 }
@@ -44,7 +44,7 @@ pub(crate) struct Batch {
 
 /// Timesteps of each sample of a batch. Inputs of sequences must agree in them; none where no input
 /// is one.
-fn common_lengths(inputs: &[Fed], samples: &[u32]) -> Result<Option<Vec<usize>>> {
+fn common_lengths(inputs: &[Fed<'_>], samples: &[u32]) -> Result<Option<Vec<usize>>> {
     let mut first: Option<Vec<usize>> = None;
     for f in inputs {
         let Some(lengths) = f.lengths_of(samples) else { continue };
@@ -106,7 +106,8 @@ impl Batch {
         self.arrays.truncate(sets.all().count());
         self.arrays.extend(sets.all().skip(self.arrays.len()).map(Fed::empty_batch));
         let is_packed = !is_even && unequal == Unequal::Known;
-        let stands_in_rows = |f: &Fed| is_packed && f.lengths_of(samples).as_ref() == Some(&given);
+        let stands_in_rows =
+            |f: &Fed<'_>| is_packed && f.lengths_of(samples).as_ref() == Some(&given);
         self.in_rows.clear();
         self.in_rows.extend(sets.all().map(stands_in_rows));
         self.packed = None;
@@ -128,17 +129,17 @@ impl Batch {
         }
         for (i, (f, array)) in sets.all().zip(&mut self.arrays).enumerate() {
             match &self.packed {
-                Some(packed) if self.in_rows[i] => f.pack(&self.samples, array, packed),
-                Some(packed) => f.gather(&self.samples, array, packed.timesteps, 0.0),
+                Some(packed) if self.in_rows[i] => f.pack(&self.samples, array, packed)?,
+                Some(packed) => f.gather(&self.samples, array, packed.timesteps, 0.0)?,
                 // Targets and weights by timestep are filled up with 0: the mask leaves them out.
                 None => {
                     let filler = if i < sets.inputs.len() { unequal.filler() } else { 0.0 };
-                    f.gather(&self.samples, array, longest, filler)
+                    f.gather(&self.samples, array, longest, filler)?;
                 }
             }
         }
         if let Some(packed) = &self.packed {
-            let of_samples = |f: &Fed| f.lengths_of(&self.samples);
+            let of_samples = |f: &Fed<'_>| f.lengths_of(&self.samples);
             let lengths = sets.inputs.iter().find_map(of_samples).unwrap_or_default();
             let own = lengths
                 .iter()

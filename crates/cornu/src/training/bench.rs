@@ -1,34 +1,33 @@
-//! How long a model's training step and prediction take, on random data.
+//! Benchmarks: times of a model's training step and prediction, on random data.
 
 use super::assembly::Batch;
 pub use super::bench_report::{RaggedEpoch, Report};
 use super::compiled_model::{CompiledModel, ModelRef};
 use super::examples::Examples;
-use super::into_data::Unequal;
 use super::machine::{peak_rss_mb, product_rate};
 use super::step::{ProfileRow, Stepping};
-use crate::data::{Array, BatchMaker, Cost, Data, Ragged};
+use super::unequal::Unequal;
+use crate::data::{Array, BatchMaker, Cost, Data, IntoData, Ragged};
 use crate::initializers::Draw;
-use crate::layers::Encoder;
+use crate::lowering::Encoder;
 use crate::model::{InputLayer, takes_text};
 use crate::runtime::Mode;
 use crate::{Error, Model, Result};
 use cornu_ir::DType;
 use ndarray::{ArrayD, IxDyn};
-use std::borrow::Cow;
 use std::time::Instant;
 
-/// What is timed.
+/// Settings of a benchmark of a model.
 pub struct Bench {
-    /// Samples of a batch.
+    /// Number of samples of a batch.
     pub batch_size: usize,
-    /// Steps timed.
+    /// Number of steps timed.
     pub steps: usize,
-    /// Timesteps where the model leaves them open.
+    /// Number of timesteps, for inputs that leave it open.
     pub timesteps: Option<usize>,
-    /// Lengths of the sequences, taken batch by batch; begun anew where they do not fill a batch.
+    /// Lengths of the sequences, taken batch by batch; the list is repeated to fill the last batch.
     pub lengths: Option<Vec<usize>>,
-    /// Also the time of each operation.
+    /// True to report the time of each operation too.
     pub profile: bool,
 }
 
@@ -41,17 +40,17 @@ fn median(mut v: Vec<f64>) -> f64 {
 const MIN_ROUNDS: usize = 5;
 
 impl Bench {
-    /// So many steps of batches of so many samples.
+    /// Returns a benchmark of a number of steps, with batches of a number of samples.
     pub fn new(batch_size: usize, steps: usize) -> Self {
         Bench { batch_size, steps, timesteps: None, lengths: None, profile: false }
     }
 
-    /// With timesteps where the model leaves them open.
+    /// Sets the number of timesteps, for inputs that leave it open.
     pub fn timesteps(self, timesteps: usize) -> Self {
         Bench { timesteps: Some(timesteps), ..self }
     }
 
-    /// Times a model's predictions and, of a compiled model, its training steps.
+    /// Times predictions of a model and, if it is compiled, training steps.
     pub fn run<'a>(&self, model: impl Into<ModelRef<'a>>) -> Result<Report> {
         let model = model.into();
         let (compiled, model) = (model.compiled(), model.model());
@@ -62,10 +61,11 @@ impl Bench {
         let mut plan_us = 0.0;
         let (mut profile, mut epochs) = (vec![], vec![]);
         if let Some(model) = compiled {
+            let y = self.targets(model, &x, n)?;
             let mut epoch = Epoch::new(
                 model,
                 &x,
-                &self.targets(model, &x, n)?,
+                &y,
                 rows.chunks(self.batch_size).map(<[u32]>::to_vec).collect(),
             )?;
             let mut times = Vec::new();
@@ -85,7 +85,7 @@ impl Bench {
                 epochs = self.epochs(model, &x, n)?;
             }
         }
-        let fed = model.feed_inputs(x.iter().map(Cow::Borrowed).collect())?;
+        let fed = model.feed_inputs(x[..].into_data()?)?;
         let mut batch = Batch::default();
         let mut times = Vec::new();
         for round in 0..1 + self.steps.div_ceil(self.n_batches()) {
@@ -130,7 +130,8 @@ impl Bench {
         for maker in [BatchMaker::AsTheyCome, BatchMaker::Bucket] {
             let plan = maker.plan_epoch(Some(&lengths), n, self.batch_size, 0, 0)?;
             let cost = Cost::of(&plan, Some(&lengths));
-            let mut unequal = Epoch::new(model, x, &self.targets(model, x, n)?, plan)?;
+            let y = self.targets(model, x, n)?;
+            let mut unequal = Epoch::new(model, x, &y, plan)?;
             let (mut of_unequal, mut of_equal) = (vec![], vec![]);
             for round in 0..1 + MIN_ROUNDS.max(self.steps.div_ceil(cost.n_steps.max(1))) {
                 let (a, b) = (unequal.run(model)?, equal.run(model)?);
@@ -159,7 +160,7 @@ impl Bench {
         self.lengths.as_ref().map_or(1, |l| (l.len() / self.batch_size).max(1))
     }
 
-    /// Random data for the inputs of a model.
+    /// Returns random data for the inputs of a model.
     pub fn inputs(&self, model: &Model) -> Result<Vec<Data>> {
         self.inputs_of(model, self.lengths.as_deref())
     }
@@ -266,8 +267,7 @@ impl Bench {
             .find_map(|d| if let Data::Ragged(r) = d { Some(r.offsets().to_vec()) } else { None });
         let mut draw = Draw::new(2, 0);
         let outputs = model.outputs();
-        let compiled =
-            crate::compile::Compiled::resolve(model.settings(), &outputs, &outputs.specs)?;
+        let compiled = model.resolve(&outputs.specs)?;
         let mut all = Vec::new();
         for (i, spec) in outputs.specs.iter().enumerate() {
             let sparse = compiled
@@ -314,15 +314,20 @@ impl Bench {
 }
 
 /// The batches of an epoch of training.
-struct Epoch {
-    examples: Examples,
+struct Epoch<'a> {
+    examples: Examples<'a>,
     compiled: crate::compile::Compiled,
     plan: Vec<Vec<u32>>,
     batch: Batch,
 }
 
-impl Epoch {
-    fn new(model: &CompiledModel, x: &[Data], y: &[Data], plan: Vec<Vec<u32>>) -> Result<Self> {
+impl<'a> Epoch<'a> {
+    fn new(
+        model: &CompiledModel,
+        x: &'a [Data],
+        y: &'a [Data],
+        plan: Vec<Vec<u32>>,
+    ) -> Result<Self> {
         let examples = Examples::new(model, x, y, None)?;
         let compiled = model.resolve_for(&examples)?;
         Ok(Self { batch: Batch::default(), compiled, plan, examples })

@@ -1,27 +1,27 @@
-//! The report of a bench as numbers and text.
+//! The report of a benchmark, as numbers and text.
 
 use super::step::ProfileRow;
 use serde::Serialize;
 
-/// What was measured.
+/// Report of a benchmark.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Median milliseconds of a training step; none for a model that is not compiled.
+    /// Median milliseconds of a training step; `None` for a model that is not compiled.
     pub train_ms: Option<f64>,
     /// Median milliseconds of a prediction of a batch.
     pub predict_ms: f64,
     /// Microseconds to plan the training step (or the prediction).
     pub plan_us: f64,
-    /// Most memory of the process, MB.
+    /// Peak memory of the process, in MB.
     pub peak_rss_mb: f64,
-    /// Threads.
+    /// Number of threads.
     pub threads: usize,
     /// Instruction set of the kernels.
     pub isa: String,
-    /// Epochs of sequences of unequal length, one for each way to make batches timed.
+    /// Epochs of sequences of unequal length, one for each way to make batches.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub epochs: Vec<RaggedEpoch>,
-    /// Where a training step on one thread spends its time, largest first.
+    /// Time of each operation in a training step on one thread, largest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub profile: Vec<ProfileRow>,
     /// GFLOP/s that one large matrix product reaches on one thread in the same run, with the
@@ -30,25 +30,25 @@ pub struct Report {
     pub product_gflops: Option<f64>,
 }
 
-/// An epoch of sequences of unequal length against one of as many sequences of one length, of as
+/// Time of an epoch of sequences of unequal length, compared with sequences of equal length and as
 /// many timesteps.
 #[derive(Clone, Debug, Serialize)]
 pub struct RaggedEpoch {
-    /// How batches are made.
+    /// Way to make batches.
     pub batches: String,
-    /// Batches.
+    /// Number of batches.
     pub steps: usize,
-    /// Timesteps of all sequences.
+    /// Number of timesteps of all sequences.
     pub timesteps: usize,
-    /// Share of the padded epoch that is padding.
+    /// Share of padding in the padded epoch.
     pub padding_share: f64,
     /// Median milliseconds of the epoch.
     pub epoch_ms: f64,
-    /// Real timesteps a second.
+    /// Timesteps per second, without padding.
     pub timesteps_per_s: f64,
     /// Median milliseconds of the epoch of equal lengths.
     pub equal_epoch_ms: f64,
-    /// Time a timestep, over that of equal lengths.
+    /// Time for each timestep, divided by that of equal lengths.
     pub ratio: f64,
 }
 

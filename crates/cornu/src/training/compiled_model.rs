@@ -1,10 +1,11 @@
 //! A model with loss, metrics and optimizer: the stage that is trained and evaluated.
 
-use super::compile::Compile;
+use super::compile::{Compile, Settings};
 use super::engine::Engine;
 use super::task::Stage;
-use crate::compile::Outputs;
-use crate::layers::WeightTree;
+use crate::compile::{Compiled, Outputs};
+use crate::config::Classes;
+use crate::lowering::WeightTree;
 use crate::optimizers::{Optimizer, VarInfo};
 use crate::runtime::Programs;
 use crate::{Model, Result};
@@ -16,10 +17,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A compiled model: a [`Model`] with loss, metrics, an optimizer and its state.
 ///
-/// It derefs to its model, with which it shares the weights: whatever a model can do (`predict`,
-/// `summary`, `weights`), it can do, too. Saved, it keeps settings and state of the optimizer.
+/// It derefs to its model, with which it shares the weights, so it has all functions of a model
+/// (`predict`, `summary`, `weights`). A saved compiled model keeps settings and state of the
+/// optimizer.
 ///
-/// What is not compiled cannot be trained:
+/// A model that is not compiled cannot be trained:
 ///
 /// ```compile_fail
 /// use cornu::{Dense, Fit, Input, Model};
@@ -29,7 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// # Ok::<(), cornu::Error>(())
 /// ```
 ///
-/// Training moves the weights that the model, and every other model over its layers, predicts with:
+/// Training changes the weights of the model and of every other model with the same layers:
 ///
 /// ```
 /// use cornu::{Compile, Dense, Input, Model, Predict};
@@ -37,14 +39,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// let model = Model::new(&x, &Dense::new(1).call(&x)?)?;
 /// let mut compiled = model.compile(Compile::new("sgd", "mse"))?;
 /// let (x, y) = (ndarray::arr2(&[[1.0f32, 0.0]]), ndarray::arr2(&[[9.0f32]]));
-/// let before = model.predict(&x, &Predict::default())?;
+/// let before = model.predict(&x, Predict::new())?;
 /// compiled.train_on_batch(&x, &y)?;
-/// assert_ne!(model.predict(&x, &Predict::default())?, before);
+/// assert_ne!(model.predict(&x, Predict::new())?, before);
 /// # Ok::<(), cornu::Error>(())
 /// ```
 pub struct CompiledModel {
     model: Model,
     settings: Value,
+    /// What reads losses and metrics of users' own classes in the settings.
+    classes: Classes,
     pub(super) optimizer: Optimizer,
     /// The weights, with what was trainable when the model was compiled.
     tree: WeightTree,
@@ -62,7 +66,7 @@ pub struct CompiledModel {
     pub(super) has_stepped: AtomicBool,
 }
 
-/// A model in either stage: what reports on both is asked for.
+/// Reference to a model or a compiled model.
 #[derive(Clone, Copy)]
 pub struct ModelRef<'a> {
     model: &'a Model,
@@ -70,12 +74,12 @@ pub struct ModelRef<'a> {
 }
 
 impl<'a> ModelRef<'a> {
-    /// The model.
+    /// Returns the model.
     pub fn model(self) -> &'a Model {
         self.model
     }
 
-    /// The compiled model, where it is one.
+    /// Returns the compiled model, if it is one.
     pub fn compiled(self) -> Option<&'a CompiledModel> {
         self.compiled
     }
@@ -102,25 +106,35 @@ impl Deref for CompiledModel {
 }
 
 impl Model {
-    /// Returns the model compiled with losses, metrics and an optimizer, whose state starts anew.
+    /// Compiles the model with losses, metrics and an optimizer, whose state is new.
     ///
-    /// The model stays as it is and shares its weights with the compiled one. Which weights are
-    /// trained is settled here: [`Model::set_trainable`] takes effect when the model is compiled
-    /// the next time, as in Keras.
+    /// The model itself is not changed and shares its weights with the compiled model. `compile`
+    /// decides which weights are trained: [`Model::set_trainable`] takes effect at the next
+    /// `compile`, as in Keras.
     ///
     /// # Errors
-    /// Settings that cannot be: no such optimizer, a value out of its range.
+    /// Invalid settings: an unknown name of an optimizer, loss, metric or output, or a value out of
+    /// range.
     ///
     /// # Source
     /// `compile` of keras/src/trainers/trainer.py, Keras 3.15.1.
     pub fn compile(&self, settings: Compile) -> Result<CompiledModel> {
-        CompiledModel::new(self.clone(), settings.into_json(), false)
+        let settings = settings.into_settings()?;
+        let outputs = self.outputs();
+        settings.classes.scope(|| Compiled::check(&settings.config, &outputs))?;
+        CompiledModel::new(self.clone(), settings, false)
     }
 }
 
 impl CompiledModel {
-    pub(crate) fn new(model: Model, mut settings: Value, from_file: bool) -> Result<Self> {
-        let optimizer = Optimizer::from_json(&settings["optimizer"])?;
+    /// Compiles a model with settings that a file holds.
+    pub(crate) fn from_config(model: Model, config: &Value, classes: &Classes) -> Result<Self> {
+        let settings = classes.scope(|| Compile::from_json(config))?.into_settings()?;
+        Self::new(model, Settings { classes: classes.clone(), ..settings }, true)
+    }
+
+    fn new(model: Model, settings: Settings, from_file: bool) -> Result<Self> {
+        let Settings { optimizer, config: mut settings, classes } = settings;
         let tree = model.tree().with_trainable_settled();
         let variables = crate::model::variables(&tree)?;
         let trainable: Vec<usize> =
@@ -128,7 +142,8 @@ impl CompiledModel {
         let vars: Vec<VarInfo> = trainable.iter().map(|i| VarInfo::from(&variables[*i])).collect();
         optimizer.check(&vars)?;
         settings["optimizer"] = optimizer.to_json();
-        let weights: Vec<Tensor> = trainable.iter().map(|i| model.weight(*i)).collect();
+        let weights: Vec<Tensor> =
+            trainable.iter().map(|i| model.variables()[*i].value.tensor()).collect();
         let mut store = model.store().clone();
         for spec in optimizer.state(&vars) {
             store.push(&spec.first_value(&weights));
@@ -137,6 +152,7 @@ impl CompiledModel {
         Ok(Self {
             model,
             settings,
+            classes,
             optimizer,
             tree,
             trainable,
@@ -153,17 +169,22 @@ impl CompiledModel {
         Self { model: self.model.name(name), ..self }
     }
 
-    /// Loss, metrics and their weights as Keras's compile config holds them.
+    /// Returns losses, metrics and their weights as Keras's compile config.
     pub fn settings(&self) -> &Value {
         &self.settings
     }
 
-    /// The optimizer.
+    /// Losses and metrics for targets of these specs.
+    pub(crate) fn resolve(&self, targets: &[Spec]) -> Result<Compiled> {
+        self.classes.scope(|| Compiled::resolve(&self.settings, &self.outputs(), targets))
+    }
+
+    /// Returns the optimizer.
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
     }
 
-    /// The model, without what it was compiled with.
+    /// Returns the model without its compile settings.
     pub fn model(&self) -> &Model {
         &self.model
     }

@@ -1,9 +1,9 @@
 //! Running tasks: the program for a batch found or made, and run.
 
 use super::assembly::{Batch, Sets};
-use super::into_data::Unequal;
 use super::shards::{ShardWriter, Shards};
 use super::task::{Lowering, Stage, Task};
+use super::unequal::Unequal;
 use super::work::product_flops;
 use crate::Result;
 use crate::runtime::{BatchShape, Execution, Prepared, Programs};

@@ -1,36 +1,57 @@
 //! Data checked against the entries of a model.
 
 use super::feed::Fed;
-use crate::data::Data;
-use crate::layers::{Call, LayerRef};
-use crate::model::{MemberKind, TensorRef, takes_text};
+use crate::data::{Arrays, Data, Values, by_names};
+use crate::lowering::{Call, LayerRef};
+use crate::model::{MemberKind, TensorRef, shaped_text, takes_text};
 use crate::{Error, Model, Result};
+use cornu_ir::Spec;
 use std::borrow::Cow;
+
+/// The shape of all samples, with that of the longest sequence for an axis that differs.
+fn shape_of(values: &Values<'_>) -> Vec<usize> {
+    let shape = values.sample_shape();
+    let longest = || values.lengths().and_then(|l| l.into_iter().max()).unwrap_or(0);
+    let dims = shape.into_iter().map(|n| n.unwrap_or_else(longest));
+    std::iter::once(values.n_samples()).chain(dims).collect()
+}
+
+/// Rows of a table must have one length: a model of a fixed number of features knows no end.
+fn check_rows(who: &str, values: &Values<'_>, entry: &[Option<usize>]) -> Result<()> {
+    let (&[_, Some(n)], Some(lengths)) = (entry, values.lengths()) else { return Ok(()) };
+    match lengths.iter().position(|l| *l != n) {
+        Some(at) => Err(Error::Data(format!(
+            "{who}: axis 1 (features) must have {n} values in each sample. Received: {} values at \
+             sample {at}",
+            lengths[at]
+        ))),
+        None => Ok(()),
+    }
+}
 
 impl Model {
     /// Checks data against the entries and casts them.
-    pub(crate) fn feed_inputs(&self, x: Vec<Cow<'_, Data>>) -> Result<Vec<Fed>> {
-        let entries = self.inputs();
-        let reads = self.reads()?;
-        let x = self.shaped(x)?;
-        // A ragged data set stands for the shape of its longest sequence.
-        let longest = |d: &Data| d.lengths().and_then(|l| l.into_iter().max()).unwrap_or(0);
-        let shape = |d: &Data| {
-            let dims = d.sample_shape().into_iter().map(|n| n.unwrap_or_else(|| longest(d)));
-            std::iter::once(d.n_samples()).chain(dims).collect::<Vec<usize>>()
-        };
-        let specs = self.check_inputs(&x.iter().map(|d| shape(d)).collect::<Vec<_>>())?;
+    pub(crate) fn feed_inputs<'a>(&self, x: Arrays<'a>) -> Result<Vec<Fed<'a>>> {
+        let (entries, reads) = (self.inputs(), self.reads()?);
+        let (x, specs) = self.of_entries(x)?;
         let who = |i: usize| format!("input `{}`", entries[i].0);
+        for (i, (values, (_, entry))) in x.iter().zip(&entries).enumerate() {
+            check_rows(&who(i), values, &entry.batch_shape)?;
+        }
         for (i, layer) in self.readers() {
-            let check = layer.rule().check_entry(&x[i]);
-            check.map_err(|e| e.of_layer(layer.class(), &layer.shown_name()))?;
+            // Layers with a vocabulary alone check what they are given.
+            if layer.rule().as_lookup().is_some() {
+                let check = layer.rule().check_entry(&*x[i].to_data()?);
+                check.map_err(|e| e.of_layer(layer.class(), &layer.shown_name()))?;
+            }
         }
         let mut encoded = Vec::new();
         for r in reads {
-            let data: Vec<&Data> = r.entries.iter().map(|i| &*x[*i]).collect();
             let Some(encoder) = r.layer.rule().as_encoder() else { continue };
+            let data = r.entries.iter().map(|i| x[*i].to_data()).collect::<Result<Vec<_>, _>>()?;
             let here = |e: Error| e.of_layer(r.layer.class(), &r.layer.shown_name());
-            let of_layer = encoder.encode(&data).map_err(here)?;
+            let of_layer =
+                encoder.encode(&data.iter().map(|d| &**d).collect::<Vec<&Data>>()).map_err(here)?;
             encoded.push(Fed::encoded(&who(r.entries[0]), of_layer, encoder.fills_up())?);
         }
         let limits = self.id_limits();
@@ -47,6 +68,33 @@ impl Model {
         }
         fed.extend(encoded);
         Ok(fed)
+    }
+
+    /// Values for the entries, text in the entry's shape: a single column is as good as an axis of
+    /// 1.
+    fn shaped<'d>(&self, x: Vec<Values<'d>>) -> Result<Vec<Values<'d>>> {
+        let entries = self.inputs();
+        let shaped = |(i, values): (usize, Values<'d>)| match entries.get(i) {
+            Some((name, entry)) if takes_text(entry) => {
+                let anew = shaped_text(name, entry.batch_shape.len(), &*values.to_data()?)?;
+                Ok(anew.map_or(values, |data| Values::Held(Cow::Owned(data))))
+            }
+            _ => Ok(values),
+        };
+        x.into_iter().enumerate().map(shaped).collect()
+    }
+
+    /// The shapes of data for the entries, sequences padded to the longest.
+    pub(crate) fn shapes_of(&self, x: Arrays<'_>) -> Result<Vec<Vec<usize>>> {
+        Ok(self.of_entries(x)?.0.iter().map(shape_of).collect())
+    }
+
+    /// The values of each entry in its order and shape, and their specs.
+    fn of_entries<'a>(&self, x: Arrays<'a>) -> Result<(Vec<Values<'a>>, Vec<Spec>)> {
+        let names: Vec<String> = self.inputs().into_iter().map(|(name, _)| name).collect();
+        let x = self.shaped(by_names(x.arrays, &names, "inputs")?)?;
+        let specs = self.check_inputs(&x.iter().map(shape_of).collect::<Vec<_>>())?;
+        Ok((x, specs))
     }
 
     /// Entries and the layers that read them as they come.

@@ -3,60 +3,107 @@
 use super::assembly::Batch;
 use super::compiled_model::CompiledModel;
 use super::examples::Examples;
+use super::given::Given;
 use super::history::{Logs, Running};
-use super::into_data::{EpochLoss, IntoData, Unequal};
 use super::listeners::Listeners;
 use super::step::Stepping;
+use super::unequal::{EpochLoss, Unequal};
 use crate::Result;
 use crate::compile;
-use crate::data::Data;
+use crate::data::IntoData;
 use crate::runtime::Mode;
 
-/// How `evaluate` runs, in Keras's words.
-#[derive(Clone, Debug)]
-pub struct Evaluate {
-    /// Samples of a batch.
-    pub batch_size: usize,
-    /// Weights of the samples: one set, or one for each output.
-    pub sample_weight: Option<Vec<Data>>,
-    /// How sequences of unequal length stand in one batch.
-    pub unequal: Unequal,
-    /// How the losses of batches of such sequences become one.
-    pub epoch_loss: EpochLoss,
+/// Settings of `evaluate`, with Keras's names and defaults.
+///
+/// ```
+/// use cornu::Evaluate;
+/// let options = Evaluate::new().batch_size(64).sample_weight(vec![1.0f32, 0.5]);
+/// # let _ = options;
+/// ```
+#[derive(Clone)]
+pub struct Evaluate<'a> {
+    batch_size: usize,
+    sample_weight: Given<'a>,
+    unequal: Unequal,
+    epoch_loss: EpochLoss,
 }
 
-impl Default for Evaluate {
+impl Default for Evaluate<'_> {
     fn default() -> Self {
         Self {
             batch_size: 32,
-            sample_weight: None,
+            sample_weight: Given::None,
             unequal: Unequal::Known,
             epoch_loss: EpochLoss::Timesteps,
         }
     }
 }
 
+impl<'a> Evaluate<'a> {
+    /// Returns Keras's defaults: batches of 32.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the number of samples of a batch.
+    pub fn batch_size(mut self, n: usize) -> Self {
+        self.batch_size = n;
+        self
+    }
+
+    /// Sets the sample weights: one set, or one for each output.
+    pub fn sample_weight(mut self, w: impl IntoData<'a>) -> Self {
+        self.sample_weight = Given::of(w);
+        self
+    }
+
+    /// Sets how sequences of unequal length are put into one batch.
+    pub fn unequal(mut self, u: Unequal) -> Self {
+        self.unequal = u;
+        self
+    }
+
+    /// Sets how the losses of batches are averaged, for sequences of unequal length.
+    pub fn epoch_loss(mut self, by: EpochLoss) -> Self {
+        self.epoch_loss = by;
+        self
+    }
+}
+
 impl CompiledModel {
-    /// Returns loss and metrics over data.
+    /// Returns loss and metrics over data. For a data set, which holds its targets, `y` is `()`.
     ///
     /// # Errors
     /// Data that do not fit the model, or targets that do not fit its losses.
+    ///
+    /// ```
+    /// use cornu::metrics::MetricValue;
+    /// use cornu::{Compile, Dense, Evaluate, Input, Model};
+    /// use ndarray::arr2;
+    /// let x = Input::new([1]);
+    /// let dense = Dense::new(1).kernel_initializer("ones");
+    /// let model = Model::new(&x, &dense.call(&x)?)?.compile(Compile::new("sgd", "mse"))?;
+    /// let logs = model.evaluate(&arr2(&[[1.0f32]]), &arr2(&[[3.0f32]]), Evaluate::new())?;
+    /// assert_eq!(logs["loss"], MetricValue::Number(4.0)); // (3 − 1)²
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn evaluate<'a>(
         &self,
         x: impl IntoData<'a>,
         y: impl IntoData<'a>,
-        options: &Evaluate,
+        mut options: Evaluate<'a>,
     ) -> Result<Logs> {
-        let examples = Examples::new(self, x, y, options.sample_weight.as_deref())?;
+        let w = options.sample_weight.take("sample weights")?;
+        let examples = Examples::new(self, x, y, w)?;
         let compiled = self.resolve_for(&examples)?;
-        self.evaluate_examples(&examples, &compiled, options, &mut Listeners::none())
+        self.evaluate_examples(&examples, &compiled, &options, &mut Listeners::none())
     }
 
     /// Losses and metrics resolved for the targets of examples.
-    pub(crate) fn resolve_for(&self, examples: &Examples) -> Result<compile::Compiled> {
+    pub(crate) fn resolve_for(&self, examples: &Examples<'_>) -> Result<compile::Compiled> {
         let outputs = self.outputs();
         let targets = examples.target_specs(1);
-        let compiled = compile::Compiled::resolve(self.settings(), &outputs, &targets)?;
+        let compiled = self.resolve(&targets)?;
         for l in compiled.losses.iter().filter(|l| l.loss.takes_class_ids()) {
             let classes = outputs.specs[l.output].dims.last().copied().flatten();
             let ignored = l
@@ -74,9 +121,9 @@ impl CompiledModel {
 
     pub(super) fn evaluate_examples(
         &self,
-        examples: &Examples,
+        examples: &Examples<'_>,
         compiled: &compile::Compiled,
-        options: &Evaluate,
+        options: &Evaluate<'_>,
         listeners: &mut Listeners,
     ) -> Result<Logs> {
         let batch_size = self.batch_size_for(options.batch_size)?;

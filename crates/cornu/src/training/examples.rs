@@ -2,78 +2,65 @@
 
 use super::assembly::Sets;
 use super::feed::Fed;
-use super::into_data::{EpochLoss, IntoData};
+use super::unequal::EpochLoss;
 use crate::compile;
-use crate::data::Data;
+use crate::config::did_you_mean;
+use crate::data::{Arrays, IntoData, Values, by_names};
 use crate::{Error, Model, Result};
 use cornu_ir::{DType, Spec};
-use std::borrow::Cow;
+use std::mem::take;
 
-/// Examples of a model: inputs, targets and, where given, weights of the samples.
-pub struct Examples {
-    pub(crate) inputs: Vec<Fed>,
-    pub(crate) targets: Vec<Fed>,
+/// Inputs, targets and optional sample weights, checked for a model.
+pub struct Examples<'a> {
+    pub(crate) inputs: Vec<Fed<'a>>,
+    pub(crate) targets: Vec<Fed<'a>>,
     /// One for each output, or none.
-    pub(crate) weights: Vec<Option<Fed>>,
+    pub(crate) weights: Vec<Option<Fed<'a>>>,
     /// Whether the place of a sample in its batch matters: a stateful layer goes on with the state
     /// of the same place.
     in_order: bool,
 }
 
-impl Examples {
-    /// Checks and casts data for a model. Weights are for one output, or one set for each.
-    pub(crate) fn new<'a>(
+impl<'a> Examples<'a> {
+    /// Checks and casts data for a model. Weights are for one output, or one set for each; targets
+    /// and weights that are not given are those of the inputs' data set.
+    pub(crate) fn new(
         model: &Model,
         x: impl IntoData<'a>,
         y: impl IntoData<'a>,
-        w: Option<&[Data]>,
+        w: Option<Arrays<'a>>,
     ) -> Result<Self> {
-        let inputs = model.feed_inputs(x.into_data())?;
+        let (mut x, y) = (x.into_data()?, y.into_data()?);
+        let (of_set, weights_of_set) = (take(&mut x.targets), take(&mut x.weights));
+        let y = if y.arrays.is_empty() { of_set } else { y.arrays };
+        let w = w.map_or(weights_of_set, |w| w.arrays);
+        let inputs = model.feed_inputs(x)?;
         let n = inputs.first().map_or(0, Fed::n_samples);
-        let y = y.into_data();
-        let n_outputs = model.output_specs().len();
         let names = model.output_names();
-        let targets: Vec<Fed> = y
-            .into_iter()
-            .enumerate()
-            .map(|(i, d)| {
-                let dtype = match d.dtype() {
-                    "int32" => DType::I32,
-                    "int64" => DType::I64,
-                    "float64"
-                        if model.output_specs().get(i).is_some_and(|s| s.dtype == DType::F64) =>
-                    {
-                        DType::F64
-                    }
-                    _ => DType::F32,
-                };
-                let who = names
-                    .get(i)
-                    .map_or(format!("target {i}"), |n| format!("target of output `{n}`"));
-                if d.dtype() == "string" {
-                    return Err(Error::argument(
-                        who,
-                        "targets are numbers; give the number of each class (from 0 on, in the \
-                         order of `Model::set_class_names`), or a 1 in its place of several",
-                        "strings",
-                    ));
+        let target = |(i, d): (usize, Values<'a>)| {
+            let dtype = match d.dtype() {
+                "int32" => DType::I32,
+                "int64" => DType::I64,
+                "float64" if model.output_specs().get(i).is_some_and(|s| s.dtype == DType::F64) => {
+                    DType::F64
                 }
-                Fed::new(&who, d, dtype)
-            })
-            .collect::<Result<_>>()?;
-        let mut weights: Vec<Option<Fed>> = Vec::new();
-        let w = w.unwrap_or_default();
-        for (i, d) in w.iter().enumerate() {
-            let who = format!("sample weights {i}");
-            weights.push(Some(Fed::new(&who, Cow::Borrowed(d), DType::F32)?));
-        }
-        // One set of weights serves all outputs, as in Keras.
-        if let [one] = w {
-            for _ in 1..n_outputs {
-                weights.push(Some(Fed::new("sample weights", Cow::Borrowed(one), DType::F32)?));
+                _ => DType::F32,
+            };
+            let who =
+                names.get(i).map_or(format!("target {i}"), |n| format!("target of output `{n}`"));
+            if d.dtype() == "string" {
+                return Err(Error::argument(
+                    who,
+                    "targets are numbers; give the number of each class (from 0 on, in the order \
+                     of `Model::set_class_names`), or a 1 in its place of several",
+                    "strings",
+                ));
             }
-        }
-        weights.resize_with(n_outputs, || None);
+            Fed::new(&who, d, dtype)
+        };
+        let y = by_names(y, &names, "targets")?;
+        let targets: Vec<Fed<'a>> = y.into_iter().enumerate().map(target).collect::<Result<_>>()?;
+        let weights = weights_of(w, &names)?;
         let counts = targets
             .iter()
             .map(|t| ("targets", t))
@@ -92,7 +79,7 @@ impl Examples {
         Ok(Self { inputs, targets, weights, in_order: model.is_stateful() })
     }
 
-    /// Samples.
+    /// Returns the number of samples.
     pub fn n_samples(&self) -> usize {
         self.inputs.first().map_or(0, Fed::n_samples)
     }
@@ -153,4 +140,33 @@ pub(crate) struct Layout {
     pub(super) n_targets: usize,
     /// Which outputs have weights.
     pub(super) weighted: Vec<bool>,
+}
+
+/// The sample weights of each output; one set of weights serves all outputs, as in Keras.
+fn weights_of<'a>(
+    given: Vec<(Option<String>, Values<'a>)>,
+    names: &[String],
+) -> Result<Vec<Option<Fed<'a>>>> {
+    let mut weights: Vec<Option<Fed<'a>>> = names.iter().map(|_| None).collect();
+    let fed = |i: usize, d: Values<'a>| Fed::new(&format!("sample weights {i}"), d, DType::F32);
+    if let ([(None, one)], 2..) = (&given[..], names.len()) {
+        weights.iter_mut().try_for_each(|w| fed(0, one.clone()).map(|f| *w = Some(f)))?;
+        return Ok(weights);
+    }
+    for (i, (name, d)) in given.into_iter().enumerate() {
+        let at = match &name {
+            None => i,
+            Some(name) => names.iter().position(|n| n == name).ok_or_else(|| {
+                let near = did_you_mean(name, names.iter().map(String::as_str));
+                let rule = format!("the model has the outputs {}", names.join(", "));
+                Error::argument("sample weights", rule, format!("`{name}`{near}"))
+            })?,
+        };
+        let Some(place) = weights.get_mut(at) else {
+            let rule = format!("one set, or one for each of the {} outputs", names.len());
+            return Err(Error::argument("sample weights", rule, format!("{} sets", at + 1)));
+        };
+        *place = Some(fed(at, d)?);
+    }
+    Ok(weights)
 }

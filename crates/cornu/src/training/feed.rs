@@ -1,16 +1,19 @@
 //! Data sets cast once to the types in which a graph takes them, and copied into batches.
 
-use crate::data::{Array, Data};
+use super::reader::{Range, Reader, slice_of};
+use crate::data::{Array, Data, Values};
 use crate::runtime::PackedRows;
 use crate::{Error, Result};
-use cornu_ir::tensor::Element;
-use cornu_ir::{DType, Spec, Tensor};
+use cornu_ir::tensor::{Element, Slice};
+use cornu_ir::{Buffer, DType, Spec, Tensor};
 use std::borrow::Cow;
 
-/// A data set cast to the type in which a graph takes it.
-pub(crate) struct Fed {
+/// A data set in the type in which a graph takes it.
+pub(crate) struct Fed<'a> {
+    source: Source<'a>,
+    dtype: DType,
     /// Dense: (samples, …). Ragged: (timesteps of all samples, …).
-    tensor: Tensor,
+    dims: Vec<usize>,
     /// Numbers of a sample, or of a timestep.
     row_len: usize,
     /// Where each sample's timesteps begin, the total last; none when dense.
@@ -19,20 +22,43 @@ pub(crate) struct Fed {
     filled_up: bool,
 }
 
-impl Fed {
-    /// Casts data; what is owned and of the right type is moved. Ids and labels must be numbers of
-    /// their range; `who` names the data in errors.
-    pub(crate) fn new(who: &str, data: Cow<'_, Data>, dtype: DType) -> Result<Self> {
-        let dims = data.values().shape().to_vec();
-        let (tensor, offsets) = match data {
-            Cow::Owned(Data::Dense(array)) => (moved(who, array, dtype)?, None),
-            Cow::Owned(Data::Ragged(r)) => {
+/// Where the numbers are.
+enum Source<'a> {
+    Owned(Buffer),
+    Borrowed(Slice<'a>),
+    Read(Reader<'a>),
+}
+
+impl<'a> Fed<'a> {
+    /// Casts data; what is borrowed or owned in C order and in the right type is not copied. Ids
+    /// and labels must be numbers of their range; `who` names the data in errors.
+    pub(crate) fn new(who: &str, data: Values<'a>, dtype: DType) -> Result<Self> {
+        let (source, dims, offsets) = match data {
+            Values::Held(Cow::Owned(Data::Dense(array))) => owned(who, array, dtype)?,
+            Values::Held(Cow::Borrowed(Data::Dense(array))) => cast(who, array, dtype)?,
+            Values::Held(Cow::Owned(Data::Ragged(r))) => {
                 let offsets = r.offsets().to_vec();
-                (moved(who, r.into_values(), dtype)?, Some(offsets))
+                let (source, dims, _) = owned(who, r.into_values(), dtype)?;
+                (source, dims, Some(offsets))
             }
-            Cow::Borrowed(Data::Dense(array)) => (cast(who, array, dtype)?, None),
-            Cow::Borrowed(Data::Ragged(r)) => {
-                (cast(who, r.values(), dtype)?, Some(r.offsets().to_vec()))
+            Values::Held(Cow::Borrowed(Data::Ragged(r))) => {
+                let (source, dims, _) = cast(who, r.values(), dtype)?;
+                (source, dims, Some(r.offsets().to_vec()))
+            }
+            Values::View(view) if type_of(&view.numbers) == dtype => {
+                (Source::Borrowed(view.numbers), view.shape, None)
+            }
+            Values::View(view) => owned(who, view.to_array(), dtype)?,
+            Values::Read(array) => {
+                let known = array.info.sample_shape.iter().flatten().copied();
+                let offsets = array.lengths().map(|lengths| {
+                    let mut offsets = vec![0];
+                    lengths.iter().for_each(|l| offsets.push(offsets[offsets.len() - 1] + l));
+                    offsets
+                });
+                let n_rows = offsets.as_ref().map_or(array.rows.len(), |o| o[o.len() - 1]);
+                let dims = std::iter::once(n_rows).chain(known).collect();
+                (Source::Read(Reader::new(who, array, dtype)), dims, offsets)
             }
         };
         if dims.is_empty() {
@@ -40,28 +66,29 @@ impl Fed {
                 "{who}: expected samples along axis 0. Received: a single number"
             )));
         }
-        Ok(Self { tensor, row_len: dims[1..].iter().product(), offsets, filled_up: false })
+        let row_len = dims[1..].iter().product();
+        Ok(Self { source, dtype, dims, row_len, offsets, filled_up: false })
     }
 
     /// What a layer encoded, in the type it has.
     pub(crate) fn encoded(who: &str, data: Data, filled_up: bool) -> Result<Self> {
         let dtype = if data.dtype() == "int64" { DType::I64 } else { DType::F32 };
-        Ok(Self { filled_up, ..Self::new(who, Cow::Owned(data), dtype)? })
+        Ok(Self { filled_up, ..Self::new(who, Values::Held(Cow::Owned(data)), dtype)? })
     }
 
-    /// Samples.
+    /// Returns the number of samples.
     pub(crate) fn n_samples(&self) -> usize {
-        self.offsets.as_ref().map_or(self.tensor.dims[0], |o| o.len() - 1)
+        self.offsets.as_ref().map_or(self.dims[0], |o| o.len() - 1)
     }
 
     /// Dims of a batch of so many samples; a ragged set stands for its longest sequence.
     pub(crate) fn spec(&self, batch: usize) -> Spec {
-        let mut dims = self.tensor.dims.clone();
+        let mut dims = self.dims.clone();
         dims[0] = batch;
         if let Some(l) = self.all_lengths() {
             dims.insert(1, l.into_iter().max().unwrap_or(0));
         }
-        Spec::known(self.tensor.dtype(), &dims)
+        Spec::known(self.dtype, &dims)
     }
 
     /// Timesteps of each sample, when ragged.
@@ -93,119 +120,190 @@ impl Fed {
     }
 
     /// Copies sequences into packed rows. Rows that are no sequence's own are 0.
-    pub(crate) fn pack(&self, samples: &[u32], batch: &mut Tensor, packed: &PackedRows) {
+    pub(crate) fn pack(
+        &self,
+        samples: &[u32],
+        batch: &mut Tensor,
+        packed: &PackedRows,
+    ) -> Result<()> {
         let n = self.row_len;
         batch.dims.clear();
         batch.dims.push(packed.all_rows());
-        batch.dims.extend(&self.tensor.dims[1..]);
+        batch.dims.extend(&self.dims[1..]);
         let lengths = self.lengths_of(samples).unwrap_or_default();
-        let first: Vec<usize> =
-            self.offsets.iter().flat_map(|o| samples.iter().map(|&s| o[s as usize])).collect();
-        cornu_ir::with_type!(self.tensor.dtype(), T => {
-            let src = self.tensor.view();
-            let src = src.get::<T>();
-            let dst = buffer::<T>(&mut batch.data);
-            dst.clear();
-            dst.resize(packed.all_rows() * n, T::default());
-            packed.each(&lengths, |row, sample, t| {
-                let at = (first[sample] + t) * n;
-                dst[row * n..(row + 1) * n].copy_from_slice(&src[at..at + n]);
+        self.with_rows(samples, |src, first| {
+            cornu_ir::with_type!(self.dtype, T => {
+                let src = elements::<T>(&src);
+                let dst = buffer::<T>(&mut batch.data);
+                dst.clear();
+                dst.resize(packed.all_rows() * n, T::default());
+                packed.each(&lengths, |row, sample, t| {
+                    let at = (first(sample) + t) * n;
+                    dst[row * n..(row + 1) * n].copy_from_slice(&src[at..at + n]);
+                });
             });
-        });
+        })
     }
 
     /// Copies samples into a batch buffer, which keeps its memory from batch to batch. Sequences
     /// are filled up to `timesteps`, or to the longest of them.
-    pub(crate) fn gather(&self, rows: &[u32], batch: &mut Tensor, timesteps: usize, filler: f64) {
+    pub(crate) fn gather(
+        &self,
+        rows: &[u32],
+        batch: &mut Tensor,
+        timesteps: usize,
+        filler: f64,
+    ) -> Result<()> {
         let n = self.row_len;
         batch.dims.clear();
         batch.dims.push(rows.len());
-        let span = |r: u32| match &self.offsets {
-            None => (r as usize, 1),
-            Some(o) => (o[r as usize], o[r as usize + 1] - o[r as usize]),
+        let Some(offsets) = &self.offsets else {
+            batch.dims.extend(&self.dims[1..]);
+            return self.gather_dense(rows, &mut batch.data);
         };
-        let longest = rows.iter().map(|&r| span(r).1).max().unwrap_or(0);
+        let length = |r: u32| offsets[r as usize + 1] - offsets[r as usize];
+        let longest = rows.iter().map(|&r| length(r)).max().unwrap_or(0);
         let timesteps = longest.max(if self.filled_up { 1 } else { timesteps });
         let filler = if self.filled_up { 0.0 } else { filler };
-        let width = if self.offsets.is_some() { timesteps } else { 1 };
-        if self.offsets.is_some() {
-            batch.dims.push(timesteps);
-        }
-        batch.dims.extend(&self.tensor.dims[1..]);
-        cornu_ir::with_type!(self.tensor.dtype(), T => {
-            let src = self.tensor.view();
-            let src = src.get::<T>();
-            let filler = Tensor::scalar_of(self.tensor.dtype(), filler);
-            let filler = filler.view().get::<T>()[0];
-            let dst = buffer::<T>(&mut batch.data);
+        batch.dims.push(timesteps);
+        batch.dims.extend(&self.dims[1..]);
+        self.with_rows(rows, |src, first| {
+            cornu_ir::with_type!(self.dtype, T => {
+                let src = elements::<T>(&src);
+                let filler = Tensor::scalar_of(self.dtype, filler);
+                let filler = filler.view().get::<T>()[0];
+                let dst = buffer::<T>(&mut batch.data);
+                dst.clear();
+                for (i, &r) in rows.iter().enumerate() {
+                    let (first, len) = (first(i), length(r));
+                    dst.extend_from_slice(&src[first * n..(first + len) * n]);
+                    dst.resize(dst.len() + (timesteps - len) * n, filler);
+                }
+            });
+        })
+    }
+
+    /// Copies samples of one length, or reads them, into the memory of a batch.
+    fn gather_dense(&self, rows: &[u32], batch: &mut Buffer) -> Result<()> {
+        let n = self.row_len;
+        let src = match &self.source {
+            Source::Owned(buffer) => slice_of(buffer),
+            Source::Borrowed(slice) => *slice,
+            Source::Read(reader) => {
+                reader.read(rows, rows.len() * n, batch)?;
+                let state = reader.state();
+                return reader.check(&state.ranges, slice_of(batch), rows, |row| row / n.max(1));
+            }
+        };
+        cornu_ir::with_type!(self.dtype, T => {
+            let src = elements::<T>(&src);
+            let dst = buffer::<T>(batch);
             dst.clear();
             for &r in rows {
-                let (first, len) = span(r);
-                dst.extend_from_slice(&src[first * n..(first + len) * n]);
-                dst.resize(dst.len() + (width - len) * n, filler);
+                dst.extend_from_slice(&src[r as usize * n..(r as usize + 1) * n]);
             }
         });
+        Ok(())
+    }
+
+    /// Hands on the timesteps of samples, and where those of the `i`-th sample asked for begin.
+    fn with_rows(
+        &self,
+        samples: &[u32],
+        run: impl FnOnce(Slice<'_>, &dyn Fn(usize) -> usize),
+    ) -> Result<()> {
+        let offsets = self.offsets.as_deref().unwrap_or_default();
+        let in_memory = |i: usize| offsets[samples[i] as usize];
+        match &self.source {
+            Source::Owned(buffer) => run(slice_of(buffer), &in_memory),
+            Source::Borrowed(slice) => run(*slice, &in_memory),
+            Source::Read(reader) => {
+                let length = |s: u32| offsets[s as usize + 1] - offsets[s as usize];
+                let mut first = vec![0];
+                samples.iter().for_each(|&s| first.push(first[first.len() - 1] + length(s)));
+                let expected = first[samples.len()] * self.row_len;
+                let mut state = reader.state();
+                reader.read(samples, expected, &mut state.buffer)?;
+                let sample =
+                    |at: usize| first.partition_point(|f| *f <= at / self.row_len.max(1)) - 1;
+                reader.check(&state.ranges, slice_of(&state.buffer), samples, sample)?;
+                run(slice_of(&state.buffer), &|i| first[i]);
+            }
+        }
+        Ok(())
     }
 
     /// Fails on a number that is no class or id: whole, from 0 and below `n` (or the one that is
-    /// ignored).
-    // The element type is a parameter of the macro's branches: for one of them the cast is idle.
-    #[allow(clippy::unnecessary_cast)]
+    /// ignored). Numbers of a data set are checked batch by batch.
     pub(crate) fn check_range(
         &self,
         who: &str,
-        what: &str,
+        what: &'static str,
         n: usize,
         ignored: Option<i64>,
     ) -> Result<()> {
-        let wrong = |x: f64| x.is_nan() || x < 0.0 || x >= n as f64;
-        let found = cornu_ir::with_type!(self.tensor.dtype(), T => {
-            let values = self.tensor.view();
-            let mut values = values.get::<T>().iter().map(|x| *x as f64).enumerate();
-            values.find(|(_, x)| wrong(*x) && ignored != Some(*x as i64))
-        });
-        let Some((at, x)) = found else { return Ok(()) };
-        let row = at / self.row_len.max(1);
-        let sample =
-            self.offsets.as_ref().map_or(row, |o| o.partition_point(|first| *first <= row) - 1);
-        Err(Error::Data(format!(
-            "{who}: {what} must be whole numbers from 0 to {}. Received: {x} at sample {sample}",
-            n.saturating_sub(1)
-        )))
+        let range = Range { who: who.to_owned(), what, n, ignored };
+        let sample = |at: usize| {
+            let row = at / self.row_len.max(1);
+            self.offsets.as_ref().map_or(row, |o| o.partition_point(|first| *first <= row) - 1)
+        };
+        match &self.source {
+            Source::Owned(buffer) => range.check(slice_of(buffer), sample),
+            Source::Borrowed(slice) => range.check(*slice, sample),
+            Source::Read(reader) => {
+                let mut state = reader.state();
+                state.ranges.retain(|r| r.what != what);
+                state.ranges.push(range);
+                Ok(())
+            }
+        }
     }
 
     /// A batch buffer of its type.
     pub(crate) fn empty_batch(&self) -> Tensor {
-        Tensor::zeros(self.tensor.dtype(), &[0])
+        Tensor::zeros(self.dtype, &[0])
     }
 }
 
-/// A tensor of an array's numbers.
-fn cast(who: &str, array: &Array, dtype: DType) -> Result<Tensor> {
+/// The type of a slice's elements.
+fn type_of(slice: &Slice<'_>) -> DType {
+    cornu_ir::View { dims: &[], data: *slice }.dtype()
+}
+
+/// The elements of a slice that has the type of the data.
+fn elements<'s, T: Element>(slice: &Slice<'s>) -> &'s [T] {
+    T::of(slice).expect("a slice has the type of its data")
+}
+
+/// Numbers with their dims and, where ragged, offsets.
+type Taken<'a> = (Source<'a>, Vec<usize>, Option<Vec<usize>>);
+
+/// An array's numbers in another type.
+fn cast<'a>(who: &str, array: &Array, dtype: DType) -> Result<Taken<'a>> {
     let here = |e: crate::data::DataError| Error::from(e.within(who));
-    let dims = array.shape();
-    Ok(match dtype {
-        DType::F32 => of_values(dims, array.to_f32().map_err(here)?.iter().copied()),
-        DType::F64 => of_values(dims, array.to_f64().map_err(here)?.iter().copied()),
-        DType::I32 => of_values(dims, array.to_i32().map_err(here)?.iter().copied()),
-        DType::I64 => of_values(dims, array.to_i64().map_err(here)?.iter().copied()),
-        DType::Bool => of_values(dims, array.to_bool().map_err(here)?.iter().map(|b| *b as u8)),
-    })
+    let buffer = match dtype {
+        DType::F32 => Buffer::F32(array.to_f32().map_err(here)?.iter().copied().collect()),
+        DType::F64 => Buffer::F64(array.to_f64().map_err(here)?.iter().copied().collect()),
+        DType::I32 => Buffer::I32(array.to_i32().map_err(here)?.iter().copied().collect()),
+        DType::I64 => Buffer::I64(array.to_i64().map_err(here)?.iter().copied().collect()),
+        DType::Bool => {
+            Buffer::Bool(array.to_bool().map_err(here)?.iter().map(|b| u8::from(*b)).collect())
+        }
+    };
+    Ok((Source::Owned(buffer), array.shape().to_vec(), None))
 }
 
-fn of_values<T: Element>(dims: &[usize], values: impl Iterator<Item = T>) -> Tensor {
-    Tensor::new(dims, values.collect::<Vec<T>>())
-}
-
-/// A tensor of an array's numbers, with the array's own memory where the type is right.
-fn moved(who: &str, array: Array, dtype: DType) -> Result<Tensor> {
+/// An array's numbers in its own memory where the type is right.
+fn owned<'a>(who: &str, array: Array, dtype: DType) -> Result<Taken<'a>> {
     let dims = array.shape().to_vec();
-    Ok(match (array, dtype) {
-        (Array::F32(a), DType::F32) => Tensor::new(&dims, in_order(a)),
-        (Array::F64(a), DType::F64) => Tensor::new(&dims, in_order(a)),
-        (Array::I64(a), DType::I64) => Tensor::new(&dims, in_order(a)),
-        (array, dtype) => cast(who, &array, dtype)?,
-    })
+    let buffer = match (array, dtype) {
+        (Array::F32(a), DType::F32) => Buffer::F32(in_order(a)),
+        (Array::F64(a), DType::F64) => Buffer::F64(in_order(a)),
+        (Array::I32(a), DType::I32) => Buffer::I32(in_order(a)),
+        (Array::I64(a), DType::I64) => Buffer::I64(in_order(a)),
+        (array, dtype) => return cast(who, &array, dtype),
+    };
+    Ok((Source::Owned(buffer), dims, None))
 }
 
 /// The elements of an array in its logical order.

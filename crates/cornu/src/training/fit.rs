@@ -6,81 +6,98 @@ use super::evaluate::Evaluate;
 use super::examples::Examples;
 use super::fit_options::Fit;
 use super::history::{History, Interruption, Logs};
-use super::into_data::IntoData;
 use super::listeners::Listeners;
+use super::notice::unoptimized;
 use super::position::Position;
 use super::progress::Progress;
 use super::step::Stepping;
 use crate::compile::Compiled;
-use crate::data::{Data, LabelForm, class_weights_to_sample_weights, split_last};
+use crate::data::{
+    Arrays, ClassWeights, IntoData, LabelForm, class_weights_to_sample_weights, split_at,
+};
 use crate::runtime::Mode;
 use crate::{Error, Result};
 use cornu_ir::{DType, Spec};
 
 impl CompiledModel {
-    /// Trains on data and returns what each epoch measured.
+    /// Trains on data and returns losses and metrics of each epoch. For a data set, which holds its
+    /// targets, `y` is `()`.
     ///
     /// # Errors
-    /// Data that do not fit the model, or a failing callback; the weights stay as the last step
-    /// left them.
+    /// Data that do not fit the model, or an error of a callback. The weights are those after the
+    /// last step.
     pub fn fit<'a>(
         &mut self,
         x: impl IntoData<'a>,
         y: impl IntoData<'a>,
-        mut options: Fit,
+        mut options: Fit<'a>,
     ) -> Result<History> {
-        let (mut x, mut y) = (x.into_data(), y.into_data());
-        let mut w = options.sample_weight.take();
-        let mut validation = options.validation_data.take();
-        if options.validation_split > 0.0 && validation.is_none() {
-            let cut = |all: &[&Data]| -> Result<(Vec<Data>, Vec<Data>)> {
-                let halves = all.iter().map(|d| split_last(d, options.validation_split));
-                Ok(halves.collect::<Result<Vec<_>, _>>()?.into_iter().unzip())
-            };
-            let (x_train, x_val) = cut(&x.iter().map(|d| &**d).collect::<Vec<_>>())?;
-            let (y_train, y_val) = cut(&y.iter().map(|d| &**d).collect::<Vec<_>>())?;
-            let of_weights = w.map(|w| cut(&w.iter().collect::<Vec<_>>())).transpose()?;
-            let (w_train, w_val) = of_weights.unzip();
-            (x, y, w) = (x_train.into_data(), y_train.into_data(), w_train);
+        unoptimized(options.verbose);
+        let (mut x, mut y) = (x.into_data()?, y.into_data()?);
+        let mut w = options.sample_weight.take("sample weights")?;
+        let mut validation = None;
+        if let Some([mut vx, mut vy, mut vw]) = options.validation_data.take() {
+            let x = vx.take("validation data")?.unwrap_or_default();
+            let y = vy.take("validation data, targets")?.unwrap_or_default();
+            validation = Some((x, y, vw.take("validation data, sample weights")?));
+        } else if options.validation_split > 0.0 {
+            let at = split_at(x.n_samples(), options.validation_split)?;
+            let (x_train, x_val) = x.split(at)?;
+            let (y_train, y_val) = y.split(at)?;
+            let (w_train, w_val) = w.map(|w| w.split(at)).transpose()?.unzip();
+            (x, y, w) = (x_train, y_train, w_train);
             validation = Some((x_val, y_val, w_val));
         }
         if let Some(class_weight) = &options.class_weight {
-            let [target] = &y[..] else {
-                return Err(Error::argument(
-                    "class_weight",
-                    "a model of one output is needed",
-                    format!("{} outputs", y.len()),
-                ));
-            };
-            if w.is_some() {
-                return Err(Error::argument(
-                    "class_weight",
-                    "either class weights or sample weights can be given",
-                    "both",
-                ));
-            }
-            // Class ids have no axis of the classes: those of timesteps weigh step by step.
-            let dims: Vec<_> =
-                std::iter::once(Some(target.n_samples())).chain(target.sample_shape()).collect();
-            let spec = Spec::new(DType::I32, dims);
-            let ids = Compiled::resolve(self.settings(), &self.outputs(), &[spec])?
-                .losses
-                .iter()
-                .any(|l| l.loss.takes_class_ids());
-            let form = if ids { LabelForm::Integer } else { LabelForm::Inferred };
-            w = Some(vec![class_weights_to_sample_weights(target, class_weight, form)?]);
+            let has_weights = w.is_some_and(|w| !w.arrays.is_empty());
+            w = Some(self.weights_of_classes(&x, &y, has_weights, class_weight)?);
         }
-        let examples = Examples::new(self, x, y, w.as_deref())?;
-        let validation =
-            validation.map(|(x, y, w)| Examples::new(self, x, y, w.as_deref())).transpose()?;
+        let examples = Examples::new(self, x, y, w)?;
+        let validation = validation.map(|(x, y, w)| Examples::new(self, x, y, w)).transpose()?;
         self.fit_examples(&examples, validation.as_ref(), options)
+    }
+
+    /// Sample weights from the weights of the classes.
+    fn weights_of_classes<'a>(
+        &self,
+        x: &Arrays<'a>,
+        y: &Arrays<'a>,
+        has_weights: bool,
+        class_weight: &ClassWeights,
+    ) -> Result<Arrays<'a>> {
+        let given = if y.arrays.is_empty() { &x.targets } else { &y.arrays };
+        let [(_, target)] = &given[..] else {
+            return Err(Error::argument(
+                "class_weight",
+                "a model of one output is needed",
+                format!("{} outputs", given.len()),
+            ));
+        };
+        if has_weights || !x.weights.is_empty() {
+            return Err(Error::argument(
+                "class_weight",
+                "either class weights or sample weights can be given",
+                "both",
+            ));
+        }
+        // Class ids have no axis of the classes: those of timesteps weigh step by step.
+        let dims: Vec<_> =
+            std::iter::once(Some(target.n_samples())).chain(target.sample_shape()).collect();
+        let spec = Spec::new(DType::I32, dims);
+        let ids = Compiled::resolve(self.settings(), &self.outputs(), &[spec])?
+            .losses
+            .iter()
+            .any(|l| l.loss.takes_class_ids());
+        let form = if ids { LabelForm::Integer } else { LabelForm::Inferred };
+        let target = target.to_data()?;
+        Ok(class_weights_to_sample_weights(&target, class_weight, form)?.into_data()?)
     }
 
     fn fit_examples(
         &self,
-        examples: &Examples,
-        validation: Option<&Examples>,
-        mut options: Fit,
+        examples: &Examples<'_>,
+        validation: Option<&Examples<'_>>,
+        mut options: Fit<'_>,
     ) -> Result<History> {
         let compiled = self.resolve_for(examples)?;
         let progress = Progress::new(options.verbose, options.epochs);
@@ -126,9 +143,9 @@ impl CompiledModel {
     /// Trains from the listeners' position on, and returns the last epoch's values.
     fn run_epochs(
         &self,
-        examples: &Examples,
-        validation: Option<&Examples>,
-        options: &Fit,
+        examples: &Examples<'_>,
+        validation: Option<&Examples<'_>>,
+        options: &Fit<'_>,
         compiled: &Compiled,
         listeners: &mut Listeners,
         history: &mut History,
@@ -179,12 +196,10 @@ impl CompiledModel {
                 validation.filter(|_| (epoch + 1).is_multiple_of(options.validation_freq))
             {
                 let resolved = self.resolve_for(v)?;
-                let evaluate = Evaluate {
-                    batch_size: options.validation_batch_size.unwrap_or(options.batch_size),
-                    sample_weight: None,
-                    unequal: options.unequal,
-                    epoch_loss: options.epoch_loss,
-                };
+                let evaluate = Evaluate::new()
+                    .batch_size(options.validation_batch_size.unwrap_or(options.batch_size))
+                    .unequal(options.unequal)
+                    .epoch_loss(options.epoch_loss);
                 let val = self.evaluate_examples(v, &resolved, &evaluate, listeners)?;
                 if listeners.is_interrupted() {
                     history.interrupted = Some(interruption);

@@ -1,14 +1,39 @@
 //! Settings of `fit`.
 
 use super::callbacks::Callback;
-use super::into_data::{EpochLoss, IntoData, Unequal};
-use crate::data::{BatchMaker, ClassWeights, Data};
-use std::borrow::Cow;
+use super::given::Given;
+use super::unequal::{EpochLoss, Unequal};
+use crate::data::{BatchMaker, ClassWeights, IntoData};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// How `fit` runs, in Keras's words and with Keras's defaults.
-pub struct Fit {
+/// Settings of `fit`, with Keras's names and defaults.
+///
+/// Callbacks: [`EarlyStopping`](crate::callbacks::EarlyStopping),
+/// [`ModelCheckpoint`](crate::callbacks::ModelCheckpoint),
+/// [`BackupAndRestore`](crate::callbacks::BackupAndRestore),
+/// [`ReduceLROnPlateau`](crate::callbacks::ReduceLROnPlateau),
+/// [`LearningRateScheduler`](crate::callbacks::LearningRateScheduler),
+/// [`CSVLogger`](crate::callbacks::CSVLogger), [`TensorBoard`](crate::callbacks::TensorBoard),
+/// [`TerminateOnNaN`](crate::callbacks::TerminateOnNaN),
+/// [`SwapEMAWeights`](crate::callbacks::SwapEMAWeights),
+/// [`RemoteMonitor`](crate::callbacks::RemoteMonitor),
+/// [`LambdaCallback`](crate::callbacks::LambdaCallback) of closures, and your own
+/// [`Callback`](crate::callbacks::Callback).
+///
+/// ```
+/// use cornu::callbacks::EarlyStopping;
+/// use cornu::{Compile, Dense, Fit, Input, Model};
+/// use ndarray::arr2;
+/// let x = Input::new([1]);
+/// let mut model = Model::new(&x, &Dense::new(1).call(&x)?)?.compile(Compile::new("sgd", "mse"))?;
+/// let (x, y) = (arr2(&[[1.0f32], [2.0]]), arr2(&[[2.0f32], [4.0]]));
+/// let fit = Fit::new().epochs(5).batch_size(2).verbose(0).callback(EarlyStopping::new("loss"));
+/// let loss = model.fit(&x, &y, fit)?.get("loss").unwrap();
+/// assert!(loss.last() < loss.first());
+/// # Ok::<(), cornu::Error>(())
+/// ```
+pub struct Fit<'a> {
     pub(super) batch_size: usize,
     pub(super) epochs: usize,
     pub(super) initial_epoch: usize,
@@ -16,10 +41,10 @@ pub struct Fit {
     pub(super) seed: u64,
     pub(super) verbose: u8,
     pub(super) validation_split: f64,
-    pub(super) validation_data: Option<(Vec<Data>, Vec<Data>, Option<Vec<Data>>)>,
+    pub(super) validation_data: Option<[Given<'a>; 3]>,
     pub(super) validation_batch_size: Option<usize>,
     pub(super) validation_freq: usize,
-    pub(super) sample_weight: Option<Vec<Data>>,
+    pub(super) sample_weight: Given<'a>,
     pub(super) class_weight: Option<ClassWeights>,
     pub(super) unequal: Unequal,
     pub(super) epoch_loss: EpochLoss,
@@ -28,7 +53,7 @@ pub struct Fit {
     pub(super) stop: Option<Arc<AtomicBool>>,
 }
 
-impl Default for Fit {
+impl Default for Fit<'_> {
     fn default() -> Self {
         Self {
             batch_size: 32,
@@ -41,7 +66,7 @@ impl Default for Fit {
             validation_data: None,
             validation_batch_size: None,
             validation_freq: 1,
-            sample_weight: None,
+            sample_weight: Given::None,
             class_weight: None,
             unequal: Unequal::Known,
             epoch_loss: EpochLoss::Timesteps,
@@ -52,117 +77,118 @@ impl Default for Fit {
     }
 }
 
-impl Fit {
-    /// Keras's defaults: one epoch, batches of 32, shuffled.
+impl<'a> Fit<'a> {
+    /// Returns Keras's defaults: one epoch, batches of 32, shuffled.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Samples of a batch.
+    /// Sets the number of samples of a batch.
     pub fn batch_size(mut self, n: usize) -> Self {
         self.batch_size = n;
         self
     }
 
-    /// Passes over the data.
+    /// Sets the number of epochs: passes over the data.
     pub fn epochs(mut self, n: usize) -> Self {
         self.epochs = n;
         self
     }
 
-    /// The epoch to begin with, counted from 0.
+    /// Sets the first epoch, counted from 0.
     pub fn initial_epoch(mut self, n: usize) -> Self {
         self.initial_epoch = n;
         self
     }
 
-    /// Whether each epoch takes the samples in another order.
+    /// Sets whether samples are shuffled before each epoch.
     pub fn shuffle(mut self, on: bool) -> Self {
         self.batches = if on { BatchMaker::Shuffle } else { BatchMaker::AsTheyCome };
         self
     }
 
-    /// How samples are put into batches.
+    /// Sets how samples are put into batches.
     pub fn batches(mut self, maker: BatchMaker) -> Self {
         self.batches = maker;
         self
     }
 
-    /// How sequences of unequal length stand in one batch.
+    /// Sets how sequences of unequal length are put into one batch.
     pub fn unequal(mut self, u: Unequal) -> Self {
         self.unequal = u;
         self
     }
 
-    /// How the losses of batches of sequences of unequal length become that of an epoch.
+    /// Sets how the losses of batches are averaged over an epoch, for sequences of unequal length.
     pub fn epoch_loss(mut self, by: EpochLoss) -> Self {
         self.epoch_loss = by;
         self
     }
 
-    /// Truncated backpropagation through time: states pass along the whole of a sequence, gradients
-    /// back over at most `k` timesteps. Time is cut in stretches of `k` timesteps from its end, and
-    /// a gradient stays within its stretch. What the model gives, and so the loss, is the same to
-    /// the bit; with `k` no less than the timesteps the gradient is, too.
+    /// Sets truncated backpropagation through time: gradients pass back over at most `k` timesteps.
+    ///
+    /// Time is cut into segments of `k` timesteps, from the end. States pass between segments,
+    /// gradients do not. Outputs and loss keep the same bits; if `k` covers all timesteps,
+    /// gradients do too.
     pub fn tbptt(mut self, k: usize) -> Self {
         self.tbptt = Some(k);
         self
     }
 
-    /// The seed of the order of samples.
+    /// Sets the seed of the order of samples.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// 0 silent, 1 a bar, 2 a line an epoch.
+    /// Sets the output: 0 for none, 1 for a progress bar, 2 for one line for each epoch.
     pub fn verbose(mut self, v: u8) -> Self {
         self.verbose = v;
         self
     }
 
-    /// Share of the data, taken from its end, that is validation data.
+    /// Uses a share of the data, from its end, as validation data.
     pub fn validation_split(mut self, fraction: f64) -> Self {
         self.validation_split = fraction;
         self
     }
 
-    /// Validation data.
-    pub fn validation_data<'a>(mut self, x: impl IntoData<'a>, y: impl IntoData<'a>) -> Self {
-        self.validation_data = Some((owned(x), owned(y), None));
+    /// Sets the validation data. For a data set, which holds its targets, `y` is `()`.
+    pub fn validation_data(mut self, x: impl IntoData<'a>, y: impl IntoData<'a>) -> Self {
+        self.validation_data = Some([Given::of(x), Given::of(y), Given::None]);
         self
     }
 
-    /// Validation data with sample weights.
-    pub fn validation_data_weighted<'a>(
+    /// Sets the validation data with sample weights.
+    pub fn validation_data_weighted(
         mut self,
         x: impl IntoData<'a>,
         y: impl IntoData<'a>,
         w: impl IntoData<'a>,
     ) -> Self {
-        self.validation_data = Some((owned(x), owned(y), Some(owned(w))));
+        self.validation_data = Some([Given::of(x), Given::of(y), Given::of(w)]);
         self
     }
 
-    /// Samples of a validation batch.
+    /// Sets the number of samples of a validation batch.
     pub fn validation_batch_size(mut self, n: usize) -> Self {
         self.validation_batch_size = Some(n);
         self
     }
 
-    /// Epochs between validations.
+    /// Sets the number of epochs from one validation to the next.
     pub fn validation_freq(mut self, n: usize) -> Self {
         self.validation_freq = n.max(1);
         self
     }
 
-    /// Weights of the samples: one set, or one for each output.
-    pub fn sample_weight<'a>(mut self, w: impl IntoData<'a>) -> Self {
-        self.sample_weight = Some(owned(w));
+    /// Sets the sample weights: one set, or one for each output.
+    pub fn sample_weight(mut self, w: impl IntoData<'a>) -> Self {
+        self.sample_weight = Given::of(w);
         self
     }
 
-    /// Weights of the classes.
+    /// Sets the weights of the classes.
     pub fn class_weight(mut self, w: ClassWeights) -> Self {
         self.class_weight = Some(w);
         self
@@ -201,13 +227,9 @@ impl Fit {
         self
     }
 
-    /// Adds a callback that is boxed already.
+    /// Adds a boxed callback.
     pub fn boxed_callback(mut self, c: Box<dyn Callback>) -> Self {
         self.callbacks.push(c);
         self
     }
-}
-
-fn owned<'a>(data: impl IntoData<'a>) -> Vec<Data> {
-    data.into_data().into_iter().map(Cow::into_owned).collect()
 }

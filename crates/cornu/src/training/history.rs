@@ -1,11 +1,11 @@
-//! What a run measured: running means within an epoch, and the values of all epochs.
+//! History of a run: means within an epoch, and the values of all epochs.
 
 use super::step::BatchResult;
 use crate::compile::Compiled;
 use crate::metrics::MetricValue;
 use std::collections::BTreeMap;
 
-/// Values by Keras's keys: `loss`, `accuracy`, `val_loss`, …
+/// Losses and metrics by Keras's keys: `loss`, `accuracy`, `val_loss`, …
 pub type Logs = BTreeMap<String, MetricValue>;
 
 /// The sums of an epoch or an evaluation.
@@ -108,12 +108,12 @@ impl Running {
     }
 }
 
-/// The values of all epochs of a `fit`.
+/// History of a `fit`: losses and metrics of each epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// Key to its value in each epoch.
+    /// Values of each key, one for each epoch.
     pub values: BTreeMap<String, Vec<MetricValue>>,
-    /// The epochs run, counted from 0.
+    /// Epochs that were run, counted from 0.
     pub epochs: Vec<usize>,
     /// Where a stop request ended training; `None` where training ran to its end.
     pub interrupted: Option<Interruption>,
@@ -136,16 +136,12 @@ impl History {
         }
     }
 
-    /// The numbers of a key, one an epoch.
+    /// Returns the numbers of a key, one for each epoch.
     pub fn get(&self, key: &str) -> Option<Vec<f64>> {
-        let number = |v: &MetricValue| match v {
-            MetricValue::Number(x) => *x,
-            MetricValue::List(items) => items.first().copied().unwrap_or(f64::NAN),
-        };
-        self.values.get(key).map(|v| v.iter().map(number).collect())
+        self.values.get(key).map(|v| v.iter().map(MetricValue::number).collect())
     }
 
-    /// Key to list, as Keras's `history.history`.
+    /// Returns a JSON object of lists, as Keras's `history.history`.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::Value::Object(
             self.values
@@ -156,7 +152,7 @@ impl History {
     }
 }
 
-/// A value as JSON; what JSON cannot hold is text, as Python would print it.
+/// Returns a metric's value as JSON. NaN and infinity become text, as Python prints them.
 pub fn value_json(v: &MetricValue) -> serde_json::Value {
     let number = |x: f64| {
         serde_json::Number::from_f64(x)

@@ -8,22 +8,22 @@ use cornu_ir::interpret::interpret;
 use cornu_ir::{Builder, Tensor, Var};
 
 impl CompiledModel {
-    /// The learning rate that stands in the optimizer's variables; with a schedule there is none.
+    /// Returns the learning rate variable of the optimizer; `None` with a schedule.
     pub fn learning_rate(&self) -> Option<f64> {
         self.optimizer.learning_rate_index().map(|i| self.state()[i].tensor().to_f64()[0])
     }
 
-    /// The learning rate of the coming step, a schedule's too.
+    /// Returns the learning rate of the next step, also with a schedule.
     ///
     /// # Errors
-    /// A MultiOptimizer, which has none of its own.
+    /// A MultiOptimizer, which has no single rate.
     pub fn current_learning_rate(&self) -> Result<f64> {
         let rates = self.learning_rates()?;
         if let [(_, rate)] = rates[..] { Ok(rate) } else { Err(several_rates("reading it")) }
     }
 
-    /// The learning rates of the coming step, each with its key in logs: one `learning_rate`, or a
-    /// `learning_rate_NAME` of each optimizer within a MultiOptimizer.
+    /// Returns the learning rates of the next step with their keys in logs: `learning_rate`, or
+    /// `learning_rate_NAME` for each optimizer of a MultiOptimizer.
     ///
     /// # Errors
     /// A MultiOptimizer within a MultiOptimizer.
@@ -43,15 +43,26 @@ impl CompiledModel {
         self.optimizer.paced(&self.vars).into_iter().map(rate).collect()
     }
 
-    /// Updates that the optimizer has made.
+    /// Returns the number of updates that the optimizer has made.
     pub fn iterations(&self) -> u64 {
         self.state()[self.optimizer.iteration_index()].tensor().to_f64()[0] as u64
     }
 
-    /// Sets the learning rate for the coming steps.
+    /// Sets the learning rate of the next steps.
     ///
     /// # Errors
-    /// A MultiOptimizer, which has none of its own; an optimizer that follows a schedule.
+    /// A MultiOptimizer, which has no single rate; an optimizer with a schedule.
+    ///
+    /// ```
+    /// use cornu::optimizers::Sgd;
+    /// use cornu::{Compile, Dense, Input, Model};
+    /// let x = Input::new([1]);
+    /// let model = Model::new(&x, &Dense::new(1).call(&x)?)?;
+    /// let model = model.compile(Compile::new(Sgd::new(0.5), "mse"))?;
+    /// model.set_learning_rate(0.25)?;
+    /// assert_eq!(model.learning_rate(), Some(0.25));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     pub fn set_learning_rate(&self, rate: f64) -> Result<()> {
         let several = self.optimizer.paced(&self.vars).len() != 1;
         if several { Err(several_rates(rate)) } else { self.set_learning_rate_at(0, rate) }
@@ -60,7 +71,7 @@ impl CompiledModel {
     /// Sets one of the [`CompiledModel::learning_rates`].
     ///
     /// # Errors
-    /// No such number; an optimizer that follows a schedule.
+    /// An invalid index; an optimizer with a schedule.
     pub fn set_learning_rate_at(&self, i: usize, rate: f64) -> Result<()> {
         let paced = self.optimizer.paced(&self.vars);
         let paced = paced.get(i).ok_or_else(|| {

@@ -1,6 +1,8 @@
-//! From a model and data to runs: batches, programs by shape, training steps, epochs.
+//! Training, evaluation and prediction: batches, programs by shape, steps, epochs.
 
-mod into_data;
+mod unequal;
+mod given;
+mod reader;
 mod feed;
 mod work;
 mod task;
@@ -10,6 +12,7 @@ mod engine;
 mod entries;
 mod outputs;
 mod predict;
+mod compile_items;
 mod compile;
 mod compiled_model;
 mod learning_rates;
@@ -19,11 +22,13 @@ mod examples;
 mod step;
 mod history;
 mod position;
+mod bar;
 mod progress;
 pub mod callbacks;
 mod listeners;
 mod evaluate;
 mod fit_options;
+mod notice;
 mod fit;
 mod on_batch;
 mod streams;
@@ -31,14 +36,13 @@ mod bench_report;
 mod machine;
 pub mod bench;
 
-pub use compile::Compile;
+pub use compile::{Compile, IntoLossWeights};
+pub use compile_items::{IntoLoss, IntoMetric, IntoMetrics, IntoOptimizer};
 pub use compiled_model::{CompiledModel, ModelRef};
 pub use evaluate::Evaluate;
-pub use examples::Examples;
 pub use fit_options::Fit;
 pub use history::{History, Interruption, Logs, value_json};
-pub use into_data::{EpochLoss, IntoData, Unequal};
-pub use position::Position;
+pub use outputs::{Output, Outputs};
 pub use predict::Predict;
-pub use step::ProfileRow;
 pub use streams::Streams;
+pub use unequal::{EpochLoss, Unequal};

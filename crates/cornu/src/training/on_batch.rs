@@ -1,18 +1,19 @@
-//! One batch at a time, for loops of one's own.
+//! One batch at a time, for training loops of your own.
 
 use super::assembly::Batch;
 use super::compiled_model::CompiledModel;
 use super::examples::Examples;
 use super::history::{Logs, Running};
-use super::into_data::{IntoData, Unequal};
+use super::outputs::Outputs;
 use super::predict::Predict;
 use super::step::Stepping;
-use crate::data::Data;
+use super::unequal::Unequal;
+use crate::data::IntoData;
 use crate::runtime::Mode;
 use crate::{Model, Result};
 
 impl CompiledModel {
-    /// One training step on a batch; returns its loss and metrics.
+    /// Trains on one batch and returns its loss and metrics.
     ///
     /// ```
     /// use cornu::{Compile, Dense, Input, Model};
@@ -36,7 +37,7 @@ impl CompiledModel {
         self.on_batch(Mode::Train, x, y)
     }
 
-    /// The loss and metrics of a batch.
+    /// Returns loss and metrics of one batch.
     ///
     /// # Errors
     /// As [`CompiledModel::train_on_batch`].
@@ -57,13 +58,13 @@ impl CompiledModel {
 }
 
 impl Model {
-    /// The outputs of a batch.
+    /// Returns the outputs for one batch.
     ///
     /// # Errors
     /// As [`Model::predict`].
-    pub fn predict_on_batch<'a>(&self, x: impl IntoData<'a>) -> Result<Vec<Data>> {
-        let x = x.into_data();
-        let batch_size = x.first().map_or(1, |d| d.n_samples()).max(1);
-        self.predict(x, &Predict { batch_size, ..Predict::default() })
+    pub fn predict_on_batch<'a>(&self, x: impl IntoData<'a>) -> Result<Outputs> {
+        let x = x.into_data()?;
+        let batch_size = x.n_samples().max(1);
+        self.predict(x, Predict::new().batch_size(batch_size))
     }
 }

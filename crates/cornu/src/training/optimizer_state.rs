@@ -28,8 +28,8 @@ impl CompiledModel {
             let (n, m) = (places.len(), vars.arrays.len());
             if n != m {
                 if vars.arrays.iter().any(|(_, a)| !a.shape().is_empty()) {
-                    eprintln!(
-                        "warning: the state of optimizer `{name}` is not taken from the file: it \
+                    log::warn!(
+                        "the state of optimizer `{name}` is not taken from the file: it \
                          has {n} variables, the file {m}"
                     );
                 }

@@ -7,19 +7,19 @@ use crate::saving::{Array, ArrayType, Group};
 use crate::{Error, Result};
 use cornu_ir::{DType, Tensor};
 
-/// Where a run stands: the step that comes next, and what its epoch has measured so far.
+/// Position in a training run: the next step, and the sums of the current epoch.
 #[derive(Clone, Debug, Default)]
 pub struct Position {
-    /// The epoch, counted from 0.
+    /// Epoch, counted from 0.
     pub epoch: usize,
-    /// Training steps done in it.
+    /// Number of training steps done in the epoch.
     pub step: usize,
     /// Sums over those steps.
     pub(crate) running: Running,
 }
 
 impl Position {
-    /// The begin of an epoch.
+    /// Returns the position at the start of an epoch.
     pub fn at(epoch: usize) -> Self {
         Self { epoch, ..Self::default() }
     }

@@ -3,28 +3,52 @@
 use super::assembly::{Batch, Sets};
 use super::engine::Engine;
 use super::feed::Fed;
-use super::into_data::{IntoData, Unequal};
-use super::outputs::{cut, in_order_of, to_array};
+use super::outputs::{Outputs, cut, in_order_of, to_array};
 use super::task::{Finish, Lowering, Out, ShardBody, Stage, Task};
-use crate::data::Data;
-use crate::layers::{Cx, Flow, States};
+use super::unequal::Unequal;
+use crate::data::{Data, IntoData};
+use crate::lowering::{Cx, Flow, States};
 use crate::runtime::Mode;
 use crate::{Model, Result};
 use cornu_cpu::Fetch;
 use cornu_ir::{DType, Spec, Tensor};
 
-/// How `predict` runs, in Keras's words.
-#[derive(Clone, Debug)]
+/// Settings of `predict`, with Keras's names and defaults.
+///
+/// ```
+/// use cornu::Predict;
+/// use cornu::Unequal;
+/// let options = Predict::new().batch_size(256).unequal(Unequal::Refuse);
+/// # let _ = options;
+/// ```
+#[derive(Clone, Copy, Debug)]
 pub struct Predict {
-    /// Samples of a batch.
-    pub batch_size: usize,
-    /// How sequences of unequal length stand in one batch.
-    pub unequal: Unequal,
+    batch_size: usize,
+    unequal: Unequal,
 }
 
 impl Default for Predict {
     fn default() -> Self {
         Self { batch_size: 32, unequal: Unequal::Known }
+    }
+}
+
+impl Predict {
+    /// Returns Keras's defaults: batches of 32.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the number of samples of a batch.
+    pub fn batch_size(mut self, n: usize) -> Self {
+        self.batch_size = n;
+        self
+    }
+
+    /// Sets how sequences of unequal length are put into one batch.
+    pub fn unequal(mut self, u: Unequal) -> Self {
+        self.unequal = u;
+        self
     }
 }
 
@@ -79,7 +103,7 @@ impl Task for Predicting {
 }
 
 /// The outputs for a batch, as programs give them.
-pub(crate) struct Outputs {
+pub(crate) struct BatchOutputs {
     /// In the order of the model's outputs.
     values: Vec<Tensor>,
     /// Of outputs by timestep of sequences of unequal length: which output, and the timesteps of
@@ -88,16 +112,27 @@ pub(crate) struct Outputs {
 }
 
 impl Model {
-    /// Returns the outputs for data, in the order of `model.outputs`; results do not depend on the
-    /// batch size. Outputs by timestep of sequences of unequal length are such sequences again.
+    /// Returns the outputs for data, in the order of Keras's `model.outputs`. Results do not depend
+    /// on the batch size. For sequences of unequal length, outputs by timestep are sequences of the
+    /// same lengths.
     ///
-    /// Any number of threads may predict with one model at the same time. Beside a training of the
-    /// same weights, each batch is computed with the weights as a step left them.
+    /// Any number of threads may predict with one model at the same time. If the same weights are
+    /// trained meanwhile, each batch sees the weights between two steps, never during one.
+    ///
+    /// ```
+    /// use cornu::{Input, Model, Predict, Rescaling};
+    /// use ndarray::array;
+    /// let x = Input::new([2]);
+    /// let model = Model::new(&x, &Rescaling::new(2.0, 0.0).call(&x)?)?;
+    /// let y = model.predict(&array![[1.0f32, 2.0], [3.0, 4.0]], Predict::new())?;
+    /// assert_eq!(y.f32()?, array![[2.0, 4.0], [6.0, 8.0]].into_dyn());
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Data that do not fit the model's inputs.
-    pub fn predict<'a>(&self, x: impl IntoData<'a>, options: &Predict) -> Result<Vec<Data>> {
-        let fed = self.feed_inputs(x.into_data())?;
+    pub fn predict<'a>(&self, x: impl IntoData<'a>, options: Predict) -> Result<Outputs> {
+        let fed = self.feed_inputs(x.into_data()?)?;
         let n = fed.first().map_or(0, Fed::n_samples);
         let batch_size = self.batch_size_for(options.batch_size)?;
         let mut parts: Vec<Vec<Data>> = vec![vec![]; self.output_specs().len()];
@@ -121,12 +156,17 @@ impl Model {
                 });
             }
         }
-        parts.into_iter().enumerate().map(|(k, p)| self.written(k, Data::concat(&p)?)).collect()
+        let joined = |(k, mut parts): (usize, Vec<Data>)| {
+            let one = if parts.len() == 1 { parts.remove(0) } else { Data::concat(&parts)? };
+            self.written(k, one)
+        };
+        let values = parts.into_iter().enumerate().map(joined).collect::<Result<Vec<Data>>>()?;
+        Ok(Outputs::new(self.output_names(), values))
     }
 
     /// Which outputs of sequences of unequal length are such sequences: those with an axis of time
     /// as open as the entries'.
-    fn sequence_outputs(&self, inputs: &[Fed]) -> Vec<bool> {
+    fn sequence_outputs(&self, inputs: &[Fed<'_>]) -> Vec<bool> {
         let open =
             self.inputs().iter().zip(inputs).any(|((_, i), fed)| {
                 fed.lengths().is_some() && i.batch_shape.get(1) == Some(&None)
@@ -144,18 +184,18 @@ impl Model {
     /// The outputs for some samples of the entries, which are put together in `batch`.
     pub(crate) fn predict_batch(
         &self,
-        fed: &[Fed],
+        fed: &[Fed<'_>],
         samples: &[u32],
         batch: &mut Batch,
         unequal: Unequal,
-    ) -> Result<Outputs> {
+    ) -> Result<BatchOutputs> {
         let sets = Sets { inputs: fed, further: vec![], in_order: self.is_stateful() };
         let mut task = Predicting::new(fed.len(), self.runtime().threads().n());
         self.engine().assemble(&mut task, &sets, samples, batch, unequal)?;
         self.engine().run(&mut task, batch, |prepared, results| {
             let n_values = results.len() - prepared.ended.len();
             let lengths = results[n_values..].iter().cloned();
-            Outputs {
+            BatchOutputs {
                 values: results[..n_values].to_vec(),
                 lengths: prepared.ended.iter().copied().zip(lengths).collect(),
             }

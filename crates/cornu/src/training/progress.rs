@@ -1,8 +1,8 @@
 //! The progress of a run: a bar on a terminal, a line an epoch elsewhere.
 
+use super::bar::Bar;
 use super::history::Logs;
 use crate::metrics::MetricValue;
-use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use std::time::Instant;
 /// line an epoch.
 pub(crate) struct Progress {
     verbose: u8,
-    bar: Option<ProgressBar>,
+    bar: Option<Bar>,
     started: Instant,
     epochs: usize,
     steps: usize,
@@ -33,11 +33,10 @@ impl Progress {
             return;
         }
         if self.verbose == 1 && std::io::stderr().is_terminal() {
-            line(&format!("Epoch {}/{}", epoch + 1, self.epochs));
-            let style =
-                ProgressStyle::with_template("{pos}/{len} {bar:20.green/white} {elapsed} {msg}")
-                    .unwrap_or_else(|_| ProgressStyle::default_bar());
-            self.bar = Some(ProgressBar::new(steps as u64).with_style(style.progress_chars("━━─")));
+            self.bar = Bar::new(steps);
+            if self.bar.is_some() {
+                line(&format!("Epoch {}/{}", epoch + 1, self.epochs));
+            }
         }
     }
 
@@ -49,22 +48,21 @@ impl Progress {
     /// Prints a message past the bar.
     pub(crate) fn print(&self, message: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| line(message)),
+            Some(bar) => bar.print_past(message),
             None => line(message),
         }
     }
 
     pub(crate) fn step(&self, step: usize, logs: &Logs) {
         if let Some(bar) = &self.bar {
-            bar.set_position(step as u64 + 1);
-            bar.set_message(text(logs));
+            bar.set(step + 1, text(logs));
         }
     }
 
     /// Takes the bar away.
     pub(crate) fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+            bar.clear();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::task::{ShardBody, Stage, Task};
 use crate::Result;
-use crate::layers::{Cx, Flow, RowState};
+use crate::lowering::{Cx, Flow, RowState};
 use crate::model::{LoweredModel, PackedEntries, lower_model};
 use crate::runtime::{BatchShape, Mode};
 use cornu_cpu::{Feed, Fetch, Part, ProgramSpec, Shard, SlotId, Store};
@@ -119,7 +119,8 @@ impl<'a> ShardWriter<'a> {
             entries: &in_rows,
         });
         let Stage { model, tree, .. } = self.stage;
-        let lowered = lower_model(&cx, model.layer(), tree, &data[..n_entries], packed.as_ref())?;
+        let lowered =
+            lower_model(&cx, model.as_layer(), tree, &data[..n_entries], packed.as_ref())?;
         let packing = lowered.packing;
         let cx = packing.map_or_else(|| cx.clone(), |p| cx.with_packing(p));
         let further: Vec<Var<'_>> = data[n_entries..]

@@ -3,11 +3,11 @@
 use super::assembly::{Batch, Sets};
 use super::compiled_model::CompiledModel;
 use super::examples::{Examples, Layout};
-use super::into_data::Unequal;
 use super::task::{Finish, Lowering, Out, ShardBody, Task};
+use super::unequal::Unequal;
 use crate::Result;
 use crate::compile::{self, Outputs};
-use crate::layers::{Cx, Flow, States};
+use crate::lowering::{Cx, Flow, States};
 use crate::runtime::Mode;
 use cornu_cpu::Fetch;
 use cornu_ir::grad::gradient;
@@ -21,7 +21,7 @@ use std::sync::atomic::Ordering;
 pub struct ProfileRow {
     /// The operation, or a phase in brackets.
     pub name: String,
-    /// Calls.
+    /// Number of calls.
     pub calls: usize,
     /// Milliseconds of all calls.
     pub ms: f64,
@@ -57,7 +57,7 @@ impl<'a> Stepping<'a> {
         mode: Mode,
         model: &'a CompiledModel,
         compiled: &'a compile::Compiled,
-        examples: &'a Examples,
+        examples: &'a Examples<'a>,
         stretch: Option<usize>,
     ) -> Self {
         let (outputs, layout): (Outputs, _) = (model.outputs(), examples.layout());

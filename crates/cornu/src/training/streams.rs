@@ -1,9 +1,9 @@
-//! A service over many series, each at its own time.
+//! Streaming inference over many series, each at its own time.
 
 use super::feed::BufferOf;
 use super::shards::ShardWriter;
 use super::task::{Finish, Lowering, Out, ShardBody, Stage, Task};
-use crate::layers::{Cx, Flow, LayerRef, States};
+use crate::lowering::{Cx, Flow, LayerRef, States};
 use crate::model::takes_text;
 use crate::runtime::{BatchShape, Mode, random_key};
 use crate::{Error, Model, Result};
@@ -13,23 +13,23 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Many streams through one model: each brings its timesteps one at a time, and its states are kept
-/// under its number. Streams that come together run as one batch.
+/// Streaming inference: many series through one model, each one timestep at a time. The states of
+/// each series are kept under its number. Series that come together run as one batch.
 ///
-/// A step gives, to the bit, what [`Model::predict`] gives at that timestep for the series so far.
-/// It allocates nothing but for a stream that comes for the first time.
+/// A step returns the same bits as [`Model::predict`] at that timestep of the series so far. It
+/// allocates memory only at the first timestep of a series.
 ///
 /// # Shapes
-/// A timestep (F), or (n, F) of n streams, row after row; what comes out likewise, (U) or (n, U).
+/// A timestep (F), or (n, F) of n series, one row for each; outputs (U) or (n, U).
 ///
 /// ```
-/// use cornu::training::Streams;
+/// use cornu::Streams;
 /// use cornu::{Input, Lstm, Model};
 /// let inputs = Input::new([None, Some(1)]);
 /// let mut streams = Streams::new(Model::new(&inputs, &Lstm::new(2).call(&inputs)?)?, 8)?;
 /// let (mut first, mut second) = ([0.0; 2], [0.0; 4]);
 /// streams.step(7, &[0.5], &mut first)?;
-/// // Stream 7 goes on while stream 9 begins.
+/// // Series 7 continues while series 9 starts.
 /// streams.step_many(&[9, 7], &[0.5, -1.0], &mut second)?;
 /// assert_eq!(second[..2], first);
 /// assert_ne!(second[2..], first);
@@ -122,13 +122,14 @@ impl Task for Timestep {
 }
 
 impl Streams {
-    /// A service of a model that runs up to `most` streams at once; more are run in turns.
+    /// Returns a streaming model that runs up to `most` series at once; more are run one batch
+    /// after the other.
     ///
     /// # Errors
-    /// A model whose output at a timestep takes more than the timesteps up to it (a layer that
-    /// walks backwards, pools or convolves over time, attends); several entries or outputs.
+    /// A model whose output at a timestep depends on more than the timesteps up to it (a layer that
+    /// runs backwards, pools or convolves over time, or attends); several inputs or outputs.
     pub fn new(model: Model, most: usize) -> Result<Self> {
-        step_by_step(model.layer())?;
+        step_by_step(model.as_layer())?;
         let inputs = model.inputs();
         let ([(name, entry)], [_]) = (&inputs[..], model.output_specs()) else {
             return Err(Error::Unsupported(
@@ -181,40 +182,40 @@ impl Streams {
         })
     }
 
-    /// Numbers of a timestep.
+    /// Returns the number of inputs of a timestep.
     pub fn n_in(&self) -> usize {
         self.n_in
     }
 
-    /// Numbers that come out of a timestep.
+    /// Returns the number of outputs of a timestep.
     pub fn n_out(&self) -> usize {
         self.n_out
     }
 
-    /// Streams whose states are kept.
+    /// Returns the number of series whose states are kept.
     pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Whether no stream has come yet.
+    /// True if no states are kept.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// Ends a stream: its states are forgotten, and it begins anew when it comes again. Tells
-    /// whether it was there.
+    /// Removes the states of a series and returns true if there were any. The next timestep of the
+    /// series starts from zero states.
     pub fn end(&mut self, stream: u64) -> bool {
         let place = self.places.remove(&stream);
         self.free.extend(place);
         place.is_some()
     }
 
-    /// The model, when the service is over.
+    /// Returns the model.
     pub fn into_model(self) -> Model {
         self.model
     }
 
-    /// One timestep `x` (F) of a stream; its output goes to `y` (U).
+    /// Runs one timestep `x` (F) of a series and writes its output to `y` (U).
     ///
     /// # Errors
     /// As [`Streams::step_many`].
@@ -222,11 +223,12 @@ impl Streams {
         self.step_many(&[stream], x, y)
     }
 
-    /// One timestep of each of several streams, `x` (n, F) and `y` (n, U) in their order.
+    /// Runs one timestep of each of several series, `x` (n, F), and writes their outputs to `y` (n,
+    /// U).
     ///
     /// # Errors
-    /// A stream that comes twice; numbers that are not n times those of a timestep. Nothing has
-    /// happened then.
+    /// A series that occurs twice; a number of values that is not n times that of a timestep. No
+    /// state is changed then.
     pub fn step_many(&mut self, streams: &[u64], x: &[f32], y: &mut [f32]) -> Result<()> {
         let n = streams.len();
         if x.len() != n * self.n_in || y.len() != n * self.n_out {

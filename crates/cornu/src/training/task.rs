@@ -1,6 +1,6 @@
 //! What a mode (prediction, evaluation, training) adds to the lowered model.
 
-use crate::layers::{Cx, Flow, Gathered, States, WeightTree};
+use crate::lowering::{Cx, Flow, Gathered, States, WeightTree};
 use crate::model::LoweredModel;
 use crate::runtime::Mode;
 use crate::{Model, Result};

@@ -1,8 +1,8 @@
 //! A layer of the list with one of its samples: the layer, a model of it, data for it.
 
+use cornu::Symbol;
 use cornu::data::{Array, Data, Ragged};
-use cornu::layers::*;
-use cornu::model::Symbol;
+use cornu::extend::*;
 use cornu::{Input, Model, Predict, Result};
 use ndarray::{ArrayD, Axis, IxDyn};
 use serde_json::{Value, json};
@@ -33,13 +33,13 @@ impl Case {
     }
 
     pub fn layer(&self) -> LayerRef {
-        LayerRef::from_json(&self.json(), &Registry::builtin())
+        LayerRef::from_json(&self.json(), &Registry::new())
             .unwrap_or_else(|e| panic!("{}: {e}", self.name()))
     }
 
     /// The layer with all layers inside it in f64.
     pub fn layer_in_f64(&self) -> LayerRef {
-        LayerRef::from_json(&in_f64(&self.json()), &Registry::builtin()).unwrap()
+        LayerRef::from_json(&in_f64(&self.json()), &Registry::new()).unwrap()
     }
 
     pub fn name(&self) -> String {
@@ -181,5 +181,5 @@ pub fn numbers(all: &[Data]) -> Vec<f64> {
 }
 
 pub fn predict(model: &Model, x: &[Data], batch_size: usize) -> Result<Vec<Data>> {
-    model.predict(x.to_vec(), &Predict { batch_size, ..Predict::default() })
+    Ok(model.predict(x, Predict::new().batch_size(batch_size))?.into_vec())
 }

@@ -2,7 +2,7 @@
 
 use super::case::*;
 use cornu::Result;
-use cornu::layers::*;
+use cornu::extend::*;
 use cornu_ir::op::sample_numbers;
 use cornu_ir::{Builder, DType, Graph, Spec, Tensor, Var, grad::gradient, interpret::interpret};
 
@@ -47,7 +47,7 @@ impl Case {
         let mut ins = x.to_vec();
         let vars: Vec<Var<'_>> = x.iter().map(|x| b.input("x", x.spec())).collect();
         let tree =
-            layer.weights(&self.call(&x.iter().map(Tensor::spec).collect::<Vec<_>>())).unwrap();
+            layer.weight_tree(&self.call(&x.iter().map(Tensor::spec).collect::<Vec<_>>())).unwrap();
         let mut weights = vec![];
         tree.walk("", true, &mut |_, _, _, w| {
             let values = sample_numbers(&w.shape, weights.len() as u64 + 1).to_f64();

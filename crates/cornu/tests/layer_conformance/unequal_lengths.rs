@@ -2,9 +2,9 @@
 
 use super::case::*;
 use super::lowered::*;
+use cornu::Symbol;
 use cornu::data::{Array, Data, Ragged};
-use cornu::layers::*;
-use cornu::model::Symbol;
+use cornu::extend::*;
 use cornu::{Input, Model, Result};
 use cornu_ir::Spec;
 use cornu_ir::interpret::interpret;

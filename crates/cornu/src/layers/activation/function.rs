@@ -1,4 +1,4 @@
-//! An activation as a layer.
+//! An activation function as a layer.
 
 use crate::Result;
 use crate::activations;
@@ -7,26 +7,34 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// An activation of `keras.activations` as a layer.
+/// Layer that applies an activation function of `keras.activations`.
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/activations/activation.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{Activation, LayerRef};
+/// use ndarray::arr2;
+/// let layer = LayerRef::new(Activation::new("softsign")); // x / (1 + |x|)
+/// let y = layer.apply(&arr2(&[[-1.0f32, 0.0, 3.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[-0.5f32, 0.0, 0.75]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Activation {
-    /// Which.
+    /// The activation function.
     pub activation: activations::Activation,
 }
 
 impl Activation {
-    /// By Keras's name. Panics on a name that does not exist: see [`activations::Activation::ALL`].
-    pub fn new(name: &str) -> Self {
-        Self {
-            activation: activations::Activation::try_from(name).unwrap_or_else(|e| panic!("{e}")),
-        }
+    /// Returns the layer of an activation, given as a value or by Keras's name.
+    pub fn new(activation: impl Into<activations::Activation>) -> Self {
+        Self { activation: activation.into() }
     }
 }
 

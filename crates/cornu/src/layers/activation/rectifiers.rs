@@ -1,6 +1,7 @@
-//! Rectifiers with settings: ReLU, LeakyReLU, ELU, and PReLU, which learns its slope.
+//! Rectifiers with settings: ReLU, LeakyReLU, ELU and PReLU.
 
 use crate::activations::{elu, leaky_relu, relu};
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Zeros};
 use crate::lowering::{
@@ -12,31 +13,50 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// `x` above a threshold, else `negative_slope · (x − threshold)`, cut at `max_value`.
+/// Rectifier: `x` from `threshold` on, `negative_slope · (x − threshold)` below it, at most
+/// `max_value`.
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/activations/relu.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, Relu};
+/// use ndarray::arr2;
+/// let y = LayerRef::new(Relu::new()).apply(&arr2(&[[-1.0f32, 2.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[0.0f32, 2.0]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Relu {
-    /// The largest output.
+    /// Largest output; `None` for no bound.
     pub max_value: Option<f64>,
     /// Slope below the threshold.
     pub negative_slope: f64,
-    /// Where the rise begins.
+    /// Input from which the output is `x`.
     pub threshold: f64,
 }
 
-/// `x` where not negative, else `negative_slope · x`.
+/// Leaky rectifier: `x` from 0 on, `negative_slope · x` below 0.
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/activations/leaky_relu.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, LeakyRelu};
+/// use ndarray::arr2;
+/// let y = LayerRef::new(LeakyRelu::new(0.5)).apply(&arr2(&[[-1.0f32, 2.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[-0.5f32, 2.0]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LeakyRelu {
@@ -45,37 +65,57 @@ pub struct LeakyRelu {
     pub negative_slope: f64,
 }
 
-/// `x` where positive, else `alpha · (exp(x) − 1)` (Clevert et al. 2015, arXiv:1511.07289).
+/// Exponential linear unit: `x` above 0, else `alpha · (exp(x) − 1)` (Clevert et al. 2015,
+/// arXiv:1511.07289).
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/activations/elu.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, Elu};
+/// use ndarray::arr2;
+/// let y = LayerRef::new(Elu::new(0.5)).apply(&arr2(&[[-100.0f32, 2.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[-0.5f32, 2.0]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Elu {
-    /// What the output falls to, negated.
+    /// Factor alpha: outputs stay above `−alpha`.
     pub alpha: f64,
 }
 
-/// `x` where positive, else `alpha · x` with a learned alpha (He et al. 2015, arXiv:1502.01852).
+/// Parametric rectifier: `x` above 0, else `alpha · x` with a learned alpha (He et al. 2015,
+/// arXiv:1502.01852).
 ///
 /// # Shapes
 /// x and y (B, …), alpha (…) with 1 at the shared axes.
 ///
 /// # Source
 /// keras/src/layers/activations/prelu.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, Prelu};
+/// use ndarray::arr2;
+/// let y = LayerRef::new(Prelu::new().alpha_initializer("ones")).apply(&arr2(&[[-1.0f32, 2.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[-1.0f32, 2.0]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Prelu {
-    /// How alpha starts.
+    /// Initializer of alpha.
     pub alpha_initializer: Initializer,
-    /// Penalty on alpha.
+    /// Regularizer of alpha.
     pub alpha_regularizer: Option<Regularizer>,
-    /// Projection of alpha.
+    /// Constraint on alpha.
     pub alpha_constraint: Option<Constraint>,
-    /// Axes, counted with the batch, along which alpha is one number.
+    /// Axes along which alpha is shared; axis 0 is the batch.
     pub shared_axes: Option<Vec<isize>>,
 }
 
@@ -103,38 +143,44 @@ impl Default for Prelu {
 }
 
 impl Relu {
-    /// The plain rectifier.
+    /// Returns the rectifier `max(x, 0)`.
     pub fn new() -> Self {
         Self::default()
     }
 }
 
 impl LeakyRelu {
-    /// With a slope below 0.
+    /// Returns the layer with a slope below 0.
     pub fn new(negative_slope: f64) -> Self {
         Self { negative_slope }
     }
 }
 
 impl Elu {
-    /// With what the output falls to, negated.
+    /// Returns the layer with a factor alpha.
     pub fn new(alpha: f64) -> Self {
         Self { alpha }
     }
 }
 
 impl Prelu {
-    /// One slope an element.
+    /// Returns the layer with one alpha for each element of a sample.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One slope along these axes, counted with the batch.
+    /// Shares alpha along these axes; axis 0 is the batch.
     pub fn shared_axes(mut self, axes: impl Into<Vec<isize>>) -> Self {
         self.shared_axes = Some(axes.into());
         self
     }
 }
+
+setters!(Relu {
+    some max_value: f64,
+    plain negative_slope: f64,
+    plain threshold: f64,
+});
 
 impl Layer for Relu {
     settings!("ReLU");
@@ -246,6 +292,12 @@ impl Layer for Elu {
         RaggedForm::ByTimestep(2)
     }
 }
+
+setters!(Prelu {
+    into alpha_initializer: Initializer,
+    some_into alpha_regularizer: Regularizer,
+    some_into alpha_constraint: Constraint,
+});
 
 impl Layer for Prelu {
     settings!("PReLU");

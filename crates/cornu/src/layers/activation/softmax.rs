@@ -11,13 +11,23 @@ use cornu_ir::{DType, Spec, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// `exp(x) / Σ exp(x)` along axes; what is masked counts as −10⁹ before and is 0 after.
+/// Softmax along one or more axes: `exp(x) / Σ exp(x)`; masked elements get 0.
 ///
 /// # Shapes
-/// Any; the output has the input's. The mask stretches to the input by numpy's rule.
+/// Any shape; the output has the shape of the input. The mask is broadcast to the input as in
+/// numpy.
 ///
 /// # Source
 /// keras/src/layers/activations/softmax.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, Softmax};
+/// use ndarray::arr2;
+/// let y = LayerRef::new(Softmax::new(-1)).apply(&arr2(&[[3.0f32, 3.0, -1000.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[0.5f32, 0.5, 0.0]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Softmax {
@@ -32,7 +42,7 @@ impl Default for Softmax {
 }
 
 impl Softmax {
-    /// Along an axis.
+    /// Returns a softmax along an axis.
     pub fn new(axis: isize) -> Self {
         Self { axis: Axes::One(axis) }
     }

@@ -1,8 +1,9 @@
-//! Attention of heads that share keys and values in groups.
+//! Attention whose query heads share keys and values in groups.
 
 use super::projection::{Inputs, mask_parts, project};
 use super::single_head::{Heads, switch};
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::core::einsum_dense::EinsumDense;
@@ -16,48 +17,57 @@ use cornu_ir::{Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Attention of H heads of which groups share the keys and values of one (Ainslie et al. 2023,
-/// arXiv:2305.13245).
+/// Grouped-query attention: groups of query heads share one head of keys and values (Ainslie et al.
+/// 2023, arXiv:2305.13245).
 ///
 /// # Shapes
 /// query (B, T, F), value (B, S, F), key (B, S, F; by default the value); y (B, T, F), with
-/// `return_attention_scores` also the weights (B, H, T, S). Masks of query, value and key leave
-/// their pairs of steps out; the query's goes on.
+/// `return_attention_scores` also the weights (B, H, T, S). Masked timesteps of query, value and
+/// key are ignored; the query's mask is passed on.
 ///
 /// # Source
 /// keras/src/layers/attention/grouped_query_attention.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::{GroupQueryAttention, Input};
+/// let x = Input::new([5, 8]);
+/// let layer = GroupQueryAttention::new(4, 6, 2); // 6 query heads share 2 heads of keys and values
+/// let y = layer.call(x.with("value", [&x]))?; // self-attention
+/// assert_eq!(y.shape_text(), "(None, 5, 8)");
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GroupQueryAttention {
-    /// D: features of a head.
+    /// Features of each head, D.
     pub head_dim: usize,
-    /// H.
+    /// Number of query heads, H.
     pub num_query_heads: usize,
-    /// Heads of keys and values, of which H is a multiple.
+    /// Number of heads of keys and values; H must be a multiple of it.
     pub num_key_value_heads: usize,
-    /// Whether the projections have biases.
+    /// True if the projections have biases.
     pub use_bias: bool,
-    /// Whether outputs are multiplied by a gate made from the query.
+    /// True if outputs are multiplied by a gate computed from the query.
     pub use_gate: bool,
-    /// Only steps nearer than this are seen.
+    /// Size of the window: a query attends only to timesteps nearer than this.
     pub sliding_window: Option<usize>,
-    /// Share of the weights dropped in training.
+    /// Share of the attention weights dropped in training.
     pub dropout: f64,
-    /// How kernels start.
+    /// Initializer of the kernels.
     pub kernel_initializer: Initializer,
-    /// How biases start.
+    /// Initializer of the biases.
     pub bias_initializer: Initializer,
-    /// Penalty on kernels.
+    /// Regularizer of the kernels.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Penalty on biases.
+    /// Regularizer of the biases.
     pub bias_regularizer: Option<Regularizer>,
-    /// Penalty on what the projections and the layer give.
+    /// Regularizer of the outputs of the projections and of the layer.
     pub activity_regularizer: Option<Regularizer>,
-    /// Projection of kernels.
+    /// Constraint on the kernels.
     pub kernel_constraint: Option<Constraint>,
-    /// Projection of biases.
+    /// Constraint on the biases.
     pub bias_constraint: Option<Constraint>,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 
@@ -84,7 +94,8 @@ impl Default for GroupQueryAttention {
 }
 
 impl GroupQueryAttention {
-    /// H heads of D features that share keys and values of fewer heads.
+    /// Returns a layer of `num_query_heads` heads of `head_dim` features that share
+    /// `num_key_value_heads` heads of keys and values.
     pub fn new(head_dim: usize, num_query_heads: usize, num_key_value_heads: usize) -> Self {
         Self { head_dim, num_query_heads, num_key_value_heads, ..Self::default() }
     }
@@ -158,6 +169,21 @@ impl GroupQueryAttention {
         ])
     }
 }
+
+setters!(GroupQueryAttention {
+    plain use_bias: bool,
+    plain use_gate: bool,
+    some sliding_window: usize,
+    plain dropout: f64,
+    into kernel_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    some_into seed: Value,
+});
 
 impl Layer for GroupQueryAttention {
     settings!("GroupQueryAttention");

@@ -1,7 +1,8 @@
-//! Attention of several heads: each head with keys of its own, or groups of heads sharing them.
+//! Attention of several heads.
 
 use super::projection::{Inputs, mask_parts, project};
 use super::single_head::{AttentionMask, Heads, switch};
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::core::einsum_dense::{EinsumDense, one_or_many};
@@ -16,7 +17,7 @@ use cornu_ir::{Dim, Spec, Var};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-/// Attention of several heads over projections of the inputs (Vaswani et al. 2017,
+/// Multi-head attention: H heads over projections of query, key and value (Vaswani et al. 2017,
 /// arXiv:1706.03762).
 ///
 /// ```text
@@ -26,49 +27,60 @@ use serde_json::{Value, json};
 ///
 /// # Shapes
 /// query (B, T, F), value (B, S, …), key (B, S, …; by default the value); y (B, T, F) or (B, T,
-/// `output_shape`), with `return_attention_scores` also the weights (B, H, T, S). Masks of query,
-/// value and key leave their pairs of steps out; the query's goes on.
+/// `output_shape`), with `return_attention_scores` also the weights (B, H, T, S). Masked timesteps
+/// of query, value and key are ignored; the query's mask is passed on.
 ///
 /// # Source
 /// keras/src/layers/attention/multi_head_attention.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::{Input, MultiHeadAttention};
+/// let (x, memory) = (Input::new([5, 8]), Input::new([7, 3]));
+/// let layer = MultiHeadAttention::new(2, 4);
+/// assert_eq!(layer.clone().call(x.with("value", [&x]))?.shape_text(), "(None, 5, 8)");
+/// let y = layer.call(x.with("value", [&memory]))?; // query x
+/// assert_eq!(y.shape_text(), "(None, 5, 8)");
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MultiHeadAttention {
-    /// H.
+    /// Number of heads, H.
     pub num_heads: usize,
-    /// D: features of a head's queries and keys.
+    /// Features of each head's queries and keys, D.
     pub key_dim: usize,
-    /// Features of a head's values; by default those of its keys.
+    /// Features of each head's values; by default `key_dim`.
     pub value_dim: Option<usize>,
-    /// Share of the weights dropped in training.
+    /// Share of the attention weights dropped in training.
     pub dropout: f64,
-    /// Whether the projections have biases.
+    /// True if the projections have biases.
     pub use_bias: bool,
-    /// Whether outputs are multiplied by a gate made from the query.
+    /// True if outputs are multiplied by a gate computed from the query.
     pub use_gate: bool,
-    /// Features of y; by default those of the query.
+    /// Features of the output; by default those of the query.
     #[serde(deserialize_with = "optional_dims")]
     pub output_shape: Option<Vec<usize>>,
-    /// The axes attended over, counted with the batch; by default all between batch and features.
+    /// Axes over which attention runs (axis 0 is the batch); by default all between batch and
+    /// features.
     #[serde(deserialize_with = "optional_axes")]
     pub attention_axes: Option<Vec<isize>>,
-    /// Only steps nearer than this are seen.
+    /// Size of the window: a query attends only to timesteps nearer than this.
     pub sliding_window: Option<usize>,
-    /// How kernels start.
+    /// Initializer of the kernels.
     pub kernel_initializer: Initializer,
-    /// How biases start.
+    /// Initializer of the biases.
     pub bias_initializer: Initializer,
-    /// Penalty on kernels.
+    /// Regularizer of the kernels.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Penalty on biases.
+    /// Regularizer of the biases.
     pub bias_regularizer: Option<Regularizer>,
-    /// Penalty on what the projections give.
+    /// Regularizer of the outputs of the projections.
     pub activity_regularizer: Option<Regularizer>,
-    /// Projection of kernels.
+    /// Constraint on the kernels.
     pub kernel_constraint: Option<Constraint>,
-    /// Projection of biases.
+    /// Constraint on the biases.
     pub bias_constraint: Option<Constraint>,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 
@@ -116,18 +128,18 @@ fn letters(from: usize, n: usize) -> String {
 }
 
 impl MultiHeadAttention {
-    /// H heads of D features.
+    /// Returns a layer of `num_heads` heads of `key_dim` features.
     pub fn new(num_heads: usize, key_dim: usize) -> Self {
         Self { num_heads, key_dim, ..Self::default() }
     }
 
-    /// With features of a head's values.
+    /// Sets the features of each head's values.
     pub fn value_dim(mut self, value_dim: usize) -> Self {
         self.value_dim = Some(value_dim);
         self
     }
 
-    /// With a share of the weights dropped in training.
+    /// Sets the share of attention weights dropped in training.
     pub fn dropout(mut self, rate: f64) -> Self {
         self.dropout = rate;
         self
@@ -240,6 +252,22 @@ impl MultiHeadAttention {
         })
     }
 }
+
+setters!(MultiHeadAttention {
+    plain use_bias: bool,
+    plain use_gate: bool,
+    some_into output_shape: Vec<usize>,
+    some_into attention_axes: Vec<isize>,
+    some sliding_window: usize,
+    into kernel_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    some_into seed: Value,
+});
 
 impl Layer for MultiHeadAttention {
     fn class(&self) -> &'static str {

@@ -1,5 +1,6 @@
-//! Attention without projections: by dot products, by sums, additive.
+//! Attention without projections: dot-product and additive.
 
+use crate::config::setters;
 use crate::initializers::{GlorotUniform, Ones};
 use crate::layers::activation::softmax::masked_softmax;
 use crate::lowering::{
@@ -7,37 +8,37 @@ use crate::lowering::{
     Weights, both, known_dim,
 };
 use crate::{Error, Result};
-use cornu_ir::composites::softmax;
-use cornu_ir::ops::Iota;
-use cornu_ir::{DType, Dim, Spec, Var};
+use cornu_ir::{DType, Dim, Spec, Var, composites::softmax, ops::Iota};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Attention by dot products (Luong et al. 2015, arXiv:1508.04025).
-///
-/// ```text
-/// scores = scale · q kᵀ              (score_mode dot)
-/// scores = weight · Σ tanh(scale · (q + k))   (score_mode concat)
-/// y = softmax(scores) v
-/// ```
+/// Dot-product attention (Luong et al. 2015, arXiv:1508.04025): `softmax(scores) v`, with scores
+/// `scale · q kᵀ` (`score_mode` dot) or `weight · Σ tanh(scale · (q + k))` (concat).
 ///
 /// # Shapes
 /// Inputs [query (B, T, F), value (B, S, V)] or [query, value, key (B, S, F)]; y (B, T, V), and
-/// with `return_attention_scores` the weights (B, T, S). The value's mask leaves steps out, the
-/// query's sets outputs to 0 and goes on.
+/// with `return_attention_scores` the weights (B, T, S). Masked values are ignored; outputs of
+/// masked queries are 0, and the query's mask is passed on.
 ///
 /// # Source
 /// keras/src/layers/attention/attention.py, Keras 3.15.1.
+///
+/// ```
+/// let [q, v] = [ndarray::arr3(&[[[0.0f32]]]).into(), ndarray::arr3(&[[[2.0f32], [4.0]]]).into()];
+/// let y = cornu::LayerRef::new(cornu::Attention::new()).apply_all(&[q, v])?;
+/// assert_eq!(y[0], ndarray::arr3(&[[[3.0f32]]]).into()); // Equal scores: mean of the values.
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Attention {
-    /// Whether there is a learned factor on the scores.
+    /// True if the scores are multiplied by a learned number.
     pub use_scale: bool,
-    /// `dot` or `concat`.
+    /// How scores are computed: `dot` or `concat`.
     pub score_mode: String,
-    /// Share of the weights dropped in training.
+    /// Share of the attention weights dropped in training.
     pub dropout: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 
@@ -48,14 +49,21 @@ pub struct Attention {
 ///
 /// # Source
 /// keras/src/layers/attention/additive_attention.py, Keras 3.15.1.
+///
+/// ```
+/// let [q, v] = [ndarray::arr3(&[[[0.0f32]]]).into(), ndarray::arr3(&[[[5.0f32]]]).into()];
+/// let y = cornu::LayerRef::new(cornu::AdditiveAttention::new()).apply_all(&[q, v])?;
+/// assert_eq!(y[0], ndarray::arr3(&[[[5.0f32]]]).into()); // One value gets all the weight.
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AdditiveAttention {
-    /// Whether there is a learned factor on each feature.
+    /// True if each feature is multiplied by a learned number.
     pub use_scale: bool,
-    /// Share of the weights dropped in training.
+    /// Share of the attention weights dropped in training.
     pub dropout: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 
@@ -72,12 +80,12 @@ impl Default for AdditiveAttention {
 }
 
 impl Attention {
-    /// By dot products, without a factor.
+    /// Returns dot-product attention without a learned factor.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With a learned factor on the scores.
+    /// Sets whether the scores are multiplied by a learned number.
     pub fn use_scale(mut self, on: bool) -> Self {
         self.use_scale = on;
         self
@@ -85,7 +93,7 @@ impl Attention {
 }
 
 impl AdditiveAttention {
-    /// With a learned factor on each feature.
+    /// Returns additive attention with a learned number for each feature.
     pub fn new() -> Self {
         Self::default()
     }
@@ -198,6 +206,12 @@ fn attend<'g>(
     Ok(outs)
 }
 
+setters!(Attention {
+    into score_mode: String,
+    plain dropout: f64,
+    some_into seed: Value,
+});
+
 impl Layer for Attention {
     settings!("Attention");
 
@@ -254,6 +268,12 @@ impl Layer for Attention {
     }
 }
 
+setters!(AdditiveAttention {
+    plain use_scale: bool,
+    plain dropout: f64,
+    some_into seed: Value,
+});
+
 impl Layer for AdditiveAttention {
     settings!("AdditiveAttention");
 
@@ -300,7 +320,6 @@ impl Layer for AdditiveAttention {
 pub(super) struct Heads {
     /// Factor on the queries.
     pub scale: f64,
-    /// Share of the weights dropped in training.
     pub dropout: f64,
     /// Sum of products from keys and queries to scores.
     pub scores: String,
@@ -313,8 +332,7 @@ pub(super) struct Heads {
 }
 
 impl Heads {
-    /// Outputs and weights for projected q, k, v under a mask of fewer or equal axes than the
-    /// scores.
+    /// Outputs and weights for projected q, k, v; the mask has at most the axes of the scores.
     pub fn attend<'g>(
         &self,
         cx: &Cx<'g>,
@@ -344,20 +362,14 @@ impl Heads {
     }
 }
 
-/// The mask of attention from those of query, value and key, causality, a window, and the one
-/// given.
+/// Parts of the attention mask: of query (B, T), value and key (B, S), of the call (B, T, S);
+/// whether later timesteps are hidden; the window in timesteps.
 pub(super) struct AttentionMask<'g> {
-    /// (B, T).
     pub query: Option<Var<'g>>,
-    /// (B, S).
     pub value: Option<Var<'g>>,
-    /// (B, S).
     pub key: Option<Var<'g>>,
-    /// (B, T, S), or what stretches to it.
     pub given: Option<Var<'g>>,
-    /// No later step is seen.
     pub causal: bool,
-    /// Only steps nearer than this are seen.
     pub window: Option<usize>,
 }
 

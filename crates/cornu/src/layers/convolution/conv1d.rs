@@ -2,6 +2,7 @@
 
 use super::windows::{Frame, convolve};
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::core::lora::{Lora, OF_KERNEL};
@@ -15,7 +16,7 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// A convolution along time: `y[t] = activation(Σₖ x[t · stride + k · dilation] W[k] + b)`.
+/// Convolution along time: `y[t] = activation(Σₖ x[t · stride + k · dilation] W[k] + b)`.
 ///
 /// # Shapes
 /// x (B, T, C), W (K, C / groups, U), b (U), y (B, T', U): T' is ⌊(T − span) / stride⌋ + 1 with
@@ -24,42 +25,52 @@ use serde_json::json;
 ///
 /// # Source
 /// keras/src/layers/convolutional/conv1d.py and base_conv.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, Conv1d};
+/// use ndarray::arr3;
+/// let layer = LayerRef::new(Conv1d::new(1, 2).kernel_initializer("ones"));
+/// let y = layer.apply(&arr3(&[[[1.0f32], [2.0], [3.0]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[3.0f32], [5.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Conv1d {
-    /// U.
+    /// Number of filters, U.
     pub filters: usize,
-    /// K.
+    /// Timesteps in the kernel, K.
     pub kernel_size: Extent,
-    /// Distance between windows.
+    /// Timesteps from the start of one window to the next.
     pub strides: Extent,
-    /// What stands around the data.
+    /// Padding at both ends of the data.
     pub padding: Padding,
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
-    /// Distance between a window's elements.
+    /// Timesteps from one element of a window to the next.
     pub dilation_rate: Extent,
-    /// Groups of channels that do not see each other.
+    /// Number of groups of channels, each convolved alone.
     pub groups: usize,
-    /// Applied to the sum.
+    /// Activation of the output.
     pub activation: Activation,
-    /// Whether there is b.
+    /// True if a bias b is added.
     pub use_bias: bool,
-    /// How W starts.
+    /// Initializer of W.
     pub kernel_initializer: Initializer,
-    /// How b starts.
+    /// Initializer of b.
     pub bias_initializer: Initializer,
-    /// Penalty on W.
+    /// Regularizer of W.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Penalty on b.
+    /// Regularizer of b.
     pub bias_regularizer: Option<Regularizer>,
-    /// Penalty on y.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
-    /// Projection of W.
+    /// Constraint on W.
     pub kernel_constraint: Option<Constraint>,
-    /// Projection of b.
+    /// Constraint on b.
     pub bias_constraint: Option<Constraint>,
-    /// A product of two slim matrices beside W, trained in its place.
+    /// LoRA: a product of two low-rank matrices, trained instead of W.
     #[serde(flatten)]
     pub lora: Lora,
 }
@@ -89,33 +100,26 @@ impl Default for Conv1d {
 }
 
 impl Conv1d {
-    /// U filters over K timesteps, without padding.
+    /// Returns a layer of `filters` filters over `kernel_size` timesteps, without padding.
     pub fn new(filters: usize, kernel_size: usize) -> Self {
         Self { filters, kernel_size: Extent(kernel_size), ..Self::default() }
     }
 
-    /// With a distance between windows.
+    /// Sets the timesteps from the start of one window to the next.
     pub fn strides(mut self, strides: usize) -> Self {
         self.strides = Extent(strides);
         self
     }
 
-    /// With padding.
+    /// Sets the padding at both ends of the data.
     pub fn padding(mut self, padding: Padding) -> Self {
         self.padding = padding;
         self
     }
 
-    /// With a distance between a window's elements.
+    /// Sets the timesteps from one element of a window to the next.
     pub fn dilation_rate(mut self, rate: usize) -> Self {
         self.dilation_rate = Extent(rate);
-        self
-    }
-
-    /// With an activation by Keras's name. Panics on a name that does not exist: see
-    /// [`Activation::ALL`].
-    pub fn activation(mut self, name: &str) -> Self {
-        self.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
         self
     }
 
@@ -129,6 +133,20 @@ impl Conv1d {
         }
     }
 }
+
+setters!(Conv1d {
+    plain data_format: DataFormat,
+    plain groups: usize,
+    into activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+});
 
 impl Layer for Conv1d {
     settings!("Conv1D");

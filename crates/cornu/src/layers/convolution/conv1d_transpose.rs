@@ -1,7 +1,8 @@
-//! Convolution along time the other way round: each timestep spreads over several.
+//! Transposed convolution along time.
 
 use super::windows::{Frame, convolve};
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::geometry::{DataFormat, Extent, Padding};
@@ -13,7 +14,7 @@ use cornu_ir::ops::Pad;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// The transpose of a convolution along time: what [`Conv1d`](crate::Conv1d) gathers, it spreads.
+/// Transposed convolution along time: adds each timestep, times the kernel, to K outputs.
 ///
 /// # Shapes
 /// x (B, T, C), W (K, U, C), b (U), y (B, T', U): T' is (T − 1) strides + max(span, strides) with
@@ -23,40 +24,50 @@ use serde_json::json;
 /// # Source
 /// keras/src/layers/convolutional/conv1d_transpose.py, Keras 3.15.1, with the padding of its JAX
 /// backend.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, Conv1dTranspose};
+/// use ndarray::arr3;
+/// let layer = LayerRef::new(Conv1dTranspose::new(1, 2).kernel_initializer("ones"));
+/// let y = layer.apply(&arr3(&[[[1.0f32], [2.0]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[1.0f32], [3.0], [2.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Conv1dTranspose {
-    /// U.
+    /// Number of filters, U.
     pub filters: usize,
-    /// K.
+    /// Timesteps in the kernel, K.
     pub kernel_size: Extent,
-    /// Distance at which timesteps are laid out.
+    /// Output timesteps from one input timestep to the next.
     pub strides: Extent,
-    /// `valid` or `same`.
+    /// Padding at both ends: `valid` (none) or `same`.
     pub padding: Padding,
-    /// Timesteps put on at the end.
+    /// Timesteps added at the end of the output.
     pub output_padding: Option<Extent>,
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
-    /// Distance between a kernel's elements.
+    /// Timesteps from one element of the kernel to the next.
     pub dilation_rate: Extent,
-    /// Applied to the sum.
+    /// Activation of the output.
     pub activation: Activation,
-    /// Whether there is b.
+    /// True if a bias b is added.
     pub use_bias: bool,
-    /// How W starts.
+    /// Initializer of W.
     pub kernel_initializer: Initializer,
-    /// How b starts.
+    /// Initializer of b.
     pub bias_initializer: Initializer,
-    /// Penalty on W.
+    /// Regularizer of W.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Penalty on b.
+    /// Regularizer of b.
     pub bias_regularizer: Option<Regularizer>,
-    /// Penalty on y.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
-    /// Projection of W.
+    /// Constraint on W.
     pub kernel_constraint: Option<Constraint>,
-    /// Projection of b.
+    /// Constraint on b.
     pub bias_constraint: Option<Constraint>,
 }
 
@@ -84,12 +95,12 @@ impl Default for Conv1dTranspose {
 }
 
 impl Conv1dTranspose {
-    /// U filters over K timesteps.
+    /// Returns a layer of `filters` filters over `kernel_size` timesteps.
     pub fn new(filters: usize, kernel_size: usize) -> Self {
         Self { filters, kernel_size: Extent(kernel_size), ..Self::default() }
     }
 
-    /// With a distance at which timesteps are laid out.
+    /// Sets the output timesteps from one input timestep to the next.
     pub fn strides(mut self, strides: usize) -> Self {
         self.strides = Extent(strides);
         self
@@ -138,6 +149,22 @@ impl Conv1dTranspose {
         (low, total - low)
     }
 }
+
+setters!(Conv1dTranspose {
+    plain padding: Padding,
+    some_into output_padding: Extent,
+    plain data_format: DataFormat,
+    into dilation_rate: Extent,
+    into activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+});
 
 impl Layer for Conv1dTranspose {
     settings!("Conv1DTranspose");

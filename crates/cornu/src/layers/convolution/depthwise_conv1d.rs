@@ -1,7 +1,8 @@
-//! Convolution along time, each channel for itself; and with a mixing of channels after it.
+//! Convolution along time of each channel alone.
 
 use super::windows::{Frame, convolve_channels};
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::geometry::{DataFormat, Extent, Padding};
@@ -14,45 +15,55 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// A convolution along time of each channel with M kernels of its own.
+/// Depthwise convolution along time: each channel is convolved alone, with M kernels.
 ///
 /// # Shapes
 /// x (B, T, C), W (K, C, M), b (C M), y (B, T', C M); T' as for [`Conv1d`](crate::Conv1d).
 ///
 /// # Source
 /// keras/src/layers/convolutional/depthwise_conv1d.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, DepthwiseConv1d};
+/// use ndarray::arr3;
+/// let layer = LayerRef::new(DepthwiseConv1d::new(2).depthwise_initializer("ones"));
+/// let y = layer.apply(&arr3(&[[[1.0f32, 10.0], [2.0, 20.0], [3.0, 30.0]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[3.0f32, 30.0], [5.0, 50.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DepthwiseConv1d {
-    /// M.
+    /// Kernels for each channel, M.
     pub depth_multiplier: usize,
-    /// K.
+    /// Timesteps in the kernel, K.
     pub kernel_size: Extent,
-    /// Distance between windows.
+    /// Timesteps from the start of one window to the next.
     pub strides: Extent,
-    /// `valid` or `same`.
+    /// Padding at both ends: `valid` (none) or `same`.
     pub padding: Padding,
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
-    /// Distance between a window's elements.
+    /// Timesteps from one element of a window to the next.
     pub dilation_rate: Extent,
-    /// Applied to the sum.
+    /// Activation of the output.
     pub activation: Activation,
-    /// Whether there is b.
+    /// True if a bias b is added.
     pub use_bias: bool,
-    /// How W starts.
+    /// Initializer of W.
     pub depthwise_initializer: Initializer,
-    /// How b starts.
+    /// Initializer of b.
     pub bias_initializer: Initializer,
-    /// Penalty on W.
+    /// Regularizer of W.
     pub depthwise_regularizer: Option<Regularizer>,
-    /// Penalty on b.
+    /// Regularizer of b.
     pub bias_regularizer: Option<Regularizer>,
-    /// Penalty on y.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
-    /// Projection of W.
+    /// Constraint on W.
     pub depthwise_constraint: Option<Constraint>,
-    /// Projection of b.
+    /// Constraint on b.
     pub bias_constraint: Option<Constraint>,
 }
 
@@ -79,7 +90,7 @@ impl Default for DepthwiseConv1d {
 }
 
 impl DepthwiseConv1d {
-    /// Kernels over K timesteps, without padding.
+    /// Returns a layer of kernels over `kernel_size` timesteps, without padding.
     pub fn new(kernel_size: usize) -> Self {
         Self { kernel_size: Extent(kernel_size), ..Self::default() }
     }
@@ -94,6 +105,23 @@ impl DepthwiseConv1d {
         }
     }
 }
+
+setters!(DepthwiseConv1d {
+    plain depth_multiplier: usize,
+    into strides: Extent,
+    plain padding: Padding,
+    plain data_format: DataFormat,
+    into dilation_rate: Extent,
+    into activation: Activation,
+    plain use_bias: bool,
+    into depthwise_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into depthwise_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into depthwise_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+});
 
 impl Layer for DepthwiseConv1d {
     settings!("DepthwiseConv1D");

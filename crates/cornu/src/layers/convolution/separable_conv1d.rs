@@ -1,7 +1,8 @@
-//! Convolution along time in two steps: each channel for itself, then all channels mixed.
+//! Convolution along time in two steps: each channel alone, then a product of all channels.
 
 use super::windows::{Frame, convolve, convolve_channels};
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::layers::geometry::{DataFormat, Extent, Padding};
@@ -14,8 +15,8 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// A convolution along time of each channel with M kernels of its own, then a mixing of the C M
-/// channels to U.
+/// Separable convolution along time: a depthwise convolution, then a product of its C M channels
+/// with a kernel to U channels.
 ///
 /// # Shapes
 /// x (B, T, C), depthwise kernel (K, C, M), pointwise kernel (1, C M, U), b (U), y (B, T', U); T'
@@ -23,46 +24,57 @@ use serde_json::json;
 ///
 /// # Source
 /// keras/src/layers/convolutional/separable_conv1d.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, SeparableConv1d};
+/// use ndarray::arr3;
+/// let layer = SeparableConv1d::new(1, 2).depthwise_initializer("ones");
+/// let layer = LayerRef::new(layer.pointwise_initializer("ones"));
+/// let y = layer.apply(&arr3(&[[[1.0f32, 10.0], [2.0, 20.0], [3.0, 30.0]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[33.0f32], [55.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SeparableConv1d {
-    /// M.
+    /// Kernels for each channel, M.
     pub depth_multiplier: usize,
-    /// U.
+    /// Number of filters, U.
     pub filters: usize,
-    /// K.
+    /// Timesteps in the kernel, K.
     pub kernel_size: Extent,
-    /// Distance between windows.
+    /// Timesteps from the start of one window to the next.
     pub strides: Extent,
-    /// `valid` or `same`.
+    /// Padding at both ends: `valid` (none) or `same`.
     pub padding: Padding,
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
-    /// Distance between a window's elements.
+    /// Timesteps from one element of a window to the next.
     pub dilation_rate: Extent,
-    /// Applied to the sum.
+    /// Activation of the output.
     pub activation: Activation,
-    /// Whether there is b.
+    /// True if a bias b is added.
     pub use_bias: bool,
-    /// How the depthwise kernel starts.
+    /// Initializer of the depthwise kernel.
     pub depthwise_initializer: Initializer,
-    /// How the pointwise kernel starts.
+    /// Initializer of the pointwise kernel.
     pub pointwise_initializer: Initializer,
-    /// How b starts.
+    /// Initializer of b.
     pub bias_initializer: Initializer,
-    /// Penalty on the depthwise kernel.
+    /// Regularizer of the depthwise kernel.
     pub depthwise_regularizer: Option<Regularizer>,
-    /// Penalty on the pointwise kernel.
+    /// Regularizer of the pointwise kernel.
     pub pointwise_regularizer: Option<Regularizer>,
-    /// Penalty on b.
+    /// Regularizer of b.
     pub bias_regularizer: Option<Regularizer>,
-    /// Penalty on y.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
-    /// Projection of the depthwise kernel.
+    /// Constraint on the depthwise kernel.
     pub depthwise_constraint: Option<Constraint>,
-    /// Projection of the pointwise kernel.
+    /// Constraint on the pointwise kernel.
     pub pointwise_constraint: Option<Constraint>,
-    /// Projection of b.
+    /// Constraint on b.
     pub bias_constraint: Option<Constraint>,
 }
 
@@ -93,7 +105,7 @@ impl Default for SeparableConv1d {
 }
 
 impl SeparableConv1d {
-    /// U filters over K timesteps, without padding.
+    /// Returns a layer of `filters` filters over `kernel_size` timesteps, without padding.
     pub fn new(filters: usize, kernel_size: usize) -> Self {
         Self { filters, kernel_size: Extent(kernel_size), ..Self::default() }
     }
@@ -108,6 +120,26 @@ impl SeparableConv1d {
         }
     }
 }
+
+setters!(SeparableConv1d {
+    plain depth_multiplier: usize,
+    into strides: Extent,
+    plain padding: Padding,
+    plain data_format: DataFormat,
+    into dilation_rate: Extent,
+    into activation: Activation,
+    plain use_bias: bool,
+    into depthwise_initializer: Initializer,
+    into pointwise_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into depthwise_regularizer: Regularizer,
+    some_into pointwise_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into depthwise_constraint: Constraint,
+    some_into pointwise_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+});
 
 impl Layer for SeparableConv1d {
     settings!("SeparableConv1D");

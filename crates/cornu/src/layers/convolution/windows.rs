@@ -12,13 +12,13 @@ use cornu_ir::{Dim, Spec, Var};
 pub struct Frame {
     /// K: elements of a window.
     pub length: usize,
-    /// Distance between windows.
+    /// Timesteps from the start of one window to the next.
     pub stride: usize,
-    /// Distance between a window's elements.
+    /// Timesteps from one element of a window to the next.
     pub dilation: usize,
-    /// What stands around the data.
+    /// Padding at both ends of the data.
     pub padding: Padding,
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
 }
 
@@ -102,7 +102,7 @@ impl Frame {
         self.windows_inside(x.pad(1, low, high, 0.0))
     }
 
-    /// The same without padding.
+    /// Returns the same without padding.
     pub fn windows_inside<'g>(&self, x: Var<'g>) -> Var<'g> {
         x.builder().apply1(
             Windows { axis: 1, length: self.length, stride: self.stride, dilation: self.dilation },

@@ -2,6 +2,7 @@
 
 use super::lora::{Lora, OF_KERNEL};
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Ones, Zeros};
 use crate::lowering::{
@@ -14,13 +15,13 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// `y = activation(x W + b)` on the last axis.
+/// Fully connected layer on the last axis: `y = activation(x W + b)`.
 ///
 /// # Shapes
 /// x (B, …, F), W (F, U), b (U), y (B, …, U).
 ///
 /// # Source
-/// keras/src/layers/core/dense.py, Keras 3.15.1. Differs: of quantized kernels those of eight bits.
+/// keras/src/layers/core/dense.py, Keras 3.15.1. Differs: quantized kernels have 8 bits only.
 ///
 /// ```
 /// use cornu::{Dense, Input, Model};
@@ -33,34 +34,34 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Dense {
-    /// U.
+    /// Number of outputs, U.
     pub units: usize,
-    /// Applied to the sum.
+    /// Activation of the output.
     pub activation: Activation,
-    /// Whether there is b.
+    /// True if a bias b is added.
     pub use_bias: bool,
-    /// How W starts.
+    /// Initializer of W.
     pub kernel_initializer: Initializer,
-    /// How b starts.
+    /// Initializer of b.
     pub bias_initializer: Initializer,
-    /// Penalty on W.
+    /// Regularizer of W.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Penalty on b.
+    /// Regularizer of b.
     pub bias_regularizer: Option<Regularizer>,
-    /// Penalty on y.
+    /// Regularizer of the output.
     #[serde(skip_serializing)]
     pub activity_regularizer: Option<Regularizer>,
-    /// Projection of W.
+    /// Constraint on W.
     pub kernel_constraint: Option<Constraint>,
-    /// Projection of b.
+    /// Constraint on b.
     pub bias_constraint: Option<Constraint>,
-    /// Kept for Keras.
+    /// Setting kept for Keras's files; without effect in cornu.
     pub quantization_config: Option<Value>,
-    /// A product of two slim matrices beside W, trained in its place.
+    /// LoRA: a product of two low-rank matrices, trained instead of W.
     #[serde(flatten)]
     pub lora: Lora,
-    /// W in eight bits: whole numbers, with a scale (U) beside. Rows of x are rounded alike. Set by
-    /// the policy `int8_from_float32`.
+    /// True if W is stored as 8-bit whole numbers with a scale (U); rows of x are rounded to 8 bits
+    /// too. Set by the dtype policy `int8_from_float32`.
     #[serde(skip_serializing)]
     pub int8: bool,
 }
@@ -86,24 +87,29 @@ impl Default for Dense {
 }
 
 impl Dense {
-    /// A layer of U units, linear, with bias.
+    /// Returns a layer of `units` outputs, linear, with bias.
     pub fn new(units: usize) -> Self {
         Self { units, ..Self::default() }
     }
 
-    /// With LoRA of a rank: W stays, and a product of two slim matrices beside it is trained.
+    /// Sets the rank of LoRA: W is frozen, and the product of two low-rank matrices is trained.
     pub fn lora_rank(mut self, rank: usize) -> Self {
         self.lora = Lora::of_rank(rank);
         self
     }
-
-    /// With an activation by Keras's name. Panics on a name that does not exist: see
-    /// [`Activation::ALL`].
-    pub fn activation(mut self, name: &str) -> Self {
-        self.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
-        self
-    }
 }
+
+setters!(Dense {
+    into activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+});
 
 impl Layer for Dense {
     fn class(&self) -> &'static str {

@@ -1,7 +1,8 @@
-//! A layer that multiplies by a kernel as an equation says.
+//! A dense layer whose product is an einsum equation.
 
 use super::lora::{Lora, OF_KERNEL};
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
 use crate::lowering::{Call, Cx, Flow, Layer, Sample, WeightSpec, WeightTree, Weights};
@@ -12,44 +13,54 @@ use cornu_ir::{Dim, Spec};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-/// `y = activation(einsum(equation, x, W) + b)`.
+/// Dense layer whose product is an einsum equation: `y = activation(einsum(equation, x, W) + b)`.
 ///
 /// # Shapes
-/// As the equation says: with `abc,cd->abd` x (B, T, F), W (F, U), y (B, T, U); `...` stands for
-/// the axes left. `output_shape` holds the dims of y but the batch, and those under `...` not; b
+/// As in the equation: with `abc,cd->abd` x (B, T, F), W (F, U), y (B, T, U); `...` stands for all
+/// other axes. `output_shape` holds the dims of y without the batch and without those of `...`; b
 /// has the dims of `bias_axes`.
 ///
 /// # Source
 /// keras/src/layers/core/einsum_dense.py, Keras 3.15.1. Differs: no quantized kernels.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{EinsumDense, LayerRef};
+/// use ndarray::arr3;
+/// let layer = EinsumDense::new("abc,cd->abd", [None, Some(1)]).kernel_initializer("ones");
+/// let y = LayerRef::new(layer).apply(&arr3(&[[[1.0f32, 2.0], [3.0, 4.0]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[3.0f32], [7.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EinsumDense {
-    /// Dims of y but the batch.
+    /// Dims of the output without the batch.
     #[serde(deserialize_with = "one_or_many")]
     pub output_shape: Vec<Dim>,
-    /// The sum of products.
+    /// Einsum equation of input and kernel, as `abc,cd->abd`.
     pub equation: String,
-    /// Applied to the sum.
+    /// Activation of the output.
     pub activation: Activation,
-    /// Letters of y along which there is a bias.
+    /// Letters of the output along which a bias is added; `None` for no bias.
     pub bias_axes: Option<String>,
-    /// How W starts.
+    /// Initializer of W.
     pub kernel_initializer: Initializer,
-    /// How b starts.
+    /// Initializer of b.
     pub bias_initializer: Initializer,
-    /// Penalty on W.
+    /// Regularizer of W.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Penalty on b.
+    /// Regularizer of b.
     pub bias_regularizer: Option<Regularizer>,
-    /// Penalty on y.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
-    /// Projection of W.
+    /// Constraint on W.
     pub kernel_constraint: Option<Constraint>,
-    /// Projection of b.
+    /// Constraint on b.
     pub bias_constraint: Option<Constraint>,
-    /// Kept for Keras; quantized kernels are not read.
+    /// Setting kept for Keras's files; quantized kernels are not read.
     pub quantization_config: Option<Value>,
-    /// A product of two slim matrices beside W, trained in its place.
+    /// LoRA: a product of two low-rank matrices, trained instead of W.
     #[serde(flatten)]
     pub lora: Lora,
 }
@@ -89,7 +100,7 @@ impl Default for EinsumDense {
 }
 
 impl EinsumDense {
-    /// With an equation and the dims of y but the batch.
+    /// Returns a layer of an equation and the dims of the output without the batch.
     pub fn new<D: Into<Dim>>(equation: &str, output_shape: impl IntoIterator<Item = D>) -> Self {
         Self {
             equation: equation.into(),
@@ -98,16 +109,9 @@ impl EinsumDense {
         }
     }
 
-    /// With a bias along these letters of y.
+    /// Adds a bias along these letters of the output.
     pub fn bias_axes(mut self, letters: &str) -> Self {
         self.bias_axes = Some(letters.into());
-        self
-    }
-
-    /// With an activation by Keras's name. Panics on a name that does not exist: see
-    /// [`Activation::ALL`].
-    pub fn activation(mut self, name: &str) -> Self {
-        self.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
         self
     }
 
@@ -236,12 +240,26 @@ struct Analysis {
     output_axes: Vec<isize>,
 }
 
+setters!(EinsumDense {
+    into output_shape: Vec<Dim>,
+    into equation: String,
+    into activation: Activation,
+    into kernel_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+});
+
 impl Layer for EinsumDense {
     settings!("EinsumDense");
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let a = self.analyze(call.input()?)?;
         let initializer = self.kernel_initializer.with_fans(&a.input_axes, &a.output_axes);
+        let initializer = initializer.unwrap_or_else(|| self.kernel_initializer.clone());
         let kernel = WeightSpec::new("kernel", &a.kernel, &initializer);
         let kernel =
             kernel.regularizer(&self.kernel_regularizer).constraint(&self.kernel_constraint);

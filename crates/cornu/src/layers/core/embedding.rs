@@ -1,6 +1,7 @@
-//! Vectors for ids.
+//! A vector for each id.
 
 use super::lora::Lora;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Ones, RandomUniform};
 use crate::lowering::{
@@ -13,37 +14,49 @@ use cornu_ir::{DType, Spec, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The row of a table for each id.
+/// Table of trained vectors: gives the row of each id.
 ///
 /// # Shapes
 /// x (B, …) of ids below V, embeddings (V, D), y (B, …, D); with `mask_zero` the mask is `x ≠ 0`.
 ///
 /// # Source
-/// keras/src/layers/core/embedding.py, Keras 3.15.1. Differs: an id outside 0..V gives zeros; of
-/// quantized tables those of eight bits.
+/// keras/src/layers/core/embedding.py, Keras 3.15.1. Differs: an id outside 0..V gives zeros;
+/// quantized tables have 8 bits only.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{Embedding, LayerRef};
+/// use ndarray::{arr2, arr3};
+/// let layer = LayerRef::new(Embedding::new(3, 2));
+/// layer.apply(&arr2(&[[0i32]]))?; // The first call makes the weights.
+/// layer.set_weights(&[Array::from(arr2(&[[0.0f32, 0.0], [1.0, 2.0], [3.0, 4.0]]))])?;
+/// let y = layer.apply(&arr2(&[[2i32, 1]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[3.0f32, 4.0], [1.0, 2.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Embedding {
-    /// V.
+    /// Number of ids, V: ids are 0 to V − 1.
     pub input_dim: usize,
-    /// D.
+    /// Length of each vector, D.
     pub output_dim: usize,
-    /// How the table starts.
+    /// Initializer of the table.
     pub embeddings_initializer: Initializer,
-    /// Penalty on the table.
+    /// Regularizer of the table.
     pub embeddings_regularizer: Option<Regularizer>,
-    /// Penalty on y.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
-    /// Projection of the table.
+    /// Constraint on the table.
     pub embeddings_constraint: Option<Constraint>,
-    /// Id 0 stands for no data, and is masked.
+    /// Masks the timesteps whose id is 0, which then stands for padding.
     pub mask_zero: bool,
-    /// Kept for Keras.
+    /// Setting kept for Keras's files; without effect in cornu.
     pub quantization_config: Option<Value>,
-    /// A product of two slim matrices beside the table, trained in its place.
+    /// LoRA: a product of two low-rank matrices, trained instead of the table.
     #[serde(flatten)]
     pub lora: Lora,
-    /// The table in eight bits: whole numbers, with a scale (V) beside. Set by the policy
+    /// True if the table is stored as 8-bit whole numbers with a scale (V). Set by the dtype policy
     /// `int8_from_float32`.
     #[serde(skip_serializing)]
     pub int8: bool,
@@ -70,12 +83,12 @@ impl Default for Embedding {
 }
 
 impl Embedding {
-    /// Vectors of D numbers for ids below V.
+    /// Returns a table of `input_dim` vectors of `output_dim` numbers.
     pub fn new(input_dim: usize, output_dim: usize) -> Self {
         Self { input_dim, output_dim, ..Self::default() }
     }
 
-    /// Id 0 stands for no data, and is masked.
+    /// Sets whether timesteps with id 0 are masked.
     pub fn mask_zero(mut self, on: bool) -> Self {
         self.mask_zero = on;
         self
@@ -86,6 +99,13 @@ impl Embedding {
         self.lora.plain().adapted(w, w.var("embeddings"), OF_TABLE)
     }
 }
+
+setters!(Embedding {
+    into embeddings_initializer: Initializer,
+    some_into embeddings_regularizer: Regularizer,
+    some_into activity_regularizer: Regularizer,
+    some_into embeddings_constraint: Constraint,
+});
 
 impl Layer for Embedding {
     settings!("Embedding");

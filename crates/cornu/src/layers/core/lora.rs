@@ -1,4 +1,4 @@
-//! LoRA: a kernel that is not trained, and beside it the product of two slim matrices that are.
+//! LoRA: a frozen kernel plus the trained product of two low-rank matrices.
 
 use crate::constraints::Constraint;
 use crate::initializers::{HeUniform, Zeros};
@@ -9,15 +9,16 @@ use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-/// The settings of LoRA (Hu and others 2021, arXiv:2106.09685): `W + α/r A B`, with A (…, r) and B
-/// (r, U) for W (…, U). Files hold the sum as the kernel, and after opening one A and B are 0, as
-/// in Keras.
+/// Settings of LoRA (Hu et al. 2021, arXiv:2106.09685): the kernel is `W + α/r A B`, with W (…, U)
+/// frozen and A (…, r), B (r, U) trained.
+///
+/// Files hold the sum as the kernel. After opening a file A and B are 0, as in Keras.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct Lora {
-    /// r; without it there is no LoRA.
+    /// Rank r; `None` for no LoRA.
     pub rank: Option<usize>,
-    /// α; r where it is not said.
+    /// Factor α; by default r.
     pub alpha: Option<Number>,
 }
 
@@ -55,7 +56,7 @@ impl Lora {
         Self { rank: self.rank, alpha: None }
     }
 
-    /// With a rank.
+    /// Returns the settings of LoRA with a rank.
     pub fn of_rank(rank: usize) -> Self {
         Self { rank: Some(rank), alpha: None }
     }

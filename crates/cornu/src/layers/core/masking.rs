@@ -15,15 +15,28 @@ use serde_json::{Value, json};
 ///
 /// # Source
 /// keras/src/layers/core/masking.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::{Input, Masking, Model, Predict, SimpleRnn};
+/// use ndarray::{arr2, arr3};
+/// let x = Input::new([3, 1]);
+/// let masked = Masking::new(-9.0).call(&x)?;
+/// let sum = SimpleRnn::new(1).activation("linear");
+/// let sum = sum.kernel_initializer("ones").recurrent_initializer("ones");
+/// let model = Model::new(&x, &sum.call(&masked)?)?;
+/// let y = model.predict(&arr3(&[[[1.0f32], [2.0], [-9.0]]]), Predict::new())?;
+/// assert_eq!(y.f32()?, arr2(&[[3.0]]).into_dyn()); // The masked timestep does not count.
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Masking {
-    /// The value that fills steps without data.
+    /// Value of padding: timesteps of this value alone are masked.
     pub mask_value: f64,
 }
 
 impl Masking {
-    /// Masks steps filled with a value.
+    /// Returns a layer that masks timesteps filled with a value.
     pub fn new(mask_value: f64) -> Self {
         Self { mask_value }
     }

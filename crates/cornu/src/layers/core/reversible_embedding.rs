@@ -1,6 +1,7 @@
-//! Vectors for ids, and back from vectors to a score for each id.
+//! An embedding table that also gives a score for each id.
 
 use super::embedding::Embedding;
+use crate::config::setters;
 use crate::lowering::{
     Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightSpec, WeightTree,
     Weights,
@@ -11,21 +12,23 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// An [`Embedding`] that also projects back: called with `reverse` it gives `x Eᵀ`, or `x R` with
-/// weights of its own.
+/// Embedding that also projects back to ids: called with `reverse` it gives scores `x Eᵀ`, or `x R`
+/// with untied weights.
 ///
 /// # Shapes
 /// x (B, …) of ids below V, y (B, …, D); with `reverse` x (B, …, D), y (B, …, V). E (V, D), R (D,
 /// V).
 ///
 /// # Source
-/// keras/src/layers/core/reversible_embedding.py, Keras 3.15.1. LoRA of the table serves both ways.
-/// Differs: no quantized tables; `reverse_dtype` float32 or float64 does not change the type in
-/// which the layer computes.
+/// keras/src/layers/core/reversible_embedding.py, Keras 3.15.1. LoRA of the table applies in both
+/// directions. Differs: no quantized tables; `reverse_dtype` float32 or float64 does not change the
+/// type of computation.
 ///
 /// ```
-/// use cornu::layers::{Arg, LayerRef};
-/// use cornu::{Call, Input, ReversibleEmbedding};
+/// use cornu::extend::Arg;
+/// use cornu::layers::LayerRef;
+/// use cornu::extend::Call;
+/// use cornu::{Input, ReversibleEmbedding};
 /// let embedding = LayerRef::new(ReversibleEmbedding::new(50, 8));
 /// let x = embedding.call(&Input::ids([10]))?;
 /// let back = Call::one(x).with("reverse", Arg::Json(true.into()));
@@ -35,15 +38,15 @@ use serde_json::json;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ReversibleEmbedding {
-    /// The table and its settings.
+    /// Settings of the embedding table E.
     #[serde(flatten)]
     pub table: Embedding,
-    /// Whether the way back has no weights of its own.
+    /// True if the reverse projection uses E; false for separate weights R.
     #[serde(default = "tied")]
     pub tie_weights: bool,
-    /// The type of the way back, kept for Keras.
+    /// Type of the reverse projection; kept for Keras's files.
     pub reverse_dtype: Option<String>,
-    /// Scores are bent to stay within ± this.
+    /// Bound of the scores: `cap · tanh(score / cap)`.
     pub logit_soft_cap: Option<f64>,
 }
 
@@ -52,11 +55,17 @@ fn tied() -> bool {
 }
 
 impl ReversibleEmbedding {
-    /// Vectors of D numbers for ids below V, the way back by the same table.
+    /// Returns a table of `input_dim` vectors of `output_dim` numbers, with tied weights.
     pub fn new(input_dim: usize, output_dim: usize) -> Self {
         Self { table: Embedding::new(input_dim, output_dim), tie_weights: true, ..Self::default() }
     }
 }
+
+setters!(ReversibleEmbedding {
+    plain tie_weights: bool,
+    some_into reverse_dtype: String,
+    some logit_soft_cap: f64,
+});
 
 impl Layer for ReversibleEmbedding {
     settings!("ReversibleEmbedding");

@@ -1,4 +1,4 @@
-//! Values joined along an axis.
+//! Concatenation along an axis.
 
 use crate::lowering::{
     Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightTree, Weights,
@@ -9,19 +9,29 @@ use cornu_ir::{DType, Spec, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Values joined along an axis.
+/// Concatenates two or more inputs along an axis.
 ///
 /// # Shapes
-/// Two or more of (B, …) with equal dims but for the axis, whose numbers add up. The mask, where
-/// any value has one, is that of the values along the axis; along the last one it is true where any
+/// Two or more inputs (B, …) with equal dims except along the axis, where their lengths add up.
+/// Masks are concatenated along the axis; along the last axis the mask is true where any input's
 /// is.
 ///
 /// # Source
 /// keras/src/layers/merging/concatenate.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{Concatenate, LayerRef};
+/// use ndarray::arr2;
+/// let (a, b) = (arr2(&[[1.0f32, 2.0]]), arr2(&[[3.0f32, 5.0]]));
+/// let y = LayerRef::new(Concatenate::new()).apply_all(&[a.into(), b.into()])?;
+/// assert_eq!(y[0], Array::from(arr2(&[[1.0f32, 2.0, 3.0, 5.0]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Concatenate {
-    /// The axis; negative counts from the end.
+    /// Axis of concatenation; a negative one counts from the end.
     pub axis: isize,
 }
 
@@ -32,12 +42,12 @@ impl Default for Concatenate {
 }
 
 impl Concatenate {
-    /// Along the last axis.
+    /// Returns a layer that concatenates along the last axis.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Along this axis.
+    /// Sets the axis of concatenation.
     pub fn axis(mut self, axis: isize) -> Self {
         self.axis = axis;
         self

@@ -1,5 +1,6 @@
-//! The product of two values, summed over an axis of each.
+//! Product of two inputs, summed over an axis of each.
 
+use crate::config::setters;
 use crate::constraints::Axes;
 use crate::lowering::{Call, Cx, Flow, Layer, Sample, SampleInput, WeightTree, Weights};
 use crate::{Error, Result};
@@ -9,20 +10,31 @@ use cornu_ir::{Spec, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// The product of two values, sample by sample, summed over an axis of each.
+/// Product of two inputs, sample by sample, summed over an axis of each.
 ///
 /// # Shapes
-/// x₁ (B, …, D, …) and x₂ (B, …, D, …), y (B, the rest of x₁, the rest of x₂); (B, 1) when nothing
-/// rests.
+/// x₁ (B, …, D, …) and x₂ (B, …, D, …), y (B, other axes of x₁, other axes of x₂), or (B, 1) if
+/// there are no others.
 ///
 /// # Source
 /// keras/src/layers/merging/dot.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{Dot, LayerRef};
+/// use ndarray::arr2;
+/// let (a, b) = (arr2(&[[1.0f32, 2.0]]), arr2(&[[3.0f32, 5.0]]));
+/// let y = LayerRef::new(Dot::new(1)).apply_all(&[a.into(), b.into()])?;
+/// assert_eq!(y[0], Array::from(arr2(&[[13.0f32]]))); // 1 · 3 + 2 · 5
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Dot {
-    /// The axis summed over, of both or of each.
+    /// Axis over which the product is summed: one for both inputs, or one for each.
     pub axes: Axes,
-    /// Whether both are brought to length 1 along their axis before: the cosine of their angle.
+    /// True to scale both inputs to length 1 along their axis first, which gives their cosine
+    /// similarity.
     pub normalize: bool,
 }
 
@@ -33,17 +45,17 @@ impl Default for Dot {
 }
 
 impl Dot {
-    /// Over one axis of both.
+    /// Returns a product summed over the same axis of both inputs.
     pub fn new(axis: isize) -> Self {
         Self { axes: Axes::One(axis), ..Self::default() }
     }
 
-    /// Over an axis of each.
+    /// Returns a product summed over an axis of each input.
     pub fn over(first: isize, second: isize) -> Self {
         Self { axes: Axes::Many(vec![first, second]), ..Self::default() }
     }
 
-    /// With both brought to length 1 along their axis before.
+    /// Sets whether both inputs are scaled to length 1 along their axis first.
     pub fn normalize(mut self, on: bool) -> Self {
         self.normalize = on;
         self
@@ -93,6 +105,10 @@ impl Dot {
         Ok(axes)
     }
 }
+
+setters!(Dot {
+    into axes: Axes,
+});
 
 impl Layer for Dot {
     settings!("Dot");

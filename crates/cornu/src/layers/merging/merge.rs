@@ -1,4 +1,4 @@
-//! Several values made one, element by element.
+//! Layers that merge several inputs element by element.
 
 use crate::lowering::{
     Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightTree, Weights,
@@ -13,8 +13,9 @@ macro_rules! merging_layers {
         #[doc = $doc]
         ///
         /// # Shapes
-        /// Two or more of (B, …), y (B, …): dims are equal or 1; a value of fewer axes gets axes of
-        /// 1 after the batch. The mask, where all values have one, is true where any is.
+        /// Two or more inputs (B, …), y (B, …): dims are equal or 1; an input with fewer axes gets
+        /// axes of 1 after the batch. If all inputs have a mask, the output's is true where any of
+        /// them is.
         ///
         /// # Source
         #[doc = concat!("keras/src/layers/merging/", $file, ".py, Keras 3.15.1.")]
@@ -22,7 +23,7 @@ macro_rules! merging_layers {
         pub struct $Type {}
 
         impl $Type {
-            /// The layer: it has no settings.
+            /// Returns the layer, which has no settings.
             pub fn new() -> Self {
                 Self {}
             }
@@ -79,13 +80,67 @@ macro_rules! merging_layers {
 }
 
 merging_layers! {
-    Add "Add" "The sum of values." "add";
-    Subtract "Subtract" "The first value less the second." "subtract";
-    Multiply "Multiply" "The product of values; a masked element counts as 1, and is 0 where all \
-        are masked." "multiply";
-    Average "Average" "The mean of values." "average";
-    Maximum "Maximum" "The largest of values; a masked element does not count." "maximum";
-    Minimum "Minimum" "The smallest of values; a masked element does not count." "minimum";
+    Add "Add"
+        "Sum of its inputs.\n\n```\n\
+        use cornu::data::Array;\n\
+        use cornu::{Add, LayerRef};\n\
+        use ndarray::arr2;\n\
+        let (a, b) = (arr2(&[[1.0f32, 2.0]]), arr2(&[[3.0f32, 5.0]]));\n\
+        let y = LayerRef::new(Add::new()).apply_all(&[a.into(), b.into()])?;\n\
+        assert_eq!(y[0], Array::from(arr2(&[[4.0f32, 7.0]])));\n\
+        # Ok::<(), cornu::Error>(())\n```"
+        "add";
+    Subtract "Subtract"
+        "First input minus the second.\n\n```\n\
+        use cornu::data::Array;\n\
+        use cornu::{LayerRef, Subtract};\n\
+        use ndarray::arr2;\n\
+        let (a, b) = (arr2(&[[1.0f32, 2.0]]), arr2(&[[3.0f32, 5.0]]));\n\
+        let y = LayerRef::new(Subtract::new()).apply_all(&[a.into(), b.into()])?;\n\
+        assert_eq!(y[0], Array::from(arr2(&[[-2.0f32, -3.0]])));\n\
+        # Ok::<(), cornu::Error>(())\n```"
+        "subtract";
+    Multiply "Multiply"
+        "Product of its inputs. A masked element counts as 1; where all are masked, the output is \
+        0.\n\n```\n\
+        use cornu::data::Array;\n\
+        use cornu::{LayerRef, Multiply};\n\
+        use ndarray::arr2;\n\
+        let (a, b) = (arr2(&[[1.0f32, 2.0]]), arr2(&[[3.0f32, 5.0]]));\n\
+        let y = LayerRef::new(Multiply::new()).apply_all(&[a.into(), b.into()])?;\n\
+        assert_eq!(y[0], Array::from(arr2(&[[3.0f32, 10.0]])));\n\
+        # Ok::<(), cornu::Error>(())\n```"
+        "multiply";
+    Average "Average"
+        "Mean of its inputs.\n\n```\n\
+        use cornu::data::Array;\n\
+        use cornu::{Average, LayerRef};\n\
+        use ndarray::arr2;\n\
+        let (a, b) = (arr2(&[[1.0f32, 2.0]]), arr2(&[[3.0f32, 5.0]]));\n\
+        let y = LayerRef::new(Average::new()).apply_all(&[a.into(), b.into()])?;\n\
+        assert_eq!(y[0], Array::from(arr2(&[[2.0f32, 3.5]])));\n\
+        # Ok::<(), cornu::Error>(())\n```"
+        "average";
+    Maximum "Maximum"
+        "Maximum of its inputs. A masked element does not count.\n\n```\n\
+        use cornu::data::Array;\n\
+        use cornu::{LayerRef, Maximum};\n\
+        use ndarray::arr2;\n\
+        let (a, b) = (arr2(&[[1.0f32, 2.0]]), arr2(&[[3.0f32, 5.0]]));\n\
+        let y = LayerRef::new(Maximum::new()).apply_all(&[a.into(), b.into()])?;\n\
+        assert_eq!(y[0], Array::from(arr2(&[[3.0f32, 5.0]])));\n\
+        # Ok::<(), cornu::Error>(())\n```"
+        "maximum";
+    Minimum "Minimum"
+        "Minimum of its inputs. A masked element does not count.\n\n```\n\
+        use cornu::data::Array;\n\
+        use cornu::{LayerRef, Minimum};\n\
+        use ndarray::arr2;\n\
+        let (a, b) = (arr2(&[[1.0f32, 2.0]]), arr2(&[[3.0f32, 5.0]]));\n\
+        let y = LayerRef::new(Minimum::new()).apply_all(&[a.into(), b.into()])?;\n\
+        assert_eq!(y[0], Array::from(arr2(&[[1.0f32, 2.0]])));\n\
+        # Ok::<(), cornu::Error>(())\n```"
+        "minimum";
 }
 
 /// The dims of the result, by Keras's rule: a dim that is unknown in one value is unknown in the

@@ -1,7 +1,8 @@
 //! Normalization over the batch.
 
+use crate::config::setters;
 use crate::constraints::{Axes, Constraint};
-use crate::initializers::{Initializer, Ones, Zeros};
+use crate::initializers::{Constant, Initializer, Ones, Zeros};
 use crate::lowering::{
     Call, Cx, Flow, Layer, MaskRule, RaggedForm, WeightSpec, WeightTree, Weights, both, ends_of,
     known_dim, mask_of,
@@ -13,7 +14,7 @@ use cornu_ir::{DType, Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Each feature brought to mean 0 and variance 1 over the batch and all other axes (Ioffe and
+/// Batch normalization: brings each feature to mean 0 and variance 1 over the batch (Ioffe and
 /// Szegedy 2015, arXiv:1502.03167).
 ///
 /// ```text
@@ -21,52 +22,64 @@ use serde_json::Value;
 /// moving = momentum · moving + (1 − momentum) · (mean, variance)
 /// ```
 ///
-/// In training mean and variance are the batch's, over unmasked steps where there is a mask; in
-/// inference, or frozen, the moving ones.
+/// Training uses mean and variance of the batch, without masked timesteps. Inference, and a frozen
+/// layer, use the moving mean and variance.
 ///
 /// # Shapes
 /// x and y (B, …, C, …); gamma, beta, moving_mean and moving_variance (C), with C the dim of
 /// `axis`.
 ///
 /// # Source
-/// keras/src/layers/normalization/batch_normalization.py, Keras 3.15.1. Differs: `synchronized`
-/// changes nothing here.
+/// keras/src/layers/normalization/batch_normalization.py, Keras 3.15.1. Differs: `synchronized` has
+/// no effect.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{BatchNormalization, LayerRef};
+/// use ndarray::{arr1, arr2};
+/// let layer = LayerRef::new(BatchNormalization::new().epsilon(0.0));
+/// layer.apply(&arr2(&[[0.0f32]]))?; // The first call makes the weights.
+/// let [gamma, beta, mean, variance] = [1.0f32, 0.5, 2.0, 4.0].map(|w| Array::from(arr1(&[w])));
+/// layer.set_weights(&[gamma, beta, mean, variance])?;
+/// assert_eq!(layer.apply(&arr2(&[[4.0f32]]))?, Array::from(arr2(&[[1.5f32]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BatchNormalization {
-    /// The axis of the features.
+    /// Axis of the features.
     pub axis: Axes,
-    /// Share of the moving statistics that a batch leaves.
+    /// Momentum of the moving mean and variance: the share that is kept at each batch.
     pub momentum: f64,
-    /// Added to the variance.
+    /// Small number added to the variance, against division by 0.
     pub epsilon: f64,
-    /// Whether there is beta.
+    /// True if an offset beta is learned.
     pub center: bool,
-    /// Whether there is gamma.
+    /// True if a factor gamma is learned.
     pub scale: bool,
-    /// How beta starts.
+    /// Initializer of beta.
     pub beta_initializer: Initializer,
-    /// How gamma starts.
+    /// Initializer of gamma.
     pub gamma_initializer: Initializer,
-    /// How the moving mean starts.
+    /// Initializer of the moving mean.
     pub moving_mean_initializer: Initializer,
-    /// How the moving variance starts.
+    /// Initializer of the moving variance.
     pub moving_variance_initializer: Initializer,
-    /// Penalty on beta.
+    /// Regularizer of beta.
     pub beta_regularizer: Option<Regularizer>,
-    /// Penalty on gamma.
+    /// Regularizer of gamma.
     pub gamma_regularizer: Option<Regularizer>,
-    /// Projection of beta.
+    /// Constraint on beta.
     pub beta_constraint: Option<Constraint>,
-    /// Projection of gamma.
+    /// Constraint on gamma.
     pub gamma_constraint: Option<Constraint>,
-    /// Kept for Keras.
+    /// Setting kept for Keras's files; without effect in cornu.
     pub synchronized: bool,
-    /// Batch renormalization (Ioffe 2017, arXiv:1702.03275).
+    /// True for batch renormalization (Ioffe 2017, arXiv:1702.03275).
     pub renorm: bool,
-    /// Bounds `rmin`, `rmax`, `dmax` of its corrections.
+    /// Bounds `rmin`, `rmax` and `dmax` of the corrections of renormalization.
     pub renorm_clipping: Option<Value>,
-    /// Share of its own moving statistics that a batch leaves.
+    /// Momentum of the moving statistics of renormalization.
     pub renorm_momentum: f64,
 }
 
@@ -98,12 +111,12 @@ impl Default for BatchNormalization {
 const TINY: f64 = 1e-7;
 
 impl BatchNormalization {
-    /// Over the last axis, with Keras's defaults.
+    /// Returns the layer for features on the last axis, with Keras's defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With a share of the moving statistics that a batch leaves.
+    /// Sets the momentum of the moving mean and variance.
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
         self
@@ -197,6 +210,25 @@ impl BatchNormalization {
     }
 }
 
+setters!(BatchNormalization {
+    into axis: Axes,
+    plain epsilon: f64,
+    plain center: bool,
+    plain scale: bool,
+    into beta_initializer: Initializer,
+    into gamma_initializer: Initializer,
+    into moving_mean_initializer: Initializer,
+    into moving_variance_initializer: Initializer,
+    some_into beta_regularizer: Regularizer,
+    some_into gamma_regularizer: Regularizer,
+    some_into beta_constraint: Constraint,
+    some_into gamma_constraint: Constraint,
+    plain synchronized: bool,
+    plain renorm: bool,
+    some_into renorm_clipping: Value,
+    plain renorm_momentum: f64,
+});
+
 impl Layer for BatchNormalization {
     settings!("BatchNormalization");
 
@@ -223,11 +255,10 @@ impl Layer for BatchNormalization {
             WeightSpec::new("moving_variance", &c, &self.moving_variance_initializer).fixed(),
         );
         if self.renorm {
-            let root = match &self.moving_variance_initializer {
-                Initializer::Constant(k) => {
-                    Initializer::Constant(crate::initializers::Constant { value: k.value.sqrt() })
-                }
-                other => other.clone(),
+            let variance = &self.moving_variance_initializer;
+            let root = match variance.downcast_ref::<Constant>() {
+                Some(k) => Constant { value: k.value.sqrt() }.into(),
+                None => variance.clone(),
             };
             vars.push(WeightSpec::new("moving_stddev", &c, &root).fixed());
             vars.push(WeightSpec::new("renorm_mean", &c, &self.moving_mean_initializer).fixed());

@@ -1,6 +1,7 @@
 //! Normalization of groups of channels.
 
 use super::layer_normalization::moments;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{Initializer, Ones, Zeros};
 use crate::lowering::{
@@ -13,38 +14,48 @@ use cornu_ir::{Dim, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// The channels of each sample, in groups, brought to mean 0 and variance 1 over all axes but the
-/// batch (Wu and He 2018, arXiv:1803.08494).
+/// Group normalization: brings each group of channels of a sample to mean 0 and variance 1 (Wu and
+/// He 2018, arXiv:1803.08494).
 ///
 /// # Shapes
 /// x and y (B, …, C, …); gamma and beta (C), with C the dim of `axis`.
 ///
 /// # Source
 /// keras/src/layers/normalization/group_normalization.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{GroupNormalization, LayerRef};
+/// use ndarray::arr2;
+/// let layer = LayerRef::new(GroupNormalization::new(2).epsilon(0.0));
+/// let y = layer.apply(&arr2(&[[1.0f32, 3.0, 10.0, 14.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[-1.0f32, 1.0, -1.0, 1.0]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GroupNormalization {
-    /// Groups; −1 is one for each channel.
+    /// Number of groups; −1 for one group for each channel.
     pub groups: isize,
-    /// The axis of the channels.
+    /// Axis of the channels.
     pub axis: isize,
-    /// Added to the variance.
+    /// Small number added to the variance, against division by 0.
     pub epsilon: f64,
-    /// Whether there is beta.
+    /// True if an offset beta is learned.
     pub center: bool,
-    /// Whether there is gamma.
+    /// True if a factor gamma is learned.
     pub scale: bool,
-    /// How beta starts.
+    /// Initializer of beta.
     pub beta_initializer: Initializer,
-    /// How gamma starts.
+    /// Initializer of gamma.
     pub gamma_initializer: Initializer,
-    /// Penalty on beta.
+    /// Regularizer of beta.
     pub beta_regularizer: Option<Regularizer>,
-    /// Penalty on gamma.
+    /// Regularizer of gamma.
     pub gamma_regularizer: Option<Regularizer>,
-    /// Projection of beta.
+    /// Constraint on beta.
     pub beta_constraint: Option<Constraint>,
-    /// Projection of gamma.
+    /// Constraint on gamma.
     pub gamma_constraint: Option<Constraint>,
 }
 
@@ -67,7 +78,7 @@ impl Default for GroupNormalization {
 }
 
 impl GroupNormalization {
-    /// So many groups of channels on the last axis.
+    /// Returns a layer of `groups` groups of channels on the last axis.
     pub fn new(groups: isize) -> Self {
         Self { groups, ..Self::default() }
     }
@@ -94,6 +105,19 @@ impl GroupNormalization {
         Ok((c, groups))
     }
 }
+
+setters!(GroupNormalization {
+    plain axis: isize,
+    plain epsilon: f64,
+    plain center: bool,
+    plain scale: bool,
+    into beta_initializer: Initializer,
+    into gamma_initializer: Initializer,
+    some_into beta_regularizer: Regularizer,
+    some_into gamma_regularizer: Regularizer,
+    some_into beta_constraint: Constraint,
+    some_into gamma_constraint: Constraint,
+});
 
 impl Layer for GroupNormalization {
     settings!("GroupNormalization");

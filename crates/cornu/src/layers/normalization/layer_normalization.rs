@@ -1,5 +1,6 @@
-//! Normalization of each sample along axes: layer and RMS normalization, unit length.
+//! Normalization of each sample along axes: layer, RMS and unit normalization.
 
+use crate::config::setters;
 use crate::constraints::{Axes, Constraint};
 use crate::initializers::{Initializer, Ones, Zeros};
 use crate::lowering::{
@@ -13,8 +14,8 @@ use cornu_ir::{Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Each sample brought to mean 0 and variance 1 along axes, then scaled and moved (Ba et al. 2016,
-/// arXiv:1607.06450).
+/// Layer normalization: brings each sample to mean 0 and variance 1 along one or more axes (Ba et
+/// al. 2016, arXiv:1607.06450).
 ///
 /// ```text
 /// y = gamma (x − mean) / √(variance + epsilon) + beta
@@ -25,60 +26,91 @@ use serde_json::json;
 ///
 /// # Source
 /// keras/src/layers/normalization/layer_normalization.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerNormalization, LayerRef};
+/// use ndarray::arr2;
+/// let layer = LayerRef::new(LayerNormalization::new().epsilon(0.0));
+/// let y = layer.apply(&arr2(&[[1.0f32, 3.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[-1.0f32, 1.0]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LayerNormalization {
-    /// Axis or axes along which mean and variance are taken.
+    /// Axis or axes along which mean and variance are computed.
     pub axis: Axes,
-    /// Added to the variance.
+    /// Small number added to the variance, against division by 0.
     pub epsilon: f64,
-    /// Whether there is beta.
+    /// True if an offset beta is learned.
     pub center: bool,
-    /// Whether there is gamma.
+    /// True if a factor gamma is learned.
     pub scale: bool,
-    /// Divides by the deviation without taking off the mean.
+    /// True to divide by the standard deviation without subtracting the mean.
     pub rms_scaling: bool,
-    /// How beta starts.
+    /// Initializer of beta.
     pub beta_initializer: Initializer,
-    /// How gamma starts.
+    /// Initializer of gamma.
     pub gamma_initializer: Initializer,
-    /// Penalty on beta.
+    /// Regularizer of beta.
     pub beta_regularizer: Option<Regularizer>,
-    /// Penalty on gamma.
+    /// Regularizer of gamma.
     pub gamma_regularizer: Option<Regularizer>,
-    /// Projection of beta.
+    /// Constraint on beta.
     pub beta_constraint: Option<Constraint>,
-    /// Projection of gamma.
+    /// Constraint on gamma.
     pub gamma_constraint: Option<Constraint>,
 }
 
-/// `scale · x / √(mean(x²) + epsilon)` along axes (Zhang and Sennrich 2019, arXiv:1910.07467).
+/// RMS normalization: `scale · x / √(mean(x²) + epsilon)` along one or more axes (Zhang and
+/// Sennrich 2019, arXiv:1910.07467).
 ///
 /// # Shapes
 /// x and y (B, …); scale has the dims of the axes.
 ///
 /// # Source
 /// keras/src/layers/normalization/rms_normalization.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, RmsNormalization};
+/// use ndarray::arr2;
+/// let layer = LayerRef::new(RmsNormalization::new().epsilon(0.0));
+/// let y = layer.apply(&arr2(&[[2.0f32, -2.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[1.0f32, -1.0]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RmsNormalization {
-    /// Axis or axes along which the mean is taken.
+    /// Axis or axes along which the mean of the squares is computed.
     pub axis: Axes,
-    /// Added to the mean.
+    /// Small number added to the mean of the squares, against division by 0.
     pub epsilon: f64,
 }
 
-/// Each sample brought to length 1 along axes.
+/// Unit normalization: scales each sample to Euclidean length 1 along one or more axes.
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/normalization/unit_normalization.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, UnitNormalization};
+/// use ndarray::arr2;
+/// let layer = LayerRef::new(UnitNormalization::new(-1));
+/// let y = layer.apply(&arr2(&[[0.0f32, -4.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[0.0f32, -1.0]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UnitNormalization {
-    /// Axis or axes along which the length is taken.
+    /// Axis or axes along which the length is computed.
     pub axis: Axes,
 }
 
@@ -113,21 +145,21 @@ impl Default for UnitNormalization {
 }
 
 impl LayerNormalization {
-    /// Along the last axis.
+    /// Returns the layer for the last axis.
     pub fn new() -> Self {
         Self::default()
     }
 }
 
 impl RmsNormalization {
-    /// Along the last axis.
+    /// Returns the layer for the last axis.
     pub fn new() -> Self {
         Self::default()
     }
 }
 
 impl UnitNormalization {
-    /// Along an axis.
+    /// Returns the layer for an axis.
     pub fn new(axis: isize) -> Self {
         Self { axis: Axes::One(axis) }
     }
@@ -155,6 +187,20 @@ pub(super) fn moments<'g>(x: Var<'g>, axes: &[isize]) -> (Var<'g>, Var<'g>) {
     let mean = x.mean(axes, true);
     (mean, (x - mean).square().mean(axes, true))
 }
+
+setters!(LayerNormalization {
+    into axis: Axes,
+    plain epsilon: f64,
+    plain center: bool,
+    plain scale: bool,
+    plain rms_scaling: bool,
+    into beta_initializer: Initializer,
+    into gamma_initializer: Initializer,
+    some_into beta_regularizer: Regularizer,
+    some_into gamma_regularizer: Regularizer,
+    some_into beta_constraint: Constraint,
+    some_into gamma_constraint: Constraint,
+});
 
 impl Layer for LayerNormalization {
     settings!("LayerNormalization");
@@ -215,6 +261,11 @@ impl Layer for LayerNormalization {
         RaggedForm::along_features(&self.axis.list())
     }
 }
+
+setters!(RmsNormalization {
+    into axis: Axes,
+    plain epsilon: f64,
+});
 
 impl Layer for RmsNormalization {
     settings!("RMSNormalization");

@@ -1,5 +1,6 @@
-//! A layer whose kernel is divided by its largest singular value in training.
+//! Wrapper that divides the kernel of a layer by its largest singular value.
 
+use crate::config::setters;
 use crate::initializers::TruncatedNormal;
 use crate::lowering::{
     Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, Registry, Sample, WeightSpec,
@@ -11,29 +12,43 @@ use cornu_ir::{Spec, spec::product};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A layer whose kernel, in training, is divided by its largest singular value, found by power
-/// iteration (Miyato et al. 2018, arXiv:1802.05957).
+/// Wrapper that divides the kernel of a layer, in training, by its largest singular value, found by
+/// power iteration (Miyato et al. 2018, arXiv:1802.05957).
 ///
 /// # Shapes
-/// Those of the layer inside; vector_u (1, last dim of the kernel).
+/// Shapes of the wrapped layer; vector_u (1, last dim of the kernel).
 ///
 /// # Source
 /// keras/src/layers/normalization/spectral_normalization.py, Keras 3.15.1, as on its JAX backend:
-/// the kernel kept is not the divided one.
+/// the saved kernel is not the divided one.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{Dense, LayerRef, SpectralNormalization};
+/// use ndarray::arr2;
+/// let layer = SpectralNormalization::new(Dense::new(1).kernel_initializer("ones"));
+/// let y = LayerRef::new(layer).apply(&arr2(&[[1.0f32, 2.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[3.0f32]]))); // A prediction uses the kernel as it is.
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SpectralNormalization {
-    /// The layer inside, with a kernel or embeddings.
+    /// The wrapped layer, which has a kernel or embeddings.
     pub layer: LayerRef,
-    /// Steps of power iteration a batch.
+    /// Steps of power iteration for each batch.
     pub power_iterations: usize,
 }
 
-/// The settings beside the layer.
+/// Settings other than the layer.
 #[derive(Deserialize)]
 struct Settings {
     #[serde(default = "one")]
     power_iterations: usize,
 }
+
+setters!(SpectralNormalization {
+    plain power_iterations: usize,
+});
 
 impl FromConfig for SpectralNormalization {
     fn from_config(config: &Value, registry: &Registry) -> Result<Self> {
@@ -48,7 +63,7 @@ fn one() -> usize {
 }
 
 impl SpectralNormalization {
-    /// Around a layer.
+    /// Returns a wrapper around a layer.
     pub fn new(layer: impl Into<LayerRef>) -> Self {
         Self { layer: layer.into(), power_iterations: 1 }
     }
@@ -76,7 +91,7 @@ impl Layer for SpectralNormalization {
                 self.power_iterations,
             ));
         }
-        let inner = self.layer.weights(call)?;
+        let inner = self.layer.weight_tree(call)?;
         let kernel = Self::kernel_of(&inner).ok_or_else(|| {
             Error::argument(
                 "",

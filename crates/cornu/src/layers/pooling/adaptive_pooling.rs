@@ -1,4 +1,4 @@
-//! Pooling to a number of timesteps.
+//! Pooling to a given number of timesteps.
 
 use crate::layers::geometry::{DataFormat, Extent};
 use crate::lowering::{
@@ -22,9 +22,9 @@ macro_rules! adaptive_layers {
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(default)]
         pub struct $Type {
-            /// n.
+            /// Number of output timesteps, n.
             pub output_size: Extent,
-            /// Where the channels stand.
+            /// Order of the axes: channels last or channels first.
             pub data_format: DataFormat,
         }
 
@@ -35,9 +35,15 @@ macro_rules! adaptive_layers {
         }
 
         impl $Type {
-            /// To n timesteps.
+            /// Returns a layer that pools to `output_size` timesteps.
             pub fn new(output_size: usize) -> Self {
                 Self { output_size: Extent(output_size), ..Self::default() }
+            }
+
+            /// Sets the order of the axes: channels last or channels first.
+            pub fn data_format(mut self, data_format: DataFormat) -> Self {
+                self.data_format = data_format;
+                self
             }
         }
 
@@ -72,10 +78,26 @@ macro_rules! adaptive_layers {
 }
 
 adaptive_layers! {
-    AdaptiveAveragePooling1d "AdaptiveAveragePooling1D" "The means of n windows that cover all \
-        time." "adaptive_average_pooling1d" |part| part.mean(&[1], false);
-    AdaptiveMaxPooling1d "AdaptiveMaxPooling1D" "The largest of n windows that cover all \
-        time." "adaptive_max_pooling1d" |part| part.max(&[1], false);
+    AdaptiveAveragePooling1d "AdaptiveAveragePooling1D"
+        "Means of n windows that together cover all timesteps.\n\n```\n\
+        use cornu::data::Array;\n\
+        use cornu::{LayerRef, AdaptiveAveragePooling1d};\n\
+        use ndarray::arr3;\n\
+        let x = arr3(&[[[1.0f32], [3.0], [2.0], [4.0]]]);\n\
+        let y = LayerRef::new(AdaptiveAveragePooling1d::new(2)).apply(&x)?;\n\
+        assert_eq!(y, Array::from(arr3(&[[[2.0f32], [3.0]]])));\n\
+        # Ok::<(), cornu::Error>(())\n```"
+        "adaptive_average_pooling1d" |part| part.mean(&[1], false);
+    AdaptiveMaxPooling1d "AdaptiveMaxPooling1D"
+        "Maxima of n windows that together cover all timesteps.\n\n```\n\
+        use cornu::data::Array;\n\
+        use cornu::{LayerRef, AdaptiveMaxPooling1d};\n\
+        use ndarray::arr3;\n\
+        let x = arr3(&[[[1.0f32], [3.0], [2.0], [4.0]]]);\n\
+        let y = LayerRef::new(AdaptiveMaxPooling1d::new(2)).apply(&x)?;\n\
+        assert_eq!(y, Array::from(arr3(&[[[3.0f32], [4.0]]])));\n\
+        # Ok::<(), cornu::Error>(())\n```"
+        "adaptive_max_pooling1d" |part| part.max(&[1], false);
 }
 
 fn adapt<'g>(x: Var<'g>, n: usize, pool: impl Fn(Var<'g>) -> Var<'g>) -> Result<Var<'g>> {

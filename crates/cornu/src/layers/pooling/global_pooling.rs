@@ -1,6 +1,7 @@
-//! The largest or the mean over all time.
+//! Maximum and mean over all timesteps.
 
 use crate::Result;
+use crate::config::setters;
 use crate::layers::geometry::DataFormat;
 use crate::lowering::{
     Call, Cx, Flow, Layer, RaggedForm, WeightTree, Weights, both, ends_of, expect_rank, mask_of,
@@ -8,7 +9,7 @@ use crate::lowering::{
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 
-/// The largest of each channel over time. A mask does not count, and ends here.
+/// Maximum of each channel over all timesteps. A mask is ignored and not passed on.
 ///
 /// # Shapes
 /// x (B, T, C), y (B, C), with `keepdims` (B, 1, C); with `channels_first` x (B, C, T), y (B, C) or
@@ -16,16 +17,26 @@ use serde::{Deserialize, Serialize};
 ///
 /// # Source
 /// keras/src/layers/pooling/global_max_pooling1d.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{GlobalMaxPooling1d, LayerRef};
+/// use ndarray::{arr2, arr3};
+/// let x = arr3(&[[[1.0f32], [3.0], [2.0], [4.0]]]);
+/// let y = LayerRef::new(GlobalMaxPooling1d::new()).apply(&x)?;
+/// assert_eq!(y, Array::from(arr2(&[[4.0f32]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GlobalMaxPooling1d {
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
-    /// Whether time stays as an axis of 1.
+    /// True if the time axis is kept, with length 1.
     pub keepdims: bool,
 }
 
-/// The mean of each channel over time, or over the steps that a mask leaves.
+/// Mean of each channel over all timesteps, or over the unmasked ones.
 ///
 /// # Shapes
 /// x (B, T, C), y (B, C), with `keepdims` (B, 1, C); with `channels_first` x (B, C, T), y (B, C) or
@@ -33,28 +44,43 @@ pub struct GlobalMaxPooling1d {
 ///
 /// # Source
 /// keras/src/layers/pooling/global_average_pooling1d.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{GlobalAveragePooling1d, LayerRef};
+/// use ndarray::{arr2, arr3};
+/// let x = arr3(&[[[1.0f32], [3.0], [2.0], [4.0]]]);
+/// let y = LayerRef::new(GlobalAveragePooling1d::new()).apply(&x)?;
+/// assert_eq!(y, Array::from(arr2(&[[2.5f32]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GlobalAveragePooling1d {
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
-    /// Whether time stays as an axis of 1.
+    /// True if the time axis is kept, with length 1.
     pub keepdims: bool,
 }
 
 impl GlobalMaxPooling1d {
-    /// With the channels last.
+    /// Returns the layer with channels last.
     pub fn new() -> Self {
         Self::default()
     }
 }
 
 impl GlobalAveragePooling1d {
-    /// With the channels last.
+    /// Returns the layer with channels last.
     pub fn new() -> Self {
         Self::default()
     }
 }
+
+setters!(GlobalMaxPooling1d {
+    plain data_format: DataFormat,
+    plain keepdims: bool,
+});
 
 impl Layer for GlobalMaxPooling1d {
     settings!("GlobalMaxPooling1D");
@@ -88,6 +114,11 @@ impl Layer for GlobalMaxPooling1d {
         RaggedForm::Padded
     }
 }
+
+setters!(GlobalAveragePooling1d {
+    plain data_format: DataFormat,
+    plain keepdims: bool,
+});
 
 impl Layer for GlobalAveragePooling1d {
     settings!("GlobalAveragePooling1D");

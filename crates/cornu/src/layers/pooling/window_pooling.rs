@@ -1,4 +1,4 @@
-//! The largest or the mean of windows along time.
+//! Maximum and mean of windows along time.
 
 use crate::layers::geometry::{DataFormat, Extent, Padding, ends_of_windows};
 use crate::lowering::{
@@ -23,13 +23,13 @@ macro_rules! pooling_layers {
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(default)]
         pub struct $Type {
-            /// Timesteps of a window.
+            /// Timesteps in a window.
             pub pool_size: Extent,
-            /// Distance between windows; by default their size.
+            /// Timesteps from the start of one window to the next; by default `pool_size`.
             pub strides: Option<Extent>,
-            /// `valid` or `same`; what is put on does not count.
+            /// Padding: `valid` (none) or `same`; padding does not count in the result.
             pub padding: Padding,
-            /// Where the channels stand.
+            /// Order of the axes: channels last or channels first.
             pub data_format: DataFormat,
         }
 
@@ -45,14 +45,26 @@ macro_rules! pooling_layers {
         }
 
         impl $Type {
-            /// Windows of so many timesteps, one after the other.
+            /// Returns a layer with windows of `pool_size` timesteps that do not overlap.
             pub fn new(pool_size: usize) -> Self {
                 Self { pool_size: Extent(pool_size), ..Self::default() }
             }
 
-            /// With a distance between windows.
+            /// Sets the timesteps from the start of one window to the next.
             pub fn strides(mut self, strides: usize) -> Self {
                 self.strides = Some(Extent(strides));
+                self
+            }
+
+            /// Sets the padding: `valid` leaves out windows that do not fit.
+            pub fn padding(mut self, padding: Padding) -> Self {
+                self.padding = padding;
+                self
+            }
+
+            /// Sets the order of the axes: channels last or channels first.
+            pub fn data_format(mut self, data_format: DataFormat) -> Self {
+                self.data_format = data_format;
                 self
             }
 
@@ -125,8 +137,22 @@ macro_rules! pooling_layers {
 }
 
 pooling_layers! {
-    MaxPooling1d "MaxPooling1D" "The largest of each window along time." "max_pooling1d" largest;
-    AveragePooling1d "AveragePooling1D" "The mean of each window along time." "average_pooling1d"
+    MaxPooling1d "MaxPooling1D" "Maximum of each window along time.\n\n```\n\
+        use cornu::data::Array;\n\
+        use cornu::{LayerRef, MaxPooling1d};\n\
+        use ndarray::arr3;\n\
+        let x = arr3(&[[[1.0f32], [3.0], [2.0], [4.0]]]);\n\
+        let y = LayerRef::new(MaxPooling1d::new(2)).apply(&x)?;\n\
+        assert_eq!(y, Array::from(arr3(&[[[3.0f32], [4.0]]])));\n\
+        # Ok::<(), cornu::Error>(())\n```" "max_pooling1d" largest;
+    AveragePooling1d "AveragePooling1D" "Mean of each window along time.\n\n```\n\
+        use cornu::data::Array;\n\
+        use cornu::{LayerRef, AveragePooling1d};\n\
+        use ndarray::arr3;\n\
+        let x = arr3(&[[[1.0f32], [3.0], [2.0], [4.0]]]);\n\
+        let y = LayerRef::new(AveragePooling1d::new(2)).apply(&x)?;\n\
+        assert_eq!(y, Array::from(arr3(&[[[2.0f32], [3.0]]])));\n\
+        # Ok::<(), cornu::Error>(())\n```" "average_pooling1d"
         mean;
 }
 

@@ -1,4 +1,4 @@
-//! Vocabularies and statistics that layers take from data before training.
+//! Vocabularies and statistics that preprocessing layers learn from data before training.
 
 use super::category_encoding::Discretization;
 use super::integer_lookup::IntegerLookup;
@@ -75,7 +75,7 @@ fn documents<T: Clone>(data: &Data, values: Vec<T>) -> Vec<Vec<T>> {
 }
 
 impl StringLookup {
-    /// With the words of data as vocabulary, the most frequent first.
+    /// Learns the vocabulary from the words of data, the most frequent first.
     ///
     /// ```
     /// use cornu::StringLookup;
@@ -86,7 +86,7 @@ impl StringLookup {
     /// ```
     ///
     /// # Errors
-    /// Data that are no strings; a vocabulary in the settings.
+    /// Data that are not strings; a vocabulary in the settings.
     pub fn adapt(self, data: impl Into<Data>) -> Result<Self> {
         let data = data.into();
         let words = strings(&[&data])?.iter().cloned().collect();
@@ -103,10 +103,10 @@ impl StringLookup {
 }
 
 impl IntegerLookup {
-    /// With the numbers of data as vocabulary, the most frequent first.
+    /// Learns the vocabulary from the whole numbers of data, the most frequent first.
     ///
     /// # Errors
-    /// Data that are no whole numbers; a vocabulary in the settings.
+    /// Data that are not whole numbers; a vocabulary in the settings.
     pub fn adapt(mut self, data: impl Into<Data>) -> Result<Self> {
         let data = data.into();
         let numbers = data.values().to_i64()?.iter().copied().collect();
@@ -119,7 +119,7 @@ impl IntegerLookup {
 }
 
 impl TextVectorization {
-    /// With the words of texts as vocabulary, the most frequent first.
+    /// Learns the vocabulary from the words of texts, the most frequent first.
     ///
     /// ```
     /// use cornu::TextVectorization;
@@ -130,7 +130,7 @@ impl TextVectorization {
     /// ```
     ///
     /// # Errors
-    /// Data that are no strings; a vocabulary in the settings.
+    /// Data that are not strings; a vocabulary in the settings.
     pub fn adapt(mut self, data: impl Into<Data>) -> Result<Self> {
         let data = data.into();
         let documents = self.documents(strings(&[&data])?)?;
@@ -142,21 +142,21 @@ impl TextVectorization {
 }
 
 impl Normalization {
-    /// With mean and variance of data, for each place of the kept axes.
+    /// Learns mean and variance from data, for each position along `axis`.
     ///
     /// ```
     /// use cornu::{Input, Model, Normalization, Predict};
     /// let data = ndarray::array![[1.0f32, 10.0], [3.0, 30.0]];
     /// let x = Input::new([2]);
     /// let layer = Normalization::default().adapt(&data)?;
-    /// let mut model = Model::new(&x, &layer.call(&x)?)?;
-    /// let y = model.predict(&data, &Predict::default())?;
-    /// assert_eq!(y[0], ndarray::array![[-1.0f32, -1.0], [1.0, 1.0]].into());
+    /// let model = Model::new(&x, &layer.call(&x)?)?;
+    /// let y = model.predict(&data, Predict::new())?;
+    /// assert_eq!(y.f32()?, ndarray::array![[-1.0, -1.0], [1.0, 1.0]].into_dyn());
     /// # Ok::<(), cornu::Error>(())
     /// ```
     ///
     /// # Errors
-    /// Data that are no numbers or lack the axes; mean and variance in the settings.
+    /// Data that are not numbers or lack the axes; mean and variance in the settings.
     pub fn adapt(mut self, data: impl Into<Data>) -> Result<Self> {
         if self.mean.is_some() || self.variance.is_some() {
             return Err(Error::argument(
@@ -206,7 +206,7 @@ impl Normalization {
 }
 
 impl Discretization {
-    /// With boundaries between `num_bins` bins that hold about equally many of the data's numbers.
+    /// Learns the boundaries of `num_bins` bins that hold about equally many numbers of data.
     ///
     /// ```
     /// use cornu::Discretization;
@@ -217,7 +217,7 @@ impl Discretization {
     /// ```
     ///
     /// # Errors
-    /// No `num_bins`; data that are no numbers.
+    /// No `num_bins`; data that are not numbers.
     pub fn adapt(mut self, data: impl Into<Data>) -> Result<Self> {
         let n = self.num_bins.filter(|n| (1..1 << 24).contains(n) && self.epsilon > 1e-7);
         let n = n.ok_or_else(|| {

@@ -1,6 +1,7 @@
-//! Numbers to bins, and categories to vectors.
+//! Categories as vectors, and numbers as bins.
 
 use super::rescaling::bin;
+use crate::config::setters;
 use crate::data::Data;
 use crate::lowering::{Call, Cx, Flow, Layer, Sample, SampleInput, WeightTree, Weights};
 use crate::{Error, Result};
@@ -9,22 +10,22 @@ use cornu_ir::{DType, Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// How categories become numbers.
+/// How categories or bins are encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputMode {
-    /// The category's number.
+    /// The number of the category.
     Int,
-    /// A vector with 1 at the category, for each of them.
+    /// One vector for each category, with 1 at its number.
     OneHot,
-    /// A vector with 1 at every category of a sample.
+    /// One vector for each sample, with 1 at each of its categories.
     #[default]
     MultiHot,
-    /// A vector with how often each category stands in a sample.
+    /// One vector for each sample, with the count of each category.
     Count,
 }
 
-/// Categories, given as whole numbers, as vectors.
+/// Encodes categories, given as whole numbers, as vectors.
 ///
 /// # Shapes
 /// x (B, n), y (B, V) with `multi_hot` and `count`; with `one_hot` x (…, n), y (…, n, V), or (…, V)
@@ -32,35 +33,54 @@ pub enum OutputMode {
 ///
 /// # Source
 /// keras/src/layers/preprocessing/category_encoding.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{CategoryEncoding, LayerRef, OutputMode};
+/// use ndarray::arr2;
+/// let layer = LayerRef::new(CategoryEncoding::new(4, OutputMode::MultiHot));
+/// let y = layer.apply(&arr2(&[[0i32, 2]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[1.0f32, 0.0, 1.0, 0.0]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CategoryEncoding {
-    /// V.
+    /// Number of categories, V.
     pub num_tokens: usize,
-    /// How categories become numbers.
+    /// How categories or bins are encoded.
     pub output_mode: OutputMode,
 }
 
-/// Numbers as the bins they fall into: bin i holds what is at least boundary i − 1 and below
-/// boundary i.
+/// Gives the bin of each number: bin i holds numbers from boundary i − 1 on, below boundary i.
 ///
 /// # Shapes
 /// x (…), y (…) with `int`; else as [`CategoryEncoding`] of the bins.
 ///
 /// # Source
 /// keras/src/layers/preprocessing/discretization.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{Discretization, LayerRef};
+/// use ndarray::arr2;
+/// let layer = LayerRef::new(Discretization::new([0.0, 10.0]));
+/// let y = layer.apply(&arr2(&[[-1.0f32, 5.0, 20.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[0i32, 1, 2]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Discretization {
-    /// Where bins end, rising.
+    /// Boundaries between the bins, in rising order.
     pub bin_boundaries: Option<Vec<f64>>,
-    /// How many bins to adapt to data.
+    /// Number of bins that `adapt` makes.
     pub num_bins: Option<usize>,
-    /// Share of the data that may fall into another bin than an exact count would give.
+    /// Share of the data that `adapt` may put into another bin than exact quantiles would.
     pub epsilon: f64,
-    /// How bins become numbers.
+    /// How bins are encoded.
     pub output_mode: OutputMode,
-    /// Kept for Keras.
+    /// Setting kept for Keras's files; without effect in cornu.
     pub sparse: bool,
 }
 
@@ -77,14 +97,14 @@ impl Default for Discretization {
 }
 
 impl CategoryEncoding {
-    /// Of V categories.
+    /// Returns an encoding of `num_tokens` categories.
     pub fn new(num_tokens: usize, output_mode: OutputMode) -> Self {
         Self { num_tokens, output_mode }
     }
 }
 
 impl Discretization {
-    /// With these boundaries.
+    /// Returns a layer with these boundaries between bins.
     pub fn new(bin_boundaries: impl Into<Vec<f64>>) -> Self {
         Self { bin_boundaries: Some(bin_boundaries.into()), ..Self::default() }
     }
@@ -180,6 +200,13 @@ impl Layer for CategoryEncoding {
         ]
     }
 }
+
+setters!(Discretization {
+    some num_bins: usize,
+    plain epsilon: f64,
+    plain output_mode: OutputMode,
+    plain sparse: bool,
+});
 
 impl Layer for Discretization {
     settings!("Discretization");

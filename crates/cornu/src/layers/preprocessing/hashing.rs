@@ -1,8 +1,9 @@
-//! Categories to bins by their hash: no vocabulary is kept.
+//! Bins of categories by their hash, without a vocabulary.
 
 use super::category_encoding::OutputMode;
 use super::fingerprint::{fingerprint_pair, fingerprint64};
 use super::raw_data::{Buckets, dense, in_form_of, texts};
+use crate::config::setters;
 use crate::data::{Array, Data};
 use crate::lowering::{
     Call, Cx, Encoder, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightTree, Weights,
@@ -12,8 +13,8 @@ use cornu_ir::{DType, Dim, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The bin of each word or whole number, by its hash: FarmHash's fingerprint, or SipHash with a
-/// `salt`.
+/// Gives the bin of each word or whole number by its hash: FarmHash's fingerprint, or SipHash with
+/// a `salt`.
 ///
 /// # Shapes
 /// x (B, …) of strings or whole numbers, y (B, …) of bins with `int`; x (B, n), y (B, V) with
@@ -21,35 +22,35 @@ use serde_json::{Value, json};
 /// is `num_bins`.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/hashing.py, Keras 3.15.1. Differs: must read an entry of the
-/// model; no sparse values.
+/// keras/src/layers/preprocessing/hashing.py, Keras 3.15.1. Differs: must read an input of the
+/// model directly; no sparse values.
 ///
 /// ```
-/// use cornu::data::{Array, Data};
+/// use cornu::data::Array;
 /// use cornu::{Hashing, Input, Model, Predict};
 /// let x = Input::text([1]);
-/// let mut model = Model::new(&x, &Hashing::new(3).call(&x)?)?;
+/// let model = Model::new(&x, &Hashing::new(3).call(&x)?)?;
 /// let words = Array::from(ndarray::array![["A"], ["B"], ["C"]].map(|w| w.to_string()));
-/// let bins = model.predict(&words, &Predict::default())?;
-/// assert_eq!(bins[0], Data::from(ndarray::array![[1i64], [0], [1]]));
+/// let bins = model.predict(&words, Predict::new())?;
+/// assert_eq!(bins.i64()?, ndarray::array![[1], [0], [1]].into_dyn());
 /// # Ok::<(), cornu::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hashing {
-    /// V.
+    /// Number of bins, V.
     pub num_bins: usize,
-    /// Keys of SipHash: a number, or two.
+    /// Keys of SipHash: one number or two; `None` for FarmHash.
     pub salt: Option<Value>,
-    /// The word or number for no data, which has bin 0 for itself.
+    /// Word or number that stands for missing data and gets bin 0 alone.
     pub mask_value: Option<Value>,
-    /// What is given for bins.
+    /// How bins are encoded.
     pub output_mode: OutputMode,
-    /// Sparse values, which are not given here.
+    /// Keras's `sparse`; the call fails if it is true.
     pub sparse: bool,
 }
 
-/// The bin of several features together, by the hash of their values.
+/// Gives the bin of a combination of features by the hash of their values.
 ///
 /// # Shapes
 /// Each x (B) or (B, 1) of strings or whole numbers; y the same of bins with `int`, (B, V) with
@@ -57,15 +58,27 @@ pub struct Hashing {
 ///
 /// # Source
 /// keras/src/layers/preprocessing/hashed_crossing.py, Keras 3.15.1, and TensorFlow's
-/// `sparse.cross_hashed`. Differs: must read entries of the model; no sparse values.
+/// `sparse.cross_hashed`. Differs: must read inputs of the model directly; no sparse values.
+///
+/// ```
+/// use cornu::{HashedCrossing, Input, Model, Predict};
+/// let (city, day) = (Input::text([1]), Input::text([1]));
+/// let bin = HashedCrossing::new(5).call([&city, &day])?;
+/// let model = Model::new([&city, &day], &bin)?;
+/// let cities = ndarray::arr2(&[["Oslo"], ["Rome"], ["Oslo"]]).map(|w| w.to_string());
+/// let days = ndarray::arr2(&[["Mon"], ["Mon"], ["Mon"]]).map(|w| w.to_string());
+/// let bins = model.predict((&cities, &days), Predict::new())?;
+/// assert_eq!(bins.i64()?, ndarray::arr2(&[[0], [1], [0]]).into_dyn());
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HashedCrossing {
-    /// V.
+    /// Number of bins, V.
     pub num_bins: usize,
-    /// What is given for bins: `int` or `one_hot`.
+    /// How bins are encoded: `int` or `one_hot`.
     pub output_mode: OutputMode,
-    /// Sparse values, which are not given here.
+    /// Keras's `sparse`; the call fails if it is true.
     pub sparse: bool,
 }
 
@@ -88,12 +101,12 @@ impl Default for HashedCrossing {
 }
 
 impl Hashing {
-    /// Into so many bins.
+    /// Returns a layer with `num_bins` bins.
     pub fn new(num_bins: usize) -> Self {
         Self { num_bins, ..Self::default() }
     }
 
-    /// What is given for bins.
+    /// Sets how bins are encoded.
     pub fn output_mode(mut self, mode: OutputMode) -> Self {
         self.output_mode = mode;
         self
@@ -101,12 +114,12 @@ impl Hashing {
 }
 
 impl HashedCrossing {
-    /// Into so many bins.
+    /// Returns a layer with `num_bins` bins.
     pub fn new(num_bins: usize) -> Self {
         Self { num_bins, ..Self::default() }
     }
 
-    /// What is given for bins.
+    /// Sets how bins are encoded.
     pub fn output_mode(mut self, mode: OutputMode) -> Self {
         self.output_mode = mode;
         self
@@ -169,6 +182,12 @@ fn lower_encoded<'g>(
     let dtype = if mode == OutputMode::Int { DType::I64 } else { DType::F32 };
     Ok(vec![cx.builder.input("bins", Spec::new(dtype, encoded_dims(x, mode, depth))).into()])
 }
+
+setters!(Hashing {
+    some_into salt: Value,
+    some_into mask_value: Value,
+    plain sparse: bool,
+});
 
 impl Layer for Hashing {
     settings!("Hashing");
@@ -240,6 +259,10 @@ impl Encoder for Hashing {
         in_form_of(data, encoded(bins, data.values().shape(), self.output_mode, self.num_bins)?)
     }
 }
+
+setters!(HashedCrossing {
+    plain sparse: bool,
+});
 
 impl Layer for HashedCrossing {
     settings!("HashedCrossing");

@@ -1,7 +1,8 @@
-//! Whole numbers to ids.
+//! Ids of whole numbers in a vocabulary.
 
 use super::category_encoding::{OutputMode, encode};
 use super::vocabulary::{Adopted, LookupMode, Rules};
+use crate::config::setters;
 use crate::data::{Array, Data};
 use crate::lowering::{Call, Cx, Flow, Layer, Lookup, Sample, SampleInput, WeightTree, Weights};
 use crate::{Error, Result};
@@ -11,10 +12,10 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-/// The id of each whole number in a vocabulary.
+/// Gives the id of each whole number in a vocabulary.
 ///
-/// Ids begin with the mask token's 0 (if there is one), then those of unknown numbers (of k, number
-/// mod k picks one), then the vocabulary's. With `invert`, ids to numbers.
+/// Ids are, in order: 0 for the mask token (if there is one), the ids of unknown numbers (of k ids,
+/// number mod k gives one), then those of the vocabulary. With `invert`, ids are mapped to numbers.
 ///
 /// # Shapes
 /// x (…), y (…) of ids with `int`; x (B, n), y (B, V) with `multi_hot`, `count`, `tf_idf`; x (…,
@@ -22,38 +23,48 @@ use std::sync::OnceLock;
 ///
 /// # Source
 /// keras/src/layers/preprocessing/integer_lookup.py and index_lookup.py, Keras 3.15.1. Differs:
-/// with `num_oov_indices=0` an unknown number is an error in an entry that is read as it comes; in
-/// what other layers compute it is −1, or no 1 at all; no `farmhash`, no sparse values.
+/// with `num_oov_indices=0` an unknown number in an input of the model is an error; in the output
+/// of another layer its id is −1, and its vector has no 1. No `farmhash`, no sparse values.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{IntegerLookup, LayerRef};
+/// use ndarray::arr2;
+/// let layer = LayerRef::new(IntegerLookup::new([10, 20]));
+/// let y = layer.apply(&arr2(&[[20i64, 10, 7]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[2i64, 1, 0]]))); // 0 for an unknown number
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IntegerLookup {
-    /// Ids to numbers.
+    /// True to look up the numbers of ids instead.
     pub invert: bool,
-    /// The most tokens, with mask and unknown.
+    /// Largest size of the vocabulary, with the tokens for masked and unknown numbers.
     pub max_tokens: Option<usize>,
-    /// How many ids unknown numbers share.
+    /// Number of ids for unknown numbers.
     pub num_oov_indices: usize,
-    /// How vocabularies name an unknown number.
+    /// Token that stands for unknown numbers in a vocabulary.
     pub oov_token: Option<i64>,
-    /// The number for no data.
+    /// Number that stands for missing data: gets id 0.
     pub mask_token: Option<i64>,
-    /// What is given for numbers.
+    /// How numbers are encoded.
     pub output_mode: LookupMode,
-    /// Sparse values, which are not given here.
+    /// Keras's `sparse`; the call fails if it is true.
     pub sparse: bool,
-    /// Whether vectors have `max_tokens` numbers, however many tokens there are.
+    /// True if vectors have `max_tokens` numbers even for a smaller vocabulary.
     pub pad_to_max_tokens: bool,
-    /// Kept for Keras: `int64`.
+    /// Type of the vocabulary in Keras's files: `int64`.
     pub vocabulary_dtype: String,
-    /// A weight for each token of `vocabulary`, with `tf_idf`.
+    /// Inverse document frequency of each token of `vocabulary`, for the mode `tf_idf`.
     pub idf_weights: Option<Vec<f64>>,
-    /// The tokens; none when a file holds them beside the config.
+    /// The tokens; `None` if a file holds them outside the config.
     pub vocabulary: Option<Vec<i64>>,
-    /// Tokens with mask and unknown, as Keras counted them.
+    /// Size of the vocabulary as Keras counted it, with the tokens for masked and unknown.
     pub vocabulary_size: Option<usize>,
-    /// How one of several ids for unknown numbers is picked: `floormod`.
+    /// How an unknown number gets one of several ids: `floormod`.
     pub oov_method: String,
-    /// A key for `farmhash`.
+    /// Key of `farmhash`, which cornu does not support.
     pub salt: Option<Value>,
     #[serde(skip)]
     pub(super) adopted: OnceLock<Adopted<i64>>,
@@ -82,18 +93,18 @@ impl Default for IntegerLookup {
 }
 
 impl IntegerLookup {
-    /// With these tokens.
+    /// Returns a lookup with this vocabulary.
     pub fn new(vocabulary: impl Into<Vec<i64>>) -> Self {
         Self { vocabulary: Some(vocabulary.into()), ..Self::default() }
     }
 
-    /// What is given for numbers.
+    /// Sets how numbers are encoded.
     pub fn output_mode(mut self, mode: LookupMode) -> Self {
         self.output_mode = mode;
         self
     }
 
-    /// The tokens by id, mask and unknown among them.
+    /// Returns the tokens by id, with those for masked and unknown.
     pub fn vocabulary(&self) -> Result<Vec<i64>> {
         Ok(self.rules().listed(self.adopted.get())?.into_iter().copied().collect())
     }
@@ -174,6 +185,20 @@ impl IntegerLookup {
         Ok(self.mask_token.map_or(found, |t| x.eq(0.0).select(scalar(t), found)))
     }
 }
+
+setters!(IntegerLookup {
+    plain invert: bool,
+    some max_tokens: usize,
+    plain num_oov_indices: usize,
+    some oov_token: i64,
+    some mask_token: i64,
+    plain sparse: bool,
+    plain pad_to_max_tokens: bool,
+    into vocabulary_dtype: String,
+    some vocabulary_size: usize,
+    into oov_method: String,
+    some_into salt: Value,
+});
 
 impl Layer for IntegerLookup {
     settings!("IntegerLookup");

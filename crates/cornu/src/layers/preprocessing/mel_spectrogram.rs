@@ -1,5 +1,6 @@
-//! Spectra of signals along time on the mel scale.
+//! Mel spectrograms of signals.
 
+use crate::config::setters;
 use crate::initializers::{Draw, Initialize, Stft};
 use crate::lowering::{
     Call, Cx, Flow, Layer, Sample, SampleInput, WeightTree, Weights, expect_rank,
@@ -11,43 +12,50 @@ use cornu_ir::{Dim, Spec, Tensor, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
 
-/// The power of each band of the mel scale, of windows centred on every `sequence_stride`-th
-/// timestep.
+/// Mel spectrogram: the power in each band of the mel scale, for windows centred on every
+/// `sequence_stride`-th timestep.
 ///
 /// # Shapes
 /// x (B, T), y (B, M, T'): M `num_mel_bins`, T' = ⌊T / stride⌋ + 1.
 ///
 /// # Source
 /// keras/src/layers/preprocessing/mel_spectrogram.py, Keras 3.15.1. Differs: `window` is `hann`,
-/// `hamming` or none. `top_db` looks at the loudest number of the whole batch, as Keras's does.
+/// `hamming` or none. `top_db` is relative to the largest number of the whole batch, as in Keras.
+///
+/// ```
+/// use cornu::{Input, MelSpectrogram};
+/// let x = Input::new([16000]); // one second
+/// assert_eq!(MelSpectrogram::new().call(&x)?.shape_text(), "(None, 128, 32)"); // M, T'
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MelSpectrogram {
     /// Timesteps of the transform.
     pub fft_length: usize,
-    /// Distance between windows.
+    /// Timesteps from the start of one window to the next.
     pub sequence_stride: usize,
-    /// Timesteps of a window; `fft_length` unless given.
+    /// Timesteps in a window; by default `fft_length`.
     pub sequence_length: Option<usize>,
-    /// `hann`, `hamming` or none.
+    /// Window function: `hann`, `hamming` or none.
     pub window: Option<String>,
-    /// Timesteps a second.
+    /// Sampling rate: timesteps for each second.
     pub sampling_rate: Number,
-    /// M.
+    /// Number of mel bands, M.
     pub num_mel_bins: usize,
-    /// Where the lowest band begins, in hertz.
+    /// Lowest frequency of the bands, in hertz.
     pub min_freq: f64,
-    /// Where the highest band ends; half the sampling rate unless given.
+    /// Highest frequency of the bands, in hertz; by default half the sampling rate.
     pub max_freq: Option<Number>,
-    /// Whether power is told in decibels.
+    /// True to convert power to decibels.
     pub power_to_db: bool,
-    /// What lies so many decibels below the loudest is raised to there.
+    /// Range in decibels: smaller values are raised to the largest minus this.
     pub top_db: f64,
-    /// The power of the magnitude: 1 energy, 2 power.
+    /// Exponent of the magnitude: 1 for energy, 2 for power.
     pub mag_exp: f64,
-    /// The least power told.
+    /// Smallest power: smaller ones are raised to it before decibels.
     pub min_power: f64,
-    /// The power of 0 decibels.
+    /// Power that counts as 0 decibels.
     pub ref_power: f64,
 }
 
@@ -127,6 +135,29 @@ impl MelSpectrogram {
         weights
     }
 }
+
+impl MelSpectrogram {
+    /// Returns the layer with Keras's defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(MelSpectrogram {
+    plain fft_length: usize,
+    plain sequence_stride: usize,
+    some sequence_length: usize,
+    some window: String,
+    into sampling_rate: Number,
+    plain num_mel_bins: usize,
+    plain min_freq: f64,
+    some_into max_freq: Number,
+    plain power_to_db: bool,
+    plain top_db: f64,
+    plain mag_exp: f64,
+    plain min_power: f64,
+    plain ref_power: f64,
+});
 
 impl Layer for MelSpectrogram {
     settings!("MelSpectrogram");

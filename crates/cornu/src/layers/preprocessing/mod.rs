@@ -1,4 +1,5 @@
-//! Preprocessing: numbers, categories, words, spectra. Words are read before the graph runs.
+//! Preprocessing layers: numbers, categories, words, spectra. Words are encoded before the graph
+//! runs.
 
 pub(crate) mod fingerprint;
 pub(crate) mod raw_data;

@@ -1,11 +1,12 @@
-//! Inputs scaled and moved by numbers that are not learned.
+//! Inputs scaled and shifted by fixed numbers.
 
+use crate::config::setters;
 use crate::constraints::Axes;
 use crate::data::Data;
 use crate::initializers::{Ones, Zeros};
-use crate::lowering::literal::literal;
 use crate::lowering::{
-    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightSpec, WeightTree, Weights, known_dim,
+    Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightSpec, WeightTree, Weights,
+    known_dim, literal::literal,
 };
 use crate::{Error, Result};
 use cornu_ir::builder::{axis_of, broadcast_dims};
@@ -13,41 +14,60 @@ use cornu_ir::{DType, Dim, Spec, Tensor, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// `x · scale + offset`.
+/// Scales and shifts inputs: `x · scale + offset`.
 ///
 /// # Shapes
-/// Any; the output has the input's. Scale and offset are numbers, or lists that stretch to the last
-/// axes.
+/// Any shape; the output has the shape of the input. Scale and offset are numbers, or lists that
+/// are broadcast to the last axes.
 ///
 /// # Source
 /// keras/src/layers/preprocessing/rescaling.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, Rescaling};
+/// use ndarray::arr2;
+/// let y = LayerRef::new(Rescaling::new(0.5, 1.0)).apply(&arr2(&[[2.0f32, 4.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[2.0f32, 3.0]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rescaling {
-    /// Factor.
+    /// Factor: a number, or a list along the last axis.
     pub scale: Value,
-    /// Added after.
+    /// Number added after scaling, or a list along the last axis.
     pub offset: Value,
 }
 
-/// Features brought to mean 0 and variance 1 by statistics given, or adapted to data before
-/// training.
+/// Normalizes features to mean 0 and variance 1, with given statistics or with those that `adapt`
+/// learns from data.
 ///
 /// # Shapes
 /// x and y (B, …); mean and variance have the dims of `axis`.
 ///
 /// # Source
 /// keras/src/layers/preprocessing/normalization.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, Normalization};
+/// use ndarray::arr2;
+/// let layer = LayerRef::new(Normalization::new(&[1.0, 10.0], &[4.0, 25.0]));
+/// let y = layer.apply(&arr2(&[[3.0f32, 5.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[1.0f32, -1.0]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Normalization {
-    /// Axes that keep statistics of their own; none for one mean of all.
+    /// Axes with statistics of their own; `None` for one mean and variance of all numbers.
     pub axis: Option<Axes>,
-    /// From the normalized values back.
+    /// True to undo the normalization instead.
     pub invert: bool,
-    /// Means given.
+    /// Given means; `None` if they come from `adapt`.
     pub mean: Option<Value>,
-    /// Variances given.
+    /// Given variances; `None` if they come from `adapt`.
     pub variance: Option<Value>,
     /// Dims, means and variances that were taken from data: where the weights start.
     #[serde(skip)]
@@ -73,14 +93,14 @@ impl Default for Normalization {
 }
 
 impl Rescaling {
-    /// With a factor and what is added after.
+    /// Returns a layer with a factor and an offset.
     pub fn new(scale: f64, offset: f64) -> Self {
         Self { scale: scale.into(), offset: offset.into() }
     }
 }
 
 impl Normalization {
-    /// Of each feature on the last axis, with statistics given.
+    /// Returns a layer with mean and variance of each feature on the last axis.
     pub fn new(mean: &[f64], variance: &[f64]) -> Self {
         Self { mean: Some(mean.into()), variance: Some(variance.into()), ..Self::default() }
     }
@@ -200,6 +220,11 @@ impl Layer for Rescaling {
         Sample::each([json!({"scale": 0.5, "offset": 1.0}), json!({"scale": [0.5, 1.0, 2.0, 3.0]})])
     }
 }
+
+setters!(Normalization {
+    some_into axis: Axes,
+    plain invert: bool,
+});
 
 impl Layer for Normalization {
     settings!("Normalization");

@@ -1,5 +1,6 @@
-//! Spectra of signals along time: short-time Fourier transforms.
+//! Short-time Fourier transforms of signals.
 
+use crate::config::setters;
 use crate::initializers::{Initializer, Stft};
 use crate::layers::convolution::windows::{Frame, convolve};
 use crate::layers::geometry::{DataFormat, Padding};
@@ -15,8 +16,8 @@ use serde_json::{Value, json};
 /// Keras's smallest number that is told from 0.
 const EPSILON: f64 = 1e-7;
 
-/// The short-time Fourier transform of each channel by two kernels that may be trained: real and
-/// imaginary part of each frequency.
+/// Short-time Fourier transform of each channel, by convolution with two kernels that may be
+/// trained: real and imaginary part of each frequency.
 ///
 /// # Shapes
 /// x (B, T, C), kernels (frame, 1, N), y (B, T', C N) with N = fft_length / 2 + 1 frequencies
@@ -24,30 +25,37 @@ const EPSILON: f64 = 1e-7;
 /// T), y (B, C N, T') or (B, C, T', N).
 ///
 /// # Source
-/// keras/src/layers/preprocessing/stft_spectrogram.py, Keras 3.15.1. Differs: of scipy's windows
-/// `hann` and `hamming`, or a list.
+/// keras/src/layers/preprocessing/stft_spectrogram.py, Keras 3.15.1. Differs: `window` is `hann`,
+/// `hamming` or a list of numbers.
+///
+/// ```
+/// use cornu::{Input, StftSpectrogram};
+/// let x = Input::new([1000, 1]);
+/// assert_eq!(StftSpectrogram::new().call(&x)?.shape_text(), "(None, 6, 129)"); // T', C N
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StftSpectrogram {
-    /// What is given: `log`, `magnitude`, `psd`, `real`, `imag`, `angle`, `stft`.
+    /// Kind of output: `log`, `magnitude`, `psd`, `real`, `imag`, `angle` or `stft`.
     pub mode: String,
-    /// Timesteps of a window.
+    /// Timesteps in a window.
     pub frame_length: usize,
-    /// Distance between windows; half a window unless given.
+    /// Timesteps from the start of one window to the next; by default half a window.
     pub frame_step: Option<usize>,
-    /// Timesteps of the transform; the power of two from `frame_length` on unless given.
+    /// Timesteps of the transform; by default the next power of two from `frame_length` on.
     pub fft_length: Option<usize>,
-    /// `hann`, `hamming`, the window's numbers, or none.
+    /// Window function: `hann`, `hamming`, a list of numbers, or none.
     pub window: Option<Value>,
-    /// Whether the window is a period of its function.
+    /// True for a periodic window, false for a symmetric one.
     pub periodic: bool,
-    /// `density`, `spectrum` or none.
+    /// Scaling of the window: `density`, `spectrum` or none.
     pub scaling: Option<String>,
-    /// What stands around the data.
+    /// Padding at both ends of the data.
     pub padding: Padding,
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
-    /// Whether channels keep an axis of their own.
+    /// True if channels have an axis of their own in the output.
     pub expand_dims: bool,
 }
 
@@ -98,6 +106,25 @@ impl StftSpectrogram {
         )
     }
 }
+
+impl StftSpectrogram {
+    /// Returns the layer with Keras's defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(StftSpectrogram {
+    into mode: String,
+    plain frame_length: usize,
+    some frame_step: usize,
+    some window: Value,
+    plain periodic: bool,
+    some scaling: String,
+    plain padding: Padding,
+    plain data_format: DataFormat,
+    plain expand_dims: bool,
+});
 
 impl Layer for StftSpectrogram {
     settings!("STFTSpectrogram");

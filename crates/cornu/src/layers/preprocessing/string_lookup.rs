@@ -1,7 +1,8 @@
-//! Words to ids.
+//! Ids of words in a vocabulary.
 
 use super::raw_data::{dense, in_form_of, strings};
 use super::vocabulary::{Adopted, Ids, LookupMode, Rules};
+use crate::config::setters;
 use crate::data::{Array, Data};
 use crate::lowering::{
     Call, Cx, Decoder, Encoder, Flow, Layer, Lookup, MaskRule, RaggedForm, Sample, SampleInput,
@@ -13,12 +14,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 
-/// The id of each word in a vocabulary. The words enter the model as strings and are looked up
+/// Gives the id of each word in a vocabulary. Words enter the model as strings and are looked up
 /// before the graph runs.
 ///
-/// Ids begin with the mask token's 0 (if there is one), then those of unknown words, then the
-/// vocabulary's. Of several ids for unknown words a word's fingerprint picks one. With `invert`,
-/// ids to words: they leave the model as strings, and no other layer reads them.
+/// Ids are, in order: 0 for the mask token (if there is one), the ids of unknown words, then those
+/// of the vocabulary. If there are several ids for unknown words, the hash of a word gives one.
+/// With `invert`, ids are mapped to words; these are outputs of the model as strings, and no other
+/// layer can read them.
 ///
 /// # Shapes
 /// x (B, …) of strings, y (B, …) of ids with `int`; x (B, n), y (B, V) with `multi_hot`, `count`,
@@ -26,38 +28,48 @@ use std::sync::OnceLock;
 ///
 /// # Source
 /// keras/src/layers/preprocessing/string_lookup.py and index_lookup.py, Keras 3.15.1. Differs: must
-/// read an entry of the model or, with `invert`, be an output of it; no sparse values.
+/// read an input of the model directly or, with `invert`, be an output of the model; no sparse
+/// values.
+///
+/// ```
+/// use cornu::{Input, Model, Predict, StringLookup};
+/// let x = Input::text([3]);
+/// let model = Model::new(&x, &StringLookup::new(["horn", "call"]).call(&x)?)?;
+/// let words = ndarray::arr2(&[["call", "horn", "drum"]]).map(|w| w.to_string());
+/// let ids = model.predict(&words, Predict::new())?;
+/// assert_eq!(ids.i64()?, ndarray::arr2(&[[2, 1, 0]]).into_dyn()); // 0 for an unknown word
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StringLookup {
-    /// Ids to words.
+    /// True to look up the words of ids instead.
     pub invert: bool,
-    /// The most tokens, with mask and unknown.
+    /// Largest size of the vocabulary, with the tokens for masked and unknown words.
     pub max_tokens: Option<usize>,
-    /// How many ids unknown words share.
+    /// Number of ids for unknown words.
     pub num_oov_indices: usize,
-    /// How vocabularies name an unknown word.
+    /// Token that stands for unknown words in a vocabulary.
     pub oov_token: Option<String>,
-    /// The word for no data.
+    /// Word that stands for missing data: gets id 0.
     pub mask_token: Option<String>,
-    /// What is given for words.
+    /// How words are encoded.
     pub output_mode: LookupMode,
-    /// Sparse values, which are not given here.
+    /// Keras's `sparse`; the call fails if it is true.
     pub sparse: bool,
-    /// Whether vectors have `max_tokens` numbers, however many tokens there are.
+    /// True if vectors have `max_tokens` numbers even for a smaller vocabulary.
     pub pad_to_max_tokens: bool,
-    /// A weight for each token of `vocabulary`, with `tf_idf`.
+    /// Inverse document frequency of each token of `vocabulary`, for the mode `tf_idf`.
     pub idf_weights: Option<Vec<f64>>,
-    /// The tokens; none when a file holds them beside the config.
+    /// The tokens; `None` if a file holds them outside the config.
     pub vocabulary: Option<Vec<String>>,
-    /// Tokens with mask and unknown, as Keras counted them.
+    /// Size of the vocabulary as Keras counted it, with the tokens for masked and unknown.
     pub vocabulary_size: Option<usize>,
-    /// Kept for Keras.
+    /// Setting kept for Keras's files; without effect in cornu.
     pub oov_method: String,
-    /// Keys of SipHash, which tells unknown words apart in place of the fingerprint: a number, or
-    /// two.
+    /// Keys of SipHash, which picks the ids of unknown words; `None` for FarmHash's fingerprint.
     pub salt: Option<Value>,
-    /// Kept for Keras.
+    /// Setting kept for Keras's files; without effect in cornu.
     pub encoding: String,
     #[serde(skip)]
     pub(super) adopted: OnceLock<Adopted<String>>,
@@ -86,7 +98,7 @@ impl Default for StringLookup {
 }
 
 impl StringLookup {
-    /// With these tokens.
+    /// Returns a lookup with this vocabulary.
     pub fn new<S: Into<String>>(vocabulary: impl IntoIterator<Item = S>) -> Self {
         Self {
             vocabulary: Some(vocabulary.into_iter().map(Into::into).collect()),
@@ -94,19 +106,19 @@ impl StringLookup {
         }
     }
 
-    /// What is given for words.
+    /// Sets how words are encoded.
     pub fn output_mode(mut self, mode: LookupMode) -> Self {
         self.output_mode = mode;
         self
     }
 
-    /// The word for no data.
+    /// Sets the word that stands for missing data and gets id 0.
     pub fn mask_token(mut self, token: impl Into<String>) -> Self {
         self.mask_token = Some(token.into());
         self
     }
 
-    /// The tokens by id, mask and unknown among them.
+    /// Returns the tokens by id, with those for masked and unknown.
     pub fn vocabulary(&self) -> Result<Vec<&str>> {
         Ok(self.rules().listed(self.adopted.get())?.into_iter().map(String::as_str).collect())
     }
@@ -163,6 +175,19 @@ impl StringLookup {
         Ok(dims)
     }
 }
+
+setters!(StringLookup {
+    plain invert: bool,
+    some max_tokens: usize,
+    plain num_oov_indices: usize,
+    some_into oov_token: String,
+    plain sparse: bool,
+    plain pad_to_max_tokens: bool,
+    some vocabulary_size: usize,
+    into oov_method: String,
+    some_into salt: Value,
+    into encoding: String,
+});
 
 impl Layer for StringLookup {
     settings!("StringLookup");

@@ -1,8 +1,9 @@
-//! Texts to sequences of ids.
+//! Texts as sequences of ids.
 
 use super::raw_data::strings;
 use super::string_lookup::StringLookup;
 use super::vocabulary::LookupMode;
+use crate::config::setters;
 use crate::data::Data;
 use crate::lowering::{
     Call, Cx, Encoder, Flow, Layer, Lookup, MaskRule, RaggedForm, Sample, SampleInput, WeightTree,
@@ -17,68 +18,79 @@ use std::sync::OnceLock;
 /// Words of a text made for measurements, where nothing says how many.
 const EXAMPLE_WORDS: usize = 16;
 
-/// What is done to a text before it is split.
+/// How a text is standardized before it is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standardize {
-    /// The letters A to Z become small, and ASCII punctuation goes.
+    /// Lowers the letters A to Z and removes ASCII punctuation.
     LowerAndStripPunctuation,
-    /// The letters A to Z become small.
+    /// Lowers the letters A to Z.
     Lower,
-    /// ASCII punctuation goes.
+    /// Removes ASCII punctuation.
     StripPunctuation,
 }
 
-/// How a text becomes words.
+/// How a text is split into words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
-    /// At ASCII white space.
+    /// Splits at ASCII white space.
     Whitespace,
-    /// Each character is a word.
+    /// Takes each character as a word.
     Character,
 }
 
-/// Texts as the ids of their words, or as one vector a text: standardized, split, joined to
-/// n-grams, looked up. The texts enter the model as strings and are encoded before the graph runs.
+/// Encodes texts as the ids of their words, or as one vector for each text. Texts enter the model
+/// as strings; they are standardized, split, joined to n-grams and looked up before the graph runs.
 ///
 /// # Shapes
-/// x (B) or (B, 1) of strings; y (B, T) of ids with `int`, T the `output_sequence_length` or the
-/// longest text of the batch, filled up with 0; y (B, V) with `multi_hot`, `count`, `tf_idf`.
-/// Without `split` x is (B, T) of words.
+/// x (B) or (B, 1) of strings; y (B, T) of ids with `int`, padded with 0 to T, the
+/// `output_sequence_length` or the longest text of the batch; y (B, V) with `multi_hot`, `count`,
+/// `tf_idf`. Without `split` x is (B, T) of words.
 ///
 /// # Source
-/// keras/src/layers/preprocessing/text_vectorization.py, Keras 3.15.1. Differs: must read an entry
-/// of the model; no `one_hot`, no ragged or sparse values, no functions as `standardize` or
-/// `split`.
+/// keras/src/layers/preprocessing/text_vectorization.py, Keras 3.15.1. Differs: must read an input
+/// of the model directly; no `one_hot`, no ragged or sparse values, no functions as `standardize`
+/// or `split`.
+///
+/// ```
+/// use cornu::{Input, Model, Predict, TextVectorization};
+/// let x = Input::text([1]);
+/// let model = Model::new(&x, &TextVectorization::new(["horn", "sounds"]).call(&x)?)?;
+/// let texts = ndarray::arr2(&[["The horn sounds."], ["Horn!"]]).map(|t| t.to_string());
+/// let ids = model.predict(&texts, Predict::new())?;
+/// // 0 is padding, 1 an unknown word.
+/// assert_eq!(ids.i64()?, ndarray::arr2(&[[1, 2, 3], [2, 0, 0]]).into_dyn());
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TextVectorization {
-    /// The most tokens, with those for no data and unknown.
+    /// Largest size of the vocabulary, with the tokens for padding and unknown words.
     pub max_tokens: Option<usize>,
-    /// What is done to a text first.
+    /// How a text is standardized before it is split; `None` for not at all.
     pub standardize: Option<Standardize>,
-    /// How a text becomes words.
+    /// How a text is split into words.
     pub split: Option<Split>,
-    /// A number n for all lengths to n, or a list of lengths: how many words are joined.
+    /// Lengths of n-grams: a number n for 1 to n, or a list of lengths.
     pub ngrams: Value,
-    /// What is given for a text.
+    /// How a text is encoded.
     pub output_mode: LookupMode,
-    /// T.
+    /// Length T to which texts are cut or padded; `None` for the longest of the batch.
     pub output_sequence_length: Option<usize>,
-    /// Whether vectors have `max_tokens` numbers, however many tokens there are.
+    /// True if vectors have `max_tokens` numbers even for a smaller vocabulary.
     pub pad_to_max_tokens: bool,
-    /// Sparse values, which are not given here.
+    /// Keras's `sparse`; the call fails if it is true.
     pub sparse: bool,
-    /// Ragged values, which are not given here.
+    /// Keras's `ragged`; the call fails if it is true.
     pub ragged: bool,
-    /// The tokens; none when a file holds them beside the config.
+    /// The tokens; `None` if a file holds them outside the config.
     pub vocabulary: Option<Vec<String>>,
-    /// A weight for each token of `vocabulary`, with `tf_idf`.
+    /// Inverse document frequency of each token of `vocabulary`, for the mode `tf_idf`.
     pub idf_weights: Option<Vec<f64>>,
-    /// Kept for Keras.
+    /// Setting kept for Keras's files; without effect in cornu.
     pub encoding: String,
-    /// Tokens with those for no data and unknown, as Keras counted them.
+    /// Size of the vocabulary as Keras counted it, with the tokens for padding and unknown words.
     pub vocabulary_size: Option<usize>,
     /// The lookup of words, which follows from the settings.
     #[serde(skip)]
@@ -107,25 +119,25 @@ impl Default for TextVectorization {
 }
 
 impl TextVectorization {
-    /// With these tokens.
+    /// Returns a layer with this vocabulary.
     pub fn new<S: Into<String>>(vocabulary: impl IntoIterator<Item = S>) -> Self {
         let vocabulary: Vec<String> = vocabulary.into_iter().map(Into::into).collect();
         Self { vocabulary: Some(vocabulary), ..Self::default() }
     }
 
-    /// What is given for a text.
+    /// Sets how texts are encoded.
     pub fn output_mode(mut self, mode: LookupMode) -> Self {
         self.output_mode = mode;
         self
     }
 
-    /// T: texts are cut or filled up with 0 to so many words.
+    /// Sets the length to which texts are cut, or padded with 0.
     pub fn output_sequence_length(mut self, n: usize) -> Self {
         self.output_sequence_length = Some(n);
         self
     }
 
-    /// The tokens by id, those for no data and unknown among them.
+    /// Returns the tokens by id, with those for padding and unknown words.
     pub fn vocabulary(&self) -> Result<Vec<&str>> {
         self.lookup().vocabulary()
     }
@@ -213,6 +225,18 @@ impl TextVectorization {
 fn ngrams(words: &[String], lengths: &[usize]) -> Vec<String> {
     lengths.iter().flat_map(|n| words.windows(*n).map(|w| w.join(" "))).collect()
 }
+
+setters!(TextVectorization {
+    some max_tokens: usize,
+    some standardize: Standardize,
+    some split: Split,
+    into ngrams: Value,
+    plain pad_to_max_tokens: bool,
+    plain sparse: bool,
+    plain ragged: bool,
+    into encoding: String,
+    some vocabulary_size: usize,
+});
 
 impl Layer for TextVectorization {
     settings!("TextVectorization");

@@ -1,4 +1,4 @@
-//! Vocabularies: the tokens of a lookup, their ids, and what becomes of those unknown.
+//! Vocabularies: tokens, their ids, and the ids of unknown tokens.
 
 use super::raw_data::{Buckets, dense};
 use crate::data::{Array, Data, Ragged};
@@ -9,21 +9,21 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// What a lookup gives for tokens.
+/// How a lookup encodes tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LookupMode {
-    /// The token's id.
+    /// The id of each token.
     #[default]
     Int,
-    /// A vector with 1 at the id, for each token.
+    /// One vector for each token, with 1 at its id.
     OneHot,
-    /// A vector with 1 at every id of a sample.
+    /// One vector for each sample, with 1 at each of its ids.
     #[serde(alias = "binary")]
     MultiHot,
-    /// A vector with how often each id stands in a sample.
+    /// One vector for each sample, with the count of each id.
     Count,
-    /// The counts, times a weight for each id.
+    /// One vector for each sample, with the count of each id times its inverse document frequency.
     #[serde(alias = "tf-idf")]
     TfIdf,
 }

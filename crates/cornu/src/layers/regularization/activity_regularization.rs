@@ -1,4 +1,4 @@
-//! A penalty on the values that pass.
+//! A layer that adds a penalty on its input to the loss.
 
 use crate::Result;
 use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightTree, Weights};
@@ -7,24 +7,34 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// The input as it is, with the penalty `l1 · Σ|x| + l2 · Σx²`, over the samples of the batch.
+/// Layer that returns its input and adds a penalty on it to the loss: `l1 · Σ|x| + l2 · Σx²`,
+/// divided by the batch size.
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/regularization/activity_regularization.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{ActivityRegularization, LayerRef};
+/// use ndarray::arr2;
+/// let y = LayerRef::new(ActivityRegularization::new(0.0, 0.01)).apply(&arr2(&[[1.0f32, 2.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[1.0f32, 2.0]]))); // A prediction changes nothing.
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ActivityRegularization {
-    /// Factor of the absolute values.
+    /// Factor of the sum of absolute values.
     pub l1: f64,
-    /// Factor of the squares.
+    /// Factor of the sum of squares.
     pub l2: f64,
 }
 
 impl ActivityRegularization {
-    /// With factors of the absolute values and of the squares.
+    /// Returns a layer with factors of the absolute values and of the squares.
     pub fn new(l1: f64, l2: f64) -> Self {
         Self { l1, l2 }
     }

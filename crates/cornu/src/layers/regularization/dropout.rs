@@ -1,5 +1,6 @@
-//! Inputs dropped at random in training.
+//! Dropout: inputs set to 0 at random in training.
 
+use crate::config::setters;
 use crate::lowering::{
     Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightTree, Weights, expect_rank,
 };
@@ -8,39 +9,57 @@ use cornu_ir::{Dim, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// In training each element becomes 0 with probability `rate`, the others are divided by `1 − rate`
-/// (Srivastava et al. 2014).
+/// Dropout: in training sets each element to 0 with probability `rate` and divides the others by `1
+/// − rate` (Srivastava et al. 2014).
 ///
 /// # Shapes
-/// Any; the output has the input's. Along an axis where `noise_shape` says 1, elements are dropped
-/// together.
+/// Any shape; the output has the shape of the input. Along an axis where `noise_shape` is 1,
+/// elements are dropped together.
 ///
 /// # Source
 /// keras/src/layers/regularization/dropout.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{Dropout, LayerRef};
+/// use ndarray::arr2;
+/// let y = LayerRef::new(Dropout::new(0.5)).apply(&arr2(&[[1.0f32, 2.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[1.0f32, 2.0]]))); // A prediction changes nothing.
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Dropout {
-    /// Share of the elements dropped.
+    /// Share of the elements that are set to 0.
     pub rate: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
-    /// Shape of what is drawn; `None` stands for the input's dim.
+    /// Shape of the random mask; `None` in it stands for the input's dim.
     pub noise_shape: Option<Vec<Dim>>,
 }
 
-/// Dropout of whole channels: the same ones at all timesteps.
+/// Dropout of whole channels: in training sets a channel to 0 at all timesteps of a sample.
 ///
 /// # Shapes
 /// x and y (B, T, C).
 ///
 /// # Source
 /// keras/src/layers/regularization/spatial_dropout.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, SpatialDropout1d};
+/// use ndarray::arr3;
+/// let y = LayerRef::new(SpatialDropout1d::new(0.5)).apply(&arr3(&[[[1.0f32, 2.0]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[1.0f32, 2.0]]]))); // A prediction changes nothing.
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SpatialDropout1d {
-    /// Share of the channels dropped.
+    /// Share of the channels that are set to 0.
     pub rate: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 
@@ -72,18 +91,23 @@ pub(super) fn noise_dims(noise_shape: &Option<Vec<Dim>>, x: &Spec) -> Result<Vec
 }
 
 impl Dropout {
-    /// Drops a share of the elements.
+    /// Returns a layer that drops a share of the elements.
     pub fn new(rate: f64) -> Self {
         Self { rate, ..Self::default() }
     }
 }
 
 impl SpatialDropout1d {
-    /// Drops a share of the channels.
+    /// Returns a layer that drops a share of the channels.
     pub fn new(rate: f64) -> Self {
         Self { rate, ..Self::default() }
     }
 }
+
+setters!(Dropout {
+    some_into seed: Value,
+    some_into noise_shape: Vec<Dim>,
+});
 
 impl Layer for Dropout {
     settings!("Dropout");
@@ -126,6 +150,10 @@ impl Layer for Dropout {
         Sample::each([json!({"rate": 0.5})])
     }
 }
+
+setters!(SpatialDropout1d {
+    some_into seed: Value,
+});
 
 impl Layer for SpatialDropout1d {
     settings!("SpatialDropout1D");

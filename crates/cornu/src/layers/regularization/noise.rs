@@ -1,6 +1,7 @@
-//! Noise in training.
+//! Layers that add or multiply noise in training.
 
 use super::dropout::{expect_rate, noise_dims};
+use crate::config::setters;
 use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::ops::RandomKind;
@@ -8,78 +9,110 @@ use cornu_ir::{Dim, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// `x + stddev · n` in training, n standard normal.
+/// Adds Gaussian noise in training: `x + stddev · n` with n standard normal.
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/regularization/gaussian_noise.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{GaussianNoise, LayerRef};
+/// use ndarray::arr2;
+/// let y = LayerRef::new(GaussianNoise::new(0.1)).apply(&arr2(&[[1.0f32, 2.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[1.0f32, 2.0]]))); // A prediction changes nothing.
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GaussianNoise {
-    /// Standard deviation, between 0 and 1.
+    /// Standard deviation of the noise, between 0 and 1.
     pub stddev: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 
-/// `x · (1 + √(rate / (1 − rate)) · n)` in training, n standard normal (Srivastava et al. 2014).
+/// Multiplies by Gaussian noise in training: `x · (1 + √(rate / (1 − rate)) · n)` with n standard
+/// normal (Srivastava et al. 2014).
 ///
 /// # Shapes
-/// Any; the output has the input's.
+/// Any shape; the output has the shape of the input.
 ///
 /// # Source
 /// keras/src/layers/regularization/gaussian_dropout.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{GaussianDropout, LayerRef};
+/// use ndarray::arr2;
+/// let y = LayerRef::new(GaussianDropout::new(0.5)).apply(&arr2(&[[1.0f32, 2.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[1.0f32, 2.0]]))); // A prediction changes nothing.
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GaussianDropout {
-    /// The share that a dropout of the same variance drops.
+    /// Rate of the dropout whose variance the noise has.
     pub rate: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 
-/// Dropout to the negative saturation of SELU, scaled so that mean and variance stay (Klambauer et
-/// al. 2017, arXiv:1706.02515).
+/// Dropout for SELU: sets elements to its negative saturation, keeping mean and variance (Klambauer
+/// et al. 2017, arXiv:1706.02515).
 ///
 /// # Shapes
-/// Any; the output has the input's. Along an axis where `noise_shape` says 1, elements are dropped
-/// together.
+/// Any shape; the output has the shape of the input. Along an axis where `noise_shape` is 1,
+/// elements are dropped together.
 ///
 /// # Source
 /// keras/src/layers/regularization/alpha_dropout.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{AlphaDropout, LayerRef};
+/// use ndarray::arr2;
+/// let y = LayerRef::new(AlphaDropout::new(0.1)).apply(&arr2(&[[1.0f32, 2.0]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[1.0f32, 2.0]]))); // A prediction changes nothing.
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AlphaDropout {
-    /// Share of the elements dropped.
+    /// Share of the elements that are dropped.
     pub rate: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
-    /// Shape of what is drawn; `None` stands for the input's dim.
+    /// Shape of the random mask; `None` in it stands for the input's dim.
     pub noise_shape: Option<Vec<Dim>>,
 }
 
 impl GaussianNoise {
-    /// Noise of a standard deviation.
+    /// Returns a layer of noise with a standard deviation.
     pub fn new(stddev: f64) -> Self {
         Self { stddev, ..Self::default() }
     }
 }
 
 impl GaussianDropout {
-    /// Noise with the variance of a dropout of this rate.
+    /// Returns a layer of noise with the variance of a dropout of this rate.
     pub fn new(rate: f64) -> Self {
         Self { rate, ..Self::default() }
     }
 }
 
 impl AlphaDropout {
-    /// Drops a share of the elements.
+    /// Returns a layer that drops a share of the elements.
     pub fn new(rate: f64) -> Self {
         Self { rate, ..Self::default() }
     }
 }
+
+setters!(GaussianNoise {
+    some_into seed: Value,
+});
 
 impl Layer for GaussianNoise {
     settings!("GaussianNoise");
@@ -117,6 +150,10 @@ impl Layer for GaussianNoise {
         Sample::each([json!({"stddev": 0.5})])
     }
 }
+
+setters!(GaussianDropout {
+    some_into seed: Value,
+});
 
 impl Layer for GaussianDropout {
     settings!("GaussianDropout");
@@ -161,6 +198,11 @@ impl Layer for GaussianDropout {
         Sample::each([json!({"rate": 0.5})])
     }
 }
+
+setters!(AlphaDropout {
+    some_into seed: Value,
+    some_into noise_shape: Vec<Dim>,
+});
 
 impl Layer for AlphaDropout {
     settings!("AlphaDropout");

@@ -1,5 +1,6 @@
-//! Timesteps cut off or put on at either end.
+//! Timesteps removed or added at both ends.
 
+use crate::config::setters;
 use crate::layers::geometry::{DataFormat, Pair};
 use crate::lowering::{Call, Cx, Flow, Layer, Sample, WeightTree, Weights, expect_rank};
 use crate::{Error, Result};
@@ -7,33 +8,51 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Timesteps cut off at either end.
+/// Removes timesteps at both ends.
 ///
 /// # Shapes
 /// x (B, T, C), y (B, T − before − after, C).
 ///
 /// # Source
 /// keras/src/layers/reshaping/cropping1d.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{Cropping1d, LayerRef};
+/// use ndarray::arr3;
+/// let y = LayerRef::new(Cropping1d::new((1, 0))).apply(&arr3(&[[[1.0f32], [2.0], [3.0]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[2.0f32], [3.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Cropping1d {
-    /// How many before and after.
+    /// Numbers of timesteps at the start and at the end.
     pub cropping: Pair,
 }
 
-/// Timesteps of 0 put on at either end.
+/// Adds timesteps of 0 at both ends.
 ///
 /// # Shapes
 /// x (B, T, C), y (B, before + T + after, C); with `channels_first` (B, C, T).
 ///
 /// # Source
 /// keras/src/layers/reshaping/zero_padding1d.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, ZeroPadding1d};
+/// use ndarray::arr3;
+/// let y = LayerRef::new(ZeroPadding1d::new((1, 2))).apply(&arr3(&[[[5.0f32]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[0.0f32], [5.0], [0.0], [0.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ZeroPadding1d {
-    /// How many before and after.
+    /// Numbers of timesteps at the start and at the end.
     pub padding: Pair,
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
 }
 
@@ -50,14 +69,14 @@ impl Default for ZeroPadding1d {
 }
 
 impl Cropping1d {
-    /// Cuts off so many at both ends, or `(before, after)`.
+    /// Returns a layer that removes a number of timesteps at both ends, or `(before, after)`.
     pub fn new(cropping: impl Into<Pair>) -> Self {
         Self { cropping: cropping.into() }
     }
 }
 
 impl ZeroPadding1d {
-    /// Puts on so many at both ends, or `(before, after)`.
+    /// Returns a layer that adds a number of timesteps at both ends, or `(before, after)`.
     pub fn new(padding: impl Into<Pair>) -> Self {
         Self { padding: padding.into(), ..Self::default() }
     }
@@ -94,6 +113,10 @@ impl Layer for Cropping1d {
         Sample::each([json!({"cropping": [1, 1]})])
     }
 }
+
+setters!(ZeroPadding1d {
+    plain data_format: DataFormat,
+});
 
 impl Layer for ZeroPadding1d {
     settings!("ZeroPadding1D");

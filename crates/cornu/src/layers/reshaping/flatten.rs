@@ -1,6 +1,7 @@
-//! All axes but the batch made one.
+//! All axes but the batch flattened to one.
 
 use crate::Result;
+use crate::config::setters;
 use crate::layers::geometry::DataFormat;
 use crate::lowering::{
     Call, Cx, Flow, Layer, Sample, SampleInput, WeightTree, Weights, expect_rank,
@@ -9,26 +10,39 @@ use cornu_ir::{Spec, spec::product};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// All axes but the batch made one.
+/// Flattens all axes but the batch to one.
 ///
 /// # Shapes
 /// x (B, …), y (B, F) with F the product of the other dims.
 ///
 /// # Source
 /// keras/src/layers/reshaping/flatten.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{Flatten, LayerRef};
+/// use ndarray::{arr2, arr3};
+/// let y = LayerRef::new(Flatten::new()).apply(&arr3(&[[[1.0f32, 2.0], [3.0, 4.0]]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[1.0f32, 2.0, 3.0, 4.0]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Flatten {
-    /// Where the channels stand: first, they are moved last before.
+    /// Order of the axes; with `ChannelsFirst` the channels are moved to the last axis first.
     pub data_format: DataFormat,
 }
 
 impl Flatten {
-    /// With the channels last.
+    /// Returns the layer with channels last.
     pub fn new() -> Self {
         Self::default()
     }
 }
+
+setters!(Flatten {
+    plain data_format: DataFormat,
+});
 
 impl Layer for Flatten {
     settings!("Flatten");

@@ -6,13 +6,22 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// The axes of a sample in another order, counted from 1.
+/// Reorders the axes of a sample, which are counted from 1.
 ///
 /// # Shapes
 /// x (B, …), y (B, …) with axis `i` of y axis `dims[i − 1]` of x.
 ///
 /// # Source
 /// keras/src/layers/reshaping/permute.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, Permute};
+/// use ndarray::arr3;
+/// let y = LayerRef::new(Permute::new([2, 1])).apply(&arr3(&[[[1.0f32, 2.0], [3.0, 4.0]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[1.0f32, 3.0], [2.0, 4.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Permute {
@@ -21,7 +30,7 @@ pub struct Permute {
 }
 
 impl Permute {
-    /// To this order of axes, counted from 1.
+    /// Returns a layer with this order of axes, counted from 1.
     pub fn new(dims: impl Into<Vec<usize>>) -> Self {
         Self { dims: dims.into() }
     }

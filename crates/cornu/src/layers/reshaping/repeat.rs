@@ -1,4 +1,4 @@
-//! Elements said again along time.
+//! Vectors and timesteps repeated along time.
 
 use crate::lowering::{
     Call, Cx, Flow, Layer, RaggedForm, Sample, SampleInput, WeightTree, Weights, ends_of,
@@ -9,31 +9,49 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// A vector repeated as `n` timesteps.
+/// Repeats a vector as `n` timesteps.
 ///
 /// # Shapes
 /// x (B, F), y (B, n, F).
 ///
 /// # Source
 /// keras/src/layers/reshaping/repeat_vector.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, RepeatVector};
+/// use ndarray::{arr2, arr3};
+/// let y = LayerRef::new(RepeatVector::new(2)).apply(&arr2(&[[1.0f32, 2.0]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[1.0f32, 2.0], [1.0, 2.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RepeatVector {
-    /// Timesteps made.
+    /// Number of timesteps in the output.
     pub n: usize,
 }
 
-/// Each timestep repeated `size` times.
+/// Repeats each timestep `size` times.
 ///
 /// # Shapes
 /// x (B, T, C), y (B, size T, C).
 ///
 /// # Source
 /// keras/src/layers/reshaping/up_sampling1d.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, UpSampling1d};
+/// use ndarray::arr3;
+/// let y = LayerRef::new(UpSampling1d::new(2)).apply(&arr3(&[[[1.0f32], [2.0]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[1.0f32], [1.0], [2.0], [2.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UpSampling1d {
-    /// How often.
+    /// How often each timestep is repeated.
     pub size: usize,
 }
 
@@ -44,14 +62,14 @@ impl Default for UpSampling1d {
 }
 
 impl RepeatVector {
-    /// As `n` timesteps.
+    /// Returns a layer that repeats a vector `n` times.
     pub fn new(n: usize) -> Self {
         Self { n }
     }
 }
 
 impl UpSampling1d {
-    /// Each timestep `size` times.
+    /// Returns a layer that repeats each timestep `size` times.
     pub fn new(size: usize) -> Self {
         Self { size }
     }

@@ -1,4 +1,4 @@
-//! The same elements of each sample under other dims.
+//! The elements of each sample in another shape.
 
 use crate::Result;
 use crate::lowering::{
@@ -8,22 +8,31 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// The same elements of each sample under other dims.
+/// Gives each sample another shape with the same elements.
 ///
 /// # Shapes
-/// x (B, …), y (B, target…); a −1 in the target is what the other dims leave.
+/// x (B, …), y (B, target…); the other dims determine a −1 in the target.
 ///
 /// # Source
 /// keras/src/layers/reshaping/reshape.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, Reshape};
+/// use ndarray::{arr2, arr3};
+/// let y = LayerRef::new(Reshape::new([2, -1])).apply(&arr2(&[[1.0f32, 2.0, 3.0, 4.0]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[1.0f32, 2.0], [3.0, 4.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Reshape {
-    /// Dims of a sample; at most one is −1.
+    /// Dims of a sample; at most one is −1, which the others determine.
     pub target_shape: Vec<isize>,
 }
 
 impl Reshape {
-    /// To these dims of a sample; one may be −1.
+    /// Returns a layer with these dims of a sample; one may be −1.
     pub fn new(target_shape: impl Into<Vec<isize>>) -> Self {
         Self { target_shape: target_shape.into() }
     }

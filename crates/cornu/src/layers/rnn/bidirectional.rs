@@ -1,4 +1,4 @@
-//! A recurrent layer run both ways.
+//! A recurrent layer run in both directions.
 
 use super::packed_sequence::{Carried, reversed};
 use crate::lowering::{
@@ -13,43 +13,55 @@ use cornu_ir::builder::concat;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// How the outputs of the two ways become one.
+/// How a [`Bidirectional`] layer merges the outputs of its two directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MergeMode {
-    /// Joined along the last axis.
+    /// Concatenates the outputs along the last axis.
     Concat,
-    /// Added.
+    /// Adds the outputs.
     Sum,
-    /// Their mean.
+    /// Takes the mean of the outputs.
     Ave,
-    /// Multiplied.
+    /// Multiplies the outputs.
     Mul,
 }
 
-/// A recurrent layer run from the first timestep to the last and from the last to the first
-/// (Schuster and Paliwal 1997).
+/// Recurrent layer run in both directions: from the first timestep to the last, and back (Schuster
+/// and Paliwal 1997).
 ///
 /// # Shapes
-/// x (B, T, F); out as the layer's, with 2U in place of U for `concat`; two outputs without a merge
-/// mode. With `return_state` the states of the forward layer follow, then those of the backward
-/// layer; `initial_state` is in the same order.
+/// x (B, T, F); the output is that of the layer, with 2U instead of U for `concat`; without a merge
+/// mode there are two outputs. With `return_state` the states of the forward layer follow, then
+/// those of the backward layer; `initial_state` has the same order.
 ///
 /// # Source
 /// keras/src/layers/rnn/bidirectional.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::{Bidirectional, Input, Lstm};
+/// let x = Input::new([20, 1]);
+/// assert_eq!(Bidirectional::new(Lstm::new(4)).call(&x)?.shape_text(), "(None, 8)"); // 2U
+/// let each_step = Bidirectional::new(Lstm::new(4).return_sequences(true));
+/// assert_eq!(each_step.call(&x)?.shape_text(), "(None, 20, 8)");
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bidirectional {
-    /// How the outputs become one; none leaves two.
+    /// How the two outputs are merged; `None` returns both.
     merge_mode: Option<MergeMode>,
     /// The forward layer.
     layer: LayerRef,
-    /// The layer that goes the other way.
+    /// The layer that runs backwards.
     backward_layer: LayerRef,
-    /// Penalty on the output.
+    /// Regularizer of the output.
     activity_regularizer: Option<Regularizer>,
+    /// The rule that the layers break and what came, where they cannot run both ways; the call
+    /// reports it.
+    misfit: Option<(String, String)>,
 }
 
-/// The settings beside the layers.
+/// Settings other than the layers.
 #[derive(Deserialize)]
 struct Settings {
     #[serde(default = "concat_mode")]
@@ -73,31 +85,48 @@ impl FromConfig for Bidirectional {
 }
 
 impl Bidirectional {
-    /// A layer run both ways, the outputs joined along the last axis. Fails for a layer that does
-    /// not run along sequences.
-    pub fn new(layer: impl Into<LayerRef>) -> Result<Self> {
-        Self::of(layer.into(), None, concat_mode())
+    /// Returns a layer run in both directions; the outputs are concatenated along the last axis.
+    /// Its call fails for a layer that is not recurrent.
+    pub fn new(layer: impl Into<LayerRef>) -> Self {
+        Self::of_any(layer.into(), None)
     }
 
-    /// Two layers, of which the second goes the other way.
-    pub fn with_backward(
-        layer: impl Into<LayerRef>,
-        backward: impl Into<LayerRef>,
-    ) -> Result<Self> {
-        Self::of(layer.into(), Some(backward.into()), concat_mode())
+    /// Returns a forward and a backward layer run together. Its call fails if their settings do not
+    /// match.
+    pub fn with_backward(layer: impl Into<LayerRef>, backward: impl Into<LayerRef>) -> Self {
+        Self::of_any(layer.into(), Some(backward.into()))
     }
 
-    /// How the outputs become one; `None` leaves two.
+    fn of_any(layer: LayerRef, backward: Option<LayerRef>) -> Self {
+        Self::of(layer.clone(), backward.clone(), concat_mode()).unwrap_or_else(|e| Self {
+            merge_mode: concat_mode(),
+            backward_layer: backward.unwrap_or_else(|| layer.clone()),
+            layer,
+            activity_regularizer: None,
+            misfit: Some(match e {
+                Error::Argument { rule, received, .. } => (rule, received),
+                other => (other.to_string(), String::new()),
+            }),
+        })
+    }
+
+    /// Sets how the two outputs are merged; `None` returns both.
     ///
     /// ```
     /// use cornu::{Bidirectional, Input, Lstm, MergeMode};
     /// let x = Input::new([20, 1]);
-    /// let both = Bidirectional::new(Lstm::new(4))?.merge_mode(Some(MergeMode::Sum));
+    /// let both = Bidirectional::new(Lstm::new(4)).merge_mode(MergeMode::Sum);
     /// assert_eq!(both.call(&x)?.shape_text(), "(None, 4)");
     /// # Ok::<(), cornu::Error>(())
     /// ```
-    pub fn merge_mode(mut self, mode: Option<MergeMode>) -> Self {
-        self.merge_mode = mode;
+    pub fn merge_mode(mut self, mode: impl Into<Option<MergeMode>>) -> Self {
+        self.merge_mode = mode.into();
+        self
+    }
+
+    /// Sets the regularizer of the output.
+    pub fn activity_regularizer(mut self, regularizer: impl Into<Regularizer>) -> Self {
+        self.activity_regularizer = Some(regularizer.into());
         self
     }
 
@@ -149,6 +178,7 @@ impl Bidirectional {
             layer: forward,
             backward_layer: backward,
             activity_regularizer: None,
+            misfit: None,
         })
     }
 
@@ -173,7 +203,7 @@ fn recurrent(layer: &LayerRef) -> Result<&dyn Recurrent> {
     let received = || format!("a layer of class {}", layer.class());
     layer.rule().as_recurrent().ok_or_else(|| {
         Error::argument(
-            "Bidirectional",
+            "",
             "expected a layer that runs along sequences (LSTM, GRU, SimpleRNN, RNN, ConvLSTM1D)",
             received(),
         )
@@ -194,11 +224,14 @@ impl Layer for Bidirectional {
     }
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        if let Some((rule, received)) = &self.misfit {
+            return Err(Error::argument("", rule, received));
+        }
         let [forward, backward] = self.calls(call)?;
-        let forward = ("forward_layer", self.layer.weights(&forward)?);
+        let forward = ("forward_layer", self.layer.weight_tree(&forward)?);
         Ok(WeightTree::inside([
             forward,
-            ("backward_layer", self.backward_layer.weights(&backward)?),
+            ("backward_layer", self.backward_layer.weight_tree(&backward)?),
         ]))
     }
 

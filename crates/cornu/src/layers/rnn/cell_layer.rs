@@ -9,7 +9,7 @@ use crate::{Error, Result};
 use cornu_ir::{Spec, Var};
 use serde_json::{Map, Value};
 
-/// The cell that a layer is.
+/// Returns the cell that a layer is.
 pub fn cell_of(layer: &LayerRef) -> Result<&dyn Cell> {
     let received = || format!("a layer of class {}", layer.class());
     layer.rule().as_cell().ok_or_else(|| {
@@ -95,8 +95,8 @@ impl<C: Cell + 'static> Layer for C {
     }
 }
 
-/// The spec of one timestep of a sequence (B, T, …) for a cell; fails unless there are as many axes
-/// as it takes.
+/// Returns the spec of one timestep of a sequence (B, T, …) for a cell; fails unless there are as
+/// many axes as it takes.
 pub fn step_spec(cell: &dyn Cell, x: &Spec) -> Result<Spec> {
     let rank = cell.step_rank() + 1;
     let axes = if rank == 3 {
@@ -110,7 +110,7 @@ pub fn step_spec(cell: &dyn Cell, x: &Spec) -> Result<Spec> {
     Ok(Spec::new(x.dtype, dims))
 }
 
-/// The weights of a layer that runs a cell: the cell's, inside.
+/// Returns the weights of a layer that runs a cell: the cell's, inside.
 pub fn weights(cell: &dyn Cell, call: &Call<Spec>) -> Result<WeightTree> {
     let (x, _) = sequence_and_states(call)?;
     let weights = cell.weights(&step_spec(cell, &x)?)?;
@@ -125,8 +125,8 @@ pub fn units_and_features(units: usize, x: &Spec) -> Result<(usize, usize)> {
     Ok((units, known_dim(x, -1, "features")?))
 }
 
-/// The config of a layer that has its cell's settings as its own, in Keras's order, but for those
-/// it omits.
+/// Returns the config of a layer that has its cell's settings as its own, in Keras's order, but for
+/// those it omits.
 pub fn flat_config(settings: impl serde::Serialize, omitted: &[&str]) -> Value {
     let Value::Object(mut all) = serde_json::to_value(settings).expect("plain settings serialize")
     else {

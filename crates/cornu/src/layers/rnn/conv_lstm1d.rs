@@ -1,16 +1,20 @@
-//! Long short-term memory whose products are convolutions, over rows of places.
+//! Convolutional LSTM over sequences of rows.
 
 use super::conv_lstm_cell::ConvLstmCell;
 use super::settings::{layer_of_cell, walk_settings};
 use crate::activations::Activation;
+use crate::config::setters;
+use crate::constraints::Constraint;
+use crate::initializers::Initializer;
 use crate::layers::geometry::{DataFormat, Extent, Padding};
 use crate::lowering::{Sample, SampleInput, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::json;
 
-/// A layer of convolutional long short-term memory (Shi et al. 2015, arXiv:1506.04214):
-/// [`ConvLstmCell`] over the timesteps.
+/// Convolutional LSTM layer (Shi et al. 2015, arXiv:1506.04214): [`ConvLstmCell`] over the
+/// timesteps, on rows of S positions.
 ///
 /// # Shapes
 /// x (B, T, S, C), W (K, C, 4U), R (K, U, 4U), b (4U); out (B, S', U), or (B, T, S', U) with
@@ -20,56 +24,81 @@ use serde_json::json;
 /// # Source
 /// keras/src/layers/rnn/conv_lstm1d.py, Keras 3.15.1. Differs: masks work for every number of
 /// places.
+///
+/// ```
+/// use cornu::{ConvLstm1d, Input};
+/// let x = Input::new([5, 8, 1]); // T, S, C
+/// assert_eq!(ConvLstm1d::new(4, 3).call(&x)?.shape_text(), "(None, 6, 4)");
+/// let layer = ConvLstm1d::new(4, 3).return_sequences(true);
+/// assert_eq!(layer.call(&x)?.shape_text(), "(None, 5, 6, 4)");
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConvLstm1d {
-    /// How it walks and what it gives.
+    /// Direction, outputs and state of the layer.
     #[serde(flatten)]
     pub walk: Walk,
-    /// What it does at a timestep.
+    /// The cell: weights and formula of one timestep.
     #[serde(flatten)]
     pub cell: ConvLstmCell,
-    /// Penalty on the output.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
 }
 
 impl ConvLstm1d {
-    /// U filters over K places, with Keras's defaults.
+    /// Returns a layer of `filters` filters over `kernel_size` positions, with Keras's defaults.
     pub fn new(filters: usize, kernel_size: usize) -> Self {
         Self { cell: ConvLstmCell::new(filters, kernel_size), ..Self::default() }
     }
 
-    /// With a distance between windows.
+    /// Sets the positions from the start of one window to the next.
     pub fn strides(mut self, strides: usize) -> Self {
         self.cell.strides = Extent(strides);
         self
     }
 
-    /// With padding.
+    /// Sets the padding at both ends of the positions.
     pub fn padding(mut self, padding: Padding) -> Self {
         self.cell.padding = padding;
         self
     }
 
-    /// With the channels elsewhere.
+    /// Sets the order of the axes: channels last or channels first.
     pub fn data_format(mut self, format: DataFormat) -> Self {
         self.cell.data_format = format;
         self
     }
 
-    /// With a distance between a window's elements.
+    /// Sets the positions from one element of a window to the next.
     pub fn dilation_rate(mut self, rate: usize) -> Self {
         self.cell.dilation_rate = Extent(rate);
         self
     }
-
-    /// With an activation by Keras's name. Panics on a name that does not exist: see
-    /// [`Activation::ALL`].
-    pub fn activation(mut self, name: &str) -> Self {
-        self.cell.activation = Activation::try_from(name).unwrap_or_else(|e| panic!("{e}"));
-        self
-    }
 }
+
+setters!(ConvLstm1d.cell {
+    into activation: Activation,
+    into recurrent_activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into recurrent_initializer: Initializer,
+    into bias_initializer: Initializer,
+    plain unit_forget_bias: bool,
+    some_into kernel_regularizer: Regularizer,
+    some_into recurrent_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into recurrent_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    plain dropout: f64,
+    plain recurrent_dropout: f64,
+    some_into seed: Value,
+});
+
+setters!(ConvLstm1d {
+    some_into activity_regularizer: Regularizer,
+});
 
 layer_of_cell!(
     ConvLstm1d, "ConvLSTM1D", omits [],

@@ -1,6 +1,7 @@
-//! One step of long short-term memory whose products are convolutions.
+//! The cell of a convolutional LSTM.
 
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Orthogonal, Zeros};
 use crate::layers::convolution::windows::{Frame, convolve};
@@ -14,8 +15,8 @@ use cornu_ir::{Dim, Spec, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A cell of long short-term memory on rows of S places (Shi et al. 2015, arXiv:1506.04214):
-/// [`LstmCell`](crate::LstmCell) with convolutions for products.
+/// Cell of a convolutional LSTM on rows of S positions (Shi et al. 2015, arXiv:1506.04214):
+/// [`LstmCell`](crate::LstmCell) with convolutions in place of products.
 ///
 /// # Shapes
 /// x (B, S, C), states h and c (B, S', U), W (K, C, 4U), R (K, U, 4U), b (4U); out h (B, S', U),
@@ -24,53 +25,59 @@ use serde_json::{Value, json};
 ///
 /// # Source
 /// `ConvLSTMCell` of keras/src/layers/rnn/conv_lstm.py for one axis, Keras 3.15.1.
+///
+/// ```
+/// use cornu::{ConvLstmCell, Input, Rnn};
+/// let x = Input::new([5, 8, 1]); // T, S, C
+/// assert_eq!(Rnn::new(ConvLstmCell::new(4, 3)).call(&x)?.shape_text(), "(None, 6, 4)");
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConvLstmCell {
-    /// U.
+    /// Number of filters, U.
     pub filters: usize,
-    /// K.
+    /// Positions in the kernel, K.
     pub kernel_size: Extent,
-    /// Distance between windows of x.
+    /// Positions from the start of one window of x to the next.
     pub strides: Extent,
-    /// What stands around x; h is padded so that it keeps its length.
+    /// Padding of x; h is padded so that it keeps its length.
     pub padding: Padding,
-    /// Where the channels stand.
+    /// Order of the axes: channels last or channels first.
     pub data_format: DataFormat,
-    /// Distance between the elements of a window of x.
+    /// Positions from one element of a window of x to the next.
     pub dilation_rate: Extent,
-    /// Of c̃ and of the output.
+    /// Activation of the candidate c̃ and of the output.
     pub activation: Activation,
-    /// Of the gates.
+    /// Activation of the gates i, f, o.
     pub recurrent_activation: Activation,
-    /// Whether there is b.
+    /// True if a bias b is added.
     pub use_bias: bool,
-    /// How W starts.
+    /// Initializer of W.
     pub kernel_initializer: Initializer,
-    /// How R starts.
+    /// Initializer of R.
     pub recurrent_initializer: Initializer,
-    /// How b starts.
+    /// Initializer of b.
     pub bias_initializer: Initializer,
-    /// The forget gate's part of b starts at 1.
+    /// True if the forget gate's part of b starts at 1.
     pub unit_forget_bias: bool,
-    /// Penalty on W.
+    /// Regularizer of W.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Penalty on R.
+    /// Regularizer of R.
     pub recurrent_regularizer: Option<Regularizer>,
-    /// Penalty on b.
+    /// Regularizer of b.
     pub bias_regularizer: Option<Regularizer>,
-    /// Projection of W.
+    /// Constraint on W.
     pub kernel_constraint: Option<Constraint>,
-    /// Projection of R.
+    /// Constraint on R.
     pub recurrent_constraint: Option<Constraint>,
-    /// Projection of b.
+    /// Constraint on b.
     pub bias_constraint: Option<Constraint>,
-    /// Share of inputs dropped in training, the same at every timestep, other ones for each gate.
+    /// Share of inputs dropped in training: one mask for all timesteps, another for each gate.
     pub dropout: f64,
-    /// Share of the state dropped in training, the same at every timestep, other ones for each
-    /// gate.
+    /// Share of the state dropped in training: one mask for all timesteps, another for each gate.
     pub recurrent_dropout: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 
@@ -104,7 +111,7 @@ impl Default for ConvLstmCell {
 }
 
 impl ConvLstmCell {
-    /// U filters over K places, with Keras's defaults.
+    /// Returns a cell of `filters` filters over `kernel_size` positions, with Keras's defaults.
     pub fn new(filters: usize, kernel_size: usize) -> Self {
         Self { filters, kernel_size: Extent(kernel_size), ..Self::default() }
     }
@@ -144,6 +151,29 @@ impl ConvLstmCell {
         Ok((channels, places))
     }
 }
+
+setters!(ConvLstmCell {
+    into strides: Extent,
+    plain padding: Padding,
+    plain data_format: DataFormat,
+    into dilation_rate: Extent,
+    into activation: Activation,
+    into recurrent_activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into recurrent_initializer: Initializer,
+    into bias_initializer: Initializer,
+    plain unit_forget_bias: bool,
+    some_into kernel_regularizer: Regularizer,
+    some_into recurrent_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into recurrent_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    plain dropout: f64,
+    plain recurrent_dropout: f64,
+    some_into seed: Value,
+});
 
 impl Cell for ConvLstmCell {
     fn class(&self) -> &'static str {

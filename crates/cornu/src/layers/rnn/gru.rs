@@ -1,13 +1,18 @@
-//! Gated recurrent units.
+//! The GRU layer.
 
 use super::gru_cell::GruCell;
 use super::settings::{layer_of_cell, units_settings, walk_settings};
+use crate::activations::Activation;
+use crate::config::setters;
+use crate::constraints::Constraint;
+use crate::initializers::Initializer;
 use crate::lowering::{Sample, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::json;
 
-/// A layer of gated recurrent units (Cho et al. 2014): [`GruCell`] over the timesteps.
+/// Gated recurrent unit (GRU) layer (Cho et al. 2014): [`GruCell`] over the timesteps.
 ///
 /// # Shapes
 /// x (B, T, F), W (F, 3U), R (U, 3U), b (2, 3U), or (3U) without `reset_after`; out (B, U), or (B,
@@ -15,18 +20,50 @@ use serde_json::json;
 ///
 /// # Source
 /// keras/src/layers/rnn/gru.py, Keras 3.15.1. Differs: no `use_cudnn`.
+///
+/// ```
+/// use cornu::{Gru, Input};
+/// let x = Input::new([20, 1]);
+/// assert_eq!(Gru::new(4).call(&x)?.shape_text(), "(None, 4)"); // the last output
+/// assert_eq!(Gru::new(4).return_sequences(true).call(&x)?.shape_text(), "(None, 20, 4)");
+/// assert_eq!(Gru::new(4).return_state(true).call_all(&x)?.len(), 2); // output, h
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Gru {
-    /// How it walks and what it gives.
+    /// Direction, outputs and state of the layer.
     #[serde(flatten)]
     pub walk: Walk,
-    /// What it does at a timestep.
+    /// The cell: weights and formula of one timestep.
     #[serde(flatten)]
     pub cell: GruCell,
-    /// Penalty on the output.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
 }
+
+setters!(Gru.cell {
+    into activation: Activation,
+    into recurrent_activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into recurrent_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into recurrent_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into recurrent_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    plain dropout: f64,
+    plain recurrent_dropout: f64,
+    plain reset_after: bool,
+    some_into seed: Value,
+});
+
+setters!(Gru {
+    some_into activity_regularizer: Regularizer,
+});
 
 units_settings!(Gru, GruCell);
 layer_of_cell!(

@@ -1,9 +1,10 @@
-//! One step of a gated recurrent unit.
+//! The cell of a GRU.
 
 use super::cell_layer::units_and_features;
 use super::settings::cell_settings;
 use crate::Result;
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Orthogonal, Zeros};
 use crate::lowering::{
@@ -14,7 +15,7 @@ use cornu_ir::{Dim, Spec, Var, ops};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A gated recurrent unit (Cho et al. 2014).
+/// Cell of a gated recurrent unit, GRU (Cho et al. 2014).
 ///
 /// ```text
 /// z = recurrent_activation(x W_z + b_z + h₋ R_z + b'_z)
@@ -30,44 +31,54 @@ use serde_json::{Value, json};
 ///
 /// # Source
 /// `GRUCell` of keras/src/layers/rnn/gru.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{GruCell, LayerRef};
+/// use ndarray::arr2;
+/// let cell = GruCell::new(1).kernel_initializer("zeros").recurrent_initializer("zeros");
+/// let (x, h) = (arr2(&[[1.0f32]]), arr2(&[[6.0f32]]));
+/// let outputs = LayerRef::new(cell).apply_all(&[x.into(), h.into()])?;
+/// assert_eq!(outputs[0], Array::from(arr2(&[[3.0f32]]))); // z = ½, g = 0: h = 6 z
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GruCell {
-    /// U.
+    /// Number of units, U.
     pub units: usize,
-    /// Of g.
+    /// Activation of the candidate g.
     pub activation: Activation,
-    /// Of z and r.
+    /// Activation of the gates z and r.
     pub recurrent_activation: Activation,
-    /// Whether there is b.
+    /// True if a bias b is added.
     pub use_bias: bool,
-    /// How W starts.
+    /// Initializer of W.
     pub kernel_initializer: Initializer,
-    /// How R starts.
+    /// Initializer of R.
     pub recurrent_initializer: Initializer,
-    /// How b starts.
+    /// Initializer of b.
     pub bias_initializer: Initializer,
-    /// Penalty on W.
+    /// Regularizer of W.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Penalty on R.
+    /// Regularizer of R.
     pub recurrent_regularizer: Option<Regularizer>,
-    /// Penalty on b.
+    /// Regularizer of b.
     pub bias_regularizer: Option<Regularizer>,
-    /// Projection of W.
+    /// Constraint on W.
     pub kernel_constraint: Option<Constraint>,
-    /// Projection of R.
+    /// Constraint on R.
     pub recurrent_constraint: Option<Constraint>,
-    /// Projection of b.
+    /// Constraint on b.
     pub bias_constraint: Option<Constraint>,
-    /// Share of inputs dropped in training, the same at every timestep; with recurrent dropout
-    /// other ones for each gate.
+    /// Share of inputs dropped in training: one mask for all timesteps; with recurrent dropout
+    /// another for each gate.
     pub dropout: f64,
-    /// Share of the state dropped in training, the same at every timestep, other parts for each
-    /// gate.
+    /// Share of the state dropped in training: one mask for all timesteps, another for each gate.
     pub recurrent_dropout: f64,
-    /// Whether r scales the recurrent product, or the state before it.
+    /// True if r scales the recurrent product; false if it scales the state before the product.
     pub reset_after: bool,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 
@@ -94,6 +105,25 @@ impl Default for GruCell {
         }
     }
 }
+
+setters!(GruCell {
+    into activation: Activation,
+    into recurrent_activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into recurrent_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into recurrent_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into recurrent_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    plain dropout: f64,
+    plain recurrent_dropout: f64,
+    plain reset_after: bool,
+    some_into seed: Value,
+});
 
 cell_settings!(GruCell);
 

@@ -1,13 +1,18 @@
-//! Long short-term memory.
+//! The LSTM layer.
 
 use super::lstm_cell::LstmCell;
 use super::settings::{layer_of_cell, units_settings, walk_settings};
+use crate::activations::Activation;
+use crate::config::setters;
+use crate::constraints::Constraint;
+use crate::initializers::Initializer;
 use crate::lowering::{Sample, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::json;
 
-/// A layer of long short-term memory (Hochreiter and Schmidhuber 1997): [`LstmCell`] over the
+/// Long short-term memory (LSTM) layer (Hochreiter and Schmidhuber 1997): [`LstmCell`] over the
 /// timesteps.
 ///
 /// # Shapes
@@ -16,18 +21,52 @@ use serde_json::json;
 ///
 /// # Source
 /// keras/src/layers/rnn/lstm.py, Keras 3.15.1. Differs: no `use_cudnn`.
+///
+/// ```
+/// use cornu::{Input, Lstm};
+/// let x = Input::new([20, 1]);
+/// assert_eq!(Lstm::new(4).call(&x)?.shape_text(), "(None, 4)"); // the last output
+/// assert_eq!(Lstm::new(4).return_sequences(true).call(&x)?.shape_text(), "(None, 20, 4)");
+/// let outputs = Lstm::new(4).return_sequences(true).return_state(true).call_all(&x)?;
+/// let shapes: Vec<_> = outputs.iter().map(|y| y.shape_text()).collect();
+/// assert_eq!(shapes, ["(None, 20, 4)", "(None, 4)", "(None, 4)"]); // outputs, h, c
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Lstm {
-    /// How it walks and what it gives.
+    /// Direction, outputs and state of the layer.
     #[serde(flatten)]
     pub walk: Walk,
-    /// What it does at a timestep.
+    /// The cell: weights and formula of one timestep.
     #[serde(flatten)]
     pub cell: LstmCell,
-    /// Penalty on the output.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
 }
+
+setters!(Lstm.cell {
+    into activation: Activation,
+    into recurrent_activation: Activation,
+    plain use_bias: bool,
+    plain unit_forget_bias: bool,
+    into kernel_initializer: Initializer,
+    into recurrent_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into recurrent_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into recurrent_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    plain dropout: f64,
+    plain recurrent_dropout: f64,
+    some_into seed: Value,
+});
+
+setters!(Lstm {
+    some_into activity_regularizer: Regularizer,
+});
 
 units_settings!(Lstm, LstmCell);
 layer_of_cell!(

@@ -1,9 +1,10 @@
-//! One step of long short-term memory.
+//! The cell of an LSTM.
 
 use super::cell_layer::units_and_features;
 use super::settings::cell_settings;
 use crate::Result;
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Orthogonal, Zeros};
 use crate::lowering::{
@@ -14,7 +15,7 @@ use cornu_ir::{Dim, Spec, Var, ops};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A cell of long short-term memory (Hochreiter and Schmidhuber 1997).
+/// Cell of a long short-term memory, LSTM (Hochreiter and Schmidhuber 1997).
 ///
 /// ```text
 /// z = x W + h₋ R + b          (4U: i, f, c, o)
@@ -23,49 +24,61 @@ use serde_json::{Value, json};
 /// ```
 ///
 /// # Shapes
-/// x (B, F), states h and c (B, U), W (F, 4U), R (U, 4U), b (4U); out h (B, U), and the next h and
-/// c.
+/// x (B, F), states h and c (B, U), W (F, 4U), R (U, 4U), b (4U); outputs h (B, U), and the next h
+/// and c.
 ///
 /// # Source
 /// `LSTMCell` of keras/src/layers/rnn/lstm.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, LstmCell};
+/// use ndarray::arr2;
+/// let cell = LstmCell::new(1).activation("linear").unit_forget_bias(false);
+/// let cell = cell.kernel_initializer("zeros").recurrent_initializer("zeros");
+/// let [x, h, c] = [1.0f32, 1.0, 8.0].map(|v| Array::from(arr2(&[[v]])));
+/// let outputs = LayerRef::new(cell).apply_all(&[x, h, c])?; // output, h, c
+/// assert_eq!(outputs[2], Array::from(arr2(&[[4.0f32]]))); // f = ½: c = 8 f
+/// assert_eq!(outputs[0], Array::from(arr2(&[[2.0f32]]))); // o = ½: h = 4 o
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LstmCell {
-    /// U.
+    /// Number of units, U.
     pub units: usize,
-    /// Of c̃ and of the output.
+    /// Activation of the candidate c̃ and of the output.
     pub activation: Activation,
-    /// Of the gates.
+    /// Activation of the gates i, f, o.
     pub recurrent_activation: Activation,
-    /// Whether there is b.
+    /// True if a bias b is added.
     pub use_bias: bool,
-    /// The forget gate's part of b starts at 1 (Jozefowicz et al. 2015).
+    /// True if the forget gate's part of b starts at 1 (Jozefowicz et al. 2015).
     pub unit_forget_bias: bool,
-    /// How W starts.
+    /// Initializer of W.
     pub kernel_initializer: Initializer,
-    /// How R starts.
+    /// Initializer of R.
     pub recurrent_initializer: Initializer,
-    /// How b starts.
+    /// Initializer of b.
     pub bias_initializer: Initializer,
-    /// Penalty on W.
+    /// Regularizer of W.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Penalty on R.
+    /// Regularizer of R.
     pub recurrent_regularizer: Option<Regularizer>,
-    /// Penalty on b.
+    /// Regularizer of b.
     pub bias_regularizer: Option<Regularizer>,
-    /// Projection of W.
+    /// Constraint on W.
     pub kernel_constraint: Option<Constraint>,
-    /// Projection of R.
+    /// Constraint on R.
     pub recurrent_constraint: Option<Constraint>,
-    /// Projection of b.
+    /// Constraint on b.
     pub bias_constraint: Option<Constraint>,
-    /// Share of inputs dropped in training, the same at every timestep; with recurrent dropout
-    /// other ones for each gate.
+    /// Share of inputs dropped in training: one mask for all timesteps; with recurrent dropout
+    /// another for each gate.
     pub dropout: f64,
-    /// Share of the state dropped in training, the same at every timestep, other parts for each
-    /// gate.
+    /// Share of the state dropped in training: one mask for all timesteps, another for each gate.
     pub recurrent_dropout: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 
@@ -92,6 +105,25 @@ impl Default for LstmCell {
         }
     }
 }
+
+setters!(LstmCell {
+    into activation: Activation,
+    into recurrent_activation: Activation,
+    plain use_bias: bool,
+    plain unit_forget_bias: bool,
+    into kernel_initializer: Initializer,
+    into recurrent_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into recurrent_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into recurrent_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    plain dropout: f64,
+    plain recurrent_dropout: f64,
+    some_into seed: Value,
+});
 
 cell_settings!(LstmCell);
 

@@ -1,9 +1,10 @@
-//! A cell run over time.
+//! The layer that runs a cell over the timesteps.
 
 use super::cell_layer::{cell_of, step_spec};
 use super::run_cell::run;
 use super::settings::walk_settings;
 use crate::Result;
+use crate::config::setters;
 use crate::lowering::{
     Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, RaggedForm, Recurrent, Registry, Sample,
     Walk, WeightTree, Weights, read_settings, sequence_and_states,
@@ -13,10 +14,10 @@ use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A [`Cell`](crate::Cell) run over the timesteps.
+/// Recurrent layer of any cell: runs a [`Cell`](crate::extend::Cell) over the timesteps.
 ///
 /// # Shapes
-/// x (B, T, …), out as the cell's output (B, …), or (B, T, …) with `return_sequences`; with
+/// x (B, T, …); the output is that of the cell (B, …), or (B, T, …) with `return_sequences`; with
 /// `return_state` also the states.
 ///
 /// # Source
@@ -32,23 +33,27 @@ use serde_json::{Value, json};
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Rnn {
-    /// How it walks and what it gives.
+    /// Direction, outputs and state of the layer.
     #[serde(flatten)]
     pub walk: Walk,
-    /// What it does at a timestep.
+    /// The cell: weights and formula of one timestep.
     pub cell: LayerRef,
-    /// Penalty on the output.
+    /// Regularizer of the output.
     #[serde(skip)]
     pub activity_regularizer: Option<Regularizer>,
 }
 
-/// The settings beside the cell.
+/// Settings other than the cell.
 #[derive(Deserialize)]
 struct Settings {
     #[serde(flatten)]
     walk: Walk,
     activity_regularizer: Option<Regularizer>,
 }
+
+setters!(Rnn {
+    some_into activity_regularizer: Regularizer,
+});
 
 impl FromConfig for Rnn {
     fn from_config(config: &Value, registry: &Registry) -> Result<Self> {
@@ -59,7 +64,7 @@ impl FromConfig for Rnn {
 }
 
 impl Rnn {
-    /// A cell run over time.
+    /// Returns the recurrent layer of a cell.
     pub fn new(cell: impl Into<LayerRef>) -> Self {
         Self { walk: Walk::default(), cell: cell.into(), activity_regularizer: None }
     }
@@ -73,7 +78,7 @@ impl Layer for Rnn {
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         let (x, _) = sequence_and_states(call)?;
         let step = step_spec(cell_of(&self.cell)?, &x)?;
-        Ok(WeightTree::inside([("cell", self.cell.weights(&Call::one(step))?)]))
+        Ok(WeightTree::inside([("cell", self.cell.weight_tree(&Call::one(step))?)]))
     }
 
     fn lower<'g>(

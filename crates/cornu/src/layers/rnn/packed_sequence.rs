@@ -47,7 +47,7 @@ impl<'g> Carried<'g> {
         Self { mask: mask_of(call), ends: ends_of(call), packed: is_packed(call) }
     }
 
-    /// An output by timestep.
+    /// Returns an output by timestep.
     pub fn on(self, value: Var<'g>) -> Flow<'g> {
         Flow { value, mask: self.mask, ends: self.ends, packed: self.packed }
     }
@@ -142,12 +142,12 @@ impl<'g> Packed<'g> {
         }
     }
 
-    /// A value a sample, (B, …), in the order of the packed sequences.
+    /// Returns a value a sample, (B, …), in the order of the packed sequences.
     pub fn sort(&self, v: Var<'g>) -> Var<'g> {
         self.order().map_or(v, |(order, _)| v.gather(order))
     }
 
-    /// A value a packed sequence, in the order of the batch.
+    /// Returns a value a packed sequence, in the order of the batch.
     pub fn unsort(&self, v: Var<'g>) -> Var<'g> {
         self.order().map_or(v, |(_, places)| v.gather(places))
     }

@@ -1,35 +1,35 @@
 //! Macros for the settings that recurrent layers and cells have in common, and for the layers that
 //! have a cell's settings as their own.
 
-/// Settings of the walk as methods of a layer with a field `walk`.
+/// Builder methods of a layer with a field `walk`.
 macro_rules! walk_settings {
     ($Type:ident) => {
         impl $Type {
-            /// Every timestep's output, not only the last.
+            /// Returns the output of every timestep, not only the last.
             pub fn return_sequences(mut self, on: bool) -> Self {
                 self.walk.return_sequences = on;
                 self
             }
 
-            /// The states beside the output.
+            /// Returns the last states after the output.
             pub fn return_state(mut self, on: bool) -> Self {
                 self.walk.return_state = on;
                 self
             }
 
-            /// From the last timestep to the first.
+            /// Processes the sequence from the last timestep to the first.
             pub fn go_backwards(mut self, on: bool) -> Self {
                 self.walk.go_backwards = on;
                 self
             }
 
-            /// The state of each row goes on to the next batch.
+            /// Keeps the state of each row for the next batch.
             pub fn stateful(mut self, on: bool) -> Self {
                 self.walk.stateful = on;
                 self
             }
 
-            /// 0 at masked timesteps, instead of the output before.
+            /// Outputs 0 at masked timesteps, instead of repeating the previous output.
             pub fn zero_output_for_mask(mut self, on: bool) -> Self {
                 self.walk.zero_output_for_mask = on;
                 self
@@ -48,75 +48,25 @@ macro_rules! walk_settings {
     };
 }
 
-/// Settings of a cell of units as methods of the cell.
+/// The constructor of a cell of units.
 macro_rules! cell_settings {
     ($Type:ident) => {
         impl $Type {
-            /// A cell of U units with Keras's defaults.
+            /// Returns a cell of `units` units with Keras's defaults.
             pub fn new(units: usize) -> Self {
                 Self { units, ..Self::default() }
-            }
-
-            /// With an activation.
-            pub fn activation(mut self, activation: crate::activations::Activation) -> Self {
-                self.activation = activation;
-                self
-            }
-
-            /// With or without b.
-            pub fn use_bias(mut self, on: bool) -> Self {
-                self.use_bias = on;
-                self
-            }
-
-            /// Share of inputs dropped in training.
-            pub fn dropout(mut self, rate: f64) -> Self {
-                self.dropout = rate;
-                self
-            }
-
-            /// Share of the state dropped in training.
-            pub fn recurrent_dropout(mut self, rate: f64) -> Self {
-                self.recurrent_dropout = rate;
-                self
             }
         }
     };
 }
 
-/// Settings of the cell as methods of a layer of units with a field `cell`.
+/// The constructor of a layer of units with a field `cell`.
 macro_rules! units_settings {
     ($Type:ident, $Cell:ident) => {
         impl $Type {
-            /// A layer of U units with Keras's defaults.
+            /// Returns a layer of `units` units with Keras's defaults.
             pub fn new(units: usize) -> Self {
                 Self { cell: $Cell::new(units), ..Self::default() }
-            }
-
-            /// With an activation by Keras's name. Panics on a name that does not exist: see
-            /// [`Activation::ALL`](crate::activations::Activation::ALL).
-            pub fn activation(mut self, name: &str) -> Self {
-                self.cell.activation = crate::activations::Activation::try_from(name)
-                    .unwrap_or_else(|e| panic!("{e}"));
-                self
-            }
-
-            /// With or without b.
-            pub fn use_bias(mut self, on: bool) -> Self {
-                self.cell.use_bias = on;
-                self
-            }
-
-            /// Share of inputs dropped in training.
-            pub fn dropout(mut self, rate: f64) -> Self {
-                self.cell.dropout = rate;
-                self
-            }
-
-            /// Share of the state dropped in training.
-            pub fn recurrent_dropout(mut self, rate: f64) -> Self {
-                self.cell.recurrent_dropout = rate;
-                self
             }
         }
     };

@@ -1,33 +1,70 @@
-//! Simple recurrent units.
+//! The simple recurrent layer.
 
 use super::settings::{layer_of_cell, units_settings, walk_settings};
 use super::simple_rnn_cell::SimpleRnnCell;
+use crate::activations::Activation;
+use crate::config::setters;
+use crate::constraints::Constraint;
+use crate::initializers::Initializer;
 use crate::lowering::{Sample, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::json;
 
-/// A layer of simple recurrent units (Elman 1990): [`SimpleRnnCell`] over the timesteps.
+/// Simple recurrent layer (Elman 1990): [`SimpleRnnCell`] over the timesteps.
 ///
 /// # Shapes
 /// x (B, T, F), W (F, U), R (U, U), b (U); out (B, U), or (B, T, U) with `return_sequences`; with
 /// `return_state` also h (B, U). `initial_state` is h.
 ///
 /// # Source
-/// keras/src/layers/rnn/simple_rnn.py, Keras 3.15.1. As there, its config holds no seed, and Keras
-/// itself takes an `activity_regularizer` without ever applying or writing it.
+/// keras/src/layers/rnn/simple_rnn.py, Keras 3.15.1. As in Keras, the config holds no seed.
+/// Differs: Keras takes an `activity_regularizer` but neither applies nor saves it.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, SimpleRnn};
+/// use ndarray::arr3;
+/// let sums = SimpleRnn::new(1).activation("linear").return_sequences(true);
+/// let sums = sums.kernel_initializer("ones").recurrent_initializer("ones"); // h = x + h₋
+/// let y = LayerRef::new(sums).apply(&arr3(&[[[1.0f32], [2.0], [3.0]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[1.0f32], [3.0], [6.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SimpleRnn {
-    /// How it walks and what it gives.
+    /// Direction, outputs and state of the layer.
     #[serde(flatten)]
     pub walk: Walk,
-    /// What it does at a timestep.
+    /// The cell: weights and formula of one timestep.
     #[serde(flatten)]
     pub cell: SimpleRnnCell,
-    /// Penalty on the output.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
 }
+
+setters!(SimpleRnn.cell {
+    into activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into recurrent_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into recurrent_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into recurrent_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    plain dropout: f64,
+    plain recurrent_dropout: f64,
+    some_into seed: Value,
+});
+
+setters!(SimpleRnn {
+    some_into activity_regularizer: Regularizer,
+});
 
 units_settings!(SimpleRnn, SimpleRnnCell);
 layer_of_cell!(

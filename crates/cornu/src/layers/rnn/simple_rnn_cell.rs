@@ -1,9 +1,10 @@
-//! One step of a simple recurrent unit.
+//! The cell of a simple recurrent layer.
 
 use super::cell_layer::units_and_features;
 use super::settings::cell_settings;
 use crate::Result;
 use crate::activations::Activation;
+use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Orthogonal, Zeros};
 use crate::lowering::{
@@ -14,45 +15,57 @@ use cornu_ir::{Dim, Spec, Var, ops};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A simple recurrent unit (Elman 1990): `h = activation(x W + h₋ R + b)`.
+/// Cell of a simple recurrent layer (Elman 1990): `h = activation(x W + h₋ R + b)`.
 ///
 /// # Shapes
 /// x (B, F), state h (B, U), W (F, U), R (U, U), b (U); out h (B, U), and again as the next state.
 ///
 /// # Source
 /// `SimpleRNNCell` of keras/src/layers/rnn/simple_rnn.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, SimpleRnnCell};
+/// use ndarray::arr2;
+/// let cell = SimpleRnnCell::new(1).activation("linear");
+/// let cell = cell.kernel_initializer("ones").recurrent_initializer("ones");
+/// let (x, h) = (arr2(&[[2.0f32]]), arr2(&[[1.0f32]]));
+/// let outputs = LayerRef::new(cell).apply_all(&[x.into(), h.into()])?;
+/// assert_eq!(outputs[0], Array::from(arr2(&[[3.0f32]]))); // h = x + h₋
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SimpleRnnCell {
-    /// U.
+    /// Number of units, U.
     pub units: usize,
-    /// Of the sum.
+    /// Activation of the output.
     pub activation: Activation,
-    /// Whether there is b.
+    /// True if a bias b is added.
     pub use_bias: bool,
-    /// How W starts.
+    /// Initializer of W.
     pub kernel_initializer: Initializer,
-    /// How R starts.
+    /// Initializer of R.
     pub recurrent_initializer: Initializer,
-    /// How b starts.
+    /// Initializer of b.
     pub bias_initializer: Initializer,
-    /// Penalty on W.
+    /// Regularizer of W.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Penalty on R.
+    /// Regularizer of R.
     pub recurrent_regularizer: Option<Regularizer>,
-    /// Penalty on b.
+    /// Regularizer of b.
     pub bias_regularizer: Option<Regularizer>,
-    /// Projection of W.
+    /// Constraint on W.
     pub kernel_constraint: Option<Constraint>,
-    /// Projection of R.
+    /// Constraint on R.
     pub recurrent_constraint: Option<Constraint>,
-    /// Projection of b.
+    /// Constraint on b.
     pub bias_constraint: Option<Constraint>,
-    /// Share of inputs dropped in training, the same at every timestep.
+    /// Share of inputs dropped in training: one mask for all timesteps.
     pub dropout: f64,
-    /// Share of the state dropped in training, the same at every timestep.
+    /// Share of the state dropped in training: one mask for all timesteps.
     pub recurrent_dropout: f64,
-    /// Keras's seed, kept.
+    /// Keras's seed, kept for its files; without effect in cornu.
     pub seed: Option<Value>,
 }
 
@@ -77,6 +90,23 @@ impl Default for SimpleRnnCell {
         }
     }
 }
+
+setters!(SimpleRnnCell {
+    into activation: Activation,
+    plain use_bias: bool,
+    into kernel_initializer: Initializer,
+    into recurrent_initializer: Initializer,
+    into bias_initializer: Initializer,
+    some_into kernel_regularizer: Regularizer,
+    some_into recurrent_regularizer: Regularizer,
+    some_into bias_regularizer: Regularizer,
+    some_into kernel_constraint: Constraint,
+    some_into recurrent_constraint: Constraint,
+    some_into bias_constraint: Constraint,
+    plain dropout: f64,
+    plain recurrent_dropout: f64,
+    some_into seed: Value,
+});
 
 cell_settings!(SimpleRnnCell);
 

@@ -1,4 +1,4 @@
-//! Cells one above the other.
+//! Several cells stacked to one.
 
 use super::cell_layer::cell_of;
 use crate::config::snake_case;
@@ -11,16 +11,29 @@ use cornu_ir::{Dim, Spec, Var};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// Cells one above the other, as one cell: each step runs through all of them.
+/// Stack of cells that works as one cell: at each timestep, the output of one is the input of the
+/// next.
 ///
 /// # Shapes
-/// x (B, F); the states are those of the cells, first cell first; out as the last cell's.
+/// x (B, F); the states are those of all cells, in order; the output is that of the last cell.
 ///
 /// # Source
 /// keras/src/layers/rnn/stacked_rnn_cells.py, Keras 3.15.1.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{LayerRef, Rnn, SimpleRnnCell, StackedRnnCells};
+/// use ndarray::{arr2, arr3};
+/// let sum = SimpleRnnCell::new(1).activation("linear");
+/// let sum = sum.kernel_initializer("ones").recurrent_initializer("ones");
+/// let stack = StackedRnnCells::new([sum.clone().name("lower"), sum.name("upper")]);
+/// let y = LayerRef::new(Rnn::new(stack)).apply(&arr3(&[[[1.0f32], [1.0], [1.0]]]))?;
+/// assert_eq!(y, Array::from(arr2(&[[6.0f32]]))); // sums 1, 2, 3; their sums 1, 3, 6
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct StackedRnnCells {
-    /// The cells, the lowest first.
+    /// The cells; the first takes the input.
     pub cells: Vec<LayerRef>,
 }
 
@@ -34,7 +47,7 @@ impl FromConfig for StackedRnnCells {
 }
 
 impl StackedRnnCells {
-    /// Cells one above the other, the lowest first.
+    /// Returns a stack of cells; the first takes the input.
     pub fn new(cells: impl IntoIterator<Item = impl Into<LayerRef>>) -> Self {
         Self { cells: cells.into_iter().map(Into::into).collect() }
     }
@@ -81,7 +94,7 @@ impl Cell for StackedRnnCells {
     }
 
     fn weights(&self, x: &Spec) -> Result<WeightTree> {
-        let trees = self.walk(x, |layer, _, x| layer.weights(&Call::one(x.clone())))?;
+        let trees = self.walk(x, |layer, _, x| layer.weight_tree(&Call::one(x.clone())))?;
         Ok(WeightTree::inside(self.groups().into_iter().zip(trees)))
     }
 

@@ -1,5 +1,6 @@
 //! A layer applied to every timestep.
 
+use crate::config::setters;
 use crate::lowering::{
     Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, RaggedForm, Registry, Sample,
     WeightTree, Weights, both, expect_rank, read_settings,
@@ -12,28 +13,42 @@ use cornu_ir::{Dim, Spec};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A layer applied to every timestep with the same weights.
+/// Wrapper that applies a layer to every timestep, with the same weights.
 ///
 /// # Shapes
-/// x (B, T, …), y (B, T, …): the layer sees (B, …) and its output gains the axis of time.
+/// x (B, T, …), y (B, T, …); the inner layer is applied to (B, …) of each timestep.
 ///
 /// # Source
-/// keras/src/layers/rnn/time_distributed.py, Keras 3.15.1. Timesteps stand as rows of one batch,
-/// but for a layer that counts over the batch in training (BatchNormalization): there one follows
-/// the other. Differs: no layer inside may be stateful.
+/// keras/src/layers/rnn/time_distributed.py, Keras 3.15.1. All timesteps are rows of one batch. For
+/// a layer whose training depends on the batch (BatchNormalization) they are computed one after the
+/// other. Differs: the inner layer must not be stateful.
+///
+/// ```
+/// use cornu::data::Array;
+/// use cornu::{Dense, LayerRef, TimeDistributed};
+/// use ndarray::arr3;
+/// let layer = TimeDistributed::new(Dense::new(1).kernel_initializer("ones"));
+/// let y = LayerRef::new(layer).apply(&arr3(&[[[1.0f32, 2.0], [3.0, 4.0]]]))?;
+/// assert_eq!(y, Array::from(arr3(&[[[3.0f32], [7.0]]])));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeDistributed {
-    /// What is applied.
+    /// The layer that is applied.
     pub layer: LayerRef,
-    /// Penalty on the output.
+    /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
 }
 
-/// The settings beside the layer.
+/// Settings other than the layer.
 #[derive(Deserialize)]
 struct Settings {
     activity_regularizer: Option<Regularizer>,
 }
+
+setters!(TimeDistributed {
+    some_into activity_regularizer: Regularizer,
+});
 
 impl FromConfig for TimeDistributed {
     fn from_config(config: &Value, registry: &Registry) -> Result<Self> {
@@ -44,7 +59,7 @@ impl FromConfig for TimeDistributed {
 }
 
 impl TimeDistributed {
-    /// A layer for every timestep.
+    /// Returns a wrapper that applies `layer` to every timestep.
     pub fn new(layer: impl Into<LayerRef>) -> Self {
         Self { layer: layer.into(), activity_regularizer: None }
     }
@@ -71,7 +86,7 @@ impl Layer for TimeDistributed {
             return Err(Error::Unsupported("TimeDistributed over a stateful layer".into()));
         }
         let step = without_time(call.input()?)?;
-        Ok(WeightTree::inside([("layer", self.layer.weights(&Call::one(step))?)]))
+        Ok(WeightTree::inside([("layer", self.layer.weight_tree(&Call::one(step))?)]))
     }
 
     fn lower<'g>(

@@ -1,31 +1,40 @@
-//! Half a cosine down to a part of the learning rate, with a warm-up before.
+//! Cosine decay, with a warm-up.
 
+use super::ScheduleFunction;
 use super::numbers::{scalar, steps};
 use crate::config::whole;
 use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
-/// `from · ((1-α)·(1 + cos(π·step/decay_steps))/2 + α)`. With a warm-up the rate first rises in a
-/// line from the initial rate to the target, from which the decay then starts.
+/// Cosine decay of the learning rate, with an optional warm-up: `from · ((1-α)·(1 +
+/// cos(π·step/decay_steps))/2 + α)`. A warm-up first raises the rate linearly from the initial rate
+/// to the target, where the decay starts.
+///
+/// ```
+/// use cornu::optimizers::schedules::{CosineDecay, Schedule};
+/// let s = Schedule::from(CosineDecay::new(0.5, 10.0));
+/// assert_eq!(s.at(0), 0.5);
+/// assert!((s.at(5) - 0.25).abs() < 1e-6 && s.at(10).abs() < 1e-6);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CosineDecay {
-    /// The first learning rate.
+    /// Learning rate at the first step.
     pub initial_learning_rate: f64,
-    /// Steps of the decay, after those of the warm-up.
+    /// Number of steps of the decay, after the warm-up.
     #[serde(serialize_with = "whole", deserialize_with = "steps")]
     pub decay_steps: f64,
-    /// The part of the rate that is left at last, `α`.
+    /// Share `α` of the initial rate that remains at the end.
     #[serde(default)]
     pub alpha: f64,
-    /// Name.
+    /// Name of the schedule.
     #[serde(default = "name")]
     pub name: String,
-    /// The rate that the warm-up reaches; without it there is none.
+    /// Learning rate at the end of the warm-up; `None` for no warm-up.
     #[serde(default)]
     pub warmup_target: Option<f64>,
-    /// Steps of the warm-up.
+    /// Number of steps of the warm-up.
     #[serde(default, serialize_with = "whole")]
     pub warmup_steps: f64,
 }
@@ -35,7 +44,7 @@ fn name() -> String {
 }
 
 impl CosineDecay {
-    /// A decay to 0, without warm-up.
+    /// Returns a decay to 0, without warm-up.
     pub fn new(initial_learning_rate: f64, decay_steps: f64) -> Self {
         Self {
             initial_learning_rate,
@@ -47,13 +56,13 @@ impl CosineDecay {
         }
     }
 
-    /// With a part of the rate that is left at last.
+    /// Sets the share of the initial rate that remains at the end.
     pub fn alpha(mut self, x: f64) -> Self {
         self.alpha = x;
         self
     }
 
-    /// With a rise to a target before.
+    /// Adds a warm-up: a linear rise to a target rate.
     pub fn warmup(mut self, target: f64, steps: f64) -> Self {
         self.warmup_target = Some(target);
         self.warmup_steps = steps;
@@ -64,8 +73,10 @@ impl CosineDecay {
         let cosine = 0.5 * (1.0 + (PI * (step / self.decay_steps)).cos());
         from * ((1.0 - self.alpha) * cosine + self.alpha)
     }
+}
 
-    pub(super) fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
+impl ScheduleFunction for CosineDecay {
+    fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
         let Some(target) = self.warmup_target else {
             return self.decayed(step.minimum(self.decay_steps), self.initial_learning_rate);
         };

@@ -18,39 +18,59 @@ pub use inverse_time::InverseTimeDecay;
 pub use piecewise::PiecewiseConstantDecay;
 pub use polynomial::PolynomialDecay;
 
+use crate::config::Configured;
 use cornu_ir::interpret::interpret;
 use cornu_ir::{Builder, DType, Spec, Tensor, Var};
 
-macro_rules! schedules {
-    ($($class:literal => $Type:ident),* $(,)?) => {
-        crate::family! {
-            /// A schedule by its Keras class.
-            pub enum Schedule = "learning rate schedule", "keras.optimizers.schedules" {
-                $($class => $Type),*
-            }
-        }
-
-        impl Schedule {
-            /// The learning rate after a number of steps (a scalar of integers), f32.
-            pub fn of<'g>(&self, steps: Var<'g>) -> Var<'g> {
-                let steps = steps.cast(DType::F32);
-                match self { $(Self::$Type(s) => s.of(steps)),* }
-            }
-        }
-    };
+/// Trait of learning rate schedules: the rate after a number of steps.
+///
+/// ```
+/// use cornu::extend::{ScheduleFunction, Var, serde};
+/// use cornu::optimizers::schedules::Schedule;
+///
+/// /// `peak · min(1, (step + 1) / steps)`.
+/// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+/// struct Warmup {
+///     peak: f64,
+///     steps: f64,
+/// }
+/// cornu::class!(Warmup = "speech>Warmup");
+///
+/// impl ScheduleFunction for Warmup {
+///     fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
+///         ((step + 1.0) / self.steps).minimum(1.0) * self.peak
+///     }
+/// }
+///
+/// let s = Schedule::from(Warmup { peak: 0.5, steps: 4.0 });
+/// assert_eq!((s.at(0), s.at(3), s.at(9)), (0.125, 0.5, 0.5));
+/// ```
+pub trait ScheduleFunction: Configured {
+    /// Returns the learning rate after a number of steps, both f32.
+    fn of<'g>(&self, step: Var<'g>) -> Var<'g>;
 }
 
-schedules! {
-    "ExponentialDecay" => ExponentialDecay,
-    "PiecewiseConstantDecay" => PiecewiseConstantDecay,
-    "PolynomialDecay" => PolynomialDecay,
-    "InverseTimeDecay" => InverseTimeDecay,
-    "CosineDecay" => CosineDecay,
-    "CosineDecayRestarts" => CosineDecayRestarts,
+crate::config::family! {
+    /// Learning rate schedule: one of Keras's, or your own that implements [`ScheduleFunction`].
+    pub struct Schedule(dyn ScheduleFunction) =
+        "learning rate schedule", "keras.optimizers.schedules"
+    {
+        "ExponentialDecay" => ExponentialDecay,
+        "PiecewiseConstantDecay" => PiecewiseConstantDecay,
+        "PolynomialDecay" => PolynomialDecay,
+        "InverseTimeDecay" => InverseTimeDecay,
+        "CosineDecay" => CosineDecay,
+        "CosineDecayRestarts" => CosineDecayRestarts,
+    }
 }
 
 impl Schedule {
-    /// The learning rate after a number of steps.
+    /// Returns the learning rate after a number of steps (a scalar of integers), f32.
+    pub fn of<'g>(&self, steps: Var<'g>) -> Var<'g> {
+        self.object.of(steps.cast(DType::F32))
+    }
+
+    /// Returns the learning rate after a number of steps.
     ///
     /// ```
     /// use cornu::optimizers::schedules::{ExponentialDecay, Schedule};

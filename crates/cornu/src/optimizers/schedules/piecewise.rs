@@ -1,21 +1,31 @@
-//! Constant between boundaries.
+//! Piecewise constant learning rates.
 
+use super::ScheduleFunction;
 use super::numbers::scalar;
 use crate::config::whole;
 use crate::{Error, Result};
 use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 
-/// `values[i]` for the first boundary `i` that the step does not exceed, else the last value.
+/// Piecewise constant learning rate: `values[i]` for the first boundary `i` that the step does not
+/// exceed, else the last value.
+///
+/// ```
+/// use cornu::optimizers::schedules::{PiecewiseConstantDecay, Schedule};
+/// let s = PiecewiseConstantDecay::new([10.0], [0.5, 0.25])?;
+/// let s = Schedule::from(s);
+/// assert_eq!((s.at(10), s.at(11)), (0.5, 0.25));
+/// # Ok::<(), cornu::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Read")]
 pub struct PiecewiseConstantDecay {
-    /// Last step of each value but the last, rising; fractions are cut off.
+    /// Last step of each value except the last, in rising order; fractions are cut off.
     #[serde(serialize_with = "all_whole")]
     pub boundaries: Vec<f64>,
-    /// Learning rates, one more than boundaries.
+    /// Learning rates: one more than there are boundaries.
     pub values: Vec<f64>,
-    /// Name.
+    /// Name of the schedule.
     pub name: String,
 }
 
@@ -51,7 +61,7 @@ impl TryFrom<Read> for PiecewiseConstantDecay {
 }
 
 impl PiecewiseConstantDecay {
-    /// A schedule of given pieces.
+    /// Returns a schedule of boundaries and values.
     pub fn new(boundaries: impl Into<Vec<f64>>, values: impl Into<Vec<f64>>) -> Result<Self> {
         let (boundaries, values) = (boundaries.into(), values.into());
         if boundaries.is_empty() || boundaries.len() + 1 != values.len() {
@@ -64,8 +74,10 @@ impl PiecewiseConstantDecay {
         }
         Ok(Self { boundaries, values, name: name() })
     }
+}
 
-    pub(super) fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
+impl ScheduleFunction for PiecewiseConstantDecay {
+    fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
         let last = scalar(step, self.values.last().copied().unwrap_or(0.0));
         self.boundaries
             .iter()

@@ -1,31 +1,38 @@
-//! Polynomial decay between two learning rates.
+//! Polynomial decay.
 
+use super::ScheduleFunction;
 use super::numbers;
 use super::numbers::steps;
 use crate::config::whole;
 use cornu_ir::Var;
 use serde::{Deserialize, Serialize};
 
-/// `(initial - end) · (1 - step/decay_steps)^power + end`, with the step at most `decay_steps`, or
-/// in cycles with `decay_steps` grown to the next multiple.
+/// Polynomial decay of the learning rate: `(initial - end) · (1 - step/decay_steps)^power + end`,
+/// constant after `decay_steps`. With `cycle`, `decay_steps` grows to the next multiple.
+///
+/// ```
+/// use cornu::optimizers::schedules::{PolynomialDecay, Schedule};
+/// let s = Schedule::from(PolynomialDecay::new(1.0, 10.0).end_learning_rate(0.0));
+/// assert_eq!((s.at(0), s.at(5), s.at(20)), (1.0, 0.5, 0.0));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolynomialDecay {
-    /// The first learning rate.
+    /// Learning rate at the first step.
     pub initial_learning_rate: f64,
-    /// Steps until the last learning rate.
+    /// Number of steps to the last learning rate.
     #[serde(serialize_with = "whole", deserialize_with = "steps")]
     pub decay_steps: f64,
-    /// The last learning rate.
+    /// Learning rate at the end.
     #[serde(default = "end")]
     pub end_learning_rate: f64,
-    /// The power.
+    /// Power of the decay.
     #[serde(default = "linear")]
     pub power: f64,
-    /// Whether it starts again, in ever longer cycles.
+    /// True to start again after the end, in cycles of growing length.
     #[serde(default)]
     pub cycle: bool,
-    /// Name.
+    /// Name of the schedule.
     #[serde(default = "name")]
     pub name: String,
 }
@@ -43,7 +50,7 @@ fn name() -> String {
 }
 
 impl PolynomialDecay {
-    /// A linear decay to 0.0001.
+    /// Returns a linear decay to 0.0001.
     pub fn new(initial_learning_rate: f64, decay_steps: f64) -> Self {
         Self {
             initial_learning_rate,
@@ -55,25 +62,27 @@ impl PolynomialDecay {
         }
     }
 
-    /// With another last learning rate.
+    /// Sets the learning rate at the end.
     pub fn end_learning_rate(mut self, x: f64) -> Self {
         self.end_learning_rate = x;
         self
     }
 
-    /// With another power.
+    /// Sets the power of the decay.
     pub fn power(mut self, x: f64) -> Self {
         self.power = x;
         self
     }
 
-    /// In cycles or not.
+    /// Sets whether the decay starts again after the end.
     pub fn cycle(mut self, on: bool) -> Self {
         self.cycle = on;
         self
     }
+}
 
-    pub(super) fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
+impl ScheduleFunction for PolynomialDecay {
+    fn of<'g>(&self, step: Var<'g>) -> Var<'g> {
         let scalar = |x| numbers::scalar(step, x);
         let part = if self.cycle {
             let cycles = step.eq(0.0).select(scalar(1.0), (step / self.decay_steps).ceil());

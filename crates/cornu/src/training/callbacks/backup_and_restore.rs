@@ -1,4 +1,4 @@
-//! Lets a run that was killed go on where it was.
+//! Backup of a run, to continue it after a crash.
 
 use super::frequency::{Counter, Frequency};
 use super::{Callback, Run};
@@ -10,23 +10,32 @@ use serde_json::json;
 use std::path::PathBuf;
 
 arguments! {
-    /// Backs up the state of a run, and restores it when the same run is started again: weights,
-    /// optimizer, place in the random numbers, states of layers, epoch, batch and the sums of its
-    /// values. A run killed at any instant and started again ends with the same bits. At the end of
-    /// training the backup is deleted.
+    /// Callback that backs up a training run and continues it when the same run is started again. A
+    /// run that was killed at any time and started again ends with the same bits.
     ///
-    /// Source: keras/src/callbacks/backup_and_restore.py, Keras 3.15.1. Differs: all of it stands
-    /// in one file, written beside and renamed; a backup within an epoch goes on within it; only
-    /// the callback's own files are deleted. What other callbacks remember starts anew, as in
-    /// Keras.
+    /// The backup holds weights, optimizer, position in the random numbers, states of layers,
+    /// epoch, batch and the sums of the metrics. It is deleted at the end of training.
+    ///
+    /// Source: keras/src/callbacks/backup_and_restore.py, Keras 3.15.1. Differs: the backup is one
+    /// file, which is written to a temporary name and renamed; a run can continue within an epoch;
+    /// only the callback's own files are deleted. The state of other callbacks is not restored, as
+    /// in Keras.
+    ///
+    /// ```
+    /// use cornu::Fit;
+    /// use cornu::callbacks::BackupAndRestore;
+    /// let backup = BackupAndRestore::new("backup");
+    /// assert!(backup.delete_checkpoint);
+    /// let fit = Fit::new().epochs(100).callback(backup);
+    /// ```
     BackupAndRestore(State) {
-        /// A folder for the backup alone.
+        /// Folder that holds the backup and nothing else.
         backup_dir: PathBuf [impl Into<PathBuf>] = PathBuf::new(),
-        /// How often.
+        /// How often it saves: at each epoch, or every n batches.
         save_freq: Frequency [Frequency] = Frequency::Epoch,
-        /// Whether the backup before is kept too, in case the last cannot be read.
+        /// True to keep the previous backup too, in case the last one cannot be read.
         double_checkpoint: bool [bool] = false,
-        /// Whether the backup is deleted when training ends.
+        /// True to delete the backup at the end of training.
         delete_checkpoint: bool [bool] = true,
     }
 }
@@ -45,7 +54,7 @@ const FILES: [&str; 4] = [
 ];
 
 impl BackupAndRestore {
-    /// Backs up into a folder.
+    /// Returns the callback with the folder of the backup.
     pub fn new(backup_dir: impl Into<PathBuf>) -> Self {
         Self::default().backup_dir(backup_dir)
     }

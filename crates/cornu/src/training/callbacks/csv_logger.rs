@@ -1,4 +1,4 @@
-//! Writes the values of each epoch to a CSV file.
+//! CSV file with the losses and metrics of each epoch.
 
 use super::python_format::repr;
 use super::{Callback, Run};
@@ -10,30 +10,44 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 arguments! {
-    /// Writes the values of each epoch to a CSV file: `epoch`, then the keys sorted, numbers as
-    /// Python prints them, lines ended by CR LF. Without validation the columns `val_…` are there,
-    /// filled with `NA`.
+    /// Callback that writes losses and metrics of each epoch to a CSV file: `epoch`, then the keys
+    /// in sorted order. Numbers are written as Python prints them, lines end in CR LF. Without
+    /// validation data the columns `val_…` hold `NA`.
     ///
     /// Source: keras/src/callbacks/csv_logger.py, Keras 3.15.1.
+    ///
+    /// ```
+    /// use cornu::Fit;
+    /// use cornu::callbacks::CSVLogger;
+    /// let log = CSVLogger::new("training.csv").separator(";").append(true);
+    /// assert_eq!((log.separator.as_str(), log.append), (";", true));
+    /// let fit = Fit::new().epochs(10).callback(log);
+    /// ```
     CSVLogger(State) {
-        /// The file.
+        /// Path of the file.
         filename: PathBuf [impl Into<PathBuf>] = PathBuf::new(),
-        /// What stands between the columns, one character.
+        /// Separator of the columns, one character.
         separator: String [&str] = ",".into(),
-        /// Whether lines are added to a file that exists.
+        /// True to append to an existing file, false to replace it.
         append: bool [bool] = false,
     }
 }
 
+#[cfg(feature = "csv")]
+type Writer = csv::Writer<File>;
+/// There is none without the feature.
+#[cfg(not(feature = "csv"))]
+type Writer = std::convert::Infallible;
+
 #[derive(Default)]
 struct State {
-    writer: Option<csv::Writer<File>>,
+    writer: Option<Writer>,
     keys: Option<Vec<String>>,
     with_header: bool,
 }
 
 impl CSVLogger {
-    /// Writes to a file.
+    /// Returns the callback with the path of the file.
     pub fn new(filename: impl Into<PathBuf>) -> Self {
         Self::default().filename(filename)
     }
@@ -45,10 +59,33 @@ impl CSVLogger {
     /// Writes a line and hands it to the system at once.
     fn write(&mut self, row: &[String]) -> Result<()> {
         let Some(writer) = &mut self.state.writer else { return Ok(()) };
-        let written =
-            writer.write_record(row).map_err(std::io::Error::from).and_then(|()| writer.flush());
-        written.map_err(|e| self.failed(e))
+        written(writer, row).map_err(|e| self.failed(e))
     }
+
+    #[cfg(feature = "csv")]
+    fn writer(&self, file: File) -> Result<Writer> {
+        let mut builder = csv::WriterBuilder::new();
+        builder
+            .delimiter(self.separator.as_bytes()[0])
+            .terminator(csv::Terminator::CRLF)
+            .flexible(true);
+        Ok(builder.from_writer(file))
+    }
+
+    #[cfg(not(feature = "csv"))]
+    fn writer(&self, _: File) -> Result<Writer> {
+        Err(super::without_feature("CSVLogger", "csv"))
+    }
+}
+
+#[cfg(feature = "csv")]
+fn written(writer: &mut Writer, row: &[String]) -> std::io::Result<()> {
+    writer.write_record(row).map_err(std::io::Error::from).and_then(|()| writer.flush())
+}
+
+#[cfg(not(feature = "csv"))]
+fn written(writer: &mut Writer, _: &[String]) -> std::io::Result<()> {
+    match *writer {}
 }
 
 /// Whether the first line of a file holds anything.
@@ -77,6 +114,9 @@ fn text(v: &MetricValue) -> String {
 
 impl Callback for CSVLogger {
     fn check(&self) -> Result<()> {
+        if cfg!(not(feature = "csv")) {
+            return Err(super::without_feature("CSVLogger", "csv"));
+        }
         if self.filename.as_os_str().is_empty() {
             return Err(Error::argument("CSVLogger", "filename must be given", "no name"));
         }
@@ -100,12 +140,8 @@ impl Callback for CSVLogger {
             File::create(&self.filename)
         };
         let file = file.map_err(|e| self.failed(e))?;
-        let mut builder = csv::WriterBuilder::new();
-        builder
-            .delimiter(self.separator.as_bytes()[0])
-            .terminator(csv::Terminator::CRLF)
-            .flexible(true);
-        self.state = State { writer: Some(builder.from_writer(file)), keys: None, with_header };
+        let writer = Some(self.writer(file)?);
+        self.state = State { writer, keys: None, with_header };
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Ends training when a value no longer improves.
+//! Early stopping.
 
 use super::monitor::Monitor;
 use super::{Callback, Run};
@@ -7,33 +7,33 @@ use crate::training::Logs;
 use cornu_ir::Tensor;
 
 arguments! {
-    /// Ends training when a value no longer improves.
+    /// Callback that ends training when a metric no longer improves.
     ///
     /// Source: keras/src/callbacks/early_stopping.py, Keras 3.15.1.
     ///
     /// ```
     /// use cornu::Fit;
-    /// use cornu::training::callbacks::EarlyStopping;
+    /// use cornu::callbacks::EarlyStopping;
     /// let stopping = EarlyStopping::new("val_loss").patience(3).restore_best_weights(true);
     /// assert_eq!((stopping.patience, stopping.min_delta), (3, 0.0));
     /// let fit = Fit::new().epochs(100).callback(stopping);
     /// ```
     EarlyStopping(State) {
-        /// The value watched.
+        /// Key of the metric in the logs, as `val_loss`.
         monitor: String [&str] = "val_loss".into(),
-        /// Changes smaller than this are no improvement.
+        /// Smallest change that counts as an improvement.
         min_delta: f64 [f64] = 0.0,
-        /// Epochs without improvement after which training ends.
+        /// Number of epochs without improvement after which training ends.
         patience: usize [usize] = 0,
-        /// 1 tells when it acts.
+        /// 1 to print a message when the callback acts, 0 for silence.
         verbose: u8 [u8] = 0,
-        /// `min`, `max`, or `auto`: by the metric.
+        /// Direction of improvement: `min`, `max`, or `auto` (that of the metric).
         mode: String [&str] = "auto".into(),
-        /// A value that must be beaten.
+        /// Value that the metric must beat; `None` for none.
         baseline: Option<f64> [f64] = None,
-        /// Whether the weights of the best epoch are put back at the end.
+        /// True to restore the weights of the best epoch at the end of training.
         restore_best_weights: bool [bool] = false,
-        /// Epochs before it begins to watch.
+        /// Number of epochs before the first comparison.
         start_from_epoch: usize [usize] = 0,
     }
 }
@@ -48,7 +48,7 @@ struct State {
 }
 
 impl EarlyStopping {
-    /// Watches a value.
+    /// Returns the callback for a metric, by its key in the logs.
     pub fn new(monitor: &str) -> Self {
         Self::default().monitor(monitor)
     }
@@ -74,7 +74,7 @@ impl Callback for EarlyStopping {
             return Ok(());
         };
         if self.restore_best_weights && s.best_weights.is_none() {
-            s.best_weights = Some(run.model.weights());
+            s.best_weights = Some(run.model.tensors());
             s.best_epoch = epoch;
         }
         s.wait += 1;
@@ -82,7 +82,7 @@ impl Callback for EarlyStopping {
             s.monitor.best = Some(current);
             s.best_epoch = epoch;
             if self.restore_best_weights {
-                s.best_weights = Some(run.model.weights());
+                s.best_weights = Some(run.model.tensors());
             }
             if s.monitor.improves(current, self.baseline, self.min_delta) {
                 s.wait = 0;
@@ -106,7 +106,7 @@ impl Callback for EarlyStopping {
                     s.best_epoch + 1
                 ));
             }
-            run.model.set_weights(&weights)?;
+            run.model.replace_weights(&weights);
         }
         Ok(())
     }

@@ -3,13 +3,14 @@
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value;
 
-/// How often a callback acts: Keras's `"epoch"`, `"batch"` or a number of batches.
+/// How often a callback acts: at each epoch, or every n batches (Keras's `"epoch"`, `"batch"` or a
+/// number).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Frequency {
     /// After each epoch.
     #[default]
     Epoch,
-    /// After so many training steps, counted over the epochs.
+    /// After every n training steps, counted across epochs.
     Batches(usize),
 }
 

@@ -1,4 +1,4 @@
-//! Hooks as closures.
+//! Callback made of closures.
 
 use super::{Callback, Run};
 use crate::Result;
@@ -6,13 +6,13 @@ use crate::training::Logs;
 
 type Numbered = Option<Box<dyn FnMut(&mut Run<'_>, usize) -> Result<()>>>;
 
-/// Hooks as closures.
+/// Callback made of closures, one for each hook.
 ///
 /// Source: keras/src/callbacks/lambda_callback.py, Keras 3.15.1.
 ///
 /// ```
 /// use cornu::Fit;
-/// use cornu::training::callbacks::LambdaCallback;
+/// use cornu::callbacks::LambdaCallback;
 /// let told = LambdaCallback::new().on_epoch_end(|run, epoch, logs| {
 ///     run.say(&format!("epoch {epoch}: {:?}", logs.get("loss")));
 ///     Ok(())
@@ -30,19 +30,19 @@ pub struct LambdaCallback {
 }
 
 impl LambdaCallback {
-    /// Without hooks.
+    /// Returns a callback without hooks.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Before the first epoch.
+    /// Sets the hook that runs before the first epoch.
     #[must_use]
     pub fn on_train_begin(mut self, f: impl FnMut(&mut Run<'_>) -> Result<()> + 'static) -> Self {
         self.train_begin = Some(Box::new(f));
         self
     }
 
-    /// After the last epoch.
+    /// Sets the hook that runs after the last epoch.
     #[must_use]
     pub fn on_train_end(
         mut self,
@@ -52,7 +52,7 @@ impl LambdaCallback {
         self
     }
 
-    /// Before an epoch.
+    /// Sets the hook that runs before each epoch.
     #[must_use]
     pub fn on_epoch_begin(
         mut self,
@@ -62,7 +62,7 @@ impl LambdaCallback {
         self
     }
 
-    /// After an epoch.
+    /// Sets the hook that runs after each epoch.
     #[must_use]
     pub fn on_epoch_end(
         mut self,
@@ -72,7 +72,7 @@ impl LambdaCallback {
         self
     }
 
-    /// Before a training step.
+    /// Sets the hook that runs before each training step.
     #[must_use]
     pub fn on_train_batch_begin(
         mut self,
@@ -82,7 +82,7 @@ impl LambdaCallback {
         self
     }
 
-    /// After a training step.
+    /// Sets the hook that runs after each training step.
     #[must_use]
     pub fn on_train_batch_end(
         mut self,

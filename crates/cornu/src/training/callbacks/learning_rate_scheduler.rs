@@ -1,4 +1,4 @@
-//! Sets the learning rate of each epoch.
+//! Learning rate of each epoch by a function.
 
 use super::python_format::repr;
 use super::{Callback, Run, in_words};
@@ -6,15 +6,15 @@ use crate::Result;
 use crate::metrics::MetricValue;
 use crate::training::Logs;
 
-/// Sets the learning rate of each epoch by a function of the epoch (from 0) and the present rate.
-/// The rate stands in the history as `learning_rate`; each optimizer within a MultiOptimizer is
-/// asked for in turn, and its rate stands as `learning_rate_NAME`.
+/// Callback that sets the learning rate of each epoch by a function of the epoch (from 0) and the
+/// current rate. The history records the rate as `learning_rate`. For a MultiOptimizer the function
+/// is called for each of its optimizers, and the rates are recorded as `learning_rate_NAME`.
 ///
 /// Source: keras/src/callbacks/learning_rate_scheduler.py, Keras 3.15.1.
 ///
 /// ```
 /// use cornu::Fit;
-/// use cornu::training::callbacks::LearningRateScheduler;
+/// use cornu::callbacks::LearningRateScheduler;
 /// let halved = |epoch, rate| if epoch < 10 { rate } else { rate / 2.0 };
 /// let halving = LearningRateScheduler::new(halved);
 /// let fit = Fit::new().epochs(20).callback(halving.verbose(1));
@@ -25,12 +25,12 @@ pub struct LearningRateScheduler {
 }
 
 impl LearningRateScheduler {
-    /// By a function of the epoch and the present rate.
+    /// Returns the callback with a function of the epoch and the current rate.
     pub fn new(schedule: impl FnMut(usize, f64) -> f64 + 'static) -> Self {
         Self { schedule: Box::new(schedule), verbose: 0 }
     }
 
-    /// 1 tells when it acts.
+    /// Sets whether a message is printed at each epoch: 1 for yes, 0 for no.
     #[must_use]
     pub fn verbose(mut self, verbose: u8) -> Self {
         self.verbose = verbose;

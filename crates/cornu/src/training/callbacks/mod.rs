@@ -1,4 +1,4 @@
-//! What listens to a run: Keras's hooks, in its order, and Keras's callbacks.
+//! Callbacks: hooks that run during training.
 
 #[macro_use]
 mod arguments;
@@ -33,85 +33,95 @@ pub use terminate_on_nan::TerminateOnNaN;
 
 use super::compiled_model::CompiledModel;
 use super::history::Logs;
-use super::position::Position;
+pub use super::position::Position;
 use crate::compile::OutputMetric;
 use crate::{Error, Result};
 use serde_json::Value;
 
-/// What a hook may look at and change.
+/// State of a training run, which a hook may read and change.
 pub struct Run<'a> {
-    /// The model trained.
+    /// Model that is trained.
     pub model: &'a CompiledModel,
-    /// Set to end training after this epoch (or batch).
+    /// Set to true to end training after this epoch or batch.
     pub stop_training: &'a mut bool,
-    /// Epochs asked for.
+    /// Number of epochs of the run.
     pub epochs: usize,
-    /// The metrics compiled.
+    /// Metrics that the model was compiled with.
     pub metrics: &'a [OutputMetric],
-    /// What comes next. Set before the first epoch, training goes on from there.
+    /// Position in the run: the next epoch and batch. If a hook changes it before the first epoch,
+    /// training continues there.
     pub position: &'a mut Position,
     pub(crate) print: &'a mut dyn FnMut(&str),
 }
 
 impl Run<'_> {
-    /// Tells the user something, past the progress bar.
+    /// Prints a message without breaking the progress bar.
     pub fn say(&mut self, message: &str) {
         (self.print)(message);
     }
 }
 
-/// Hooks of a run. Each does nothing unless written; an error ends training, with what was trained
-/// kept. Source: keras/src/callbacks/callback.py, Keras 3.15.1.
+/// Trait of callbacks: hooks that run during training. A hook does nothing by default. An error
+/// from a hook ends training; the trained weights are kept. Source:
+/// keras/src/callbacks/callback.py, Keras 3.15.1.
 #[allow(unused_variables)]
 pub trait Callback {
-    /// Whether the settings have a meaning; asked before a run begins.
+    /// Checks the settings, before a run begins.
     fn check(&self) -> Result<()> {
         Ok(())
     }
-    /// Before the first epoch.
+    /// Runs before the first epoch.
     fn on_train_begin(&mut self, run: &mut Run<'_>) -> Result<()> {
         Ok(())
     }
-    /// After the last epoch.
+    /// Runs after the last epoch.
     fn on_train_end(&mut self, run: &mut Run<'_>, logs: &Logs) -> Result<()> {
         Ok(())
     }
-    /// Before an epoch, counted from 0.
+    /// Runs before each epoch, counted from 0.
     fn on_epoch_begin(&mut self, run: &mut Run<'_>, epoch: usize) -> Result<()> {
         Ok(())
     }
-    /// After an epoch and its validation; what is put into the logs stands in the history.
+    /// Runs after each epoch and its validation. Entries that it adds to the logs go into the
+    /// history.
     fn on_epoch_end(&mut self, run: &mut Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
         Ok(())
     }
-    /// Before a training step, counted from 0 in its epoch.
+    /// Runs before each training step, counted from 0 in each epoch.
     fn on_train_batch_begin(&mut self, run: &mut Run<'_>, step: usize) -> Result<()> {
         Ok(())
     }
-    /// After a training step, with the epoch's values so far.
+    /// Runs after each training step; `logs` holds the means over the epoch so far.
     fn on_train_batch_end(&mut self, run: &mut Run<'_>, step: usize, logs: &Logs) -> Result<()> {
         Ok(())
     }
-    /// Before validation.
+    /// Runs before validation.
     fn on_test_begin(&mut self, run: &mut Run<'_>) -> Result<()> {
         Ok(())
     }
-    /// After validation.
+    /// Runs after validation.
     fn on_test_end(&mut self, run: &mut Run<'_>, logs: &Logs) -> Result<()> {
         Ok(())
     }
-    /// Before a batch of validation.
+    /// Runs before each batch of validation data.
     fn on_test_batch_begin(&mut self, run: &mut Run<'_>, step: usize) -> Result<()> {
         Ok(())
     }
-    /// After a batch of validation, with the values so far.
+    /// Runs after each batch of validation data; `logs` holds the means so far.
     fn on_test_batch_end(&mut self, run: &mut Run<'_>, step: usize, logs: &Logs) -> Result<()> {
         Ok(())
     }
-    /// Whether the values after each step are read: making them costs time.
+    /// True if the callback reads `logs` after each training step; computing them costs time.
     fn reads_batches(&self) -> bool {
         true
     }
+}
+
+/// What a callback lacks in this build.
+fn without_feature(class: &str, feature: &str) -> Error {
+    Error::Unsupported(format!(
+        "callback `{class}` in this build; build cornu with the feature `{feature}`"
+    ))
 }
 
 /// The key of a learning rate in the words of messages.
@@ -122,13 +132,13 @@ fn in_words(key: &str) -> String {
 
 macro_rules! callbacks {
     ($($class:literal => $Type:ident),* $(,)?) => {
-        /// The callbacks that can be made by name, in Keras's words.
+        /// Keras's names of the callbacks that `by_class` can make.
         pub const CLASSES: &[&str] = &[$($class),*];
 
-        /// The callback of a Keras class with its arguments.
+        /// Returns the callback of a Keras class with its arguments.
         ///
         /// # Errors
-        /// No such class, an argument it does not have, or one without a meaning.
+        /// An unknown class, an unknown argument, or an invalid value.
         pub fn by_class(class: &str, config: Value) -> Result<Box<dyn Callback>> {
             let callback: Box<dyn Callback> = match class {
                 $($class => Box::new(

@@ -1,4 +1,4 @@
-//! Saves the model, or its weights, in the course of training.
+//! Checkpoints of the model during training.
 
 use super::frequency::{Counter, Frequency};
 use super::monitor::Monitor;
@@ -9,28 +9,37 @@ use crate::{Error, Result};
 use std::path::Path;
 
 arguments! {
-    /// Saves the model, or its weights, in the course of training.
+    /// Callback that saves checkpoints during training: the whole model or its weights.
     ///
-    /// Source: keras/src/callbacks/model_checkpoint.py, Keras 3.15.1. Differs: a file is written
-    /// beside and renamed, so a run killed while saving leaves the checkpoint before whole.
+    /// Source: keras/src/callbacks/model_checkpoint.py, Keras 3.15.1. Differs: a file is written to
+    /// a temporary name and renamed, so a run that is killed while saving leaves the previous
+    /// checkpoint.
+    ///
+    /// ```
+    /// use cornu::Fit;
+    /// use cornu::callbacks::ModelCheckpoint;
+    /// let best = ModelCheckpoint::new("best.keras").monitor("val_loss").save_best_only(true);
+    /// assert!(best.save_best_only && !best.save_weights_only);
+    /// let fit = Fit::new().epochs(100).callback(best);
+    /// ```
     ModelCheckpoint(State) {
-        /// Where: a name with places for `epoch`, `batch` and the values of the logs, as Python
-        /// formats them: `{epoch:02d}-{val_loss:.2f}.keras`. It ends in `.keras`, or in
-        /// `.weights.h5` for weights alone.
+        /// Path of the files, with Python format fields for `epoch`, `batch` and the keys of the
+        /// logs: `{epoch:02d}-{val_loss:.2f}.keras`. It ends in `.keras`, or in `.weights.h5` for
+        /// weights alone.
         filepath: String [&str] = String::new(),
-        /// The value watched.
+        /// Key of the metric in the logs, as `val_loss`.
         monitor: String [&str] = "val_loss".into(),
-        /// 1 tells when it acts.
+        /// 1 to print a message when the callback acts, 0 for silence.
         verbose: u8 [u8] = 0,
-        /// Whether only a model better than those before is saved.
+        /// True to save only a model that is better than all before it.
         save_best_only: bool [bool] = false,
-        /// Whether the weights alone are saved.
+        /// True to save the weights alone.
         save_weights_only: bool [bool] = false,
-        /// `min`, `max`, or `auto`: by the metric.
+        /// Direction of improvement: `min`, `max`, or `auto` (that of the metric).
         mode: String [&str] = "auto".into(),
-        /// How often.
+        /// How often it saves: at each epoch, or every n batches.
         save_freq: Frequency [Frequency] = Frequency::Epoch,
-        /// What the first model saved must beat.
+        /// Value that the first saved model must beat; `None` for none.
         initial_value_threshold: Option<f64> [f64] = None,
     }
 }
@@ -46,7 +55,7 @@ struct State {
 const WHO: &str = "ModelCheckpoint";
 
 impl ModelCheckpoint {
-    /// Saves to a path.
+    /// Returns the callback with the path of the files.
     pub fn new(filepath: impl AsRef<Path>) -> Self {
         Self::default().filepath(&filepath.as_ref().to_string_lossy())
     }

@@ -1,4 +1,4 @@
-//! Makes the learning rate smaller when a value no longer improves.
+//! Smaller learning rates when a metric no longer improves.
 
 use super::monitor::Monitor;
 use super::python_format::repr;
@@ -8,27 +8,35 @@ use crate::training::Logs;
 use crate::{Error, Result};
 
 arguments! {
-    /// Makes the learning rate smaller when a value no longer improves: `rate = max(rate * factor,
-    /// min_lr)`. The rate stands in the history as `learning_rate`, that of an optimizer within a
-    /// MultiOptimizer as `learning_rate_NAME`.
+    /// Callback that reduces the learning rate when a metric no longer improves: `rate = max(rate *
+    /// factor, min_lr)`. The history records the rate as `learning_rate`, those of a MultiOptimizer
+    /// as `learning_rate_NAME`.
     ///
     /// Source: keras/src/callbacks/reduce_lr_on_plateau.py, Keras 3.15.1.
+    ///
+    /// ```
+    /// use cornu::Fit;
+    /// use cornu::callbacks::ReduceLROnPlateau;
+    /// let reduce = ReduceLROnPlateau::new("val_loss").factor(0.5).patience(3);
+    /// assert_eq!((reduce.factor, reduce.patience, reduce.min_lr), (0.5, 3, 0.0));
+    /// let fit = Fit::new().epochs(100).callback(reduce);
+    /// ```
     ReduceLROnPlateau(State) {
-        /// The value watched.
+        /// Key of the metric in the logs, as `val_loss`.
         monitor: String [&str] = "val_loss".into(),
-        /// What the rate is multiplied by, below 1.
+        /// Factor of the rate at each reduction, below 1.
         factor: f64 [f64] = 0.1,
-        /// Epochs without improvement after which the rate is made smaller.
+        /// Number of epochs without improvement after which the rate is reduced.
         patience: usize [usize] = 10,
-        /// 1 tells when it acts.
+        /// 1 to print a message when the callback acts, 0 for silence.
         verbose: u8 [u8] = 0,
-        /// `min`, `max`, or `auto`: by the metric.
+        /// Direction of improvement: `min`, `max`, or `auto` (that of the metric).
         mode: String [&str] = "auto".into(),
-        /// Changes smaller than this are no improvement.
+        /// Smallest change that counts as an improvement.
         min_delta: f64 [f64] = 1e-4,
-        /// Epochs to wait after the rate was made smaller.
+        /// Number of epochs to wait after a reduction.
         cooldown: usize [usize] = 0,
-        /// The smallest rate.
+        /// Smallest learning rate.
         min_lr: f64 [f64] = 0.0,
     }
 }
@@ -43,7 +51,7 @@ struct State {
 const WHO: &str = "ReduceLROnPlateau";
 
 impl ReduceLROnPlateau {
-    /// Watches a value.
+    /// Returns the callback for a metric, by its key in the logs.
     pub fn new(monitor: &str) -> Self {
         Self::default().monitor(monitor)
     }

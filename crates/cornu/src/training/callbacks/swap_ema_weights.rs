@@ -1,17 +1,25 @@
-//! Lets validation see the moving averages of the weights.
+//! Validation with the moving averages of the weights.
 
 use super::{Callback, Run};
 use crate::Result;
 use crate::training::Logs;
 
 arguments! {
-    /// Puts the optimizer's moving averages in the weights' place for validation, and the weights
-    /// back after it. The optimizer needs `use_ema`.
+    /// Callback that validates with the optimizer's moving averages of the weights, and restores
+    /// the weights after it. The optimizer needs `use_ema`.
     ///
     /// Source: keras/src/callbacks/swap_ema_weights.py, Keras 3.15.1.
+    ///
+    /// ```
+    /// use cornu::callbacks::SwapEMAWeights;
+    /// use cornu::optimizers::Adam;
+    /// use cornu::{Compile, Fit};
+    /// let compile = Compile::new(Adam::new(1e-3).ema(0.99), "mse");
+    /// let fit = Fit::new().epochs(10).callback(SwapEMAWeights::new().swap_on_epoch(true));
+    /// ```
     SwapEMAWeights(State) {
-        /// Whether they also stand there from the end of an epoch to the begin of the next, for the
-        /// callbacks that follow: a ModelCheckpoint then saves the averages.
+        /// True to use the averages also between epochs, for the callbacks that follow: a
+        /// ModelCheckpoint then saves them.
         swap_on_epoch: bool [bool] = false,
     }
 }
@@ -22,7 +30,7 @@ struct State {
 }
 
 impl SwapEMAWeights {
-    /// Swaps for validation.
+    /// Returns the callback, which swaps the weights for validation only.
     pub fn new() -> Self {
         Self::default()
     }

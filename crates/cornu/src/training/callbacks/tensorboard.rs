@@ -1,4 +1,4 @@
-//! Writes a run for TensorBoard.
+//! Event files for TensorBoard.
 
 use super::event_file::EventFile;
 use super::frequency::Frequency;
@@ -11,31 +11,39 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 arguments! {
-    /// Writes a run for TensorBoard: event files in the folders `train` and `validation`, with
-    /// `epoch_loss` and the like, the learning rate, `evaluation_loss_vs_iterations`, and the
-    /// model's config.
+    /// Callback that writes event files for TensorBoard, in the folders `train` and `validation`:
+    /// losses and metrics of each epoch, the learning rate, `evaluation_loss_vs_iterations`, and
+    /// the model's config.
     ///
     /// Source: keras/src/callbacks/tensorboard.py, Keras 3.15.1. Differs: no pictures of weights,
     /// no profiles, no projector; of a metric that is a list each element has a tag of its own,
     /// ending in its number.
+    ///
+    /// ```
+    /// use cornu::Fit;
+    /// use cornu::callbacks::TensorBoard;
+    /// let board = TensorBoard::new("logs/run1").histogram_freq(5);
+    /// assert!(board.write_graph);
+    /// let fit = Fit::new().epochs(10).callback(board);
+    /// ```
     TensorBoard(State) {
-        /// The folder.
+        /// Folder of the event files.
         log_dir: PathBuf [impl Into<PathBuf>] = "logs".into(),
-        /// Epochs between histograms of the weights; 0 for none.
+        /// Number of epochs from one histogram of the weights to the next; 0 for none.
         histogram_freq: usize [usize] = 0,
-        /// Whether the model's config is written.
+        /// True to write the model's config.
         write_graph: bool [bool] = true,
-        /// Pictures of the weights: not supported.
+        /// Images of the weights; not supported.
         write_images: bool [bool] = false,
-        /// Whether training steps a second are written.
+        /// True to write the number of training steps per second.
         write_steps_per_second: bool [bool] = false,
-        /// Whether values are also written within epochs, and how often.
+        /// How often losses and metrics are written: at each epoch, or every n batches.
         update_freq: Frequency [Frequency] = Frequency::Epoch,
-        /// Profiles: not supported.
+        /// Batch to profile; not supported.
         profile_batch: usize [usize] = 0,
-        /// Epochs between embeddings for the projector: not supported.
+        /// Number of epochs from one visualization of embeddings to the next; not supported.
         embeddings_freq: usize [usize] = 0,
-        /// Names of embeddings: not supported.
+        /// Names of embeddings; not supported.
         embeddings_metadata: Option<String> [String] = None,
     }
 }
@@ -51,7 +59,7 @@ struct State {
 }
 
 impl TensorBoard {
-    /// Writes into a folder.
+    /// Returns the callback with the folder of the event files.
     pub fn new(log_dir: impl Into<PathBuf>) -> Self {
         Self::default().log_dir(log_dir)
     }
@@ -168,7 +176,7 @@ impl Callback for TensorBoard {
             for (i, v) in run.model.variables().iter().enumerate() {
                 file.histogram(
                     &format!("{}/histogram", v.path.replace(':', "_")),
-                    &run.model.weight(i).to_f64(),
+                    &run.model.variables()[i].value.tensor().to_f64(),
                     step,
                 )?;
             }

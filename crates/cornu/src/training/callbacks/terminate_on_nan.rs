@@ -1,4 +1,4 @@
-//! Ends training when the loss is no number.
+//! End of training when the loss is not finite.
 
 use super::python_format::repr;
 use super::{Callback, Run};
@@ -7,18 +7,24 @@ use crate::training::Logs;
 use crate::{Error, Result};
 
 arguments! {
-    /// Ends training when the loss is NaN or infinite.
+    /// Callback that ends training when the loss is NaN or infinite.
     ///
     /// Source: keras/src/callbacks/terminate_on_nan.py, Keras 3.15.1.
+    ///
+    /// ```
+    /// use cornu::Fit;
+    /// use cornu::callbacks::TerminateOnNaN;
+    /// assert!(!TerminateOnNaN::new().raise_error); // by default a message, not an error
+    /// let fit = Fit::new().epochs(10).callback(TerminateOnNaN::new());
+    /// ```
     TerminateOnNaN(()) {
-        /// Whether it ends with an error, so that `on_train_end` is not called, instead of a
-        /// message.
+        /// True to end with an error, without calling `on_train_end`; false to end with a message.
         raise_error: bool [bool] = false,
     }
 }
 
 impl TerminateOnNaN {
-    /// Ends training with a message.
+    /// Returns the callback, which ends training with a message.
     pub fn new() -> Self {
         Self::default()
     }
