@@ -3,10 +3,10 @@
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::files::{self, Columns, DataFiles};
-use crate::report::Report;
 use crate::streams::{Format, Streams};
-use crate::{classes, labels, logs};
-use cornu::data::Data;
+use crate::{classes, labels, logs, report};
+use cornu::data::{ClassNames, Data};
+use cornu::report::ClassificationReport;
 use cornu::{CompiledModel, Evaluate, Opened, Predict};
 use cornu::{EpochLoss, Unequal};
 use serde_json::{Map, Value};
@@ -94,15 +94,15 @@ fn evaluate(args: Args, streams: &Streams, console: &Console) -> Result<(), Fail
         let mut object: Map<String, Value> =
             values.iter().map(|(k, v)| (k.clone(), cornu::extend::value_json(v))).collect();
         if args.report {
-            let of = reports.iter().map(|(output, r)| (output.clone(), r.json()));
+            let of = reports.iter().map(|(output, r)| (output.clone(), report::json(r)));
             object.insert("report".into(), Value::Object(of.collect()));
         }
         console.json(&Value::Object(object));
         return Ok(());
     }
     console.result(&logs::text(&values, false));
-    for (output, report) in reports {
-        console.result(&format!("\noutput `{output}`\n{}", report.text()));
+    for (output, found) in reports {
+        console.result(&format!("\noutput `{output}`\n{}", report::text(&found)));
     }
     Ok(())
 }
@@ -112,7 +112,7 @@ fn reports_of(
     model: Opened,
     targets: &[Data],
     predicted: &[Data],
-) -> Result<Vec<(String, Report)>, Failure> {
+) -> Result<Vec<(String, ClassificationReport)>, Failure> {
     let mut reports = vec![];
     let outputs = model.output_names();
     let Opened::Compiled(compiled) = &model else { return Ok(reports) };
@@ -134,8 +134,9 @@ fn reports_of(
         let names = labels::names(&model, i, width.max(largest + 1));
         // What a loss ignores (a negative class) is no class.
         let pairs = wanted.iter().zip(&found.ids).filter(|(w, _)| **w >= 0);
-        let report = Report::new(names, pairs.map(|(w, p)| (*w as usize, *p)));
-        reports.push((output.clone(), report));
+        let (wanted, found): (Vec<i64>, Vec<i64>) = pairs.map(|(w, p)| (*w, *p as i64)).unzip();
+        let names = ClassNames::new(names)?;
+        reports.push((output.clone(), ClassificationReport::new(wanted, found, Some(&names))?));
     }
     Ok(reports)
 }
