@@ -1,8 +1,8 @@
 //! Options of `fit`, each declared once: a flag and a key of RUN.toml's `[fit]`.
 
+use cornu::EpochLoss;
 use cornu::Fit;
 use cornu::data::{BatchMaker, ClassWeights};
-use cornu::training::EpochLoss;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -271,7 +271,7 @@ impl FitOptions {
         };
         let weights = given.iter().map(|(class, weight)| {
             let known = names.unwrap_or_default();
-            let hint = cornu::config::did_you_mean(class, known.iter().map(String::as_str));
+            let hint = cornu::extend::did_you_mean(class, known.iter().map(String::as_str));
             let rule = match known {
                 [] => "classes are numbers from 0 on, for the targets have no names".to_string(),
                 known => format!("the classes are {}{hint}", known.join(", ")),

@@ -21,7 +21,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert!(error.cure().unwrap().contains("reshape"));
 /// # Ok::<(), cornu::Error>(())
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A layer was called on inputs that it does not take.
@@ -80,6 +80,13 @@ pub enum Error {
         /// Error of the operating system.
         source: std::io::Error,
     },
+}
+
+/// Prints the message, so that a `main` that returns an error tells it in words.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 /// A cure behind a message.

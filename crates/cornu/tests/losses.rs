@@ -2,7 +2,7 @@
 //! (`python/make_losses.py`), losses cut in shards against whole batches, and gradients of losses
 //! against central differences.
 
-use cornu::extend::{Compiled, Outputs};
+use cornu::extend::{Compiled, CompiledOutputs as Outputs};
 use cornu::extend::{Cx, Flow};
 use cornu::losses::Loss;
 use cornu::metrics::{Metric, MetricValue};

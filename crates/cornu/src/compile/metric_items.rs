@@ -90,6 +90,14 @@ fn by_output<'a>(
 
 /// Fails if a metric or an output that it names does not exist.
 pub(super) fn check(argument: &str, given: &Value, outputs: &Outputs) -> Result<()> {
+    // Keras passes over the name where there is one output.
+    if let Value::Object(by_name) = given
+        && !is_object(given)
+        && let Some(unknown) = by_name.keys().find(|name| outputs.find(name).is_none())
+    {
+        let rule = format!("`{unknown}` is no output; there are {}", outputs.listed());
+        return Err(wrong(argument, rule, given));
+    }
     for (output, entries) in by_output(argument, given, outputs)? {
         let spec = &outputs.specs[output];
         entries.into_iter().filter(|v| !v.is_null()).try_for_each(|v| {

@@ -56,7 +56,7 @@ impl Compiled {
     /// that has a loss.
     ///
     /// ```
-    /// use cornu::extend::{Compiled, Outputs};
+    /// use cornu::extend::{Compiled, CompiledOutputs as Outputs};
     /// use cornu_ir::{DType, Spec};
     /// let column = |n| Spec::new(DType::F32, [None, Some(n)]);
     /// let outputs = Outputs::list([("a", column(1)), ("b", column(4))]);

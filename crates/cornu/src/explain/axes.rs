@@ -106,7 +106,7 @@ fn input_why(name: &str, size: Dim) -> String {
     match (name, size) {
         ("batch", None) => "chosen by fit; the model itself fixes no batch size".into(),
         ("batch", Some(n)) => format!("the model fixes it: every batch must hold {n} samples"),
-        ("timesteps", None) => "any number, but equal within a batch".into(),
+        ("timesteps", None) => "any number; unequal ones go in as they are".into(),
         ("timesteps", Some(n)) => format!("the model fixes it: every sequence must have {n}"),
         ("strings", Some(n)) => {
             format!("the model fixes it: every sample must hold {}", count(n, "string"))

@@ -75,7 +75,7 @@ fn unequal_lengths_show_their_padding() {
     let text = e.to_string();
     assert!(text.contains("4 samples of 2 to 9 timesteps of 1 feature"), "{text}");
     assert!(
-        text.contains("axis 1  timesteps    None  any number, but equal within a batch"),
+        text.contains("axis 1  timesteps    None  any number; unequal ones go in as they are"),
         "{text}"
     );
     assert!(text.contains("on a batch of (2, 9, 1)"), "{text}");

@@ -51,11 +51,12 @@ impl Explanation {
         }
         writeln!(
             f,
-            "Batches: batch size {} makes {} an epoch, the last of {} ({set_by}); {} make {}.",
+            "Batches: batch size {} makes {} an epoch, the last of {} ({set_by}); {} {} {}.",
             b.size,
             count(d.steps_per_epoch, "step"),
             count(d.last_batch, "sample"),
             count(d.epochs, "epoch"),
+            if d.epochs == 1 { "makes" } else { "make" },
             count(d.n_steps, "step"),
         )?;
         d.lengths.as_ref().map_or(Ok(()), |l| write_lengths(f, l))

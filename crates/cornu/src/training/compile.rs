@@ -100,9 +100,13 @@ impl Compile {
         self
     }
 
-    /// Sets any setting of Keras's compile config but the optimizer.
+    /// Sets any setting of Keras's compile config, as Keras serializes it.
     pub fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.settings.insert(key.into(), value.into());
+        let value = value.into();
+        if key == "optimizer" {
+            self.optimizer = value.clone().into_optimizer();
+        }
+        self.settings.insert(key.into(), value);
         self
     }
 
