@@ -139,7 +139,7 @@ impl Error {
         }
     }
 
-    /// Returns the error of a setting of `who` that breaks `rule`.
+    /// Returns the error of an invalid setting: who complains, the rule, what was received.
     pub fn argument(
         who: impl Into<String>,
         rule: impl Into<String>,

@@ -124,7 +124,7 @@ pub mod prelude;
 pub mod guide;
 
 pub use alone::{MetricState, Stepper};
-pub use architecture::{Input, IntoCall, Sequential, Symbol};
+pub use architecture::{Input, IntoCall, IntoLayers, Sequential, Symbol};
 pub use data::IntoData;
 pub use error::{Error, Result};
 pub use files::Opened;

@@ -14,7 +14,7 @@ pub struct OutputMetric {
     pub output: usize,
     /// Index of the target.
     pub target: usize,
-    /// The metric.
+    /// Metric that is computed on this output.
     pub metric: Metric,
     /// True if sample weights are used.
     pub weighted: bool,

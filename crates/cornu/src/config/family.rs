@@ -69,7 +69,7 @@ macro_rules! family {
                 Self::from_class(found.copied().unwrap_or(name), serde_json::json!({}))
             }
 
-            /// Returns the object that Keras wrote: a serialized object, or a name.
+            /// Reads an object from Keras's JSON: a serialized object or a class name.
             ///
             /// # Errors
             /// As [`Self::from_class`].

@@ -52,7 +52,7 @@ impl PadSequences {
         self
     }
 
-    /// Where long sequences are cut.
+    /// Sets the side on which sequences longer than `maxlen` are cut.
     pub fn truncating(mut self, side: PadSide) -> Self {
         self.truncating = side;
         self

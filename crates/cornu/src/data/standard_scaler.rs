@@ -67,7 +67,7 @@ impl StandardScaler {
         &self.mean
     }
 
-    /// Returns what each feature is divided by.
+    /// Returns the standard deviation of each feature, 1 for a constant one.
     pub fn scale(&self) -> &[f64] {
         &self.scale
     }

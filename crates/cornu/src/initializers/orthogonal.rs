@@ -23,7 +23,7 @@ use serde_json::Value;
 pub struct Orthogonal {
     /// Seed of the initializer; `None` to draw from the model's seed.
     pub seed: Option<Value>,
-    /// Factor of the matrix.
+    /// Factor by which the orthogonal matrix is multiplied.
     pub gain: f64,
 }
 

@@ -101,7 +101,7 @@ impl DataFormat {
         v.expand_dims(if self == DataFormat::ChannelsLast { 2 } else { 1 })
     }
 
-    /// Moves the axes from this order to (B, T, C), or back.
+    /// Converts a value between this data format and (batch, timesteps, channels).
     pub fn exchange<'g>(self, x: Var<'g>) -> Var<'g> {
         if self == DataFormat::ChannelsLast { x } else { x.swap_axes(1, 2) }
     }

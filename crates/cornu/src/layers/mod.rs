@@ -14,6 +14,75 @@ macro_rules! settings {
     };
 }
 
+/// The builder methods of weights: initializer, regularizer and constraint of each, of a layer or of
+/// a part of it. `weight_setters!([Lstm.cell] kernel, bias)`.
+macro_rules! weight_setters {
+    ($at:tt $($weight:ident),+) => { $(weight_setters!(@ $weight $at);)+ };
+    (@ kernel [$($at:tt)+]) => {
+        crate::config::setters!($($at)+ {
+            into kernel_initializer: crate::initializers::Initializer,
+            some_into kernel_regularizer: crate::regularizers::Regularizer,
+            some_into kernel_constraint: crate::constraints::Constraint,
+        });
+    };
+    (@ recurrent [$($at:tt)+]) => {
+        crate::config::setters!($($at)+ {
+            into recurrent_initializer: crate::initializers::Initializer,
+            some_into recurrent_regularizer: crate::regularizers::Regularizer,
+            some_into recurrent_constraint: crate::constraints::Constraint,
+        });
+    };
+    (@ bias [$($at:tt)+]) => {
+        crate::config::setters!($($at)+ {
+            into bias_initializer: crate::initializers::Initializer,
+            some_into bias_regularizer: crate::regularizers::Regularizer,
+            some_into bias_constraint: crate::constraints::Constraint,
+        });
+    };
+    (@ depthwise [$($at:tt)+]) => {
+        crate::config::setters!($($at)+ {
+            into depthwise_initializer: crate::initializers::Initializer,
+            some_into depthwise_regularizer: crate::regularizers::Regularizer,
+            some_into depthwise_constraint: crate::constraints::Constraint,
+        });
+    };
+    (@ pointwise [$($at:tt)+]) => {
+        crate::config::setters!($($at)+ {
+            into pointwise_initializer: crate::initializers::Initializer,
+            some_into pointwise_regularizer: crate::regularizers::Regularizer,
+            some_into pointwise_constraint: crate::constraints::Constraint,
+        });
+    };
+    (@ beta [$($at:tt)+]) => {
+        crate::config::setters!($($at)+ {
+            into beta_initializer: crate::initializers::Initializer,
+            some_into beta_regularizer: crate::regularizers::Regularizer,
+            some_into beta_constraint: crate::constraints::Constraint,
+        });
+    };
+    (@ gamma [$($at:tt)+]) => {
+        crate::config::setters!($($at)+ {
+            into gamma_initializer: crate::initializers::Initializer,
+            some_into gamma_regularizer: crate::regularizers::Regularizer,
+            some_into gamma_constraint: crate::constraints::Constraint,
+        });
+    };
+    (@ embeddings [$($at:tt)+]) => {
+        crate::config::setters!($($at)+ {
+            into embeddings_initializer: crate::initializers::Initializer,
+            some_into embeddings_regularizer: crate::regularizers::Regularizer,
+            some_into embeddings_constraint: crate::constraints::Constraint,
+        });
+    };
+    (@ alpha [$($at:tt)+]) => {
+        crate::config::setters!($($at)+ {
+            into alpha_initializer: crate::initializers::Initializer,
+            some_into alpha_regularizer: crate::regularizers::Regularizer,
+            some_into alpha_constraint: crate::constraints::Constraint,
+        });
+    };
+}
+
 pub(crate) mod geometry;
 mod core;
 mod activation;

@@ -176,7 +176,7 @@ impl<V> Call<V> {
         self.kwarg(name).and_then(|a| a.flatten().first().copied())
     }
 
-    /// Returns a keyword argument that is true or false.
+    /// Returns a boolean keyword argument; `None` where it is absent or not a boolean.
     pub fn flag(&self, name: &str) -> Option<bool> {
         match self.kwarg(name) {
             Some(Arg::Json(Value::Bool(b))) => Some(*b),

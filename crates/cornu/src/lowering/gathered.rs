@@ -8,7 +8,7 @@ use cornu_ir::Var;
 pub struct RowState<'g> {
     /// Number of the layer's first weight, and index of the state.
     pub key: (usize, usize),
-    /// Value before the batch.
+    /// State at the start of the batch.
     pub before: Var<'g>,
     /// Value after the batch.
     pub after: Var<'g>,

@@ -6,7 +6,7 @@ use crate::data::Data;
 
 /// Trait of preprocessing layers: run on the raw inputs of the model, before the graph.
 pub trait Encoder {
-    /// Encodes the data of each input of the call for the graph.
+    /// Converts the raw inputs of a call, such as strings, to the data that the graph takes.
     fn encode(&self, inputs: &[&Data]) -> Result<Data>;
 
     /// True if the layer pads sequences to the longest of the batch and emits no mask.

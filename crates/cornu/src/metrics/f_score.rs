@@ -64,7 +64,7 @@ settings! {
 pub enum Average {
     /// One score from the counts of all classes together.
     Micro,
-    /// Mean of the scores.
+    /// Unweighted mean of the scores of all classes.
     Macro,
     /// Mean of the scores, weighted by the number of samples of each class.
     Weighted,

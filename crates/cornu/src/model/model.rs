@@ -2,8 +2,8 @@
 
 use super::variables::{self, Variable};
 use crate::architecture::{
-    Container, Functional, InputLayer, Maker, MemberKind, Nest, Nodes, Sequential, Symbol,
-    TensorRef, trace,
+    Container, Functional, InputLayer, IntoLayers, Maker, MemberKind, Nest, Nodes, Sequential,
+    Symbol, TensorRef, trace,
 };
 use crate::data::{Array, array_of, tensor_of};
 use crate::lowering::{Call, LayerRef, Registry, WeightTree};
@@ -93,15 +93,18 @@ impl Model {
         Ok(model)
     }
 
-    /// Returns a model of layers one after the other.
+    /// Returns a model of layers one after the other: a tuple, an array or a vector of them.
+    ///
+    /// # Errors
+    /// An input that is not made by `Input`; a layer that does not take what the one before gives.
     ///
     /// ```
-    /// use cornu::{Dense, Input, Model};
-    /// let layers = [Dense::new(2).into(), Dense::new(1).into()];
-    /// assert_eq!(Model::sequential(&Input::new([3]), layers)?.count_params(), 11);
+    /// use cornu::{Dense, Dropout, Input, Lstm, Model};
+    /// let layers = (Lstm::new(4), Dropout::new(0.2), Dense::new(1));
+    /// assert_eq!(Model::sequential(&Input::new([20, 3]), layers)?.count_params(), 133);
     /// # Ok::<(), cornu::Error>(())
     /// ```
-    pub fn sequential(input: &Symbol, layers: impl IntoIterator<Item = LayerRef>) -> Result<Self> {
+    pub fn sequential(input: &Symbol, layers: impl IntoLayers) -> Result<Self> {
         let input = match &input.node.maker {
             Maker::Input(i) => InputLayer::clone(i),
             Maker::Layer(l) => {
@@ -112,7 +115,7 @@ impl Model {
                 ));
             }
         };
-        let rule = Sequential::new(Some(input), layers.into_iter().collect())?;
+        let rule = Sequential::new(Some(input), layers.into_layers())?;
         Self::of(LayerRef::new(rule).name("sequential"), 0)
     }
 

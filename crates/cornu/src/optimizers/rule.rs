@@ -27,7 +27,7 @@ pub struct Slot {
     pub shape: Vec<usize>,
     /// Element type.
     pub dtype: DType,
-    /// First value.
+    /// Initial value of the variable.
     pub initial: SlotInitial,
     /// True if Keras keeps it only because it is an attribute, so that a LossScaleOptimizer around
     /// loses it at each step. Then it is a scalar.

@@ -16,11 +16,11 @@ pub struct Settings<'a> {
     /// Weight decay: this share of the weight, times the learning rate, is subtracted before each
     /// update.
     pub weight_decay: Option<f64>,
-    /// Largest norm of each weight's gradient.
+    /// Clips the gradient of each weight to this norm.
     pub clipnorm: Option<f64>,
-    /// Largest norm of all gradients together.
+    /// Clips all gradients together to this norm.
     pub global_clipnorm: Option<f64>,
-    /// Largest absolute value in a gradient.
+    /// Clips each element of a gradient to this absolute value.
     pub clipvalue: Option<f64>,
     /// True if a moving average of the weights is kept, which replaces them at the end of training.
     pub use_ema: bool,

@@ -313,7 +313,7 @@ impl Group {
         Some(self.groups.remove(at).1)
     }
 
-    /// Returns all arrays with their paths.
+    /// Returns all arrays of this group and of groups inside it, with their paths.
     pub fn walk(&self) -> Vec<(String, &Array)> {
         let mut found = Vec::new();
         self.walk_into("", &mut found);

@@ -51,13 +51,13 @@ pub enum H5File {
 }
 
 impl H5File {
-    /// Reads a file of either kind.
+    /// Reads an `.h5` file: weights of Keras 3, or a legacy file.
     pub fn read(path: &Path) -> Result<Self, FileError> {
         let bytes = atomic::read(path)?;
         Self::from_bytes(bytes).map_err(|error| error.within(path.display().to_string()))
     }
 
-    /// Reads the bytes of a file of either kind.
+    /// Reads the bytes of an `.h5` file: weights of Keras 3, or a legacy file.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, FileError> {
         let root = hdf5_read::read(bytes)?;
         if is_legacy(&root) {

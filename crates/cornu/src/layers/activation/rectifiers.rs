@@ -293,11 +293,7 @@ impl Layer for Elu {
     }
 }
 
-setters!(Prelu {
-    into alpha_initializer: Initializer,
-    some_into alpha_regularizer: Regularizer,
-    some_into alpha_constraint: Constraint,
-});
+weight_setters!([Prelu] alpha);
 
 impl Layer for Prelu {
     settings!("PReLU");

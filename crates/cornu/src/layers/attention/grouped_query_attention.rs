@@ -175,15 +175,11 @@ setters!(GroupQueryAttention {
     plain use_gate: bool,
     some sliding_window: usize,
     plain dropout: f64,
-    into kernel_initializer: Initializer,
-    into bias_initializer: Initializer,
-    some_into kernel_regularizer: Regularizer,
-    some_into bias_regularizer: Regularizer,
     some_into activity_regularizer: Regularizer,
-    some_into kernel_constraint: Constraint,
-    some_into bias_constraint: Constraint,
     some_into seed: Value,
 });
+
+weight_setters!([GroupQueryAttention] kernel, bias);
 
 impl Layer for GroupQueryAttention {
     settings!("GroupQueryAttention");

@@ -259,15 +259,11 @@ setters!(MultiHeadAttention {
     some_into output_shape: Vec<usize>,
     some_into attention_axes: Vec<isize>,
     some sliding_window: usize,
-    into kernel_initializer: Initializer,
-    into bias_initializer: Initializer,
-    some_into kernel_regularizer: Regularizer,
-    some_into bias_regularizer: Regularizer,
     some_into activity_regularizer: Regularizer,
-    some_into kernel_constraint: Constraint,
-    some_into bias_constraint: Constraint,
     some_into seed: Value,
 });
+
+weight_setters!([MultiHeadAttention] kernel, bias);
 
 impl Layer for MultiHeadAttention {
     fn class(&self) -> &'static str {

@@ -59,7 +59,7 @@ pub struct Attention {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AdditiveAttention {
-    /// True if each feature is multiplied by a learned number.
+    /// True to multiply each feature of `tanh(q + k)` by a learned weight.
     pub use_scale: bool,
     /// Share of the attention weights dropped in training.
     pub dropout: f64,
@@ -83,12 +83,6 @@ impl Attention {
     /// Returns dot-product attention without a learned factor.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Sets whether the scores are multiplied by a learned number.
-    pub fn use_scale(mut self, on: bool) -> Self {
-        self.use_scale = on;
-        self
     }
 }
 
@@ -207,6 +201,7 @@ fn attend<'g>(
 }
 
 setters!(Attention {
+    plain use_scale: bool,
     into score_mode: String,
     plain dropout: f64,
     some_into seed: Value,

@@ -56,19 +56,19 @@ pub struct Conv1d {
     pub activation: Activation,
     /// True if a bias b is added.
     pub use_bias: bool,
-    /// Initializer of W.
+    /// Initializer of the kernel, W.
     pub kernel_initializer: Initializer,
-    /// Initializer of b.
+    /// Initializer of the bias, b.
     pub bias_initializer: Initializer,
-    /// Regularizer of W.
+    /// Regularizer of the kernel, W.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Regularizer of b.
+    /// Regularizer of the bias, b.
     pub bias_regularizer: Option<Regularizer>,
     /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
-    /// Constraint on W.
+    /// Constraint on the kernel, W.
     pub kernel_constraint: Option<Constraint>,
-    /// Constraint on b.
+    /// Constraint on the bias, b.
     pub bias_constraint: Option<Constraint>,
     /// LoRA: a product of two low-rank matrices, trained instead of W.
     #[serde(flatten)]
@@ -139,14 +139,10 @@ setters!(Conv1d {
     plain groups: usize,
     into activation: Activation,
     plain use_bias: bool,
-    into kernel_initializer: Initializer,
-    into bias_initializer: Initializer,
-    some_into kernel_regularizer: Regularizer,
-    some_into bias_regularizer: Regularizer,
     some_into activity_regularizer: Regularizer,
-    some_into kernel_constraint: Constraint,
-    some_into bias_constraint: Constraint,
 });
+
+weight_setters!([Conv1d] kernel, bias);
 
 impl Layer for Conv1d {
     settings!("Conv1D");

@@ -51,19 +51,19 @@ pub struct DepthwiseConv1d {
     pub activation: Activation,
     /// True if a bias b is added.
     pub use_bias: bool,
-    /// Initializer of W.
+    /// Initializer of the kernel, W.
     pub depthwise_initializer: Initializer,
-    /// Initializer of b.
+    /// Initializer of the bias, b.
     pub bias_initializer: Initializer,
-    /// Regularizer of W.
+    /// Regularizer of the kernel, W.
     pub depthwise_regularizer: Option<Regularizer>,
-    /// Regularizer of b.
+    /// Regularizer of the bias, b.
     pub bias_regularizer: Option<Regularizer>,
     /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
-    /// Constraint on W.
+    /// Constraint on the kernel, W.
     pub depthwise_constraint: Option<Constraint>,
-    /// Constraint on b.
+    /// Constraint on the bias, b.
     pub bias_constraint: Option<Constraint>,
 }
 
@@ -114,14 +114,10 @@ setters!(DepthwiseConv1d {
     into dilation_rate: Extent,
     into activation: Activation,
     plain use_bias: bool,
-    into depthwise_initializer: Initializer,
-    into bias_initializer: Initializer,
-    some_into depthwise_regularizer: Regularizer,
-    some_into bias_regularizer: Regularizer,
     some_into activity_regularizer: Regularizer,
-    some_into depthwise_constraint: Constraint,
-    some_into bias_constraint: Constraint,
 });
+
+weight_setters!([DepthwiseConv1d] bias, depthwise);
 
 impl Layer for DepthwiseConv1d {
     settings!("DepthwiseConv1D");

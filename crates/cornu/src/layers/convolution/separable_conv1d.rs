@@ -60,13 +60,13 @@ pub struct SeparableConv1d {
     pub depthwise_initializer: Initializer,
     /// Initializer of the pointwise kernel.
     pub pointwise_initializer: Initializer,
-    /// Initializer of b.
+    /// Initializer of the bias, b.
     pub bias_initializer: Initializer,
     /// Regularizer of the depthwise kernel.
     pub depthwise_regularizer: Option<Regularizer>,
     /// Regularizer of the pointwise kernel.
     pub pointwise_regularizer: Option<Regularizer>,
-    /// Regularizer of b.
+    /// Regularizer of the bias, b.
     pub bias_regularizer: Option<Regularizer>,
     /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
@@ -74,7 +74,7 @@ pub struct SeparableConv1d {
     pub depthwise_constraint: Option<Constraint>,
     /// Constraint on the pointwise kernel.
     pub pointwise_constraint: Option<Constraint>,
-    /// Constraint on b.
+    /// Constraint on the bias, b.
     pub bias_constraint: Option<Constraint>,
 }
 
@@ -129,17 +129,10 @@ setters!(SeparableConv1d {
     into dilation_rate: Extent,
     into activation: Activation,
     plain use_bias: bool,
-    into depthwise_initializer: Initializer,
-    into pointwise_initializer: Initializer,
-    into bias_initializer: Initializer,
-    some_into depthwise_regularizer: Regularizer,
-    some_into pointwise_regularizer: Regularizer,
-    some_into bias_regularizer: Regularizer,
     some_into activity_regularizer: Regularizer,
-    some_into depthwise_constraint: Constraint,
-    some_into pointwise_constraint: Constraint,
-    some_into bias_constraint: Constraint,
 });
+
+weight_setters!([SeparableConv1d] bias, depthwise, pointwise);
 
 impl Layer for SeparableConv1d {
     settings!("SeparableConv1D");

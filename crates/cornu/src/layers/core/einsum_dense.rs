@@ -44,19 +44,19 @@ pub struct EinsumDense {
     pub activation: Activation,
     /// Letters of the output along which a bias is added; `None` for no bias.
     pub bias_axes: Option<String>,
-    /// Initializer of W.
+    /// Initializer of the kernel, W.
     pub kernel_initializer: Initializer,
-    /// Initializer of b.
+    /// Initializer of the bias, b.
     pub bias_initializer: Initializer,
-    /// Regularizer of W.
+    /// Regularizer of the kernel, W.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Regularizer of b.
+    /// Regularizer of the bias, b.
     pub bias_regularizer: Option<Regularizer>,
     /// Regularizer of the output.
     pub activity_regularizer: Option<Regularizer>,
-    /// Constraint on W.
+    /// Constraint on the kernel, W.
     pub kernel_constraint: Option<Constraint>,
-    /// Constraint on b.
+    /// Constraint on the bias, b.
     pub bias_constraint: Option<Constraint>,
     /// Setting kept for Keras's files; quantized kernels are not read.
     pub quantization_config: Option<Value>,
@@ -244,14 +244,10 @@ setters!(EinsumDense {
     into output_shape: Vec<Dim>,
     into equation: String,
     into activation: Activation,
-    into kernel_initializer: Initializer,
-    into bias_initializer: Initializer,
-    some_into kernel_regularizer: Regularizer,
-    some_into bias_regularizer: Regularizer,
     some_into activity_regularizer: Regularizer,
-    some_into kernel_constraint: Constraint,
-    some_into bias_constraint: Constraint,
 });
+
+weight_setters!([EinsumDense] kernel, bias);
 
 impl Layer for EinsumDense {
     settings!("EinsumDense");

@@ -83,7 +83,7 @@ impl Default for Embedding {
 }
 
 impl Embedding {
-    /// Returns a table of `input_dim` vectors of `output_dim` numbers.
+    /// Returns a layer that maps ids below `input_dim` to vectors of length `output_dim`.
     pub fn new(input_dim: usize, output_dim: usize) -> Self {
         Self { input_dim, output_dim, ..Self::default() }
     }
@@ -101,11 +101,10 @@ impl Embedding {
 }
 
 setters!(Embedding {
-    into embeddings_initializer: Initializer,
-    some_into embeddings_regularizer: Regularizer,
     some_into activity_regularizer: Regularizer,
-    some_into embeddings_constraint: Constraint,
 });
+
+weight_setters!([Embedding] embeddings);
 
 impl Layer for Embedding {
     settings!("Embedding");

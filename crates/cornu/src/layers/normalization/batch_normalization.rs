@@ -215,19 +215,15 @@ setters!(BatchNormalization {
     plain epsilon: f64,
     plain center: bool,
     plain scale: bool,
-    into beta_initializer: Initializer,
-    into gamma_initializer: Initializer,
     into moving_mean_initializer: Initializer,
     into moving_variance_initializer: Initializer,
-    some_into beta_regularizer: Regularizer,
-    some_into gamma_regularizer: Regularizer,
-    some_into beta_constraint: Constraint,
-    some_into gamma_constraint: Constraint,
     plain synchronized: bool,
     plain renorm: bool,
     some_into renorm_clipping: Value,
     plain renorm_momentum: f64,
 });
+
+weight_setters!([BatchNormalization] beta, gamma);
 
 impl Layer for BatchNormalization {
     settings!("BatchNormalization");

@@ -111,13 +111,9 @@ setters!(GroupNormalization {
     plain epsilon: f64,
     plain center: bool,
     plain scale: bool,
-    into beta_initializer: Initializer,
-    into gamma_initializer: Initializer,
-    some_into beta_regularizer: Regularizer,
-    some_into gamma_regularizer: Regularizer,
-    some_into beta_constraint: Constraint,
-    some_into gamma_constraint: Constraint,
 });
+
+weight_setters!([GroupNormalization] beta, gamma);
 
 impl Layer for GroupNormalization {
     settings!("GroupNormalization");

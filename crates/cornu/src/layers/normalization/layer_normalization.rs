@@ -194,13 +194,9 @@ setters!(LayerNormalization {
     plain center: bool,
     plain scale: bool,
     plain rms_scaling: bool,
-    into beta_initializer: Initializer,
-    into gamma_initializer: Initializer,
-    some_into beta_regularizer: Regularizer,
-    some_into gamma_regularizer: Regularizer,
-    some_into beta_constraint: Constraint,
-    some_into gamma_constraint: Constraint,
 });
+
+weight_setters!([LayerNormalization] beta, gamma);
 
 impl Layer for LayerNormalization {
     settings!("LayerNormalization");

@@ -50,7 +50,7 @@ pub struct Hashing {
     pub sparse: bool,
 }
 
-/// Gives the bin of a combination of features by the hash of their values.
+/// Preprocessing layer: hashes a combination of features to one of `num_bins` bins.
 ///
 /// # Shapes
 /// Each x (B) or (B, 1) of strings or whole numbers; y the same of bins with `int`, (B, V) with

@@ -39,7 +39,7 @@ pub struct MelSpectrogram {
     pub sequence_length: Option<usize>,
     /// Window function: `hann`, `hamming` or none.
     pub window: Option<String>,
-    /// Sampling rate: timesteps for each second.
+    /// Sampling rate of the signal, in hertz.
     pub sampling_rate: Number,
     /// Number of mel bands, M.
     pub num_mel_bins: usize,

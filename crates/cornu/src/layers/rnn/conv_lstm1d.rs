@@ -4,8 +4,6 @@ use super::conv_lstm_cell::ConvLstmCell;
 use super::settings::{layer_of_cell, walk_settings};
 use crate::activations::Activation;
 use crate::config::setters;
-use crate::constraints::Constraint;
-use crate::initializers::Initializer;
 use crate::layers::geometry::{DataFormat, Extent, Padding};
 use crate::lowering::{Sample, SampleInput, Walk};
 use crate::regularizers::Regularizer;
@@ -81,20 +79,13 @@ setters!(ConvLstm1d.cell {
     into activation: Activation,
     into recurrent_activation: Activation,
     plain use_bias: bool,
-    into kernel_initializer: Initializer,
-    into recurrent_initializer: Initializer,
-    into bias_initializer: Initializer,
     plain unit_forget_bias: bool,
-    some_into kernel_regularizer: Regularizer,
-    some_into recurrent_regularizer: Regularizer,
-    some_into bias_regularizer: Regularizer,
-    some_into kernel_constraint: Constraint,
-    some_into recurrent_constraint: Constraint,
-    some_into bias_constraint: Constraint,
     plain dropout: f64,
     plain recurrent_dropout: f64,
     some_into seed: Value,
 });
+
+weight_setters!([ConvLstm1d.cell] kernel, recurrent, bias);
 
 setters!(ConvLstm1d {
     some_into activity_regularizer: Regularizer,

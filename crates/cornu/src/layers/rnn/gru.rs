@@ -4,8 +4,6 @@ use super::gru_cell::GruCell;
 use super::settings::{layer_of_cell, units_settings, walk_settings};
 use crate::activations::Activation;
 use crate::config::setters;
-use crate::constraints::Constraint;
-use crate::initializers::Initializer;
 use crate::lowering::{Sample, Walk};
 use crate::regularizers::Regularizer;
 use serde::{Deserialize, Serialize};
@@ -46,20 +44,13 @@ setters!(Gru.cell {
     into activation: Activation,
     into recurrent_activation: Activation,
     plain use_bias: bool,
-    into kernel_initializer: Initializer,
-    into recurrent_initializer: Initializer,
-    into bias_initializer: Initializer,
-    some_into kernel_regularizer: Regularizer,
-    some_into recurrent_regularizer: Regularizer,
-    some_into bias_regularizer: Regularizer,
-    some_into kernel_constraint: Constraint,
-    some_into recurrent_constraint: Constraint,
-    some_into bias_constraint: Constraint,
     plain dropout: f64,
     plain recurrent_dropout: f64,
     plain reset_after: bool,
     some_into seed: Value,
 });
+
+weight_setters!([Gru.cell] kernel, recurrent, bias);
 
 setters!(Gru {
     some_into activity_regularizer: Regularizer,

@@ -53,23 +53,23 @@ pub struct GruCell {
     pub recurrent_activation: Activation,
     /// True if a bias b is added.
     pub use_bias: bool,
-    /// Initializer of W.
+    /// Initializer of the kernel, W.
     pub kernel_initializer: Initializer,
-    /// Initializer of R.
+    /// Initializer of the recurrent kernel, R.
     pub recurrent_initializer: Initializer,
-    /// Initializer of b.
+    /// Initializer of the bias, b.
     pub bias_initializer: Initializer,
-    /// Regularizer of W.
+    /// Regularizer of the kernel, W.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Regularizer of R.
+    /// Regularizer of the recurrent kernel, R.
     pub recurrent_regularizer: Option<Regularizer>,
-    /// Regularizer of b.
+    /// Regularizer of the bias, b.
     pub bias_regularizer: Option<Regularizer>,
-    /// Constraint on W.
+    /// Constraint on the kernel, W.
     pub kernel_constraint: Option<Constraint>,
-    /// Constraint on R.
+    /// Constraint on the recurrent kernel, R.
     pub recurrent_constraint: Option<Constraint>,
-    /// Constraint on b.
+    /// Constraint on the bias, b.
     pub bias_constraint: Option<Constraint>,
     /// Share of inputs dropped in training: one mask for all timesteps; with recurrent dropout
     /// another for each gate.
@@ -110,20 +110,13 @@ setters!(GruCell {
     into activation: Activation,
     into recurrent_activation: Activation,
     plain use_bias: bool,
-    into kernel_initializer: Initializer,
-    into recurrent_initializer: Initializer,
-    into bias_initializer: Initializer,
-    some_into kernel_regularizer: Regularizer,
-    some_into recurrent_regularizer: Regularizer,
-    some_into bias_regularizer: Regularizer,
-    some_into kernel_constraint: Constraint,
-    some_into recurrent_constraint: Constraint,
-    some_into bias_constraint: Constraint,
     plain dropout: f64,
     plain recurrent_dropout: f64,
     plain reset_after: bool,
     some_into seed: Value,
 });
+
+weight_setters!([GruCell] kernel, recurrent, bias);
 
 cell_settings!(GruCell);
 

@@ -43,23 +43,23 @@ pub struct SimpleRnnCell {
     pub activation: Activation,
     /// True if a bias b is added.
     pub use_bias: bool,
-    /// Initializer of W.
+    /// Initializer of the kernel, W.
     pub kernel_initializer: Initializer,
-    /// Initializer of R.
+    /// Initializer of the recurrent kernel, R.
     pub recurrent_initializer: Initializer,
-    /// Initializer of b.
+    /// Initializer of the bias, b.
     pub bias_initializer: Initializer,
-    /// Regularizer of W.
+    /// Regularizer of the kernel, W.
     pub kernel_regularizer: Option<Regularizer>,
-    /// Regularizer of R.
+    /// Regularizer of the recurrent kernel, R.
     pub recurrent_regularizer: Option<Regularizer>,
-    /// Regularizer of b.
+    /// Regularizer of the bias, b.
     pub bias_regularizer: Option<Regularizer>,
-    /// Constraint on W.
+    /// Constraint on the kernel, W.
     pub kernel_constraint: Option<Constraint>,
-    /// Constraint on R.
+    /// Constraint on the recurrent kernel, R.
     pub recurrent_constraint: Option<Constraint>,
-    /// Constraint on b.
+    /// Constraint on the bias, b.
     pub bias_constraint: Option<Constraint>,
     /// Share of inputs dropped in training: one mask for all timesteps.
     pub dropout: f64,
@@ -94,19 +94,12 @@ impl Default for SimpleRnnCell {
 setters!(SimpleRnnCell {
     into activation: Activation,
     plain use_bias: bool,
-    into kernel_initializer: Initializer,
-    into recurrent_initializer: Initializer,
-    into bias_initializer: Initializer,
-    some_into kernel_regularizer: Regularizer,
-    some_into recurrent_regularizer: Regularizer,
-    some_into bias_regularizer: Regularizer,
-    some_into kernel_constraint: Constraint,
-    some_into recurrent_constraint: Constraint,
-    some_into bias_constraint: Constraint,
     plain dropout: f64,
     plain recurrent_dropout: f64,
     some_into seed: Value,
 });
+
+weight_setters!([SimpleRnnCell] kernel, recurrent, bias);
 
 cell_settings!(SimpleRnnCell);
 
