@@ -73,7 +73,10 @@ pub fn of_output(model: &Opened, output: usize, data: &Data) -> Result<Labels, F
 /// Names of the classes of an output: the model's, and numbers beyond them.
 pub fn names(model: &cornu::Model, output: usize, n: usize) -> Vec<String> {
     let mut names = model.class_names(&model.output_names()[output]).unwrap_or_default();
-    names.extend((names.len()..n).map(|k| k.to_string()));
+    for k in names.len()..n {
+        let number = k.to_string();
+        names.push(if names.contains(&number) { format!("class {k}") } else { number });
+    }
     names
 }
 

@@ -107,7 +107,12 @@ pub fn are_apart(outputs: &[(String, PathBuf)], read: &[PathBuf]) -> Result<(), 
 /// `out/m.interrupted.keras`.
 pub fn interrupted(path: &Path) -> PathBuf {
     let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("keras").to_string();
-    path.with_extension(format!("interrupted.{ending}"))
+    let numbered = |n: usize| match n {
+        1 => path.with_extension(format!("interrupted.{ending}")),
+        n => path.with_extension(format!("interrupted.{n}.{ending}")),
+    };
+    // What an earlier run rescued is not replaced.
+    (1..).map(numbered).find(|p| !p.exists()).unwrap_or_else(|| numbered(1))
 }
 
 #[cfg(test)]

@@ -124,13 +124,13 @@ pub mod prelude;
 pub mod guide;
 
 pub use alone::{MetricState, Stepper};
-pub use architecture::{Input, IntoCall, IntoLayers, Sequential, Symbol};
+pub use architecture::{Input, IntoCall, IntoLayers, IntoSymbols, Sequential, Symbol};
 pub use data::IntoData;
 pub use error::{Error, Result};
 pub use files::Opened;
 pub use layers::*;
 pub use lowering::Registry;
-pub use model::{IntoSymbols, Model};
+pub use model::Model;
 pub use ops::Operation;
 pub use training::{
     Compile, CompiledModel, EpochLoss, Evaluate, Fit, History, Interruption, IntoLoss,

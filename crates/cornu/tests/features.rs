@@ -10,8 +10,8 @@
 
 use cornu::callbacks::{CSVLogger, Callback, RemoteMonitor};
 use cornu::data::{self, Data};
+use cornu::optimizers::AdamW;
 use cornu::{Compile, Dense, Fit, Input, Model};
-use serde_json::json;
 
 fn model() -> Model {
     let x = Input::new([1]);
@@ -40,8 +40,7 @@ fn what_is_missing_is_named() {
     assert!(e.contains("`RemoteMonitor`") && e.contains("the feature `http`"), "{e}");
     let e = model().save_weights(dir.path().join("w.safetensors")).unwrap_err().to_string();
     assert!(e.contains("the feature `safetensors`"), "{e}");
-    let excluded = json!({"exclude_from_weight_decay": ["bias"], "weight_decay": 0.1});
-    let adamw = json!({"class_name": "AdamW", "config": excluded});
+    let adamw = AdamW::new(0.1).exclude_from_weight_decay(["bias"]);
     let e = model().compile(Compile::new(adamw, "mse")).map(drop).unwrap_err().to_string();
     assert!(e.contains("the feature `regex`"), "{e}");
 }

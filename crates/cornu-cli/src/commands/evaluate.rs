@@ -121,7 +121,11 @@ fn reports_of(
             continue;
         }
         let found = labels::of_output(&model, i, &predicted[i])?;
-        let wanted = labels::of_targets(compiled, i, &targets[i])?;
+        let target = targets.get(i).ok_or_else(|| {
+            let why = format!("the model has {} outputs", outputs.len());
+            Failure::usage(format!("--report needs the targets of each output; {why}"))
+        })?;
+        let wanted = labels::of_targets(compiled, i, target)?;
         if wanted.len() != found.ids.len() {
             return Err(Failure::failed(format!(
                 "--report: output `{output}` gives {} classes for {} targets",
@@ -131,7 +135,12 @@ fn reports_of(
         }
         let width = predicted[i].values().shape().last().copied().unwrap_or(1).max(2);
         let largest = wanted.iter().copied().max().unwrap_or(0).max(0) as usize;
-        let names = labels::names(&model, i, width.max(largest + 1));
+        if largest >= width {
+            return Err(Failure::failed(format!(
+                "--report: output `{output}` tells {width} classes apart. Received: class {largest}"
+            )));
+        }
+        let names = labels::names(&model, i, width);
         // What a loss ignores (a negative class) is no class.
         let pairs = wanted.iter().zip(&found.ids).filter(|(w, _)| **w >= 0);
         let (wanted, found): (Vec<i64>, Vec<i64>) = pairs.map(|(w, p)| (*w, *p as i64)).unzip();

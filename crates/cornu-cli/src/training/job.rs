@@ -117,13 +117,12 @@ impl Job<'_> {
         }
         // The model is on disk before anything else is done.
         let saved = self.results.save(&self.model, &history, &tell);
-        if let Some(test) = test {
-            self.tell_test(test, &tell)?;
-        }
+        let tested = test.map_or(Ok(()), |test| self.tell_test(test, &tell));
+        saved?;
+        tested?;
         if ask.json {
             console.json(&json!({"event": "end", "epochs": history.epochs.len()}));
         }
-        saved?;
         match interrupt.exit_code() {
             None => Ok(()),
             Some(code) => {

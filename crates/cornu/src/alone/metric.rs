@@ -63,8 +63,13 @@ impl MetricState {
             metric.partials(&cx, v[0], v[1], None, v.get(2).copied())
         })?;
         let sums: Vec<Vec<f64>> = sums.iter().map(Tensor::to_f64).collect();
+        let lengths = |all: &[Vec<f64>]| -> Vec<usize> { all.iter().map(Vec::len).collect() };
         if self.totals.is_empty() {
             self.totals = sums;
+        } else if lengths(&self.totals) != lengths(&sums) {
+            let rule = "all batches have the same number of classes";
+            let received = format!("{:?} after {:?}", lengths(&sums), lengths(&self.totals));
+            return Err(crate::Error::argument(self.metric.name(), rule, received));
         } else {
             for (total, sum) in self.totals.iter_mut().zip(sums) {
                 total.iter_mut().zip(sum).for_each(|(t, s)| *t += s);

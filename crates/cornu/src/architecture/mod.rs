@@ -21,6 +21,6 @@ pub use into_layers::IntoLayers;
 pub(crate) use nodes::Nodes;
 pub use sequential::Sequential;
 pub(crate) use symbol::Maker;
-pub use symbol::{Input, IntoCall, Symbol};
+pub use symbol::{Input, IntoCall, IntoSymbols, Symbol};
 pub use tensor_ref::{Nest, TensorRef};
 pub(crate) use trace::trace;

@@ -110,6 +110,30 @@ impl Input {
     }
 }
 
+/// One symbol or several, as inputs or outputs of a model.
+pub trait IntoSymbols {
+    /// Returns the symbols, and true if it is a single one.
+    fn into_symbols(self) -> (Vec<Symbol>, bool);
+}
+
+impl IntoSymbols for &Symbol {
+    fn into_symbols(self) -> (Vec<Symbol>, bool) {
+        (vec![self.clone()], true)
+    }
+}
+
+impl<const N: usize> IntoSymbols for [&Symbol; N] {
+    fn into_symbols(self) -> (Vec<Symbol>, bool) {
+        (self.into_iter().cloned().collect(), false)
+    }
+}
+
+impl IntoSymbols for &[Symbol] {
+    fn into_symbols(self) -> (Vec<Symbol>, bool) {
+        (self.to_vec(), false)
+    }
+}
+
 /// Arguments of a layer's call: one symbol, several, or a call with keyword arguments.
 pub trait IntoCall {
     /// Returns the arguments as a call.

@@ -13,8 +13,9 @@ pub use loss_items::OutputLoss;
 pub use metric_items::OutputMetric;
 pub use outputs::Outputs;
 
-use crate::Result;
+use crate::config::did_you_mean;
 use crate::metrics::MetricValue;
+use crate::{Error, Result};
 use cornu_ir::Spec;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -44,6 +45,26 @@ impl Compiled {
     /// # Errors
     /// The name, and the nearest right one.
     pub(crate) fn check(config: &Value, outputs: &Outputs) -> Result<()> {
+        const KEYS: &[&str] = &[
+            "optimizer",
+            "loss",
+            "loss_weights",
+            "metrics",
+            "weighted_metrics",
+            "run_eagerly",
+            "steps_per_execution",
+            "jit_compile",
+            "auto_scale_loss",
+        ];
+        let unknown = |key: &&String| !KEYS.contains(&key.as_str());
+        if let Some(key) = config.as_object().into_iter().flat_map(|c| c.keys()).find(unknown) {
+            let hint = did_you_mean(key, KEYS.iter().copied());
+            return Err(Error::argument(
+                "compile",
+                "there is no such setting",
+                format!("`{key}`{hint}"),
+            ));
+        }
         let part = |key: &str| outputs::plain(config.get(key).unwrap_or(&Value::Null));
         loss_items::check(&part("loss"), &part("loss_weights"), outputs)?;
         metric_items::check("metrics", &part("metrics"), outputs)?;

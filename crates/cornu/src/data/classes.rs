@@ -41,8 +41,13 @@ pub fn to_categorical<'a>(ids: impl IntoData<'a>, n_classes: Option<usize>) -> R
         shape.pop();
     }
     let largest = ids.iter().copied().max().unwrap_or(-1);
-    let n = n_classes.unwrap_or((largest + 1).max(0) as usize);
-    let mut hot = vec![0.0; ids.len() * n];
+    let n = n_classes.unwrap_or(largest.saturating_add(1).max(0) as usize);
+    let size = ids.len().checked_mul(n).filter(|size| *size < isize::MAX as usize / 4);
+    let Some(size) = size.filter(|size| n_classes.is_some() || *size < 1 << 32) else {
+        let rule = "class ids must be small: each sample takes a number for each class.";
+        return Err(DataError::invalid(who, rule, largest.to_string()));
+    };
+    let mut hot = vec![0.0; size];
     for (i, id) in ids.iter().enumerate() {
         if !(0..n as i64).contains(id) {
             let rule = format!("class ids must lie in 0..{}.", n as i64 - 1);

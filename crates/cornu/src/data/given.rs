@@ -155,7 +155,9 @@ impl<'a> Arrays<'a> {
             let called = name.as_ref().map_or(format!("array {i}"), |n| format!("array `{n}`"));
             let n = part.arrays.len();
             match <[_; 1]>::try_from(part.arrays) {
-                Ok([(None, values)]) if part.targets.is_empty() => all.arrays.push((name, values)),
+                Ok([(None, values)]) if part.targets.is_empty() && part.weights.is_empty() => {
+                    all.arrays.push((name, values));
+                }
                 _ => {
                     let rule = "each of several arguments must be one array without a name.";
                     return Err(DataError::invalid(called, rule, format!("{n} arrays")));
@@ -206,7 +208,19 @@ impl<'a> Arrays<'a> {
         self.arrays.first().map_or(0, |(_, values)| values.n_samples())
     }
 
-    /// The samples before `at`, and those from it on.
+    /// Fails unless every array holds `n` samples.
+    pub(crate) fn check_samples(&self, what: &str, n: usize) -> crate::Result<()> {
+        let all = self.arrays.iter().chain(&self.targets).chain(&self.weights);
+        match all.map(|(_, values)| values.n_samples()).find(|found| *found != n) {
+            None => Ok(()),
+            Some(found) => Err(crate::Error::Data(format!(
+                "{what}: the inputs hold {n} samples (axis 0), so must they. Received: {found}"
+            ))),
+        }
+    }
+
+    /// The samples before `at`, and those from it on. Every array holds as many samples as the
+    /// first.
     pub(crate) fn split(self, at: usize) -> Result<(Self, Self)> {
         let n = self.n_samples();
         let part = |rows: Range<usize>| -> Result<Self> {

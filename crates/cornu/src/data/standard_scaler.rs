@@ -26,9 +26,31 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), cornu::data::DataError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Saved")]
 pub struct StandardScaler {
     mean: Vec<f64>,
     scale: Vec<f64>,
+}
+
+/// A scaler as it is saved.
+#[derive(Deserialize)]
+struct Saved {
+    mean: Vec<f64>,
+    scale: Vec<f64>,
+}
+
+impl TryFrom<Saved> for StandardScaler {
+    type Error = DataError;
+
+    fn try_from(saved: Saved) -> Result<Self> {
+        let Saved { mean, scale } = saved;
+        if mean.is_empty() || mean.len() != scale.len() {
+            let received = format!("{} means, {} scales", mean.len(), scale.len());
+            let rule = "a mean and a scale for each feature are needed.";
+            return Err(DataError::invalid("scaler", rule, received));
+        }
+        Ok(Self { mean, scale })
+    }
 }
 
 impl StandardScaler {

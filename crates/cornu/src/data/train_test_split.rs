@@ -192,16 +192,17 @@ impl SplitRows {
     /// Returns the training and the test samples of data.
     ///
     /// # Errors
-    /// Data of fewer samples than were divided.
+    /// Data of another number of samples than were divided.
     pub fn data(&self, data: impl Into<Data>) -> Result<(Data, Data)> {
         let data = data.into();
+        self.need(data.n_samples())?;
         Ok((data.take(&self.train)?, data.take(&self.test)?))
     }
 
     /// Returns the training and the test samples of an array, along its first axis.
     ///
     /// # Errors
-    /// An array of fewer samples than were divided.
+    /// An array of another number of samples than were divided.
     pub fn arrays<S, D>(
         &self,
         array: &ArrayBase<S, D>,
@@ -211,7 +212,7 @@ impl SplitRows {
         S::Elem: Clone,
         D: Dimension + RemoveAxis,
     {
-        self.need(array.len_of(Axis(0)))?;
+        self.need(array.shape().first().copied().unwrap_or(0))?;
         let part = |rows: &[u32]| {
             let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
             array.select(Axis(0), &rows)
@@ -222,7 +223,7 @@ impl SplitRows {
     /// Returns the training and the test items of a list, such as sequences of unequal length.
     ///
     /// # Errors
-    /// A list of fewer items than were divided.
+    /// A list of another number of items than were divided.
     pub fn list<T: Clone>(&self, items: &[T]) -> Result<(Vec<T>, Vec<T>)> {
         self.need(items.len())?;
         let part = |rows: &[u32]| rows.iter().map(|row| items[*row as usize].clone()).collect();
@@ -231,7 +232,7 @@ impl SplitRows {
 
     fn need(&self, n_samples: usize) -> Result<()> {
         let divided = self.train.len() + self.test.len();
-        if n_samples < divided {
+        if n_samples != divided {
             let rule = format!("the {divided} samples (axis 0) that were divided are needed.");
             return Err(DataError::invalid("train test split", rule, n_samples.to_string()));
         }

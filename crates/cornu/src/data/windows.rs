@@ -99,7 +99,14 @@ impl Windows {
     /// # Errors
     /// A setting of 0; a series too short for one window; a column that the series does not have.
     pub fn over<'a>(&self, series: impl IntoData<'a>) -> Result<WindowSet<'a>> {
+        if let (Some(_), 0) = (&self.target_columns, self.horizon) {
+            let rule = "columns of the series are targets with a `horizon` alone.";
+            return Err(DataError::invalid("target_columns", rule, "no horizon"));
+        }
         let (numbers, n_steps, width) = series_of("series", series.into_data()?)?;
+        if width == 0 {
+            return Err(DataError::invalid("series", "a feature (axis 1) is needed.", "none"));
+        }
         let set = WindowSet {
             settings: self.clone(),
             columns: self.target_columns.clone().unwrap_or_else(|| (0..width).collect()),

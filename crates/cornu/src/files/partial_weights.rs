@@ -144,6 +144,43 @@ impl Model {
         Ok(told)
     }
 
+    /// Number of weights that a file holds for a layer beyond those that the layer has.
+    fn surplus(&self, source: &Source, name: &str, member: usize, by_name: bool) -> usize {
+        let mine = self.graph().groups().into_iter().find(|(m, _)| *m == member);
+        let mine = mine.map(|(_, group)| format!("layers/{group}")).unwrap_or_default();
+        match source {
+            Source::Layers(_) => 0,
+            Source::Named(arrays) => {
+                let within = [format!("{name}/"), format!("{mine}/")];
+                let own = |n: &str| {
+                    let variables = self.variables();
+                    variables.iter().any(|v| {
+                        v.path == n || v.places().any(|(g, i)| format!("{g}/vars/{i}") == n)
+                    })
+                };
+                let of_layer = |n: &&(String, Array)| {
+                    within.iter().any(|w| n.0.starts_with(w.as_str())) && !own(&n.0)
+                };
+                arrays.iter().filter(of_layer).count()
+            }
+            Source::Groups(root) => {
+                let theirs = match by_name {
+                    true => Source::group_named(root, name),
+                    false => Some(mine.clone()),
+                };
+                let group = theirs.as_deref().and_then(|g| root.group(g));
+                let held = group.map_or(0, |g| g.walk().len());
+                let own = |v: &crate::model::Variable| {
+                    let within = format!("{mine}/");
+                    v.places().filter(|(g, _)| *g == mine || g.starts_with(&within)).count()
+                };
+                let known: usize =
+                    self.variables().iter().filter(|v| v.spec.lora.is_none()).map(own).sum();
+                held.saturating_sub(known)
+            }
+        }
+    }
+
     /// The values that a file holds for a layer, whose weights have these numbers in the model.
     fn find_layer(
         &self,
@@ -189,7 +226,7 @@ impl Model {
         let Some(found) = found else {
             return Ok(Err(Misfit::Absent("the file has no weights for it".into())));
         };
-        let arrays = found.iter().flatten().count();
+        let arrays = found.iter().flatten().count() + self.surplus(source, name, member, by_name);
         let needed = own.iter().filter(|i| self.variables()[**i].spec.lora.is_none()).count();
         if arrays != needed || found.len() != own.len() {
             let why = format!("it has {needed} weights, the file {arrays}");

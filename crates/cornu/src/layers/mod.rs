@@ -14,8 +14,8 @@ macro_rules! settings {
     };
 }
 
-/// The builder methods of weights: initializer, regularizer and constraint of each, of a layer or of
-/// a part of it. `weight_setters!([Lstm.cell] kernel, bias)`.
+/// The builder methods of weights: initializer, regularizer and constraint of each, of a layer or
+/// of a part of it. `weight_setters!([Lstm.cell] kernel, bias)`.
 macro_rules! weight_setters {
     ($at:tt $($weight:ident),+) => { $(weight_setters!(@ $weight $at);)+ };
     (@ kernel [$($at:tt)+]) => {

@@ -19,7 +19,7 @@ pub(crate) use class_names::CLASS_NAMES;
 pub(crate) use encoding::shaped_text;
 pub(crate) use lower::takes_text;
 pub use lower::{LoweredModel, PackedEntries, lower_model};
-pub use model::{IntoSymbols, Model};
+pub use model::Model;
 pub use variables::Variable;
 pub(crate) use variables::variables;
 pub(crate) use weights_file::{int8_array, older_path, to_file_array, to_tensor};

@@ -2,8 +2,8 @@
 
 use super::variables::{self, Variable};
 use crate::architecture::{
-    Container, Functional, InputLayer, IntoLayers, Maker, MemberKind, Nest, Nodes, Sequential,
-    Symbol, TensorRef, trace,
+    Container, Functional, InputLayer, IntoLayers, IntoSymbols, Maker, MemberKind, Nest, Nodes,
+    Sequential, Symbol, TensorRef, trace,
 };
 use crate::data::{Array, array_of, tensor_of};
 use crate::lowering::{Call, LayerRef, Registry, WeightTree};
@@ -52,30 +52,6 @@ struct Parts {
     assets: Vec<(String, Vec<u8>)>,
     /// Names of the classes by output.
     class_names: Mutex<BTreeMap<String, Vec<String>>>,
-}
-
-/// One symbol or several, as inputs or outputs of a model.
-pub trait IntoSymbols {
-    /// Returns the symbols, and true if it is a single one.
-    fn into_symbols(self) -> (Vec<Symbol>, bool);
-}
-
-impl IntoSymbols for &Symbol {
-    fn into_symbols(self) -> (Vec<Symbol>, bool) {
-        (vec![self.clone()], true)
-    }
-}
-
-impl<const N: usize> IntoSymbols for [&Symbol; N] {
-    fn into_symbols(self) -> (Vec<Symbol>, bool) {
-        (self.into_iter().cloned().collect(), false)
-    }
-}
-
-impl IntoSymbols for &[Symbol] {
-    fn into_symbols(self) -> (Vec<Symbol>, bool) {
-        (self.to_vec(), false)
-    }
 }
 
 impl Model {

@@ -122,7 +122,15 @@ impl Optimizer {
     pub fn check(&self, vars: &[VarInfo]) -> Result<()> {
         match self.kind() {
             Kind::Rule(rule) => rule::checked(rule),
-            Kind::Scaled(outer) => outer.inner_optimizer.check(vars),
+            Kind::Scaled(outer) => {
+                if let Optimizer::Rule(rule) = &*outer.inner_optimizer
+                    && let Some(factor) = rule.settings().loss_scale_factor
+                {
+                    let rule = "the optimizer within must have no loss_scale_factor of its own";
+                    return Err(crate::Error::argument("LossScaleOptimizer", rule, factor));
+                }
+                outer.inner_optimizer.check(vars)
+            }
             Kind::Several(outer) => outer.check(vars),
         }
     }

@@ -177,6 +177,13 @@ impl MultiOptimizer {
                     inner.class(),
                 ));
             }
+            if let Optimizer::Rule(rule) = inner
+                && rule.settings().loss_scale_factor != self.loss_scale_factor
+            {
+                let rule = "an optimizer within must take the loss_scale_factor of the \
+                    MultiOptimizer: implement UpdateRule::with_loss_scale_factor";
+                return Err(Error::argument("MultiOptimizer", rule, inner.class()));
+            }
             inner.check(&[])?;
         }
         self.assigned(vars).map(drop)

@@ -73,8 +73,10 @@ impl Optimizer {
             return Self::by_name(name);
         }
         let parts = parts("optimizer", v)?;
+        let is_own =
+            v.get("registered_name").and_then(Value::as_str).is_some_and(|n| n.contains('>'));
         match parts.class {
-            LossScaleOptimizer::CLASS | MultiOptimizer::CLASS => {
+            LossScaleOptimizer::CLASS | MultiOptimizer::CLASS if !is_own => {
                 Self::from_class(parts.class, parts.config)
             }
             _ => Rule::from_json(v).map(Self::Rule),

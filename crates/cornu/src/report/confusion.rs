@@ -49,6 +49,12 @@ impl ConfusionMatrix {
             return Err(DataError::invalid("confusion matrix", rule, received));
         }
         let largest = truth.iter().chain(&predicted).copied().max().unwrap_or(0);
+        // A matrix of the square of so many counts is made.
+        const MOST: i64 = 10_000;
+        if names.is_none() && largest >= MOST {
+            let rule = format!("class ids must lie below {MOST}.");
+            return Err(DataError::invalid("confusion matrix", rule, largest.to_string()));
+        }
         let n = names.map_or((largest + 1).max(0) as usize, ClassNames::len);
         let mut counts = Array2::zeros((n, n));
         for (i, (t, p)) in truth.iter().zip(&predicted).enumerate() {

@@ -32,11 +32,17 @@ impl<'a> Examples<'a> {
     ) -> Result<Self> {
         let (mut x, y) = (x.into_data()?, y.into_data()?);
         let (of_set, weights_of_set) = (take(&mut x.targets), take(&mut x.weights));
-        let y = if y.arrays.is_empty() { of_set } else { y.arrays };
-        let w = w.map_or(weights_of_set, |w| w.arrays);
+        if !y.targets.is_empty() || !y.weights.is_empty() {
+            let rule = "targets are arrays; a data set with targets is given as the inputs";
+            return Err(Error::argument("targets", rule, "a data set"));
+        }
+        let y = one_of("targets", y.arrays, of_set)?;
+        let w = one_of("sample weights", w.map_or(vec![], |w| w.arrays), weights_of_set)?;
         let inputs = model.feed_inputs(x)?;
         let n = inputs.first().map_or(0, Fed::n_samples);
-        let names = model.output_names();
+        let outputs = model.outputs();
+        let names: Vec<String> =
+            (0..outputs.len()).map(|i| outputs.called(i).to_string()).collect();
         let target = |(i, d): (usize, Values<'a>)| {
             let dtype = match d.dtype() {
                 "int32" => DType::I32,
@@ -142,6 +148,15 @@ pub(crate) struct Layout {
     pub(super) weighted: Vec<bool>,
 }
 
+/// What is given, or what the data set of the inputs brings along.
+fn one_of<T>(what: &str, given: Vec<T>, of_set: Vec<T>) -> Result<Vec<T>> {
+    if !given.is_empty() && !of_set.is_empty() {
+        let rule = "the data set of the inputs brings them along; give them once";
+        return Err(Error::argument(what, rule, "both"));
+    }
+    Ok(if given.is_empty() { of_set } else { given })
+}
+
 /// The sample weights of each output; one set of weights serves all outputs, as in Keras.
 fn weights_of<'a>(
     given: Vec<(Option<String>, Values<'a>)>,
@@ -166,7 +181,10 @@ fn weights_of<'a>(
             let rule = format!("one set, or one for each of the {} outputs", names.len());
             return Err(Error::argument("sample weights", rule, format!("{} sets", at + 1)));
         };
-        *place = Some(fed(at, d)?);
+        if place.replace(fed(at, d)?).is_some() {
+            let rule = "each output has one set";
+            return Err(Error::argument("sample weights", rule, format!("`{}` twice", names[at])));
+        }
     }
     Ok(weights)
 }

@@ -252,8 +252,11 @@ impl<'a> Fed<'a> {
             Source::Borrowed(slice) => range.check(*slice, sample),
             Source::Read(reader) => {
                 let mut state = reader.state();
-                state.ranges.retain(|r| r.what != what);
-                state.ranges.push(range);
+                // Two layers may read one input: each limit holds.
+                state.ranges.retain(|r| r.what != what || r.n < range.n);
+                if state.ranges.iter().all(|r| r.what != what) {
+                    state.ranges.push(range);
+                }
                 Ok(())
             }
         }

@@ -40,8 +40,12 @@ impl CompiledModel {
             let x = vx.take("validation data")?.unwrap_or_default();
             let y = vy.take("validation data, targets")?.unwrap_or_default();
             validation = Some((x, y, vw.take("validation data, sample weights")?));
-        } else if options.validation_split > 0.0 {
-            let at = split_at(x.n_samples(), options.validation_split)?;
+        } else if options.validation_split != 0.0 {
+            let n = x.n_samples();
+            let at = split_at(n, options.validation_split)?;
+            x.check_samples("inputs", n)?;
+            y.check_samples("targets", n)?;
+            w.as_ref().map_or(Ok(()), |w| w.check_samples("sample weights", n))?;
             let (x_train, x_val) = x.split(at)?;
             let (y_train, y_val) = y.split(at)?;
             let (w_train, w_val) = w.map(|w| w.split(at)).transpose()?.unzip();
@@ -84,10 +88,7 @@ impl CompiledModel {
         let dims: Vec<_> =
             std::iter::once(Some(target.n_samples())).chain(target.sample_shape()).collect();
         let spec = Spec::new(DType::I32, dims);
-        let ids = Compiled::resolve(self.settings(), &self.outputs(), &[spec])?
-            .losses
-            .iter()
-            .any(|l| l.loss.takes_class_ids());
+        let ids = self.resolve(&[spec])?.losses.iter().any(|l| l.loss.takes_class_ids());
         let form = if ids { LabelForm::Integer } else { LabelForm::Inferred };
         let target = target.to_data()?;
         Ok(class_weights_to_sample_weights(&target, class_weight, form)?.into_data()?)
