@@ -10,7 +10,7 @@ pub use crate::data::{
     Array, BatchMaker, ClassNames, Data, PadSequences, Ragged, StandardScaler, TrainTestSplit,
     Windows, argmax, to_categorical,
 };
-pub use crate::layers::*;
+pub use crate::layers::{self, *};
 pub use crate::{
     Compile, CompiledModel, Error, Evaluate, Fit, History, Input, Logs, Model, Opened, Outputs,
     Predict, Registry, Result, Streams, Symbol, initializers, losses, metrics, optimizers,

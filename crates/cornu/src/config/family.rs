@@ -87,7 +87,10 @@ macro_rules! family {
                 // A class of a package of its own is not the built-in one of the same name. Keras 2
                 // registered its own classes as `Custom>Adam`, with the class `Custom>Adam`.
                 if let Some(name) = registered.filter(|name| name.contains('>')) {
-                    let what = format!("{} `{}` (registered as `{name}`)", $what, parts.class);
+                    let what = format!(
+                        "{} `{}` (registered as `{name}`); a Registry with this class opens it",
+                        $what, parts.class
+                    );
                     return Err($crate::Error::Unsupported(what));
                 }
                 Self::from_class(parts.class, parts.config)

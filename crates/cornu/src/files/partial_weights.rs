@@ -120,6 +120,13 @@ impl Model {
         options: LoadWeights,
     ) -> Result<LoadedWeights> {
         let source = Source::read(path.as_ref())?;
+        if let (true, Source::Named(arrays)) = (options.by_name, &source)
+            && arrays.iter().any(|(name, _)| name.starts_with("layers/"))
+        {
+            let rule = "by_name needs the names of layers, and this file holds paths of groups; \
+                take the .keras or the .weights.h5";
+            return Err(Error::argument("load_weights", rule, path.as_ref().display()));
+        }
         let mut values: Vec<(SlotId, Tensor)> = Vec::new();
         let mut told = LoadedWeights::default();
         for (member, own) in self.legacy_order() {

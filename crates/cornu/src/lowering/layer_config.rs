@@ -185,7 +185,10 @@ impl Registry {
                 return Error::Config(format!("no layer has this class{hint}"));
             }
             Error::Unsupported(match registered.filter(|name| *name != class) {
-                Some(name) => format!("layer class `{class}` (registered as `{name}`){hint}"),
+                Some(name) => format!(
+                    "layer class `{class}` (registered as `{name}`){hint}; a Registry with this \
+                     class opens it (Registry::new().layer::<T>(\"{name}\"), open_with)"
+                ),
                 None if module.is_empty() => format!("layer class `{class}`{hint}"),
                 None => format!("layer class `{class}` (module `{module}`){hint}"),
             })

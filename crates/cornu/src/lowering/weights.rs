@@ -63,6 +63,9 @@ impl<'g> Weights<'g> {
     }
 
     /// Returns the weight of a name, which the layer's `weights` declared.
+    ///
+    /// # Panics
+    /// The layer declared no weight of this name.
     pub fn var(&self, name: &str) -> Var<'g> {
         self.get(name).unwrap_or_else(|| {
             panic!(
