@@ -381,6 +381,6 @@ mod tests {
         assert!(e.contains("spans 4 timesteps") && e.contains("Received: 3 timesteps"), "{e}");
         assert!(error(Windows::new(0)).starts_with("sequence_length: must be at least 1"));
         assert!(error(Windows::new(2).sequence_stride(0)).starts_with("sequence_stride"));
-        assert!(error(Windows::new(1).target_columns([1])).contains("columns 0 to 0"));
+        assert!(error(Windows::new(1).horizon(1).target_columns([1])).contains("columns 0 to 0"));
     }
 }
