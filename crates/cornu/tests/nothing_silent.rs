@@ -33,7 +33,7 @@ fn a_validation_split_needs_as_many_samples_everywhere() {
     for e in [
         compiled().fit(&x, std::slice::from_ref(&short), fit()).unwrap_err(),
         two_inputs().fit((&x, &numbers(12, 2)), &y, fit()).unwrap_err(),
-        compiled().fit(&x, &y, fit().sample_weight(&Array1::<f32>::ones(9))).unwrap_err(),
+        compiled().fit(&x, &y, fit().sample_weight(Array1::<f32>::ones(9))).unwrap_err(),
     ] {
         assert!(e.to_string().contains("10 samples"), "{e}");
     }
@@ -62,7 +62,7 @@ fn class_weights_go_with_an_own_loss() {
     let mut model = compiled().model().compile(Compile::new("sgd", Cubed {})).unwrap();
     let ids = Array2::from_shape_fn((10, 1), |(i, _)| (i % 2) as f32);
     let weights = [(0i64, 1.0f32), (1, 2.0)].into_iter().collect();
-    model.fit(&numbers(10, 2), &ids, Fit::new().class_weight(weights).verbose(0)).unwrap();
+    model.fit(numbers(10, 2), &ids, Fit::new().class_weight(weights).verbose(0)).unwrap();
 }
 
 #[test]
@@ -115,9 +115,9 @@ fn what_a_data_set_brings_along_is_given_once() {
     let model = Model::new(&x, &Dense::new(1).call(&y).unwrap()).unwrap();
     let compiled = model.compile(Compile::new("sgd", "mse")).unwrap();
     compiled.evaluate(&set, (), Evaluate::new()).unwrap();
-    let e = compiled.evaluate(&set, &numbers(26, 1), Evaluate::new()).unwrap_err().to_string();
+    let e = compiled.evaluate(&set, numbers(26, 1), Evaluate::new()).unwrap_err().to_string();
     assert!(e.contains("targets") && e.contains("both"), "{e}");
-    let e = compiled.evaluate(&numbers(26, 4), &set, Evaluate::new()).unwrap_err().to_string();
+    let e = compiled.evaluate(numbers(26, 4), &set, Evaluate::new()).unwrap_err().to_string();
     assert!(e.contains("a data set"), "{e}");
     let e = Windows::new(4).target_columns([0]).over(&series).map(drop).unwrap_err().to_string();
     assert!(e.contains("horizon"), "{e}");
