@@ -23,29 +23,13 @@ pub enum Form {
     Binary,
 }
 
-/// The loss of an output, where the compile settings name one for it.
+/// The loss of an output, where the compile settings name one for it that can be read.
 pub fn loss_of(model: &CompiledModel, output: usize) -> Option<Loss> {
-    let names = model.output_names();
-    let loss = match &model.settings()["loss"] {
-        Value::Array(items) if names.len() > 1 => items.get(output)?,
-        Value::Array(items) => items.first()?,
-        Value::Object(by_name) if !by_name.contains_key("class_name") => {
-            by_name.get(&names[output])?
-        }
-        one => one,
-    };
-    let classes = width(model, output);
-    match loss.as_str() {
-        Some("crossentropy" | "ce") if classes == Some(1) => {
-            Loss::by_name("binary_crossentropy").ok()
-        }
-        Some("crossentropy" | "ce") => Loss::by_name("sparse_categorical_crossentropy").ok(),
-        _ => Loss::from_json(loss).ok(),
-    }
+    model.loss(output).ok().flatten()
 }
 
 /// Numbers that an output gives for a sample or timestep.
-fn width(model: &Model, output: usize) -> Option<usize> {
+pub fn width(model: &Model, output: usize) -> Option<usize> {
     model.output_specs()[output].dims.last().copied().flatten()
 }
 

@@ -259,16 +259,19 @@ impl FitOptions {
     /// have some.
     ///
     /// # Errors
-    /// A class that is neither a number nor a name.
+    /// A class that is neither a number nor a name, that the model does not have, or that comes
+    /// twice. `n_classes` is how many the model tells apart, where that is known.
     pub fn class_weights(
         &self,
         names: Option<&[String]>,
+        n_classes: Option<usize>,
     ) -> Result<Option<ClassWeights>, WrongOption> {
         let Some(ClassWeight(given)) = &self.class_weight else { return Ok(None) };
         let id = |class: &String| {
             let named = names.and_then(|n| n.iter().position(|name| name == class));
             named.map(|i| i as i64).or_else(|| class.parse().ok())
         };
+        let mut seen = vec![];
         let weights = given.iter().map(|(class, weight)| {
             let known = names.unwrap_or_default();
             let hint = cornu::extend::did_you_mean(class, known.iter().map(String::as_str));
@@ -277,7 +280,16 @@ impl FitOptions {
                 known => format!("the classes are {}{hint}", known.join(", ")),
             };
             let received = format!("`{class}`");
-            let id = id(class).ok_or(WrongOption { key: "class_weight", rule, received })?;
+            let wrong =
+                |rule| WrongOption { key: "class_weight", rule, received: received.clone() };
+            let id = id(class).ok_or_else(|| wrong(rule))?;
+            if let Some(n) = n_classes.filter(|n| !(0..*n as i64).contains(&id)) {
+                return Err(wrong(format!("the model tells {n} classes apart, from 0 on")));
+            }
+            if seen.contains(&id) {
+                return Err(wrong("each class has one weight".to_string()));
+            }
+            seen.push(id);
             Ok((id, *weight))
         });
         weights.collect::<Result<_, _>>().map(Some)

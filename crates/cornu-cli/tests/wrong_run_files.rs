@@ -118,6 +118,15 @@ const CASES: &[Case] = &[
     ("epochs = 1", "epochs = 1\nepoch_loss = \"exact\"", 22, &["timesteps or keras"]),
     ("epochs = 1", "epochs = 1\ninitial_epoch = 4", 22, &["below `epochs`"]),
     ("epochs = 1", "epochs = 1\nclass_weight = { a = 2.0 }", 22, &["classes are numbers"]),
+    ("epochs = 1", "epochs = 1\nclass_weight = { 7 = 2.0 }", 22, &["tells 3 classes apart"]),
+    (
+        "  { class = \"LSTM\", units = 3, dropout = 0.1 },",
+        "  { class = \"LSTM\", units = 3, name = \"h\" },\n  \
+         { class = \"Dense\", units = 5, name = \"side\" },\n  \
+         { class = \"Dense\", units = 2, inputs = [\"h\"] },",
+        11,
+        &["layer 3 Dense", "no output of the model depends on it"],
+    ),
     ("units = 3, dropout = 0.1", "units = 0", 10, &["units"]),
     ("[0, 2]", "[0, 2]\ninput_dtype = \"flaot32\"", 8, &["`flaot32`", "did you mean `float32`?"]),
     // Combinations.

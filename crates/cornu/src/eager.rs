@@ -8,6 +8,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// How many programs are kept.
+const MOST_PROGRAMS: usize = 64;
+
 /// Programs by the specs of their inputs. Clones share them.
 #[derive(Clone, Default)]
 pub struct Programs(Arc<Mutex<HashMap<Vec<Spec>, Arc<Mutex<Ready>>>>>);
@@ -42,6 +45,10 @@ impl Programs {
             Some(ready) => ready.clone(),
             None => {
                 let ready = Arc::new(Mutex::new(Ready::new(&specs, function)?));
+                // Inputs of ever new lengths take no ever growing memory.
+                if made.len() == MOST_PROGRAMS {
+                    made.clear();
+                }
                 made.insert(specs, ready.clone());
                 ready
             }

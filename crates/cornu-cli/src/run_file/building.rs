@@ -188,6 +188,7 @@ impl<'a> Builder<'a> {
     /// The layers as a graph.
     fn graph(mut self) -> Result<Model, Failure> {
         let tables = &self.source.run.model.layers;
+        let mut called: Vec<LayerRef> = vec![];
         for (i, table) in tables.iter().enumerate() {
             let read = self.sources(i, table)?;
             let mut layer = self.layer(i, table)?;
@@ -201,11 +202,12 @@ impl<'a> Builder<'a> {
                 [one] => Call::one(one.clone()),
                 several if BY_ARGUMENT.contains(&&*table.class) => {
                     let args = several.iter().cloned().map(Arg::Value).collect();
-                    Call { args, kwargs: vec![] }
+                    Call::new(args, vec![])
                 }
                 several => Call::list(several.iter().cloned()),
             };
             let values = layer.call_all(call).map_err(|e| self.at_layer(i, e))?;
+            called.push(layer.clone());
             if let Some(name) = layer.given_name() {
                 if self.named.iter().any(|(n, _)| n == name) {
                     let message = format!("layer {}: the name `{name}` comes twice", i + 1);
@@ -225,6 +227,17 @@ impl<'a> Builder<'a> {
             several => Model::new(&self.inputs[..], several),
         };
         let model = model.map_err(|e| self.source.wrong_below(&["model"], e))?;
+        let leads_nowhere =
+            |layer: &LayerRef| model.layers().iter().all(|(_, member)| *member != layer);
+        if let Some(i) = called.iter().position(leads_nowhere) {
+            let message = format!(
+                "layer {} {}: no output of the model depends on it; name it in `outputs` of \
+                 [model] or in `inputs` of another layer, or leave it out",
+                i + 1,
+                tables[i].class
+            );
+            return Err(self.source.wrong(&["model", "layers", &i.to_string()], &message));
+        }
         model.seed(self.seed).map_err(Failure::from)
     }
 
@@ -286,8 +299,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// A layer adapted to the training data as they come to it: those of an input, or what the
-    /// layers before make of them.
+    /// Returns a layer adapted to the training data: to the data of an input, or to the outputs of
+    /// the layers before it.
     fn adapted(
         &self,
         i: usize,

@@ -165,8 +165,7 @@ pub struct LayerTable {
     /// `name:1` is the second value of a layer with several.
     #[serde(default)]
     pub inputs: OneOrMany,
-    /// Whether a preprocessing layer takes what it needs (mean, vocabulary) from the training data
-    /// as they come to it.
+    /// Whether a preprocessing layer takes what it needs (mean, vocabulary) from the training data.
     #[serde(default)]
     pub adapt: bool,
     /// Keras's arguments of the class, and `name`. A table with a `class` makes an object of Keras.

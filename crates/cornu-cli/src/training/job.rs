@@ -221,7 +221,9 @@ impl Job<'_> {
         }
         let names = self.model.output_names();
         let names = names.first().and_then(|output| self.model.class_names(output));
-        let weights = self.options.class_weights(names.as_deref()).map_err(|e| {
+        // One number tells two classes apart.
+        let n_classes = classes::width(&self.model, 0).map(|width| width.max(2));
+        let weights = self.options.class_weights(names.as_deref(), n_classes).map_err(|e| {
             let message = e.message(&format!("`{}`", e.key));
             (self.blame)(Blame::Option(e.key), Failure::failed(message))
         })?;

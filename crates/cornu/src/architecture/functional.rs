@@ -163,6 +163,13 @@ impl Functional {
                         built[m] = true;
                     }
                     done[m][c] = Some(infer_with(&layer, &members[m].tree, &specs, &masked)?);
+                    for (argument, hint) in specs.unread() {
+                        log::warn!(
+                            "{} `{}`: the argument `{argument}` of its call has no effect{hint}",
+                            layer.class(),
+                            members[m].name
+                        );
+                    }
                     order.push((m, c));
                 }
             }

@@ -143,7 +143,7 @@ fn read_call(
             .flatten()
             .map(|(k, v)| Ok((k.clone(), arg_from_json(v, find)?)))
             .collect::<Result<_>>()?;
-        return Ok(Call { args, kwargs });
+        return Ok(Call::new(args, kwargs));
     }
     let items = node.as_array().ok_or_else(|| {
         Error::Config(format!(
@@ -172,7 +172,7 @@ fn read_call(
         }
     }
     let call = if let [one] = values[..] { Call::one(one) } else { Call::list(values) };
-    Ok(Call { kwargs, ..call })
+    Ok(Call::new(call.args, kwargs))
 }
 
 impl Layer for Functional {

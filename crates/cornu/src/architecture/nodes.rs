@@ -31,7 +31,7 @@ impl Nodes {
                 node: nodes[t.member][t.call].clone().expect("calls run after those they read"),
                 index: t.output,
             });
-            nodes[*m][*c] = layer.call_all(call)?.into_iter().next().map(|s| s.node);
+            nodes[*m][*c] = layer.called(call)?.into_iter().next().map(|s| s.node);
         }
         let whole = nodes.into_iter().map(|calls| calls.into_iter().collect::<Option<Vec<_>>>());
         let whole = whole.collect::<Option<Vec<_>>>();

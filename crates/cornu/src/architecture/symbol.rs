@@ -85,7 +85,7 @@ impl Input {
     /// Returns the input symbol of an input layer with all its settings.
     pub fn of(layer: InputLayer) -> Symbol {
         let spec = layer.spec();
-        let call = Call { args: vec![], kwargs: vec![] };
+        let call = Call::new(vec![], vec![]);
         let outputs = vec![Output { spec, masked: false }];
         Symbol {
             node: Arc::new(CallNode { maker: Maker::Input(Arc::new(layer)), call, outputs }),
@@ -217,8 +217,31 @@ impl LayerRef {
     }
 
     /// Calls the layer on symbols and returns all its outputs.
+    ///
+    /// # Errors
+    /// Inputs or settings that the layer does not take; a keyword argument that it does not have.
+    ///
+    /// ```
+    /// use cornu::{Gru, Input};
+    /// let (x, h) = (Input::new([5, 3]), Input::new([4]));
+    /// let wrong = Gru::new(4).call(x.with("inital_state", [&h])).unwrap_err().to_string();
+    /// assert!(wrong.contains("did you mean `initial_state`?"), "{wrong}");
+    /// ```
     pub fn call_all(&self, inputs: impl IntoCall) -> Result<Vec<Symbol>> {
-        let call = inputs.into_call();
+        let symbols = self.called(inputs.into_call())?;
+        let unread = symbols.first().and_then(|s| s.node.call.unread().into_iter().next());
+        match unread {
+            None => Ok(symbols),
+            Some((name, hint)) => {
+                let rule = format!("the call has no argument of this name{hint}");
+                let error = Error::argument("", rule, format!("`{name}`"));
+                Err(error.of_layer(self.class(), &self.shown_name()))
+            }
+        }
+    }
+
+    /// The symbols of a call, whatever its arguments are for.
+    pub(super) fn called(&self, call: Call<Symbol>) -> Result<Vec<Symbol>> {
         let specs = call.map(|s| s.spec().clone());
         let masked = call.map(Symbol::is_masked);
         let outputs = infer(self, &specs, &masked)?;

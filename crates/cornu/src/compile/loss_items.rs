@@ -142,6 +142,19 @@ fn read(v: &Value, y_true: &Spec, y_pred: &Spec) -> Result<Loss> {
     })
 }
 
+/// The first loss on an output; `crossentropy` is that of class ids.
+pub(super) fn of_output(loss: &Value, outputs: &Outputs, output: usize) -> Result<Option<Loss>> {
+    if loss.is_null() {
+        return Ok(None);
+    }
+    let loss = &listed("loss", loss, outputs)?;
+    let y_pred = &outputs.specs[output];
+    let ids = Spec::new(y_pred.dtype, &y_pred.dims[..y_pred.rank().saturating_sub(1)]);
+    let found = by_output(loss, outputs)?.into_iter().find(|(o, _)| *o == output);
+    let leaf = found.and_then(|(_, entry)| leaves(entry).into_iter().find(|l| !l.is_null()));
+    leaf.map(|leaf| read(leaf, &ids, y_pred)).transpose()
+}
+
 /// Fails if a loss or an output that it names does not exist.
 pub(super) fn check(loss: &Value, loss_weights: &Value, outputs: &Outputs) -> Result<()> {
     if loss.is_null() {

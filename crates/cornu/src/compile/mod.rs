@@ -14,6 +14,7 @@ pub use metric_items::OutputMetric;
 pub use outputs::Outputs;
 
 use crate::config::did_you_mean;
+use crate::losses::Loss;
 use crate::metrics::MetricValue;
 use crate::{Error, Result};
 use cornu_ir::Spec;
@@ -69,6 +70,16 @@ impl Compiled {
         loss_items::check(&part("loss"), &part("loss_weights"), outputs)?;
         metric_items::check("metrics", &part("metrics"), outputs)?;
         metric_items::check("weighted_metrics", &part("weighted_metrics"), outputs)
+    }
+
+    /// The first loss on an output; `crossentropy` is that of class ids.
+    pub(crate) fn loss_of(
+        config: &Value,
+        outputs: &Outputs,
+        output: usize,
+    ) -> Result<Option<Loss>> {
+        let loss = outputs::plain(config.get("loss").unwrap_or(&Value::Null));
+        loss_items::of_output(&loss, outputs, output)
     }
 
     /// Resolves `loss`, `loss_weights`, `metrics` and `weighted_metrics` of a compile config.

@@ -1,8 +1,11 @@
 //! How a layer is called: positional and keyword arguments, each a value, a list, values by name,
 //! or plain JSON.
 
+use crate::config::did_you_mean;
 use crate::{Error, Result};
 use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Argument of a layer's call.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +27,28 @@ pub struct Call<V> {
     pub args: Vec<Arg<V>>,
     /// Keyword arguments.
     pub kwargs: Vec<(String, Arg<V>)>,
+    asked: Asked,
 }
+
+/// Names of the keyword arguments that a layer asked for, over all calls made from one.
+#[derive(Clone, Debug, Default)]
+struct Asked(Arc<Mutex<BTreeSet<String>>>);
+
+impl Asked {
+    fn names(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PartialEq for Asked {
+    /// Who asked is no part of a call.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// Keyword arguments that every layer takes.
+const OF_EVERY_LAYER: [&str; 2] = ["mask", "training"];
 
 impl<V> Arg<V> {
     /// The same argument with the constants in it, which Keras writes as `__tensor__` or
@@ -140,24 +164,43 @@ impl<V> Call<V> {
             let a = a.with_constants(&mut |v| make(Some(&name), v))?;
             Ok((name, a))
         });
-        Ok(Self { args, kwargs: kwargs.collect::<Result<_, E>>()? })
+        Ok(Self { args, kwargs: kwargs.collect::<Result<_, E>>()?, asked: self.asked })
+    }
+
+    /// Returns a call of positional and keyword arguments.
+    pub fn new(args: Vec<Arg<V>>, kwargs: Vec<(String, Arg<V>)>) -> Self {
+        Self { args, kwargs, asked: Asked::default() }
     }
 
     /// Returns a call on one value.
     pub fn one(v: V) -> Self {
-        Self { args: vec![Arg::Value(v)], kwargs: vec![] }
+        Self::new(vec![Arg::Value(v)], vec![])
     }
 
     /// Returns a call on a list of values.
     pub fn list(values: impl IntoIterator<Item = V>) -> Self {
-        Self { args: vec![Arg::List(values.into_iter().map(Arg::Value).collect())], kwargs: vec![] }
+        Self::new(vec![Arg::List(values.into_iter().map(Arg::Value).collect())], vec![])
     }
 
     /// Adds a keyword argument.
     pub fn with(mut self, name: &str, arg: Arg<V>) -> Self {
         self.kwargs.retain(|(n, _)| n != name);
         self.kwargs.push((name.into(), arg));
+        self.asked = Asked::default();
         self
+    }
+
+    /// Returns the keyword arguments that no one asked for, each with the nearest name that was
+    /// asked for. What says "no" (`false`, `null`) needs no one.
+    pub(crate) fn unread(&self) -> Vec<(&str, String)> {
+        let asked = self.asked.names();
+        let known = || asked.iter().map(String::as_str).chain(OF_EVERY_LAYER);
+        let says_no = |arg: &Arg<V>| matches!(arg, Arg::Json(Value::Null | Value::Bool(false)));
+        let unread = self
+            .kwargs
+            .iter()
+            .filter(|(name, arg)| !says_no(arg) && known().all(|asked| asked != name.as_str()));
+        unread.map(|(name, _)| (name.as_str(), did_you_mean(name, known()))).collect()
     }
 
     /// Returns the argument at a position or with a name; JSON `null` counts as absent.
@@ -168,6 +211,7 @@ impl<V> Call<V> {
 
     /// Returns a keyword argument by name.
     pub fn kwarg(&self, name: &str) -> Option<&Arg<V>> {
+        self.asked.names().insert(name.into());
         self.kwargs.iter().find(|(n, _)| n == name).map(|(_, a)| a)
     }
 
@@ -212,7 +256,7 @@ impl<V> Call<V> {
             .iter()
             .map(|(n, a)| Ok((n.clone(), a.try_map(&mut f)?)))
             .collect::<Result<_, E>>()?;
-        Ok(Call { args, kwargs })
+        Ok(Call { args, kwargs, asked: self.asked.clone() })
     }
 
     /// Maps all values of the call.

@@ -5,6 +5,7 @@ use super::engine::Engine;
 use super::task::Stage;
 use crate::compile::{Compiled, Outputs};
 use crate::config::Classes;
+use crate::losses::Loss;
 use crate::lowering::WeightTree;
 use crate::optimizers::{Optimizer, VarInfo};
 use crate::runtime::Programs;
@@ -172,6 +173,24 @@ impl CompiledModel {
     /// Returns losses, metrics and their weights as Keras's compile config.
     pub fn settings(&self) -> &Value {
         &self.settings
+    }
+
+    /// Returns the loss on an output, the first where it has several; `crossentropy` is that of
+    /// class ids.
+    ///
+    /// # Errors
+    /// A loss of the compile settings that cannot be read.
+    ///
+    /// ```
+    /// use cornu::{Compile, Dense, Input, Model};
+    /// let x = Input::new([3]);
+    /// let model = Model::new(&x, &Dense::new(4).call(&x)?)?.compile(Compile::new("adam", "ce"))?;
+    /// assert_eq!(model.loss(0)?.unwrap().name(), "sparse_categorical_crossentropy");
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    pub fn loss(&self, output: usize) -> Result<Option<Loss>> {
+        let outputs = self.outputs();
+        self.classes.scope(|| Compiled::loss_of(&self.settings, &outputs, output))
     }
 
     /// Losses and metrics for targets of these specs.

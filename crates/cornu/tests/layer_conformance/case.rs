@@ -67,7 +67,7 @@ impl Case {
             }
         }
         let call = if let [one] = &first[..] { Call::one(one.clone()) } else { Call::list(first) };
-        Call { kwargs: keywords, ..call }
+        Call::new(call.args, keywords)
     }
 
     /// Symbols of the inputs and of the outputs.

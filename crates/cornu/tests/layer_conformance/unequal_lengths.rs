@@ -162,7 +162,7 @@ fn unequal_lengths_in_a_later_argument_are_refused_too() {
     let (first, x) = (Input::new([2, 4]), Input::new([None, Some(4)]));
     let append = cornu::Operation::new("Append", json!({"axis": 1})).unwrap();
     let arg = |s: &Symbol| Arg::Value(s.clone());
-    let call = Call { args: vec![arg(&first), arg(&x)], kwargs: vec![] };
+    let call = Call::new(vec![arg(&first), arg(&x)], vec![]);
     let y = LayerRef::new(append).call(call).unwrap();
     let model = Model::new([&first, &x], &y).unwrap();
     let rows = Data::Dense(Array::from(ArrayD::<f32>::zeros(IxDyn(&[2, 2, 4]))));
