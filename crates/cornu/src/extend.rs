@@ -8,9 +8,7 @@
 pub use crate::architecture::{
     Container, Functional, InputLayer, Member, MemberKind, Nest, TensorRef,
 };
-pub use crate::compile::{
-    Compiled, LossParts, OutputLoss, OutputMetric, Outputs as CompiledOutputs,
-};
+pub use crate::compile::{Compiled, LossParts, ModelOutputs, OutputLoss, OutputMetric};
 pub use crate::config::{Classes, Configured, DTypePolicy, did_you_mean, nearest, snake_case};
 pub use crate::constraints::Constrain;
 pub use crate::initializers::{Draw, Initialize};

@@ -2,7 +2,7 @@
 //! (`python/make_losses.py`), losses cut in shards against whole batches, and gradients of losses
 //! against central differences.
 
-use cornu::extend::{Compiled, CompiledOutputs as Outputs};
+use cornu::extend::{Compiled, ModelOutputs};
 use cornu::extend::{Cx, Flow};
 use cornu::losses::Loss;
 use cornu::metrics::{Metric, MetricValue};
@@ -311,7 +311,7 @@ fn evaluate(v: &Value) -> Vec<(String, Vec<f64>)> {
     let names = strings(&v["names"]).unwrap();
     let unknown = |t: &Tensor| Spec::new(t.dtype(), [&[None], &t.spec().dims[1..]].concat());
     let within = vec![String::new(); names.len()];
-    let of = Outputs {
+    let of = ModelOutputs {
         names: names.clone(),
         keys: strings(&v["keys"]),
         specs: outputs.iter().map(unknown).collect(),

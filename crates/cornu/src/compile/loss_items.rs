@@ -1,7 +1,7 @@
 //! Losses of each output, with weights and keys.
 
 use super::outputs::{
-    Outputs, Task, function_name, in_argument, is_object, leaves, pair_targets, wrong,
+    ModelOutputs, Task, function_name, in_argument, is_object, leaves, pair_targets, wrong,
 };
 use crate::Result;
 use crate::losses::Loss;
@@ -25,7 +25,7 @@ pub struct OutputLoss {
 
 /// The target of each output, where there is one.
 pub(super) fn targets_of(
-    outputs: &Outputs,
+    outputs: &ModelOutputs,
     targets: &[Spec],
     losses: &[OutputLoss],
 ) -> Vec<Option<usize>> {
@@ -43,7 +43,7 @@ struct Leaf<'a> {
 }
 
 /// The entry of each output: the losses on it.
-fn by_output<'a>(loss: &'a Value, outputs: &Outputs) -> Result<Vec<(usize, &'a Value)>> {
+fn by_output<'a>(loss: &'a Value, outputs: &ModelOutputs) -> Result<Vec<(usize, &'a Value)>> {
     let n = outputs.len();
     match loss {
         Value::Array(items) if n == 1 && items.len() != 1 && outputs.keys.is_none() => {
@@ -80,7 +80,7 @@ fn by_output<'a>(loss: &'a Value, outputs: &Outputs) -> Result<Vec<(usize, &'a V
 }
 
 /// A dict as a list in the order of the outputs, where these are a list.
-fn listed(argument: &str, given: &Value, outputs: &Outputs) -> Result<Value> {
+fn listed(argument: &str, given: &Value, outputs: &ModelOutputs) -> Result<Value> {
     let Value::Object(map) = given else { return Ok(given.clone()) };
     if is_object(given) || outputs.keys.is_some() {
         return Ok(given.clone());
@@ -143,7 +143,11 @@ fn read(v: &Value, y_true: &Spec, y_pred: &Spec) -> Result<Loss> {
 }
 
 /// The first loss on an output; `crossentropy` is that of class ids.
-pub(super) fn of_output(loss: &Value, outputs: &Outputs, output: usize) -> Result<Option<Loss>> {
+pub(super) fn of_output(
+    loss: &Value,
+    outputs: &ModelOutputs,
+    output: usize,
+) -> Result<Option<Loss>> {
     if loss.is_null() {
         return Ok(None);
     }
@@ -156,7 +160,7 @@ pub(super) fn of_output(loss: &Value, outputs: &Outputs, output: usize) -> Resul
 }
 
 /// Fails if a loss or an output that it names does not exist.
-pub(super) fn check(loss: &Value, loss_weights: &Value, outputs: &Outputs) -> Result<()> {
+pub(super) fn check(loss: &Value, loss_weights: &Value, outputs: &ModelOutputs) -> Result<()> {
     if loss.is_null() {
         return Ok(());
     }
@@ -177,7 +181,7 @@ pub(super) fn check(loss: &Value, loss_weights: &Value, outputs: &Outputs) -> Re
 pub(super) fn resolve(
     loss: &Value,
     loss_weights: &Value,
-    outputs: &Outputs,
+    outputs: &ModelOutputs,
     targets: &[Spec],
 ) -> Result<(Vec<OutputLoss>, Vec<String>)> {
     if loss.is_null() {

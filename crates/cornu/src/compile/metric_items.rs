@@ -1,6 +1,6 @@
 //! Metrics of each output, with keys.
 
-use super::outputs::{Outputs, Task, function_name, in_argument, is_object, leaves, wrong};
+use super::outputs::{ModelOutputs, Task, function_name, in_argument, is_object, leaves, wrong};
 use crate::Result;
 use crate::config::snake_case;
 use crate::metrics::{MeanMetricWrapper, Metric};
@@ -44,7 +44,7 @@ fn read(v: &Value, y_true: &Spec, y_pred: &Spec) -> Result<Metric> {
 fn by_output<'a>(
     argument: &str,
     given: &'a Value,
-    outputs: &Outputs,
+    outputs: &ModelOutputs,
 ) -> Result<Vec<(usize, Vec<&'a Value>)>> {
     let n = outputs.len();
     let entry = |v: &'a Value| match v {
@@ -89,7 +89,7 @@ fn by_output<'a>(
 }
 
 /// Fails if a metric or an output that it names does not exist.
-pub(super) fn check(argument: &str, given: &Value, outputs: &Outputs) -> Result<()> {
+pub(super) fn check(argument: &str, given: &Value, outputs: &ModelOutputs) -> Result<()> {
     // Keras passes over the name where there is one output.
     if let Value::Object(by_name) = given
         && !is_object(given)
@@ -111,7 +111,7 @@ pub(super) fn check(argument: &str, given: &Value, outputs: &Outputs) -> Result<
 pub(super) fn resolve(
     argument: &str,
     given: &Value,
-    outputs: &Outputs,
+    outputs: &ModelOutputs,
     targets: &[Spec],
     target_of: &[Option<usize>],
 ) -> Result<Vec<OutputMetric>> {
@@ -144,7 +144,7 @@ pub(super) fn resolve(
 
 /// Gives each metric its key: the output's name before it where there are several, `weighted_`
 /// where the plain key is taken, a number where that is too.
-pub(super) fn assign_keys(metrics: &mut [OutputMetric], outputs: &Outputs) {
+pub(super) fn assign_keys(metrics: &mut [OutputMetric], outputs: &ModelOutputs) {
     let prefix = |m: &OutputMetric, name: &str| {
         if outputs.len() > 1 {
             format!("{}_{name}", outputs.called(m.output))

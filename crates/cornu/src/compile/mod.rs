@@ -11,7 +11,7 @@ mod emit;
 pub use emit::LossParts;
 pub use loss_items::OutputLoss;
 pub use metric_items::OutputMetric;
-pub use outputs::Outputs;
+pub use outputs::ModelOutputs;
 
 use crate::config::did_you_mean;
 use crate::losses::Loss;
@@ -45,7 +45,7 @@ impl Compiled {
     ///
     /// # Errors
     /// The name, and the nearest right one.
-    pub(crate) fn check(config: &Value, outputs: &Outputs) -> Result<()> {
+    pub(crate) fn check(config: &Value, outputs: &ModelOutputs) -> Result<()> {
         const KEYS: &[&str] = &[
             "optimizer",
             "loss",
@@ -75,7 +75,7 @@ impl Compiled {
     /// The first loss on an output; `crossentropy` is that of class ids.
     pub(crate) fn loss_of(
         config: &Value,
-        outputs: &Outputs,
+        outputs: &ModelOutputs,
         output: usize,
     ) -> Result<Option<Loss>> {
         let loss = outputs::plain(config.get("loss").unwrap_or(&Value::Null));
@@ -88,10 +88,10 @@ impl Compiled {
     /// that has a loss.
     ///
     /// ```
-    /// use cornu::extend::{Compiled, CompiledOutputs as Outputs};
+    /// use cornu::extend::{Compiled, ModelOutputs};
     /// use cornu_ir::{DType, Spec};
     /// let column = |n| Spec::new(DType::F32, [None, Some(n)]);
-    /// let outputs = Outputs::list([("a", column(1)), ("b", column(4))]);
+    /// let outputs = ModelOutputs::list([("a", column(1)), ("b", column(4))]);
     /// let targets = [column(1), Spec::new(DType::I32, [None])];
     /// let config = serde_json::json!({
     ///     "loss": {"a": "mse", "b": "crossentropy"},
@@ -101,7 +101,7 @@ impl Compiled {
     /// assert_eq!(compiled.keys(), ["a_loss", "b_accuracy", "b_loss", "loss"]);
     /// # Ok::<(), cornu::Error>(())
     /// ```
-    pub fn resolve(config: &Value, outputs: &Outputs, targets: &[Spec]) -> Result<Self> {
+    pub fn resolve(config: &Value, outputs: &ModelOutputs, targets: &[Spec]) -> Result<Self> {
         let part = |key: &str| outputs::plain(config.get(key).unwrap_or(&Value::Null));
         let (losses, idle) =
             loss_items::resolve(&part("loss"), &part("loss_weights"), outputs, targets)?;
@@ -120,7 +120,7 @@ impl Compiled {
     }
 
     /// True if a loss needs the whole batch in one graph.
-    pub fn couples_rows(&self, outputs: &Outputs) -> bool {
+    pub fn couples_rows(&self, outputs: &ModelOutputs) -> bool {
         self.losses.iter().any(|l| l.loss.couples_rows(outputs.specs[l.output].rank()))
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// Outputs of a model for losses and metrics, in the order of Keras's `model.outputs`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outputs {
+pub struct ModelOutputs {
     /// Names of the output layers.
     pub names: Vec<String>,
     /// Keys of the outputs, if the model returns a dict.
@@ -19,7 +19,7 @@ pub struct Outputs {
     pub within: Vec<String>,
 }
 
-impl Outputs {
+impl ModelOutputs {
     /// Returns one output or a list of them.
     pub fn list<'a>(outputs: impl IntoIterator<Item = (&'a str, Spec)>) -> Self {
         let (names, specs): (Vec<String>, Vec<Spec>) =
@@ -136,7 +136,7 @@ impl Task {
 
 /// Targets for the outputs that have losses (rising): one each, or one for every output.
 pub(super) fn pair_targets(
-    outputs: &Outputs,
+    outputs: &ModelOutputs,
     targets: &[Spec],
     with_loss: &[usize],
 ) -> Result<Vec<usize>> {

@@ -266,7 +266,7 @@ impl Bench {
             .iter()
             .find_map(|d| if let Data::Ragged(r) = d { Some(r.offsets().to_vec()) } else { None });
         let mut draw = Draw::new(2, 0);
-        let outputs = model.outputs();
+        let outputs = model.named_outputs();
         let compiled = model.resolve(&outputs.specs)?;
         let mut all = Vec::new();
         for (i, spec) in outputs.specs.iter().enumerate() {

@@ -3,7 +3,7 @@
 use super::compile::{Compile, Settings};
 use super::engine::Engine;
 use super::task::Stage;
-use crate::compile::{Compiled, Outputs};
+use crate::compile::{Compiled, ModelOutputs};
 use crate::config::Classes;
 use crate::losses::Loss;
 use crate::lowering::WeightTree;
@@ -121,7 +121,7 @@ impl Model {
     /// `compile` of keras/src/trainers/trainer.py, Keras 3.15.1.
     pub fn compile(&self, settings: Compile) -> Result<CompiledModel> {
         let settings = settings.into_settings()?;
-        let outputs = self.outputs();
+        let outputs = self.named_outputs();
         settings.classes.scope(|| Compiled::check(&settings.config, &outputs))?;
         CompiledModel::new(self.clone(), settings, false)
     }
@@ -189,13 +189,13 @@ impl CompiledModel {
     /// # Ok::<(), cornu::Error>(())
     /// ```
     pub fn loss(&self, output: usize) -> Result<Option<Loss>> {
-        let outputs = self.outputs();
+        let outputs = self.named_outputs();
         self.classes.scope(|| Compiled::loss_of(&self.settings, &outputs, output))
     }
 
     /// Losses and metrics for targets of these specs.
     pub(crate) fn resolve(&self, targets: &[Spec]) -> Result<Compiled> {
-        self.classes.scope(|| Compiled::resolve(&self.settings, &self.outputs(), targets))
+        self.classes.scope(|| Compiled::resolve(&self.settings, &self.named_outputs(), targets))
     }
 
     /// Returns the optimizer.
@@ -256,10 +256,10 @@ impl CompiledModel {
 
 impl Model {
     /// The outputs as losses and metrics are assigned to them.
-    pub(crate) fn outputs(&self) -> Outputs {
+    pub(crate) fn named_outputs(&self) -> ModelOutputs {
         let nest = self.output_nest();
         let keys = nest.keys().map(|k| k.into_iter().map(str::to_string).collect());
-        Outputs {
+        ModelOutputs {
             names: self.output_names(),
             keys,
             specs: self.output_specs().to_vec(),

@@ -101,7 +101,7 @@ impl CompiledModel {
 
     /// Losses and metrics resolved for the targets of examples.
     pub(crate) fn resolve_for(&self, examples: &Examples<'_>) -> Result<compile::Compiled> {
-        let outputs = self.outputs();
+        let outputs = self.named_outputs();
         let targets = examples.target_specs(1);
         let compiled = self.resolve(&targets)?;
         for l in compiled.losses.iter().filter(|l| l.loss.takes_class_ids()) {

@@ -40,7 +40,7 @@ impl<'a> Examples<'a> {
         let w = one_of("sample weights", w.map_or(vec![], |w| w.arrays), weights_of_set)?;
         let inputs = model.feed_inputs(x)?;
         let n = inputs.first().map_or(0, Fed::n_samples);
-        let outputs = model.outputs();
+        let outputs = model.named_outputs();
         let names: Vec<String> =
             (0..outputs.len()).map(|i| outputs.called(i).to_string()).collect();
         let target = |(i, d): (usize, Values<'a>)| {

@@ -6,7 +6,7 @@ use super::examples::{Examples, Layout};
 use super::task::{Finish, Lowering, Out, ShardBody, Task};
 use super::unequal::Unequal;
 use crate::Result;
-use crate::compile::{self, Outputs};
+use crate::compile::{self, ModelOutputs};
 use crate::lowering::{Cx, Flow, States};
 use crate::runtime::Mode;
 use cornu_cpu::Fetch;
@@ -60,7 +60,7 @@ impl<'a> Stepping<'a> {
         examples: &'a Examples<'a>,
         stretch: Option<usize>,
     ) -> Self {
-        let (outputs, layout): (Outputs, _) = (model.outputs(), examples.layout());
+        let (outputs, layout): (ModelOutputs, _) = (model.named_outputs(), examples.layout());
         let lowering = Lowering {
             mode,
             n_entries: layout.n_inputs,
