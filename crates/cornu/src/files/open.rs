@@ -187,7 +187,8 @@ impl Opened {
     fn compiled(model: Model, config: &Value, registry: &Registry) -> Result<Self> {
         let settings = config
             .get("compile_config")
-            .filter(|c| c.get("optimizer").is_some_and(|o| !o.is_null()));
+            .filter(|c| c.as_object().is_some_and(|c| !c.is_empty()))
+            .filter(|c| c.get("optimizer").is_none_or(|o| !o.is_null()));
         Ok(match settings {
             Some(c) => Opened::Compiled(Box::new(CompiledModel::from_config(
                 model,
