@@ -8,7 +8,7 @@ mod partial_weights;
 mod convert;
 mod quantize;
 
-pub use convert::convert;
+pub use convert::{convert, convert_with};
 pub use open::Opened;
 pub use partial_weights::{LoadWeights, LoadedWeights};
-pub use quantize::{QuantizationLoss, quantize_int8};
+pub use quantize::{QuantizationLoss, quantize_int8, quantize_int8_with};

@@ -113,10 +113,18 @@ impl StoredArray {
 /// # Ok::<(), cornu::Error>(())
 /// ```
 pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
+    inspect_with(path, &Registry::new())
+}
+
+/// Inspects as [`inspect`], with the classes of a registry.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Inspection> {
     let path = path.as_ref();
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("").to_lowercase();
     if name.ends_with(".keras") {
-        return Ok(of_archive(Archive::read(path)?));
+        return Ok(of_archive(Archive::read(path)?, registry));
     }
     if name.ends_with(".safetensors") {
         let weights = safetensors::read(path)?
@@ -133,12 +141,12 @@ pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
         return Ok(of_weights("weights alone, in shards", &sharded::read(path)?));
     }
     if name.ends_with(".json") {
-        return Ok(of_config(&json::read(&atomic::read(path)?)?));
+        return Ok(of_config(&json::read(&atomic::read(path)?)?, registry));
     }
     if name.ends_with(".h5") || name.ends_with(".hdf5") {
         return Ok(match H5File::read(path)? {
             H5File::Weights(g) => of_weights("weights alone (.weights.h5 of Keras 3)", &g),
-            H5File::Legacy(l) => of_legacy(l),
+            H5File::Legacy(l) => of_legacy(l, registry),
         });
     }
     let rule =
@@ -147,8 +155,8 @@ pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
         .into())
 }
 
-fn of_archive(archive: Archive) -> Inspection {
-    let mut found = of_config(&archive.config);
+fn of_archive(archive: Archive, registry: &Registry) -> Inspection {
+    let mut found = of_config(&archive.config, registry);
     let text = |key: &str| archive.metadata.get(key).and_then(Value::as_str).map(str::to_string);
     found.kind = "a whole model (.keras)";
     found.keras_version = text("keras_version");
@@ -161,17 +169,17 @@ fn of_archive(archive: Archive) -> Inspection {
             "a .keras file of Keras 2: its weights have other paths, which are mapped".into(),
         );
     }
-    found.refused = Model::from_archive(archive).err().map(|e| e.to_string());
+    found.refused = Model::from_archive_with(archive, registry).err().map(|e| e.to_string());
     found
 }
 
-fn of_config(config: &Value) -> Inspection {
+fn of_config(config: &Value, registry: &Registry) -> Inspection {
     let mut found =
         Inspection { kind: "an architecture alone (config.json)", ..Inspection::default() };
     found.model = Some(architecture(config));
     found.compiled = config.get("compile_config").and_then(compiled_with);
     found.legacy = older::legacy_of_config(config);
-    found.refused = Model::from_json(config).err().map(|e| e.to_string());
+    found.refused = Model::from_json_with(config, registry).err().map(|e| e.to_string());
     found
 }
 
@@ -181,11 +189,11 @@ fn of_weights(kind: &'static str, root: &Group) -> Inspection {
     found
 }
 
-fn of_legacy(l: Legacy) -> Inspection {
+fn of_legacy(l: Legacy, registry: &Registry) -> Inspection {
     let arrays = |all: &NamedArrays| {
         all.iter().map(|(n, a)| StoredArray::new(n.clone(), a, None)).collect::<Vec<_>>()
     };
-    let mut found = l.model_config.as_ref().map(of_config).unwrap_or_default();
+    let mut found = l.model_config.as_ref().map(|c| of_config(c, registry)).unwrap_or_default();
     found.kind = if l.model_config.is_some() {
         "a whole model (legacy .h5)"
     } else {
@@ -195,7 +203,7 @@ fn of_legacy(l: Legacy) -> Inspection {
     found.backend = l.backend.clone();
     found.compiled = l.training_config.as_ref().and_then(compiled_with);
     let model = l.model_config.as_ref().and_then(|_| {
-        let model = Model::from_legacy(&l, &Registry::new());
+        let model = Model::from_legacy(&l, registry);
         model.map_err(|e| found.refused = Some(e.to_string())).ok()
     });
     let mapped = model.as_ref().map(older::legacy_places).unwrap_or_default();

@@ -9,6 +9,7 @@ use crate::{Error, Result};
 use cornu_cpu::Variable;
 use cornu_ir::spec::dims_text;
 use cornu_ir::{DType, Spec};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeightSpec {
     /// Keras's name, as `kernel`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Dims of the weight.
     pub shape: Vec<usize>,
     /// Initializer of the weight.
@@ -44,9 +45,13 @@ pub struct WeightSpec {
 
 impl WeightSpec {
     /// Returns a trainable weight.
-    pub fn new(name: &'static str, shape: &[usize], initializer: &Initializer) -> Self {
+    pub fn new(
+        name: impl Into<Cow<'static, str>>,
+        shape: &[usize],
+        initializer: &Initializer,
+    ) -> Self {
         Self {
-            name,
+            name: name.into(),
             shape: shape.to_vec(),
             initializer: initializer.clone(),
             trainable: true,
@@ -151,6 +156,10 @@ pub struct WeightTree {
     pub label: String,
     /// What holds the states that a recurrent layer keeps from batch to batch.
     pub(crate) states: Option<LayerStates>,
+    /// Name of the layer's group in files of another version.
+    pub(crate) older_group: Option<String>,
+    /// True if a file may hold no other arrays in the layer's group.
+    pub(crate) needs_all: bool,
 }
 
 impl Default for WeightTree {
@@ -163,6 +172,8 @@ impl Default for WeightTree {
             held_twice: None,
             label: String::new(),
             states: None,
+            older_group: None,
+            needs_all: false,
         }
     }
 }
@@ -236,6 +247,8 @@ impl WeightTree {
             held_twice: self.held_twice.clone(),
             label: self.label.clone(),
             states: self.states.clone(),
+            older_group: self.older_group.clone(),
+            needs_all: self.needs_all,
         }
     }
 

@@ -147,7 +147,7 @@ fn lowered(
     let cx = Cx::new(&b, false, None);
     let mut weights = Vec::new();
     tree.walk("", true, &mut |_, _, _, w| {
-        weights.push((weights.len(), b.input(w.name, Spec::known(w.dtype(), &w.shape))))
+        weights.push((weights.len(), b.input(&*w.name, Spec::known(w.dtype(), &w.shape))))
     });
     let weights = Weights::bind(tree, &weights);
     let masked = masked.values();
