@@ -13,9 +13,10 @@ const EXACT: f32 = 1e-5;
 const TRAINED: f32 = 1e-4;
 
 /// Files that predict in cornu alone, with what the refusal to save them says.
-const UNSAVABLE: [(&str, &str); 2] = [
+const UNSAVABLE: [(&str, &str); 3] = [
     ("hard_sigmoid_state", "its activation is the hard_sigmoid of Keras 2"),
-    ("merged_masks", "joins the masks of its inputs as Keras 2 did"),
+    ("merged_masks", "masks of this model are those of Keras 2"),
+    ("maskless", "masks of this model are those of Keras 2"),
 ];
 
 fn unpacked() -> tempfile::TempDir {

@@ -114,9 +114,9 @@ impl Model {
             return Ok(());
         }
         Err(Error::Unsupported(
-            "a merging layer of this model joins the masks of its inputs as Keras 2 did (true \
-             where all are); Keras 3 joins them otherwise (true where any is), so no file of \
-             Keras 3 can hold the model; save the weights alone"
+            "the masks of this model are those of Keras 2, where a merged mask is true where all \
+             masks of the inputs are, and Rescaling, Normalization and Identity give none on; \
+             Keras 3 would compute others and so other numbers; save the weights alone"
                 .into(),
         ))
     }

@@ -55,6 +55,44 @@ pub(super) fn causal_attention(layer: &mut LayerEntry<'_>, notes: &mut Notes) ->
     Ok(())
 }
 
+/// Rewrites arrays among the keyword arguments of calls, which Keras 2 wrote as nested lists, as
+/// Keras 3 writes constants.
+pub(super) fn constants(layer: &mut LayerEntry<'_>) {
+    for tensor in layer.nodes().into_iter().flatten().filter_map(Value::as_array_mut).flatten() {
+        let kwargs = tensor.as_array_mut().and_then(|parts| parts.get_mut(3));
+        for value in kwargs.and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+            let plain = match value.as_array().map(Vec::as_slice) {
+                Some([Value::String(s), _, plain, ..]) if s == "_CONSTANT_VALUE" => plain.clone(),
+                _ => value.clone(),
+            };
+            if let Some(dtype) = element_type(&plain).filter(|_| plain.is_array()) {
+                *value = json!({
+                    "class_name": "__tensor__", "config": {"value": plain, "dtype": dtype},
+                });
+            }
+        }
+    }
+}
+
+/// The element type of nested lists of numbers or of truth values; none for anything else.
+fn element_type(v: &Value) -> Option<&'static str> {
+    match v {
+        Value::Bool(_) => Some("bool"),
+        Value::Number(n) if n.is_f64() => Some("float32"),
+        Value::Number(_) => Some("int32"),
+        Value::Array(items) => {
+            let types: Vec<_> = items.iter().map(element_type).collect::<Option<_>>()?;
+            let first = *types.first()?;
+            let numbers = types.iter().all(|t| *t != "bool");
+            match types.iter().all(|t| *t == first) {
+                true => Some(first),
+                false => numbers.then_some("float32"),
+            }
+        }
+        _ => None,
+    }
+}
+
 /// True for `["layer", call, output]`, with keyword arguments or without.
 fn is_tensor(v: &Value) -> bool {
     matches!(

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 const MERGING: &[&str] =
     &["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"];
 
+/// Layers that gave no mask on before Keras 3.
+const MASKLESS: &[&str] = &["Rescaling", "Normalization", "Identity"];
+
 /// Settings without an effect on results, with the reason.
 const HINTS: &[(&str, &str)] = &[
     ("implementation", "a hint for speed, left out"),
@@ -32,11 +35,20 @@ pub(super) fn translate(layer: &mut LayerEntry<'_>, notes: &mut Notes) -> Result
     rectifiers(layer, notes);
     dtypes(layer, notes);
     batch_normalization(layer)?;
-    merging_masks(layer);
+    masks(layer);
     if layer.is_set("time_major") {
         return Err(layer.refused("`time_major`: cornu and Keras 3 read batch-first data alone"));
     }
     let name = layer.name();
+    let redundant: &[&str] = match layer.class() {
+        "MultiHeadAttention" => &["query_shape", "key_shape", "value_shape"],
+        "SeparableConv1D" => &["kernel_initializer", "kernel_regularizer", "kernel_constraint"],
+        _ => &[],
+    };
+    redundant.iter().for_each(|key| drop(layer.take(key)));
+    if layer.class() != "Conv1D" && layer.get("groups").is_some_and(|n| *n == 1) {
+        layer.take("groups");
+    }
     for (key, why) in HINTS {
         if layer.is_set(key) {
             notes.mapped(format!("`{key}`, {why}"), &name);
@@ -148,9 +160,12 @@ fn batch_normalization(layer: &mut LayerEntry<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Before Keras 3 a merging layer's mask was true where all masks that there are were.
-fn merging_masks(layer: &mut LayerEntry<'_>) {
+/// Before Keras 3 a merging layer's mask was true where all masks that there are were, and some
+/// layers gave no mask on.
+fn masks(layer: &mut LayerEntry<'_>) {
     if MERGING.contains(&layer.class()) {
         layer.set(MARK, true);
+    } else if MASKLESS.contains(&layer.class()) {
+        layer.mark(MARK);
     }
 }

@@ -58,6 +58,16 @@ impl LayerEntry<'_> {
         true
     }
 
+    /// Notes a mark beside the settings.
+    pub(super) fn mark(&mut self, mark: &str) {
+        self.0.insert(mark.into(), Value::Bool(true));
+    }
+
+    /// Removes a mark beside the settings.
+    pub(super) fn unmark(&mut self, mark: &str) {
+        self.0.shift_remove(mark);
+    }
+
     /// The calls of the layer, in a functional model.
     pub(super) fn nodes(&mut self) -> Option<&mut Vec<Value>> {
         self.0.get_mut("inbound_nodes").and_then(Value::as_array_mut)

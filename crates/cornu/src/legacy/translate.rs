@@ -34,6 +34,7 @@ pub(crate) fn translated<'v>(
     each_layer(&mut config, &mut |layer| {
         calls::initial_states(layer, &mut notes)?;
         calls::causal_attention(layer, &mut notes)?;
+        calls::constants(layer);
         keras2::translate(layer, &mut notes)
     })?;
     Ok((Cow::Owned(config), notes))

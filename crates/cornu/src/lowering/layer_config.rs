@@ -7,6 +7,7 @@ use super::weight_tree::Trainable;
 use crate::config::{
     Classes, DTypePolicy, did_you_mean, from_value, object, parts, short, snake_case,
 };
+use crate::legacy::keras2_masks;
 use crate::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -313,7 +314,7 @@ impl LayerRef {
             unknown_settings::warn(parts.class, &shown, &parts.config, &read, common);
         }
         let layer = Self::with(name, rule.into());
-        let beside = ["build_config", "compile_config", INT8_WEIGHTS]
+        let beside = ["build_config", "compile_config", INT8_WEIGHTS, keras2_masks::MARK]
             .into_iter()
             .filter_map(|k| Some((k.to_string(), v.get(k)?.clone())))
             .collect();

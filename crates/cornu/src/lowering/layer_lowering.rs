@@ -9,6 +9,7 @@ use super::literal::{literal, with_dtype};
 use super::weight_tree::{Trainable, WeightTree};
 use super::weights::Weights;
 use crate::data::Data;
+use crate::legacy::keras2_masks;
 use crate::{Error, Result};
 use cornu_ir::{DType, Spec, Tensor};
 use serde_json::{Value, json};
@@ -149,7 +150,9 @@ impl LayerRef {
         let first = call.inputs().into_iter().find(|f| f.ends.is_some()).copied();
         let mut outs = self.rule().lower(&cx, w, call).map_err(here)?;
         cx.builder.check().map_err(|e| here(e.into()))?;
-        match self.rule().mask_rule() {
+        let drops = self.0.beside.contains_key(keras2_masks::MARK) && !cx.masks_of_keras_3;
+        let mask_rule = if drops { MaskRule::Drop } else { self.rule().mask_rule() };
+        match mask_rule {
             MaskRule::Own => {}
             MaskRule::Drop => outs.iter_mut().for_each(|o| o.mask = None),
             MaskRule::Pass => {

@@ -132,6 +132,9 @@ ids, seq = r.integers(1, 9, (4, 5)), f(4, 5, 3); ids[1, 3:] = 0; ids[2, 1:] = 0;
 keep("merged_masks", k.Model([i, j], L.Concatenate()(outs)), [ids, seq])
 e = L.Embedding(9, 3, mask_zero=True)(i); h = L.LSTM(3, return_sequences=True)(e); keep("one_mask", k.Model(i, L.LSTM(2)(L.Add()([e, h]))), [ids])
 
+i = L.Input((5, 3)); keep("maskless", k.Model(i, L.LSTM(2)(L.Rescaling(0.5)(L.Masking()(i)))), [seq])
+i = L.Input((5, 3)); keep("constant_mask", k.Model(i, L.MultiHeadAttention(2, 2)(i, i, attention_mask=tf.constant(np.tril(np.ones((1, 5, 5), bool))))), [seq])
+
 # Initial states in one list with the input; attention that looks back.
 i, h0, c0 = L.Input((5, 2)), L.Input((3,)), L.Input((3,)); y, h, c = L.LSTM(3, return_state=True, name="rnn", recurrent_activation="hard_sigmoid")(i, initial_state=[h0, c0])
 def listed(c):
