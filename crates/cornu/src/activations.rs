@@ -19,7 +19,7 @@ macro_rules! activations {
         #[allow(missing_docs)]
         pub enum Activation {
             $($F,)*
-            /// An activation layer without weights.
+            /// An activation layer.
             Layer(Box<LayerActivation>),
             /// An unknown name, which the call of the layer reports.
             Misnamed(String),
@@ -181,11 +181,11 @@ pub fn sparsemax<'g>(x: Var<'g>) -> Var<'g> {
     (x - tau).maximum(0.0)
 }
 
-/// Activation layer without weights, used as an activation function.
+/// Activation layer used as an activation function.
 ///
 /// # Source
-/// keras/src/activations/__init__.py (`get` takes any callable), Keras 3.15.1. Differs: PReLU,
-/// which has weights, is refused.
+/// keras/src/activations/__init__.py (`get` takes any callable), Keras 3.15.1. Differs: other
+/// layers than activations are refused, and PReLU, which has a weight, in recurrent layers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerActivation {
     function: Function,
@@ -202,11 +202,17 @@ impl LayerActivation {
 /// What an activation layer computes.
 #[derive(Clone, Debug, PartialEq)]
 enum Function {
-    Relu { max_value: Option<f64>, negative_slope: f64, threshold: f64 },
+    Relu {
+        max_value: Option<f64>,
+        negative_slope: f64,
+        threshold: f64,
+    },
     LeakyRelu(f64),
     Elu(f64),
     Softmax(Axes),
     Plain(Activation),
+    /// PReLU with its config: the layer it belongs to holds its weight.
+    Prelu(Value),
 }
 
 impl Function {
@@ -243,6 +249,8 @@ impl Function {
                 Some(axis) => serde_json::from_value(axis.clone())
                     .map_err(|e| Error::Config(format!("Softmax: axis: {e}")))?,
             }),
+            "Identity" => Function::Plain(Activation::Linear),
+            "PReLU" => Function::Prelu(Value::Object(config.clone())),
             "Activation" => Function::Plain(Activation::from_json(
                 config.get("activation").unwrap_or(&Value::Null),
             )?),
@@ -259,11 +267,33 @@ impl Function {
             Function::Elu(alpha) => elu(x, *alpha),
             Function::Softmax(axes) => softmax(x, &axes.list()),
             Function::Plain(activation) => activation.of(x),
+            Function::Prelu(_) => {
+                let rule = "PReLU, which has a weight, is an activation of Dense, EinsumDense, \
+                    convolutions and Activation alone; put it behind this layer";
+                x.builder().fail(ShapeError {
+                    op: "activation".into(),
+                    rule: rule.into(),
+                    received: "`PReLU`".into(),
+                });
+                x
+            }
         }
     }
 }
 
 impl Activation {
+    /// The config of PReLU, the activation that has a weight.
+    pub(crate) fn prelu(&self) -> Option<&Value> {
+        match self {
+            Activation::Layer(layer) => match &layer.function {
+                Function::Prelu(config) => Some(config),
+                Function::Plain(inner) => inner.prelu(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The axes along which an element's value depends on other elements; none for a pointwise
     /// function.
     pub(crate) fn axes(&self) -> Vec<isize> {
@@ -328,6 +358,14 @@ impl Activation {
                     format!("; there are {}", all.join(", "))
                 };
                 let hint = Some(hint(name)).filter(|h| !h.is_empty()).unwrap_or_else(known);
+                if let Some(class) = v.get("class_name").filter(|_| v["config"].is_object()) {
+                    let class = class.as_str().unwrap_or("");
+                    return Error::Unsupported(format!(
+                        "layer {class} as an activation function; layers that are activations: \
+                         ReLU, LeakyReLU, ELU, PReLU, Softmax, Activation, Identity. Put the \
+                         layer {class} behind this one"
+                    ));
+                }
                 Error::Unsupported(format!("activation {}{hint}", crate::config::short(v)))
             })
     }

@@ -3,6 +3,7 @@
 mod older;
 mod text;
 
+use crate::config::DTypePolicy;
 use crate::layers::CLASSES;
 use crate::lowering::Registry;
 use crate::saving::{
@@ -38,6 +39,8 @@ pub struct Inspection {
     pub others: Vec<StoredArray>,
     /// Files of layers, such as vocabularies, with their bytes.
     pub assets: Vec<(String, usize)>,
+    /// Dtype policies of the file that cornu computes in float32.
+    pub float32_for: Vec<String>,
     /// Legacy settings and how they are read.
     pub legacy: Vec<String>,
     /// Reason why cornu does not open the model; `None` if it does.
@@ -170,9 +173,28 @@ fn of_config(config: &Value) -> Inspection {
         Inspection { kind: "an architecture alone (config.json)", ..Inspection::default() };
     found.model = Some(architecture(config));
     found.compiled = config.get("compile_config").and_then(compiled_with);
+    policies(config, &mut found.float32_for);
     found.legacy = older::legacy_of_config(config);
     found.refused = Model::from_json(config).err().map(|e| e.to_string());
     found
+}
+
+/// Collects the dtype policies that cornu computes in float32, each once.
+fn policies(config: &Value, found: &mut Vec<String>) {
+    match config {
+        Value::Object(members) => {
+            let dtype = members.get("dtype").and_then(|d| DTypePolicy::from_json(d).ok());
+            let name = dtype.as_ref().map_or("", DTypePolicy::name);
+            if ["float16", "bfloat16"].iter().any(|reduced| name.ends_with(reduced))
+                && !found.iter().any(|n| n == name)
+            {
+                found.push(name.into());
+            }
+            members.values().for_each(|v| policies(v, found));
+        }
+        Value::Array(items) => items.iter().for_each(|v| policies(v, found)),
+        _ => {}
+    }
 }
 
 fn of_weights(kind: &'static str, root: &Group) -> Inspection {

@@ -52,7 +52,7 @@ impl Model {
     /// A weight is missing or of another shape; the model keeps all its weights then.
     pub(crate) fn read_weights(&self, root: &Group) -> Result<()> {
         let mut values = Vec::with_capacity(self.variables().len());
-        for v in self.variables() {
+        for (number, v) in self.variables().iter().enumerate() {
             if v.spec.lora.is_some() {
                 // Files hold what LoRA learned within the kernel.
                 values.push(Tensor::zeros(v.spec.dtype(), &v.spec.shape));
@@ -63,9 +63,17 @@ impl Model {
                 let path = format!("{group}/vars/{index}");
                 root.get(&path).or_else(|| root.get(&older_path(&path)))
             });
+            // Keras makes the weight of an activation when the model first runs on data.
+            let of_activation = path.ends_with("/activation/vars/0") && v.spec.name == "alpha";
+            if array.is_none() && of_activation {
+                values.push(v.first_value(0, number)?);
+                continue;
+            }
             let array = array.ok_or_else(|| {
                 Error::Config(format!(
-                    "weights: `{path}` is missing; the file belongs to another model"
+                    "weights: `{path}` is missing; the file belongs to another model, or one layer \
+                     stands at two depths of it: Keras saves such weights at one place and cannot \
+                     open the file again; call the layer in one of the nested models alone"
                 ))
             })?;
             values.push(self.checked(v, &path, array)?);
