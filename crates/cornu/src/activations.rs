@@ -2,6 +2,10 @@
 //!
 //! Source: keras/src/activations/activations.py and keras/src/backend/jax/nn.py, Keras 3.15.1.
 
+mod sparsemax;
+
+pub use sparsemax::sparsemax;
+
 use crate::config::did_you_mean;
 use crate::constraints::Axes;
 use crate::saving::json;
@@ -155,30 +159,6 @@ pub fn glu<'g>(x: Var<'g>, axis: isize) -> Var<'g> {
 
 fn hard_sigmoid<'g>(x: Var<'g>) -> Var<'g> {
     (x + 3.0).clip(0.0, 6.0) / 6.0
-}
-
-/// Sparsemax along the last axis (Martins and Astudillo 2016, arXiv:1602.02068), with the threshold
-/// of Keras 3.15.1.
-///
-/// Keras adds up the running sums of the support, where the paper takes the last one; both agree on
-/// a support of one.
-pub fn sparsemax<'g>(x: Var<'g>) -> Var<'g> {
-    let (sorted, _) = x.sort_last(true);
-    let dims = x.dims();
-    let last = dims.len().saturating_sub(1);
-    let rank = x
-        .builder()
-        .apply1(
-            cornu_ir::ops::Iota { dtype: cornu_ir::DType::I32, dims: dims.clone(), axis: last },
-            &[],
-        )
-        .cast(x.dtype())
-        + 1.0;
-    let running = sorted.cumsum(-1, false);
-    let support = (sorted - (running - 1.0) / rank).gt(0.0);
-    let k = support.cast(x.dtype()).sum(&[-1], true);
-    let tau = (support.select(running, 0.0).sum(&[-1], true) - 1.0) / k;
-    (x - tau).maximum(0.0)
 }
 
 /// Activation layer used as an activation function.

@@ -106,6 +106,17 @@ def merged(layer):
     return keras.Model(x, L.GRU(2)(layer([a, b]))), [IDS]
 
 
+def branches(layer):
+    """Two branches with masks of their own; the file holds the operations that join them."""
+    a, b = L.Input((None,), dtype="int32", name="a"), L.Input((None, 3), name="b")
+    joined = layer([L.Embedding(9, 3, mask_zero=True)(a), L.Masking()(b)])
+    ids = rng.integers(1, 9, (3, 5)).astype("int32")
+    values = rng.normal(size=(3, 5, 3)).astype("float32")
+    for i, n in enumerate([5, 2, 4]):
+        ids[i, n:], values[i, n:] = 0, 0
+    return keras.Model([a, b], L.LSTM(2)(joined)), [ids, values]
+
+
 def first_call(n):
     model = keras.Sequential([L.LSTM(3), L.Dense(1)])
     model(SERIES[:n])
@@ -157,6 +168,12 @@ CASES = {
     "outer_initial_state": lambda: told_rnn(L.GRU(2, return_sequences=True), state=True),
     "merged_add": lambda: merged(L.Add()),
     "merged_concatenate": lambda: merged(L.Concatenate()),
+    "branches_concatenate": lambda: branches(L.Concatenate()),
+    "branches_add": lambda: branches(L.Add()),
+    "branches_maximum": lambda: branches(L.Maximum()),
+    "branches_nested": lambda: branches(lambda pair: (lambda u, v: keras.Model(
+        [u, v], L.Concatenate()([u, v])
+    ))(L.Input((None, 3)), L.Input((None, 3)))(pair)),
     "first_call": lambda: first_call(2),
     "infinite_relu": lambda: series(L.ReLU(max_value=INF), L.Dense(2)),
     "infinite_activation": lambda: series(L.LSTM(2, activation=L.ReLU(max_value=INF))),
