@@ -2,6 +2,10 @@
 //!
 //! Source: keras/src/activations/activations.py and keras/src/backend/jax/nn.py, Keras 3.15.1.
 
+mod sparsemax;
+
+pub use sparsemax::sparsemax;
+
 use crate::config::did_you_mean;
 use crate::constraints::Axes;
 use crate::saving::json;
@@ -19,7 +23,7 @@ macro_rules! activations {
         #[allow(missing_docs)]
         pub enum Activation {
             $($F,)*
-            /// An activation layer without weights.
+            /// An activation layer.
             Layer(Box<LayerActivation>),
             /// An unknown name, which the call of the layer reports.
             Misnamed(String),
@@ -158,35 +162,11 @@ fn hard_sigmoid<'g>(x: Var<'g>) -> Var<'g> {
     (x + 3.0).clip(0.0, 6.0) / 6.0
 }
 
-/// Sparsemax along the last axis (Martins and Astudillo 2016, arXiv:1602.02068), with the threshold
-/// of Keras 3.15.1.
-///
-/// Keras adds up the running sums of the support, where the paper takes the last one; both agree on
-/// a support of one.
-pub fn sparsemax<'g>(x: Var<'g>) -> Var<'g> {
-    let (sorted, _) = x.sort_last(true);
-    let dims = x.dims();
-    let last = dims.len().saturating_sub(1);
-    let rank = x
-        .builder()
-        .apply1(
-            cornu_ir::ops::Iota { dtype: cornu_ir::DType::I32, dims: dims.clone(), axis: last },
-            &[],
-        )
-        .cast(x.dtype())
-        + 1.0;
-    let running = sorted.cumsum(-1, false);
-    let support = (sorted - (running - 1.0) / rank).gt(0.0);
-    let k = support.cast(x.dtype()).sum(&[-1], true);
-    let tau = (support.select(running, 0.0).sum(&[-1], true) - 1.0) / k;
-    (x - tau).maximum(0.0)
-}
-
-/// Activation layer without weights, used as an activation function.
+/// Activation layer used as an activation function.
 ///
 /// # Source
-/// keras/src/activations/__init__.py (`get` takes any callable), Keras 3.15.1. Differs: PReLU,
-/// which has weights, is refused.
+/// keras/src/activations/__init__.py (`get` takes any callable), Keras 3.15.1. Differs: other
+/// layers than activations are refused, and PReLU, which has a weight, in recurrent layers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerActivation {
     function: Function,
@@ -203,11 +183,17 @@ impl LayerActivation {
 /// What an activation layer computes.
 #[derive(Clone, Debug, PartialEq)]
 enum Function {
-    Relu { max_value: Option<f64>, negative_slope: f64, threshold: f64 },
+    Relu {
+        max_value: Option<f64>,
+        negative_slope: f64,
+        threshold: f64,
+    },
     LeakyRelu(f64),
     Elu(f64),
     Softmax(Axes),
     Plain(Activation),
+    /// PReLU with its config: the layer it belongs to holds its weight.
+    Prelu(Value),
 }
 
 impl Function {
@@ -244,6 +230,8 @@ impl Function {
                 Some(axis) => serde_json::from_value(axis.clone())
                     .map_err(|e| Error::Config(format!("Softmax: axis: {e}")))?,
             }),
+            "Identity" => Function::Plain(Activation::Linear),
+            "PReLU" => Function::Prelu(Value::Object(config.clone())),
             "Activation" => Function::Plain(Activation::from_json(
                 config.get("activation").unwrap_or(&Value::Null),
             )?),
@@ -260,11 +248,33 @@ impl Function {
             Function::Elu(alpha) => elu(x, *alpha),
             Function::Softmax(axes) => softmax(x, &axes.list()),
             Function::Plain(activation) => activation.of(x),
+            Function::Prelu(_) => {
+                let rule = "PReLU, which has a weight, is an activation of Dense, EinsumDense, \
+                    convolutions and Activation alone; put it behind this layer";
+                x.builder().fail(ShapeError {
+                    op: "activation".into(),
+                    rule: rule.into(),
+                    received: "`PReLU`".into(),
+                });
+                x
+            }
         }
     }
 }
 
 impl Activation {
+    /// The config of PReLU, the activation that has a weight.
+    pub(crate) fn prelu(&self) -> Option<&Value> {
+        match self {
+            Activation::Layer(layer) => match &layer.function {
+                Function::Prelu(config) => Some(config),
+                Function::Plain(inner) => inner.prelu(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The axes along which an element's value depends on other elements; none for a pointwise
     /// function.
     pub(crate) fn axes(&self) -> Vec<isize> {
@@ -330,6 +340,14 @@ impl Activation {
                     format!("; there are {}", all.join(", "))
                 };
                 let hint = Some(hint(name)).filter(|h| !h.is_empty()).unwrap_or_else(known);
+                if let Some(class) = v.get("class_name").filter(|_| v["config"].is_object()) {
+                    let class = class.as_str().unwrap_or("");
+                    return Error::Unsupported(format!(
+                        "layer {class} as an activation function; layers that are activations: \
+                         ReLU, LeakyReLU, ELU, PReLU, Softmax, Activation, Identity. Put the \
+                         layer {class} behind this one"
+                    ));
+                }
                 Error::Unsupported(format!("activation {}{hint}", crate::config::short(v)))
             })
     }

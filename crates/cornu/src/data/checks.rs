@@ -33,7 +33,8 @@ pub fn check_finite(who: &str, data: &Data) -> Result<()> {
         None => Ok(()),
         Some((at, value)) => Err(DataError::invalid(
             who,
-            "every value must be finite; remove the sample, fill the gap or mask it.",
+            "every value must be finite, at masked timesteps too, where any number will do; \
+             remove the sample or fill the gap.",
             format!("{value} at {}", place(data, at)),
         )),
     }
@@ -71,13 +72,21 @@ pub fn check_labels(
                 who,
                 format!(
                     "labels must lie in 0..{}, for the model's last axis has {n_classes} classes; \
-                        renumber the \
-                     labels or widen the last layer.",
-                    n_classes as i64 - 1
+                     renumber the labels or widen the last layer{}.",
+                    n_classes as i64 - 1,
+                    left_out(label)
                 ),
                 format!("{label} at {}", place(labels, at)),
             ))
         }
+    }
+}
+
+/// The cure for a label that stands for none, to follow another one.
+pub(crate) fn left_out(label: i64) -> String {
+    match label < 0 {
+        true => format!(", or leave such labels out with ignore_class={label} of the loss"),
+        false => String::new(),
     }
 }
 

@@ -23,7 +23,8 @@ pub enum DataErrorKind {
 /// let x = Data::from(vec![1.0f32, f32::NAN]);
 /// assert_eq!(
 ///     check_finite("x.npy", &x).unwrap_err().to_string(),
-///     "x.npy: every value must be finite; remove the sample, fill the gap or mask it. \
+///     "x.npy: every value must be finite, at masked timesteps too, where any number will \
+///      do; remove the sample or fill the gap. \
 ///      Received: NaN at sample 1."
 /// );
 /// ```

@@ -48,6 +48,7 @@ pub use source::Data;
 pub(crate) use tensors::{array_of, tensor_of};
 
 mod checks;
+pub(crate) use checks::left_out;
 pub use checks::{check_cardinality, check_finite, check_labels};
 
 mod loaded;

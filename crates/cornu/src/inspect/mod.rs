@@ -3,6 +3,7 @@
 mod older;
 mod text;
 
+use crate::config::DTypePolicy;
 use crate::files::{Kind, origin_of};
 use crate::layers::CLASSES;
 use crate::legacy::Origin;
@@ -39,6 +40,8 @@ pub struct Inspection {
     pub others: Vec<StoredArray>,
     /// Files of layers, such as vocabularies, with their bytes.
     pub assets: Vec<(String, usize)>,
+    /// Dtype policies of the file that cornu computes in float32.
+    pub float32_for: Vec<String>,
     /// Legacy settings and how they are read.
     pub legacy: Vec<String>,
     /// Legacy settings that have no effect.
@@ -172,13 +175,34 @@ fn of_archive(archive: Archive, registry: &Registry) -> Inspection {
 fn of_config(config: &Value, origin: &Origin) -> Inspection {
     let kind = "an architecture alone (config.json)";
     let (legacy, ignored) = older::legacy_of_config(config, origin);
+    let mut float32_for = vec![];
+    policies(config, &mut float32_for);
     Inspection {
         kind,
+        float32_for,
         model: Some(architecture(config)),
         compiled: config.get("compile_config").and_then(compiled_with),
         legacy,
         ignored,
         ..Inspection::default()
+    }
+}
+
+/// Collects the dtype policies that cornu computes in float32, each once.
+fn policies(config: &Value, found: &mut Vec<String>) {
+    match config {
+        Value::Object(members) => {
+            let dtype = members.get("dtype").and_then(|d| DTypePolicy::from_json(d).ok());
+            let name = dtype.as_ref().map_or("", DTypePolicy::name);
+            if ["float16", "bfloat16"].iter().any(|reduced| name.ends_with(reduced))
+                && !found.iter().any(|n| n == name)
+            {
+                found.push(name.into());
+            }
+            members.values().for_each(|v| policies(v, found));
+        }
+        Value::Array(items) => items.iter().for_each(|v| policies(v, found)),
+        _ => {}
     }
 }
 

@@ -29,6 +29,10 @@ impl fmt::Display for Inspection {
         if let Some(c) = &self.compiled {
             writeln!(f, "  {:<10} {}, loss {}", "compiled", c.optimizer, short(&c.loss))?;
         }
+        if !self.float32_for.is_empty() {
+            let policies = self.float32_for.join(", ");
+            writeln!(f, "  {:<10} cornu computes {policies} in float32", "dtype")?;
+        }
         if let Some(why) = &self.refused {
             writeln!(f, "  {:<10} cornu does not open it as a model: {why}", "refused")?;
         }

@@ -84,8 +84,8 @@ macro_rules! weight_setters {
 }
 
 pub(crate) mod geometry;
-mod core;
 mod activation;
+mod core;
 mod merging;
 mod regularization;
 mod reshaping;

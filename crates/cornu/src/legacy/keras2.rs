@@ -36,6 +36,7 @@ pub(super) fn translate(layer: &mut LayerEntry<'_>, notes: &mut Notes) -> Result
     dtypes(layer, notes);
     batch_normalization(layer)?;
     masks(layer);
+    single_ends(layer);
     if layer.is_set("time_major") {
         return Err(layer.refused("`time_major`: cornu and Keras 3 read batch-first data alone"));
     }
@@ -158,6 +159,20 @@ fn batch_normalization(layer: &mut LayerEntry<'_>) -> Result<()> {
         .iter()
         .for_each(|key| drop(layer.take(key)));
     Ok(())
+}
+
+/// A model of one input or output wrote a list of one, and took and gave a single array.
+fn single_ends(layer: &mut LayerEntry<'_>) {
+    if !matches!(layer.class(), "Model" | "Functional") {
+        return;
+    }
+    for key in ["input_layers", "output_layers"] {
+        let one = match layer.get(key).and_then(Value::as_array).map(Vec::as_slice) {
+            Some([one]) if one.is_array() => one.clone(),
+            _ => continue,
+        };
+        layer.set(key, one);
+    }
 }
 
 /// Before Keras 3 a merging layer's mask was true where all masks that there are were, and some

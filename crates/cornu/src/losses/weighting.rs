@@ -61,6 +61,18 @@ fn times<'g>(who: &str, batch: Batch, v: Var<'g>, w: Var<'g>) -> Result<Var<'g>>
     Ok(v * w)
 }
 
+/// A mask of timesteps for a loss that gives one number a sample.
+fn no_timesteps(who: &str, value: Var<'_>, mask: Var<'_>) -> Error {
+    Error::argument(
+        who,
+        "it gives one number a sample, so it takes no mask of timesteps, as Masking, \
+         Embedding(mask_zero=True) or sequences of unequal length in one batch bring along; take \
+         a model without masks, and batches of equal length (batches = \"equal-length\") or batch \
+         size 1",
+        format!("values {}, mask {}", dims_text(&value.dims()), dims_text(&mask.dims())),
+    )
+}
+
 /// This shard's part of the reduced loss.
 pub(crate) fn part<'g>(
     cx: &Cx<'g>,
@@ -104,7 +116,12 @@ pub(crate) fn part<'g>(
     }
     if let Some(w) = weight {
         let (v, w) = squeeze_or_expand(value, w, true);
-        value = times(who, batch, v, w)?;
+        value = times(who, batch, v, w).map_err(|e| match mask {
+            Some(m) if v.rank() == 1 && m.rank() > 1 && sample_weight.is_none() => {
+                no_timesteps(who, v, m)
+            }
+            _ => e,
+        })?;
         weight = Some(w);
     }
     if value.rank() == 0 {

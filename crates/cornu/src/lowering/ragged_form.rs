@@ -40,6 +40,12 @@ impl RaggedForm {
 
     /// Returns the form of an activation: a pointwise one takes (batch, timesteps), too.
     pub fn of_activation(activation: &Activation) -> Self {
+        let along_time = |config: &Value| {
+            !config["shared_axes"].as_array().is_some_and(|axes| axes.contains(&1.into()))
+        };
+        if activation.prelu().is_some_and(along_time) {
+            return Self::Refused;
+        }
         match &activation.axes()[..] {
             [] => Self::ByTimestep(2),
             axes => Self::along_features(axes),

@@ -14,8 +14,8 @@ pub fn mask_of<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
 /// `initial_state` ignores the input's own mask; the mask must be an argument. The ends of
 /// sequences of unequal length always count; packed rows hold nothing past them.
 ///
-/// The result has the axes (batch, timesteps): of a mask (batch, timesteps, parts) a timestep counts
-/// where any of its parts does (keras/src/backend/jax/rnn.py, Keras 3.15.1).
+/// The result has the axes (batch, timesteps). Of a mask (batch, timesteps, parts) a timestep
+/// counts where any of its parts does (keras/src/backend/jax/rnn.py, Keras 3.15.1).
 ///
 /// # Errors
 /// A mask with other axes; in Keras's unrolled loop also one of several parts.

@@ -83,7 +83,8 @@ impl FBetaScore {
                 format!("targets {}, predictions {}", dims_text(&y_true.dims()), dims_text(&dims));
             return Err(Error::argument(
                 &self.name,
-                "targets and predictions of shape (batch, classes) are needed",
+                "targets and predictions of shape (batch, classes) are needed; for sequences \
+                 take a metric of each timestep, as BinaryAccuracy or CategoricalAccuracy",
                 received,
             ));
         }

@@ -61,7 +61,8 @@ impl MetricFunction for R2Score {
                 format!("targets {}, predictions {}", dims_text(&t.dims()), dims_text(&dims));
             return Err(Error::argument(
                 &self.name,
-                "targets and predictions of shape (batch, features) are needed",
+                "targets and predictions of shape (batch, features) are needed; for sequences \
+                 take a metric of each timestep, as MeanSquaredError",
                 received,
             ));
         }

@@ -55,7 +55,7 @@ impl Model {
     pub(crate) fn read_weights(&self, root: &Group) -> Result<()> {
         let mut values = Vec::with_capacity(self.variables().len());
         let groups = OwnGroups::of(self.tree());
-        for v in self.variables() {
+        for (number, v) in self.variables().iter().enumerate() {
             if v.spec.lora.is_some() {
                 // Files hold what LoRA learned within the kernel.
                 values.push(Tensor::zeros(v.spec.dtype(), &v.spec.shape));
@@ -67,10 +67,18 @@ impl Model {
                 let found = root.get(&path).or_else(|| root.get(&older_path(&path)));
                 found.or_else(|| root.get(&format!("{}/vars/{index}", groups.older(group)?)))
             });
+            // Keras makes the weight of an activation when the model first runs on data.
+            let of_activation = path.ends_with("/activation/vars/0") && v.spec.name == "alpha";
+            if array.is_none() && of_activation {
+                values.push(v.first_value(0, number)?);
+                continue;
+            }
             let array = array.ok_or_else(|| {
                 let held = groups.held(&path, root);
                 Error::Config(format!(
-                    "weights: `{path}` is missing; the file belongs to another model{held}"
+                    "weights: `{path}` is missing; the file belongs to another model, or one layer \
+                     stands at two depths of it: Keras saves such weights at one place and cannot \
+                     open the file again; call the layer in one of the nested models alone{held}"
                 ))
             })?;
             values.push(self.checked(v, &path, array)?);

@@ -1,6 +1,6 @@
 //! Operations that move elements.
 
-use super::op_call::Unequal::Refused;
+use super::op_call::Unequal::{AnotherAxis, OverAxes, Refused};
 use super::op_call::{CORE, NUMPY, OpCall, Row};
 use crate::lowering::resolve_shape;
 use crate::{Error, Result};
@@ -15,10 +15,10 @@ pub static ROWS: &[Row] = &[
     Row("Transpose", NUMPY, Refused, |s| s.transpose()),
     Row("Swapaxes", NUMPY, Refused, |s| s.swap_axes()),
     Row("Moveaxis", NUMPY, Refused, |s| s.move_axis()),
-    Row("ExpandDims", NUMPY, Refused, |s| s.expand_dims()),
+    Row("ExpandDims", NUMPY, AnotherAxis, |s| s.expand_dims()),
     Row("Squeeze", NUMPY, Refused, |s| s.squeeze()),
     Row("BroadcastTo", NUMPY, Refused, |s| s.broadcast_to()),
-    Row("Concatenate", NUMPY, Refused, |s| s.concatenate()),
+    Row("Concatenate", NUMPY, OverAxes, |s| s.concatenate()),
     Row("Stack", NUMPY, Refused, |s| s.stack()),
     Row("Split", NUMPY, Refused, |s| s.split()),
     Row("Unstack", CORE, Refused, |s| s.unstack()),

@@ -28,6 +28,8 @@ pub enum Unequal {
     ByFeatures,
     /// Works over the axes of `axis`, by default all: taken where they are axes of features.
     OverAxes,
+    /// Adds or removes the axis `axis`: taken where that is an axis of features.
+    AnotherAxis,
     /// Refused.
     Refused,
 }

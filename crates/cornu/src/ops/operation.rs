@@ -118,6 +118,10 @@ impl Layer for Operation {
             Unequal::Pointwise => RaggedForm::ByTimestep(2),
             Unequal::OverAxes if axes.is_empty() => RaggedForm::Refused,
             Unequal::ByFeatures | Unequal::OverAxes => RaggedForm::along_features(&axes),
+            Unequal::AnotherAxis => match axes[..] {
+                [axis] if axis == -1 || axis >= 2 => RaggedForm::ByTimestep(2),
+                _ => RaggedForm::Refused,
+            },
             Unequal::Refused => RaggedForm::Refused,
         }
     }

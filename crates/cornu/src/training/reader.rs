@@ -1,6 +1,6 @@
 //! Arrays of data sets, read batch by batch and checked.
 
-use crate::data::{SetArray, read_rows};
+use crate::data::{SetArray, left_out, read_rows};
 use crate::{Error, Result};
 use cornu_ir::tensor::Slice;
 use cornu_ir::{Buffer, DType};
@@ -76,7 +76,8 @@ impl Range {
         let Some((at, x)) = found else { return Ok(()) };
         let (who, what, last) = (&self.who, self.what, self.n.saturating_sub(1));
         Err(Error::Data(format!(
-            "{who}: {what} must be whole numbers from 0 to {last}. Received: {x} at sample {}",
+            "{who}: {what} must be whole numbers from 0 to {last}{}. Received: {x} at sample {}",
+            if what == "labels" { left_out(x as i64) } else { String::new() },
             sample(at)
         )))
     }

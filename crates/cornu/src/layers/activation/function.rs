@@ -1,5 +1,6 @@
 //! An activation function as a layer.
 
+use super::parametric::{activated, with_activation};
 use crate::Result;
 use crate::activations;
 use crate::lowering::{Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightTree, Weights};
@@ -47,19 +48,20 @@ impl Layer for Activation {
         crate::config::to_value(self).expect("plain settings serialize")
     }
 
-    fn weights(&self, _: &Call<Spec>) -> Result<WeightTree> {
-        Ok(WeightTree::none())
+    fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
+        let plain = Self { activation: activations::Activation::Linear };
+        with_activation(&plain, &self.activation, call, WeightTree::none())
     }
 
     fn lower<'g>(
         &self,
         cx: &Cx<'g>,
-        _: &Weights<'g>,
+        w: &Weights<'g>,
         call: &Call<Flow<'g>>,
     ) -> Result<Vec<Flow<'g>>> {
         let x = cx.to_float(call.input()?.value);
         // Keras declares the input's shape, also for `glu`, which halves the last axis.
-        Ok(vec![cx.declared(self.activation.of(x), &x.dims()).into()])
+        Ok(vec![cx.declared(activated(cx, w, &self.activation, x)?, &x.dims()).into()])
     }
 
     fn mask_rule(&self) -> MaskRule {

@@ -1,5 +1,6 @@
 //! Activations as layers.
 
-pub(crate) mod function;
 pub(crate) mod rectifiers;
+pub(crate) mod parametric;
+pub(crate) mod function;
 pub(crate) mod softmax;

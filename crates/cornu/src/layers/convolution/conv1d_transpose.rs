@@ -5,6 +5,7 @@ use crate::activations::Activation;
 use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
+use crate::layers::activation::parametric::{activated, with_activation};
 use crate::layers::geometry::{DataFormat, Extent, Padding};
 use crate::lowering::{Call, Cx, Flow, Layer, Sample, WeightSpec, WeightTree, Weights};
 use crate::regularizers::Regularizer;
@@ -178,7 +179,8 @@ impl Layer for Conv1dTranspose {
             let bias = WeightSpec::new("bias", &[self.filters], &self.bias_initializer);
             vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
         }
-        Ok(WeightTree::of(vars))
+        let plain = Self { activation: Activation::Linear, ..self.clone() };
+        with_activation(&plain, &self.activation, call, WeightTree::of(vars))
     }
 
     fn lower<'g>(
@@ -200,7 +202,7 @@ impl Layer for Conv1dTranspose {
         if let Some(b) = w.get("bias") {
             y = y + b;
         }
-        Ok(vec![self.activation.of(self.data_format.exchange(y)).into()])
+        Ok(vec![activated(cx, w, &self.activation, self.data_format.exchange(y))?.into()])
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {

@@ -5,6 +5,7 @@ use crate::activations::Activation;
 use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
+use crate::layers::activation::parametric::{activated, with_activation};
 use crate::layers::geometry::{DataFormat, Extent, Padding};
 use crate::lowering::{
     Call, Cx, Flow, Layer, RaggedForm, Sample, WeightSpec, WeightTree, Weights, ends_of,
@@ -142,7 +143,8 @@ impl Layer for DepthwiseConv1d {
             let bias = WeightSpec::new("bias", &[c * m], &self.bias_initializer);
             vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
         }
-        Ok(WeightTree::of(vars))
+        let plain = Self { activation: Activation::Linear, ..self.clone() };
+        with_activation(&plain, &self.activation, call, WeightTree::of(vars))
     }
 
     fn lower<'g>(
@@ -163,7 +165,8 @@ impl Layer for DepthwiseConv1d {
             y = y + b;
         }
         Ok(vec![
-            Flow::new(self.activation.of(self.data_format.exchange(y))).ending(frame.ends(ends)),
+            Flow::new(activated(cx, w, &self.activation, self.data_format.exchange(y))?)
+                .ending(frame.ends(ends)),
         ])
     }
 

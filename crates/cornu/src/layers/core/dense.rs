@@ -5,6 +5,7 @@ use crate::activations::Activation;
 use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Ones, Zeros};
+use crate::layers::activation::parametric::{activated, with_activation};
 use crate::lowering::{
     Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, WeightSpec, WeightTree, Weights,
     expect_rank, known_dim,
@@ -142,7 +143,8 @@ impl Layer for Dense {
             vars.push(WeightSpec::new("kernel_scale", &[self.units], &Ones {}.into()).fixed());
         }
         vars.extend(adapted.factors);
-        Ok(WeightTree::of(vars))
+        let plain = Self { activation: Activation::Linear, ..self.clone() };
+        with_activation(&plain, &self.activation, call, WeightTree::of(vars))
     }
 
     fn lower<'g>(
@@ -176,7 +178,7 @@ impl Layer for Dense {
             y = y + b;
         }
         // Keras declares the units, also with `glu`, which halves them.
-        Ok(vec![cx.declared(self.activation.of(y), &y.dims()).into()])
+        Ok(vec![cx.declared(activated(cx, w, &self.activation, y)?, &y.dims()).into()])
     }
 
     fn mask_rule(&self) -> MaskRule {

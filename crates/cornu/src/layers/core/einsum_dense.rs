@@ -5,6 +5,7 @@ use crate::activations::Activation;
 use crate::config::setters;
 use crate::constraints::Constraint;
 use crate::initializers::{GlorotUniform, Initializer, Zeros};
+use crate::layers::activation::parametric::{activated, with_activation};
 use crate::lowering::{Call, Cx, Flow, Layer, Sample, WeightSpec, WeightTree, Weights};
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
@@ -271,7 +272,8 @@ impl Layer for EinsumDense {
             vars.push(bias.regularizer(&self.bias_regularizer).constraint(&self.bias_constraint));
         }
         vars.extend(adapted.factors);
-        Ok(WeightTree::of(vars))
+        let plain = Self { activation: Activation::Linear, ..self.clone() };
+        with_activation(&plain, &self.activation, call, WeightTree::of(vars))
     }
 
     fn lower<'g>(
@@ -288,7 +290,9 @@ impl Layer for EinsumDense {
         }
         // A dim that output_shape leaves open is the product's own.
         let own: Vec<Dim> = dims.iter().zip(y.dims()).map(|(want, own)| want.or(own)).collect();
-        Ok(vec![cx.declared(self.activation.of(y.reshape(&own)), &declared).into()])
+        Ok(vec![
+            cx.declared(activated(cx, w, &self.activation, y.reshape(&own))?, &declared).into(),
+        ])
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {
