@@ -236,3 +236,44 @@ fn keras_opens_files_that_keep_class_names() {
         "import keras\nassert keras.models.load_model('n.h5').output_shape == (None, 2)\n",
     );
 }
+
+/// The fixtures of the library with classes of their authors' own.
+fn custom_classes(folder: &Path) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cornu/tests/fixtures");
+    let file = std::fs::File::open(fixtures.join("custom_classes.zip")).unwrap();
+    zip::ZipArchive::new(file).unwrap().extract(folder).unwrap();
+    std::fs::copy(fixtures.join("own_layers.toml"), folder.join("own_layers.toml")).unwrap();
+}
+
+#[test]
+fn keras_opens_what_cornu_saves_of_authors_classes() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    custom_classes(folder);
+    let counts = std::fs::read(folder.join("models.json")).unwrap();
+    let counts: serde_json::Value = serde_json::from_slice(&counts).unwrap();
+    for (name, n) in counts.as_object().unwrap() {
+        let count = |i: usize| n[i].as_u64().unwrap();
+        let model = format!("{name}.keras");
+        let mut args = vec!["predict".to_string(), model.clone()];
+        args.extend((0..count(0)).flat_map(|i| ["--input".into(), format!("{name}.x{i}.npy")]));
+        args.extend((0..count(1)).flat_map(|i| ["--output".into(), format!("{name}.o{i}.npy")]));
+        args.extend(["--extension", "own_layers.toml", "--assume"].map(String::from));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        cornu(folder, &args);
+        for i in 0..count(1) {
+            let array = |letter: &str| {
+                let read = read(folder.join(format!("{name}.{letter}{i}.npy"))).unwrap();
+                read.inputs[0].1.values().to_f32().unwrap().iter().copied().collect::<Vec<f32>>()
+            };
+            let differences = array("o").into_iter().zip(array("y")).map(|(a, b)| (a - b).abs());
+            let worst = differences.fold(0.0, f32::max);
+            assert!(worst <= 1e-5, "{name}: {worst}");
+        }
+        let flags = ["--extension", "own_layers.toml", "--assume"];
+        let saved = format!("{name}_cornu.keras");
+        cornu(folder, &[&["convert", &model, &saved], &flags[..]].concat());
+    }
+    let Some(python) = python() else { return };
+    keras(&python, "custom", folder);
+}

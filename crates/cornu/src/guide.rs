@@ -7,6 +7,7 @@
 //! | [`unequal_lengths`] | sequences of unequal length, padding and masks |
 //! | [`states_and_streaming`] | `return_state`, `initial_state`, encoder and decoder, `Streams` |
 //! | [`files`] | which files are read and written, exchange with Keras |
+//! | [`extensions`] | files with classes of their author's own |
 //! | [`fine_tuning`] | inner layers, new heads, frozen layers |
 //! | [`own_classes`] | layers, losses, metrics and callbacks of your own |
 //! | [`run_toml`] | training from a file with the command `cornu` |
@@ -23,6 +24,6 @@ macro_rules! pages {
 }
 
 pages! {
-    from_keras, batch, unequal_lengths, states_and_streaming, files, fine_tuning, own_classes,
-    run_toml, speed, limits,
+    from_keras, batch, unequal_lengths, states_and_streaming, files, extensions, fine_tuning,
+    own_classes, run_toml, speed, limits,
 }

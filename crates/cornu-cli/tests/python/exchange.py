@@ -1,7 +1,8 @@
-"""The Keras side of the exchange test.   exchange.py make DIR | check DIR | built DIR | events DIR
+"""The Keras side of the exchange test.   exchange.py make DIR | check DIR | built DIR | events DIR | custom DIR
 
 built: opens what was built in cornu (NAME_built.keras), compares its prediction for NAME_x.npy with NAME_built.npy.
 events: reads the event files under logs by the records' own description, checksums included, and compares them with history.json and the weights.
+custom: opens what cornu saved of authors' classes (NAME_cornu.keras) with the classes registered, and compares its prediction.
 make: builds and saves models with data; NAME_two.npy is what Keras predicts after two epochs.
 check: opens what cornu saved after one epoch (NAME_cornu.keras), compares its prediction, trains one epoch more, compares with NAME_two.npy.
 """
@@ -51,6 +52,20 @@ def built(d):
         # A mean over no timestep at all is no number, in both.
         theirs, ours = m.predict(np.load(f"{d}/{name}_x.npy"), verbose=0), np.load(f"{d}/{name}_built.npy")
         np.testing.assert_allclose(theirs, ours, rtol=0, atol=2e-6, err_msg=f"{name}: Keras predicts otherwise from what was built in cornu")
+
+def custom(d):
+    import json
+    sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../../cornu/tests/python"))
+    import custom_classes
+    for name, (n_in, n_out) in json.load(open(f"{d}/models.json")).items():
+        causal = {"Custom>TransformerBlock": custom_classes.CausalTransformerBlock}
+        objects = causal if "gpt" in name else {}
+        with keras.saving.custom_object_scope(objects):
+            m = keras.models.load_model(f"{d}/{name}_cornu.keras")
+        x = [np.load(f"{d}/{name}.x{i}.npy") for i in range(n_in)]
+        y = m.predict(x if n_in > 1 else x[0], verbose=0); y = y if isinstance(y, list) else [y]
+        for i in range(n_out):
+            np.testing.assert_allclose(y[i], np.load(f"{d}/{name}.y{i}.npy"), rtol=0, atol=1e-5, err_msg=name)
 
 def crc32c(data):
     crc = 0xFFFFFFFF
@@ -132,4 +147,4 @@ def events(d):
     np.testing.assert_allclose([buckets[0, 0], buckets[-1, 1]], [kernel.min(), kernel.max()], rtol=1e-6)
     np.testing.assert_array_equal(buckets[:, 2], np.histogram(kernel, 30)[0])
 
-{"make": make, "events": events, "check": check, "built": built}[sys.argv[1]](sys.argv[2])
+{"make": make, "events": events, "check": check, "built": built, "custom": custom}[sys.argv[1]](sys.argv[2])

@@ -106,9 +106,16 @@ impl ExtensionLayer {
                 known.extend(table.ignored.iter().chain(table.defaults.keys()).map(String::as_str));
             }
         }
-        match self.config.keys().find(|key| !known.contains(&key.as_str())) {
+        // Keras writes them of a class without an `__init__`; these values have no effect.
+        let is_none = |(key, v): &(&String, &Value)| match key.as_str() {
+            "activity_regularizer" => v.is_null(),
+            "autocast" => **v == Value::Bool(true),
+            _ => false,
+        };
+        let mut settings = self.config.iter().filter(|entry| !is_none(entry));
+        match settings.find(|(key, _)| !known.contains(&key.as_str())) {
             None => Ok(()),
-            Some(key) => Err(Error::Config(format!(
+            Some((key, _)) => Err(Error::Config(format!(
                 "the definition of `{}` names no setting `{key}`, which the file has; use it as \
                  `${key}`, or list it in `ignored` if it has no effect",
                 self.class
@@ -128,7 +135,9 @@ impl ExtensionLayer {
         let mut config = table.defaults.clone();
         config.extend(self.config.clone());
         let (settings, registry) = (Settings::new(&config, shapes), &self.registry);
-        let source = Source { table: &table, settings, dtype: &self.dtype, registry };
+        let needs_all_used = matches!(self.definition, Definition::Table(_));
+        let dtype = &self.dtype;
+        let source = Source { table: &table, settings, dtype, registry, needs_all_used };
         let class = || format!("{}: class `{}`", self.origin, self.class);
         let plan = source.plan().map_err(|e| within(e, &class()))?;
         Ok(self.plan.get_or_init(|| plan))

@@ -47,6 +47,8 @@ pub(super) struct Source<'a> {
     pub(super) settings: Settings<'a>,
     pub(super) dtype: &'a Value,
     pub(super) registry: &'a Registry,
+    /// True if each member must lead to an output.
+    pub(super) needs_all_used: bool,
 }
 
 impl Source<'_> {

@@ -77,7 +77,9 @@ impl Source<'_> {
         }
         let mask = self.table.mask.as_deref().filter(|m| *m != "pass").map(value).transpose()?;
         let plan = Plan { members, steps, outputs, mask };
-        plan.check_all_used()?;
+        if self.needs_all_used {
+            plan.check_all_used()?;
+        }
         Ok(plan)
     }
 

@@ -18,6 +18,9 @@ pub(super) static SHIPPED: LazyLock<Vec<Arc<Shipped>>> = LazyLock::new(|| {
     texts.into_iter().flat_map(|text| read(text).shipped).map(Arc::new).collect()
 });
 
+/// Settings that Keras writes of each layer.
+const COMMON: [&str; 5] = ["name", "trainable", "dtype", "activity_regularizer", "autocast"];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ShippedFile {
@@ -34,9 +37,6 @@ pub(super) struct Shipped {
     settings: Vec<String>,
     /// Groups of weights that the layer has.
     groups: Vec<String>,
-    /// Groups that it does not have.
-    #[serde(default)]
-    without: Vec<String>,
     /// True for a class of models that predict the next token.
     #[serde(default)]
     predicts_tokens: bool,
@@ -70,7 +70,7 @@ pub(super) struct Seen<'a> {
 impl Shipped {
     /// True if a layer is of this class.
     pub(super) fn fits(&self, seen: &Seen<'_>) -> bool {
-        let own = |key: &&String| !["name", "trainable", "dtype"].contains(&key.as_str());
+        let own = |key: &&String| !COMMON.contains(&key.as_str());
         let known = |key: &String| {
             self.settings.contains(key) || self.definition.defaults.contains_key(key)
         };
@@ -87,9 +87,7 @@ impl Shipped {
     fn has_groups(&self, root: &Group, stem: &str) -> bool {
         root.groups.iter().any(|(name, group)| {
             let has = |inside: &String| group.group(inside).is_some();
-            let own = name.starts_with(stem)
-                && self.groups.iter().all(has)
-                && !self.without.iter().any(has);
+            let own = name.starts_with(stem) && self.groups.iter().all(has);
             own || self.has_groups(group, stem)
         })
     }

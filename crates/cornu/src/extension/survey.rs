@@ -140,7 +140,8 @@ fn find<'a>(
         (None, "") => format!("the layer of class `{}`", file.class),
         (None, around) => format!("a layer of {around}"),
     };
-    if file.class != "InputLayer" && !registry.knows(&file) {
+    // A Lambda is refused for its code, with a message of its own.
+    if !["InputLayer", "Lambda"].contains(&file.class) && !registry.knows(&file) {
         found.push(Unknown { file, config, place, n_arguments: n_arguments(v) });
         return;
     }

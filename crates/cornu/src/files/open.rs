@@ -21,6 +21,15 @@ pub enum Opened {
     Compiled(Box<CompiledModel>),
 }
 
+/// What a file is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// A model, compiled where its settings can be read.
+    Model,
+    /// A compiled model.
+    Compiled,
+}
+
 /// What a model file holds, in the words of Keras 3, and the Keras that wrote it.
 enum Content {
     Archive(Archive),
@@ -135,16 +144,21 @@ impl Opened {
         Self::read_with(path, &Registry::new())
     }
 
-    /// Opens a model file with the classes of a registry.
+    /// Opens a model file with the classes of a registry. Compile settings of classes that it does
+    /// not have leave the model uncompiled, with a warning.
     ///
     /// # Errors
     /// As [`Opened::read`].
     pub fn read_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Self> {
-        read(path.as_ref(), |content| match content {
-            Content::Archive(archive) => Self::from_archive_with(archive, registry),
+        Self::read_for(path.as_ref(), registry, Need::Model)
+    }
+
+    fn read_for(path: &Path, registry: &Registry, need: Need) -> Result<Self> {
+        read(path, |content| match content {
+            Content::Archive(archive) => Self::from_archive_for(archive, registry, need),
             Content::Legacy(legacy, origin) => Self::from_legacy(&legacy, &origin, registry),
             Content::Config(config) => {
-                Self::compiled(Model::from_json_with(&config, registry)?, &config, registry)
+                Self::compiled(Model::from_json_with(&config, registry)?, &config, registry, need)
             }
         })
     }
@@ -155,14 +169,14 @@ impl Opened {
     /// # Errors
     /// As [`Opened::read`].
     pub fn from_archive(archive: Archive) -> Result<Self> {
-        Self::from_archive_with(of_today(archive)?, &Registry::new())
+        Self::from_archive_for(of_today(archive)?, &Registry::new(), Need::Model)
     }
 
-    fn from_archive_with(archive: Archive, registry: &Registry) -> Result<Self> {
+    fn from_archive_for(archive: Archive, registry: &Registry, need: Need) -> Result<Self> {
         let state = archive.weights.group("optimizer").cloned();
         let (config, origin) = (archive.config.clone(), origin_of(&archive));
         let model = Model::from_archive_with(archive, registry)?;
-        let opened = Self::compiled(model, &config, registry)?;
+        let opened = Self::compiled(model, &config, registry, need)?;
         if let (Opened::Compiled(compiled), Some(state)) = (&opened, state) {
             if !origin.is_before_keras_3() {
                 compiled.read_optimizer_state(&state)?;
@@ -184,9 +198,8 @@ impl Opened {
         })
     }
 
-    /// The model compiled with the settings beside its config, if there are some. Settings of
-    /// classes that the registry does not have leave it uncompiled, with a warning.
-    fn compiled(model: Model, config: &Value, registry: &Registry) -> Result<Self> {
+    /// The model compiled with the settings beside its config, if there are some.
+    fn compiled(model: Model, config: &Value, registry: &Registry, need: Need) -> Result<Self> {
         let settings = config
             .get("compile_config")
             .filter(|c| c.as_object().is_some_and(|c| !c.is_empty()))
@@ -194,7 +207,7 @@ impl Opened {
         Ok(match settings {
             Some(c) => match CompiledModel::from_config(model.clone(), c, registry.classes()) {
                 Ok(compiled) => Opened::Compiled(Box::new(compiled)),
-                Err(e) if e.is_unsupported() => {
+                Err(e) if e.is_unsupported() && need == Need::Model => {
                     log::warn!(
                         "the model's compile settings are not taken, so it predicts but must be \
                          compiled anew to be trained or evaluated: {e}"
@@ -362,7 +375,7 @@ impl CompiledModel {
     /// # Errors
     /// As [`Model::open`]; a file without compile settings.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Opened::read(path)?.into_compiled()
+        Self::open_with(path, &Registry::new())
     }
 
     /// Opens a compiled model with the classes of a registry; see [`Model::open_with`].
@@ -370,7 +383,7 @@ impl CompiledModel {
     /// # Errors
     /// As [`CompiledModel::open`].
     pub fn open_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Self> {
-        Opened::read_with(path, registry)?.into_compiled()
+        Opened::read_for(path.as_ref(), registry, Need::Compiled)?.into_compiled()
     }
 
     /// Returns the model as a Keras archive, with compile settings and the state of the optimizer.

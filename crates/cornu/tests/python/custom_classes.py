@@ -356,11 +356,13 @@ class ResidualBlock(layers.Layer):
 
     def __init__(self, settings, filters, dilation, **kwargs):
         super().__init__(**kwargs)
-        self.settings, self.filters, self.dilation = settings, filters, dilation
+        # Keras tracks the lists of attributes, and what it tracks cannot be copied.
+        self.settings = lambda: settings
+        self.filters, self.dilation = filters, dilation
         self.batch_norm_layers, self.layer_norm_layers = [], []
 
     def build(self, shape):
-        s, self.order = self.settings, []
+        s, self.order = self.settings(), []
 
         def conv(name, size, dilation, padding):
             return layers.Conv1D(
@@ -418,7 +420,7 @@ class TCN(layers.Layer):
     def __init__(self, **kwargs):
         own = {key: kwargs.pop(key, value) for key, value in self.DEFAULTS.items()}
         super().__init__(**kwargs)
-        self.settings = own
+        self.settings = lambda: own
         n = own["nb_stacks"] * len(own["dilations"])
         for k in range(n):
             i = k % len(own["dilations"])
@@ -428,7 +430,7 @@ class TCN(layers.Layer):
             setattr(self, f"residual_block_{k}", block)
 
     def call(self, x):
-        s, skips = self.settings, []
+        s, skips = self.settings(), []
         if s["go_backwards"]:
             x = ops.flip(x, 1)
         for k in range(s["nb_stacks"] * len(s["dilations"])):
@@ -438,7 +440,22 @@ class TCN(layers.Layer):
             x = sum(skips)
         if s["return_sequences"]:
             return x
-        return x[:, -1 if s["padding"] == "causal" else ops.shape(x)[1] // 2, :]
+        if s["padding"] == "causal":
+            return x[:, -1, :]
+        return ops.take(x, ops.shape(x)[1] // 2, axis=1)
+
+    def compute_output_spec(self, x):
+        filters = self.settings()["nb_filters"]
+        filters = filters[-1] if isinstance(filters, list) else filters
+        steps = x.shape[1:2] if self.settings()["return_sequences"] else ()
+        shape = x.shape
+        for k in range(self.settings()["nb_stacks"] * len(self.settings()["dilations"])):
+            block = getattr(self, f"residual_block_{k}")
+            if not block.built:
+                block.build(shape)
+                block.built = True
+            shape = (*shape[:2], block.filters)
+        return keras.KerasTensor((x.shape[0], *steps, filters), self.compute_dtype)
 
     def get_config(self):
-        return {**super().get_config(), **self.settings}
+        return {**super().get_config(), **self.settings()}

@@ -166,9 +166,12 @@ def main():
                 to.writestr(part, z.read(part))
         with open("stored.keras", "rb") as f:
             add(f"{name}.keras", f.read())
-        model.save("model.h5")
-        with open("model.h5", "rb") as f:
-            add(f"{name}.h5", f.read())
+        # keras-tcn itself cannot be saved as .h5 by Keras 3.
+        if not name.startswith("tcn_"):
+            model.save("model.h5")
+            with open("model.h5", "rb") as f:
+                add(f"{name}.h5", f.read())
+            os.remove("model.h5")
         outputs = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
         outputs = outputs if isinstance(outputs, list) else [outputs]
         for i, x in enumerate(inputs):
@@ -178,7 +181,6 @@ def main():
         counts[name] = [len(inputs), len(outputs)]
         os.remove("model.keras")
         os.remove("stored.keras")
-        os.remove("model.h5")
     add("models.json", json.dumps(counts))
     archive.close()
 
