@@ -100,6 +100,7 @@ activations! {
     Sigmoid "sigmoid" |x| x.sigmoid();
     Exponential "exponential" |x| x.exp();
     HardSigmoid "hard_sigmoid" |x| hard_sigmoid(x);
+    HardSigmoidKeras2 "hard_sigmoid_keras2" |x| (x * 0.2 + 0.5).clip(0.0, 1.0);
     HardSilu "hard_silu" | "hard_swish" |x| x * hard_sigmoid(x);
     HardTanh "hard_tanh" |x| x.clip(-1.0, 1.0);
     Mish "mish" |x| x * x.softplus().tanh();
@@ -290,6 +291,7 @@ impl Activation {
             Activation::Relu => Gate::Relu,
             Activation::Relu6 => Gate::Relu6,
             Activation::HardSigmoid => Gate::HardSigmoid,
+            Activation::HardSigmoidKeras2 => Gate::HardSigmoidKeras2,
             Activation::HardTanh => Gate::HardTanh,
             Activation::Softsign => Gate::Softsign,
             Activation::Softplus => Gate::Softplus,

@@ -100,6 +100,7 @@ pub mod initializers;
 pub mod regularizers;
 pub mod constraints;
 mod misnamed;
+mod legacy;
 pub mod activations;
 mod lowering;
 mod architecture;

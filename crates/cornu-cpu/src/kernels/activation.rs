@@ -21,6 +21,8 @@ pub enum Activation {
     Relu6,
     /// `relu6(x + 3) / 6`
     HardSigmoid,
+    /// That of Keras 2: `min(max(0.2 x + 0.5, 0), 1)`
+    HardSigmoidKeras2,
     /// `min(max(x, -1), 1)`
     HardTanh,
     /// `x / (1 + |x|)`
@@ -37,13 +39,14 @@ pub enum Activation {
 
 impl Activation {
     /// The activations with their names in Keras's configs.
-    pub const ALL: [(&'static str, Activation); 12] = [
+    pub const ALL: [(&'static str, Activation); 13] = [
         ("tanh", Activation::Tanh),
         ("sigmoid", Activation::Sigmoid),
         ("linear", Activation::Linear),
         ("relu", Activation::Relu),
         ("relu6", Activation::Relu6),
         ("hard_sigmoid", Activation::HardSigmoid),
+        ("hard_sigmoid_keras2", Activation::HardSigmoidKeras2),
         ("hard_tanh", Activation::HardTanh),
         ("softsign", Activation::Softsign),
         ("softplus", Activation::Softplus),

@@ -84,6 +84,9 @@ pub(crate) fn value<S: Vector>(s: S, activation: Activation, x: S::V) -> S::V {
             let y = s.min(s.splat(6.0), s.max(zero, s.add(x, s.splat(3.0))));
             s.mul(y, s.splat(1.0 / 6.0))
         }
+        Activation::HardSigmoidKeras2 => {
+            s.min(one, s.max(zero, s.fma(x, s.splat(0.2), s.splat(0.5))))
+        }
         Activation::HardTanh => s.min(one, s.max(s.splat(-1.0), x)),
         Activation::Softsign => s.div(x, s.add(one, s.abs(x))),
         Activation::Softplus => softplus(s, x),
@@ -109,6 +112,9 @@ pub(crate) fn slope<S: Vector>(s: S, activation: Activation, y: S::V, g: S::V) -
         Activation::Relu6 => s.select_lt(zero, y, s.select_lt(y, s.splat(6.0), g, zero), zero),
         Activation::HardSigmoid => {
             s.select_lt(zero, y, s.select_lt(y, one, s.mul(g, s.splat(1.0 / 6.0)), zero), zero)
+        }
+        Activation::HardSigmoidKeras2 => {
+            s.select_lt(zero, y, s.select_lt(y, one, s.mul(g, s.splat(0.2)), zero), zero)
         }
         Activation::HardTanh => s.select_lt(s.abs(y), one, g, zero),
         Activation::Softsign => {

@@ -64,6 +64,7 @@ pub(crate) fn activate(a: Activation, x: f64) -> f64 {
         Activation::Relu => x.max(0.0),
         Activation::Relu6 => x.clamp(0.0, 6.0),
         Activation::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
+        Activation::HardSigmoidKeras2 => (x * 0.2 + 0.5).clamp(0.0, 1.0),
         Activation::HardTanh => x.clamp(-1.0, 1.0),
         Activation::Softsign => x / (1.0 + x.abs()),
         Activation::Softplus => x.exp().ln_1p(),

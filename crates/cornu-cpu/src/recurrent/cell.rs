@@ -17,6 +17,7 @@ pub(super) fn activation(a: Activation) -> KernelActivation {
         Activation::Relu => KernelActivation::Relu,
         Activation::Relu6 => KernelActivation::Relu6,
         Activation::HardSigmoid => KernelActivation::HardSigmoid,
+        Activation::HardSigmoidKeras2 => KernelActivation::HardSigmoidKeras2,
         Activation::HardTanh => KernelActivation::HardTanh,
         Activation::Softsign => KernelActivation::Softsign,
         Activation::Softplus => KernelActivation::Softplus,

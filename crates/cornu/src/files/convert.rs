@@ -30,15 +30,15 @@ use std::path::Path;
 /// # Ok::<(), cornu::Error>(())
 /// ```
 pub fn convert(from: &Path, to: &Path, model: Option<&Path>) -> Result<()> {
-    let (kind, wanted) = (Kind::of(from)?, Kind::of(to)?);
+    let (kind, wanted) = (Kind::of_file(from)?, Kind::of(to)?);
     if matches!(wanted, Kind::H5 | Kind::Shards) {
         let message =
             format!("{}: cornu writes .keras, .weights.h5, .safetensors and .json", to.display());
         return Err(Error::Unsupported(message));
     }
     let holds_weights_alone = match kind {
-        Kind::Weights | Kind::Shards | Kind::Safetensors => true,
-        Kind::H5 => matches!(H5File::read(from)?, H5File::Weights(_)),
+        Kind::Shards | Kind::Safetensors => true,
+        Kind::H5 | Kind::Weights => matches!(H5File::read(from)?, H5File::Weights(_)),
         _ => false,
     };
     let whole = match (holds_weights_alone, model) {

@@ -1,6 +1,7 @@
 //! Model files: opened, saved, converted.
 
 mod kind;
+mod keras3_form;
 mod legacy_compile;
 mod open;
 mod weights;
@@ -9,6 +10,8 @@ mod convert;
 mod quantize;
 
 pub use convert::convert;
+pub(crate) use kind::Kind;
 pub use open::Opened;
+pub(crate) use open::origin_of;
 pub use partial_weights::{LoadWeights, LoadedWeights};
 pub use quantize::{QuantizationLoss, quantize_int8};

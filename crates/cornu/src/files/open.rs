@@ -1,8 +1,10 @@
 //! Models from files and into files.
 
+use super::kind::Kind;
+use crate::legacy::{Origin, translated};
 use crate::lowering::{LayerRef, Registry};
 use crate::model::CLASS_NAMES;
-use crate::saving::{Archive, Group, H5File, Legacy, atomic};
+use crate::saving::{Archive, Group, H5File, Legacy, atomic, json};
 use crate::training::{CompiledModel, ModelRef};
 use crate::{Error, Model, Result};
 use serde_json::Value;
@@ -17,43 +19,78 @@ pub enum Opened {
     Compiled(Box<CompiledModel>),
 }
 
-/// What a model file holds.
+/// What a model file holds, in the words of Keras 3, and the Keras that wrote it.
 enum Content {
     Archive(Archive),
-    Legacy(Legacy),
+    Legacy(Legacy, Origin),
     Config(Value),
 }
 
 /// Reads a model file and makes a model of what it holds. Errors name the file.
 fn read<M>(path: &Path, make: impl FnOnce(Content) -> Result<M>) -> Result<M> {
-    let content = match path.extension().and_then(|e| e.to_str()) {
-        Some("keras") => Content::Archive(Archive::read(path)?),
-        Some("h5" | "hdf5") => match H5File::read(path)? {
-            H5File::Legacy(l) => Content::Legacy(l),
-            H5File::Weights(_) => {
-                return Err(Error::Config(format!(
-                    "{}: the file holds weights alone; give the model too (--weights)",
-                    path.display()
-                )));
-            }
-        },
-        Some("json") => {
-            let config = serde_json::from_slice(&atomic::read(path)?);
-            Content::Config(config.map_err(|e| Error::Config(format!("{}: {e}", path.display())))?)
-        }
-        other => {
-            return Err(Error::Config(format!(
-                "{}: a model is a .keras file, a legacy .h5 or a config.json. Received: {}",
-                path.display(),
-                other.unwrap_or("no ending")
-            )));
-        }
-    };
-    make(content).map_err(|e| match e {
+    let here = |e: Error| match e {
         Error::Config(m) => Error::Config(format!("{}: {m}", path.display())),
         Error::Unsupported(m) => Error::Unsupported(format!("{}: {m}", path.display())),
         other => other,
+    };
+    content(path).and_then(make).map_err(here)
+}
+
+fn content(path: &Path) -> Result<Content> {
+    Ok(match Kind::of_file(path)? {
+        Kind::Keras => Content::Archive(of_today(Archive::read(path)?)?),
+        Kind::H5 | Kind::Weights => match H5File::read(path)? {
+            H5File::Legacy(legacy) => {
+                let (legacy, origin) = legacy_of_today(legacy)?;
+                Content::Legacy(legacy, origin)
+            }
+            H5File::Weights(_) => {
+                let message = "the file holds weights alone; give the model too (--weights)";
+                return Err(Error::Config(message.into()));
+            }
+        },
+        Kind::Json => {
+            let config = json::read(&atomic::read(path)?)?;
+            Content::Config(in_words_of_keras_3(&config, &Origin::of_config(&config))?)
+        }
+        Kind::Shards | Kind::Safetensors => {
+            let message = "the file holds weights alone; a model is a .keras file, a legacy .h5 or \
+                a config.json";
+            return Err(Error::Config(message.into()));
+        }
     })
+}
+
+/// The Keras that wrote an archive.
+pub(crate) fn origin_of(archive: &Archive) -> Origin {
+    let version = archive.metadata.get("keras_version").and_then(Value::as_str);
+    Origin::of(version, None, Some(&archive.config))
+}
+
+/// An archive with its config as Keras 3 writes it.
+fn of_today(archive: Archive) -> Result<Archive> {
+    let config = in_words_of_keras_3(&archive.config, &origin_of(&archive))?;
+    Ok(Archive { config, ..archive })
+}
+
+/// A legacy file with its config as Keras 3 writes it, and the Keras that wrote it.
+fn legacy_of_today(mut legacy: Legacy) -> Result<(Legacy, Origin)> {
+    let origin = Origin::of_legacy(&legacy);
+    if let Some(config) = &legacy.model_config {
+        legacy.model_config = Some(in_words_of_keras_3(config, &origin)?);
+    }
+    Ok((legacy, origin))
+}
+
+/// A model's config as Keras 3 writes it; what is in it and nothing heeds is warned of.
+fn in_words_of_keras_3(config: &Value, origin: &Origin) -> Result<Value> {
+    let by = |e: Error| match e {
+        Error::Unsupported(m) => Error::Unsupported(format!("written by {}: {m}", origin.text())),
+        other => other,
+    };
+    let (config, notes) = translated(config, origin).map_err(by)?;
+    notes.warn();
+    Ok(config.into_owned())
 }
 
 impl Deref for Opened {
@@ -94,7 +131,7 @@ impl Opened {
     pub fn read_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Self> {
         read(path.as_ref(), |content| match content {
             Content::Archive(archive) => Self::from_archive_with(archive, registry),
-            Content::Legacy(legacy) => Self::from_legacy(&legacy, registry),
+            Content::Legacy(legacy, origin) => Self::from_legacy(&legacy, &origin, registry),
             Content::Config(config) => {
                 Self::compiled(Model::from_json_with(&config, registry)?, &config, registry)
             }
@@ -107,7 +144,7 @@ impl Opened {
     /// # Errors
     /// As [`Opened::read`].
     pub fn from_archive(archive: Archive) -> Result<Self> {
-        Self::from_archive_with(archive, &Registry::new())
+        Self::from_archive_with(of_today(archive)?, &Registry::new())
     }
 
     fn from_archive_with(archive: Archive, registry: &Registry) -> Result<Self> {
@@ -121,8 +158,8 @@ impl Opened {
         Ok(opened)
     }
 
-    fn from_legacy(legacy: &Legacy, registry: &Registry) -> Result<Self> {
-        let model = Model::from_legacy(legacy, registry)?;
+    fn from_legacy(legacy: &Legacy, origin: &Origin, registry: &Registry) -> Result<Self> {
+        let model = Model::from_legacy(legacy, origin, registry)?;
         Ok(match CompiledModel::from_legacy(&model, legacy, registry) {
             Some(compiled) => Opened::Compiled(Box::new(compiled)),
             None => Opened::Model(model),
@@ -198,7 +235,7 @@ impl Model {
     pub fn open_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Self> {
         read(path.as_ref(), |content| match content {
             Content::Archive(archive) => Self::from_archive_with(archive, registry),
-            Content::Legacy(legacy) => Self::from_legacy(&legacy, registry),
+            Content::Legacy(legacy, origin) => Self::from_legacy(&legacy, &origin, registry),
             Content::Config(config) => Self::from_json_with(&config, registry),
         })
     }
@@ -208,7 +245,7 @@ impl Model {
     /// # Errors
     /// As [`Model::open`].
     pub fn from_archive(archive: Archive) -> Result<Self> {
-        Self::from_archive_with(archive, &Registry::new())
+        Self::from_archive_with(of_today(archive)?, &Registry::new())
     }
 
     fn from_archive_with(archive: Archive, registry: &Registry) -> Result<Self> {
@@ -222,12 +259,22 @@ impl Model {
         Ok(model)
     }
 
-    pub(crate) fn from_legacy(legacy: &Legacy, registry: &Registry) -> Result<Self> {
+    /// The model of a legacy file as it was read.
+    pub(crate) fn from_legacy_file(legacy: &Legacy) -> Result<Self> {
+        let (legacy, origin) = legacy_of_today(legacy.clone())?;
+        Self::from_legacy(&legacy, &origin, &Registry::new())
+    }
+
+    pub(crate) fn from_legacy(
+        legacy: &Legacy,
+        origin: &Origin,
+        registry: &Registry,
+    ) -> Result<Self> {
         let config = legacy.model_config.as_ref().ok_or_else(|| {
             Error::Config("the file holds weights alone; give the model too (--weights)".into())
         })?;
         let model = Self::blank(LayerRef::from_json(config, registry)?, vec![])?;
-        model.read_legacy_weights(&legacy.layers)?;
+        model.read_legacy_weights(origin, &legacy.layers)?;
         if let Some(names) = &legacy.class_names {
             model.read_class_names(names)?;
         }
@@ -244,7 +291,9 @@ impl Model {
 
     /// An archive of the architecture and what stands beside it, with these weights.
     fn archive_of(&self, weights: Group) -> Result<Archive> {
-        let mut archive = Archive::new(self.to_json(), weights);
+        let (mut config, mut weights) = (self.to_json(), weights);
+        self.rewrite_for_keras_3(&mut config, &mut weights)?;
+        let mut archive = Archive::new(config, weights);
         archive.assets = self.assets()?;
         if let Some(names) = self.class_names_json() {
             archive.metadata[CLASS_NAMES] = names;

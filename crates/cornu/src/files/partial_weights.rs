@@ -1,6 +1,8 @@
 //! Weights of a file for some of a model's layers.
 
+use super::keras3_form::of_keras_3;
 use super::kind::Kind;
+use crate::legacy::Origin;
 use crate::model::older_path;
 use crate::saving::{Archive, Array, Group, H5File, NamedArrays, safetensors, sharded};
 use crate::{Error, Model, Result};
@@ -53,7 +55,7 @@ enum Source {
     /// By paths.
     Named(NamedArrays),
     /// By layers, as legacy files list them.
-    Layers(Vec<(String, NamedArrays)>),
+    Layers(Vec<(String, NamedArrays)>, Origin),
 }
 
 /// Why a layer did not get its weights.
@@ -66,13 +68,16 @@ enum Misfit {
 
 impl Source {
     fn read(path: &Path) -> Result<Self> {
-        Ok(match Kind::of(path)? {
+        Ok(match Kind::of_file(path)? {
             Kind::Keras => Self::Groups(Archive::read(path)?.weights),
             Kind::Safetensors => Self::Named(safetensors::read(path)?),
             Kind::Shards => Self::Groups(sharded::read(path)?),
             Kind::Weights | Kind::H5 => match H5File::read(path)? {
                 H5File::Weights(group) => Self::Groups(group),
-                H5File::Legacy(legacy) => Self::Layers(legacy.layers),
+                H5File::Legacy(legacy) => {
+                    let origin = Origin::of_legacy(&legacy);
+                    Self::Layers(legacy.layers, origin)
+                }
             },
             Kind::Json => {
                 let rule = "an architecture holds no weights";
@@ -156,7 +161,7 @@ impl Model {
         let mine = self.graph().groups().into_iter().find(|(m, _)| *m == member);
         let mine = mine.map(|(_, group)| format!("layers/{group}")).unwrap_or_default();
         match source {
-            Source::Layers(_) => 0,
+            Source::Layers(..) => 0,
             Source::Named(arrays) => {
                 let within = [format!("{name}/"), format!("{mine}/")];
                 let own = |n: &str| {
@@ -197,12 +202,19 @@ impl Model {
         own: &[usize],
         by_name: bool,
     ) -> Result<Result<Vec<Tensor>, Misfit>> {
+        let converted: Option<NamedArrays>;
         let found: Option<Vec<Option<&Array>>> = match source {
-            Source::Layers(layers) => layers.iter().find(|(n, _)| n == name).map(|(_, arrays)| {
-                let mut all: Vec<_> = arrays.iter().map(|(_, a)| Some(a)).collect();
-                all.resize(own.len().max(all.len()), None);
-                all
-            }),
+            Source::Layers(layers, origin) => {
+                let listed = layers.iter().find(|(n, _)| n == name);
+                converted = listed.map(|(_, arrays)| {
+                    self.legacy_arrays(origin, name, own, arrays).unwrap_or_else(|_| arrays.clone())
+                });
+                converted.as_ref().map(|arrays| {
+                    let mut all: Vec<_> = arrays.iter().map(|(_, a)| Some(a)).collect();
+                    all.resize(own.len().max(all.len()), None);
+                    all
+                })
+            }
             Source::Named(arrays) => {
                 let of = |i: &usize| {
                     let (v, path) = (&self.variables()[*i], self.variables()[*i].file_path());
@@ -245,7 +257,9 @@ impl Model {
             match array {
                 None => values.push(Tensor::zeros(v.spec.dtype(), &v.spec.shape)),
                 Some(array) if array.shape() == v.spec.shape => {
-                    values.push(self.checked(v, &v.path, array)?);
+                    let value = self.checked(v, &v.path, array)?;
+                    let is_old = matches!(source, Source::Layers(_, o) if o.is_before_keras_3());
+                    values.push(if is_old { value } else { of_keras_3(v, value) });
                 }
                 Some(array) => {
                     let (want, got) = (&v.spec.shape, array.shape());

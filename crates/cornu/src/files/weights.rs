@@ -1,6 +1,9 @@
 //! Weights alone: `.weights.h5`, shards, `.safetensors`.
 
+use super::keras3_form::{in_keras_3, of_keras_3};
 use super::kind::Kind;
+use super::open::origin_of;
+use crate::legacy::Origin;
 use crate::model::{to_file_array, to_tensor};
 use crate::saving::{Archive, ArrayType, H5File, NamedArrays, hdf5_write, safetensors, sharded};
 use crate::{Error, Model, Result};
@@ -32,13 +35,17 @@ impl Model {
     /// ```
     pub fn load_weights(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        match Kind::of(path)? {
-            Kind::Keras => self.read_weights(&Archive::read(path)?.weights),
+        match Kind::of_file(path)? {
+            Kind::Keras => {
+                let mut archive = Archive::read(path)?;
+                let origin = origin_of(&archive);
+                self.read_weights_of(&mut archive.weights, &origin)
+            }
             Kind::Safetensors => self.read_named_weights(&safetensors::read(path)?),
-            Kind::Shards => self.read_weights(&sharded::read(path)?),
+            Kind::Shards => self.read_weights_of(&mut sharded::read(path)?, &Origin::keras_3()),
             Kind::Weights | Kind::H5 => match H5File::read(path)? {
-                H5File::Weights(g) => self.read_weights(&g),
-                H5File::Legacy(l) => self.read_legacy_weights(&l.layers),
+                H5File::Weights(mut g) => self.read_weights_of(&mut g, &Origin::keras_3()),
+                H5File::Legacy(l) => self.read_legacy_weights(&Origin::of_legacy(&l), &l.layers),
             },
             Kind::Json => Err(Error::argument(
                 "load_weights",
@@ -52,7 +59,11 @@ impl Model {
     pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         match Kind::of(path)? {
-            Kind::Weights => Ok(hdf5_write::save(path, &self.write_weights()?)?),
+            Kind::Weights => {
+                let mut weights = self.write_weights()?;
+                self.scale_for_keras_3(&mut weights)?;
+                Ok(hdf5_write::save(path, &weights)?)
+            }
             Kind::Safetensors => Ok(safetensors::write(path, &self.named_weights()?, &metadata())?),
             _ => Err(Error::argument(
                 "save_weights",
@@ -69,7 +80,7 @@ impl Model {
         self.variables()
             .iter()
             .zip(&self.tensors())
-            .map(|(v, value)| Ok((v.file_path(), to_file_array(value, float)?)))
+            .map(|(v, value)| Ok((v.file_path(), to_file_array(&in_keras_3(v, value), float)?)))
             .collect()
     }
 
@@ -91,7 +102,7 @@ impl Model {
                     array.shape()
                 )));
             }
-            values.push(to_tensor(array, v.spec.dtype())?);
+            values.push(of_keras_3(v, to_tensor(array, v.spec.dtype())?));
         }
         self.replace_weights(&values);
         Ok(())

@@ -3,11 +3,11 @@
 mod older;
 mod text;
 
+use crate::files::{Kind, origin_of};
 use crate::layers::CLASSES;
-use crate::lowering::Registry;
+use crate::legacy::Origin;
 use crate::saving::{
-    Archive, Array, FileError, Group, H5File, Legacy, NamedArrays, atomic, json, safetensors,
-    sharded,
+    Archive, Array, Group, H5File, Legacy, NamedArrays, atomic, json, safetensors, sharded,
 };
 use crate::{Model, Result};
 use serde::Serialize;
@@ -40,6 +40,10 @@ pub struct Inspection {
     pub assets: Vec<(String, usize)>,
     /// Legacy settings and how they are read.
     pub legacy: Vec<String>,
+    /// Legacy settings that have no effect.
+    pub ignored: Vec<String>,
+    /// Data sets that hold no numbers: no weights, and passed over.
+    pub foreign: Vec<String>,
     /// Reason why cornu does not open the model; `None` if it does.
     pub refused: Option<String>,
 }
@@ -114,41 +118,32 @@ impl StoredArray {
 /// ```
 pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
     let path = path.as_ref();
-    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("").to_lowercase();
-    if name.ends_with(".keras") {
-        return Ok(of_archive(Archive::read(path)?));
-    }
-    if name.ends_with(".safetensors") {
-        let weights = safetensors::read(path)?
-            .iter()
-            .map(|(n, a)| StoredArray::new(n.clone(), a, None))
-            .collect();
-        return Ok(Inspection {
-            kind: "weights alone (safetensors)",
-            weights,
-            ..Inspection::default()
-        });
-    }
-    if name.ends_with(".weights.json") {
-        return Ok(of_weights("weights alone, in shards", &sharded::read(path)?));
-    }
-    if name.ends_with(".json") {
-        return Ok(of_config(&json::read(&atomic::read(path)?)?));
-    }
-    if name.ends_with(".h5") || name.ends_with(".hdf5") {
-        return Ok(match H5File::read(path)? {
+    Ok(match Kind::of_file(path)? {
+        Kind::Keras => of_archive(Archive::read(path)?),
+        Kind::Safetensors => {
+            let stored = |(n, a): &(String, Array)| StoredArray::new(n.clone(), a, None);
+            let weights = safetensors::read(path)?.iter().map(stored).collect();
+            let kind = "weights alone (safetensors)";
+            Inspection { kind, weights, ..Inspection::default() }
+        }
+        Kind::Shards => of_weights("weights alone, in shards", &sharded::read(path)?),
+        Kind::Json => {
+            let config = json::read(&atomic::read(path)?)?;
+            let origin = Origin::of_config(&config);
+            let mut found = of_config(&config, &origin);
+            found.keras_version = config["keras_version"].as_str().map(str::to_string);
+            found.refused = Model::open(path).err().map(|e| e.to_string());
+            found
+        }
+        Kind::Weights | Kind::H5 => match H5File::read(path)? {
             H5File::Weights(g) => of_weights("weights alone (.weights.h5 of Keras 3)", &g),
             H5File::Legacy(l) => of_legacy(l),
-        });
-    }
-    let rule =
-        "a model file ends in .keras, .h5, .weights.h5, .weights.json, .safetensors or .json";
-    Err(FileError::refused(rule, path.display().to_string(), "Rename it after what it holds.")
-        .into())
+        },
+    })
 }
 
 fn of_archive(archive: Archive) -> Inspection {
-    let mut found = of_config(&archive.config);
+    let mut found = of_config(&archive.config, &origin_of(&archive));
     let text = |key: &str| archive.metadata.get(key).and_then(Value::as_str).map(str::to_string);
     found.kind = "a whole model (.keras)";
     found.keras_version = text("keras_version");
@@ -165,14 +160,17 @@ fn of_archive(archive: Archive) -> Inspection {
     found
 }
 
-fn of_config(config: &Value) -> Inspection {
-    let mut found =
-        Inspection { kind: "an architecture alone (config.json)", ..Inspection::default() };
-    found.model = Some(architecture(config));
-    found.compiled = config.get("compile_config").and_then(compiled_with);
-    found.legacy = older::legacy_of_config(config);
-    found.refused = Model::from_json(config).err().map(|e| e.to_string());
-    found
+fn of_config(config: &Value, origin: &Origin) -> Inspection {
+    let kind = "an architecture alone (config.json)";
+    let (legacy, ignored) = older::legacy_of_config(config, origin);
+    Inspection {
+        kind,
+        model: Some(architecture(config)),
+        compiled: config.get("compile_config").and_then(compiled_with),
+        legacy,
+        ignored,
+        ..Inspection::default()
+    }
 }
 
 fn of_weights(kind: &'static str, root: &Group) -> Inspection {
@@ -185,17 +183,18 @@ fn of_legacy(l: Legacy) -> Inspection {
     let arrays = |all: &NamedArrays| {
         all.iter().map(|(n, a)| StoredArray::new(n.clone(), a, None)).collect::<Vec<_>>()
     };
-    let mut found = l.model_config.as_ref().map(of_config).unwrap_or_default();
+    let origin = Origin::of_legacy(&l);
+    let mut found = l.model_config.as_ref().map(|c| of_config(c, &origin)).unwrap_or_default();
     found.kind = if l.model_config.is_some() {
         "a whole model (legacy .h5)"
     } else {
         "weights alone (legacy .h5)"
     };
-    found.keras_version = l.keras_version.clone();
+    found.keras_version = l.keras_version.clone().or_else(|| Some(origin.text()));
     found.backend = l.backend.clone();
     found.compiled = l.training_config.as_ref().and_then(compiled_with);
     let model = l.model_config.as_ref().and_then(|_| {
-        let model = Model::from_legacy(&l, &Registry::new());
+        let model = Model::from_legacy_file(&l);
         model.map_err(|e| found.refused = Some(e.to_string())).ok()
     });
     let mapped = model.as_ref().map(older::legacy_places).unwrap_or_default();
@@ -212,6 +211,7 @@ fn of_legacy(l: Legacy) -> Inspection {
         }
     }
     found.others = arrays(&l.top_level);
+    found.foreign = l.foreign.clone();
     found.optimizer = l.optimizer_weights.as_ref().map(arrays).unwrap_or_default();
     found.legacy.insert(
         0,

@@ -1,6 +1,7 @@
 //! What older versions of Keras wrote otherwise, and what it is read as.
 
 use crate::Model;
+use crate::legacy::{Origin, translated};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -40,17 +41,8 @@ pub(super) fn is_operation(config: &Value, class: &str) -> bool {
     found
 }
 
-/// Settings of older versions: key, and what becomes of it.
-const SETTINGS: &[(&str, &str)] = &[
-    ("batch_input_shape", "`batch_input_shape`, read as `batch_shape`"),
-    ("time_major", "`time_major`, which Keras 3 has no more; cornu reads batch-first data alone"),
-    ("implementation", "`implementation`, a hint for speed, left out"),
-    ("ragged", "`ragged`, left out: data say it themselves"),
-    ("input_length", "`input_length`, left out: the input's shape says it"),
-];
-
-/// What in a config is legacy.
-pub(super) fn legacy_of_config(config: &Value) -> Vec<String> {
+/// What in a config is legacy: what is read under other words, and what nothing heeds.
+pub(super) fn legacy_of_config(config: &Value, origin: &Origin) -> (Vec<String>, Vec<String>) {
     let mut notes: BTreeSet<String> = BTreeSet::new();
     let class = config.get("class_name").and_then(Value::as_str).unwrap_or("");
     if class == "Model" {
@@ -62,26 +54,7 @@ pub(super) fn legacy_of_config(config: &Value) -> Vec<String> {
     if class == "Sequential" && config.get("config").is_some_and(Value::is_array) {
         notes.insert("a Sequential that is a bare list of layers, named `sequential`".into());
     }
-    let mut settings: Vec<(&str, Vec<String>)> =
-        SETTINGS.iter().map(|(key, _)| (*key, vec![])).collect();
     each_layer(config, &mut |v| {
-        let name = v
-            .pointer("/config/name")
-            .or_else(|| v.get("name"))
-            .and_then(Value::as_str)
-            .unwrap_or("?");
-        for (key, layers) in &mut settings {
-            let set = v
-                .get("config")
-                .and_then(|c| c.get(*key))
-                .filter(|x| !x.is_null() && **x != Value::Bool(false));
-            if set.is_some()
-                && !(*key == "ragged"
-                    && v.get("class_name").and_then(Value::as_str) != Some("InputLayer"))
-            {
-                layers.push(name.to_string());
-            }
-        }
         let nodes = v.get("inbound_nodes").and_then(Value::as_array);
         if nodes.is_some_and(|n| n.iter().any(Value::is_array)) {
             notes.insert("inbound nodes as lists of [layer, call, output], read as calls".into());
@@ -93,20 +66,14 @@ pub(super) fn legacy_of_config(config: &Value) -> Vec<String> {
         }
     });
     let mut all: Vec<String> = notes.into_iter().collect();
-    for ((_, what), (_, layers)) in
-        SETTINGS.iter().zip(&settings).filter(|(_, (_, l))| !l.is_empty())
-    {
-        all.push(format!("{what} ({})", listed(layers)));
+    match translated(config, origin) {
+        Ok((_, notes)) => {
+            all.extend(notes.mapped_lines());
+            (all, notes.ignored_lines())
+        }
+        // Why it cannot be read stands elsewhere in the report.
+        Err(_) => (all, vec![]),
     }
-    all
-}
-
-/// Names, the first few of them.
-fn listed(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(4).map(|n| format!("`{n}`")).collect();
-    let more = names.len().saturating_sub(4);
-    let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{tail}", shown.join(", "))
 }
 
 /// For each layer, in a legacy file's order, where its weights stand in the files of Keras 3.

@@ -65,7 +65,7 @@ fn legacy_settings_are_named() {
         }},
         {"class_name": "Swirl", "config": {"name": "swirl"}},
     ]}});
-    let notes = older::legacy_of_config(&config);
+    let (notes, _) = older::legacy_of_config(&config, &Origin::of(Some("2.9.0"), None, None));
     assert_eq!(notes[0], "classes without a module, found by their name");
     assert!(
         notes.contains(&"`batch_input_shape`, read as `batch_shape` (`input_1`)".to_string()),

@@ -41,12 +41,17 @@ impl fmt::Display for Inspection {
                 writeln!(f, "  {path}  {}", readable_bytes(*n as f64, "B"))
             })?;
         }
-        if !self.legacy.is_empty() {
-            writeln!(f, "Legacy:")?;
-            self.legacy.iter().try_for_each(|l| writeln!(f, "  {l}"))?;
-        }
-        Ok(())
+        write_lines(f, "Legacy", &self.legacy)?;
+        write_lines(f, "Without effect", &self.ignored)?;
+        write_lines(f, "Passed over, for they are no weights", &self.foreign)
     }
+}
+
+fn write_lines(f: &mut fmt::Formatter<'_>, what: &str, lines: &[String]) -> fmt::Result {
+    if !lines.is_empty() {
+        writeln!(f, "{what}:")?;
+    }
+    lines.iter().try_for_each(|line| writeln!(f, "  {line}"))
 }
 
 fn write_arrays(f: &mut fmt::Formatter<'_>, what: &str, arrays: &[StoredArray]) -> fmt::Result {

@@ -29,6 +29,8 @@ pub struct Cx<'g> {
     pub packing: Option<Packing<'g>>,
     /// True if the layer's recurrent weights have eight bits.
     pub int8: bool,
+    /// True if merging layers of Keras 2 join masks by the rule of Keras 3.
+    pub(crate) masks_of_keras_3: bool,
     /// True if the layer is lowered as a part of another layer, which declares its own shape.
     inside: bool,
     float: DType,
@@ -53,6 +55,7 @@ impl<'g> Cx<'g> {
             states: States::default(),
             packing: None,
             int8: false,
+            masks_of_keras_3: false,
             inside: false,
             float: DType::F32,
             rows_per_sample: Some(1),
@@ -70,6 +73,11 @@ impl<'g> Cx<'g> {
     /// Copy of this context for a layer whose recurrent weights have eight bits, or not.
     pub fn with_int8(&self, int8: bool) -> Self {
         Self { int8, ..self.clone() }
+    }
+
+    /// Copy of this context in which all masks are joined by the rule of Keras 3.
+    pub(crate) fn with_masks_of_keras_3(&self) -> Self {
+        Self { masks_of_keras_3: true, ..self.clone() }
     }
 
     /// Copy of this context with other rules for the states of recurrent layers.

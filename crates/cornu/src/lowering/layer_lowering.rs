@@ -34,6 +34,7 @@ impl LayerRef {
             call
         };
         let mut tree = self.rule().weights(call).map_err(here)?;
+        tree.mark_hard_sigmoid(self.class(), &self.rule().config());
         tree.check_names().map_err(here)?;
         self.rule().activity_regularizer().map_or(Ok(()), |r| r.check()).map_err(here)?;
         tree.set_dtype(self.0.dtype.float());
@@ -45,6 +46,7 @@ impl LayerRef {
             trainable: self.0.trainable.clone(),
             freezes_inside,
             label: self.shown_name(),
+            class: self.class(),
             states: self.rule().as_recurrent().map(|_| self.0.states.clone()),
             ..tree
         })

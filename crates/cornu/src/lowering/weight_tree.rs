@@ -4,6 +4,7 @@
 use super::layer_states::LayerStates;
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
+use crate::legacy::hard_sigmoid;
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_cpu::Variable;
@@ -40,6 +41,9 @@ pub struct WeightSpec {
     pub int8: bool,
     /// LoRA scale, alpha / rank, for a LoRA matrix. Files hold the sum as the kernel.
     pub lora: Option<f64>,
+    /// Columns (from, to) of the last axis that feed a `hard_sigmoid` of Keras 2: files of Keras 3
+    /// hold them times 1.2.
+    pub(crate) hard_sigmoid_columns: Vec<(usize, usize)>,
 }
 
 impl WeightSpec {
@@ -58,6 +62,7 @@ impl WeightSpec {
             variable: None,
             int8: false,
             lora: None,
+            hard_sigmoid_columns: vec![],
         }
     }
 
@@ -149,6 +154,8 @@ pub struct WeightTree {
     pub held_twice: Option<(String, usize)>,
     /// Name of the layer, which files note with its weights.
     pub label: String,
+    /// Keras's class of the layer; empty for a part of one, as a cell without a layer of its own.
+    pub class: &'static str,
     /// What holds the states that a recurrent layer keeps from batch to batch.
     pub(crate) states: Option<LayerStates>,
 }
@@ -162,6 +169,7 @@ impl Default for WeightTree {
             freezes_inside: true,
             held_twice: None,
             label: String::new(),
+            class: "",
             states: None,
         }
     }
@@ -219,6 +227,15 @@ impl WeightTree {
         self.children.iter().try_for_each(|(_, c)| c.check_names())
     }
 
+    /// Marks the columns that feed a `hard_sigmoid` of Keras 2, in a layer of this class and config.
+    pub(crate) fn mark_hard_sigmoid(&mut self, class: &str, config: &serde_json::Value) {
+        let parts = self.children.iter_mut().map(|(_, c)| c).filter(|c| c.class.is_empty());
+        for w in self.vars.iter_mut().chain(parts.flat_map(|c| c.vars.iter_mut())) {
+            let columns = w.shape.last().copied().unwrap_or(0);
+            w.hard_sigmoid_columns = hard_sigmoid::columns(class, config, w.name, columns);
+        }
+    }
+
     /// Gives a type to the weights that have none yet.
     pub(super) fn set_dtype(&mut self, dtype: DType) {
         self.vars.iter_mut().for_each(|w| w.dtype = w.dtype.or(Some(dtype)));
@@ -235,6 +252,7 @@ impl WeightTree {
             freezes_inside: self.freezes_inside,
             held_twice: self.held_twice.clone(),
             label: self.label.clone(),
+            class: self.class,
             states: self.states.clone(),
         }
     }
@@ -254,6 +272,19 @@ impl WeightTree {
             numbers.push(number);
         });
         numbers
+    }
+
+    /// The class of the innermost layer of each weight, in the order of the tree.
+    pub(crate) fn classes(&self) -> Vec<&'static str> {
+        let mut classes = Vec::new();
+        self.find_classes("", &mut classes);
+        classes
+    }
+
+    fn find_classes(&self, outer: &'static str, classes: &mut Vec<&'static str>) {
+        let class = if self.class.is_empty() { outer } else { self.class };
+        classes.extend(self.vars.iter().map(|_| class));
+        self.children.iter().for_each(|(_, child)| child.find_classes(class, classes));
     }
 
     /// The states of the layers in the tree, each with the number of the layer's first weight.

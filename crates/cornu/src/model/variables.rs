@@ -16,6 +16,8 @@ pub struct Variable {
     pub(crate) again: Vec<(String, usize)>,
     /// What holds its value; the layer's, so that every model with the layer has it.
     pub(crate) value: cornu_cpu::Variable,
+    /// Keras's class of the innermost layer that has it.
+    pub class: &'static str,
     /// Path for optimizers, as `lstm/lstm_cell/kernel`.
     pub path: String,
     /// Name, shape and settings of the weight.
@@ -67,10 +69,11 @@ pub(crate) fn variables(tree: &WeightTree) -> Result<Vec<Variable>> {
         .iter()
         .for_each(|(name, child)| name_paths(child, &label(child, name), &mut paths));
     let mut paths = tree.vars.iter().map(|w| w.name.to_string()).chain(paths);
-    let numbers = tree.numbers();
+    let (numbers, classes) = (tree.numbers(), tree.classes());
     let mut position = 0;
     tree.walk("", true, &mut |group, index, trainable, spec| {
         let (number, path) = (numbers[position], paths.next().unwrap_or_default());
+        let class = classes[position];
         position += 1;
         if let Some(first) = all.get_mut(number) {
             let Variable { again, trainable: also, .. } = first;
@@ -86,6 +89,7 @@ pub(crate) fn variables(tree: &WeightTree) -> Result<Vec<Variable>> {
             index,
             again: vec![],
             value: spec.variable.clone().unwrap_or_else(unheld),
+            class,
             path,
             spec: spec.clone(),
             trainable,

@@ -2,6 +2,7 @@
 
 use super::model::Model;
 use crate::architecture::MemberKind;
+use crate::legacy::{Origin, Wanted, converted};
 use crate::lowering::WeightTree;
 use crate::saving::{Array, ArrayType, Group, NamedArrays};
 use crate::{Error, Result};
@@ -192,8 +193,31 @@ impl Model {
         self.graph().groups().into_iter().map(own).filter(|(_, own)| !own.is_empty()).collect()
     }
 
+    /// The arrays that a legacy file of this origin lists for a layer, for the layer's weights of
+    /// these numbers.
+    ///
+    /// # Errors
+    /// More or fewer arrays than the layer has weights.
+    pub(crate) fn legacy_arrays(
+        &self,
+        origin: &Origin,
+        layer: &str,
+        own: &[usize],
+        arrays: &NamedArrays,
+    ) -> Result<NamedArrays> {
+        let wanted = |i: &usize| {
+            let v = &self.variables()[*i];
+            Wanted { class: v.class, name: v.spec.name, shape: &v.spec.shape }
+        };
+        converted(origin, layer, &own.iter().map(wanted).collect::<Vec<_>>(), arrays)
+    }
+
     /// Takes the weights of a legacy file: by layer name, in Keras's legacy order.
-    pub(crate) fn read_legacy_weights(&self, layers: &[(String, NamedArrays)]) -> Result<()> {
+    pub(crate) fn read_legacy_weights(
+        &self,
+        origin: &Origin,
+        layers: &[(String, NamedArrays)],
+    ) -> Result<()> {
         let mut values: Vec<Option<Tensor>> = vec![None; self.variables().len()];
         for (member, own) in self.legacy_order() {
             let m = &self.graph().members[member];
@@ -201,15 +225,8 @@ impl Model {
             let arrays = arrays.ok_or_else(|| {
                 Error::Config(format!("weights: the file has none for layer `{}`", m.name))
             })?;
-            if arrays.len() != own.len() {
-                return Err(Error::Config(format!(
-                    "weights: layer `{}` has {} weights, the file {}",
-                    m.name,
-                    own.len(),
-                    arrays.len()
-                )));
-            }
-            for (i, (name, a)) in own.iter().zip(arrays) {
+            let arrays = self.legacy_arrays(origin, &m.name, &own, arrays)?;
+            for (i, (name, a)) in own.iter().zip(&arrays) {
                 values[*i] = Some(self.checked(&self.variables()[*i], name, a)?);
             }
         }

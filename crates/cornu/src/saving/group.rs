@@ -247,6 +247,8 @@ pub struct Group {
     pub arrays: Vec<(String, Array)>,
     /// Groups by name.
     pub groups: Vec<(String, Group)>,
+    /// Names of data sets that hold no numbers, which no weight can be, with what they hold.
+    pub foreign: Vec<(String, String)>,
 }
 
 impl Group {
@@ -318,6 +320,15 @@ impl Group {
         let mut found = Vec::new();
         self.walk_into("", &mut found);
         found
+    }
+
+    /// Returns the paths of data sets that hold no numbers, with what they hold.
+    pub fn foreign(&self) -> Vec<String> {
+        let own = self.foreign.iter().map(|(name, what)| format!("{name}: {what}"));
+        let inside = |(name, group): &(String, Group)| {
+            group.foreign().into_iter().map(|path| format!("{name}/{path}")).collect::<Vec<_>>()
+        };
+        own.chain(self.groups.iter().flat_map(inside)).collect()
     }
 
     fn walk_into<'a>(&'a self, prefix: &str, found: &mut Vec<(String, &'a Array)>) {

@@ -141,8 +141,10 @@ impl Reader<'_, '_> {
             header.messages.iter().any(|message| matches!(message, HdfMessage::DataLayout(_)));
         if is_dataset {
             let dataset = parent.dataset(name).map_err(reader_error)?;
-            let array = self.array(&dataset, &header)?;
-            read.arrays.push((name.to_owned(), array));
+            match self.array(&dataset, &header)? {
+                Some(array) => read.arrays.push((name.to_owned(), array)),
+                None => read.foreign.push((name.to_owned(), kind(dataset.dtype()).to_string())),
+            }
         } else if is_group(&header) {
             let child = parent.group(name).map_err(reader_error)?;
             let child = self.group(&child, &header, depth + 1)?;
@@ -195,7 +197,12 @@ impl Reader<'_, '_> {
             .collect())
     }
 
-    fn array(&mut self, dataset: &Dataset, header: &ObjectHeader) -> Result<Array, FileError> {
+    /// The numbers of a data set; none where it holds something else.
+    fn array(
+        &mut self,
+        dataset: &Dataset,
+        header: &ObjectHeader,
+    ) -> Result<Option<Array>, FileError> {
         if header.messages.iter().any(|m| matches!(m, HdfMessage::ExternalFiles(_))) {
             return Err(FileError::refused(
                 "weights are kept in the file itself",
@@ -203,7 +210,7 @@ impl Reader<'_, '_> {
                 "Save the weights again with Keras or cornu; never load such a file.",
             ));
         }
-        let dtype = self.element_type(dataset, header)?;
+        let Some(dtype) = self.element_type(dataset, header)? else { return Ok(None) };
         let shape: Option<Vec<usize>> =
             dataset.shape().iter().map(|&dim| usize::try_from(dim).ok()).collect();
         let n_bytes = shape.as_ref().and_then(|shape| {
@@ -229,15 +236,15 @@ impl Reader<'_, '_> {
         if dtype == ArrayType::Bool {
             bytes.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
         }
-        Array::new(dtype, shape, bytes)
+        Array::new(dtype, shape, bytes).map(Some)
     }
 
     fn element_type(
         &mut self,
         dataset: &Dataset,
         header: &ObjectHeader,
-    ) -> Result<ArrayType, FileError> {
-        let found = match dataset.dtype() {
+    ) -> Result<Option<ArrayType>, FileError> {
+        Ok(match dataset.dtype() {
             Datatype::FixedPoint { size, signed, .. } => {
                 match_integer(*size, *signed, &dataset.raw_datatype().map_err(reader_error)?)
             }
@@ -263,12 +270,6 @@ impl Reader<'_, '_> {
                 found
             }
             _ => None,
-        };
-        found.ok_or_else(|| {
-            FileError::unsupported(
-                format!("a data set of {}", kind(dataset.dtype())),
-                "Weights are numbers: bool, int8 to uint64, float16, bfloat16, float32, float64.",
-            )
         })
     }
 }

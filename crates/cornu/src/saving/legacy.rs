@@ -37,6 +37,8 @@ pub struct Legacy {
     pub layers: Vec<(String, NamedArrays)>,
     /// Weights of the model itself, outside its layers.
     pub top_level: NamedArrays,
+    /// Paths of data sets that hold no numbers, with what they hold: no weights, passed over.
+    pub foreign: Vec<String>,
     /// The optimizer's variables, iteration first.
     pub optimizer_weights: Option<NamedArrays>,
 }
@@ -87,8 +89,10 @@ impl Legacy {
             keras_version: text_attribute(&root, "keras_version"),
             backend: text_attribute(&root, "backend"),
             class_names: json_attribute(&root, CLASS_NAMES)?.map(Box::new),
+            foreign: root.foreign(),
             ..Legacy::default()
         };
+        legacy.foreign.extend(weights.iter().flat_map(Group::foreign));
         if weights.is_none() && legacy.model_config.is_none() {
             weights = Some(root);
         }
@@ -168,10 +172,23 @@ fn listed(mut group: Group) -> Result<NamedArrays, FileError> {
     names(&group, "weight_names")?
         .into_iter()
         .map(|name| {
-            let array = group.take(&name).ok_or_else(|| missing("weight", &name))?;
+            let array = group.take(&name).ok_or_else(|| not_there(&group, &name))?;
             Ok((name, array))
         })
         .collect()
+}
+
+/// The error of a weight that is listed and not there, or that is no array of numbers.
+fn not_there(group: &Group, name: &str) -> FileError {
+    let (parent, last) = name.rsplit_once('/').unwrap_or(("", name));
+    let held = group.group(parent).and_then(|g| g.foreign.iter().find(|(n, _)| n == last));
+    match held {
+        Some((_, what)) => FileError::unsupported(
+            format!("weight `{name}` as a data set of {what}"),
+            "Weights are numbers: bool, int8 to uint64, float16, bfloat16, float32, float64.",
+        ),
+        None => missing("weight", name),
+    }
 }
 
 fn list(group: &mut Group, arrays: &NamedArrays) -> Result<(), FileError> {
@@ -265,6 +282,7 @@ mod tests {
                 ("dropout".to_owned(), Vec::new()),
             ],
             top_level: Vec::new(),
+            foreign: Vec::new(),
             optimizer_weights: Some(vec![("adam/iter:0".to_owned(), Array::i64_scalar(3))]),
         }
     }

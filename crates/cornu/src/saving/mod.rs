@@ -23,4 +23,5 @@ pub mod sharded;
 pub use archive::Archive;
 pub use error::FileError;
 pub use group::{Array, ArrayType, Attribute, Group};
+pub use hdf5_read::is_hdf5;
 pub use legacy::{H5File, Legacy, NamedArrays};

@@ -137,7 +137,9 @@ fn forward_is_the_f64_loops() {
 fn every_activation_is_the_f64_loops() {
     let mut rng = Rng(2);
     for (name, main) in Activation::ALL {
-        for gate in [Activation::Sigmoid, Activation::HardSigmoid, main] {
+        for gate in
+            [Activation::Sigmoid, Activation::HardSigmoid, Activation::HardSigmoidKeras2, main]
+        {
             for units in [3, 37] {
                 let shape = CellShape { features: 3, units, batch: 5 };
                 // Exponentials of exponentials leave f32's range after one step.

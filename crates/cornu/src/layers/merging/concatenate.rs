@@ -1,5 +1,6 @@
 //! Concatenation along an axis.
 
+use super::merge::joined;
 use crate::lowering::{
     Call, Cx, Flow, Layer, MaskRule, RaggedForm, Sample, SampleInput, WeightTree, Weights,
 };
@@ -33,11 +34,14 @@ use serde_json::json;
 pub struct Concatenate {
     /// Axis of concatenation; a negative one counts from the end.
     pub axis: isize,
+    /// True if masks are joined as before Keras 3: true where all are.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    keras2_masks: bool,
 }
 
 impl Default for Concatenate {
     fn default() -> Self {
-        Self { axis: -1 }
+        Self { axis: -1, keras2_masks: false }
     }
 }
 
@@ -75,8 +79,9 @@ impl Concatenate {
         Ok(())
     }
 
-    /// The mask along the axis: unmasked values count whole.
-    fn mask<'g>(&self, flows: &[Flow<'g>]) -> Option<Var<'g>> {
+    /// The mask along the axis, true where any of the inputs' is, or all are: unmasked values count
+    /// whole.
+    fn mask<'g>(&self, flows: &[Flow<'g>], all: bool) -> Option<Var<'g>> {
         if flows.iter().all(|f| f.mask.is_none()) {
             return None;
         }
@@ -97,13 +102,15 @@ impl Concatenate {
             let masks: Vec<_> = flows.iter().map(of_step).collect();
             let axis = axis_of(self.axis, rank);
             return Some(if axis + 1 == rank {
-                masks.into_iter().reduce(|a, b| a.or(b))?
+                let join = if all { Var::and } else { Var::or };
+                masks.into_iter().reduce(|a, b| joined(a, b, join))?
             } else {
                 concat(&masks, axis as isize)
             });
         }
         let masks: Vec<_> = flows.iter().map(|f| full(f, &f.value.dims())).collect();
-        Some(concat(&masks, self.axis).any(&[-1], false))
+        let masks = concat(&masks, self.axis);
+        Some(if all { masks.all(&[-1], false) } else { masks.any(&[-1], false) })
     }
 }
 
@@ -127,7 +134,10 @@ impl Layer for Concatenate {
         let one_type = flows.iter().all(|f| f.value.dtype() == flows[0].value.dtype());
         let values: Vec<_> =
             flows.iter().map(|f| if one_type { f.value } else { cx.to_float(f.value) }).collect();
-        Ok(vec![Flow::masked(concat(&values, self.axis), self.mask(&flows))])
+        Ok(vec![Flow::masked(
+            concat(&values, self.axis),
+            self.mask(&flows, self.keras2_masks && !cx.masks_of_keras_3),
+        )])
     }
 
     fn mask_rule(&self) -> MaskRule {

@@ -20,12 +20,16 @@ macro_rules! merging_layers {
         /// # Source
         #[doc = concat!("keras/src/layers/merging/", $file, ".py, Keras 3.15.1.")]
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-        pub struct $Type {}
+        pub struct $Type {
+            /// True if masks are joined as before Keras 3.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            keras2_masks: bool,
+        }
 
         impl $Type {
             /// Returns the layer, which has no settings.
             pub fn new() -> Self {
-                Self {}
+                Self::default()
             }
         }
 
@@ -55,7 +59,12 @@ macro_rules! merging_layers {
                 }
                 let dims = merged_dims(&specs)?;
                 let flows = aligned(cx, call, dims.len());
-                let y = Merge::$Type.of(&flows);
+                let merge = Merge::$Type;
+                let y = if self.keras2_masks && !cx.masks_of_keras_3 {
+                    Flow::masked(merge.plain(&flows), all_masks(&flows))
+                } else {
+                    merge.of(&flows)
+                };
                 Ok(vec![Flow::masked(y.value.reshape(&dims), y.mask)])
             }
 
@@ -195,21 +204,51 @@ fn aligned<'g>(cx: &Cx<'g>, call: &Call<Flow<'g>>, rank: usize) -> Vec<Flow<'g>>
 
 impl Merge {
     fn of<'g>(self, flows: &[Flow<'g>]) -> Flow<'g> {
-        let sum = || flows[1..].iter().fold(flows[0].value, |y, f| y + f.value);
         match self {
-            Merge::Add => Flow::masked(sum(), any_mask(flows)),
-            Merge::Average => Flow::masked(sum() / flows.len() as f64, any_mask(flows)),
-            Merge::Subtract => Flow::masked(flows[0].value - flows[1].value, any_mask(flows)),
+            Merge::Add | Merge::Average | Merge::Subtract => {
+                Flow::masked(self.plain(flows), any_mask(flows))
+            }
             Merge::Multiply => multiply(flows),
             Merge::Maximum => extreme(flows, |a, b| a.maximum(b)),
             Merge::Minimum => extreme(flows, |a, b| a.minimum(b)),
+        }
+    }
+
+    /// The values merged, whatever their masks.
+    fn plain<'g>(self, flows: &[Flow<'g>]) -> Var<'g> {
+        let all = |f: fn(Var<'g>, Var<'g>) -> Var<'g>| {
+            flows[1..].iter().fold(flows[0].value, |y, flow| f(y, flow.value))
+        };
+        match self {
+            Merge::Add => all(|a, b| a + b),
+            Merge::Average => all(|a, b| a + b) / flows.len() as f64,
+            Merge::Subtract => all(|a, b| a - b),
+            Merge::Multiply => all(|a, b| a * b),
+            Merge::Maximum => all(|a, b| a.maximum(b)),
+            Merge::Minimum => all(|a, b| a.minimum(b)),
         }
     }
 }
 
 /// True where any mask is, when all values have one.
 fn any_mask<'g>(flows: &[Flow<'g>]) -> Option<Var<'g>> {
-    flows.iter().map(|f| f.mask).reduce(|a, b| Some(a?.or(b?))).flatten()
+    flows.iter().map(|f| f.mask).reduce(|a, b| Some(joined(a?, b?, Var::or))).flatten()
+}
+
+/// True where all masks are that there are: the rule before Keras 3.
+///
+/// Source: `_Merge.compute_mask` of keras/src/layers/merging/base_merge.py, Keras 2.15.
+fn all_masks<'g>(flows: &[Flow<'g>]) -> Option<Var<'g>> {
+    flows.iter().filter_map(|f| f.mask).reduce(|a, b| joined(a, b, Var::and))
+}
+
+/// Two masks joined; a mask joined with itself is that mask.
+pub(super) fn joined<'g>(
+    a: Var<'g>,
+    b: Var<'g>,
+    join: impl Fn(Var<'g>, Var<'g>) -> Var<'g>,
+) -> Var<'g> {
+    if a.id() == b.id() { a } else { join(a, b) }
 }
 
 /// A mask for every element of its value.
