@@ -4,7 +4,8 @@
 
 Run it in `tests/keras`, or as `cargo xtask fuzz-keras`. The modules in reading order: `draw` (random
 choices), `settings` (arguments that many layers share), `graph` (a model while it is made),
-`plain_layers`, `sequence_layers`, `wrappers`, `calls`, `operations` (what a model is made of),
+`plain_layers`, `sequence_layers`, `wrappers`, `calls`, `operations`,
+`more_operations` (what a model is made of),
 `models` (whole models), `compare` (tolerances), `command` (runs of cornu), `training`, `case` (what
 is done with one model), `shrink`, `known` (differences that are explained), `report`.
 """

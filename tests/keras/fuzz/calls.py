@@ -4,7 +4,7 @@ again, models used as layers. Each function adds values to a graph, or raises `M
 import keras
 from keras import layers as L
 
-from .graph import Misfit
+from .graph import Graph, Misfit, Value
 from .plain_layers import need
 from .sequence_layers import cell_settings, returns
 from .settings import activity, maybe, of_weights
@@ -190,6 +190,36 @@ def nested_model(g):
     g.shared.append((model, v))
 
 
+def nested_of_several(g):
+    """A model of two inputs used as a layer, called on a list or on values by name."""
+    d = g.d
+    need(g.depth == 0)
+    given = g.find_many(lambda v: v.rank >= 2, 2)
+    inner = Graph(d, g.batch, depth=1)
+    inner.fixed_batch, inner.pad_value = g.fixed_batch, g.pad_value
+    inner.shared = list(g.shared) if d.chance(0.3) else []
+    for v in given:
+        tensor = keras.Input(batch_shape=v.static, dtype=v.tensor.dtype)
+        inner.inputs.append(tensor)
+        inner.keep(Value(tensor, v.shape))
+    members = [one_layer, one_layer, merging, concatenate, attention, multi_head, again, dot]
+    for _ in range(d.whole(2, 4)):
+        try:
+            d.pick(*members)(inner)
+        except (Misfit, ValueError, TypeError):
+            continue
+    outputs = [x.tensor for x in inner.values[2:] if not x.uses][-2:]
+    need(outputs)
+    by_name = d.chance(0.3)
+    first = {"b": inner.inputs[0], "a": inner.inputs[1]} if by_name else inner.inputs
+    model = keras.Model(first, outputs[0] if len(outputs) == 1 else outputs)
+    call = {"b": given[0], "a": given[1]} if by_name else given
+    g.apply(model, call)
+    if d.chance(0.4):
+        g.apply(model, call, training=False)
+    note_random(g, model)
+
+
 def tied_embedding(g):
     """ReversibleEmbedding called forward and backward."""
     d = g.d
@@ -244,6 +274,7 @@ CALLS = {
     initial_state: 2,
     bidirectional_call: 1.5,
     nested_model: 2,
+    nested_of_several: 1.2,
     tied_embedding: 0.7,
     counted_encoding: 0.3,
     convolution_of_masked: 1.5,

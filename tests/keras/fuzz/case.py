@@ -38,10 +38,7 @@ class Finding:
 
 def results(model, feeds):
     """What Keras computes, in the order of the model's outputs."""
-    x = feeds[0] if len(feeds) == 1 and not isinstance(structure_of(model), dict) else feeds
-    struct = structure_of(model)
-    if isinstance(struct, dict):
-        x = dict(zip(sorted(struct), feeds))
+    x = tree.pack_sequence_as(structure_of(model), feeds)
     return [np.asarray(y) for y in tree.flatten(model(x, training=False))]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from .calls import CALLS
 from .draw import Draw
 from .graph import Graph, Misfit
+from .more_operations import MORE_OPERATIONS
 from .operations import OPERATIONS
 from .wrappers import chain
 
@@ -19,7 +20,8 @@ class Made:
         self.model = model
         self.graph = graph
         fed = {id(t): x for t, x in zip(graph.inputs, graph.feeds)}
-        self.feeds = [fed[id(t)] for t in model.inputs]
+        one = graph.feeds[:1]
+        self.feeds = [fed.get(id(t), x) for t, x in zip(model.inputs, one * len(model.inputs))]
 
 
 def make(seed, number):
@@ -75,7 +77,7 @@ def functional(g):
     first_inputs(g)
     n_inputs = len(g.values)
     with_operations = d.chance(0.6)
-    likely = CALLS | {k: v * 0.9 for k, v in OPERATIONS.items()} if with_operations else CALLS
+    likely = CALLS | {k: v * 0.9 for k, v in (OPERATIONS | MORE_OPERATIONS).items()} if with_operations else CALLS
     wanted, added = d.whole(1, 12), 0
     for _ in range(60):
         if added == wanted:
@@ -86,8 +88,9 @@ def functional(g):
         raise Misfit("nothing was made")
     outputs = leaves[-d.whole(1, 3) :]
     if d.chance(0.2):
-        outputs.append(g.values[d.whole(n_inputs, len(g.values) - 1)])
-    outputs = list(dict.fromkeys(outputs))
+        outputs.append(g.values[d.whole(0, len(g.values) - 1)])
+    if not d.chance(0.1):
+        outputs = list(dict.fromkeys(outputs))
     tensors = [v.tensor for v in outputs]
     inputs = used_inputs(g, tensors)
     return Made(keras.Model(*structures(d, inputs, tensors)), g)
@@ -111,13 +114,17 @@ def used_inputs(g, outputs):
 
 
 def structures(d, inputs, outputs):
-    """Inputs and outputs as one tensor, a list, a tuple or a dict."""
-    if d.chance(0.15):
-        outputs = {f"out_{'zyxw'[i]}": t for i, t in enumerate(outputs)}
+    """Inputs and outputs as one tensor, a list, a tuple or a dict, also of lists."""
+    if d.chance(0.12):
+        outputs = {f"out_{'zyxwv'[i]}": t for i, t in enumerate(outputs)}
+    elif len(outputs) > 1 and d.chance(0.08):
+        outputs = d.pick({"b": outputs[1:], "a": outputs[0]}, [outputs[:1], outputs[1:]], tuple(outputs))
     elif len(outputs) == 1 and d.chance(0.8):
         outputs = outputs[0]
     if d.chance(0.12):
-        inputs = {t.name: t for t in inputs}
+        inputs = {t.name: t for t in d.shuffled(inputs)}
+    elif len(inputs) > 1 and d.chance(0.08):
+        inputs = d.pick({"b": inputs[1:], "a": inputs[0]}, [inputs[:1], inputs[1:]], tuple(inputs))
     elif len(inputs) == 1 and d.chance(0.8):
         inputs = inputs[0]
     return inputs, outputs
@@ -127,6 +134,11 @@ def sequential(g):
     d = g.d
     d.pick(g.sequences, g.sequences, g.ids, g.table)()
     model = chain(g, g.values[0], d.whole(1, 7))
+    if d.chance(0.3):
+        # Without an input of its own: built by its first call, which its file tells.
+        late = keras.Sequential([type(x).from_config(x.get_config()) for x in model.layers])
+        late(g.feeds[0])
+        return Made(late, g)
     return Made(model, g)
 
 

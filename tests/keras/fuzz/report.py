@@ -41,7 +41,8 @@ def in_words(model):
 
 def pattern(words):
     """A message without names and numbers, so that equal kinds meet."""
-    words = words.splitlines()[-1] if words else ""
+    lines = words.splitlines() or [""]
+    words = next((w for w in lines if w.startswith("error") or "panicked" in w), lines[0])
     words = re.sub(r"`[^`]*`", "`_`", words)
     return re.sub(r"\d+(\.\d+)?(e-?\d+)?", "N", words)[:160]
 

@@ -17,9 +17,14 @@ def simple_layer(d, v, tries=12):
     for _ in range(tries):
         name = names[int(d.rng.choice(len(names), p=[w / sum(weights) for w in weights]))]
         try:
-            return SIMPLE[name][0](d, v)
+            layer = SIMPLE[name][0](d, v)
         except Misfit:
             continue
+        if d.chance(0.04):
+            layer.name = d.pick("größe", "a b", "x.y", f"{layer.name}_1", "Layer-3:0")
+        if d.chance(0.05):
+            layer.trainable = False
+        return layer
     raise Misfit("no layer takes this value")
 
 
