@@ -237,7 +237,6 @@ impl FitOptions {
     /// The settings of `fit`, for options that were checked.
     pub fn settings(&self) -> Fit<'static> {
         let mut fit = Fit::new()
-            .batch_size(self.batch_size())
             .epochs(self.epochs.unwrap_or(1))
             .initial_epoch(self.initial_epoch.unwrap_or(0))
             .batches(self.batch_maker())
@@ -246,6 +245,9 @@ impl FitOptions {
             .verbose(self.verbose.unwrap_or(1))
             .validation_split(self.validation_split.unwrap_or(0.0))
             .validation_freq(self.validation_freq.unwrap_or(1));
+        if let Some(n) = self.batch_size {
+            fit = fit.batch_size(n);
+        }
         if let Some(k) = self.tbptt {
             fit = fit.tbptt(k);
         }

@@ -4,6 +4,7 @@
 
 use crate::config::did_you_mean;
 use crate::constraints::Axes;
+use crate::saving::json;
 use crate::{Error, Result};
 use cornu_ir::composites::{log_softmax, softmax};
 use cornu_ir::ops::Activation as Gate;
@@ -219,7 +220,7 @@ impl Function {
         };
         let number = |key: &str, default: f64| match config.get(key) {
             None | Some(Value::Null) => Ok(default),
-            Some(n) => n.as_f64().filter(|n| *n >= 0.0).ok_or_else(|| {
+            Some(n) => json::float(n).filter(|n| *n >= 0.0).ok_or_else(|| {
                 Error::argument(class, format!("{key} must be a number of 0 or more"), n)
             }),
         };

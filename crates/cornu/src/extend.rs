@@ -9,7 +9,9 @@ pub use crate::architecture::{
     Container, Functional, InputLayer, Member, MemberKind, Nest, TensorRef,
 };
 pub use crate::compile::{Compiled, LossParts, ModelOutputs, OutputLoss, OutputMetric};
-pub use crate::config::{Classes, Configured, DTypePolicy, did_you_mean, nearest, snake_case};
+pub use crate::config::{
+    Classes, Configured, DTypePolicy, did_you_mean, nearest, snake_case, to_value,
+};
 pub use crate::constraints::Constrain;
 pub use crate::initializers::{Draw, Initialize};
 pub use crate::losses::{LossFunction, Values};
@@ -56,7 +58,7 @@ macro_rules! class {
             }
 
             fn config(&self) -> $crate::extend::serde_json::Value {
-                $crate::extend::serde_json::to_value(self).expect("plain settings serialize")
+                $crate::extend::to_value(self).expect("plain settings serialize")
             }
 
             fn registered_name(&self) -> Option<&'static str> {
@@ -109,7 +111,7 @@ macro_rules! layer_class {
         }
 
         fn config(&self) -> $crate::extend::serde_json::Value {
-            $crate::extend::serde_json::to_value(self).expect("plain settings serialize")
+            $crate::extend::to_value(self).expect("plain settings serialize")
         }
 
         fn module(&self) -> &'static str {

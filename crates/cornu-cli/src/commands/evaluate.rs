@@ -33,9 +33,9 @@ pub struct Args {
     /// Form of the data on standard input; csv unless given.
     #[arg(long, value_name = "FORM")]
     format: Option<Format>,
-    /// Samples of a batch.
-    #[arg(long, default_value_t = 32, value_name = "N")]
-    batch_size: usize,
+    /// Samples of a batch; 32 unless given.
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
     /// Other weights for the model.
     #[arg(long, value_name = "W.weights.h5")]
     weights: Option<PathBuf>,
@@ -54,7 +54,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
-    if args.batch_size == 0 {
+    if args.batch_size == Some(0) {
         return Err(Failure::usage("--batch-size: must be at least 1 sample. Received: 0"));
     }
     let streams = Streams::new(args.format, args.inputs.iter())?;
@@ -78,15 +78,17 @@ fn evaluate(args: Args, streams: &Streams, console: &Console) -> Result<(), Fail
     let epoch_loss =
         args.epoch_loss.as_deref().map(EpochLoss::parse).transpose()?.unwrap_or_default();
     let unequal = args.pad.map_or(Unequal::Known, Unequal::Pad);
-    let mut options =
-        Evaluate::new().batch_size(args.batch_size).unequal(unequal).epoch_loss(epoch_loss);
+    let mut options = Evaluate::new().unequal(unequal).epoch_loss(epoch_loss);
+    let mut how = Predict::new().unequal(unequal);
+    if let Some(n) = args.batch_size {
+        (options, how) = (options.batch_size(n), how.batch_size(n));
+    }
     if let Some(weights) = read.weights {
         options = options.sample_weight(weights);
     }
     let values = model.evaluate(&read.x[..], &y[..], options)?;
     let mut reports = vec![];
     if args.report {
-        let how = Predict::new().batch_size(args.batch_size).unequal(unequal);
         let predicted = model.predict(read.x, how)?.into_vec();
         reports = reports_of(Opened::Compiled(Box::new(model)), &y, &predicted)?;
     }

@@ -73,9 +73,10 @@ fn predict(args: &Args, streams: &Streams, console: &Console) -> Result<(), Fail
         Target { who: "--output".into(), path, endings: ENDINGS }.check(false)?;
     }
     let x = files::inputs(&model, &streams.inputs(&args.inputs)?, &Columns::default())?;
-    let options = Predict::new()
-        .batch_size(args.batch_size.unwrap_or(32))
-        .unequal(args.pad.map_or(Unequal::Known, Unequal::Pad));
+    let mut options = Predict::new().unequal(args.pad.map_or(Unequal::Known, Unequal::Pad));
+    if let Some(n) = args.batch_size {
+        options = options.batch_size(n);
+    }
     let predicted = model.predict(x, options)?.into_vec();
     for (i, (path, data)) in args.outputs.iter().zip(predicted).enumerate() {
         let parts = match args.labels {

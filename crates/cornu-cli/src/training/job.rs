@@ -174,10 +174,11 @@ impl Job<'_> {
     }
 
     fn evaluate_settings(&self, sample_weight: Option<Vec<Data>>) -> Evaluate<'static> {
-        let settings = Evaluate::new()
-            .batch_size(self.options.batch_size())
-            .unequal(self.unequal())
-            .epoch_loss(self.options.epoch_loss());
+        let mut settings =
+            Evaluate::new().unequal(self.unequal()).epoch_loss(self.options.epoch_loss());
+        if let Some(n) = self.options.batch_size {
+            settings = settings.batch_size(n);
+        }
         match sample_weight {
             Some(weights) => settings.sample_weight(weights),
             None => settings,

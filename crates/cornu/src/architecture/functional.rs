@@ -111,7 +111,7 @@ impl Functional {
         for d in &drafts {
             let outputs = match &d.kind {
                 MemberKind::Input(i) => {
-                    vec![Some(vec![Output { spec: i.spec(), masked: false }])]
+                    vec![Some(vec![Output { spec: i.spec(), mask: None }])]
                 }
                 MemberKind::Layer(_) => vec![None; d.calls.len()],
             };
@@ -157,12 +157,12 @@ impl Functional {
                         })
                     };
                     let specs = call.try_map(|t| output(t).map(|o| o.spec.clone()))?;
-                    let masked = call.try_map(|t| output(t).map(|o| o.masked))?;
+                    let masks = call.try_map(|t| output(t).map(|o| o.mask.clone()))?;
                     if !built[m] {
                         members[m].tree = layer.weight_tree(&specs)?;
                         built[m] = true;
                     }
-                    done[m][c] = Some(infer_with(&layer, &members[m].tree, &specs, &masked)?);
+                    done[m][c] = Some(infer_with(&layer, &members[m].tree, &specs, &masks)?);
                     for (argument, hint) in specs.unread() {
                         log::warn!(
                             "{} `{}`: the argument `{argument}` of its call has no effect{hint}",

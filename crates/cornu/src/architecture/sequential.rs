@@ -11,6 +11,9 @@ use crate::{Error, Result};
 use cornu_ir::{Dim, Spec};
 use serde_json::{Value, json};
 
+/// Layers that read nothing but text.
+const READS_TEXT: [&str; 2] = ["TextVectorization", "StringLookup"];
+
 /// Model of layers one after the other. Without an input it takes its shape from the first call.
 ///
 /// # Source
@@ -43,8 +46,15 @@ impl Sequential {
                 .map(|a| a.iter().map(|d| d.as_u64().map(|d| d as usize)).collect::<Vec<Dim>>())
         };
         let known = input.clone().or_else(|| {
-            let batch_shape = build_input_shape.as_ref().and_then(shape)?;
-            Some(InputLayer { batch_shape, ..InputLayer::default() })
+            if let Some(batch_shape) = build_input_shape.as_ref().and_then(shape) {
+                return Some(InputLayer { batch_shape, ..InputLayer::default() });
+            }
+            // A text is one value of a sample: there is no other shape to ask for.
+            let (_, first) = layers.first()?;
+            let dtype = "string".to_string();
+            let text = InputLayer { batch_shape: vec![None], dtype, ..InputLayer::default() };
+            let is_inverted = first.rule().config()["invert"] == true;
+            (READS_TEXT.contains(&first.class()) && !is_inverted).then_some(text)
         });
         let chain = known.map(|i| Functional::chain(i, &layers)).transpose()?;
         let build_input_shape =

@@ -4,7 +4,7 @@ use super::input_layer::InputLayer;
 use crate::lowering::{Arg, Call, Cx, Flow, LayerRef, WeightTree, Weights};
 use crate::{Error, Result};
 use cornu_ir::spec::dims_text;
-use cornu_ir::{Builder, DType, Dim, Spec};
+use cornu_ir::{Builder, Dim, Spec};
 use std::sync::Arc;
 
 /// Symbol: stands for an input or the output of a layer while a model is built; it has a shape, but
@@ -23,11 +23,11 @@ pub(crate) struct CallNode {
     pub(crate) outputs: Vec<Output>,
 }
 
-/// What a call gives: its spec, and whether it carries a mask.
+/// What a call gives: its spec, and that of the mask it carries.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     pub(crate) spec: Spec,
-    pub(crate) masked: bool,
+    pub(crate) mask: Option<Spec>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ impl Symbol {
 
     /// True if the symbol carries a mask.
     pub fn is_masked(&self) -> bool {
-        self.node.outputs[self.index].masked
+        self.node.outputs[self.index].mask.is_some()
     }
 }
 
@@ -86,7 +86,7 @@ impl Input {
     pub fn of(layer: InputLayer) -> Symbol {
         let spec = layer.spec();
         let call = Call::new(vec![], vec![]);
-        let outputs = vec![Output { spec, masked: false }];
+        let outputs = vec![Output { spec, mask: None }];
         Symbol {
             node: Arc::new(CallNode { maker: Maker::Input(Arc::new(layer)), call, outputs }),
             index: 0,
@@ -243,8 +243,8 @@ impl LayerRef {
     /// The symbols of a call, whatever its arguments are for.
     pub(super) fn called(&self, call: Call<Symbol>) -> Result<Vec<Symbol>> {
         let specs = call.map(|s| s.spec().clone());
-        let masked = call.map(Symbol::is_masked);
-        let outputs = infer(self, &specs, &masked)?;
+        let masks = call.map(|s| s.node.outputs[s.index].mask.clone());
+        let outputs = infer(self, &specs, &masks)?;
         let node = Arc::new(CallNode { maker: Maker::Layer(self.clone()), call, outputs });
         Ok((0..node.outputs.len()).map(|index| Symbol { node: node.clone(), index }).collect())
     }
@@ -254,10 +254,10 @@ impl LayerRef {
 pub(super) fn infer(
     layer: &LayerRef,
     specs: &Call<Spec>,
-    masked: &Call<bool>,
+    masks: &Call<Option<Spec>>,
 ) -> Result<Vec<Output>> {
     let tree = layer.weight_tree(specs)?;
-    infer_with(layer, &tree, specs, masked)
+    infer_with(layer, &tree, specs, masks)
 }
 
 /// The same, with the weights known.
@@ -265,7 +265,7 @@ pub(super) fn infer_with(
     layer: &LayerRef,
     tree: &WeightTree,
     specs: &Call<Spec>,
-    masked: &Call<bool>,
+    masks: &Call<Option<Spec>>,
 ) -> Result<Vec<Output>> {
     let b = Builder::new();
     let cx = Cx::new(&b, false, None);
@@ -274,17 +274,11 @@ pub(super) fn infer_with(
         values.push((values.len(), b.input(w.name, Spec::known(w.dtype(), &w.shape))))
     });
     let weights = Weights::bind(tree, &values);
-    let masked = masked.values();
-    let mut next = 0;
+    let mut masks = masks.values().into_iter();
     let call = specs.map(|s| {
-        next += 1;
-        let value = b.input("x", s.clone());
-        let time = || vec![s.dims.first().copied().flatten(), s.dims.get(1).copied().flatten()];
-        Flow::masked(
-            value,
-            (*masked[next - 1]).then(|| b.input("mask", Spec::new(DType::Bool, time()))),
-        )
+        let mask = masks.next().cloned().flatten();
+        Flow::masked(b.input("x", s.clone()), mask.map(|m| b.input("mask", m)))
     });
     let outs = layer.lower(&cx, &weights, &call)?;
-    Ok(outs.iter().map(|o| Output { spec: o.spec(), masked: o.mask.is_some() }).collect())
+    Ok(outs.iter().map(|o| Output { spec: o.spec(), mask: o.mask.map(|m| m.spec()) }).collect())
 }

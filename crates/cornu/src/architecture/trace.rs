@@ -172,7 +172,7 @@ fn names(makers: &[Key], calls: &[Vec<&Arc<CallNode>>]) -> Result<Vec<String>> {
     let mut order: Vec<usize> = (0..makers.len()).collect();
     // Entries keep the order in which the walk met them; layers the order in which they were made.
     order.sort_by_key(|&i| (!makers[i].0, if makers[i].0 { i as u64 } else { makers[i].1 }));
-    let masks_flow = calls.iter().flatten().any(|n| n.outputs.iter().any(|o| o.masked));
+    let masks_flow = calls.iter().flatten().any(|n| n.outputs.iter().any(|o| o.mask.is_some()));
     let bases: Vec<String> = calls
         .iter()
         .map(|c| match &c[0].maker {

@@ -5,6 +5,7 @@ use super::outputs::{
 };
 use crate::Result;
 use crate::losses::Loss;
+use crate::saving::json;
 use cornu_ir::Spec;
 use serde_json::Value;
 
@@ -124,7 +125,7 @@ fn weights(loss: &Value, loss_weights: &Value) -> Result<Option<Vec<Option<f64>>
     }
     let number = |v: &Value| match v {
         Value::Null => Ok(None),
-        v => v.as_f64().map(Some).ok_or_else(|| wrong("loss_weights", "expected numbers", v)),
+        v => json::float(v).map(Some).ok_or_else(|| wrong("loss_weights", "expected numbers", v)),
     };
     Ok(Some(all.into_iter().map(number).collect::<Result<_>>()?))
 }

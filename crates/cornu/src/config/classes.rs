@@ -43,7 +43,7 @@ impl<T: Listed + serde::Serialize + Debug + Send + Sync + 'static> Configured fo
     }
 
     fn config(&self) -> Value {
-        serde_json::to_value(self).expect("plain settings serialize")
+        super::to_value(self).expect("plain settings serialize")
     }
 
     fn module(&self) -> &'static str {

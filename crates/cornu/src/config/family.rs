@@ -40,7 +40,7 @@ macro_rules! family {
                 }
                 match class {
                     $($class $(| $alias)* => {
-                        serde_json::from_value::<$Type>(config).map(Self::new).map_err(|e| {
+                        $crate::config::from_value::<$Type>(config).map(Self::new).map_err(|e| {
                             $crate::Error::Config(format!("{} {}: {e}", $what, $class))
                         })
                     })*
@@ -134,7 +134,7 @@ macro_rules! family {
             ) {
                 let class = name.to_string();
                 classes.add::<dyn $Trait>(name, move |config| {
-                    let read: Result<T, _> = serde_json::from_value(config.clone());
+                    let read: Result<T, _> = $crate::config::from_value(config.clone());
                     read.map(|x| std::sync::Arc::new(x) as std::sync::Arc<dyn $Trait>).map_err(|e| {
                         $crate::Error::Config(format!("{} {class}: {e}", $what))
                     })

@@ -6,6 +6,7 @@ mod nearest;
 mod numbers;
 mod policy;
 mod setters;
+mod values;
 
 pub use classes::{Classes, Configured};
 pub(crate) use classes::{Listed, read_own, serialized};
@@ -14,6 +15,8 @@ pub use nearest::{did_you_mean, nearest};
 pub(crate) use numbers::whole;
 pub use policy::DTypePolicy;
 pub(crate) use setters::setters;
+pub(crate) use values::from_value;
+pub use values::to_value;
 
 use crate::{Error, Result};
 use serde_json::{Map, Value, json};

@@ -158,15 +158,17 @@ impl Explain {
         let stage = model.into();
         let model = stage.model();
         let entries = model.inputs();
-        let fixed = entries.iter().find_map(|(_, i)| i.batch_shape.first().copied().flatten());
-        let batch = match (fixed, self.batch_size) {
-            (Some(size), _) => Batch { size, set_by: "model" },
-            (None, Some(size)) => Batch { size, set_by: "given" },
-            (None, None) => Batch { size: 32, set_by: "default" },
+        let size = model.batch_size_for(self.batch_size)?;
+        let set_by = match self.batch_size {
+            Some(_) => "given",
+            None if model.is_stateful()
+                && entries.iter().any(|(_, i)| i.batch_shape[0].is_some()) =>
+            {
+                "model"
+            }
+            None => "default",
         };
-        if batch.size == 0 {
-            return Err(Error::argument("batch_size", "at least 1 sample a batch is needed", 0));
-        }
+        let batch = Batch { size, set_by };
         let shapes =
             (!self.data.is_empty()).then(|| self.batch_shapes(model, batch.size)).transpose()?;
         let inputs: Vec<Entry> =

@@ -45,6 +45,7 @@ impl Kind {
     /// The kind of a file that is read: a zip archive and HDF5 are told by their first bytes,
     /// whatever the name, as tf.keras wrote HDF5 under names in `.keras`.
     pub(crate) fn of_file(path: &Path) -> Result<Self> {
+        let by_name = Self::of(path);
         let failed = |source| Error::Io { what: path.display().to_string(), source };
         if path.is_dir() {
             return Err(Error::Unsupported(format!(
@@ -54,9 +55,11 @@ impl Kind {
             )));
         }
         let mut start = Vec::with_capacity(8);
-        let file = std::fs::File::open(path).map_err(failed)?;
-        file.take(8).read_to_end(&mut start).map_err(failed)?;
-        match Self::of(path) {
+        match std::fs::File::open(path) {
+            Ok(file) => file.take(8).read_to_end(&mut start).map_err(failed)?,
+            Err(source) => return by_name.and(Err(failed(source))),
+        };
+        match by_name {
             _ if start.starts_with(ZIP) => Ok(Self::Keras),
             Ok(kind @ (Self::Weights | Self::H5)) => Ok(kind),
             _ if is_hdf5(&start) => Ok(Self::H5),

@@ -5,32 +5,97 @@
 //! settings of Keras 2 that Keras 3 cannot read any more (`reduction="auto"`, `Custom>Adam`) are
 //! read; settings that cannot be read leave the model without them.
 
+use crate::legacy::{Notes, Origin, optimizer_of_today};
 use crate::losses::Loss;
 use crate::lowering::Registry;
 use crate::metrics::Metric;
-use crate::model::to_tensor;
-use crate::saving::{Legacy, NamedArrays};
+use crate::saving::Legacy;
 use crate::training::CompiledModel;
 use crate::{Model, Result};
-use cornu_ir::Tensor;
 use serde_json::{Value, json};
 
-/// The settings as a `compile_config` holds them, so that Keras opens the model again from a
-/// `.keras`.
-fn compile_config(training: &Value) -> Result<Value> {
+/// Losses by names that Keras 3 has no more.
+const LOSSES: &[(&str, &str)] = &[
+    ("cosine_proximity", "cosine_similarity"),
+    ("cosine", "cosine_similarity"),
+    ("huber_loss", "huber"),
+    ("logcosh", "log_cosh"),
+];
+
+/// The settings of a file of Keras 1 or 2, or of a legacy `.h5`, as a `compile_config` holds them,
+/// so that Keras opens the model again from a `.keras`.
+pub(super) fn compile_config(
+    training: &Value,
+    origin: &Origin,
+    notes: &mut Notes,
+) -> Result<Value> {
     let part = |key: &str| training.get(key).map(of_today).unwrap_or(Value::Null);
-    let metrics = |key: &str| objects(&part(key), &metric);
-    let loss = objects(&part("loss"), &|v| Ok(Loss::from_json(v)?.to_json()))?;
+    let optimizer = match part("optimizer_config") {
+        Value::Null => part("optimizer"),
+        config => config,
+    };
+    let optimizer = match origin.is_before_keras_3() {
+        true => optimizer_of_today(&optimizer, notes)?,
+        false => optimizer,
+    };
+    let mut metrics = |key: &str| objects(&known(part(key), notes), &metric);
+    let (plain, weighted) = (metrics("metrics")?, metrics("weighted_metrics")?);
+    let loss = objects(&renamed(part("loss")), &|v| Ok(Loss::from_json(v)?.to_json()))?;
     Ok(json!({
-        "optimizer": part("optimizer_config"),
+        "optimizer": optimizer,
         "loss": loss,
         "loss_weights": part("loss_weights"),
-        "metrics": metrics("metrics")?,
-        "weighted_metrics": metrics("weighted_metrics")?,
+        "metrics": plain,
+        "weighted_metrics": weighted,
         "run_eagerly": false,
         "steps_per_execution": 1,
         "jit_compile": false,
     }))
+}
+
+/// Losses by the names of Keras 3.
+fn renamed(loss: Value) -> Value {
+    match loss {
+        Value::String(name) => {
+            let today = LOSSES.iter().find(|(old, _)| *old == name).map(|(_, today)| *today);
+            today.map_or(Value::String(name), Value::from)
+        }
+        Value::Array(items) => items.into_iter().map(renamed).collect(),
+        Value::Object(entries) if !entries.contains_key("class_name") => {
+            Value::Object(entries.into_iter().map(|(k, v)| (k, renamed(v))).collect())
+        }
+        other => other,
+    }
+}
+
+/// The metrics that there are; a function of the author's own is left out, and noted.
+fn known(metrics: Value, notes: &mut Notes) -> Value {
+    let is_unknown = |name: &str| {
+        !matches!(name, "accuracy" | "acc" | "crossentropy" | "ce")
+            && Metric::by_name(name).is_err()
+    };
+    match renamed(metrics) {
+        Value::Array(items) => {
+            let mut kept = Vec::new();
+            for item in items {
+                match item.as_str() {
+                    Some(name) if is_unknown(name) => {
+                        notes.ignored(format!("metric `{name}`, which nothing here computes"), "");
+                    }
+                    _ => kept.push(known(item, notes)),
+                }
+            }
+            Value::Array(kept)
+        }
+        Value::Object(entries) if !entries.contains_key("class_name") => {
+            let entries = entries.into_iter().map(|(k, v)| match v.as_str() {
+                Some(name) if is_unknown(name) => (k, known(json!([name]), notes)),
+                _ => (k, known(v, notes)),
+            });
+            Value::Object(entries.collect())
+        }
+        other => other,
+    }
 }
 
 /// The same with every object in it written anew; names and functions stay.
@@ -94,15 +159,22 @@ fn of_today(v: &Value) -> Value {
 impl CompiledModel {
     /// Compiles a model with the settings of a legacy file, if it has some that can be read, and
     /// takes its optimizer's state where it fits.
-    pub(super) fn from_legacy(model: &Model, legacy: &Legacy, registry: &Registry) -> Option<Self> {
+    pub(super) fn from_legacy(
+        model: &Model,
+        legacy: &Legacy,
+        origin: &Origin,
+        registry: &Registry,
+    ) -> Option<Self> {
         let training = legacy
             .training_config
             .as_ref()
             .filter(|t| t.get("optimizer_config").is_some_and(|o| !o.is_null()))?;
         let classes = registry.classes();
+        let mut notes = Notes::default();
         let compiled = classes
-            .scope(|| compile_config(training))
+            .scope(|| compile_config(training, origin, &mut notes))
             .and_then(|c| CompiledModel::from_config(model.clone(), &c, classes));
+        notes.warn();
         let compiled = match compiled {
             Ok(compiled) => compiled,
             Err(e) => {
@@ -114,7 +186,7 @@ impl CompiledModel {
             }
         };
         if let Some(arrays) = &legacy.optimizer_weights
-            && !compiled.read_legacy_optimizer(arrays).unwrap_or(false)
+            && !compiled.read_legacy_optimizer(origin, arrays).unwrap_or(false)
         {
             log::warn!(
                 "the state of the optimizer is not taken from the file, for it is of \
@@ -122,23 +194,6 @@ impl CompiledModel {
             );
         }
         Some(compiled)
-    }
-
-    /// Takes the arrays if they are the optimizer's variables, one for one. True if they were.
-    fn read_legacy_optimizer(&self, arrays: &NamedArrays) -> Result<bool> {
-        let mut values: Vec<Tensor> = Vec::new();
-        for (variable, (_, array)) in self.state().iter().zip(arrays) {
-            let spec = variable.spec();
-            if array.shape() != spec.numbers().unwrap_or_default() {
-                return Ok(false);
-            }
-            values.push(to_tensor(array, spec.dtype)?);
-        }
-        let fits = arrays.len() == self.state().len() && self.n_state_groups() == 1;
-        if fits {
-            self.state().iter().zip(&values).for_each(|(variable, t)| variable.set(t));
-        }
-        Ok(fits)
     }
 }
 
@@ -153,10 +208,9 @@ mod tests {
         let optimizer = json!({"class_name": "Custom>Adam", "config": {"learning_rate": 0.5}});
         let config = json!({"name": "acc", "fn": "binary_accuracy"});
         let metric = json!([[{"class_name": "MeanMetricWrapper", "config": config}]]);
-        let c = compile_config(
-            &json!({"optimizer_config": optimizer, "loss": loss, "metrics": metric}),
-        )
-        .unwrap();
+        let (origin, mut notes) = (Origin::of(Some("2.11"), None, None), Notes::default());
+        let training = json!({"optimizer_config": optimizer, "loss": loss, "metrics": metric});
+        let c = compile_config(&training, &origin, &mut notes).unwrap();
         assert_eq!(c["optimizer"], json!({"class_name": "Adam", "config": {"learning_rate": 0.5}}));
         assert_eq!(
             (&c["loss"]["module"], &c["loss"]["config"]["from_logits"]),
@@ -169,6 +223,14 @@ mod tests {
         );
         let loss = json!({"class_name": "Mine", "config": {}});
         let unknown = json!({"optimizer_config": optimizer, "loss": loss});
-        assert!(compile_config(&unknown).is_err());
+        assert!(compile_config(&unknown, &origin, &mut notes).is_err());
+        let training = json!({"optimizer_config": optimizer, "loss": "cosine_proximity",
+            "metrics": {"out": ["acc", "my_own"]}});
+        let c = compile_config(&training, &origin, &mut notes).unwrap();
+        assert_eq!(
+            (&c["loss"], &c["metrics"]),
+            (&json!("cosine_similarity"), &json!({"out": ["acc"]}))
+        );
+        assert!(notes.ignored_lines()[0].contains("my_own"));
     }
 }

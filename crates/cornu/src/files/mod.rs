@@ -2,6 +2,7 @@
 
 mod kind;
 mod keras3_form;
+mod legacy_optimizer;
 mod legacy_compile;
 mod open;
 mod weights;

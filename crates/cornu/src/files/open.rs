@@ -1,7 +1,8 @@
 //! Models from files and into files.
 
 use super::kind::Kind;
-use crate::legacy::{Origin, translated};
+use super::legacy_compile::compile_config;
+use crate::legacy::{Notes, Origin, translated};
 use crate::lowering::{LayerRef, Registry};
 use crate::model::CLASS_NAMES;
 use crate::saving::{Archive, Group, H5File, Legacy, atomic, json};
@@ -69,7 +70,16 @@ pub(crate) fn origin_of(archive: &Archive) -> Origin {
 
 /// An archive with its config as Keras 3 writes it.
 fn of_today(archive: Archive) -> Result<Archive> {
-    let config = in_words_of_keras_3(&archive.config, &origin_of(&archive))?;
+    let origin = origin_of(&archive);
+    let mut config = in_words_of_keras_3(&archive.config, &origin)?;
+    if let Some(training) = config.get("compile_config").filter(|_| origin.is_before_keras_3()) {
+        let mut notes = Notes::default();
+        // Settings that cannot be read are reported where the model is compiled.
+        if let Ok(today) = compile_config(training, &origin, &mut notes) {
+            config["compile_config"] = today;
+        }
+        notes.warn();
+    }
     Ok(Archive { config, ..archive })
 }
 
@@ -149,18 +159,25 @@ impl Opened {
 
     fn from_archive_with(archive: Archive, registry: &Registry) -> Result<Self> {
         let state = archive.weights.group("optimizer").cloned();
-        let config = archive.config.clone();
+        let (config, origin) = (archive.config.clone(), origin_of(&archive));
         let model = Model::from_archive_with(archive, registry)?;
         let opened = Self::compiled(model, &config, registry)?;
         if let (Opened::Compiled(compiled), Some(state)) = (&opened, state) {
-            compiled.read_optimizer_state(&state)?;
+            if !origin.is_before_keras_3() {
+                compiled.read_optimizer_state(&state)?;
+            } else if !compiled.read_optimizer_of_keras_2(&state)? {
+                log::warn!(
+                    "the state of the optimizer is not taken from the file, for it is of another \
+                     form: the optimizer starts anew"
+                );
+            }
         }
         Ok(opened)
     }
 
     fn from_legacy(legacy: &Legacy, origin: &Origin, registry: &Registry) -> Result<Self> {
         let model = Model::from_legacy(legacy, origin, registry)?;
-        Ok(match CompiledModel::from_legacy(&model, legacy, registry) {
+        Ok(match CompiledModel::from_legacy(&model, legacy, origin, registry) {
             Some(compiled) => Opened::Compiled(Box::new(compiled)),
             None => Opened::Model(model),
         })
@@ -170,7 +187,8 @@ impl Opened {
     fn compiled(model: Model, config: &Value, registry: &Registry) -> Result<Self> {
         let settings = config
             .get("compile_config")
-            .filter(|c| c.get("optimizer").is_some_and(|o| !o.is_null()));
+            .filter(|c| c.as_object().is_some_and(|c| !c.is_empty()))
+            .filter(|c| c.get("optimizer").is_none_or(|o| !o.is_null()));
         Ok(match settings {
             Some(c) => Opened::Compiled(Box::new(CompiledModel::from_config(
                 model,

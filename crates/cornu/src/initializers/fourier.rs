@@ -123,7 +123,7 @@ impl Stft {
             Value::String(s) if s == "hamming" => Ok(Some(cosines(0.54))),
             Value::Array(v) if v.len() == n => v
                 .iter()
-                .map(|x| x.as_f64().ok_or_else(|| wrong(window)))
+                .map(|x| crate::saving::json::float(x).ok_or_else(|| wrong(window)))
                 .collect::<Result<_>>()
                 .map(Some),
             other => Err(wrong(other)),

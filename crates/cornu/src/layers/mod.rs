@@ -9,7 +9,7 @@ macro_rules! settings {
         }
 
         fn config(&self) -> serde_json::Value {
-            serde_json::to_value(self).expect("plain settings serialize")
+            crate::config::to_value(self).expect("plain settings serialize")
         }
     };
 }

@@ -11,8 +11,13 @@ pub(crate) mod keras2_masks;
 mod keras2;
 mod calls;
 mod translate;
+mod optimizer;
 mod arrays;
 
 pub(crate) use arrays::{Wanted, converted};
+pub(crate) use notes::Notes;
+pub(crate) use optimizer::{
+    Remembered, of_today as optimizer_of_today, variables as optimizer_variables,
+};
 pub(crate) use origin::Origin;
 pub(crate) use translate::translated;

@@ -7,7 +7,8 @@ use cornu_ir::{DType, Spec, Var};
 pub struct Flow<'g> {
     /// The value.
     pub value: Var<'g>,
-    /// Keras's mask, bool (B, T): true at the timesteps that count.
+    /// Keras's mask, bool (B, T): true at the timesteps that count. A mask (B, T, …) tells it for
+    /// parts of the timesteps, as the words of sentences.
     pub mask: Option<Var<'g>>,
     /// Mask of sequence ends, bool (B, T): true at real timesteps, in a batch of sequences of
     /// unequal length. No result depends on padding, even where Keras would ignore a mask.
@@ -49,10 +50,16 @@ impl<'g> Flow<'g> {
     }
 }
 
-/// Joins two masks (B, T) by `and`; with one of them absent it returns the other.
+/// Joins two masks (B, T, …) by `and`; the one with fewer axes holds for all elements of its own.
+/// With one of them absent it returns the other.
 pub(crate) fn both<'g>(a: Option<Var<'g>>, b: Option<Var<'g>>) -> Option<Var<'g>> {
     match (a, b) {
-        (Some(a), Some(b)) => Some(a.cast(DType::Bool).and(b.cast(DType::Bool))),
+        (Some(a), Some(b)) => {
+            let rank = a.rank().max(b.rank());
+            let whole =
+                |m: Var<'g>| (m.rank()..rank).fold(m.cast(DType::Bool), |m, _| m.expand_dims(-1));
+            Some(whole(a).and(whole(b)))
+        }
         (a, b) => a.or(b),
     }
 }

@@ -3,7 +3,9 @@
 use super::layer::{Layer, LayerRef};
 use super::unknown_settings;
 use super::weight_tree::Trainable;
-use crate::config::{Classes, DTypePolicy, did_you_mean, object, parts, short, snake_case};
+use crate::config::{
+    Classes, DTypePolicy, did_you_mean, from_value, object, parts, short, snake_case,
+};
 use crate::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -34,7 +36,7 @@ impl<L: Layer + DeserializeOwned> FromConfig for L {
 
 /// Reads settings that serde knows. An error names the setting whose value is at fault.
 pub(crate) fn read_settings<T: DeserializeOwned>(config: &Value) -> Result<T> {
-    let read = |v: &Value| serde_json::from_value::<T>(v.clone()).map_err(|e| e.to_string());
+    let read = |v: &Value| from_value::<T>(v.clone()).map_err(|e| e.to_string());
     read(config).map_err(|e| {
         // Without the setting at fault, the complaint is another one.
         let at_fault = config.as_object().into_iter().flat_map(Map::keys).find(|key| {

@@ -3,7 +3,7 @@
 use super::call::{Arg, Call};
 use super::flow::{Flow, both};
 use crate::{Error, Result};
-use cornu_ir::Var;
+use cornu_ir::{DType, Var};
 
 /// Returns the mask that a call's outputs carry on: the keyword argument, or the input's mask.
 pub fn mask_of<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
@@ -13,10 +13,29 @@ pub fn mask_of<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
 /// Returns the mask that a recurrent layer applies. As in Keras, a layer called with
 /// `initial_state` ignores the input's own mask; the mask must be an argument. The ends of
 /// sequences of unequal length always count; packed rows hold nothing past them.
-pub fn mask_heeded<'g>(call: &Call<Flow<'g>>) -> Option<Var<'g>> {
+///
+/// The result has the axes (batch, timesteps): of a mask (batch, timesteps, parts) a timestep counts
+/// where any of its parts does (keras/src/backend/jax/rnn.py, Keras 3.15.1).
+///
+/// # Errors
+/// A mask with other axes; in Keras's unrolled loop also one of several parts.
+pub fn mask_heeded<'g>(call: &Call<Flow<'g>>, unroll: bool) -> Result<Option<Var<'g>>> {
     let alone = call.arg(1, "initial_state").is_none_or(|a| a.flatten().is_empty());
     let mask = mask_of(call).filter(|_| alone || call.kwarg_value("mask").is_some());
-    if is_packed(call) { mask } else { both(mask, ends_of(call)) }
+    let mask = mask.map(|m| match m.rank() {
+        2 => Ok(m),
+        3 if unroll && m.dim(2) != Some(1) => Err(Error::shapes(
+            "with unroll=True the mask must have the axes (batch, timesteps)",
+            &[m.spec()],
+        )),
+        3 => Ok(m.cast(DType::Bool).any(&[-1], false)),
+        _ => Err(Error::shapes(
+            "the mask must have the axes (batch, timesteps) or (batch, timesteps, parts)",
+            &[m.spec()],
+        )),
+    });
+    let mask = mask.transpose()?;
+    Ok(if is_packed(call) { mask } else { both(mask, ends_of(call)) })
 }
 
 /// True if the sequence of a call is in packed rows.

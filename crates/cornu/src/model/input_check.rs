@@ -1,6 +1,7 @@
 //! Shapes of data held against the entries of a model.
 
 use super::model::Model;
+use crate::architecture::Container;
 use crate::{Error, Result};
 use cornu_ir::{Spec, spec::dims_text};
 
@@ -23,10 +24,8 @@ impl Model {
         for ((name, input), shape) in entries.iter().zip(shapes) {
             let want = input.spec();
             let got: Vec<_> = shape.iter().map(|d| Some(*d)).collect();
-            let fits = want.rank() == got.len()
-                && want.dims.iter().zip(&got).skip(1).all(|(w, g)| w.is_none() || w == g);
-            if !fits {
-                return Err(misfit(name, &want, shape));
+            if let Some(axis) = self.misfitting_axis(&want, shape) {
+                return Err(misfit(name, &want, shape, axis));
             }
             specs.push(Spec::new(want.dtype, got));
         }
@@ -38,10 +37,27 @@ impl Model {
         }
         Ok(specs)
     }
+
+    /// The first axis of data for an entry that does not fit it. As in Keras, the batch in a file
+    /// fits any other, and a Sequential leaves the axes between batch and features to its layers
+    /// (Functional.call and Sequential.call of keras/src/models, Keras 3.15.1).
+    fn misfitting_axis(&self, want: &Spec, got: &[usize]) -> Option<usize> {
+        if want.rank() != got.len() {
+            return Some(0);
+        }
+        let reads_ids = || self.graph().members.iter().any(|m| m.n_ids().is_some());
+        let checked = match self.as_layer().as_container() {
+            Some(Container::Sequential(_)) if want.rank() == 2 && reads_ids() => 2,
+            Some(Container::Sequential(_)) => want.rank() - 1,
+            _ => 1,
+        };
+        let differs = |axis: &usize| want.dims[*axis].is_some_and(|w| w != got[*axis]);
+        (checked.max(1)..want.rank()).find(differs)
+    }
 }
 
-/// Says which axis of the data does not fit, and what would.
-fn misfit(name: &str, want: &Spec, got: &[usize]) -> Error {
+/// Says that an axis of the data does not fit, and what would.
+fn misfit(name: &str, want: &Spec, got: &[usize], bad: usize) -> Error {
     let axes: &[&str] = match want.rank() {
         2 => &["batch", "features"],
         3 => &["batch", "timesteps", "features"],
@@ -68,7 +84,6 @@ fn misfit(name: &str, want: &Spec, got: &[usize]) -> Error {
             cure: cure.map(str::to_string),
         };
     }
-    let bad = want.dims.iter().zip(got).position(|(w, g)| w.is_some_and(|w| w != *g)).unwrap_or(0);
     let axis = axes.get(bad).map_or(format!("axis {bad}"), |a| format!("axis {bad} ({a})"));
     let number = want.dims[bad].unwrap_or(0);
     Error::Shape {

@@ -1,6 +1,7 @@
 //! The learning rate: a number that training may change, or a schedule.
 
 use super::schedules::Schedule;
+use crate::saving::json;
 use crate::{Error, Result};
 use serde::de::Error as _;
 use serde_json::Value;
@@ -17,8 +18,10 @@ pub enum LearningRate {
 impl LearningRate {
     /// Reads a number or a serialized schedule from Keras's config.
     pub fn from_json(v: &Value) -> Result<Self> {
+        if let Some(number) = json::float(v) {
+            return Ok(Self::Number(number));
+        }
         match v {
-            Value::Number(n) => Ok(Self::Number(n.as_f64().unwrap_or(f64::NAN))),
             Value::Object(_) => Schedule::from_json(v).map(Self::Schedule),
             other => Err(Error::argument(
                 "learning_rate",

@@ -1,7 +1,7 @@
 //! Optimizers from and to Keras's configs.
 
 use super::{LossScaleOptimizer, MultiOptimizer, Optimizer, Rule, UpdateRule};
-use crate::config::{Classes, Listed, parts, serialized};
+use crate::config::{Classes, Listed, from_value, parts, serialized};
 use crate::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ impl Listed for MultiOptimizer {
 
 /// Reads the settings of an optimizer around others.
 fn outer<T: Listed + DeserializeOwned + Into<Optimizer>>(config: Value) -> Result<Optimizer> {
-    let read: Result<T, _> = serde_json::from_value(config);
+    let read: Result<T, _> = from_value(config);
     read.map(Into::into).map_err(|e| Error::Config(format!("optimizer {}: {e}", T::CLASS)))
 }
 

@@ -7,7 +7,7 @@ use super::rows::is_mask_argument;
 use crate::lowering::{Call, Cx, Flow, LayerRef, WeightTree, Weights};
 use crate::model::{MemberKind, TensorRef};
 use crate::{Model, Result};
-use cornu_ir::{Builder, DType, Spec, ValueId};
+use cornu_ir::{Builder, Spec, ValueId};
 use std::collections::HashSet;
 use std::fmt;
 
@@ -50,7 +50,7 @@ pub struct MaskReport {
 /// One value between layers.
 #[derive(Clone, Default)]
 struct Carried {
-    masked: bool,
+    mask: Option<Spec>,
     /// The member that dropped the mask of these timesteps.
     lost_at: Option<usize>,
 }
@@ -71,20 +71,22 @@ impl MaskReport {
             let call = &member.calls[c];
             let specs = call.map(|t| graph.members[t.member].outputs[t.call][t.output].clone());
             let carried = |t: &TensorRef| &values[t.member][t.call][t.output];
-            let seen = lowered(layer, &member.tree, &specs, &call.map(|t| carried(t).masked))?;
+            let seen =
+                lowered(layer, &member.tree, &specs, &call.map(|t| carried(t).mask.clone()))?;
             // A value that came without its mask loses nothing more; which layer lost it stays
             // known.
             let lost_before = data_values(call)
                 .into_iter()
-                .filter(|t| !carried(t).masked)
+                .filter(|t| carried(t).mask.is_none())
                 .find_map(|t| carried(t).lost_at);
             for (i, out) in seen.outputs.iter().enumerate() {
                 let temporal = member.is_layer() && has_timesteps(&member.outputs[c][i]);
-                let ends = seen.mask_came && !out.masked;
+                let is_masked = out.mask.is_some();
+                let ends = seen.mask_came && !is_masked;
                 let flow = &mut members[m];
                 flow.used |= out.used;
-                flow.made |= out.masked && !out.mask_came;
-                flow.passed |= out.masked && out.mask_came;
+                flow.made |= is_masked && !out.mask_came;
+                flow.passed |= is_masked && out.mask_came;
                 flow.dropped |= ends && (temporal || !out.used);
                 let lost_at = if ends && temporal {
                     Some(m)
@@ -92,7 +94,7 @@ impl MaskReport {
                     lost_before.filter(|_| temporal || !member.is_layer())
                 };
                 values[m][c][i] =
-                    Carried { masked: out.masked, lost_at: lost_at.filter(|_| !out.masked) };
+                    Carried { mask: out.mask.clone(), lost_at: lost_at.filter(|_| !is_masked) };
             }
         }
         let mut warnings = Vec::new();
@@ -129,7 +131,7 @@ struct Seen {
 }
 
 struct SeenOutput {
-    masked: bool,
+    mask: Option<Spec>,
     /// The mask depends on a mask that came in.
     mask_came: bool,
     /// The value does.
@@ -141,7 +143,7 @@ fn lowered(
     layer: &LayerRef,
     tree: &WeightTree,
     specs: &Call<Spec>,
-    masked: &Call<bool>,
+    masks: &Call<Option<Spec>>,
 ) -> Result<Seen> {
     let b = Builder::new();
     let cx = Cx::new(&b, false, None);
@@ -150,14 +152,11 @@ fn lowered(
         weights.push((weights.len(), b.input(w.name, Spec::known(w.dtype(), &w.shape))))
     });
     let weights = Weights::bind(tree, &weights);
-    let masked = masked.values();
+    let mut masks = masks.values().into_iter();
     let mut came: HashSet<ValueId> = HashSet::new();
-    let mut next = 0;
     let flows = specs.map(|s| {
-        next += 1;
         let value = b.input("x", s.clone());
-        let time = || vec![s.dims.first().copied().flatten(), s.dims.get(1).copied().flatten()];
-        let mask = (*masked[next - 1]).then(|| b.input("mask", Spec::new(DType::Bool, time())));
+        let mask = masks.next().cloned().flatten().map(|m| b.input("mask", m));
         came.extend(mask.map(|m| m.id()));
         Flow::masked(value, mask)
     });
@@ -172,7 +171,7 @@ fn lowered(
         }
     }
     let outputs = outs.iter().map(|o| SeenOutput {
-        masked: o.mask.is_some(),
+        mask: o.mask.map(|m| m.spec()),
         mask_came: o.mask.is_some_and(|m| depends.contains(&m.id())),
         used: depends.contains(&o.value.id()),
     });

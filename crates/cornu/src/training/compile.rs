@@ -115,12 +115,16 @@ impl Compile {
         Value::Object(self.settings.clone())
     }
 
-    /// Reads the settings as Keras serializes them.
+    /// Reads the settings as Keras serializes them. As in Keras, those without an optimizer stand
+    /// for the default of `compile`, RMSprop.
     ///
     /// # Errors
     /// An unknown name of an optimizer.
     pub fn from_json(config: &Value) -> Result<Self> {
-        let optimizer = Optimizer::from_json(&config["optimizer"])?;
+        let optimizer = match config.get("optimizer") {
+            Some(optimizer) => Optimizer::from_json(optimizer)?,
+            None => Optimizer::by_name("rmsprop")?,
+        };
         let settings = config.as_object().cloned().unwrap_or_default();
         Ok(Self { optimizer: Ok(optimizer), settings, classes: Classes::default() })
     }

@@ -3,7 +3,7 @@
 use super::feed::Fed;
 use crate::data::{Arrays, Data, Values, by_names};
 use crate::lowering::{Call, LayerRef};
-use crate::model::{MemberKind, TensorRef, shaped_text, takes_text};
+use crate::model::{InputLayer, MemberKind, TensorRef, shaped_text, takes_text};
 use crate::{Error, Model, Result};
 use cornu_ir::Spec;
 use std::borrow::Cow;
@@ -125,16 +125,24 @@ impl Model {
             .collect()
     }
 
-    /// The batch size that the model fixes, or the one asked for.
-    pub(crate) fn batch_size_for(&self, asked: usize) -> Result<usize> {
-        let fixed =
-            self.inputs().iter().find_map(|(_, i)| i.batch_shape.first().copied().flatten());
-        match fixed {
-            Some(b) => Ok(b),
-            None if asked == 0 => {
+    /// The batch size asked for, or Keras's 32. A model with a stateful layer takes batches of the
+    /// size of its inputs, where these fix one.
+    pub(crate) fn batch_size_for(&self, asked: Option<usize>) -> Result<usize> {
+        let sizes = |(_, i): &(String, InputLayer)| i.batch_shape.first().copied().flatten();
+        let kept = self.inputs().iter().find_map(sizes);
+        match (asked, kept.filter(|_| self.is_stateful())) {
+            (Some(0), _) => {
                 Err(Error::argument("batch_size", "at least 1 sample a batch is needed", 0))
             }
-            None => Ok(asked),
+            (Some(asked), Some(n)) if asked != n => Err(Error::argument(
+                "batch_size",
+                format!(
+                    "the model has a stateful layer, whose states are those of the {n} samples \
+                     that its input fixes"
+                ),
+                asked,
+            )),
+            (asked, kept) => Ok(asked.or(kept).unwrap_or(32)),
         }
     }
 }

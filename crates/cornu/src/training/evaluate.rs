@@ -22,7 +22,7 @@ use crate::runtime::Mode;
 /// ```
 #[derive(Clone)]
 pub struct Evaluate<'a> {
-    batch_size: usize,
+    batch_size: Option<usize>,
     sample_weight: Given<'a>,
     unequal: Unequal,
     epoch_loss: EpochLoss,
@@ -31,7 +31,7 @@ pub struct Evaluate<'a> {
 impl Default for Evaluate<'_> {
     fn default() -> Self {
         Self {
-            batch_size: 32,
+            batch_size: None,
             sample_weight: Given::None,
             unequal: Unequal::Known,
             epoch_loss: EpochLoss::Timesteps,
@@ -47,7 +47,7 @@ impl<'a> Evaluate<'a> {
 
     /// Sets the number of samples of a batch.
     pub fn batch_size(mut self, n: usize) -> Self {
-        self.batch_size = n;
+        self.batch_size = Some(n);
         self
     }
 

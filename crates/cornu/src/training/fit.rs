@@ -198,7 +198,7 @@ impl CompiledModel {
             {
                 let resolved = self.resolve_for(v)?;
                 let evaluate = Evaluate::new()
-                    .batch_size(options.validation_batch_size.unwrap_or(options.batch_size))
+                    .batch_size(options.validation_batch_size.unwrap_or(batch_size))
                     .unequal(options.unequal)
                     .epoch_loss(options.epoch_loss);
                 let val = self.evaluate_examples(v, &resolved, &evaluate, listeners)?;

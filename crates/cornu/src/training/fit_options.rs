@@ -49,7 +49,7 @@ use std::sync::atomic::AtomicBool;
 /// # Ok::<(), cornu::Error>(())
 /// ```
 pub struct Fit<'a> {
-    pub(super) batch_size: usize,
+    pub(super) batch_size: Option<usize>,
     pub(super) epochs: usize,
     pub(super) initial_epoch: usize,
     pub(super) batches: BatchMaker,
@@ -71,7 +71,7 @@ pub struct Fit<'a> {
 impl Default for Fit<'_> {
     fn default() -> Self {
         Self {
-            batch_size: 32,
+            batch_size: None,
             epochs: 1,
             initial_epoch: 0,
             batches: BatchMaker::Shuffle,
@@ -100,7 +100,7 @@ impl<'a> Fit<'a> {
 
     /// Sets the number of samples of a batch.
     pub fn batch_size(mut self, n: usize) -> Self {
-        self.batch_size = n;
+        self.batch_size = Some(n);
         self
     }
 

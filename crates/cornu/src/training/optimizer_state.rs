@@ -15,6 +15,16 @@ impl CompiledModel {
         self.optimizer.groups(&self.vars).len()
     }
 
+    /// The names of the optimizer's variables, in the order of files.
+    pub(crate) fn state_names(&self) -> Vec<String> {
+        self.optimizer.state(&self.vars).into_iter().map(|spec| spec.name).collect()
+    }
+
+    /// The weights that the optimizer moves.
+    pub(crate) fn trained_weights(&self) -> Vec<&crate::model::Variable> {
+        self.trainable.iter().map(|i| &self.variables()[*i]).collect()
+    }
+
     /// Takes the state of the optimizer from a file's group `optimizer`. Of a group with another
     /// number of variables nothing is taken, as in Keras: a file of a model that was never trained
     /// holds the first ones only, which say no more than the config.

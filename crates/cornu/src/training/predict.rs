@@ -23,13 +23,13 @@ use cornu_ir::{DType, Spec, Tensor};
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Predict {
-    batch_size: usize,
+    batch_size: Option<usize>,
     unequal: Unequal,
 }
 
 impl Default for Predict {
     fn default() -> Self {
-        Self { batch_size: 32, unequal: Unequal::Known }
+        Self { batch_size: None, unequal: Unequal::Known }
     }
 }
 
@@ -41,7 +41,7 @@ impl Predict {
 
     /// Sets the number of samples of a batch.
     pub fn batch_size(mut self, n: usize) -> Self {
-        self.batch_size = n;
+        self.batch_size = Some(n);
         self
     }
 

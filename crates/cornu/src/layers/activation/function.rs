@@ -44,7 +44,7 @@ impl Layer for Activation {
     }
 
     fn config(&self) -> Value {
-        serde_json::to_value(self).expect("plain settings serialize")
+        crate::config::to_value(self).expect("plain settings serialize")
     }
 
     fn weights(&self, _: &Call<Spec>) -> Result<WeightTree> {

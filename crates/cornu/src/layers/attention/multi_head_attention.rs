@@ -271,7 +271,7 @@ impl Layer for MultiHeadAttention {
     }
 
     fn config(&self) -> Value {
-        let mut config = serde_json::to_value(self).expect("plain settings serialize");
+        let mut config = crate::config::to_value(self).expect("plain settings serialize");
         config["value_dim"] = self.value_features().into();
         config
     }

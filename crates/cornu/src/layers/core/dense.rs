@@ -113,7 +113,7 @@ impl Layer for Dense {
     }
 
     fn config(&self) -> Value {
-        serde_json::to_value(self).expect("plain settings serialize")
+        crate::config::to_value(self).expect("plain settings serialize")
     }
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {

@@ -6,7 +6,7 @@ use crate::lowering::{
 };
 use cornu_ir::Spec;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Masks the timesteps whose features all equal a value, and sets them to 0.
 ///
@@ -43,13 +43,7 @@ impl Masking {
 }
 
 impl Layer for Masking {
-    fn class(&self) -> &'static str {
-        "Masking"
-    }
-
-    fn config(&self) -> Value {
-        json!({"mask_value": self.mask_value})
-    }
+    settings!("Masking");
 
     fn weights(&self, call: &Call<Spec>) -> Result<WeightTree> {
         expect_rank(call.input()?, 2..=usize::MAX, "(batch, …, features)")?;

@@ -246,7 +246,7 @@ impl Layer for Bidirectional {
         } else {
             call.map(|f| cx.padded(*f))
         };
-        let mask = mask_heeded(call);
+        let mask = mask_heeded(call, self.walk().unroll)?;
         let packed = is_packed(call);
         let [forward, backward] = self.calls(call)?.map(|c| {
             let plain = c.map(|f| Flow { mask: None, ..*f });

@@ -128,7 +128,8 @@ pub fn units_and_features(units: usize, x: &Spec) -> Result<(usize, usize)> {
 /// Returns the config of a layer that has its cell's settings as its own, in Keras's order, but for
 /// those it omits.
 pub fn flat_config(settings: impl serde::Serialize, omitted: &[&str]) -> Value {
-    let Value::Object(mut all) = serde_json::to_value(settings).expect("plain settings serialize")
+    let Value::Object(mut all) =
+        crate::config::to_value(&settings).expect("plain settings serialize")
     else {
         unreachable!("settings are a map")
     };

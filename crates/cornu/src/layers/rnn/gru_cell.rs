@@ -126,7 +126,7 @@ impl Cell for GruCell {
     }
 
     fn config(&self) -> Value {
-        serde_json::to_value(self).expect("plain settings serialize")
+        crate::config::to_value(self).expect("plain settings serialize")
     }
 
     fn weights(&self, x: &Spec) -> Result<WeightTree> {

@@ -27,11 +27,8 @@ pub fn run<'g>(
     let call = &if by_rows { call.clone() } else { call.map(|f| cx.padded(*f)) };
     let packing = cx.packing.filter(|_| is_packed(call));
     let (x, states) = sequence_and_states(call)?;
-    let mask = mask_heeded(call).map(|m| m.cast(DType::Bool));
+    let mask = mask_heeded(call, walk.unroll)?.map(|m| m.cast(DType::Bool));
     let carried = Carried::of(call);
-    if let Some(m) = mask.filter(|m| m.rank() != 2) {
-        return Err(Error::shapes("the mask must have the axes (batch, timesteps)", &[m.spec()]));
-    }
     let x = cx.to_float(x.value);
     let batch = packing.map_or(x.dim(0), |p| p.batch());
     // One row of a mask holds for every sample.

@@ -2,26 +2,32 @@
 
 use crate::config::setters;
 use crate::lowering::{
-    Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, RaggedForm, Registry, Sample,
-    WeightTree, Weights, both, expect_rank, read_settings,
+    Arg, Call, Cx, Flow, FromConfig, Layer, LayerRef, MaskRule, RaggedForm, Registry, Sample,
+    WeightTree, Weights, both, expect_rank, mask_of, read_settings,
 };
 use crate::regularizers::Regularizer;
 use crate::{Error, Result};
 use cornu_ir::builder::stack;
 use cornu_ir::spec::product;
-use cornu_ir::{Dim, Spec};
+use cornu_ir::{Spec, Var};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Wrapper that applies a layer to every timestep, with the same weights.
 ///
 /// # Shapes
-/// x (B, T, …), y (B, T, …); the inner layer is applied to (B, …) of each timestep.
+/// x (B, T, …), y (B, T, …); the inner layer is applied to (B, …) of each timestep. A mask (B, T,
+/// …), the one of the call or else the input's, is handed to the inner layer as (B, …) of each
+/// timestep; the output carries it as it came.
 ///
 /// # Source
 /// keras/src/layers/rnn/time_distributed.py, Keras 3.15.1. All timesteps are rows of one batch. For
 /// a layer whose training depends on the batch (BatchNormalization) they are computed one after the
 /// other. Differs: the inner layer must not be stateful.
+///
+/// # Errors
+/// A mask whose axes do not start with the batch and the timesteps; as Keras, a mask (B, T) over an
+/// inner layer that reads a mask of timesteps of its own, as LSTM.
 ///
 /// ```
 /// use cornu::data::Array;
@@ -65,6 +71,17 @@ impl TimeDistributed {
     }
 }
 
+/// Checks that a mask has the batch and the timesteps of x as its first axes.
+fn check_mask(x: &Spec, mask: &Spec) -> Result<()> {
+    let differ =
+        |axis: usize| matches!((x.dims[axis], mask.dims[axis]), (Some(a), Some(b)) if a != b);
+    if mask.rank() < 2 || differ(0) || differ(1) {
+        let rule = "the mask must have the axes (batch, timesteps, …) of the input";
+        return Err(Error::shapes(rule, &[x.clone(), mask.clone()]));
+    }
+    Ok(())
+}
+
 fn without_time(x: &Spec) -> Result<Spec> {
     expect_rank(x, 3..=usize::MAX, "(batch, timesteps, …)")?;
     let mut dims = x.dims.clone();
@@ -96,26 +113,34 @@ impl Layer for TimeDistributed {
         call: &Call<Flow<'g>>,
     ) -> Result<Vec<Flow<'g>>> {
         let x = *call.input()?;
-        let mask = call.kwarg_value("mask").map(|m| m.value).or(x.mask);
-        let step = without_time(&x.spec())?;
+        without_time(&x.spec())?;
         let (batch, timesteps) = (x.value.dim(0), x.value.dim(1));
+        let mask = mask_of(call);
+        if let Some(m) = mask {
+            check_mask(&x.spec(), &m.spec())?;
+        }
+        let handed = |call: Call<Flow<'g>>, mask: Option<Var<'g>>| match mask {
+            Some(m) => call.with("mask", Arg::Value(Flow::new(m))),
+            None => call,
+        };
         let w = w.child("layer");
         if let Some(t) = timesteps.filter(|_| cx.training && self.counts_over_batch()) {
             let mut w = w.clone();
-            let mut steps: Vec<Vec<cornu_ir::Var<'g>>> = vec![];
+            let mut steps: Vec<Vec<Var<'g>>> = vec![];
             for i in 0..t {
-                let one =
-                    Flow::masked(x.value.index(1, i), both(mask, x.ends).map(|m| m.index(1, i)));
-                let outs = self.layer.lower_inner(cx, &w, &Call::one(one))?;
+                let one = Call::one(Flow::new(x.value.index(1, i)));
+                let mask = both(mask, x.ends).map(|m| m.index(1, i));
+                let outs = self.layer.lower_inner(cx, &w, &handed(one, mask))?;
                 steps.resize(outs.len(), vec![]);
                 steps.iter_mut().zip(outs).for_each(|(s, o)| s.push(o.value));
                 w = cx.updated(&w);
             }
             return Ok(steps.iter().map(|s| Flow::masked(stack(s, 1), mask)).collect());
         }
-        let merged = |rest: &[Dim]| [&[product(&[batch, timesteps])], rest].concat();
-        let rows = Flow::new(x.value.reshape(&merged(&step.dims[1..])));
-        let outs = self.layer.lower_inner(&cx.with_timesteps(timesteps), w, &Call::one(rows))?;
+        let rows =
+            |v: Var<'g>| v.reshape(&[&[product(&[batch, timesteps])], &v.dims()[2..]].concat());
+        let call = handed(Call::one(Flow::new(rows(x.value))), mask.map(rows));
+        let outs = self.layer.lower_inner(&cx.with_timesteps(timesteps), w, &call)?;
         let split =
             |y: Flow<'g>| y.value.reshape(&[&[batch, timesteps], &y.value.dims()[1..]].concat());
         Ok(outs.into_iter().map(|y| Flow::masked(split(y), mask)).collect())

@@ -142,7 +142,7 @@ macro_rules! callbacks {
         pub fn by_class(class: &str, config: Value) -> Result<Box<dyn Callback>> {
             let callback: Box<dyn Callback> = match class {
                 $($class => Box::new(
-                    serde_json::from_value::<$Type>(config)
+                    crate::config::from_value::<$Type>(config)
                         .map_err(|e| Error::Config(format!("callback {class}: {e}")))?,
                 ),)*
                 "LearningRateScheduler" | "LambdaCallback" => {
