@@ -70,7 +70,7 @@ def part(args, numbers, keep):
                 if keep:
                     finding.kept = f"{keep}/{args.seed}_{number}_{finding.kind}_{finding.blamed}"
                     report.clean(finding.kept)
-                    report.keep(finding.kept, finding, model, feeds)
+                    report.keep(finding.kept, finding, model, feeds, folder)
                 why = known.reason(finding)
                 print(
                     f"model {number} ({finding.form}): {finding.kind} at {finding.stage} "

@@ -4,7 +4,7 @@ again, models used as layers. Each function adds values to a graph, or raises `M
 import keras
 from keras import layers as L
 
-from .graph import Graph, Misfit, Value
+from .graph import Graph, Misfit, Value, is_random
 from .plain_layers import need
 from .sequence_layers import cell_settings, returns
 from .settings import activity, maybe, of_weights
@@ -23,10 +23,7 @@ def one_layer(g):
 
 def note_random(g, layer):
     """Remembers that training with this layer is random."""
-    for part in layer._flatten_layers():
-        rates = [getattr(part, n, 0) or 0 for n in ("rate", "stddev", "dropout", "recurrent_dropout")]
-        if any(r for r in rates if isinstance(r, float)):
-            g.is_random = True
+    g.is_random = g.is_random or is_random(layer)
 
 
 def again(g):

@@ -50,6 +50,13 @@ def deep(structure, make):
     return tree.map_structure(lambda x: make(x) if isinstance(x, Value) else x, structure)
 
 
+def is_random(layer):
+    """Whether a layer, or one inside, gives other numbers each time in training."""
+    names = ("rate", "stddev", "dropout", "recurrent_dropout")
+    rates = [getattr(part, name, 0) for part in layer._flatten_layers() for name in names]
+    return any(isinstance(rate, float) and rate > 0 for rate in rates)
+
+
 class Graph:
     """The inputs, values and layers of a model, and random choices among them."""
 

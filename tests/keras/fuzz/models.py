@@ -76,7 +76,8 @@ def functional(g):
     d = g.d
     first_inputs(g)
     n_inputs = len(g.values)
-    with_operations = d.chance(0.6)
+    # In fewer bits, comparisons jump.
+    with_operations = d.chance(0.6) and not g.is_rough
     likely = CALLS | {k: v * 0.9 for k, v in (OPERATIONS | MORE_OPERATIONS).items()} if with_operations else CALLS
     wanted, added = d.whole(1, 12), 0
     for _ in range(60):

@@ -12,9 +12,13 @@ from . import known
 from .case import results
 
 
-def keep(folder, finding, model, feeds):
+def keep(folder, finding, model, feeds, worked_in):
     """Writes a failing model with its inputs, what Keras computes, and how to run it."""
     os.makedirs(folder, exist_ok=True)
+    if finding.form == "training":
+        for name in os.listdir(worked_in):
+            if name == "trained.keras" or name.startswith("t") and name.endswith(".npy"):
+                shutil.copy(f"{worked_in}/{name}", folder)
     name = f"model.{'h5' if finding.form == 'h5' else 'keras'}"
     model.save(f"{folder}/{name}")
     for i, x in enumerate(feeds):

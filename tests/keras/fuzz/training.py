@@ -6,6 +6,7 @@ from keras import losses, metrics, optimizers
 
 from .command import Refused
 from .compare import apart, as_real
+from .graph import is_random
 
 # Losses, metrics and weights after a step: gradients and the optimizer's divisions by small numbers
 # multiply what forward passes differ by.
@@ -58,7 +59,7 @@ MEASURES = [
 
 def possible(made, expected):
     """Whether the model has no random layer, and outputs that a loss can take."""
-    return not made.graph.is_random and not made.graph.is_rough and all(
+    return not is_random(made.model) and not made.graph.is_rough and all(
         y.dtype == "float32" and y.ndim >= 2 and np.isfinite(y).all() and np.abs(y).max() < 50 for y in expected
     )
 

@@ -77,10 +77,11 @@ def a_mask_that_a_model_leaves_on_its_input():
     inner = L.Input((4, 3))
     pool = Model(inner, L.GlobalAveragePooling1D()(inner))
     h = L.Dense(3)(i)
-    first = pool(h, mask=mask)
+    # Keras runs first what is farthest from the outputs.
+    first = L.Dense(2)(L.Dense(2)(pool(h, mask=mask)))
     chain = Sequential([L.Input((4, 3)), L.LSTM(2)])
     other = L.Dense(3)(i)
-    third = chain(other, mask=tensor([[True, False, True, True]] * 3))
+    third = L.Dense(2)(L.Dense(2)(chain(other, mask=tensor([[True, False, True, True]] * 3))))
     outs = [first, pool(h), L.LSTM(2)(h), third, L.GRU(2)(other)]
     return Model([i, mask], outs), [normal(3, 4, 3), np.array([[1, 1, 0, 0], [1, 1, 1, 1], [1, 0, 0, 0]], bool)]
 
@@ -92,9 +93,10 @@ def a_mask_on_what_is_cast_first():
     table = Model(inner, L.LSTM(2)(L.Reshape((4, 1))(inner)))
     mask = tensor([[True, False, True, True]] * 3)
     embedded = L.Embedding(5, 2)(i)
-    return Model(i, [table(i, mask=mask), L.LSTM(2)(embedded), L.LSTM(2)(L.Identity()(embedded))]), [
-        rng.integers(0, 5, (3, 4)).astype("int32")
-    ]
+    first = L.Dense(2)(L.Dense(2)(L.Dense(2)(table(i, mask=mask))))
+    inner = L.Input((4,), dtype="int32")
+    plain = Model(inner, L.LSTM(2)(L.Embedding(5, 2)(inner)))
+    return Model(i, [first, plain(i), L.LSTM(2)(embedded)]), [rng.integers(0, 5, (3, 4)).astype("int32")]
 
 
 @case
