@@ -7,5 +7,5 @@ choices), `settings` (arguments that many layers share), `graph` (a model while 
 `plain_layers`, `sequence_layers`, `wrappers`, `calls`, `operations`,
 `more_operations` (what a model is made of),
 `models` (whole models), `compare` (tolerances), `command` (runs of cornu), `training`, `case` (what
-is done with one model), `shrink`, `known` (differences that are explained), `report`.
+is done with one model), `shrink`, `known` (differences that are explained), `report`, `jobs` (runs of many models).
 """

@@ -80,8 +80,8 @@ impl LayerRef {
         !self.rule().reads_literals() && call.holds_constant()
     }
 
-    /// Returns a call with its constants as values of the graph, unless the layer reads them as they
-    /// stand.
+    /// Returns a call with its constants as values of the graph, unless the layer reads them as
+    /// they stand.
     ///
     /// # Errors
     /// A constant beside sequences of unequal length, whose timesteps it cannot follow.
