@@ -7,6 +7,7 @@ mod signals;
 mod logs;
 mod options;
 mod classes;
+mod own_classes;
 mod files;
 mod outputs;
 mod training;

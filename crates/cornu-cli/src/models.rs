@@ -1,6 +1,7 @@
 //! Models by path: a model's file, or a RUN.toml that says how one is built.
 
 use crate::failure::Failure;
+use crate::own_classes::OwnClasses;
 use crate::run_file::{self, Source, is_run_file};
 use cornu::Opened;
 use std::path::Path;
@@ -9,9 +10,9 @@ use std::path::Path;
 ///
 /// # Errors
 /// No model, or a RUN.toml with a mistake.
-pub fn open(path: &Path) -> Result<Opened, Failure> {
+pub fn open(path: &Path, own: &OwnClasses) -> Result<Opened, Failure> {
     if is_run_file(path) {
-        return run_file::opened(&Source::read(path)?);
+        return run_file::opened(&Source::read(path)?, own.clone());
     }
-    Ok(Opened::read(path)?)
+    Ok(Opened::read_with(path, &own.registry()?)?)
 }

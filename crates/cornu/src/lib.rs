@@ -106,6 +106,7 @@ mod lowering;
 mod architecture;
 pub mod layers;
 pub mod ops;
+mod extension;
 pub mod losses;
 pub mod metrics;
 mod runtime;

@@ -26,7 +26,7 @@ static BUILTIN: LazyLock<Registry> = LazyLock::new(|| {
     }
     registry.add_alias("GroupedQueryAttention", "GroupQueryAttention");
     Operation::classes().for_each(|c| registry.add_operation(c, Operation::from_config));
-    registry
+    registry.with_shipped()
 });
 
 impl Default for Registry {

@@ -2,6 +2,7 @@
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::own_classes::OwnClasses;
 use crate::run_file::{Given, RunOf, Source, is_run_file};
 use cornu::Opened;
 use cornu::bench::Bench;
@@ -14,6 +15,8 @@ use std::path::PathBuf;
 pub struct Args {
     /// A .keras file, a config.json or a RUN.toml.
     model: PathBuf,
+    #[command(flatten)]
+    own: OwnClasses,
     /// Samples of a batch; that of the RUN.toml, or 32 unless given.
     #[arg(long, value_name = "B")]
     batch_size: Option<usize>,
@@ -46,11 +49,11 @@ pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
     let mut batch_size = 32;
     let model = if is_run_file(&args.model) {
         let source = Source::read(&args.model)?;
-        let run = RunOf::new(&source, Given::default())?;
+        let run = RunOf::new(&source, Given { own: args.own.clone(), ..Given::default() })?;
         batch_size = run.options().batch_size();
         run.opened()?
     } else {
-        Opened::read(&args.model)?
+        Opened::read_with(&args.model, &args.own.registry()?)?
     };
     if let Some(n) = args.threads {
         model.set_threads(n);

@@ -3,8 +3,9 @@
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::files::{self, Columns};
+use crate::own_classes::OwnClasses;
 use cornu::bench::Bench;
-use cornu::files::{convert, quantize_int8};
+use cornu::files::{convert_with, quantize_int8_with};
 use std::path::PathBuf;
 
 /// Write a model file as one of another kind, by the endings.
@@ -24,6 +25,8 @@ pub struct Args {
     from: PathBuf,
     /// What is written: .keras, .weights.h5, .safetensors or .json.
     to: PathBuf,
+    #[command(flatten)]
+    own: OwnClasses,
     /// The model that weights alone belong to.
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
@@ -42,13 +45,15 @@ const RANDOM_SAMPLES: usize = 64;
 const RANDOM_TIMESTEPS: usize = 20;
 
 pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
+    let registry = args.own.registry()?;
     if args.quantize.is_none() {
-        return Ok(convert(&args.from, &args.to, args.model.as_deref())?);
+        return Ok(convert_with(&args.from, &args.to, args.model.as_deref(), &registry)?);
     }
     let given = if args.inputs.is_empty() {
         None
     } else {
-        Some(files::inputs(&cornu::Model::open(&args.from)?, &args.inputs, &Columns::default())?)
+        let model = cornu::Model::open_with(&args.from, &registry)?;
+        Some(files::inputs(&model, &args.inputs, &Columns::default())?)
     };
     let what = if given.is_some() { "the data given" } else { "random numbers" };
     let x = |model: &cornu::Model| {
@@ -57,7 +62,7 @@ pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
             Ok,
         )
     };
-    let loss = quantize_int8(&args.from, &args.to, x)?;
+    let loss = quantize_int8_with(&args.from, &args.to, x, &registry)?;
     let cornu::files::QuantizationLoss { largest, mean, magnitude, n_layers } = loss;
     console.line(&format!("{n_layers} layers with weights of eight bits"));
     console.line(&format!(

@@ -3,6 +3,7 @@
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::files::{self, Columns, DataFiles};
+use crate::own_classes::OwnClasses;
 use crate::streams::{Format, Streams};
 use crate::{classes, labels, logs, report};
 use cornu::data::{ClassNames, Data};
@@ -20,6 +21,8 @@ use std::path::PathBuf;
 pub struct Args {
     /// A .keras file, or a config.json.
     model: PathBuf,
+    #[command(flatten)]
+    own: OwnClasses,
     /// Data for an input, `-` for standard input; repeat it for several inputs, in the model's
     /// order. A file with labels brings the targets along.
     #[arg(long = "input", required = true, value_name = "X")]
@@ -62,7 +65,7 @@ pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
 }
 
 fn evaluate(args: Args, streams: &Streams, console: &Console) -> Result<(), Failure> {
-    let model = CompiledModel::open(&args.model)?;
+    let model = CompiledModel::open_with(&args.model, &args.own.registry()?)?;
     if let Some(w) = &args.weights {
         model.load_weights(w)?;
     }

@@ -3,6 +3,7 @@
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::files::{self, Columns, DataFiles};
+use crate::own_classes::OwnClasses;
 use crate::run_file::{Given, RunOf, Source, is_run_file};
 use cornu::Opened;
 use cornu::data::BatchMaker;
@@ -19,6 +20,8 @@ pub struct Args {
     /// A .keras file, a legacy .h5, a config.json or a RUN.toml, whose training data and batches
     /// are taken.
     model: PathBuf,
+    #[command(flatten)]
+    own: OwnClasses,
     /// Data for an input; repeat it for several inputs, in the model's order.
     #[arg(long = "input", value_name = "X")]
     inputs: Vec<PathBuf>,
@@ -44,7 +47,7 @@ pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
     let mut columns = Columns::default();
     let model = if is_run_file(model) {
         let source = Source::read(model)?;
-        let run = RunOf::new(&source, Given::default())?;
+        let run = RunOf::new(&source, Given { own: args.own.clone(), ..Given::default() })?;
         if data.inputs.is_empty() {
             (data, columns) = (run.train().clone(), run.columns().clone());
         }
@@ -53,7 +56,7 @@ pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
         explain = explain.epochs(options.epochs.unwrap_or(1));
         run.opened()?
     } else {
-        Opened::read(model)?
+        Opened::read_with(model, &args.own.registry()?)?
     };
     if let Some(n) = args.batch_size {
         explain = explain.batch_size(n);

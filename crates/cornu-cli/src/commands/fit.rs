@@ -5,6 +5,7 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::files::{Columns, DataFiles};
 use crate::options::FitOptions;
+use crate::own_classes::OwnClasses;
 use crate::run_file::{Given, RunOf, Source, is_run_file};
 use crate::training::{Ask, Blame, Job, Results};
 use cornu::CompiledModel;
@@ -23,6 +24,8 @@ use std::path::PathBuf;
 pub struct Args {
     /// A .keras file, a config.json, or a RUN.toml that names data, layers and settings.
     model: PathBuf,
+    #[command(flatten)]
+    own: OwnClasses,
     /// Data for an input; repeat it for several inputs, in the model's order. A file with labels
     /// brings the targets along.
     #[arg(long = "input", value_name = "X")]
@@ -79,7 +82,7 @@ pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
 
 /// The run of a model's file.
 fn job(path: PathBuf, given: Given) -> Result<Job<'static>, Failure> {
-    let model = CompiledModel::open(&path)?;
+    let model = CompiledModel::open_with(&path, &given.own.registry()?)?;
     if let Some(n) = given.options.threads {
         model.set_threads(n);
     }
@@ -125,6 +128,7 @@ impl Args {
                 part: None,
             },
             pad: self.pad,
+            own: self.own,
             classes,
             results: Results { model: self.output, history: self.history, plot: self.plot },
         }

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::files::{self, Columns};
 use crate::labels;
 use crate::outputs::{self, Target};
+use crate::own_classes::OwnClasses;
 use crate::streams::{Format, Streams, is_stream};
 use cornu::Unequal;
 use cornu::{Opened, Predict};
@@ -18,6 +19,8 @@ use std::path::PathBuf;
 pub struct Args {
     /// A .keras file, a legacy .h5 or a config.json.
     model: PathBuf,
+    #[command(flatten)]
+    own: OwnClasses,
     /// Data for an input, `-` for standard input; repeat it for several inputs, in the model's
     /// order.
     #[arg(long = "input", required = true, value_name = "X")]
@@ -54,7 +57,7 @@ fn predict(args: &Args, streams: &Streams, console: &Console) -> Result<(), Fail
     if args.batch_size == Some(0) {
         return Err(Failure::usage("--batch-size: must be at least 1 sample. Received: 0"));
     }
-    let model = Opened::read(&args.model)?;
+    let model = Opened::read_with(&args.model, &args.own.registry()?)?;
     if let Some(w) = &args.weights {
         model.load_weights(w)?;
     }

@@ -3,6 +3,7 @@
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::models;
+use crate::own_classes::OwnClasses;
 use cornu::summary::{Style, Summary};
 use std::path::PathBuf;
 
@@ -13,6 +14,8 @@ use std::path::PathBuf;
 pub struct Args {
     /// A .keras file, a legacy .h5, a config.json or a RUN.toml.
     model: PathBuf,
+    #[command(flatten)]
+    own: OwnClasses,
     /// Characters of a line; by default Keras's length, within the terminal (or COLUMNS).
     #[arg(long, value_name = "N")]
     line_length: Option<usize>,
@@ -41,7 +44,7 @@ enum Look {
 }
 
 pub fn run(args: Args, console: &Console) -> Result<(), Failure> {
-    let model = models::open(&args.model)?;
+    let model = models::open(&args.model, &args.own)?;
     if args.json {
         console.json(&object(&model));
         return Ok(());

@@ -5,6 +5,7 @@ use super::reading::Source;
 use super::tables::LayerTable;
 use crate::failure::Failure;
 use crate::files::{self, Columns, DataFiles};
+use crate::own_classes::OwnClasses;
 use cornu::Unequal;
 use cornu::data::Data;
 use cornu::extend::InputLayer;
@@ -38,15 +39,20 @@ pub struct Shown {
 ///
 /// # Errors
 /// A layer, input or setting that cannot be, with its line.
-pub fn model(source: &Source, seed: u64, shown: &Shown) -> Result<Opened, Failure> {
+pub fn model(
+    source: &Source,
+    seed: u64,
+    shown: &Shown,
+    registry: &Registry,
+) -> Result<Opened, Failure> {
     let table = &source.run.model;
     let opened = match &table.file {
         Some(file) => {
-            let opened = from_file(source, file)?;
+            let opened = from_file(source, file, registry)?;
             opened.set_seed(seed);
             opened
         }
-        None => Opened::Model(Builder::new(source, seed, shown)?.build()?),
+        None => Opened::Model(Builder::new(source, seed, shown, registry)?.build()?),
     };
     let opened = match &source.run.compile {
         None => opened,
@@ -77,7 +83,23 @@ pub fn model(source: &Source, seed: u64, shown: &Shown) -> Result<Opened, Failur
     })
 }
 
-fn from_file(source: &Source, file: &str) -> Result<Opened, Failure> {
+/// The classes of the author's own that the file and the flags name.
+///
+/// # Errors
+/// An extension file that cannot be read, with the line that names it.
+pub fn own_classes(source: &Source, flags: &OwnClasses) -> Result<Registry, Failure> {
+    let table = &source.run.model;
+    let of_file: Vec<_> = table.extension.0.iter().map(|p| source.path(p)).collect();
+    let own = OwnClasses { extensions: of_file, assume: table.assume || flags.assume };
+    let way = ["model", "extension"];
+    let mut registry = own.registry().map_err(|f| source.wrong_below(&way, f))?;
+    for path in &flags.extensions {
+        registry = registry.extension(path)?;
+    }
+    Ok(registry)
+}
+
+fn from_file(source: &Source, file: &str, registry: &Registry) -> Result<Opened, Failure> {
     let table = &source.run.model;
     let beside = [
         ("input", table.input.is_some()),
@@ -91,7 +113,7 @@ fn from_file(source: &Source, file: &str) -> Result<Opened, Failure> {
             format!("[model] `{key}`: the model comes from `file`; leave one of them out");
         return Err(source.wrong(&["model", key], &message));
     }
-    Opened::read(source.path(file))
+    Opened::read_with(source.path(file), registry)
         .map_err(|e| source.wrong_below(&["model", "file"], Failure::from(e)))
 }
 
@@ -100,6 +122,7 @@ struct Builder<'a> {
     source: &'a Source,
     seed: u64,
     shown: &'a Shown,
+    registry: &'a Registry,
     /// The inputs, in their order.
     inputs: Vec<Symbol>,
     /// What can be named: inputs and layers with their values.
@@ -109,7 +132,12 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(source: &'a Source, seed: u64, shown: &'a Shown) -> Result<Self, Failure> {
+    fn new(
+        source: &'a Source,
+        seed: u64,
+        shown: &'a Shown,
+        registry: &'a Registry,
+    ) -> Result<Self, Failure> {
         let table = &source.run.model;
         if table.layers.is_empty() {
             let message = "[model]: give `layers`, or a `file` to start from";
@@ -151,7 +179,7 @@ impl<'a> Builder<'a> {
             }
         }
         let last = if inputs.len() == 1 { inputs.clone() } else { vec![] };
-        Ok(Self { source, seed, shown, inputs, named, last })
+        Ok(Self { source, seed, shown, registry, inputs, named, last })
     }
 
     fn build(self) -> Result<Model, Failure> {
@@ -288,7 +316,8 @@ impl<'a> Builder<'a> {
     fn layer(&self, i: usize, table: &LayerTable) -> Result<LayerRef, Failure> {
         let config = keras_object(&Value::Object(table.settings.clone()));
         let object = serde_json::json!({"class_name": table.class, "config": config});
-        LayerRef::from_json(&object, &Registry::new().strict()).map_err(|e| self.at_layer(i, e))
+        LayerRef::from_json(&object, &self.registry.clone().strict())
+            .map_err(|e| self.at_layer(i, e))
     }
 
     /// The number of the input that a layer is called on, if it is called on one.

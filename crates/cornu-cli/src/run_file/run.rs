@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::files::{Columns, DataFiles};
 use crate::options::{FitOptions, WrongOption};
 use crate::outputs;
+use crate::own_classes::OwnClasses;
 use crate::training::{Blame, Job, Results};
 use cornu::Opened;
 use cornu::Unequal;
@@ -30,6 +31,8 @@ pub struct Given {
     pub train: DataFiles,
     /// What fills sequences of unequal length.
     pub pad: Option<f64>,
+    /// Classes of the author's own.
+    pub own: OwnClasses,
     /// Names of classes.
     pub classes: Listed,
     /// Where results go.
@@ -48,8 +51,8 @@ pub struct RunOf<'a> {
 }
 
 /// The model of a RUN.toml, for commands that do not train.
-pub fn opened(source: &Source) -> Result<Opened, Failure> {
-    RunOf::new(source, Given::default())?.opened()
+pub fn opened(source: &Source, own: OwnClasses) -> Result<Opened, Failure> {
+    RunOf::new(source, Given { own, ..Given::default() })?.opened()
 }
 
 impl<'a> RunOf<'a> {
@@ -145,7 +148,9 @@ impl<'a> RunOf<'a> {
             columns: self.columns.clone(),
             unequal: self.pad.map_or(Unequal::Known, Unequal::Pad),
         };
-        let model = building::model(self.source, self.options.seed.unwrap_or(0), &shown)?;
+        let own = building::own_classes(self.source, &self.given.own)?;
+        let seed = self.options.seed.unwrap_or(0);
+        let model = building::model(self.source, seed, &shown, &own)?;
         if let Some(n) = self.options.threads {
             model.set_threads(n);
         }

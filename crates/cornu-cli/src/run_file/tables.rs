@@ -129,6 +129,12 @@ impl JsonSchema for OneOrMany {
 pub struct ModelTable {
     /// A model file to start from, instead of layers: .keras, .h5 or .json.
     pub file: Option<String>,
+    /// Extension files (.toml or .json), which say how classes of the author's own compute, in
+    /// `file` and in `layers`.
+    pub extension: OneOrMany,
+    /// Whether classes of keras.io's examples and of Chollet's book in `file` are taken for what
+    /// they are there, where settings and weights fit; what is assumed is printed.
+    pub assume: bool,
     /// Name of the model.
     pub name: Option<String>,
     /// Shape of the only input without the batch. 0 leaves an axis open: `[0, 12]` is any number of

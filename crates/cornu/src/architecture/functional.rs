@@ -35,7 +35,7 @@ pub struct Member {
 
 impl Member {
     /// Returns Keras's name of the class.
-    pub fn class(&self) -> &'static str {
+    pub fn class(&self) -> &str {
         match &self.kind {
             MemberKind::Input(_) => "InputLayer",
             MemberKind::Layer(l) => l.class(),

@@ -20,7 +20,7 @@ pub(crate) use input_layer::dtype_name;
 pub use into_layers::IntoLayers;
 pub(crate) use nodes::Nodes;
 pub use sequential::Sequential;
-pub(crate) use symbol::Maker;
 pub use symbol::{Input, IntoCall, IntoSymbols, Symbol};
+pub(crate) use symbol::{Maker, infer_with};
 pub use tensor_ref::{Nest, TensorRef};
 pub(crate) use trace::trace;

@@ -261,7 +261,7 @@ pub(super) fn infer(
 }
 
 /// The same, with the weights known.
-pub(super) fn infer_with(
+pub(crate) fn infer_with(
     layer: &LayerRef,
     tree: &WeightTree,
     specs: &Call<Spec>,
@@ -271,7 +271,7 @@ pub(super) fn infer_with(
     let cx = Cx::new(&b, false, None);
     let mut values = Vec::new();
     tree.walk("", true, &mut |_, _, _, w| {
-        values.push((values.len(), b.input(w.name, Spec::known(w.dtype(), &w.shape))))
+        values.push((values.len(), b.input(&*w.name, Spec::known(w.dtype(), &w.shape))))
     });
     let weights = Weights::bind(tree, &values);
     let mut masks = masks.values().into_iter();

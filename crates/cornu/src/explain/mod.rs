@@ -10,7 +10,7 @@ pub use memory::Memory;
 use crate::data::{BatchMaker, Cost, Data, IntoData};
 use crate::summary::Counts;
 use crate::training::ModelRef;
-use crate::{Error, Model, Result};
+use crate::{Model, Result};
 use serde::Serialize;
 
 /// Builder of the report on a model and its data.

@@ -3,6 +3,7 @@
 use super::kind::Kind;
 use super::open::Opened;
 use super::weights::metadata;
+use crate::lowering::Registry;
 use crate::saving::{Group, H5File, NamedArrays, atomic, hdf5_write, json, safetensors, sharded};
 use crate::{Error, Result};
 use std::path::Path;
@@ -30,6 +31,19 @@ use std::path::Path;
 /// # Ok::<(), cornu::Error>(())
 /// ```
 pub fn convert(from: &Path, to: &Path, model: Option<&Path>) -> Result<()> {
+    convert_with(from, to, model, &Registry::new())
+}
+
+/// Converts as [`convert`], with the classes of a registry.
+///
+/// # Errors
+/// As [`convert`].
+pub fn convert_with(
+    from: &Path,
+    to: &Path,
+    model: Option<&Path>,
+    registry: &Registry,
+) -> Result<()> {
     let (kind, wanted) = (Kind::of_file(from)?, Kind::of(to)?);
     if matches!(wanted, Kind::H5 | Kind::Shards) {
         let message =
@@ -42,9 +56,9 @@ pub fn convert(from: &Path, to: &Path, model: Option<&Path>) -> Result<()> {
         _ => false,
     };
     let whole = match (holds_weights_alone, model) {
-        (false, _) => Opened::read(from)?,
+        (false, _) => Opened::read_with(from, registry)?,
         (true, Some(path)) => {
-            let opened = Opened::read(path)?;
+            let opened = Opened::read_with(path, registry)?;
             opened.load_weights(from)?;
             opened
         }

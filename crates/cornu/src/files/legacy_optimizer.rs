@@ -115,7 +115,7 @@ impl CompiledModel {
             }
             let wanted: Vec<Wanted<'_>> = weights
                 .iter()
-                .map(|w| Wanted { class: w.class, name: w.spec.name, shape: &w.spec.shape })
+                .map(|w| Wanted { class: &w.class, name: &w.spec.name, shape: &w.spec.shape })
                 .collect();
             let Ok(own) = converted(origin, slot, &wanted, &own) else { return Ok(None) };
             for (place, (_, array)) in places.into_iter().zip(&own) {
@@ -133,7 +133,7 @@ impl CompiledModel {
 
 /// How many arrays Keras 1 kept for these weights: an LSTM had twelve, a GRU nine.
 fn n_of_keras_1(weights: &[&crate::model::Variable]) -> usize {
-    let gates = |w: &&crate::model::Variable| match w.class {
+    let gates = |w: &&crate::model::Variable| match w.class.as_str() {
         "LSTM" => 4,
         "GRU" => 3,
         _ => 1,

@@ -10,9 +10,9 @@ mod partial_weights;
 mod convert;
 mod quantize;
 
-pub use convert::convert;
+pub use convert::{convert, convert_with};
 pub(crate) use kind::Kind;
 pub use open::Opened;
 pub(crate) use open::origin_of;
 pub use partial_weights::{LoadWeights, LoadedWeights};
-pub use quantize::{QuantizationLoss, quantize_int8};
+pub use quantize::{QuantizationLoss, quantize_int8, quantize_int8_with};

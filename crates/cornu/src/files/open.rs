@@ -2,6 +2,7 @@
 
 use super::kind::Kind;
 use super::legacy_compile::compile_config;
+use crate::extension::for_file;
 use crate::legacy::{Notes, Origin, translated};
 use crate::lowering::{LayerRef, Registry};
 use crate::model::CLASS_NAMES;
@@ -183,18 +184,25 @@ impl Opened {
         })
     }
 
-    /// The model compiled with the settings beside its config, if there are some.
+    /// The model compiled with the settings beside its config, if there are some. Settings of
+    /// classes that the registry does not have leave it uncompiled, with a warning.
     fn compiled(model: Model, config: &Value, registry: &Registry) -> Result<Self> {
         let settings = config
             .get("compile_config")
             .filter(|c| c.as_object().is_some_and(|c| !c.is_empty()))
             .filter(|c| c.get("optimizer").is_none_or(|o| !o.is_null()));
         Ok(match settings {
-            Some(c) => Opened::Compiled(Box::new(CompiledModel::from_config(
-                model,
-                c,
-                registry.classes(),
-            )?)),
+            Some(c) => match CompiledModel::from_config(model.clone(), c, registry.classes()) {
+                Ok(compiled) => Opened::Compiled(Box::new(compiled)),
+                Err(e) if e.is_unsupported() => {
+                    log::warn!(
+                        "the model's compile settings are not taken, so it predicts but must be \
+                         compiled anew to be trained or evaluated: {e}"
+                    );
+                    Opened::Model(model)
+                }
+                Err(e) => return Err(e),
+            },
             None => Opened::Model(model),
         })
     }
@@ -266,8 +274,9 @@ impl Model {
         Self::from_archive_with(of_today(archive)?, &Registry::new())
     }
 
-    fn from_archive_with(archive: Archive, registry: &Registry) -> Result<Self> {
-        let layer = LayerRef::from_json(&archive.config, registry)?;
+    pub(crate) fn from_archive_with(archive: Archive, registry: &Registry) -> Result<Self> {
+        let registry = for_file(registry, &archive.config, Some(&archive.weights))?;
+        let layer = LayerRef::from_json(&archive.config, &registry)?;
         let model = Self::blank(layer, archive.assets)?;
         model.adopt_vocabularies(&archive.weights)?;
         model.read_weights(&archive.weights)?;
@@ -278,9 +287,14 @@ impl Model {
     }
 
     /// The model of a legacy file as it was read.
-    pub(crate) fn from_legacy_file(legacy: &Legacy) -> Result<Self> {
+    pub(crate) fn from_legacy_file(legacy: &Legacy, registry: &Registry) -> Result<Self> {
         let (legacy, origin) = legacy_of_today(legacy.clone())?;
-        Self::from_legacy(&legacy, &origin, &Registry::new())
+        Self::from_legacy(&legacy, &origin, registry)
+    }
+
+    /// The model of an archive as it was read.
+    pub(crate) fn from_archive_file(archive: Archive, registry: &Registry) -> Result<Self> {
+        Self::from_archive_with(of_today(archive)?, registry)
     }
 
     pub(crate) fn from_legacy(
@@ -291,7 +305,8 @@ impl Model {
         let config = legacy.model_config.as_ref().ok_or_else(|| {
             Error::Config("the file holds weights alone; give the model too (--weights)".into())
         })?;
-        let model = Self::blank(LayerRef::from_json(config, registry)?, vec![])?;
+        let registry = for_file(registry, config, None)?;
+        let model = Self::blank(LayerRef::from_json(config, &registry)?, vec![])?;
         model.read_legacy_weights(origin, &legacy.layers)?;
         if let Some(names) = &legacy.class_names {
             model.read_class_names(names)?;

@@ -2,7 +2,7 @@
 
 use crate::config::object;
 use crate::data::{self, Data};
-use crate::lowering::{INT8_WEIGHTS, WeightTree};
+use crate::lowering::{INT8_WEIGHTS, Registry, WeightTree};
 use crate::model::int8_array;
 use crate::saving::{Archive, Array};
 use crate::{Error, Model, Predict, Result};
@@ -45,6 +45,19 @@ pub fn quantize_int8(
     to: &Path,
     x: impl FnOnce(&Model) -> Result<Vec<Data>>,
 ) -> Result<QuantizationLoss> {
+    quantize_int8_with(from, to, x, &Registry::new())
+}
+
+/// Quantizes as [`quantize_int8`], with the classes of a registry.
+///
+/// # Errors
+/// As [`quantize_int8`].
+pub fn quantize_int8_with(
+    from: &Path,
+    to: &Path,
+    x: impl FnOnce(&Model) -> Result<Vec<Data>>,
+    registry: &Registry,
+) -> Result<QuantizationLoss> {
     if to.extension().is_none_or(|e| e != "keras") {
         return Err(Error::argument(
             "quantize",
@@ -52,7 +65,9 @@ pub fn quantize_int8(
             to.display(),
         ));
     }
-    let before = Model::open(from)?;
+    // A model of older Keras is rounded in the form that it has in Keras 3.
+    let before =
+        Model::from_archive_with(Model::open_with(from, registry)?.to_archive()?, registry)?;
     let mut archive = before.to_archive()?;
     let mut names = Names::default();
     mark(&mut archive.config, &mut names);
@@ -70,7 +85,7 @@ pub fn quantize_int8(
         archive.weights.take(&path);
         archive.weights.insert(&path, array)?;
     }
-    let after = Model::from_archive(archive.clone())?;
+    let after = Model::from_archive_with(archive.clone(), registry)?;
     let x = x(&before)?;
     let (first, second) = (before.predict(&x, Predict::new())?, after.predict(&x, Predict::new())?);
     let pairs = first.into_vec().into_iter().zip(second.into_vec());

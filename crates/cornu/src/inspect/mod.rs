@@ -6,6 +6,7 @@ mod text;
 use crate::files::{Kind, origin_of};
 use crate::layers::CLASSES;
 use crate::legacy::Origin;
+use crate::lowering::Registry;
 use crate::saving::{
     Archive, Array, Group, H5File, Legacy, NamedArrays, atomic, json, safetensors, sharded,
 };
@@ -117,9 +118,17 @@ impl StoredArray {
 /// # Ok::<(), cornu::Error>(())
 /// ```
 pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
+    inspect_with(path, &Registry::new())
+}
+
+/// Inspects as [`inspect`], with the classes of a registry.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Inspection> {
     let path = path.as_ref();
     Ok(match Kind::of_file(path)? {
-        Kind::Keras => of_archive(Archive::read(path)?),
+        Kind::Keras => of_archive(Archive::read(path)?, registry),
         Kind::Safetensors => {
             let stored = |(n, a): &(String, Array)| StoredArray::new(n.clone(), a, None);
             let weights = safetensors::read(path)?.iter().map(stored).collect();
@@ -132,17 +141,17 @@ pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
             let origin = Origin::of_config(&config);
             let mut found = of_config(&config, &origin);
             found.keras_version = config["keras_version"].as_str().map(str::to_string);
-            found.refused = Model::open(path).err().map(|e| e.to_string());
+            found.refused = Model::open_with(path, registry).err().map(|e| e.to_string());
             found
         }
         Kind::Weights | Kind::H5 => match H5File::read(path)? {
             H5File::Weights(g) => of_weights("weights alone (.weights.h5 of Keras 3)", &g),
-            H5File::Legacy(l) => of_legacy(l),
+            H5File::Legacy(l) => of_legacy(l, registry),
         },
     })
 }
 
-fn of_archive(archive: Archive) -> Inspection {
+fn of_archive(archive: Archive, registry: &Registry) -> Inspection {
     let mut found = of_config(&archive.config, &origin_of(&archive));
     let text = |key: &str| archive.metadata.get(key).and_then(Value::as_str).map(str::to_string);
     found.kind = "a whole model (.keras)";
@@ -156,7 +165,7 @@ fn of_archive(archive: Archive) -> Inspection {
             "a .keras file of Keras 2: its weights have other paths, which are mapped".into(),
         );
     }
-    found.refused = Model::from_archive(archive).err().map(|e| e.to_string());
+    found.refused = Model::from_archive_file(archive, registry).err().map(|e| e.to_string());
     found
 }
 
@@ -179,7 +188,7 @@ fn of_weights(kind: &'static str, root: &Group) -> Inspection {
     found
 }
 
-fn of_legacy(l: Legacy) -> Inspection {
+fn of_legacy(l: Legacy, registry: &Registry) -> Inspection {
     let arrays = |all: &NamedArrays| {
         all.iter().map(|(n, a)| StoredArray::new(n.clone(), a, None)).collect::<Vec<_>>()
     };
@@ -194,7 +203,7 @@ fn of_legacy(l: Legacy) -> Inspection {
     found.backend = l.backend.clone();
     found.compiled = l.training_config.as_ref().and_then(compiled_with);
     let model = l.model_config.as_ref().and_then(|_| {
-        let model = Model::from_legacy_file(&l);
+        let model = Model::from_legacy_file(&l, registry);
         model.map_err(|e| found.refused = Some(e.to_string())).ok()
     });
     let mapped = model.as_ref().map(older::legacy_places).unwrap_or_default();

@@ -39,11 +39,11 @@ pub enum MaskRule {
 /// layer; shapes come with each call.
 pub trait Layer: Any + std::fmt::Debug + Send + Sync {
     /// Returns Keras's name of the class, as `LSTM`.
-    fn class(&self) -> &'static str;
+    fn class(&self) -> &str;
 
     /// Returns the name of the class in Keras's source, which summaries show, if it differs from
     /// the exported name.
-    fn own_class(&self) -> &'static str {
+    fn own_class(&self) -> &str {
         self.class()
     }
 
@@ -111,7 +111,7 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
     }
 
     /// Returns Keras's module of the class; empty for a class of your own.
-    fn module(&self) -> &'static str {
+    fn module(&self) -> &str {
         "keras.layers"
     }
 
@@ -126,7 +126,7 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
     }
 
     /// Returns the registered name, for classes outside `keras.layers`.
-    fn registered_name(&self) -> Option<&'static str> {
+    fn registered_name(&self) -> Option<&str> {
         None
     }
 
@@ -222,7 +222,7 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
 /// x (B, …) is one timestep of the sequence, a state (B, …).
 pub trait Cell: std::fmt::Debug + Send + Sync {
     /// Returns Keras's name of the class, as `GRUCell`.
-    fn class(&self) -> &'static str;
+    fn class(&self) -> &str;
 
     /// Returns the settings under Keras's keys, without name, trainable and dtype.
     fn config(&self) -> Value;
@@ -291,12 +291,12 @@ pub trait Cell: std::fmt::Debug + Send + Sync {
     }
 
     /// Returns Keras's module of the class.
-    fn module(&self) -> &'static str {
+    fn module(&self) -> &str {
         "keras.layers"
     }
 
     /// Returns the registered name, for classes outside `keras.layers`.
-    fn registered_name(&self) -> Option<&'static str> {
+    fn registered_name(&self) -> Option<&str> {
         None
     }
 }

@@ -1,5 +1,6 @@
 //! Layers from and to Keras's configs: the registry of classes, reading and writing.
 
+use super::file_class::{FileClass, OwnClasses, ways_out};
 use super::layer::{Layer, LayerRef};
 use super::unknown_settings;
 use super::weight_tree::Trainable;
@@ -52,7 +53,7 @@ pub(crate) fn read_settings<T: DeserializeOwned>(config: &Value) -> Result<T> {
 }
 
 /// Makes a layer of a config; gives it with the settings that have an effect.
-type Reader = dyn Fn(&Value, &Registry) -> Result<(Box<dyn Layer>, Value)> + Send + Sync;
+pub(super) type Reader = dyn Fn(&Value, &Registry) -> Result<(Box<dyn Layer>, Value)> + Send + Sync;
 
 /// Registry of classes for opening files, by Keras's names: all built-in classes, and your own
 /// layers, losses, metrics …
@@ -69,12 +70,14 @@ type Reader = dyn Fn(&Value, &Registry) -> Result<(Box<dyn Layer>, Value)> + Sen
 /// ```
 #[derive(Clone)]
 pub struct Registry {
-    layers: Arc<BTreeMap<String, Arc<Reader>>>,
+    pub(super) layers: Arc<BTreeMap<String, Arc<Reader>>>,
     operations: Arc<BTreeMap<String, Arc<Reader>>>,
     /// Users' own classes of other families.
     classes: Classes,
     /// True if unknown settings are refused.
     is_strict: bool,
+    /// Authors' own classes of layers.
+    pub(super) own: OwnClasses<Self>,
 }
 
 impl std::fmt::Debug for Registry {
@@ -87,7 +90,8 @@ impl Registry {
     /// A registry without classes.
     pub(crate) fn empty() -> Self {
         let (layers, operations) = (Arc::default(), Arc::default());
-        Self { layers, operations, classes: Classes::default(), is_strict: false }
+        let (classes, own) = (Classes::default(), OwnClasses::default());
+        Self { layers, operations, classes, is_strict: false, own }
     }
 
     /// Users' own classes of other families than layers.
@@ -129,6 +133,11 @@ impl Registry {
         );
     }
 
+    /// True if `keras.ops` has an operation of this class.
+    pub(super) fn is_operation(&self, class: &str) -> bool {
+        self.operations.contains_key(class)
+    }
+
     /// Adds another name of a class that the registry holds.
     pub(crate) fn add_alias(&mut self, alias: &str, class: &str) {
         if let Some(reader) = self.layers.get(class).cloned() {
@@ -160,6 +169,10 @@ impl Registry {
         if let Some(reader) = own.and_then(|name| self.layers.get(name)) {
             return reader(config, self);
         }
+        let file = FileClass { module, class, registered };
+        if let Some(reader) = self.own_reader(&file) {
+            return Ok((reader(&file, config, self)?, config.clone()));
+        }
         if class == "Lambda" {
             return Err(Error::Unsupported(
                 "Lambda holds code, which a file must not bring along; \
@@ -188,8 +201,8 @@ impl Registry {
             }
             Error::Unsupported(match registered.filter(|name| *name != class) {
                 Some(name) => format!(
-                    "layer class `{class}` (registered as `{name}`){hint}; a Registry with this \
-                     class opens it (Registry::new().layer::<T>(\"{name}\"), open_with)"
+                    "layer class `{class}` (registered as `{name}`){hint}; {}",
+                    ways_out(name)
                 ),
                 None if module.is_empty() => format!("layer class `{class}`{hint}"),
                 None => format!("layer class `{class}` (module `{module}`){hint}"),

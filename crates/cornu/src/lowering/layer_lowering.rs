@@ -46,7 +46,7 @@ impl LayerRef {
             trainable: self.0.trainable.clone(),
             freezes_inside,
             label: self.shown_name(),
-            class: self.class(),
+            class: self.class().to_string(),
             states: self.rule().as_recurrent().map(|_| self.0.states.clone()),
             ..tree
         })

@@ -93,7 +93,7 @@ impl LayerRef {
     }
 
     /// Returns Keras's name of the class.
-    pub fn class(&self) -> &'static str {
+    pub fn class(&self) -> &str {
         self.0.rule.class()
     }
 

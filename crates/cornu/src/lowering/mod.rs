@@ -23,14 +23,17 @@ mod preprocess;
 mod sample;
 mod layer;
 mod layer_object;
+mod file_class;
 mod unknown_settings;
 mod layer_config;
+mod own_classes;
 mod layer_lowering;
 mod layer_weights;
 
 pub use call::{Arg, Call};
 pub use context::Cx;
 pub use dropped::Dropped;
+pub(crate) use file_class::{FileClass, ways_out};
 pub use flow::Flow;
 pub(crate) use flow::both;
 pub use gathered::{Gathered, RowState, States};

@@ -10,6 +10,7 @@ use crate::{Error, Result};
 use cornu_cpu::Variable;
 use cornu_ir::spec::dims_text;
 use cornu_ir::{DType, Spec};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeightSpec {
     /// Keras's name, as `kernel`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Dims of the weight.
     pub shape: Vec<usize>,
     /// Initializer of the weight.
@@ -48,9 +49,13 @@ pub struct WeightSpec {
 
 impl WeightSpec {
     /// Returns a trainable weight.
-    pub fn new(name: &'static str, shape: &[usize], initializer: &Initializer) -> Self {
+    pub fn new(
+        name: impl Into<Cow<'static, str>>,
+        shape: &[usize],
+        initializer: &Initializer,
+    ) -> Self {
         Self {
-            name,
+            name: name.into(),
             shape: shape.to_vec(),
             initializer: initializer.clone(),
             trainable: true,
@@ -155,9 +160,13 @@ pub struct WeightTree {
     /// Name of the layer, which files note with its weights.
     pub label: String,
     /// Keras's class of the layer; empty for a part of one, as a cell without a layer of its own.
-    pub class: &'static str,
+    pub class: String,
     /// What holds the states that a recurrent layer keeps from batch to batch.
     pub(crate) states: Option<LayerStates>,
+    /// Name of the layer's group in files of another version.
+    pub(crate) older_group: Option<String>,
+    /// True if a file may hold no other arrays in the layer's group.
+    pub(crate) needs_all: bool,
 }
 
 impl Default for WeightTree {
@@ -169,8 +178,10 @@ impl Default for WeightTree {
             freezes_inside: true,
             held_twice: None,
             label: String::new(),
-            class: "",
+            class: String::new(),
             states: None,
+            older_group: None,
+            needs_all: false,
         }
     }
 }
@@ -232,7 +243,7 @@ impl WeightTree {
         let parts = self.children.iter_mut().map(|(_, c)| c).filter(|c| c.class.is_empty());
         for w in self.vars.iter_mut().chain(parts.flat_map(|c| c.vars.iter_mut())) {
             let columns = w.shape.last().copied().unwrap_or(0);
-            w.hard_sigmoid_columns = hard_sigmoid::columns(class, config, w.name, columns);
+            w.hard_sigmoid_columns = hard_sigmoid::columns(class, config, &w.name, columns);
         }
     }
 
@@ -252,8 +263,10 @@ impl WeightTree {
             freezes_inside: self.freezes_inside,
             held_twice: self.held_twice.clone(),
             label: self.label.clone(),
-            class: self.class,
+            class: self.class.clone(),
             states: self.states.clone(),
+            older_group: self.older_group.clone(),
+            needs_all: self.needs_all,
         }
     }
 
@@ -275,14 +288,14 @@ impl WeightTree {
     }
 
     /// The class of the innermost layer of each weight, in the order of the tree.
-    pub(crate) fn classes(&self) -> Vec<&'static str> {
+    pub(crate) fn classes(&self) -> Vec<&str> {
         let mut classes = Vec::new();
         self.find_classes("", &mut classes);
         classes
     }
 
-    fn find_classes(&self, outer: &'static str, classes: &mut Vec<&'static str>) {
-        let class = if self.class.is_empty() { outer } else { self.class };
+    fn find_classes<'a>(&'a self, outer: &'a str, classes: &mut Vec<&'a str>) {
+        let class = if self.class.is_empty() { outer } else { &self.class };
         classes.extend(self.vars.iter().map(|_| class));
         self.children.iter().for_each(|(_, child)| child.find_classes(class, classes));
     }

@@ -3,13 +3,14 @@
 use super::layer_states::LayerStates;
 use super::weight_tree::WeightTree;
 use cornu_ir::Var;
+use std::borrow::Cow;
 use std::iter::Peekable;
 
 /// Weight as a value of a graph.
 #[derive(Clone, Debug)]
 pub struct Weight<'g> {
     /// Keras's name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Value of the weight.
     pub value: Var<'g>,
     /// Number among all weights of the model.
@@ -49,7 +50,7 @@ impl<'g> Weights<'g> {
             .iter()
             .map(|s| {
                 let (number, value) = values.next().expect("a value for each weight");
-                Weight { name: s.name, value, number }
+                Weight { name: s.name.clone(), value, number }
             })
             .collect();
         let inside = tree.trains_inside(trainable);
@@ -70,7 +71,7 @@ impl<'g> Weights<'g> {
         self.get(name).unwrap_or_else(|| {
             panic!(
                 "weight `{name}` is not declared; there are {:?}",
-                self.vars.iter().map(|w| w.name).collect::<Vec<_>>()
+                self.vars.iter().map(|w| &w.name).collect::<Vec<_>>()
             )
         })
     }
@@ -101,7 +102,7 @@ impl<'g> Weights<'g> {
         let vars = self
             .vars
             .iter()
-            .map(|w| Weight { name: w.name, value: next(), number: w.number })
+            .map(|w| Weight { name: w.name.clone(), value: next(), number: w.number })
             .collect();
         let children = self.children.iter().map(|(n, c)| (n.clone(), c.rebound(values))).collect();
         let states = self.states.clone();

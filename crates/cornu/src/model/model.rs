@@ -6,6 +6,7 @@ use crate::architecture::{
     Sequential, Symbol, TensorRef, trace,
 };
 use crate::data::{Array, array_of, tensor_of};
+use crate::extension::for_file;
 use crate::lowering::{Call, LayerRef, Registry, WeightTree};
 use crate::runtime::Runtime;
 use crate::{Error, Result};
@@ -166,7 +167,7 @@ impl Model {
     /// # Errors
     /// A class that is not in the registry; settings that a class does not take.
     pub fn from_json_with(v: &Value, registry: &Registry) -> Result<Self> {
-        Self::of(LayerRef::from_json(v, registry)?, 0)
+        Self::of(LayerRef::from_json(v, &for_file(registry, v, None)?)?, 0)
     }
 
     /// Initializes all weights from a seed, which also seeds dropout and noise in training. Other

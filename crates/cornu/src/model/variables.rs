@@ -17,7 +17,7 @@ pub struct Variable {
     /// What holds its value; the layer's, so that every model with the layer has it.
     pub(crate) value: cornu_cpu::Variable,
     /// Keras's class of the innermost layer that has it.
-    pub class: &'static str,
+    pub class: String,
     /// Path for optimizers, as `lstm/lstm_cell/kernel`.
     pub path: String,
     /// Name, shape and settings of the weight.
@@ -72,8 +72,8 @@ pub(crate) fn variables(tree: &WeightTree) -> Result<Vec<Variable>> {
     let (numbers, classes) = (tree.numbers(), tree.classes());
     let mut position = 0;
     tree.walk("", true, &mut |group, index, trainable, spec| {
-        let (number, path) = (numbers[position], paths.next().unwrap_or_default());
-        let class = classes[position];
+        let (number, class) = (numbers[position], classes[position]);
+        let path = paths.next().unwrap_or_default();
         position += 1;
         if let Some(first) = all.get_mut(number) {
             let Variable { again, trainable: also, .. } = first;
@@ -89,7 +89,7 @@ pub(crate) fn variables(tree: &WeightTree) -> Result<Vec<Variable>> {
             index,
             again: vec![],
             value: spec.variable.clone().unwrap_or_else(unheld),
-            class,
+            class: class.to_string(),
             path,
             spec: spec.clone(),
             trainable,

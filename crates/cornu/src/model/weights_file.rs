@@ -1,6 +1,7 @@
 //! Weights between a model and the groups of a file.
 
 use super::model::Model;
+use super::own_groups::{OwnGroups, older_path};
 use crate::architecture::MemberKind;
 use crate::legacy::{Origin, Wanted, converted};
 use crate::lowering::WeightTree;
@@ -53,6 +54,7 @@ impl Model {
     /// A weight is missing or of another shape; the model keeps all its weights then.
     pub(crate) fn read_weights(&self, root: &Group) -> Result<()> {
         let mut values = Vec::with_capacity(self.variables().len());
+        let groups = OwnGroups::of(self.tree());
         for v in self.variables() {
             if v.spec.lora.is_some() {
                 // Files hold what LoRA learned within the kernel.
@@ -62,15 +64,18 @@ impl Model {
             let path = v.file_path();
             let array = v.places().find_map(|(group, index)| {
                 let path = format!("{group}/vars/{index}");
-                root.get(&path).or_else(|| root.get(&older_path(&path)))
+                let found = root.get(&path).or_else(|| root.get(&older_path(&path)));
+                found.or_else(|| root.get(&format!("{}/vars/{index}", groups.older(group)?)))
             });
             let array = array.ok_or_else(|| {
+                let held = groups.held(&path, root);
                 Error::Config(format!(
-                    "weights: `{path}` is missing; the file belongs to another model"
+                    "weights: `{path}` is missing; the file belongs to another model{held}"
                 ))
             })?;
             values.push(self.checked(v, &path, array)?);
         }
+        groups.check_all_taken(self.variables(), root)?;
         self.replace_weights(&values);
         Ok(())
     }
@@ -207,7 +212,7 @@ impl Model {
     ) -> Result<NamedArrays> {
         let wanted = |i: &usize| {
             let v = &self.variables()[*i];
-            Wanted { class: v.class, name: v.spec.name, shape: &v.spec.shape }
+            Wanted { class: &v.class, name: &v.spec.name, shape: &v.spec.shape }
         };
         converted(origin, layer, &own.iter().map(wanted).collect::<Vec<_>>(), arrays)
     }
@@ -239,17 +244,6 @@ impl Model {
         self.replace_weights(&values.collect::<Result<Vec<_>>>()?);
         Ok(())
     }
-}
-
-/// Where tf_keras wrote what Keras 3 writes elsewhere: the forward layer of a Bidirectional is
-/// `layer` there, and the products of attention begin with an underscore.
-pub(crate) fn older_path(path: &str) -> String {
-    let older = |part: &str| match part {
-        "forward_layer" => "layer".to_string(),
-        "query_dense" | "key_dense" | "value_dense" | "output_dense" => format!("_{part}"),
-        other => other.to_string(),
-    };
-    path.split('/').map(older).collect::<Vec<_>>().join("/")
 }
 
 /// Makes the groups of a layer and of those inside it; each has a `vars`, be it empty, that notes

@@ -32,7 +32,7 @@ impl From<&Variable> for VarInfo {
     fn from(v: &Variable) -> Self {
         Self {
             path: v.path.clone(),
-            name: v.spec.name.into(),
+            name: v.spec.name.to_string(),
             shape: v.spec.shape.clone(),
             dtype: v.spec.dtype(),
             constraint: v.spec.constraint.clone(),

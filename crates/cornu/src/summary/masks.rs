@@ -149,7 +149,7 @@ fn lowered(
     let cx = Cx::new(&b, false, None);
     let mut weights = Vec::new();
     tree.walk("", true, &mut |_, _, _, w| {
-        weights.push((weights.len(), b.input(w.name, Spec::known(w.dtype(), &w.shape))))
+        weights.push((weights.len(), b.input(&*w.name, Spec::known(w.dtype(), &w.shape))))
     });
     let weights = Weights::bind(tree, &weights);
     let mut masks = masks.values().into_iter();

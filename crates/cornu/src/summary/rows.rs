@@ -11,7 +11,7 @@ pub(super) struct Row {
     /// Index of the member in the model; none for layers of models inside.
     pub member: Option<usize>,
     pub name: String,
-    pub class: &'static str,
+    pub class: String,
     pub is_input: bool,
     /// Shapes of the outputs of the last call.
     pub shapes: Vec<Vec<Dim>>,
@@ -175,8 +175,8 @@ fn row(m: &Member, trainable: bool, level: usize) -> Row {
         member: None,
         name: m.name.clone(),
         class: match &m.kind {
-            MemberKind::Input(_) => m.class(),
-            MemberKind::Layer(l) => l.rule().own_class(),
+            MemberKind::Input(_) => m.class().to_string(),
+            MemberKind::Layer(l) => l.rule().own_class().to_string(),
         },
         is_input: matches!(m.kind, MemberKind::Input(_)),
         shapes: m.outputs.last().map(shapes).unwrap_or_default(),

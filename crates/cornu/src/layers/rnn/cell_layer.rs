@@ -23,7 +23,7 @@ pub fn cell_of(layer: &LayerRef) -> Result<&dyn Cell> {
 }
 
 impl<C: Cell + 'static> Layer for C {
-    fn class(&self) -> &'static str {
+    fn class(&self) -> &str {
         Cell::class(self)
     }
 
@@ -74,11 +74,11 @@ impl<C: Cell + 'static> Layer for C {
         MaskRule::Drop
     }
 
-    fn module(&self) -> &'static str {
+    fn module(&self) -> &str {
         Cell::module(self)
     }
 
-    fn registered_name(&self) -> Option<&'static str> {
+    fn registered_name(&self) -> Option<&str> {
         Cell::registered_name(self)
     }
 
