@@ -1,6 +1,6 @@
 //! Calls of cargo.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Runs cargo in the workspace; an error unless it succeeds.
@@ -13,4 +13,9 @@ pub(crate) fn cargo(root: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<
         Ok(s) => Err(format!("`cargo {}` ended with {s}", args.join(" "))),
         Err(e) => Err(format!("cargo does not start: {e}")),
     }
+}
+
+/// Where cargo builds.
+pub(crate) fn target_folder(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }

@@ -1,12 +1,14 @@
 //! The developers' own commands: `cargo xtask check`, `cargo xtask tidy`, `cargo xtask sanitize`,
-//! `cargo xtask keras-python`, `cargo xtask symbols`, `cargo xtask run-page`.
+//! `cargo xtask keras-python`, `cargo xtask fuzz-keras`, `cargo xtask symbols`,
+//! `cargo xtask run-page`.
 #![forbid(unsafe_code)]
 
 mod tracked;
 mod tidy;
 mod keras_python;
-mod sanitize;
 mod cargo;
+mod fuzz_keras;
+mod sanitize;
 mod features;
 mod check;
 mod pages;
@@ -22,7 +24,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   symbols        writes docs/KERAS.md anew: each public symbol of Keras and its state here
   run-page       writes docs/RUN.md anew: the keys of RUN.toml, from the types that read it
   keras-python   makes the Python environment of the tests that talk to Keras, prints its \
-    interpreter";
+    interpreter
+  fuzz-keras     random models saved by real Keras, held against the command: `--models 1000 \
+    --seed 1`";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
         ["sanitize"] => sanitize::run(root),
         ["symbols"] => pages::write(root),
         ["run-page"] => pages::write_run_page(root),
+        ["fuzz-keras", options @ ..] => fuzz_keras::run(root, options),
         ["keras-python"] => {
             keras_python::ensure(root).map(|python| println!("{}", python.display()))
         }

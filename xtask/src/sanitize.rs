@@ -4,8 +4,9 @@
 //! tier against the loops that define the operations (it knows no AVX-512 and hides it from
 //! programs), and its drd runs a program of several threads.
 
+use crate::cargo::target_folder;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// The crate with `unsafe`.
@@ -81,10 +82,6 @@ fn ensure_valgrind() -> Result<(), String> {
 }
 
 /// Where cargo puts what it builds.
-fn target_folder(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
-}
-
 fn cargo(root: &Path, target_folder: &Path) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);

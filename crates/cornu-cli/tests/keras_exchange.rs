@@ -277,3 +277,24 @@ fn keras_opens_what_cornu_saves_of_authors_classes() {
     let Some(python) = python() else { return };
     keras(&python, "custom", folder);
 }
+
+/// A few dozen random models of real Keras; `cargo xtask fuzz-keras` makes any number of others.
+#[test]
+fn random_models_of_keras_compute_the_same_and_go_back() {
+    let Some(python) = python() else { return };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz-keras");
+    let out = Command::new(python)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/keras"))
+        .env("KERAS_BACKEND", "jax")
+        .args(["-m", "fuzz", "--seed", "1", "--models", "24", "--cornu"])
+        .arg(env!("CARGO_BIN_EXE_cornu"))
+        .arg("--keep")
+        .arg(folder.join("failing"))
+        .arg("--cache")
+        .arg(folder.join("compiled"))
+        .output()
+        .expect("Python starts");
+    let (said, errors) =
+        (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success(), "{said}{errors}");
+}

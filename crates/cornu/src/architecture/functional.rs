@@ -291,8 +291,17 @@ impl Functional {
         for (m, c) in &self.order {
             let MemberKind::Layer(layer) = &self.members[*m].kind else { continue };
             let call = self.members[*m].calls[*c].map(|t| values[t.member][t.call][t.output]);
+            let call = layer.with_values(cx, call)?;
             let own = groups.get(m).map_or(&none, |g| w.child(&format!("layers/{g}")));
             values[*m][*c] = layer.lower(cx, own, &call)?;
+            let marks = call.kwarg("mask").map(Arg::flatten_all).unwrap_or_default();
+            for ((i, t), mask) in self.members[*m].calls[*c].inputs().iter().enumerate().zip(marks)
+            {
+                let given = &mut values[t.member][t.call][t.output];
+                if let Some(mask) = mask.filter(|_| layer.rule().leaves_mask_on(i, &given.spec())) {
+                    given.mask = Some(mask.value);
+                }
+            }
             if layer.rule().takes_masks_off() {
                 for t in self.members[*m].calls[*c].values() {
                     values[t.member][t.call][t.output].mask = None;

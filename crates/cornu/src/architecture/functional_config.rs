@@ -256,6 +256,14 @@ impl Layer for Functional {
         self.lower_values(cx, w, &masked_as_told(cx, inputs, call))
     }
 
+    fn leaves_mask_on(&self, input: usize, given: &Spec) -> bool {
+        // What Keras casts or reshapes first is another array.
+        self.inputs.flatten().get(input).is_some_and(|t| {
+            let own = &self.members[t.member].outputs[t.call][t.output];
+            own.dtype == given.dtype && own.rank() == given.rank()
+        })
+    }
+
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
     }

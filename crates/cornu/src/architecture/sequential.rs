@@ -157,6 +157,11 @@ impl Layer for Sequential {
         chain.lower_values(cx, w, &masked_as_told(cx, vec![*call.input()?], call))
     }
 
+    fn leaves_mask_on(&self, input: usize, given: &Spec) -> bool {
+        let chain = self.chain_for(&Call::one(given.clone()));
+        chain.is_ok_and(|chain| chain.leaves_mask_on(input, given))
+    }
+
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
     }

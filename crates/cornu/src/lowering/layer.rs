@@ -136,6 +136,12 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         false
     }
 
+    /// True if a `mask` of the call stays on the caller's value, so that calls that Keras runs
+    /// later find it there. `given` is input number `input` as the caller has it.
+    fn leaves_mask_on(&self, _input: usize, _given: &Spec) -> bool {
+        false
+    }
+
     /// Returns which of the keys name, trainable and dtype the config holds; `dtype_name` is a
     /// dtype as its name alone.
     fn common_keys(&self) -> &'static [&'static str] {

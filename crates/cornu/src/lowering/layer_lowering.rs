@@ -81,13 +81,23 @@ impl LayerRef {
         !self.rule().reads_literals() && call.holds_constant()
     }
 
-    /// The call with its constants as values of the graph.
+    /// Returns a call with its constants as values of the graph, unless the layer reads them as
+    /// they stand.
     ///
     /// # Errors
     /// A constant beside sequences of unequal length, whose timesteps it cannot follow.
-    fn with_constants<'g>(&self, cx: &Cx<'g>, call: &Call<Flow<'g>>) -> Result<Call<Flow<'g>>> {
+    pub(crate) fn with_values<'g>(
+        &self,
+        cx: &Cx<'g>,
+        call: Call<Flow<'g>>,
+    ) -> Result<Call<Flow<'g>>> {
+        if !self.takes_constants(&call) {
+            return Ok(call);
+        }
+        let cx = self.context(cx);
+        let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
         let ragged = call.values().iter().any(|f| f.ends.is_some());
-        call.clone().with_constants(|name, v| {
+        let with_values = call.with_constants(|name, v| {
             let tensor = constant(name, v)?;
             if ragged && tensor.dims.len() > 1 {
                 return Err(Error::shapes(
@@ -102,7 +112,8 @@ impl LayerRef {
                 cx.keep_whole();
             }
             Ok(Flow::new(cx.builder.constant(tensor)))
-        })
+        });
+        with_values.map_err(here)
     }
 
     /// Lowers what Keras's `layer.call` does, without mask and penalty: how wrappers call the layer
@@ -129,10 +140,10 @@ impl LayerRef {
     ) -> Result<Vec<Flow<'g>>> {
         let cx = self.context(cx);
         let here = |e: Error| e.of_layer(self.class(), &self.shown_name());
-        let with_constants;
+        let with_values;
         let call = if self.takes_constants(call) {
-            with_constants = self.with_constants(&cx, call).map_err(here)?;
-            &with_constants
+            with_values = self.with_values(&cx, call.clone())?;
+            &with_values
         } else {
             call
         };

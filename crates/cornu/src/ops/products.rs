@@ -190,12 +190,8 @@ impl<'g> OpCall<'_, 'g> {
         if !self.both_values() || b.rank() > 0 && b.rank() >= a.rank() && b.dim(0) != Some(1) {
             self.cx.keep_whole();
         }
-        while a.rank() < b.rank() {
-            a = a.expand_dims(0);
-        }
-        while b.rank() < a.rank() {
-            b = b.expand_dims(0);
-        }
+        (a.rank()..b.rank()).for_each(|_| a = a.expand_dims(0));
+        (b.rank()..a.rank()).for_each(|_| b = b.expand_dims(0));
         let (da, db) = (a.dims(), b.dims());
         let apart = |d: &[Dim], first: bool| {
             d.iter()

@@ -93,7 +93,7 @@ impl<'g> OpCall<'_, 'g> {
         while times.len() < x.rank() {
             times.insert(0, 1);
         }
-        while x.rank() < times.len() {
+        for _ in x.rank()..times.len() {
             x = x.expand_dims(0);
             self.cx.keep_whole();
         }

@@ -1,6 +1,6 @@
 //! Attention whose query heads share keys and values in groups.
 
-use super::projection::{Inputs, mask_parts, project};
+use super::projection::{Inputs, for_every_sample, mask_parts, project};
 use super::single_head::{Heads, switch};
 use crate::activations::Activation;
 use crate::config::setters;
@@ -231,11 +231,11 @@ impl Layer for GroupQueryAttention {
             x.value.value.dim(1),
         );
         let gate = self.use_gate.then(|| give("_gate_dense", x.query.value)).transpose()?;
-        let (q, k, v) = (
+        let [q, k, v] = for_every_sample([
             give("_query_dense", x.query.value)?,
             give("_key_dense", x.key().value)?,
             give("_value_dense", x.value.value)?,
-        );
+        ]);
         let heads = Heads {
             scale: 1.0 / (self.head_dim as f64).sqrt(),
             dropout: self.dropout,
@@ -251,7 +251,9 @@ impl Layer for GroupQueryAttention {
         let mut outs =
             vec![Flow::masked(give("_output_dense", y)?, x.query.mask).ending(x.query.ends)];
         if scored {
-            outs.push(weights.into());
+            // They come out of a layer Softmax, which leaves its mask on them.
+            let mask = mask.map(|m| heads.over_heads(m, weights.rank()));
+            outs.push(Flow::masked(weights, mask));
         }
         Ok(outs)
     }

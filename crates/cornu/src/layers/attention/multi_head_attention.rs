@@ -1,6 +1,6 @@
 //! Attention of several heads.
 
-use super::projection::{Inputs, mask_parts, project};
+use super::projection::{Inputs, for_every_sample, mask_parts, project};
 use super::single_head::{AttentionMask, Heads, switch};
 use crate::config::setters;
 use crate::constraints::Constraint;
@@ -315,13 +315,14 @@ impl Layer for MultiHeadAttention {
             AttentionMask { query: x.query.mask, ..mask_parts(call, &x, self.sliding_window) }
                 .join(cx, t, s);
         let gate = self.use_gate.then(|| give("_gate_dense", x.query.value)).transpose()?;
-        let (q, k, v) = (
+        let [q, k, v] = for_every_sample([
             give("query_dense", x.query.value)?,
             give("key_dense", x.key().value)?,
             give("value_dense", x.value.value)?,
-        );
+        ]);
         let fused = self.dropout == 0.0 && !scored && q.rank() == 4;
-        let (mut y, weights) = Heads { fused, ..self.heads(q.rank())? }.attend(cx, q, k, v, mask);
+        let heads = Heads { fused, ..self.heads(q.rank())? };
+        let (mut y, weights) = heads.attend(cx, q, k, v, mask);
         if let Some(g) = gate {
             y = y * g;
         }
@@ -332,7 +333,9 @@ impl Layer for MultiHeadAttention {
             // the attention's axes are.
             let declared =
                 declaring.declared(weights, &[weights.dim(0), Some(self.num_heads), t, t]);
-            outs.push(declared.into());
+            // They come out of a layer Softmax, which leaves its mask on them.
+            let mask = mask.map(|m| heads.over_heads(m, weights.rank()));
+            outs.push(Flow::masked(declared, mask));
         }
         Ok(outs)
     }

@@ -73,3 +73,12 @@ pub(super) fn project<'g>(
     }
     Ok(y)
 }
+
+/// Query, key and value with as many rows: one row holds for every sample.
+pub(super) fn for_every_sample(all: [Var<'_>; 3]) -> [Var<'_>; 3] {
+    let batch = all.iter().map(|v| v.dim(0)).find(|&n| n != Some(1)).flatten();
+    all.map(|v| match (v.dim(0), batch) {
+        (Some(1), Some(_)) => v.broadcast_to(&[&[batch], &v.dims()[1..]].concat()),
+        _ => v,
+    })
+}

@@ -128,14 +128,14 @@ fn expect_inputs(specs: &[&Spec]) -> Result<()> {
 
 /// Masks of the inputs: the keyword argument, or what they carry.
 fn masks<'g>(call: &Call<Flow<'g>>) -> Vec<Option<Var<'g>>> {
-    let given = match call.arg(1, "mask") {
+    let masks: Vec<_> = match call.arg(1, "mask") {
         Some(Arg::List(items)) => {
             items.iter().map(|a| if let Arg::Value(v) = a { Some(v.value) } else { None }).collect()
         }
-        _ => vec![],
+        // A list of nulls: no masks, whatever the inputs carry.
+        Some(Arg::Json(Value::Array(items))) => vec![None; items.len()],
+        _ => call.inputs().iter().map(|f| f.mask).collect(),
     };
-    let masks: Vec<_> =
-        if given.is_empty() { call.inputs().iter().map(|f| f.mask).collect() } else { given };
     let ends = call.inputs().into_iter().map(|f| f.ends).chain(std::iter::repeat(None));
     let n = masks.len().max(call.inputs().len());
     masks
@@ -327,6 +327,12 @@ pub(super) struct Heads {
 }
 
 impl Heads {
+    /// The mask with axes of 1 before those of queries and keys, up to the rank of the scores.
+    pub fn over_heads<'g>(&self, mask: Var<'g>, rank: usize) -> Var<'g> {
+        (mask.rank()..rank)
+            .fold(mask, |m, _| m.expand_dims(m.rank() as isize - 2 * self.n_axes as isize))
+    }
+
     /// Outputs and weights for projected q, k, v; the mask has at most the axes of the scores.
     pub fn attend<'g>(
         &self,
@@ -337,12 +343,7 @@ impl Heads {
         mask: Option<Var<'g>>,
     ) -> (Var<'g>, Var<'g>) {
         let scores = cornu_ir::composites::einsum(&self.scores, &[k, q * self.scale]);
-        let mask = mask.map(|mut m| {
-            while m.rank() < scores.rank() {
-                m = m.expand_dims(m.rank() as isize - 2 * self.n_axes as isize);
-            }
-            m
-        });
+        let mask = mask.map(|m| self.over_heads(m, scores.rank()));
         let axes: Vec<isize> = (1..=self.n_axes as isize).map(|i| -i).collect();
         let weights = match mask {
             Some(m) if self.fused => softmax(m.select(scores, -0.7 * f64::from(f32::MAX)), &axes),

@@ -193,10 +193,8 @@ fn merged_dims(specs: &[Spec]) -> Result<Vec<Dim>> {
 /// The values in one float type and rank, axes of 1 put in after the batch.
 fn aligned<'g>(cx: &Cx<'g>, call: &Call<Flow<'g>>, rank: usize) -> Vec<Flow<'g>> {
     let flow = |f: &Flow<'g>| {
-        let mut x = cx.to_float(f.value);
-        while x.rank() < rank {
-            x = x.expand_dims(1);
-        }
+        let x = cx.to_float(f.value);
+        let x = (x.rank()..rank).fold(x, |x, _| x.expand_dims(1));
         Flow::masked(x, f.mask)
     };
     call.inputs().into_iter().map(flow).collect()

@@ -31,6 +31,11 @@ pub fn run<'g>(
     let carried = Carried::of(call);
     let x = cx.to_float(x.value);
     let batch = packing.map_or(x.dim(0), |p| p.batch());
+    // One row of a mask holds for every sample.
+    let mask = mask.map(|m| match m.dim(0) {
+        Some(1) if packing.is_none() => m.broadcast_to(&[batch, m.dim(1)]),
+        _ => m,
+    });
     let mut step = step_spec(cell, &x.spec())?;
     step.dims[0] = batch;
     let with_batch = |dims: &[Dim]| [&[batch], dims].concat();
