@@ -91,7 +91,7 @@ mod tests {
         let registry = Registry::new();
         let module = |class: &str| {
             let config = serde_json::json!({"class_name": class, "config": {"name": "x"}});
-            LayerRef::from_json(&config, &registry).map(|layer| layer.rule().module())
+            LayerRef::from_json(&config, &registry).map(|layer| layer.rule().module().to_string())
         };
         assert_eq!(module("NotEqual").unwrap(), "keras.src.ops.numpy");
         assert_eq!(module("Add").unwrap(), "keras.layers");

@@ -1,12 +1,11 @@
 //! Models from files and into files.
 
-use super::kind::Kind;
-use super::legacy_compile::compile_config;
+use super::content::{Content, legacy_of_today, of_today, origin_of, read};
 use crate::extension::for_file;
-use crate::legacy::{Notes, Origin, translated};
+use crate::legacy::Origin;
 use crate::lowering::{LayerRef, Registry};
 use crate::model::CLASS_NAMES;
-use crate::saving::{Archive, Group, H5File, Legacy, atomic, json};
+use crate::saving::{Archive, Group, Legacy};
 use crate::training::{CompiledModel, ModelRef};
 use crate::{Error, Model, Result};
 use serde_json::Value;
@@ -28,89 +27,6 @@ enum Need {
     Model,
     /// A compiled model.
     Compiled,
-}
-
-/// What a model file holds, in the words of Keras 3, and the Keras that wrote it.
-enum Content {
-    Archive(Archive),
-    Legacy(Legacy, Origin),
-    Config(Value),
-}
-
-/// Reads a model file and makes a model of what it holds. Errors name the file.
-fn read<M>(path: &Path, make: impl FnOnce(Content) -> Result<M>) -> Result<M> {
-    let here = |e: Error| match e {
-        Error::Config(m) => Error::Config(format!("{}: {m}", path.display())),
-        Error::Unsupported(m) => Error::Unsupported(format!("{}: {m}", path.display())),
-        other => other,
-    };
-    content(path).and_then(make).map_err(here)
-}
-
-fn content(path: &Path) -> Result<Content> {
-    Ok(match Kind::of_file(path)? {
-        Kind::Keras => Content::Archive(of_today(Archive::read(path)?)?),
-        Kind::H5 | Kind::Weights => match H5File::read(path)? {
-            H5File::Legacy(legacy) => {
-                let (legacy, origin) = legacy_of_today(legacy)?;
-                Content::Legacy(legacy, origin)
-            }
-            H5File::Weights(_) => {
-                let message = "the file holds weights alone; give the model too (--weights)";
-                return Err(Error::Config(message.into()));
-            }
-        },
-        Kind::Json => {
-            let config = json::read(&atomic::read(path)?)?;
-            Content::Config(in_words_of_keras_3(&config, &Origin::of_config(&config))?)
-        }
-        Kind::Shards | Kind::Safetensors => {
-            let message = "the file holds weights alone; a model is a .keras file, a legacy .h5 or \
-                a config.json";
-            return Err(Error::Config(message.into()));
-        }
-    })
-}
-
-/// The Keras that wrote an archive.
-pub(crate) fn origin_of(archive: &Archive) -> Origin {
-    let version = archive.metadata.get("keras_version").and_then(Value::as_str);
-    Origin::of(version, None, Some(&archive.config))
-}
-
-/// An archive with its config as Keras 3 writes it.
-fn of_today(archive: Archive) -> Result<Archive> {
-    let origin = origin_of(&archive);
-    let mut config = in_words_of_keras_3(&archive.config, &origin)?;
-    if let Some(training) = config.get("compile_config").filter(|_| origin.is_before_keras_3()) {
-        let mut notes = Notes::default();
-        // Settings that cannot be read are reported where the model is compiled.
-        if let Ok(today) = compile_config(training, &origin, &mut notes) {
-            config["compile_config"] = today;
-        }
-        notes.warn();
-    }
-    Ok(Archive { config, ..archive })
-}
-
-/// A legacy file with its config as Keras 3 writes it, and the Keras that wrote it.
-fn legacy_of_today(mut legacy: Legacy) -> Result<(Legacy, Origin)> {
-    let origin = Origin::of_legacy(&legacy);
-    if let Some(config) = &legacy.model_config {
-        legacy.model_config = Some(in_words_of_keras_3(config, &origin)?);
-    }
-    Ok((legacy, origin))
-}
-
-/// A model's config as Keras 3 writes it; what is in it and nothing heeds is warned of.
-fn in_words_of_keras_3(config: &Value, origin: &Origin) -> Result<Value> {
-    let by = |e: Error| match e {
-        Error::Unsupported(m) => Error::Unsupported(format!("written by {}: {m}", origin.text())),
-        other => other,
-    };
-    let (config, notes) = translated(config, origin).map_err(by)?;
-    notes.warn();
-    Ok(config.into_owned())
 }
 
 impl Deref for Opened {

@@ -1,8 +1,8 @@
 //! Weights alone: `.weights.h5`, shards, `.safetensors`.
 
+use super::content::origin_of;
 use super::keras3_form::{in_keras_3, of_keras_3};
 use super::kind::Kind;
-use super::open::origin_of;
 use crate::legacy::Origin;
 use crate::model::{to_file_array, to_tensor};
 use crate::saving::{Archive, ArrayType, H5File, NamedArrays, hdf5_write, safetensors, sharded};

@@ -1,8 +1,8 @@
 //! The mark of layers whose masks are those of Keras 1 and 2.
 //!
 //! Keras 1 and 2 made a merged mask true where all masks that there are were; Keras 3 makes it true
-//! where any is, and drops it where an input has none. Some layers, which have the mark beside their
-//! settings, gave no mask on.
+//! where any is, and drops it where an input has none. Some layers, which have the mark beside
+//! their settings, gave no mask on.
 
 use super::layer_entry::each_layer;
 use serde_json::Value;

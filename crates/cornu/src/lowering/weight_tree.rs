@@ -238,7 +238,7 @@ impl WeightTree {
         self.children.iter().try_for_each(|(_, c)| c.check_names())
     }
 
-    /// Marks the columns that feed a `hard_sigmoid` of Keras 2, in a layer of this class and config.
+    /// Marks the columns that feed a `hard_sigmoid` of Keras 2, in a layer of a class and a config.
     pub(crate) fn mark_hard_sigmoid(&mut self, class: &str, config: &serde_json::Value) {
         let parts = self.children.iter_mut().map(|(_, c)| c).filter(|c| c.class.is_empty());
         for w in self.vars.iter_mut().chain(parts.flat_map(|c| c.vars.iter_mut())) {
