@@ -58,7 +58,7 @@ def custom(d):
     sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../../cornu/tests/python"))
     import custom_classes
     for name, (n_in, n_out) in json.load(open(f"{d}/models.json")).items():
-        causal = {"Custom>TransformerBlock": custom_classes.CausalTransformerBlock}
+        causal = {"TransformerBlock": custom_classes.CausalTransformerBlock}
         objects = causal if "gpt" in name else {}
         with keras.saving.custom_object_scope(objects):
             m = keras.models.load_model(f"{d}/{name}_cornu.keras")
