@@ -80,8 +80,8 @@ def dot(g):
 
 
 def maybe_constant(g, v, p=0.12):
-    """`v`, or a constant of its shape in its place."""
-    return g.constant_like(v) if g.d.chance(p) else v
+    """`v`, or a constant of its shape in its place, where its timesteps are known."""
+    return g.constant_like(v) if g.d.chance(p) and None not in v.static[1:] else v
 
 
 def attention(g):

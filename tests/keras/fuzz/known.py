@@ -9,6 +9,11 @@ KNOWN = [
         "einsum stretches them, which no layer means; cornu refuses by name",
     ),
     (
+        "Attention",
+        "key and value equal timesteps",
+        "a value or key of one timestep beside another of several: as above",
+    ),
+    (
         "RMSNormalization",
         "where the largest number is 0",
         "TimeDistributed announces float32 for an inner layer that gives whole numbers, and "
