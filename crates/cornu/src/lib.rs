@@ -80,6 +80,7 @@
 //! | `progress` | yes | the bar of `fit` on terminals, tables with wide characters |
 //! | `regex` | yes | optimizers that choose weights by regular expressions |
 //! | `safetensors` | yes | `.safetensors` files |
+//! | `toml` | yes | extension files in TOML, the classes of keras.io's examples that are assumed |
 //! | `parquet` | no | `.parquet` files |
 //! | `plot` | no | `History::plot`, `report::LinePlot`: SVG |
 //!

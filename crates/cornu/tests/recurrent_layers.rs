@@ -48,7 +48,7 @@ fn run_as(
     let tree = layer.weight_tree(&Call::list(vars.iter().map(Var::spec))).unwrap();
     let (mut weights, mut values) = (vec![], vec![]);
     tree.walk("", true, &mut |_, _, _, w| {
-        weights.push((weights.len(), b.input(w.name, Spec::known(DType::F64, &w.shape))));
+        weights.push((weights.len(), b.input(&*w.name, Spec::known(DType::F64, &w.shape))));
         values.push(sample_numbers(&w.shape, values.len() as u64 + 1));
     });
     let w = Weights::bind(&tree, &weights);
@@ -358,8 +358,8 @@ fn step(
     let (mut weights, mut values) = (vec![], vec![]);
     let tree = cell.weights(&x.spec()).unwrap();
     tree.walk("", true, &mut |_, _, _, w| {
-        weights.push((weights.len(), b.input(w.name, Spec::known(DType::F64, &w.shape))));
-        values.push(change(w.name, sample_numbers(&w.shape, values.len() as u64 + 1)));
+        weights.push((weights.len(), b.input(&*w.name, Spec::known(DType::F64, &w.shape))));
+        values.push(change(&w.name, sample_numbers(&w.shape, values.len() as u64 + 1)));
     });
     let w = Weights::bind(&tree, &weights);
     let [input, recurrent] = masks.map(|m| Some(b.constant(m.clone())));

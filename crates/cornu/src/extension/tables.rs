@@ -152,7 +152,14 @@ pub(super) fn read(path: &Path) -> Result<Vec<ClassTable>> {
     })
 }
 
+/// Reads a text of TOML; needs the feature `toml`.
+#[cfg(not(feature = "toml"))]
+pub(super) fn of_toml<T: DeserializeOwned>(_: &str) -> std::result::Result<T, (usize, String)> {
+    Err((1, "extension files in TOML need cornu built with the feature `toml`".into()))
+}
+
 /// Reads a text of TOML; an error has its line.
+#[cfg(feature = "toml")]
 pub(super) fn of_toml<T: DeserializeOwned>(text: &str) -> std::result::Result<T, (usize, String)> {
     toml::from_str(text).map_err(|e: toml::de::Error| {
         let at = e.span().map_or(0, |s| s.start);

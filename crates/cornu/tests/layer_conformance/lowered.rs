@@ -52,11 +52,11 @@ impl Case {
         tree.walk("", true, &mut |_, _, _, w| {
             let values = sample_numbers(&w.shape, weights.len() as u64 + 1).to_f64();
             // A variance is not below 0, and a count is whole.
-            let values: Vec<f64> = match w.name {
+            let values: Vec<f64> = match &*w.name {
                 name if name.contains("variance") => values.iter().map(|v| v.abs() + 0.1).collect(),
                 _ => values,
             };
-            weights.push(b.input(w.name, Spec::known(w.dtype(), &w.shape)));
+            weights.push(b.input(&*w.name, Spec::known(w.dtype(), &w.shape)));
             ins.push(cast(&Tensor::new(&w.shape, values), w.dtype()));
         });
         let numbered: Vec<_> = weights.iter().copied().enumerate().collect();

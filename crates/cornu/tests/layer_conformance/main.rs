@@ -67,7 +67,7 @@ fn weights_are_named_once_and_counted() {
             n += 1;
             n_params += w.n_elements();
             assert!(
-                paths.insert((group.to_string(), w.name)),
+                paths.insert((group.to_string(), w.name.clone())),
                 "{}: {group}/{}",
                 case.name(),
                 w.name
