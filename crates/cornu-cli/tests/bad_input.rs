@@ -32,6 +32,12 @@ fn folder() -> tempfile::TempDir {
         .unwrap()
         .save(p.join("m.keras"))
         .unwrap();
+    // A functional model checks all axes of its input, a Sequential leaves timesteps to its layers.
+    let x = Input::new([5, 2]);
+    let y = Dense::new(3).activation("softmax").call(&Lstm::new(4).call(&x).unwrap()).unwrap();
+    let model = Model::new(&x, &y).unwrap();
+    let compile = Compile::new("sgd", "sparse_categorical_crossentropy");
+    model.compile(compile).unwrap().save(p.join("functional.keras")).unwrap();
     npy(p, "x.npy", Array3::<f32>::ones((6, 5, 2)).into_dyn());
     npy(p, "y.npy", Array1::from(vec![0i32, 1, 2, 0, 1, 2]).into_dyn());
     std::fs::write(p.join("old.keras"), "an earlier result").unwrap();
@@ -67,7 +73,8 @@ fn wrong_shapes_name_the_axis() {
         &["axis 2 (features)", "expected 2", "3 there"],
     );
     npy(dir.path(), "steps.npy", Array3::<f32>::ones((6, 7, 2)).into_dyn());
-    refused(&dir, "m.keras", "steps.npy", "y.npy", &["axis 1 (timesteps)", "expected 5"]);
+    let words = ["axis 1 (timesteps)", "expected 5"];
+    refused(&dir, "functional.keras", "steps.npy", "y.npy", &words);
     npy(dir.path(), "few.npy", Array1::from(vec![0i32, 1]).into_dyn());
     refused(&dir, "m.keras", "x.npy", "few.npy", &["6 samples", "axis 0", "2"]);
 }
@@ -111,8 +118,9 @@ fn sequences_of_unequal_length_need_open_timesteps() {
         + r#"{"x": [[1, 2], [3, 4], [5, 6], [7, 8], [9, 9], [1, 1]], "label": 1}"#
         + "\n";
     std::fs::write(dir.path().join("series.jsonl"), lines).unwrap();
+    let model = "functional.keras";
     let out =
-        cornu(dir.path(), &["fit", "m.keras", "--input", "series.jsonl", "--output", "old.keras"]);
+        cornu(dir.path(), &["fit", model, "--input", "series.jsonl", "--output", "old.keras"]);
     let err = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(1), "{err}");
     assert!(err.contains("timesteps"), "{err}");

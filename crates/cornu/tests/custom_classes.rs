@@ -142,7 +142,7 @@ fn they_are_trained() {
     let x = arrays(folder.path(), "keras_io_text_classification", "x", 1);
     let y = arrays(folder.path(), "keras_io_text_classification", "y", 1);
     let shifted = y[0].values().to_f32().unwrap().mapv(|v| v + 1.0);
-    let y = vec![Data::Dense(Array::from(shifted))];
+    let y = [Data::Dense(Array::from(shifted))];
     let mut compiled = model.compile(Compile::new("adam", "mse")).unwrap();
     let before = compiled.evaluate(&x[..], &y[..], Evaluate::new()).unwrap();
     compiled.fit(&x[..], &y[..], Fit::new().epochs(30).verbose(0)).unwrap();

@@ -51,6 +51,14 @@ impl Model {
         if hard_sigmoid::is_in(config) {
             hard_sigmoid::rewrite(config)?;
             self.scale_for_keras_3(weights)?;
+            if self.runtime().is_untold_of_form() {
+                log::warn!(
+                    "the model has the hard_sigmoid of Keras 2, clip(0.2 x + 0.5, 0, 1); it is \
+                     saved with that of Keras 3 and the weights before it times 1.2, which gives \
+                     the same numbers. Training goes on otherwise from such a file: penalties and \
+                     the state of the optimizer are not scaled"
+                );
+            }
         }
         if keras2_masks::is_in(config) {
             self.check_masks_of_keras_3()?;

@@ -114,19 +114,14 @@ fn hard_sigmoid(layer: &mut LayerEntry<'_>, notes: &mut Notes) {
 }
 
 fn rectifiers(layer: &mut LayerEntry<'_>, notes: &mut Notes) {
-    match layer.class() {
-        "LeakyReLU" => {
-            if layer.rename("alpha", "negative_slope") {
-                notes.mapped("`alpha` of LeakyReLU, read as `negative_slope`", &layer.name());
-            }
-        }
-        "ThresholdedReLU" => {
-            notes.mapped("class `ThresholdedReLU`, read as `ReLU`", &layer.name());
-            layer.set_class("ReLU");
-            let theta = layer.take("theta").unwrap_or_else(|| json!(1.0));
-            layer.set("threshold", theta);
-        }
-        _ => {}
+    if layer.class() == "LeakyReLU" && layer.rename("alpha", "negative_slope") {
+        notes.mapped("`alpha` of LeakyReLU, read as `negative_slope`", &layer.name());
+    }
+    if layer.class() == "ThresholdedReLU" {
+        notes.mapped("class `ThresholdedReLU`, read as `ReLU`", &layer.name());
+        layer.set_class("ReLU");
+        let theta = layer.take("theta").unwrap_or_else(|| json!(1.0));
+        layer.set("threshold", theta);
     }
 }
 

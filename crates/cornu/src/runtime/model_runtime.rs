@@ -5,7 +5,7 @@ use super::locked;
 use super::programs::Programs;
 use cornu_cpu::{Threads, Workspace};
 use cornu_ir::Tensor;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What a model keeps between runs, shared by all handles of the model and by its compiled stages.
@@ -16,6 +16,8 @@ pub(crate) struct Runtime {
     threads: Mutex<Option<Arc<Threads>>>,
     seed: AtomicU64,
     n_steps: AtomicU64,
+    /// True once it was said that the model is saved in another form than it has.
+    told_of_form: AtomicBool,
     /// Memory of runs that are over: as many as ran at the same time at most.
     workspaces: Mutex<Vec<Workspace>>,
     /// Programs of predictions.
@@ -48,6 +50,11 @@ impl Runtime {
     /// Sets the seed.
     pub(crate) fn set_seed(&self, seed: u64) {
         self.seed.store(seed, Ordering::Relaxed);
+    }
+
+    /// True at the first call: what is said of the form in which the model is saved is said once.
+    pub(crate) fn is_untold_of_form(&self) -> bool {
+        !self.told_of_form.swap(true, Ordering::Relaxed)
     }
 
     /// Training steps run: with the seed, the place in the random numbers.
