@@ -4,6 +4,8 @@
 //! The files are made by `python/make_older_keras.py`.
 
 use cornu::data::{Data, read};
+use cornu::files::convert;
+use cornu::saving::H5File;
 use cornu::{CompiledModel, Error, Fit, Model, Opened, Predict};
 use std::path::{Path, PathBuf};
 
@@ -116,6 +118,28 @@ fn weights_of_keras_3_and_of_keras_2_are_told_apart() {
     let other = Model::open(&path).unwrap().seed(3).unwrap();
     other.load_weights(&path).unwrap();
     assert_eq!(other.weights(), model.weights());
+}
+
+#[test]
+fn an_architecture_and_weights_apart_make_the_model() {
+    let dir = unpacked();
+    for name in ["hard_sigmoid", "cudnn_bidirectional", "keras1_lstm"] {
+        let case = dir.path().join(name);
+        let H5File::Legacy(mut legacy) = H5File::read(&model_of(&case)).unwrap() else {
+            panic!("{name} is a legacy file");
+        };
+        // `Model.to_json` of Keras 2 notes the version beside the config.
+        let mut config = legacy.model_config.take().unwrap();
+        config["keras_version"] = legacy.keras_version.clone().unwrap().into();
+        let [json, weights, out] =
+            ["a.json", "a.weights.h5", "a.keras"].map(|file| case.join(file));
+        std::fs::write(&json, cornu::saving::json::write(&config)).unwrap();
+        legacy.training_config = None;
+        legacy.write(&weights).unwrap();
+        assert!(convert(&weights, &out, None).unwrap_err().to_string().contains("--model"));
+        convert(&weights, &out, Some(&json)).unwrap();
+        assert!(worst(&Model::open(&out).unwrap(), &case, "y") < EXACT, "{name}");
+    }
 }
 
 #[test]

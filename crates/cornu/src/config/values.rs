@@ -1,5 +1,5 @@
 //! Settings between serde and Keras's JSON, with the floats that JSON has no numbers for: `NaN`,
-//! `Infinity` and `-Infinity`, held as [`json`](crate::saving::json) holds them.
+//! `Infinity` and `-Infinity`, held as [`json`] holds them.
 
 use crate::saving::json;
 use serde::de::value::{MapDeserializer, SeqDeserializer};

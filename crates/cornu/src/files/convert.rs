@@ -52,7 +52,10 @@ pub fn convert_with(
     }
     let holds_weights_alone = match kind {
         Kind::Shards | Kind::Safetensors => true,
-        Kind::H5 | Kind::Weights => matches!(H5File::read(from)?, H5File::Weights(_)),
+        Kind::H5 | Kind::Weights => match H5File::read(from)? {
+            H5File::Weights(_) => true,
+            H5File::Legacy(legacy) => legacy.model_config.is_none(),
+        },
         _ => false,
     };
     let whole = match (holds_weights_alone, model) {
