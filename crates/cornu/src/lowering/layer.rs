@@ -94,6 +94,11 @@ pub trait Layer: Any + std::fmt::Debug + Send + Sync {
         false
     }
 
+    /// True if the result of a sample depends on other samples of the batch in prediction, too.
+    fn reads_across_batch(&self) -> bool {
+        false
+    }
+
     /// True if inner layers take over the `trainable` that a file holds for this layer.
     fn passes_trainable_on(&self) -> bool {
         false

@@ -184,6 +184,10 @@ impl Layer for MelSpectrogram {
         Ok(WeightTree::none())
     }
 
+    fn reads_across_batch(&self) -> bool {
+        self.power_to_db
+    }
+
     fn lower<'g>(
         &self,
         cx: &Cx<'g>,

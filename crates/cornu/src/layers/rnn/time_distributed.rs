@@ -22,8 +22,9 @@ use serde_json::{Value, json};
 ///
 /// # Source
 /// keras/src/layers/rnn/time_distributed.py, Keras 3.15.1. All timesteps are rows of one batch. For
-/// a layer whose training depends on the batch (BatchNormalization) they are computed one after the
-/// other. Differs: the inner layer must not be stateful.
+/// a layer that reads across the batch (BatchNormalization in training, MelSpectrogram, whose
+/// decibels are relative to the loudest) they are computed one after the other. Differs: the
+/// inner layer must not be stateful.
 ///
 /// # Errors
 /// A mask whose axes do not start with the batch and the timesteps; as Keras, a mask (B, T) over an
@@ -124,7 +125,8 @@ impl Layer for TimeDistributed {
             None => call,
         };
         let w = w.child("layer");
-        if let Some(t) = timesteps.filter(|_| cx.training && self.counts_over_batch()) {
+        let by_step = self.reads_across_batch() || (cx.training && self.counts_over_batch());
+        if let Some(t) = timesteps.filter(|_| by_step) {
             let mut w = w.clone();
             let mut steps: Vec<Vec<Var<'g>>> = vec![];
             for i in 0..t {
@@ -151,12 +153,19 @@ impl Layer for TimeDistributed {
     }
 
     fn ragged_form(&self) -> RaggedForm {
+        if self.reads_across_batch() {
+            return RaggedForm::Refused;
+        }
         // In training BatchNormalization counts over the batch, timestep by timestep.
         if self.counts_over_batch() { RaggedForm::Padded } else { RaggedForm::ByTimestep(3) }
     }
 
     fn counts_over_batch(&self) -> bool {
         self.layer.any(&|l| l.rule().counts_over_batch())
+    }
+
+    fn reads_across_batch(&self) -> bool {
+        self.layer.any(&|l| l.rule().reads_across_batch())
     }
 
     fn is_causal(&self) -> bool {
@@ -175,5 +184,39 @@ impl Layer for TimeDistributed {
         let dense = json!({"class_name": "Dense", "config": {"units": 2}});
         let statistics = json!({"class_name": "BatchNormalization", "config": {}});
         Sample::each([json!({"layer": dense}), json!({"layer": statistics})])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MelSpectrogram;
+    use crate::data::Array;
+    use ndarray::{ArrayD, Axis, IxDyn};
+
+    #[test]
+    fn what_reads_across_the_batch_sees_one_timestep() {
+        let mel = MelSpectrogram {
+            fft_length: 16,
+            sequence_stride: 8,
+            num_mel_bins: 4,
+            sampling_rate: 16.into(),
+            min_freq: 0.5,
+            max_freq: Some(8.into()),
+            top_db: 20.0,
+            ..MelSpectrogram::default()
+        };
+        // The second timestep is so loud that it would hide what is in the first.
+        let x = ArrayD::from_shape_fn(IxDyn(&[2, 2, 32]), |at| {
+            let level = if at[1] == 0 { 1.0f32 } else { 1e4 };
+            level * ((at[2] * (at[0] + 2)) as f32 * 0.7).sin()
+        });
+        let whole = LayerRef::new(TimeDistributed::new(mel.clone())).apply(&x).unwrap();
+        let whole = whole.to_f32().unwrap();
+        for step in 0..2 {
+            let one = x.index_axis(Axis(1), step).to_owned();
+            let alone = LayerRef::new(mel.clone()).apply(&one).unwrap();
+            assert_eq!(Array::from(whole.index_axis(Axis(1), step).to_owned()), alone);
+        }
     }
 }
